@@ -1,0 +1,1 @@
+"""Never deployed: simulators of both systems, a local Functions host, sample data, the demo."""

@@ -1,0 +1,1 @@
+"""The package that runs in Azure: everything between the triggers and the two systems."""

@@ -1,0 +1,1 @@
+"""Adapters to Dataverse and F&O: OData over requests, errors, throttling, credentials."""

@@ -1,0 +1,86 @@
+"""The whole error tree. The class says what to do next; adapters translate at their border."""
+
+from enum import StrEnum
+
+
+class SyncError(Exception):
+    """Every error that this package raises on purpose."""
+
+
+class System(StrEnum):
+    """The systems whose trouble closes a gate."""
+
+    DATAVERSE = "dataverse"
+    FINOPS = "finops"
+
+
+class SystemTrouble(SyncError):
+    """A system is in trouble, no record is to blame: close its gate, count no attempt (protocol F1).
+
+    `retry_after_s` is what the system asked for (seconds from now), None when it named no time.
+    """
+
+    def __init__(self, system: System, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.system = system
+        self.retry_after_s = retry_after_s
+
+
+class Transient(SystemTrouble):
+    """Nothing was applied (throttled, not connected, 5xx on a read): the same request may be sent again."""
+
+
+class OperatorNeeded(SystemTrouble):
+    """Access, configuration or schema is wrong: repeating cannot help until somebody mends it."""
+
+
+class OutcomeUnknown(SystemTrouble):
+    """A write may have been applied: read back before writing again."""
+
+
+class NotSent(SyncError):
+    """The request was surely not sent: no time was left, or the gate closed before its turn."""
+
+
+class RecordRejected(SyncError):
+    """The target refused this one record; the others of its batch are unaffected.
+
+    `cause` is a short, language-independent code that groups equal refusals, such as
+    `finops.reference_not_found.CustomerGroupId`; the message is for people and may quote values;
+    `remedy` says what to do. `repeatable` is true when the same request may succeed a moment later
+    (an update conflict).
+    """
+
+    def __init__(self, cause: str, message: str, *, remedy: str, repeatable: bool = False) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.remedy = remedy
+        self.repeatable = repeatable
+
+
+class RecordMissing(SyncError):
+    """An update named a target row that does not exist."""
+
+
+class LinkRefused(SyncError):
+    """The source refused a next link or a delta link: read again from an earlier point (protocol P2)."""
+
+
+class SettingsInvalid(SyncError):
+    """One or more settings are missing or wrong; the message lists every one by name, value and remedy."""
+
+
+class RowConflict(SyncError):
+    """A table write met another version of the row at `index` of its operations; nothing was written."""
+
+    def __init__(self, index: int, message: str = "") -> None:
+        super().__init__(message or f"operation {index} met another version of its row")
+        self.index = index
+
+
+class RowTooLarge(SyncError):
+    """A row exceeds what Table Storage can hold; found by our own check before any request."""
+
+
+class StorageTrouble(SyncError):
+    """Our own storage did not answer: the invocation ends and its message comes back."""

@@ -1,0 +1,54 @@
+"""What a mapping says of one source record. The engine acts on these and knows nothing else of a flow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A record that must be linked before the child can be written (protocol W2)."""
+
+    flow: str
+    route: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The record is not for the target. `rule` is a name that an operator understands, such as `inactive`.
+
+    `ends` is true for a rule under which a record that was linked before has come to its end
+    (rules.md, Ends): the target row stays and the outcome is counted apart.
+    """
+
+    rule: str
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
+    people and names field and value; `remedy` says what to do."""
+
+    cause: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The record as the target shall hold it.
+
+    `owned` fields are kept equal; `on_create` fields are sent at creation only. A value of None is blank: left
+    out at creation, sent as the field's empty value only where we had written something before.
+    """
+
+    key: str
+    owned: Mapping[str, Json]
+    on_create: Mapping[str, Json]
+    parents: tuple[Parent, ...] = ()
+
+
+Verdict = Filtered | Rejected | Mapped

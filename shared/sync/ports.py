@@ -1,0 +1,63 @@
+"""What the engine needs from the outside. Adapters satisfy these by shape and import none of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from shared.errors import SyncError
+from shared.records import ChangePage, SourceRow, Values, Write
+
+
+class Source(Protocol):
+    """A source table with change tracking (protocol P2)."""
+
+    def track_changes(self) -> ChangePage:
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
+
+    def list_rows(self) -> ChangePage:
+        """The first page of a plain walk over every row that exists, without a delta link."""
+
+    def follow(self, link: str) -> ChangePage:
+        """The page behind a next link or a delta link. Raises LinkRefused when the source refuses it."""
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        """The rows that exist now, by id, with every column that the mapping reads. An absent id does not exist."""
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of `ids` that exist now; reads ids only."""
+
+
+class Target(Protocol):
+    """A target collection, addressed by our key."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Values]:
+        """The rows that exist, by the key as given, with every field that the mapping writes."""
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        """Send every write, in parallel. The result per id is None (applied) or the error that says what to do:
+        RecordRejected, RecordMissing (an update of a row that is not there), OutcomeUnknown, Transient,
+        OperatorNeeded or NotSent. No request starts after `not_after` (on the monotonic clock that the
+        adapter was given). Raises nothing of these itself."""
+
+
+class System(Protocol):
+    """One of the two systems as a whole."""
+
+    def probe(self) -> None:
+        """One cheap authorised read. Raises SystemTrouble when the system does not answer as it should."""
+
+    def identity(self) -> str:
+        """What tells this environment from a copy of it (Dataverse: organization id; F&O: company)."""
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests can move it."""
+
+    def now(self) -> datetime:
+        """The wall clock in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
