@@ -1,0 +1,97 @@
+"""Checkpoints: how far a flow has read. One row per flow, saved by its ETag."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.errors import RowConflict
+from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
+
+_ROW = "pull"
+
+
+class Phase(StrEnum):
+    """Where a pull stands (protocol P2)."""
+
+    BASELINE = "baseline"
+    """Walking with track-changes to the end, to keep that delta link before anything is read."""
+    FULL = "full"
+    """Reading every row."""
+    ABSENT = "absent"
+    """Looking for linked records that the full walk did not meet."""
+    DELTA = "delta"
+    """Going on from the kept delta link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a flow has read.
+
+    `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the phase's beginning.
+    `walk` names the walk in progress: an operator's acceptance of a threshold holds for that walk only.
+    """
+
+    flow: str
+    epoch: str
+    walk: str
+    phase: Phase = Phase.BASELINE
+    cursor: str | None = None
+    delta_link: str | None = None
+    fingerprint: str | None = None
+    restarts: int = 0
+    gone: int = 0
+    changed: int = 0
+    etag: str | None = None
+
+    def to_row(self) -> Row:
+        """The row as stored."""
+        cells: dict[str, Cell | None] = {
+            "epoch": self.epoch,
+            "walk": self.walk,
+            "phase": self.phase.value,
+            "cursor": self.cursor,
+            "delta_link": self.delta_link,
+            "fingerprint": self.fingerprint,
+            "restarts": self.restarts,
+            "gone": self.gone,
+            "changed": self.changed,
+        }
+        return Row(escape(self.flow), _ROW, {k: v for k, v in cells.items() if v is not None})
+
+
+def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
+    cells = stored.row.cells
+    text = {name: str(cells[name]) for name in ("cursor", "delta_link", "fingerprint") if name in cells}
+    return Checkpoint(
+        flow=flow,
+        epoch=str(cells["epoch"]),
+        walk=str(cells["walk"]),
+        phase=Phase(str(cells["phase"])),
+        cursor=text.get("cursor"),
+        delta_link=text.get("delta_link"),
+        fingerprint=text.get("fingerprint"),
+        restarts=int(str(cells["restarts"])),
+        gone=int(str(cells["gone"])),
+        changed=int(str(cells["changed"])),
+        etag=stored.etag,
+    )
+
+
+class Checkpoints:
+    """The checkpoints of every flow."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def load(self, flow: str) -> Checkpoint | None:
+        """The checkpoint of a flow, or None when it has never read."""
+        stored = self._table.read(escape(flow), [_ROW])
+        return _to_checkpoint(flow, stored[_ROW]) if _ROW in stored else None
+
+    def save(self, checkpoint: Checkpoint) -> str | None:
+        """Save over the version that was read; the new etag, or None when another pull is ahead."""
+        row = checkpoint.to_row()
+        try:
+            etags = self._table.transact([Replace(row, checkpoint.etag) if checkpoint.etag else Insert(row)])
+        except RowConflict:
+            return None
+        return etags[0]

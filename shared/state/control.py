@@ -1,0 +1,130 @@
+"""Control: what may run. One row per flow (paused, blocked), per system (its gate), and one for the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.errors import RowConflict, System
+from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
+
+_FLOW, _GATE, _ENVIRONMENT = "flow", "gate", "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowControl:
+    """What an operator or a threshold says of a flow. After a deployment every flow is paused (rules.md, First start).
+
+    `blocked` is the reason of a block, empty when there is none; `accepted_walk` names the walk whose threshold an
+    operator has accepted.
+    """
+
+    flow: str
+    paused: bool = True
+    blocked: str = ""
+    accepted_walk: str = ""
+    waiting_cursor: str = ""
+    failures_cursor: str = ""
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a system may be called. `strikes` counts closings in a row, for the back-off."""
+
+    system: System
+    closed: bool = False
+    blocked_until: datetime | None = None
+    closed_at: datetime | None = None
+    reason: str = ""
+    strikes: int = 0
+    etag: str | None = None
+
+
+class Control:
+    """The control table. Every `save_` writes over the version that was read and tells whether it was the first."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def flow(self, flow: str) -> FlowControl:
+        """The control row of a flow; paused when there is none."""
+        stored = self._one(flow, _FLOW)
+        if stored is None:
+            return FlowControl(flow)
+        cells = stored.row.cells
+        return FlowControl(
+            flow=flow,
+            paused=bool(cells["paused"]),
+            blocked=str(cells.get("blocked", "")),
+            accepted_walk=str(cells.get("accepted_walk", "")),
+            waiting_cursor=str(cells.get("waiting_cursor", "")),
+            failures_cursor=str(cells.get("failures_cursor", "")),
+            etag=stored.etag,
+        )
+
+    def save_flow(self, control: FlowControl) -> bool:
+        """Save a flow's control row."""
+        cells: dict[str, Cell] = {
+            "paused": control.paused,
+            "blocked": control.blocked,
+            "accepted_walk": control.accepted_walk,
+            "waiting_cursor": control.waiting_cursor,
+            "failures_cursor": control.failures_cursor,
+        }
+        return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
+
+    def gate(self, system: System) -> Gate:
+        """The gate of a system; open when there is no row."""
+        stored = self._one(system, _GATE)
+        if stored is None:
+            return Gate(system)
+        cells = stored.row.cells
+        return Gate(
+            system=system,
+            closed=bool(cells["closed"]),
+            blocked_until=_time(cells.get("blocked_until")),
+            closed_at=_time(cells.get("closed_at")),
+            reason=str(cells["reason"]),
+            strikes=int(str(cells["strikes"])),
+            etag=stored.etag,
+        )
+
+    def save_gate(self, gate: Gate) -> bool:
+        """Save a system's gate."""
+        cells: dict[str, Cell | None] = {
+            "closed": gate.closed,
+            "blocked_until": gate.blocked_until,
+            "closed_at": gate.closed_at,
+            "reason": gate.reason[:2000],
+            "strikes": gate.strikes,
+        }
+        row = Row(escape(gate.system), _GATE, {k: v for k, v in cells.items() if v is not None})
+        return self._save(row, gate.etag)
+
+    def environment(self) -> Mapping[str, str] | None:
+        """The environment ids as stored at the first run, or None before it."""
+        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+        return None if stored is None else {name: str(cell) for name, cell in stored.row.cells.items()}
+
+    def store_environment(self, ids: Mapping[str, str]) -> bool:
+        """Store the ids of the first run; False when another invocation was first."""
+        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), None)
+
+    def accept_environment(self, ids: Mapping[str, str]) -> bool:
+        """Replace the stored ids by those of today: an operator says that the change is meant."""
+        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag if stored else None)
+
+    def _one(self, partition: str, key: str) -> Stored | None:
+        return self._table.read(escape(partition), [key]).get(key)
+
+    def _save(self, row: Row, etag: str | None) -> bool:
+        try:
+            self._table.transact([Replace(row, etag) if etag else Insert(row)])
+        except RowConflict:
+            return False
+        return True
+
+
+def _time(cell: Cell | None) -> datetime | None:
+    return cell if isinstance(cell, datetime) else None

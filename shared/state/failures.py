@@ -1,0 +1,120 @@
+"""Failures: rejected records, listed until resolved. Row `F|id` in the flow's partition."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.errors import RowConflict
+from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, escape
+
+FIRST_RETRY = timedelta(hours=1)
+LAST_RETRY = timedelta(hours=24)
+_PREFIX = "F|"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a record is not in step and what to do. `next_try` None: only an operator can try again."""
+
+    flow: str
+    id: str
+    cause: str
+    message: str
+    remedy: str
+    first_seen: datetime
+    last_seen: datetime
+    tries: int = 0
+    next_try: datetime | None = None
+    etag: str | None = None
+
+    def to_row(self) -> Row:
+        """The row as stored; the message is cut to what a property can hold."""
+        cells: dict[str, Cell | None] = {
+            "record_id": self.id,
+            "cause": self.cause,
+            "message": self.message[:8000],
+            "remedy": self.remedy[:2000],
+            "first_seen": self.first_seen,
+            "last_seen": self.last_seen,
+            "tries": self.tries,
+            "next_try": self.next_try,
+        }
+        return Row(escape(self.flow), failure_key(self.id), {k: v for k, v in cells.items() if v is not None})
+
+
+def failure_key(id: str) -> str:
+    """The row key of a record's failure."""
+    return escape(f"{_PREFIX}{id}")
+
+
+def retry_after(tries: int) -> timedelta:
+    """How long the sweep waits before it tries a failure again: 1 h doubling to 24 h (protocol F2)."""
+    doublings: int = min(tries, 10)
+    return min(FIRST_RETRY * (1 << doublings), LAST_RETRY)
+
+
+def renewed(earlier: Failure | None, current: Failure) -> Failure:
+    """`current`, with the first sighting and the tries of an earlier failure of the same record kept."""
+    tries = earlier.tries if earlier else 0
+    return Failure(
+        current.flow,
+        current.id,
+        current.cause,
+        current.message,
+        current.remedy,
+        earlier.first_seen if earlier else current.first_seen,
+        current.last_seen,
+        tries,
+        current.next_try or current.last_seen + retry_after(tries),
+    )
+
+
+class Failures:
+    """The failures of every flow."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def load(self, flow: str, ids: Sequence[str]) -> Mapping[str, Failure]:
+        """The failures that are listed for `ids`."""
+        stored = self._table.read(escape(flow), [failure_key(id) for id in ids])
+        return {failure.id: failure for failure in (_to_failure(flow, row) for row in stored.values())}
+
+    def page(self, flow: str, after: str, limit: int) -> tuple[list[Failure], str | None]:
+        """Some failures in key order from `after` ("" = the first), and where to go on (None: the end)."""
+        stored = self._table.scan(escape(flow), start=after or escape(_PREFIX), end=escape("F}"), limit=limit)
+        return [_to_failure(flow, row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
+
+    def put(self, failure: Failure) -> None:
+        """List a failure outside a commit: a poison message."""
+        self._table.transact([Put(failure.to_row())])
+
+    def save(self, failure: Failure) -> bool:
+        """Write over the version that was read; False when it has been resolved or renewed meanwhile."""
+        try:
+            self._table.transact([Replace(failure.to_row(), failure.etag or "")])
+        except RowConflict:
+            return False
+        return True
+
+
+def _to_failure(flow: str, stored: Stored) -> Failure:
+    cells = stored.row.cells
+    return Failure(
+        flow=flow,
+        id=str(cells["record_id"]),
+        cause=str(cells["cause"]),
+        message=str(cells["message"]),
+        remedy=str(cells["remedy"]),
+        first_seen=_time(cells["first_seen"]),
+        last_seen=_time(cells["last_seen"]),
+        tries=int(str(cells["tries"])),
+        next_try=_time(cells["next_try"]) if "next_try" in cells else None,
+        etag=stored.etag,
+    )
+
+
+def _time(cell: Cell) -> datetime:
+    if not isinstance(cell, datetime):
+        raise TypeError(f"{cell!r} is not a time")
+    return cell

@@ -1,0 +1,93 @@
+"""Target keys and their owners: one row per target key, so that no two records ever write the same target row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import RowConflict
+from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The record that owns a target key."""
+
+    flow: str
+    route: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedKey:
+    """A key with its owner as read."""
+
+    key: str
+    owner: Owner
+    etag: str
+
+
+def fold(key: str) -> str:
+    """A key as the target compares it: without case and trailing blanks (finops-odata, section 3)."""
+    return key.rstrip(" ").casefold()
+
+
+class Keys:
+    """The owned keys of one target collection in one company."""
+
+    def __init__(self, table: Table, target_entity: str, company: str) -> None:
+        self._table = table
+        self._partition = escape(f"{target_entity}|{company.casefold()}")
+
+    def _row(self, key: str, owner: Owner) -> Row:
+        cells = {"key": key, "flow": owner.flow, "route": owner.route, "record_id": owner.id}
+        return Row(self._partition, escape(fold(key)), cells)
+
+    def owners(self, keys: Sequence[str]) -> dict[str, OwnedKey]:
+        """Who owns which of `keys`, by the key as given."""
+        stored = self._table.read(self._partition, [escape(fold(key)) for key in keys])
+        return {key: _to_owned(stored[row]) for key in keys if (row := escape(fold(key))) in stored}
+
+    def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
+        """Take every key that nobody owns. Returns those that somebody else owns, with their owners.
+
+        A key that is ours already counts as taken: a repeated request must not refuse itself.
+        """
+        taken: dict[str, OwnedKey] = {}
+        pending = list(wanted.items())
+        while pending:
+            chunk, pending = pending[:MAX_TRANSACTION_ROWS], pending[MAX_TRANSACTION_ROWS:]
+            taken |= self._own_chunk(chunk)
+        return taken
+
+    def _own_chunk(self, chunk: list[tuple[str, Owner]]) -> dict[str, OwnedKey]:
+        taken: dict[str, OwnedKey] = {}
+        while chunk:
+            try:
+                self._table.transact([Insert(self._row(key, owner)) for key, owner in chunk])
+            except RowConflict:
+                owners = self.owners([key for key, _ in chunk])
+                taken |= {key: owners[key] for key, owner in chunk if key in owners and owners[key].owner != owner}
+                chunk = [(key, owner) for key, owner in chunk if key not in owners]
+            else:
+                break
+        return taken
+
+    def hand_over(self, owned: OwnedKey, to: Owner) -> bool:
+        """Give a key from its owner as read to another; False when somebody was faster."""
+        return self._try(Replace(self._row(owned.key, to), owned.etag))
+
+    def release(self, owned: OwnedKey) -> bool:
+        """Give a key up; False when somebody was faster."""
+        return self._try(Delete(self._row(owned.key, owned.owner), owned.etag))
+
+    def _try(self, operation: Replace | Delete) -> bool:
+        try:
+            self._table.transact([operation])
+        except RowConflict:
+            return False
+        return True
+
+
+def _to_owned(stored: Stored) -> OwnedKey:
+    cells = stored.row.cells
+    owner = Owner(str(cells["flow"]), str(cells["route"]), str(cells["record_id"]))
+    return OwnedKey(str(cells["key"]), owner, stored.etag)

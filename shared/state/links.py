@@ -1,0 +1,210 @@
+"""Links: the row that ties a source record to its target key and holds its sync state.
+
+Partition = flow, row = `L|route|id`. Failures (`F|`), waits (`W|`) and history (`H|`) of the record lie in the
+same partition, so that one transaction commits them together.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from shared import exact_json
+from shared.records import Json
+from shared.state.rows import Cell, Row, Stored, Table, escape
+
+SCHEMA_VERSION = 1
+_PAGE = 1000
+
+
+class LinkState(StrEnum):
+    """How the last commit of a record ended."""
+
+    NEW = "new"
+    WRITTEN = "written"
+    FILTERED = "filtered"
+    ENDED = "ended"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+    RETRYING = "retrying"
+    DELETED = "deleted"
+
+
+class ClaimKind(StrEnum):
+    """Why a claim stands: a worker is at it, or a request of unknown outcome may still land."""
+
+    WORKING = "working"
+    UNSETTLED = "unsettled"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a create was about to send after a first look found nothing under `key` (protocol A6).
+
+    Only with it can a row that is found later be recognised as our own.
+    """
+
+    key: str
+    sent: tuple[dict[str, Json], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The sync state of one record on one route.
+
+    `applied` is the content of the owned fields as last written; `seen_version` counts within `seen_epoch` only.
+    `dirty` means that the target may differ from `applied`. `held_key` is the target key that the record owns in
+    the keys table; `target_key` is the one that a commit has made final. `touched` names the owned fields that a
+    write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
+    `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
+    """
+
+    flow: str
+    route: str
+    id: str
+    state: LinkState = LinkState.NEW
+    rule: str | None = None
+    target_key: str | None = None
+    held_key: str | None = None
+    applied: dict[str, Json] = field(default_factory=dict)
+    intent: Intent | None = None
+    touched: tuple[str, ...] = ()
+    fingerprint: str | None = None
+    seen_version: int | None = None
+    seen_epoch: str | None = None
+    claim_id: str | None = None
+    claim_kind: ClaimKind | None = None
+    last_claim: str | None = None
+    dirty: bool = False
+    attempts: int = 0
+    unknowns: int = 0
+    waits: tuple[str, ...] = ()
+    etag: str | None = None
+    age_s: float = 0.0
+
+    @property
+    def linked(self) -> bool:
+        """Committed, not merely claimed."""
+        return self.target_key is not None
+
+    def to_row(self) -> Row:
+        """The row as stored."""
+        cells: dict[str, Cell | None] = {
+            "schema": SCHEMA_VERSION,
+            "state": self.state.value,
+            "rule": self.rule,
+            "target_key": self.target_key,
+            "held_key": self.held_key,
+            "applied": exact_json.dumps(self.applied) if self.applied else None,
+            "intent_key": self.intent.key if self.intent else None,
+            "intent_sent": exact_json.dumps(list(self.intent.sent)) if self.intent else None,
+            "touched": exact_json.dumps(list(self.touched)) if self.touched else None,
+            "fingerprint": self.fingerprint,
+            "seen_version": None if self.seen_version is None else str(self.seen_version),
+            "seen_epoch": self.seen_epoch,
+            "claim_id": self.claim_id,
+            "claim_kind": self.claim_kind.value if self.claim_kind else None,
+            "last_claim": self.last_claim,
+            "dirty": self.dirty,
+            "attempts": self.attempts,
+            "unknowns": self.unknowns,
+            "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
+            "record_id": self.id,
+        }
+        return Row(escape(self.flow), link_key(self.route, self.id), {k: v for k, v in cells.items() if v is not None})
+
+
+def link_key(route: str, id: str) -> str:
+    """The row key of a link."""
+    return escape(f"L|{route}|{id}")
+
+
+def to_link(flow: str, route: str, stored: Stored) -> Link:
+    """A link from its stored row. Unknown columns of a newer schema are left alone by never being read."""
+    cells = stored.row.cells
+    return Link(
+        flow=flow,
+        route=route,
+        id=str(cells["record_id"]),
+        state=LinkState(str(cells["state"])),
+        rule=_text(cells.get("rule")),
+        target_key=_text(cells.get("target_key")),
+        held_key=_text(cells.get("held_key")),
+        applied=_json_object(cells.get("applied")),
+        intent=_intent(cells),
+        touched=_texts(cells.get("touched")),
+        fingerprint=_text(cells.get("fingerprint")),
+        seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
+        seen_epoch=_text(cells.get("seen_epoch")),
+        claim_id=_text(cells.get("claim_id")),
+        claim_kind=ClaimKind(str(cells["claim_kind"])) if "claim_kind" in cells else None,
+        last_claim=_text(cells.get("last_claim")),
+        dirty=bool(cells.get("dirty", False)),
+        attempts=int(str(cells.get("attempts", 0))),
+        unknowns=int(str(cells.get("unknowns", 0))),
+        waits=_texts(cells.get("waits")),
+        etag=stored.etag,
+        age_s=stored.age_s,
+    )
+
+
+def _text(cell: Cell | None) -> str | None:
+    return None if cell is None else str(cell)
+
+
+def _json_object(cell: Cell | None) -> dict[str, Json]:
+    value = exact_json.loads(str(cell)) if cell is not None else {}
+    return value if isinstance(value, dict) else {}
+
+
+def _json_list(cell: Cell | None) -> list[Json]:
+    value = exact_json.loads(str(cell)) if cell is not None else []
+    return value if isinstance(value, list) else []
+
+
+def _texts(cell: Cell | None) -> tuple[str, ...]:
+    return tuple(str(entry) for entry in _json_list(cell))
+
+
+def _intent(cells: Mapping[str, Cell]) -> Intent | None:
+    if "intent_key" not in cells:
+        return None
+    sent = tuple(entry for entry in _json_list(cells.get("intent_sent")) if isinstance(entry, dict))
+    return Intent(str(cells["intent_key"]), sent)
+
+
+class Links:
+    """The links of every flow."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def load(self, flow: str, route: str, ids: Sequence[str]) -> dict[str, Link]:
+        """The links of `ids`; one that does not exist comes back new, without an etag."""
+        stored = self.table.read(escape(flow), [link_key(route, id) for id in ids])
+        return {
+            id: to_link(flow, route, stored[key]) if (key := link_key(route, id)) in stored else Link(flow, route, id)
+            for id in ids
+        }
+
+    def page(self, flow: str, route: str, after: str, limit: int = _PAGE) -> tuple[list[Link], str | None]:
+        """Some links in key order from the row key `after` ("" = the first), and where to go on (None: the end)."""
+        route_key = escape(f"L|{route}")
+        stored = self.table.scan(escape(flow), start=after or f"{route_key}|", end=f"{route_key}}}", limit=limit)
+        links = [to_link(flow, route, row) for row in stored]
+        return links, stored[-1].row.key + " " if len(stored) == limit else None
+
+    def walk(self, flow: str, route: str) -> Iterator[Link]:
+        """Every link of a flow and route, page by page."""
+        after: str | None = ""
+        while after is not None:
+            links, after = self.page(flow, route, after)
+            yield from links
+
+    def count_linked(self, flow: str, route: str) -> int:
+        """How many records are linked: reads the whole partition, so ask only when a threshold is near."""
+        return sum(link.linked for link in self.walk(flow, route))
+
+
+def settled(link: Link) -> Link:
+    """The link with its claim cleared."""
+    return replace(link, claim_id=None, claim_kind=None)

@@ -1,0 +1,145 @@
+"""In-memory doubles of tables and queues with the rules of the real ones, for tests that crash and reorder.
+
+`step` is called before and after each operation takes effect: a test raises there to play a crash.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.errors import RowConflict
+from shared.state.queues import Message
+from shared.state.rows import (
+    MAX_TRANSACTION_ROWS,
+    Delete,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Stored,
+    check_size,
+)
+
+
+class Seconds(Protocol):
+    """A clock that gives seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+
+def _no_step(_name: str) -> None:
+    return None
+
+
+@dataclass
+class MemoryTable:
+    """A table: optimistic concurrency, atomic transactions within one partition, ages by the given clock."""
+
+    clock: Seconds
+    name: str = "table"
+    step: Callable[[str], None] = _no_step
+    _rows: dict[tuple[str, str], tuple[Row, str, float]] = field(default_factory=dict)
+    _versions: "itertools.count[int]" = field(default_factory=itertools.count)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See Table."""
+        self.step(f"{self.name}.read")
+        with self._lock:
+            return {key: self._stored(partition, key) for key in keys if (partition, key) in self._rows}
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """See Table."""
+        self.step(f"{self.name}.scan")
+        with self._lock:
+            keys = sorted(key for of, key in self._rows if of == partition and start <= key < end)
+            return [self._stored(partition, key) for key in keys[:limit]]
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        self.step(f"{self.name}.transact")
+        with self._lock:
+            self._check(operations)
+            etags = [self._apply(operation) for operation in operations]
+        self.step(f"{self.name}.transact done")
+        return etags
+
+    def _stored(self, partition: str, key: str) -> Stored:
+        row, etag, written = self._rows[partition, key]
+        return Stored(row, etag, self.clock.monotonic() - written)
+
+    def _check(self, operations: Sequence[Operation]) -> None:
+        if not 0 < len(operations) <= MAX_TRANSACTION_ROWS or len({o.row.partition for o in operations}) != 1:
+            raise ValueError("a transaction has 1 to 100 operations on one partition")
+        if len({operation.row.key for operation in operations}) != len(operations):
+            raise ValueError("a transaction names a row once")
+        for index, operation in enumerate(operations):
+            check_size(operation.row)
+            held = self._rows.get((operation.row.partition, operation.row.key))
+            if not _allowed(operation, held[1] if held else None):
+                raise RowConflict(index)
+
+    def _apply(self, operation: Operation) -> str:
+        address = operation.row.partition, operation.row.key
+        if isinstance(operation, Delete):
+            del self._rows[address]
+            return ""
+        etag = f"W/{next(self._versions)}"
+        self._rows[address] = operation.row, etag, self.clock.monotonic()
+        return etag
+
+
+def _allowed(operation: Operation, etag: str | None) -> bool:
+    match operation:
+        case Insert():
+            return etag is None
+        case Put():
+            return True
+        case Replace(etag=expected):
+            return etag == expected
+        case Delete(etag=expected):
+            return etag is not None and expected in (None, etag)
+
+
+@dataclass
+class MemoryQueues:
+    """Queues of text messages with visibility times by the given clock."""
+
+    clock: Seconds
+    step: Callable[[str], None] = _no_step
+    _queues: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
+    _ids: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
+        """See Queues."""
+        self.step(f"send {queue}")
+        self._queues.setdefault(queue, {})[str(next(self._ids))] = body, self.clock.monotonic() + delay_s
+        self.step(f"send {queue} done")
+
+    def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
+        """See Queues."""
+        self.step(f"receive {queue}")
+        now = self.clock.monotonic()
+        found = [Message(id, body) for id, (body, visible) in self._queues.get(queue, {}).items() if visible <= now][
+            :limit
+        ]
+        for message in found:
+            self._queues[queue][message.id] = message.body, now + invisible_s
+        return found
+
+    def delete(self, queue: str, message: Message) -> None:
+        """See Queues."""
+        self.step(f"delete {queue}")
+        self._queues.get(queue, {}).pop(message.id, None)
+
+    def depth(self, queue: str) -> int:
+        """See Queues."""
+        return len(self._queues.get(queue, {}))
+
+    def bodies(self, queue: str) -> list[str]:
+        """What lies in a queue, visible or not: for assertions."""
+        return [body for body, _ in self._queues.get(queue, {}).values()]

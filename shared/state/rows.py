@@ -1,0 +1,136 @@
+"""Rows of Table Storage and the narrow interface through which all of them are read and written.
+
+Everything that the sync remembers goes through `Table`, so that a test can count, crash and reorder each step.
+Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.errors import RowTooLarge
+
+Cell = str | int | bool | datetime
+MAX_TEXT_BYTES = 64 * 1024
+MAX_ROW_BYTES = 1024 * 1024
+MAX_TRANSACTION_ROWS = 100
+MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+MAX_KEY_CHARACTERS = 512
+_ROW_OVERHEAD_BYTES = 256
+_FORBIDDEN = frozenset("/\\#?%=")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entity: both keys and its properties. A property without a value is absent."""
+
+    partition: str
+    key: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row as read: its version, and its age by the storage service's own clock at the time of reading."""
+
+    row: Row
+    etag: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Write a row that does not exist yet."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write over exactly the version that was read."""
+
+    row: Row
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a row whether or not it exists."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a row; `etag` None removes any version."""
+
+    row: Row
+    etag: str | None = None
+
+
+Operation = Insert | Replace | Put | Delete
+
+
+class Table(Protocol):
+    """One table. Every call may raise StorageTrouble."""
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """The rows that exist among `keys`."""
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows with start <= key < end, in key order."""
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """Apply all operations, which share one partition, or none; returns the new etags in order.
+
+        Raises RowConflict with the index of the operation that met another version.
+        """
+
+
+def escape(text: str) -> str:
+    """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
+    return "".join(f"={ord(c):06X}" if _is_forbidden(c) else c for c in text)
+
+
+def _is_forbidden(character: str) -> bool:
+    code = ord(character)
+    return character in _FORBIDDEN or code < 0x20 or 0x7F <= code <= 0x9F or 0xD800 <= code <= 0xDFFF
+
+
+def check_size(row: Row) -> int:
+    """The size of a row in bytes as Table Storage counts it.
+
+    Raises RowTooLarge, naming the property: the emulator accepts what the service refuses, so we look ourselves.
+    """
+    if max(len(row.partition), len(row.key)) > MAX_KEY_CHARACTERS:
+        raise RowTooLarge(f"row key of {max(len(row.partition), len(row.key))} characters; {MAX_KEY_CHARACTERS} fit")
+    total = _ROW_OVERHEAD_BYTES + 2 * (len(row.partition) + len(row.key))
+    for name, cell in row.cells.items():
+        size = len(cell.encode("utf-16-le", "surrogatepass")) if isinstance(cell, str) else 8
+        if size > MAX_TEXT_BYTES:
+            raise RowTooLarge(f"{name} has {size} bytes; {MAX_TEXT_BYTES} fit into one property")
+        total += size + 2 * len(name) + 8
+    if total > MAX_ROW_BYTES:
+        raise RowTooLarge(f"the row has {total} bytes; {MAX_ROW_BYTES} fit")
+    return total
+
+
+def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[Sequence[Operation]]]:
+    """Pack groups, each of which must stay in one transaction, into as few transactions as the limits allow.
+
+    Raises RowTooLarge when a single group does not fit.
+    """
+    packed: list[list[Sequence[Operation]]] = []
+    rows = size = 0
+    for group in groups:
+        group_size = sum(check_size(operation.row) for operation in group)
+        if len(group) > MAX_TRANSACTION_ROWS or group_size > MAX_TRANSACTION_BYTES:
+            raise RowTooLarge(f"{len(group)} rows of {group_size} bytes do not fit into one transaction")
+        if not packed or rows + len(group) > MAX_TRANSACTION_ROWS or size + group_size > MAX_TRANSACTION_BYTES:
+            packed.append([])
+            rows = size = 0
+        packed[-1].append(group)
+        rows += len(group)
+        size += group_size
+    return packed

@@ -1,0 +1,51 @@
+"""Runs: what one pull or apply did. Partition = flow, row = inverted time: the newest first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.state.history import inverted
+from shared.state.rows import Cell, Insert, Row, Table, escape
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation: counts per outcome and request, and how long it took."""
+
+    flow: str
+    kind: str
+    id: str
+    started: datetime
+    seconds: float
+    counts: Mapping[str, int]
+
+    def to_row(self) -> Row:
+        """The row as stored."""
+        cells: dict[str, Cell] = {"kind": self.kind, "run": self.id, "started": self.started}
+        cells |= {"milliseconds": round(self.seconds * 1000)}
+        cells |= {f"n_{name}": count for name, count in self.counts.items()}
+        return Row(escape(self.flow), escape(f"{inverted(self.started)}|{self.kind}|{self.id}"), cells)
+
+
+class Runs:
+    """The runs of every flow."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, run: Run) -> None:
+        """Keep a run."""
+        self._table.transact([Insert(run.to_row())])
+
+    def latest(self, flow: str, limit: int) -> list[Run]:
+        """At most `limit` runs, the newest first."""
+        return [_to_run(flow, stored.row) for stored in self._table.scan(escape(flow), start="0", end="~", limit=limit)]
+
+
+def _to_run(flow: str, row: Row) -> Run:
+    started = row.cells["started"]
+    if not isinstance(started, datetime):
+        raise TypeError("a run without its time")
+    counts = {name[2:]: int(str(value)) for name, value in row.cells.items() if name.startswith("n_")}
+    seconds = int(str(row.cells["milliseconds"])) / 1000
+    return Run(flow, str(row.cells["kind"]), str(row.cells["run"]), started, seconds, counts)

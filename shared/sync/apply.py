@@ -1,0 +1,168 @@
+"""Apply: claim the records that a message names, read what they are now, write what differs, commit every outcome.
+
+The order of the steps is the protocol's (A1 to A11): gate, load, claim, read, judge, own keys, compare, write,
+commit, follow-ups. The host deletes the message after the function has returned.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.errors import SystemTrouble
+from shared.state.links import LinkState
+from shared.state.runs import Run
+from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
+from shared.sync.committing import Committing
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.hints import Hint, HintMessage, in_chunks, read_message
+from shared.sync.judging import Judging
+from shared.sync.parts import Parts, hold_queue
+from shared.sync.work import Kind, Work
+from shared.sync.writing import Writing
+from shared.telemetry import log_event
+
+_CHILDREN_PER_PARENT = 1000
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one message became."""
+
+    works: list[Work] = field(default_factory=list)
+    again: list[Work] = field(default_factory=list)
+
+
+class Apply:
+    """One queue invocation of one flow."""
+
+    def __init__(self, parts: Parts, flow: Flow, gates: Gates) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._gates = gates
+        self._run_id = parts.new_id()
+        self._claim_id = parts.new_id()
+
+    def run(self, body: str) -> None:
+        """Apply one message.
+
+        Raises HintUnreadable for a body that is no hint and StorageTrouble when our storage fails: the message
+        then comes back by its dequeue count.
+        """
+        message = read_message(body)
+        if self._closed():
+            self._parts.queues.send(hold_queue(self._flow.name), body)
+            return
+        started, began = self._parts.clock.now(), self._parts.clock.monotonic()
+        claimed = Claiming(self._parts, self._flow, self._claim_id).claim(message)
+        batch = Batch(claimed.works)
+        if batch.works:
+            self._work(batch.works, began)
+            committing = Committing(self._parts, self._flow, message, self._claim_id, self._run_id)
+            batch.again = committing.commit(batch.works)
+        self._follow_up(message, claimed, batch)
+        self._report(message, claimed, batch, Run(self._flow.name, "apply", self._run_id, started, 0.0, {}), began)
+
+    def _closed(self) -> bool:
+        reason = self._gates.closed_for_apply(self._flow)
+        if not reason and (change := self._parts.environment.change_by_settings()):
+            reason = f"the environment changed: {change}"
+        if reason:
+            log_event("message_held", flow=self._flow.name, reason=reason)
+        return bool(reason)
+
+    def _work(self, works: Sequence[Work], began: float) -> None:
+        judging = Judging(self._parts, self._flow)
+        not_after = began + self._parts.limits.apply_budget_s
+        writing = Writing(self._parts, self._flow, judging, self._gates, not_after=not_after)
+        try:
+            rows = self._flow.source.read([work.id for work in works])
+        except SystemTrouble as trouble:
+            self._gates.close(trouble)
+            for work in works:
+                work.retry()
+            return
+        for work in works:
+            work.row = rows.get(work.id)
+        writing.settle_intents(works)
+        judging.judge([work for work in works if work.outcome is None])
+        writing.write([work for work in works if work.outcome is None])
+
+    def _follow_up(self, message: HintMessage, claimed: Claimed, batch: Batch) -> None:
+        for delay_s, hints in claimed.busy.items():
+            self._send(self._flow.name, message.epoch, hints, delay_s)
+        if batch.again:
+            self._send(self._flow.name, None, [Hint(work.id) for work in batch.again], BUSY_DELAY_S)
+        lost = {work.id for work in batch.again}
+        kept = [work for work in batch.works if work.id not in lost]
+        self._send_back(message, kept)
+        self._release_children(kept)
+        self._look_once_more(kept)
+
+    def _send_back(self, message: HintMessage, works: Sequence[Work]) -> None:
+        """Records that are not decided come back: at once, after their delay, or when the gate opens."""
+        delays: dict[float | None, list[Hint]] = defaultdict(list)
+        for work in works:
+            outcome = work.outcome
+            if outcome is not None and outcome.kind is Kind.RETRIED:
+                delays[outcome.delay_s].append(work.hint)
+            elif outcome is not None and outcome.kind is Kind.UNSETTLED:
+                delays[outcome.delay_s].append(Hint(work.id))
+        for delay_s, hints in delays.items():
+            if delay_s is None:
+                closed = bool(self._gates.closed_for_apply(self._flow))
+                queue = hold_queue(self._flow.name) if closed else self._flow.name
+                self._send(queue, message.epoch, hints, 0)
+            else:
+                self._send(self._flow.name, message.epoch, hints, delay_s)
+
+    def _release_children(self, works: Sequence[Work]) -> None:
+        """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
+        dependents = self._parts.dependents(self._flow.name)
+        for flow in dependents:
+            for work in works:
+                if _children_may_move(work):
+                    children = self._parts.state.waits.of_parent(
+                        flow.name, self._flow.name, self._flow.route, work.id, _CHILDREN_PER_PARENT
+                    )
+                    self._send(flow.name, None, [Hint(child) for child in children], 0)
+
+    def _look_once_more(self, works: Sequence[Work]) -> None:
+        """A parent may have been committed between our look and our parking: then nobody else sends the child."""
+        parked = [work for work in works if work.outcome is not None and work.outcome.waits]
+        parents = Judging(self._parts, self._flow).load_parents({p for work in parked for p in work.parents})
+        moved = [
+            Hint(work.id)
+            for work in parked
+            if work.outcome is not None
+            and work.outcome.kind is Kind.WAITING
+            and all(parents[parent].linked or parents[parent].state is LinkState.FILTERED for parent in work.parents)
+        ]
+        self._send(self._flow.name, None, moved, 0)
+
+    def _send(self, queue: str, epoch: str | None, hints: Sequence[Hint], delay_s: float) -> None:
+        for chunk in in_chunks(hints, self._parts.limits.hints_per_message):
+            body = HintMessage(self._flow.name, self._run_id, chunk, epoch).to_body()
+            self._parts.queues.send(queue, body, delay_s=delay_s)
+
+    def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:
+        counts: Counter[str] = Counter(work.outcome.kind for work in batch.works if work.outcome)
+        counts["skipped"] += len(claimed.skipped)
+        counts["busy"] += sum(map(len, claimed.busy.values()))
+        counts["overtaken"] += len(batch.again)
+        counts["read"] += sum(work.row is not None for work in batch.works)
+        counts = +counts
+        seconds = self._parts.clock.monotonic() - began
+        self._parts.state.runs.add(Run(run.flow, run.kind, run.id, run.started, seconds, counts))
+        log_event("batch_applied", flow=run.flow, run=run.id, sent_by=message.run, ms=round(seconds * 1000), **counts)
+        for work in batch.works:
+            if work.outcome is not None and work.outcome.failure is not None:
+                log_event("record_rejected", flow=run.flow, run=run.id, id=work.id, cause=work.outcome.reason)
+
+
+def _children_may_move(work: Work) -> bool:
+    if work.outcome is None:
+        return False
+    now_linked = work.outcome.link.linked and not work.was_linked
+    now_filtered = work.outcome.kind is Kind.FILTERED and work.was_state is not LinkState.FILTERED
+    return now_linked or now_filtered

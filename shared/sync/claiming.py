@@ -1,0 +1,92 @@
+"""Claims: the mark that a worker sets before it reads and writes a record (protocol A2, A3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.state.failures import Failure
+from shared.state.links import ClaimKind, Link, LinkState
+from shared.sync.flow import Flow
+from shared.sync.hints import Hint, HintMessage, merge
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Limits, Parts
+from shared.sync.work import Work
+
+BUSY_DELAY_S = 15.0
+_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a batch may work on, what was seen before, and what somebody else holds, by the delay to wait."""
+
+    works: list[Work]
+    skipped: list[Hint]
+    busy: dict[float, list[Hint]]
+
+
+class Claiming:
+    """Claims the records of one message."""
+
+    def __init__(self, parts: Parts, flow: Flow, claim_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._claim_id = claim_id
+
+    def claim(self, message: HintMessage) -> Claimed:
+        """Load the links, skip what has been seen, and claim the rest by ETag."""
+        hints = merge(message.hints)
+        claimed = Claimed([], [], {})
+        free: dict[str, Link] = {}
+        for id, link in self._parts.state.links.load(self._flow.name, self._flow.route, list(hints)).items():
+            if self._is_seen(link, hints[id], message.epoch):
+                claimed.skipped.append(hints[id])
+            elif (wait_s := claim_ends_in(link, self._parts.limits)) > 0:
+                claimed.busy.setdefault(_delay_s(link, wait_s), []).append(hints[id])
+            else:
+                free[id] = link
+        self._take(free, hints, claimed)
+        return claimed
+
+    def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
+        clean = link.claim_id is None and not link.dirty and link.state is not LinkState.RETRYING
+        today = link.fingerprint == self._flow.mapper.fingerprint and link.seen_epoch == epoch
+        if hint.version is None or epoch is None or not (clean and today):
+            return False
+        return link.seen_version is not None and link.seen_version >= hint.version
+
+    def _take(self, free: dict[str, Link], hints: dict[str, Hint], claimed: Claimed) -> None:
+        groups = [Group(link, (link_operation(self._claimed(link)),)) for link in free.values()]
+        writer = LinkWriter(self._parts.state.links, lambda now: now.claim_id == self._claim_id)
+        written = writer.write(groups)
+        failures = self._failures([free[id] for id in written.etags], hints)
+        for id, etag in written.etags.items():
+            link = replace(self._claimed(free[id]), etag=etag, age_s=0.0)
+            trusted = free[id].claim_id is None and not free[id].dirty
+            claimed.works.append(Work(hints[id], link, trusted, failures.get(id)))
+        for id in written.foreign:
+            claimed.busy.setdefault(BUSY_DELAY_S, []).append(hints[id])
+
+    def _claimed(self, link: Link) -> Link:
+        unclean = link.claim_id is not None or link.dirty
+        return replace(link, claim_id=self._claim_id, claim_kind=ClaimKind.WORKING, dirty=unclean)
+
+    def _failures(self, links: list[Link], hints: dict[str, Hint]) -> Mapping[str, Failure]:
+        """The listed failures of records that may have one: a later success closes them."""
+        ids = [link.id for link in links if link.state is LinkState.REJECTED or hints[link.id].version is None]
+        return self._parts.state.failures.load(self._flow.name, ids) if ids else {}
+
+
+def claim_ends_in(link: Link, limits: Limits) -> float:
+    """For how many seconds a claim still holds others off; 0 when there is none or it has expired.
+
+    The age is the storage service's own: no two clocks are compared.
+    """
+    if link.claim_id is None:
+        return 0.0
+    live_s = limits.unsettled_live_s if link.claim_kind is ClaimKind.UNSETTLED else limits.claim_live_s
+    return max(0.0, live_s - link.age_s)
+
+
+def _delay_s(link: Link, wait_s: float) -> float:
+    """A worker is mostly done soon, so look again soon; an unsettled request needs its whole time."""
+    return wait_s + _MARGIN_S if link.claim_kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, wait_s + _MARGIN_S)

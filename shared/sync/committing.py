@@ -1,0 +1,118 @@
+"""Commits: whatever the outcome, one transaction of the record's partition holds all that is to be remembered
+(protocol A9)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.errors import RowTooLarge
+from shared.state.failures import renewed
+from shared.state.history import history_row
+from shared.state.links import Link, LinkState
+from shared.state.rows import Delete, Insert, Operation, Put, Row, check_size, escape
+from shared.sync.flow import Flow
+from shared.sync.hints import HintMessage
+from shared.sync.judging import new_failure
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+from shared.sync.work import Kind, Outcome, Work
+
+_IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
+_DECIDED = frozenset(Kind) - {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}
+_MARK_ROUNDS = 5
+
+
+class Committing:
+    """Commits the outcomes of one message."""
+
+    def __init__(self, parts: Parts, flow: Flow, message: HintMessage, claim_id: str, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._message = message
+        self._claim_id = claim_id
+        self._run_id = run_id
+
+    def commit(self, works: Sequence[Work]) -> list[Work]:
+        """Commit every outcome. Returns the records whose link somebody else has changed: they are dirty now and
+        must be sent again."""
+        groups = [self._group(work) for work in works]
+        writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
+        written = writer.write(groups)
+        overtaken = [work for work in works if work.id in written.foreign]
+        for work in overtaken:
+            self._mark_dirty(written.foreign[work.id])
+        return overtaken
+
+    def _group(self, work: Work) -> Group:
+        outcome = self._outcome(work)
+        link = self._seen(work, outcome)
+        if outcome.kind is Kind.DELETED and not link.linked:
+            operations: list[Operation] = [Delete(link.to_row(), link.etag)]
+        else:
+            operations = [link_operation(link)]
+        operations += self._wait_operations(work, outcome)
+        operations += self._failure_operations(work, outcome)
+        operations += self._history(work, outcome)
+        return Group(link, tuple(operations))
+
+    def _outcome(self, work: Work) -> Outcome:
+        """The outcome, or a rejection when the link would not fit into its row."""
+        assert work.outcome is not None
+        try:
+            check_size(work.outcome.link.to_row())
+        except RowTooLarge as large:
+            work.link = replace(work.link, intent=None)
+            message = f"the sync state of this record is too large to be kept: {large}"
+            failure = new_failure(self._parts, work, "state_too_large", message, "shorten its texts in the source")
+            link = replace(work.link, state=LinkState.REJECTED, rule=failure.cause, dirty=True)
+            link = replace(link, claim_id=None, claim_kind=None)
+            work.outcome = Outcome(Kind.REJECTED, link, failure.cause, failure)
+        return work.outcome
+
+    def _seen(self, work: Work, outcome: Outcome) -> Link:
+        link = replace(outcome.link, last_claim=self._claim_id)
+        if outcome.kind not in _DECIDED:
+            return link
+        version = work.row.version if work.row else link.seen_version
+        epoch = self._message.epoch or link.seen_epoch
+        return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.mapper.fingerprint)
+
+    def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
+        if outcome.kind not in _DECIDED:
+            return []
+        kept = {wait.key for wait in outcome.waits}
+        gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
+        return [*(Put(wait.to_row()) for wait in outcome.waits), *(Delete(row) for row in gone)]
+
+    def _failure_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
+        if outcome.failure is not None:
+            return [Put(renewed(work.failure, outcome.failure).to_row())]
+        if work.failure is not None and outcome.kind in _DECIDED:
+            return [Delete(work.failure.to_row())]
+        return []
+
+    def _history(self, work: Work, outcome: Outcome) -> list[Operation]:
+        if outcome.kind not in _IN_HISTORY:
+            return []
+        row = history_row(
+            self._flow.name,
+            work.id,
+            time=self._parts.clock.now(),
+            claim=self._claim_id,
+            run=self._run_id,
+            outcome=outcome.kind if not outcome.reason else f"{outcome.kind}: {outcome.reason}",
+            fields=",".join(outcome.fields),
+        )
+        return [Insert(row)]
+
+    def _mark_dirty(self, link: Link) -> None:
+        """Another worker has taken the record over while ours was late: the target may now hold either write."""
+        for _ in range(_MARK_ROUNDS):
+            if link.etag is None:
+                return
+            marked = replace(link, dirty=True)
+            written = LinkWriter(self._parts.state.links, lambda now: now.dirty).write(
+                [Group(marked, (link_operation(marked),))]
+            )
+            if not written.foreign:
+                return
+            link = written.foreign[link.id]

@@ -1,0 +1,62 @@
+"""The environment of the first run, and whether today's is the same (rules.md, First start)."""
+
+from collections.abc import Mapping
+
+from shared.errors import System
+from shared.state.control import Control
+from shared.sync.ports import Clock
+from shared.sync.ports import System as SystemPort
+
+ASK_AGAIN_AFTER_S = 3600.0
+
+
+class Environment:
+    """Compares who we are talking to with who it was at the first run: a sandbox copy must not be synced unasked.
+
+    `settings` are the ids that the settings name (both origins, the company). What the systems say of themselves is
+    asked once an hour per process: it can only change under us by a restored or copied environment.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, str], systems: Mapping[System, SystemPort], control: Control, clock: Clock
+    ) -> None:
+        self._settings = dict(settings)
+        self._systems = systems
+        self._control = control
+        self._clock = clock
+        self._asked: tuple[float, dict[str, str]] | None = None
+
+    def change_by_settings(self) -> str:
+        """What the settings have changed since the first run, empty when nothing. Costs one read of our table."""
+        stored = self._control.environment()
+        return "" if stored is None else _difference(stored, self._settings)
+
+    def change(self) -> str:
+        """What differs from the stored environment, empty when nothing. Stores it at the very first run.
+
+        Raises SystemTrouble when a system cannot be asked.
+        """
+        today = self._settings | self._identities()
+        stored = self._control.environment()
+        if stored is None:
+            self._control.store_environment(today)
+            stored = self._control.environment() or today
+        return _difference(stored, today)
+
+    def accept(self) -> None:
+        """Take today's environment as the right one: an operator has seen what changed."""
+        self._asked = None
+        self._control.accept_environment(self._settings | self._identities())
+
+    def _identities(self) -> dict[str, str]:
+        now = self._clock.monotonic()
+        if self._asked is None or now - self._asked[0] > ASK_AGAIN_AFTER_S:
+            self._asked = now, {f"{name}_identity": system.identity() for name, system in self._systems.items()}
+        return self._asked[1]
+
+
+def _difference(stored: Mapping[str, str], today: Mapping[str, str]) -> str:
+    changed = [
+        f"{name} was {stored[name]} and is {value}" for name, value in today.items() if stored.get(name, value) != value
+    ]
+    return "; ".join(changed)

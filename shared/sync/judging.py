@@ -1,0 +1,111 @@
+"""What shall become of a claimed record, by its own source row and its parents (protocol A4, A5, W1, W2)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from shared.mapping.verdicts import Filtered, Mapped, Parent, Rejected
+from shared.state.failures import Failure
+from shared.state.keys import fold
+from shared.state.links import Link, LinkState
+from shared.state.waiting import Wait
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+from shared.sync.work import Kind, Work
+
+OUT_OF_SCOPE = "out_of_scope"
+PARENT_FILTERED = "parent filtered by"
+MAX_KEY_CHARACTERS = 200
+
+
+class Judging:
+    """Judges the records of one message. A record that stays without outcome is mapped and may be written."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+
+    def judge(self, works: Sequence[Work]) -> None:
+        """Give every record an outcome or its mapped content."""
+        for work in works:
+            self._judge_row(work)
+        self._judge_parents([work for work in works if work.outcome is None and work.parents])
+
+    def _judge_row(self, work: Work) -> None:
+        if work.row is None:
+            self._end(work, Kind.DELETED, LinkState.DELETED, "deleted")
+            return
+        if not work.link.linked and not self._flow.mapper.in_scope(work.row):
+            work.end(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
+            return
+        match self._flow.mapper.evaluate(work.row):
+            case Filtered(rule, ends) if ends and work.link.linked:
+                self._end(work, Kind.ENDED, LinkState.ENDED, rule)
+            case Filtered(rule):
+                work.end(Kind.FILTERED, LinkState.FILTERED, reason=rule)
+            case Rejected(cause, message, remedy):
+                self.reject(work, cause, message, remedy)
+            case Mapped() as mapped:
+                self._judge_key(work, mapped)
+
+    def _end(self, work: Work, kind: Kind, state: LinkState, rule: str) -> None:
+        """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
+        changes = self._flow.mapper.ended()
+        if work.link.linked and changes and any(work.link.applied.get(name) != of for name, of in changes.items()):
+            work.mapped = Mapped(work.link.target_key or "", {**work.link.applied, **changes}, {})
+            work.ending = kind, state, rule
+            return
+        work.end(kind, state, reason=rule)
+
+    def _judge_key(self, work: Work, mapped: Mapped) -> None:
+        committed = work.link.target_key
+        if committed is not None and fold(committed) != fold(mapped.key):
+            self.reject(
+                work,
+                "key_changed",
+                f"the number {committed} became {mapped.key}; a number that has been used in the target never changes",
+                f"set it back to {committed}, or unlink the record so that it is created anew as {mapped.key}",
+            )
+        elif len(mapped.key) > MAX_KEY_CHARACTERS:
+            self.reject(work, "key_too_long", f"the key has {len(mapped.key)} characters", "shorten it in the source")
+        else:
+            work.mapped = mapped
+            work.parents = mapped.parents
+
+    def reject(self, work: Work, cause: str, message: str, remedy: str) -> None:
+        """List the record as a failure (protocol F2)."""
+        work.end(
+            Kind.REJECTED,
+            LinkState.REJECTED,
+            reason=cause,
+            failure=new_failure(self._parts, work, cause, message, remedy),
+        )
+
+    def _judge_parents(self, works: Sequence[Work]) -> None:
+        parents = self.load_parents({parent for work in works for parent in work.parents})
+        for work in works:
+            unlinked = [parent for parent in work.parents if not parents[parent].linked]
+            if not unlinked:
+                continue
+            waits = tuple(Wait(self._flow.name, work.id, p.flow, p.route, p.id) for p in unlinked)
+            filtered = [parents[parent] for parent in unlinked if parents[parent].state is LinkState.FILTERED]
+            work.mapped = None
+            if filtered:
+                # It stays parked: when the parent is no longer filtered, the parent's commit sends it again.
+                reason = f"{PARENT_FILTERED} {filtered[0].rule}"
+                work.end(Kind.FILTERED, LinkState.FILTERED, reason=reason, waits=waits)
+            else:
+                work.end(Kind.WAITING, LinkState.WAITING, waits=waits)
+
+    def load_parents(self, parents: set[Parent]) -> dict[Parent, Link]:
+        """The links of parents: linked means committed, not claimed."""
+        by_route: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for parent in parents:
+            by_route[parent.flow, parent.route].append(parent.id)
+        found = {route: self._parts.state.links.load(*route, ids) for route, ids in by_route.items()}
+        return {parent: found[parent.flow, parent.route][parent.id] for parent in parents}
+
+
+def new_failure(parts: Parts, work: Work, cause: str, message: str, remedy: str) -> Failure:
+    """A failure of a record, seen now for the first time."""
+    now = parts.clock.now()
+    return Failure(work.link.flow, work.id, cause, message, remedy, first_seen=now, last_seen=now)

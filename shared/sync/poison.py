@@ -1,0 +1,57 @@
+"""Poison: a message that failed too often punishes nobody (protocol F3)."""
+
+import hashlib
+
+from shared.state.failures import Failure, renewed
+from shared.sync.flow import Flow
+from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
+from shared.sync.parts import Parts
+from shared.telemetry import log_event
+
+
+class Poison:
+    """One invocation of a poison function."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+
+    def run(self, body: str) -> None:
+        """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure."""
+        try:
+            message = read_message(body)
+        except HintUnreadable as unreadable:
+            self._list_unreadable(body, unreadable)
+            return
+        if len(message.hints) > 1:
+            for hint in message.hints:
+                alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
+                self._parts.queues.send(self._flow.name, alone.to_body())
+            log_event("poison_split", flow=self._flow.name, run=message.run, records=len(message.hints))
+            return
+        self._list(
+            message.hints[0].id,
+            "poison",
+            f"the record could not be processed again and again (sent by run {message.run})",
+            "read the errors of the apply function for this run; the sync tries the record again by itself",
+            may_retry=True,
+        )
+
+    def _list_unreadable(self, body: str, unreadable: HintUnreadable) -> None:
+        digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._list(
+            f"message-{digest}",
+            "message_unreadable",
+            f"{unreadable}; the body begins with: {body[:500]}",
+            "find out who else writes into this queue; records are found again by their next change or a full read",
+            may_retry=False,
+        )
+
+    def _list(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
+        now = self._parts.clock.now()
+        earlier = self._parts.state.failures.load(self._flow.name, [id]).get(id)
+        failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
+        if may_retry:
+            failure = renewed(earlier, failure)
+        self._parts.state.failures.put(failure)
+        log_event("poison_listed", flow=self._flow.name, id=id, cause=cause)

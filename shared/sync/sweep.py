@@ -1,0 +1,97 @@
+"""Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
+
+Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
+come. Each part is bounded per run and goes on where it stopped.
+"""
+
+from dataclasses import replace
+
+from shared.mapping.verdicts import Parent
+from shared.state.control import FlowControl
+from shared.state.failures import Failure, retry_after
+from shared.state.links import LinkState
+from shared.state.waiting import Wait
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.hints import Hint, HintMessage, in_chunks
+from shared.sync.judging import Judging
+from shared.sync.parts import Parts, hold_queue
+from shared.telemetry import log_event
+
+_RECEIVED_AT_ONCE = 32
+_INVISIBLE_S = 60.0
+
+
+class Sweep:
+    """One timer invocation, for every flow."""
+
+    def __init__(self, parts: Parts, gates: Gates) -> None:
+        self._parts = parts
+        self._gates = gates
+        self._run_id = parts.new_id()
+
+    def run(self) -> None:
+        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe."""
+        for flow in self._parts.flows.values():
+            reason = self._gates.closed_for_apply(flow)
+            if reason:
+                log_event("sweep_skipped", flow=flow.name, reason=reason)
+                continue
+            self._return_held(flow)
+            control = self._parts.state.control.flow(flow.name)
+            waiting_cursor = self._release_waiting(flow, control)
+            failures_cursor = self._retry_failures(flow, control)
+            swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
+            if swept != control:
+                self._parts.state.control.save_flow(swept)
+
+    def _return_held(self, flow: Flow) -> None:
+        returned = 0
+        while returned < self._parts.limits.sweep_messages:
+            held = self._parts.queues.receive(hold_queue(flow.name), limit=_RECEIVED_AT_ONCE, invisible_s=_INVISIBLE_S)
+            for message in held:
+                self._parts.queues.send(flow.name, message.body)
+                self._parts.queues.delete(hold_queue(flow.name), message)
+            returned += len(held)
+            if not held:
+                break
+        if returned:
+            log_event("held_returned", flow=flow.name, run=self._run_id, messages=returned)
+
+    def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
+        waits, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
+        parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in waits})
+        children = self._parts.state.links.load(flow.name, flow.route, sorted({wait.child for wait in waits}))
+        moved = []
+        for wait in waits:
+            parent = parents[_parent(wait)]
+            parked_as_waiting = children[wait.child].state is LinkState.WAITING
+            if parent.linked or (parent.state is LinkState.FILTERED) == parked_as_waiting:
+                moved.append(wait.child)
+        self._send(flow, sorted(set(moved)))
+        return after or ""
+
+    def _retry_failures(self, flow: Flow, control: FlowControl) -> str:
+        limit = self._parts.limits.sweep_rows
+        failures, after = self._parts.state.failures.page(flow.name, control.failures_cursor, limit)
+        now = self._parts.clock.now()
+        due = [failure for failure in failures if failure.next_try is not None and failure.next_try <= now]
+        self._send(flow, [failure.id for failure in due])
+        for failure in due:
+            self._parts.state.failures.save(self._tried(failure))
+        return after or ""
+
+    def _tried(self, failure: Failure) -> Failure:
+        tries = failure.tries + 1
+        return replace(failure, tries=tries, next_try=self._parts.clock.now() + retry_after(tries))
+
+    def _send(self, flow: Flow, ids: list[str]) -> None:
+        hints = [Hint(id) for id in ids]
+        for chunk in in_chunks(hints, self._parts.limits.hints_per_message):
+            self._parts.queues.send(flow.name, HintMessage(flow.name, self._run_id, chunk).to_body())
+        if ids:
+            log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(ids))
+
+
+def _parent(wait: Wait) -> Parent:
+    return Parent(wait.parent_flow, wait.parent_route, wait.parent)

@@ -1,0 +1,123 @@
+"""One record in the hands of apply: what was found, what is to be written, and how it ended."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from shared.mapping.verdicts import Mapped, Parent
+from shared.records import Json, SourceRow, Write
+from shared.state.failures import Failure
+from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.waiting import Wait
+from shared.sync.hints import Hint
+
+
+class Kind(StrEnum):
+    """The outcomes (invariant I1). created and updated are both "written"; ended is a filtered record that was
+    linked before; retried was not decided and comes back; unsettled may or may not have been applied."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FILTERED = "filtered"
+    ENDED = "ended"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+    RETRIED = "retried"
+    UNSETTLED = "unsettled"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection."""
+
+    kind: Kind
+    link: Link
+    reason: str = ""
+    failure: Failure | None = None
+    waits: tuple[Wait, ...] = ()
+    fields: tuple[str, ...] = ()
+    delay_s: float | None = None
+
+
+@dataclass(slots=True)
+class Work:
+    """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
+    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made."""
+
+    hint: Hint
+    link: Link
+    trusted: bool
+    failure: Failure | None = None
+    row: SourceRow | None = None
+    mapped: Mapped | None = None
+    write: Write | None = None
+    parents: tuple[Parent, ...] = ()
+    ending: tuple[Kind, LinkState, str] | None = None
+    outcome: Outcome | None = None
+    was_linked: bool = field(init=False)
+    was_state: LinkState = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember how the record stood before."""
+        self.was_linked = self.link.linked
+        self.was_state = self.link.state
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.link.id
+
+    def end(
+        self,
+        kind: Kind,
+        state: LinkState,
+        *,
+        reason: str = "",
+        applied: dict[str, Json] | None = None,
+        target_key: str | None = None,
+        fields: tuple[str, ...] = (),
+        waits: tuple[Wait, ...] = (),
+        failure: Failure | None = None,
+    ) -> None:
+        """The record is decided: its claim goes. Content that was written in full makes the link clean."""
+        link = replace(
+            self.link,
+            state=state,
+            rule=reason or None,
+            dirty=not self.trusted if applied is None else False,
+            applied=self.link.applied if applied is None else applied,
+            target_key=target_key or self.link.target_key,
+            held_key=target_key or self.link.held_key,
+            intent=self.link.intent if applied is None else None,
+            touched=self.link.touched if applied is None else (),
+            attempts=0,
+            unknowns=0 if failure is None else self.link.unknowns,
+            waits=tuple(wait.key for wait in waits),
+            claim_id=None,
+            claim_kind=None,
+        )
+        self.outcome = Outcome(kind, link, reason, failure, waits, fields)
+
+    def retry(self, *, delay_s: float | None = None, attempts: int = 0) -> None:
+        """Nothing was applied and nothing is decided: the claim goes, the record comes back."""
+        link = replace(
+            self.link,
+            state=LinkState.RETRYING if attempts else self.was_state,
+            dirty=self.link.dirty or not self.trusted or attempts > 0,
+            attempts=attempts or self.link.attempts,
+            claim_id=None,
+            claim_kind=None,
+        )
+        self.outcome = Outcome(Kind.RETRIED, link, delay_s=delay_s)
+
+    def leave_unsettled(self, *, delay_s: float | None, unknowns: int, failure: Failure | None = None) -> None:
+        """A request may still land: the claim stays and holds others off, the link is dirty (protocol A9)."""
+        state = LinkState.REJECTED if failure else LinkState.RETRYING
+        waits = () if failure else self.link.waits
+        link = replace(
+            self.link, state=state, dirty=True, claim_kind=ClaimKind.UNSETTLED, unknowns=unknowns, waits=waits
+        )
+        kind = Kind.REJECTED if failure else Kind.UNSETTLED
+        self.outcome = Outcome(kind, link, failure.cause if failure else "", failure, delay_s=delay_s)

@@ -1,0 +1,341 @@
+"""From mapped content to writes and their results (protocol A6, A7, A8)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from shared.errors import (
+    NotSent,
+    OperatorNeeded,
+    OutcomeUnknown,
+    RecordMissing,
+    RecordRejected,
+    SyncError,
+    SystemTrouble,
+    Transient,
+)
+from shared.mapping.verdicts import Mapped
+from shared.records import Json, Values, Write
+from shared.state.keys import Keys, OwnedKey, Owner, fold
+from shared.state.links import Intent, Link, LinkState
+from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.judging import Judging, new_failure
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+from shared.sync.work import Kind, Work
+
+_SENT_KEPT = 3
+_UNKNOWNS_WITHOUT_PROBE = 3
+_SETTLE_MARGIN_S = 5.0
+
+
+class Writing:
+    """Writes the mapped records of one message and gives each its outcome."""
+
+    def __init__(self, parts: Parts, flow: Flow, judging: Judging, gates: Gates, *, not_after: float) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._judging = judging
+        self._gates = gates
+        self._not_after = not_after
+        self._keys: Keys = parts.state.keys_of(flow)
+
+    def write(self, works: Sequence[Work]) -> None:
+        """Compare, look up, own the keys, write, and read the results."""
+        works = [work for work in works if work.mapped is not None]
+        try:
+            self._plan(works)
+        except SystemTrouble as trouble:
+            self._gates.close(trouble)
+            for work in works:
+                if work.outcome is None:
+                    work.retry()
+            return
+        self._note_before_sending([work for work in works if work.outcome is None and work.write is not None])
+        self._send(works)
+        self._send([work for work in works if work.outcome is None and work.write is not None])
+
+    def settle_intents(self, works: Sequence[Work]) -> None:
+        """Find out what became of creates of unknown outcome, before anything else is decided (protocol A6).
+
+        A row that is there now counts as ours only if the first look had found nothing and it agrees with what was
+        sent. Closes the gate and lets the record come back when the target does not answer.
+        """
+        doubtful = [work for work in works if work.link.intent is not None and not work.link.linked]
+        if not doubtful:
+            return
+        try:
+            found = self._flow.target.find([work.link.intent.key for work in doubtful if work.link.intent])
+        except SystemTrouble as trouble:
+            self._gates.close(trouble)
+            for work in doubtful:
+                work.retry()
+            return
+        for work in doubtful:
+            self._settle_intent(work, found)
+
+    def _settle_intent(self, work: Work, found: Mapping[str, Values]) -> None:
+        intent = work.link.intent
+        assert intent is not None
+        row = found.get(intent.key)
+        ours = [sent for sent in intent.sent if row is not None and self._agrees(sent, row)]
+        if ours:
+            work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=None, applied=ours[-1])
+            work.trusted = False
+        elif row is not None:
+            work.link = replace(work.link, intent=None)
+
+    def _agrees(self, sent: Mapping[str, Json], row: Values) -> bool:
+        agree = self._flow.mapper.agree
+        return all(agree(name, value, row.get(name)) for name, value in sent.items())
+
+    def _plan(self, works: Sequence[Work]) -> None:
+        trusted = [work for work in works if work.trusted and work.link.linked]
+        for work in trusted:
+            self._plan_difference(work)
+        doubtful = [work for work in works if work not in trusted]
+        if not doubtful:
+            return
+        found = self._flow.target.find([_mapped(work).key for work in doubtful])
+        for work in doubtful:
+            self._plan_by_target(work, found.get(_mapped(work).key))
+        self._own_keys([work for work in doubtful if work.outcome is None and not work.link.linked])
+
+    def _plan_difference(self, work: Work) -> None:
+        """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7)."""
+        difference = self._difference(_mapped(work).owned, work.link.applied)
+        if difference:
+            work.write = Write(work.id, work.link.target_key or "", difference, create=False)
+        else:
+            self._finish(work, Kind.UNCHANGED, ())
+
+    def _difference(self, owned: Mapping[str, Json], applied: Mapping[str, Json]) -> dict[str, Json]:
+        changed = {name: value for name, value in owned.items() if value != applied.get(name)}
+        return {name: self._flow.mapper.empty(name) if value is None else value for name, value in changed.items()}
+
+    def _everything_owned(self, work: Work) -> dict[str, Json]:
+        """Every owned field; a blank one only where something was written before (rules.md, Ownership)."""
+        owned, applied = _mapped(work).owned, work.link.applied
+        present = {name: value for name, value in owned.items() if value is not None}
+        ours = {*applied, *work.link.touched}
+        emptied = {name: self._flow.mapper.empty(name) for name in owned if owned[name] is None and name in ours}
+        return present | emptied
+
+    def _plan_by_target(self, work: Work, row: Values | None) -> None:
+        mapped = _mapped(work)
+        if row is None:
+            if work.ending is None:
+                work.write = Write(work.id, mapped.key, _complete(mapped), create=True)
+            else:
+                work.end(work.ending[0], work.ending[1], reason=work.ending[2])
+        elif work.link.linked or self._flow.adopt_existing:
+            work.write = Write(work.id, mapped.key, self._everything_owned(work), create=False)
+        else:
+            self._reject_existing(work)
+
+    def _reject_existing(self, work: Work) -> None:
+        key = _mapped(work).key
+        owned = self._keys.owners([key]).get(key)
+        if owned is not None and owned.owner != self._owner(work) and self._is_there(owned.owner):
+            self._reject_taken(work, owned.owner.id)
+            return
+        self._judging.reject(
+            work,
+            "target_exists",
+            f"{key} exists in {self._flow.mapper.target_entity} already and is not linked to this record",
+            "if it is the same customer, allow adoption for this flow and retry; otherwise change the number",
+        )
+
+    def _is_there(self, owner: Owner) -> bool:
+        """Whether the source row of an owner still exists."""
+        return owner.flow != self._flow.name or bool(self._flow.source.existing([owner.id]))
+
+    def _owner(self, work: Work) -> Owner:
+        return Owner(self._flow.name, self._flow.route, work.id)
+
+    def _own_keys(self, works: Sequence[Work]) -> None:
+        self._release_former_keys(works)
+        by_key: dict[str, Work] = {}
+        for work in works:
+            key = fold(_mapped(work).key)
+            if key in by_key:
+                self._reject_taken(work, by_key[key].id)
+            else:
+                by_key[key] = work
+        taken = self._keys.own({_mapped(work).key: self._owner(work) for work in by_key.values()})
+        for key, owned in taken.items():
+            self._claim_from(by_key[fold(key)], owned)
+
+    def _release_former_keys(self, works: Sequence[Work]) -> None:
+        """A record that never got linked and has another number now gives its earlier one free."""
+        former = [w for w in works if w.link.held_key and fold(w.link.held_key) != fold(_mapped(w).key)]
+        owners = self._keys.owners([work.link.held_key or "" for work in former]) if former else {}
+        for work in former:
+            owned = owners.get(work.link.held_key or "")
+            if owned is not None and owned.owner == self._owner(work):
+                self._keys.release(owned)
+
+    def _claim_from(self, work: Work, owned: OwnedKey) -> None:
+        """Take a key over from an owner whose source row is confirmed gone; otherwise the record is rejected."""
+        owner = owned.owner
+        if not self._is_there(owner):
+            link = self._parts.state.links.load(owner.flow, owner.route, [owner.id])[owner.id]
+            if claim_ends_in(link, self._parts.limits) > 0:
+                work.retry(delay_s=BUSY_DELAY_S)
+                return
+            if self._unlink_gone(link) and self._keys.hand_over(owned, self._owner(work)):
+                return
+            work.retry(delay_s=BUSY_DELAY_S)
+            return
+        self._reject_taken(work, owner.id)
+
+    def _unlink_gone(self, link: Link) -> bool:
+        if link.etag is None:
+            return True
+        unlinked = replace(link, target_key=None, held_key=None, intent=None, state=LinkState.DELETED)
+        groups = [Group(link, (link_operation(unlinked),))]
+        return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
+
+    def _reject_taken(self, work: Work, owner: str) -> None:
+        self._judging.reject(
+            work,
+            "key_taken",
+            f"the number {_mapped(work).key} is taken by record {owner}",
+            f"give one of the two records another number (this one: {work.id}), then retry",
+        )
+
+    def _note_before_sending(self, works: Sequence[Work]) -> None:
+        """Keep in the link what must be known if the answer, or this worker, gets lost: the intent of a first
+        create, and the fields that are filled for the first time."""
+        noted = [work for work in works if self._note(work)]
+        groups = [Group(work.link, (link_operation(work.link),)) for work in noted]
+        by_id = {work.id: work.link for work in noted}
+        written = LinkWriter(self._parts.state.links, lambda now: _same_note(now, by_id[now.id])).write(groups)
+        for work in noted:
+            if work.id in written.etags:
+                work.link = replace(work.link, etag=written.etags[work.id])
+            else:
+                work.write = None
+                work.retry(delay_s=BUSY_DELAY_S)
+
+    def _note(self, work: Work) -> bool:
+        write, link = work.write, work.link
+        assert write is not None
+        if write.create and not link.linked:
+            earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()
+            intent = Intent(write.key, (*earlier, dict(write.values))[-_SENT_KEPT:])
+            work.link = replace(link, intent=intent, held_key=write.key)
+            return True
+        first = sorted(set(write.values) - set(link.applied) - set(link.touched))
+        if first:
+            work.link = replace(link, touched=(*link.touched, *first), held_key=link.held_key or write.key)
+        return bool(first)
+
+    def _send(self, works: Sequence[Work]) -> None:
+        writes = [work.write for work in works if work.outcome is None and work.write is not None]
+        if not writes:
+            return
+        results = self._flow.target.write(writes, not_after=self._not_after)
+        unknown_counts = self._judge_unknowns(results)
+        for work in works:
+            if work.outcome is None and work.write is not None:
+                self._read_result(work, results[work.id], unknown_counts=unknown_counts)
+
+    def _judge_unknowns(self, results: Mapping[str, SyncError | None]) -> bool:
+        """Close the gate for a system's trouble (protocol F1). Whether an unknown result may count against its
+        record: only when the system answers a probe and the trouble is not general."""
+        troubles = [result for result in results.values() if isinstance(result, SystemTrouble)]
+        plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
+        if plain:
+            self._gates.close(plain[0])
+            return False
+        if not troubles:
+            return True
+        answered = len(results) - len(troubles) - sum(isinstance(result, NotSent) for result in results.values())
+        if len(troubles) >= _UNKNOWNS_WITHOUT_PROBE and not answered:
+            self._gates.close(troubles[0])
+            return False
+        try:
+            self._parts.systems[self._flow.target_system].probe()
+        except SystemTrouble as trouble:
+            self._gates.close(trouble)
+            return False
+        return True
+
+    def _read_result(self, work: Work, result: SyncError | None, *, unknown_counts: bool) -> None:
+        write = work.write
+        assert write is not None
+        match result:
+            case None:
+                self._finish(work, Kind.CREATED if write.create else Kind.UPDATED, tuple(write.values))
+            case RecordMissing():
+                self._repeat_in_full(work)
+            case RecordRejected():
+                self._refused(work, result)
+            case OutcomeUnknown():
+                self._unknown(work, result, counts=unknown_counts)
+            case NotSent() | Transient() | OperatorNeeded():
+                work.retry()
+            case _:
+                raise result
+
+    def _finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
+        mapped = _mapped(work)
+        applied: dict[str, Json] = {name: value for name, value in mapped.owned.items() if value is not None}
+        state, reason = LinkState.WRITTEN, ""
+        if work.ending is not None:
+            kind, state, reason = work.ending
+        key = work.link.target_key or mapped.key
+        work.end(kind, state, reason=reason, applied=applied, target_key=key, fields=fields)
+
+    def _repeat_in_full(self, work: Work) -> None:
+        """The target row is gone: dirty, and written once more as a complete record (protocol A8)."""
+        if work.ending is not None:
+            work.end(work.ending[0], work.ending[1], reason=work.ending[2])
+        elif not work.link.linked or work.write is None or work.write.create:
+            work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=work.link.attempts + 1)
+        else:
+            work.trusted = False
+            work.write = Write(work.id, work.write.key, _complete(_mapped(work)), create=True)
+
+    def _refused(self, work: Work, refusal: RecordRejected) -> None:
+        attempts = work.link.attempts + 1
+        if refusal.cause != "target_exists":
+            # A definite refusal: nothing of ours can be there, unless an earlier create is still unsettled.
+            work.link = replace(work.link, intent=None if work.trusted else work.link.intent)
+        elif attempts < self._parts.limits.max_attempts:
+            work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=attempts)
+            return
+        if refusal.repeatable and attempts < self._parts.limits.max_attempts:
+            work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=attempts)
+        else:
+            self._judging.reject(work, refusal.cause, str(refusal), refusal.remedy)
+
+    def _unknown(self, work: Work, unknown: OutcomeUnknown, *, counts: bool) -> None:
+        unknowns = work.link.unknowns + 1 if counts else work.link.unknowns
+        if unknowns < self._parts.limits.max_attempts:
+            delay_s = self._parts.limits.unsettled_live_s + _SETTLE_MARGIN_S
+            work.leave_unsettled(delay_s=delay_s, unknowns=unknowns)
+            return
+        failure = new_failure(
+            self._parts,
+            work,
+            "outcome_unknown",
+            f"{unknowns} writes of this record got no clear answer while the system answered others: {unknown}",
+            f"look in {self._flow.target_system} at what this record provokes; the sync tries it again by itself",
+        )
+        work.leave_unsettled(delay_s=None, unknowns=0, failure=failure)
+
+
+def _mapped(work: Work) -> Mapped:
+    assert work.mapped is not None
+    return work.mapped
+
+
+def _complete(mapped: Mapped) -> dict[str, Json]:
+    return {name: value for name, value in {**mapped.on_create, **mapped.owned}.items() if value is not None}
+
+
+def _same_note(now: Link, noted: Link) -> bool:
+    return now.claim_id == noted.claim_id and (now.intent, now.touched) == (noted.intent, noted.touched)

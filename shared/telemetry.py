@@ -1,0 +1,11 @@
+"""One compact JSON event per line as the log message. Ids and counts only: never names, addresses or amounts."""
+
+import json
+import logging
+
+_LOGGER = logging.getLogger("p2c")
+
+
+def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
+    """Log an event with its fields."""
+    _LOGGER.log(level, json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False))
