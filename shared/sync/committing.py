@@ -4,14 +4,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.errors import RowTooLarge
 from shared.state.failures import renewed
 from shared.state.history import history_row
-from shared.state.links import Link, LinkState
-from shared.state.rows import Delete, Insert, Operation, Put, Row, check_size, escape
+from shared.state.links import Link
+from shared.state.rows import Delete, Insert, Operation, Put, Row, escape
 from shared.sync.flow import Flow
 from shared.sync.hints import HintMessage
-from shared.sync.judging import new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
 from shared.sync.work import Kind, Outcome, Work
@@ -43,7 +41,8 @@ class Committing:
         return overtaken
 
     def _group(self, work: Work) -> Group:
-        outcome = self._outcome(work)
+        outcome = work.outcome
+        assert outcome is not None
         link = self._seen(work, outcome)
         if outcome.kind is Kind.DELETED and not link.linked:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
@@ -53,20 +52,6 @@ class Committing:
         operations += self._failure_operations(work, outcome)
         operations += self._history(work, outcome)
         return Group(link, tuple(operations))
-
-    def _outcome(self, work: Work) -> Outcome:
-        """The outcome, or a rejection when the link would not fit into its row."""
-        assert work.outcome is not None
-        try:
-            check_size(work.outcome.link.to_row())
-        except RowTooLarge as large:
-            work.link = replace(work.link, intent=None)
-            message = f"the sync state of this record is too large to be kept: {large}"
-            failure = new_failure(self._parts, work, "state_too_large", message, "shorten its texts in the source")
-            link = replace(work.link, state=LinkState.REJECTED, rule=failure.cause, dirty=True)
-            link = replace(link, claim_id=None, claim_kind=None)
-            work.outcome = Outcome(Kind.REJECTED, link, failure.cause, failure)
-        return work.outcome
 
     def _seen(self, work: Work, outcome: Outcome) -> Link:
         link = replace(outcome.link, last_claim=self._claim_id)

@@ -161,7 +161,7 @@ class Pull:
         if page.delta_link is None:
             after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
             return Step(hints, after, gone, changed)
-        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link)
+        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
         return Step(hints, after, gone, changed, caught_up=True)
 
     def _known(self, ids: list[str], so_far: int) -> int:
@@ -173,7 +173,7 @@ class Pull:
         return so_far + sum(link.linked for link in links.values())
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, cursor=None, restarts=0, gone=0, changed=0, walk=self._parts.new_id())
+        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
         return replace(new, phase=Phase.DELTA)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:

@@ -9,6 +9,7 @@ from shared.errors import (
     OutcomeUnknown,
     RecordMissing,
     RecordRejected,
+    RowTooLarge,
     SyncError,
     SystemTrouble,
     Transient,
@@ -17,6 +18,7 @@ from shared.mapping.verdicts import Mapped
 from shared.records import Json, Values, Write
 from shared.state.keys import Keys, OwnedKey, Owner, fold
 from shared.state.links import Intent, Link, LinkState
+from shared.state.rows import check_size
 from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
@@ -208,7 +210,7 @@ class Writing:
     def _note_before_sending(self, works: Sequence[Work]) -> None:
         """Keep in the link what must be known if the answer, or this worker, gets lost: the intent of a first
         create, and the fields that are filled for the first time."""
-        noted = [work for work in works if self._note(work)]
+        noted = [work for work in works if self._fits(work) and self._note(work)]
         groups = [Group(work.link, (link_operation(work.link),)) for work in noted]
         by_id = {work.id: work.link for work in noted}
         written = LinkWriter(self._parts.state.links, lambda now: _same_note(now, by_id[now.id])).write(groups)
@@ -218,6 +220,21 @@ class Writing:
             else:
                 work.write = None
                 work.retry(delay_s=BUSY_DELAY_S)
+
+    def _fits(self, work: Work) -> bool:
+        """Whether the link can hold what is about to be written; a record whose state cannot be kept is rejected
+        before the target has seen it."""
+        write = work.write
+        assert write is not None
+        sent = (*(work.link.intent.sent if work.link.intent else ()), dict(write.values))
+        applied = {**work.link.applied, **write.values}
+        try:
+            check_size(replace(work.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied).to_row())
+        except RowTooLarge as large:
+            message = f"the sync state of this record is too large to be kept: {large}"
+            self._judging.reject(work, "state_too_large", message, "shorten its texts in the source")
+            return False
+        return True
 
     def _note(self, work: Work) -> bool:
         write, link = work.write, work.link

@@ -1,0 +1,250 @@
+"""The rules of pull (protocol P1, P2, P4, P5), each with a test that fails without it."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.errors import LinkRefused, OperatorNeeded, System, Transient
+from shared.state.checkpoints import Phase
+from shared.sync.hints import read_message
+from shared.sync.parts import Limits
+from tests.support.invariants import check
+from tests.support.steps import Crash
+from tests.support.world import World
+
+
+def filled(count: int, **limits: int) -> World:
+    """A world whose source has `count` records and whose flow has never run."""
+    world = World(limits=Limits(hints_per_message=4, **limits))
+    for number in range(count):
+        world.source.save(f"p{number}", number=f"P{number}", name=f"Name {number}")
+    return world
+
+
+def in_step(count: int, **limits: int) -> World:
+    """A world in step."""
+    world = filled(count, **limits)
+    world.settle()
+    check(world)
+    return world
+
+
+def hinted(world: World) -> list[str]:
+    """The ids in the queue."""
+    return [hint.id for body in world.queues.bodies("parents") for hint in read_message(body).hints]
+
+
+def blocked(world: World) -> str:
+    """Why the flow is blocked."""
+    return world.state.control.flow("parents").blocked
+
+
+def test_p1_hints_are_sent_before_the_checkpoint_is_saved() -> None:
+    world = filled(2)
+    world.pull()
+    names = world.steps.names
+    assert names.index("send parents done") < len(names) - names[::-1].index("checkpoints.transact done")
+    first_send = names.index("send parents")
+    saves_before = names[:first_send].count("checkpoints.transact done")
+    assert saves_before == 1, "only the baseline may have been saved before the first hint"
+
+
+def test_p1_a_pull_that_meets_another_checkpoint_stops_quietly() -> None:
+    world = filled(8)
+
+    def another_pull() -> None:
+        world.pull()
+
+    world.steps.at[world.steps.count + 12] = another_pull
+    world.pull()
+    world.settle()
+    check(world)
+
+
+def test_p2_the_delta_link_is_kept_before_anything_is_read_so_that_nothing_falls_between() -> None:
+    world = filled(7)
+    changed = {"done": False}
+
+    def change_during_the_full_read() -> None:
+        world.source.save("p0", name="Changed while the first read was on its way")
+        changed["done"] = True
+
+    world.steps.at[world.steps.count + 30] = change_during_the_full_read
+    world.pull()
+    assert changed["done"]
+    world.settle()
+    check(world)
+
+
+def test_p2_a_walk_resumes_in_the_middle() -> None:
+    world = filled(9, pull_budget_s=0)
+    phases = []
+    for _ in range(12):
+        world.pull()
+        checkpoint = world.state.checkpoints.load("parents")
+        assert checkpoint is not None
+        phases.append((checkpoint.phase, checkpoint.cursor is not None))
+    assert (Phase.BASELINE, True) in phases
+    assert (Phase.FULL, True) in phases
+    assert sorted(set(hinted(world))) == sorted(world.source.rows)
+
+
+def test_p2_a_refused_next_link_restarts_from_the_last_delta_link() -> None:
+    world = in_step(4)
+    before = world.state.checkpoints.load("parents")
+    for number in range(4):
+        world.source.save(f"p{number}", name="Changed")
+    refusals = iter([False, True])
+
+    def refuse(name: str) -> None:
+        if name == "follow" and next(refusals, False):
+            raise LinkRefused("expired cookie")
+
+    world.source.trouble = refuse
+    world.settle()
+    after = world.state.checkpoints.load("parents")
+    assert before is not None
+    assert after is not None
+    assert after.epoch == before.epoch, "a refused next link is no reason to read everything"
+    check(world)
+
+
+def test_p2_only_a_refused_delta_link_means_a_full_read_in_a_new_epoch() -> None:
+    world = in_step(4)
+    before = world.state.checkpoints.load("parents")
+    refusals = iter([True])
+
+    def refuse(name: str) -> None:
+        if name == "follow" and next(refusals, False):
+            raise LinkRefused("token expired")
+
+    world.source.remove("p3")
+    world.source.save("p0", name="Changed while nobody could see it")
+    world.source.trouble = refuse
+    world.settle()
+    after = world.state.checkpoints.load("parents")
+    assert before is not None
+    assert after is not None
+    assert after.epoch != before.epoch
+    check(world)
+    assert world.state.links.load("parents", "customer", ["p3"])["p3"].state == "deleted", "the deletion was lost"
+
+
+def test_p2_three_restarts_are_a_failure_that_an_operator_sees() -> None:
+    world = in_step(2)
+
+    def refuse(name: str) -> None:
+        if name == "follow":
+            raise LinkRefused("always")
+
+    world.source.trouble = refuse
+    with pytest.raises(OperatorNeeded, match="refused its own links 3 times"):
+        world.pull()
+
+
+def test_p2_a_changed_mapping_evaluates_every_record_again_and_keeps_the_delta_link() -> None:
+    world = in_step(5)
+    before = world.state.checkpoints.load("parents")
+    writes = len(world.target.writes)
+    world.mappers["parents"] = replace(world.mappers["parents"], fingerprint="f2", hold_on_end=True)
+    world.settle()
+    after = world.state.checkpoints.load("parents")
+    assert before is not None
+    assert after is not None
+    assert after.epoch == before.epoch
+    assert len(world.target.writes) == writes + 5
+    check(world)
+
+
+def test_p4_a_deletion_is_confirmed_by_a_read_before_anything_follows() -> None:
+    world = in_step(3)
+    world.source.remove("p1")
+    world.pull()
+    world.source.save("p1", number="P1", name="Restored before apply looked")
+    world.settle()
+    check(world)
+    assert world.target.rows["p1"]["name"] == "Restored before apply looked"
+
+
+def test_p4_more_deletions_than_the_limit_block_the_flow_until_an_operator_confirms() -> None:
+    world = in_step(12, gone_limit_count=3)
+    for number in range(4):
+        world.source.remove(f"p{number}")
+    world.pull()
+    world.pull()
+    assert "4 of 12 linked records would be gone" in blocked(world) or "gone" in blocked(world)
+    control = world.state.control.flow("parents")
+    checkpoint = world.state.checkpoints.load("parents")
+    assert checkpoint is not None
+    assert checkpoint.walk in control.blocked
+    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.settle()
+    check(world)
+    assert world.state.links.load("parents", "customer", ["p0"])["p0"].state == "deleted"
+
+
+def test_p4_a_walk_that_changes_more_than_a_fifth_of_the_linked_records_blocks_the_flow() -> None:
+    world = in_step(12, gone_limit_count=3)
+    for number in range(6):
+        world.source.save(f"p{number}", name="Mass update")
+    world.pull()
+    assert "linked records would change" in blocked(world)
+
+
+def test_p4_many_new_records_are_no_change_of_linked_ones() -> None:
+    world = in_step(4, gone_limit_count=3)
+    for number in range(50, 70):
+        world.source.save(f"p{number}", number=f"P{number}", name="New")
+    world.settle()
+    assert blocked(world) == ""
+    check(world)
+
+
+def test_p5_a_pull_stops_at_its_time_budget_and_goes_on_at_the_next_tick() -> None:
+    world = filled(9, pull_budget_s=10)
+    world.source.trouble = lambda _name: world.clock.sleep(6)
+    world.pull()
+    checkpoint = world.state.checkpoints.load("parents")
+    assert checkpoint is not None
+    assert checkpoint.phase is Phase.BASELINE
+    world.settle()
+    check(world)
+
+
+def test_a_source_in_trouble_closes_its_gate_and_loses_nothing() -> None:
+    world = filled(3)
+
+    def down(_name: str) -> None:
+        raise Transient(System.DATAVERSE, "503 Service Unavailable")
+
+    world.source.trouble = down
+    world.pull()
+    assert world.state.control.gate(System.DATAVERSE).closed
+    world.source.trouble = None
+    world.settle()
+    check(world)
+
+
+def test_a_paused_flow_reads_nothing() -> None:
+    world = filled(3)
+    control = world.state.control.flow("parents")
+    world.state.control.save_flow(replace(control, paused=True))
+    world.pull()
+    assert hinted(world) == []
+    assert "source.track_changes" not in world.steps.names
+
+
+def test_another_environment_than_at_the_first_run_blocks_the_flow_and_names_the_difference() -> None:
+    world = in_step(2)
+    world.settings = {"origin": "https://sandbox", "company": "usmf"}
+    world.pull()
+    assert "origin was https://a and is https://sandbox" in blocked(world)
+
+
+def test_a_crash_between_sending_and_saving_sends_again_and_skips_nothing() -> None:
+    world = filled(5)
+    world.steps.crash_at(world.steps.count + 22)
+    with pytest.raises(Crash):
+        world.pull()
+    world.settle()
+    check(world)

@@ -1,0 +1,107 @@
+"""Random histories: edits, crashes, duplicates, disorder, lost answers, stalled workers. Each ends in step.
+
+A seed that once failed is kept in the list of seeds.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import OutcomeUnknown, SyncError, System, Transient
+from shared.records import Write
+from tests.support.invariants import check
+from tests.support.steps import Crash
+from tests.support.world import World
+
+SEEDS = range(250)
+
+
+class History:
+    """One random history of a world."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.world = World()
+        self.world.target.fault = self.world.child_target.fault = self.fault
+        self.faulty = True
+
+    def play(self, length: int) -> None:
+        """Do `length` random things, then let everything come to rest without faults."""
+        for _ in range(length):
+            deeds = [self.edit, self.edit, self.edit_child, self.tick, self.tick, self.repeat, self.wait]
+            with contextlib.suppress(Crash, SyncError):
+                self.random.choice(deeds)()
+        self.faulty = False
+        self.world.steps.at.clear()
+        for target in (self.world.target, self.world.child_target):
+            target.trouble = None
+        self.world.settle(hours=3)
+
+    def fault(self, write: Write) -> SyncError | None:
+        if not self.faulty or self.random.random() > 0.15:
+            return None
+        self.world.target.lands = self.world.child_target.lands = self.random.random() < 0.5
+        if self.random.random() < 0.6:
+            return OutcomeUnknown(System.FINOPS, "connection lost")
+        return Transient(System.FINOPS, "throttled", retry_after_s=self.random.choice([0.0, 3.0, None]))
+
+    def edit(self) -> None:
+        number = self.random.randint(1, 6)
+        id, source = f"p{number}", self.world.source
+        if id in source.rows and self.random.random() < 0.1:
+            source.remove(id)
+            return
+        changes: dict[str, str | None] = {"name": self.random.choice(["a", "b", "c", None])}
+        if self.random.random() < 0.3:
+            changes["phone"] = self.random.choice(["1", "2", None])
+        if self.random.random() < 0.2:
+            changes["state"] = self.random.choice(["inactive", "foreign", None, None])
+        # Two numbers are shared on purpose: records compete for one target key.
+        source.save(id, number=f"P{(number + 1) // 2 if number > 4 else number}", **changes)
+
+    def edit_child(self) -> None:
+        id = f"c{self.random.randint(1, 3)}"
+        parent = f"p{self.random.randint(1, 6)}"
+        self.world.child_source.save(id, number=id.upper(), name=self.random.choice("xyz"), parent=parent)
+
+    def tick(self) -> None:
+        world = self.world
+        if self.random.random() < 0.4:
+            upset = self.random.choice([world.steps.crash_at, self.interrupt])
+            upset(world.steps.count + self.random.randint(1, 40))
+        flow = self.random.choice(["parents", "children"])
+        works: list[Callable[[], object]] = [
+            lambda: world.pull(flow),
+            world.sweep,
+            lambda: world.host_once(flow),
+            world.drain,
+        ]
+        self.random.choice(works)()
+
+    def interrupt(self, step: int) -> None:
+        """At that step another worker runs in between, perhaps after this one has stalled for long."""
+
+        def meanwhile() -> None:
+            self.world.clock.sleep(self.random.choice([0, 0, 20, 200, 700]))
+            self.world.host_once(self.random.choice(["parents", "children"]))
+
+        self.world.steps.at[step] = meanwhile
+
+    def repeat(self) -> None:
+        """The same message once more, and an old one late."""
+        for flow in ("parents", "children"):
+            bodies = self.world.queues.bodies(flow)
+            if bodies:
+                self.world.queues.send(flow, self.random.choice(bodies), delay_s=self.random.choice([0, 60, 900]))
+
+    def wait(self) -> None:
+        self.world.clock.sleep(self.random.choice([5, 60, 400, 800]))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_history_ends_in_step(seed: int) -> None:
+    history = History(seed)
+    history.play(60)
+    check(history.world)

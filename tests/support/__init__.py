@@ -1,0 +1,1 @@
+"""Doubles and worlds that several tests share."""
