@@ -56,7 +56,7 @@ class Pull:
             self._pull(began + self._parts.limits.pull_budget_s)
         except SystemTrouble as trouble:
             self._gates.close(trouble)
-            if isinstance(trouble, OperatorNeeded):
+            if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:
             log_event("pull_run", flow=self._flow.name, run=self._run_id, **self._counts)

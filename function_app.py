@@ -1,0 +1,40 @@
+"""Every trigger of the app, and nothing else: the only file that imports azure.functions.
+
+A failure while this file is imported leaves the app without a single function, so nothing here reads settings or
+talks to anybody: that happens at the first invocation.
+"""
+
+import azure.functions as func
+
+from shared.bootstrap import service
+
+app = func.FunctionApp()
+STORAGE = "AzureWebJobsStorage"
+
+
+@app.function_name("accounts_pull")
+@app.timer_trigger(arg_name="timer", schedule="%ACCOUNTS_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def accounts_pull(timer: func.TimerRequest) -> None:
+    """Find the accounts that changed in Sales and queue hints."""
+    service().pull("accounts")
+
+
+@app.function_name("accounts_apply")
+@app.queue_trigger(arg_name="message", queue_name="accounts", connection=STORAGE)
+def accounts_apply(message: func.QueueMessage) -> None:
+    """Write the accounts that a message names to F&O as customers."""
+    service().apply("accounts", message.get_body())
+
+
+@app.function_name("accounts_poison")
+@app.queue_trigger(arg_name="message", queue_name="accounts-poison", connection=STORAGE)
+def accounts_poison(message: func.QueueMessage) -> None:
+    """Split a message that failed too often, or list its only account as a failure."""
+    service().poison("accounts", message.get_body())
+
+
+@app.function_name("sweep")
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def sweep(timer: func.TimerRequest) -> None:
+    """Bring back held messages, waiting records and failures whose time has come; probe blocked systems."""
+    service().sweep()

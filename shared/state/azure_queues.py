@@ -1,0 +1,73 @@
+"""Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import QueueClient
+
+from shared.errors import StorageTrouble
+from shared.state.queues import MAX_DELAY_S, Message
+
+NEVER_EXPIRES = -1
+
+
+class AzureQueues:
+    """Every queue of the account. `make_client` gives a client with the base64 policies for a queue name."""
+
+    def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
+        self._make_client = make_client
+        self._clients: dict[str, QueueClient] = {}
+        self._lock = Lock()
+
+    def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
+        """See Queues."""
+        visible_in = min(int(delay_s), MAX_DELAY_S)
+        with _storage_errors():
+            self._client(queue).send_message(body, visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
+
+    def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
+        """See Queues."""
+        with _storage_errors():
+            pages = self._client(queue).receive_messages(
+                messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
+            )
+            return [Message(str(m.id), str(m.content), str(m.pop_receipt)) for m in pages]
+
+    def delete(self, queue: str, message: Message) -> None:
+        """See Queues."""
+        with _storage_errors():
+            try:
+                self._client(queue).delete_message(message.id, message.receipt)
+            except ResourceNotFoundError:
+                return
+
+    def depth(self, queue: str) -> int:
+        """See Queues."""
+        with _storage_errors():
+            return int(self._client(queue).get_queue_properties().approximate_message_count or 0)
+
+    def create(self, queue: str) -> None:
+        """Make a queue unless it exists."""
+        with _storage_errors():
+            try:
+                self._client(queue).create_queue()
+            except ResourceExistsError:
+                return
+
+    def _client(self, queue: str) -> QueueClient:
+        with self._lock:
+            if queue not in self._clients:
+                self._clients[queue] = self._make_client(queue)
+            return self._clients[queue]
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except HttpResponseError as refused:
+        raise StorageTrouble(f"Queue Storage answered {refused.status_code}: {refused.reason}") from refused
+    except AzureError as trouble:
+        raise StorageTrouble(f"Queue Storage did not answer: {type(trouble).__name__}") from trouble

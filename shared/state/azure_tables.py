@@ -1,0 +1,133 @@
+"""Tables in Azure Table Storage, behind the interface of rows.py."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.pipeline import PipelineResponse
+from azure.data.tables import (
+    TableClient,
+    TableEntity,
+    TableTransactionError,
+    TransactionOperation,
+    UpdateMode,
+)
+
+from shared.errors import RowConflict, StorageTrouble
+from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size
+
+_CONFLICTS = (404, 409, 412)
+_KEYS = ("PartitionKey", "RowKey")
+
+
+class AzureTable:
+    """One table. Point reads go in parallel: the service answers them by key, an OR of keys would scan."""
+
+    def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
+        self._client = client
+        self._readers = readers
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See Table."""
+        with _storage_errors():
+            found = list(self._readers.map(lambda key: self._read_one(partition, key), keys))
+        return {stored.row.key: stored for stored in found if stored is not None}
+
+    def _read_one(self, partition: str, key: str) -> Stored | None:
+        dates: list[datetime] = []
+        try:
+            entity = self._client.get_entity(partition, key, raw_response_hook=_keep_date(dates))
+        except ResourceNotFoundError:
+            return None
+        return _to_stored(entity, dates[-1])
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """See Table."""
+        dates: list[datetime] = []
+        stored: list[Stored] = []
+        with _storage_errors():
+            entities = self._client.query_entities(
+                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+                parameters={"partition": partition, "start": start, "end": end},
+                results_per_page=min(limit, 1000),
+                raw_response_hook=_keep_date(dates),
+            )
+            for entity in entities:
+                stored.append(_to_stored(entity, dates[-1]))
+                if len(stored) == limit:
+                    break
+        return stored
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        for operation in operations:
+            check_size(operation.row)
+        with _storage_errors():
+            try:
+                answers = self._client.submit_transaction([_to_sdk(operation) for operation in operations])
+            except TableTransactionError as refused:
+                if refused.status_code in _CONFLICTS:
+                    raise RowConflict(_index(refused, operations), refused.message) from refused
+                raise
+        return [str(answer.get("etag", "")) for answer in answers]
+
+
+def _index(refused: TableTransactionError, operations: Sequence[Operation]) -> int:
+    """The service names the operation by position; a transaction of one leaves no choice."""
+    return min(max(int(refused.index), 0), len(operations) - 1)
+
+
+def _keep_date(dates: list[datetime]) -> Callable[[PipelineResponse[Any, Any]], None]:
+    def keep(response: PipelineResponse[Any, Any]) -> None:
+        dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
+
+    return keep
+
+
+def _to_stored(entity: TableEntity, date: datetime) -> Stored:
+    cells: dict[str, Cell] = {name: _to_cell(value) for name, value in entity.items() if name not in _KEYS}
+    row = Row(str(entity["PartitionKey"]), str(entity["RowKey"]), cells)
+    written = entity.metadata["timestamp"]
+    age_s = (date - written).total_seconds() if written is not None else 0.0
+    return Stored(row, str(entity.metadata["etag"]), max(age_s, 0.0))
+
+
+def _to_cell(value: object) -> Cell:
+    match value:
+        case datetime():
+            return datetime.fromtimestamp(value.timestamp(), UTC)  # the SDK's own class would leak out
+        case str() | bool() | int():
+            return value
+    raise StorageTrouble(f"a property of type {type(value).__name__} was not written by this app")
+
+
+def _to_sdk(operation: Operation) -> tuple[Any, ...]:
+    row = operation.row
+    entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
+    match operation:
+        case Insert():
+            return TransactionOperation.CREATE, entity
+        case Put():
+            return TransactionOperation.UPSERT, entity, {"mode": UpdateMode.REPLACE}
+        case Replace(etag=etag):
+            match = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return TransactionOperation.UPDATE, entity, {"mode": UpdateMode.REPLACE, **match}
+        case Delete(etag=None):
+            return TransactionOperation.DELETE, entity
+        case Delete(etag=etag):
+            return TransactionOperation.DELETE, entity, {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except HttpResponseError as refused:
+        raise StorageTrouble(f"Table Storage answered {refused.status_code}: {refused.reason}") from refused
+    except AzureError as trouble:
+        raise StorageTrouble(f"Table Storage did not answer: {type(trouble).__name__}") from trouble

@@ -1,0 +1,82 @@
+"""The storage account: its tables and queues, by connection string or by identity."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.data.tables import TableClient, TableServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+
+from shared.errors import StorageTrouble
+from shared.state.azure_queues import AzureQueues
+from shared.state.azure_tables import AzureTable
+from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
+
+TABLES = ("checkpoints", "links", "keys", "runs", "control")
+PARALLEL_READS = 16
+_CONNECT_S, _READ_S = 10, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How to reach the account: a connection string, or both service addresses with a credential."""
+
+    connection_string: str | None = None
+    table_url: str | None = None
+    queue_url: str | None = None
+    credential: TokenCredential | None = None
+
+
+class Storage:
+    """The tables and queues of the app."""
+
+    def __init__(self, account: Account) -> None:
+        self._tables, make_queue = _clients(account)
+        self._readers = ThreadPoolExecutor(PARALLEL_READS, thread_name_prefix="table-read")
+        self.queues = AzureQueues(make_queue)
+
+    def table(self, name: str) -> AzureTable:
+        """A table by name."""
+        client: TableClient = self._tables.get_table_client(name)
+        return AzureTable(client, self._readers)
+
+    def create(self, flows: Iterable[str]) -> None:
+        """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
+        try:
+            for name in TABLES:
+                self._create_table(name)
+        except AzureError as trouble:
+            reason = str(trouble).splitlines()[0][:300]
+            raise StorageTrouble(f"the storage account cannot be used: {reason}") from trouble
+        for flow in flows:
+            for name in (flow, flow + HOLD_SUFFIX, flow + POISON_SUFFIX):
+                self.queues.create(name)
+
+    def _create_table(self, name: str) -> None:
+        try:
+            self._tables.create_table(name)
+        except ResourceExistsError:
+            return
+
+
+def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
+    codec = {"message_encode_policy": TextBase64EncodePolicy(), "message_decode_policy": TextBase64DecodePolicy()}
+    if account.connection_string is not None:
+        tables = TableServiceClient.from_connection_string(
+            account.connection_string, connection_timeout=_CONNECT_S, read_timeout=_READ_S
+        )
+        queues = QueueServiceClient.from_connection_string(
+            account.connection_string, connection_timeout=_CONNECT_S, read_timeout=_READ_S
+        )
+    else:
+        if account.table_url is None or account.queue_url is None or account.credential is None:
+            raise ValueError("an account without connection string needs both addresses and a credential")
+        tables = TableServiceClient(
+            account.table_url, credential=account.credential, connection_timeout=_CONNECT_S, read_timeout=_READ_S
+        )
+        queues = QueueServiceClient(
+            account.queue_url, credential=account.credential, connection_timeout=_CONNECT_S, read_timeout=_READ_S
+        )
+    return tables, lambda name: queues.get_queue_client(name, **codec)
