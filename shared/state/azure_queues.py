@@ -1,14 +1,13 @@
 """Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from threading import Lock
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
-from shared.errors import StorageTrouble
 from shared.state.queues import MAX_DELAY_S, Message
+from shared.state.trouble import storage_errors
 
 NEVER_EXPIRES = -1
 
@@ -24,12 +23,12 @@ class AzureQueues:
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
         visible_in = min(int(delay_s), MAX_DELAY_S)
-        with _storage_errors():
+        with storage_errors("Queue Storage"):
             self._client(queue).send_message(body, visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
         """See Queues."""
-        with _storage_errors():
+        with storage_errors("Queue Storage"):
             pages = self._client(queue).receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
@@ -37,7 +36,7 @@ class AzureQueues:
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
-        with _storage_errors():
+        with storage_errors("Queue Storage"):
             try:
                 self._client(queue).delete_message(message.id, message.receipt)
             except ResourceNotFoundError:
@@ -45,12 +44,12 @@ class AzureQueues:
 
     def depth(self, queue: str) -> int:
         """See Queues."""
-        with _storage_errors():
+        with storage_errors("Queue Storage"):
             return int(self._client(queue).get_queue_properties().approximate_message_count or 0)
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""
-        with _storage_errors():
+        with storage_errors("Queue Storage"):
             try:
                 self._client(queue).create_queue()
             except ResourceExistsError:
@@ -61,13 +60,3 @@ class AzureQueues:
             if queue not in self._clients:
                 self._clients[queue] = self._make_client(queue)
             return self._clients[queue]
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except HttpResponseError as refused:
-        raise StorageTrouble(f"Queue Storage answered {refused.status_code}: {refused.reason}") from refused
-    except AzureError as trouble:
-        raise StorageTrouble(f"Queue Storage did not answer: {type(trouble).__name__}") from trouble

@@ -1,14 +1,13 @@
 """Tables in Azure Table Storage, behind the interface of rows.py."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline import PipelineResponse
 from azure.data.tables import (
     TableClient,
@@ -20,6 +19,7 @@ from azure.data.tables import (
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size
+from shared.state.trouble import storage_errors
 
 _CONFLICTS = (404, 409, 412)
 _KEYS = ("PartitionKey", "RowKey")
@@ -34,7 +34,7 @@ class AzureTable:
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
-        with _storage_errors():
+        with storage_errors("Table Storage"):
             found = list(self._readers.map(lambda key: self._read_one(partition, key), keys))
         return {stored.row.key: stored for stored in found if stored is not None}
 
@@ -50,7 +50,7 @@ class AzureTable:
         """See Table."""
         dates: list[datetime] = []
         stored: list[Stored] = []
-        with _storage_errors():
+        with storage_errors("Table Storage"):
             entities = self._client.query_entities(
                 "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
                 parameters={"partition": partition, "start": start, "end": end},
@@ -67,7 +67,7 @@ class AzureTable:
         """See Table."""
         for operation in operations:
             check_size(operation.row)
-        with _storage_errors():
+        with storage_errors("Table Storage"):
             try:
                 answers = self._client.submit_transaction([_to_sdk(operation) for operation in operations])
             except TableTransactionError as refused:
@@ -121,13 +121,3 @@ def _to_sdk(operation: Operation) -> tuple[Any, ...]:
             return TransactionOperation.DELETE, entity
         case Delete(etag=etag):
             return TransactionOperation.DELETE, entity, {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except HttpResponseError as refused:
-        raise StorageTrouble(f"Table Storage answered {refused.status_code}: {refused.reason}") from refused
-    except AzureError as trouble:
-        raise StorageTrouble(f"Table Storage did not answer: {type(trouble).__name__}") from trouble

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
-from shared.errors import StorageTrouble
 from shared.state.azure_queues import AzureQueues
 from shared.state.azure_tables import AzureTable
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.trouble import storage_errors
 
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
@@ -44,12 +44,9 @@ class Storage:
 
     def create(self, flows: Iterable[str]) -> None:
         """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
-        try:
+        with storage_errors("Table Storage"):
             for name in TABLES:
                 self._create_table(name)
-        except AzureError as trouble:
-            reason = str(trouble).splitlines()[0][:300]
-            raise StorageTrouble(f"the storage account cannot be used: {reason}") from trouble
         for flow in flows:
             for name in (flow, flow + HOLD_SUFFIX, flow + POISON_SUFFIX):
                 self.queues.create(name)
