@@ -1,0 +1,1 @@
+"""A simulator of the Dataverse Web API: the Sales tables of a Dynamics 365 organisation."""

@@ -1,0 +1,97 @@
+"""What Microsoft's Prospect-to-cash solution does when rows are written."""
+
+import string
+from typing import Protocol
+
+from local.dataverse.organisation import Organisation, number
+from local.dataverse.payloads import Reference, set_lookup
+from local.dataverse.refusals import business_rule
+from local.dataverse.schema import EntityType
+from local.simulator.store import Row
+
+_NUMBERED = {"account": "accountnumber", "contact": "msdynce_contactnumber"}
+_PRICED_BY = frozenset({"price", "pricelevelid", "defaultuomid", "transactioncurrencyid"})
+_EXTERNAL = "msdynce_ismaintainedexternally"
+
+
+class RowWriter(Protocol):
+    """What the automation writes other rows with."""
+
+    def create(self, entity: EntityType, changes: Row) -> Row:
+        """A new row."""
+        ...
+
+    def update(self, entity: EntityType, before: Row, changes: Row) -> Row:
+        """The row with the changes."""
+        ...
+
+
+def before_create(organisation: Organisation, entity: EntityType, row: Row) -> Row:
+    """Numbers of accounts and contacts, and the flag of a contact that belongs to an account."""
+    added: Row = {}
+    name = _NUMBERED.get(entity.name)
+    if name is not None and not row.get(name):
+        added[name] = _next_number(organisation, entity.name)
+    if entity.name == "contact":
+        added |= _company_flag(row)
+    return added
+
+
+def before_update(entity: EntityType, changes: Row) -> Row:
+    """The flag of a contact whose company is in the update."""
+    return _company_flag(changes) if entity.name == "contact" and "parentcustomerid" in changes else {}
+
+
+def after_write(
+    organisation: Organisation, writer: RowWriter, entity: EntityType, row: Row, changed: frozenset[str] | None
+) -> None:
+    """The price of a product that comes from Finance & Operations; `changed` is None after a creation."""
+    if entity.name != "product" or not row.get(_EXTERNAL):
+        return
+    if changed is None or changed & _PRICED_BY:
+        _assign_price(organisation, writer, row)
+
+
+def _company_flag(row: Row) -> Row:
+    return {"msdynce_iscompanyanaccount": int(row.get("parentcustomerid__type") == "account")}
+
+
+def _next_number(organisation: Organisation, table: str) -> str:
+    sequence_of = organisation.entity("msdynce_p2cautonumber")
+    sequences = organisation.rows(sequence_of.name, msdynce_entityname=table)
+    if not sequences:
+        raise business_rule("0x80040265", f"No number sequence of {table} in msdynce_p2cautonumber.")
+    sequence = sequences[0]
+    current = number(sequence["msdynce_numbersequence"])
+    organisation.change(sequence_of, str(sequence[sequence_of.primary_id]), {"msdynce_numbersequence": current + 1})
+    suffix = organisation.random.choices(string.ascii_uppercase, k=number(sequence["msdynce_suffixlength"]))
+    return f"{sequence['msdynce_prefix']}-{current:05d}-{''.join(suffix)}"
+
+
+def _assign_price(organisation: Organisation, writer: RowWriter, product: Row) -> None:
+    if product["price"] is None or product["defaultuomid"] is None:
+        return
+    item_of = organisation.entity("productpricelevel")
+    key = {
+        "productid": product["productid"],
+        "uomid": product["defaultuomid"],
+        "pricelevelid": product["pricelevelid"] or _first_price_list(organisation, product),
+    }
+    items = organisation.rows(item_of.name, **key)
+    if items:
+        writer.update(item_of, items[0], {"amount": product["price"]})
+        return
+    bound: Row = {"amount": product["price"]}
+    for name, row_id in key.items():
+        of = item_of.columns[name]
+        bound |= set_lookup(of, Reference(of.targets[0], str(row_id)))
+    writer.create(item_of, bound)
+
+
+def _first_price_list(organisation: Organisation, product: Row) -> str:
+    """The first active price list in the product's currency, by name."""
+    currency = product["transactioncurrencyid"]
+    lists = organisation.rows("pricelevel", transactioncurrencyid=currency, statecode=0)
+    if not lists:
+        raise business_rule("0x80040265", f"No price list in the currency {currency} of the product.")
+    return str(min(lists, key=lambda each: str(each["name"]).casefold())["pricelevelid"])

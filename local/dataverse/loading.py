@@ -1,0 +1,148 @@
+"""Loads sample rows from JSON lines: rows that existed before, so nothing is computed and no automation runs."""
+
+from pathlib import Path
+
+from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, Organisation
+from local.dataverse.refusals import Refused
+from local.dataverse.schema import EntityType, Property
+from local.dataverse.values import moment, stored
+from local.simulator.store import Row
+from shared import exact_json
+from shared.records import Json
+
+# In the order in which rows refer to each other; contacts come from two files.
+FILES = {
+    "transactioncurrencies.jsonl": "transactioncurrency",
+    "systemusers.jsonl": "systemuser",
+    "uomschedules.jsonl": "uomschedule",
+    "uoms.jsonl": "uom",
+    "pricelevels.jsonl": "pricelevel",
+    "accounts.jsonl": "account",
+    "contacts.jsonl": "contact",
+    "contacts_individuals.jsonl": "contact",
+}
+PRODUCTS = {"products_dataverse.jsonl": "product"}
+_LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"
+
+
+class LineRefused(Exception):
+    """A line of a sample file does not fit; the message names file, line, column and value."""
+
+
+def has_rows(folder: Path) -> bool:
+    """Whether the folder holds any file that `load_folder` reads."""
+    return any((folder / name).is_file() for name in FILES)
+
+
+def load_folder(organisation: Organisation, folder: Path, *, products: bool = False) -> int:
+    """Add the rows of all known files of the folder; returns how many. Raises LineRefused, and then adds none.
+
+    A file that is missing means no such rows; references to rows that are missing stay as they are. Products are
+    loaded on demand only, since usually the sync brings them.
+    """
+    files = {**FILES, **PRODUCTS} if products else FILES
+    count = 0
+    with organisation.store.transaction():
+        for name, table in files.items():
+            if table in organisation.schema.entities and (folder / name).is_file():
+                count += _load_file(organisation, organisation.entity(table), folder / name)
+        _set_base_currency(organisation)
+    return count
+
+
+def _load_file(organisation: Organisation, entity: EntityType, file: Path) -> int:
+    count = 0
+    with file.open(encoding="utf-8") as lines:
+        for position, line in enumerate(lines, start=1):
+            if line.strip():
+                _load_line(organisation, entity, line, f"{file} line {position}")
+                count += 1
+    return count
+
+
+def _load_line(organisation: Organisation, entity: EntityType, line: str, place: str) -> None:
+    try:
+        content = exact_json.loads(line)
+    except ValueError as error:
+        raise LineRefused(f"{place}: this is no JSON ({error}); mend or remove the line.") from error
+    if not isinstance(content, dict):
+        raise LineRefused(f"{place}: this is no JSON object; mend or remove the line.")
+    row = _standing(organisation, entity) | _row(entity, content, place)
+    if row.get(entity.primary_id) is None:
+        raise LineRefused(f"{place}: column {entity.primary_id} is missing; give every row its id.")
+    row = _completed(entity, row)
+    try:
+        organisation.add(entity, row)
+    except Refused as error:
+        raise LineRefused(f"{place}: id {row[entity.primary_id]}: {error}") from error
+
+
+def _standing(organisation: Organisation, entity: EntityType) -> Row:
+    """What a row has that was there all along: nulls, no automation, the application user as its author."""
+    row: Row = {}
+    for of in entity.properties.values():
+        # Columns of the solution stay null: the rows are older than it.
+        has_default = isinstance(of.default, bool | int) and not of.column.startswith("msdynce_")
+        row[of.column] = int(of.default) if has_default and isinstance(of.default, bool | int) else None
+        if of.type_column:
+            row[of.type_column] = None
+    fixed = {
+        "createdby": APPLICATION_USER_ID,
+        "modifiedby": APPLICATION_USER_ID,
+        "owningbusinessunit": BUSINESS_UNIT_ID,
+        "businessunitid": BUSINESS_UNIT_ID,
+        "organizationid": organisation.settings_row()["organizationid"],
+    }
+    row |= {name: value for name, value in fixed.items() if name in entity.columns}
+    if "ownerid" in entity.columns:
+        row |= {"ownerid": APPLICATION_USER_ID, "ownerid__type": "systemuser"}
+    now = moment(organisation.clock())
+    return row | {name: now for name in ("createdon", "modifiedon") if name in entity.columns}
+
+
+def _row(entity: EntityType, content: dict[str, Json], place: str) -> Row:
+    row: Row = {}
+    for name, value in content.items():
+        if name.endswith(_LOGICAL_NAME):
+            continue
+        of = entity.properties.get(name)
+        if of is None:
+            raise LineRefused(f"{place}: column {name} is not a column of {entity.name} (value {value!r}).")
+        try:
+            row[of.column] = stored(of, value, entity)
+        except Refused as error:
+            raise LineRefused(f"{place}: column {name}, value {value!r}: {error}") from error
+        if of.type_column:
+            row[of.type_column] = _table(of, content, place)
+    if "modifiedon" in row and "createdon" not in row:
+        row["createdon"] = row["modifiedon"]
+    return row
+
+
+def _table(of: Property, content: dict[str, Json], place: str) -> str:
+    """Which table a polymorphic lookup points to."""
+    named = content.get(of.name + _LOGICAL_NAME, of.targets[0])
+    if named not in of.targets:
+        raise LineRefused(f"{place}: column {of.name}: {named!r} is none of {', '.join(of.targets)}.")
+    return str(named)
+
+
+def _completed(entity: EntityType, row: Row) -> Row:
+    """The owner's share, and a status that goes with the state where the line names none."""
+    if "owninguser" in entity.columns:
+        row["owninguser"] = row["ownerid"] if row.get("ownerid__type") == "systemuser" else None
+    status = entity.columns.get("statuscode")
+    state = row.get("statecode")
+    if status is not None and row.get("statuscode") is None and isinstance(state, int):
+        row["statuscode"] = status.status_of_state.get(state)
+    return row
+
+
+def _set_base_currency(organisation: Organisation) -> None:
+    """The currency with the rate 1 is the base currency of the organisation."""
+    currencies = [row for row in organisation.rows("transactioncurrency") if row["exchangerate"] in ("1", "1.0")]
+    entity = organisation.entity("organization")
+    current = organisation.settings_row()
+    if currencies and current["basecurrencyid"] is None:
+        base = currencies[0]["transactioncurrencyid"]
+        organisation.change(entity, str(current["organizationid"]), {"basecurrencyid": base})

@@ -1,0 +1,323 @@
+"""The tables of the organisation, read from the schema files: a further table is data, not code."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from shared import exact_json
+from shared.records import Json
+
+FOLDER = Path(__file__).parent.parent / "schemas"
+SERVED = (
+    "account",
+    "contact",
+    "transactioncurrency",
+    "uom",
+    "uomschedule",
+    "pricelevel",
+    "productpricelevel",
+    "product",
+    "systemuser",
+    "team",
+    "businessunit",
+    "organization",
+    "sdkmessage",
+    "sdkmessagefilter",
+    "msdynce_p2cautonumber",
+)
+SYSTEM_REQUIRED = "SystemRequired"
+
+
+class Kind(StrEnum):
+    """What values a property takes."""
+
+    TEXT = "String"
+    MEMO = "Memo"
+    GUID = "Uniqueidentifier"
+    LOOKUP = "Lookup"
+    INTEGER = "Integer"
+    CHOICE = "Picklist"
+    BIG_INTEGER = "BigInt"
+    BOOLEAN = "Boolean"
+    DECIMAL = "Decimal"
+    MONEY = "Money"
+    DOUBLE = "Double"
+    MOMENT = "DateTime"
+    DATE = "Date"
+
+
+NUMBERS = frozenset({Kind.DECIMAL, Kind.MONEY, Kind.DOUBLE})
+TEXTS = frozenset({Kind.TEXT, Kind.MEMO})
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A column as it is on the wire (`name`) and in the store (`column`): they differ for lookups."""
+
+    name: str
+    column: str
+    kind: Kind
+    schema_name: str
+    required: str = "None"
+    on_create: bool = True
+    on_update: bool = True
+    max_length: int | None = None
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    precision: int | None = None
+    precision_source: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    default: Json = None
+    state_of_status: Mapping[int, int] = field(default_factory=dict)
+    status_of_state: Mapping[int, int] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+
+    @property
+    def type_column(self) -> str | None:
+        """Where the table of a polymorphic lookup is kept, None for every other property."""
+        return f"{self.column}__type" if len(self.targets) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """A single-valued navigation: how a lookup is bound and expanded."""
+
+    name: str
+    column: str
+    targets: tuple[str, ...]
+    delete_behavior: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An alternate key."""
+
+    schema_name: str
+    logical_name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One table."""
+
+    name: str
+    entity_set: str
+    schema_name: str
+    primary_id: str
+    primary_name: str
+    ownership: str
+    tracked: bool
+    bulk: bool
+    properties: Mapping[str, Property]
+    navigations: Mapping[str, Navigation]
+    keys: tuple[Key, ...]
+    rows: tuple[Mapping[str, Json], ...] = ()
+
+    @property
+    def columns(self) -> Mapping[str, Property]:
+        """The properties by their column."""
+        return {prop.column: prop for prop in self.properties.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All served tables, by logical name and by entity set; `sets` also holds those that are only pointed to."""
+
+    entities: Mapping[str, EntityType]
+    by_set: Mapping[str, EntityType]
+    sets: Mapping[str, str]
+    solution: bool
+
+
+def load_schema(
+    *,
+    solution: bool = True,
+    tracked: Mapping[str, bool] = MappingProxyType({}),
+    unique_account_number: bool = False,
+) -> Schema:
+    """The served tables, with the columns of the Prospect-to-cash solution unless it is dropped.
+
+    `tracked` overrules per table whether change tracking is enabled; without it tables of which no source tells are
+    not. `unique_account_number` adds the key that earlier versions of the solution had.
+    """
+    raw = _read("dataverse-schema.json")
+    if solution:
+        raw = _overlaid(raw, _read("dataverse-p2c-solution.json"))
+    entities = {name: _entity(raw[name]) for name in SERVED if name in raw}
+    entities = {name: replace(of, tracked=tracked.get(name, of.tracked)) for name, of in entities.items()}
+    if unique_account_number:
+        key = Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",))
+        entities["account"] = replace(entities["account"], keys=(*entities["account"].keys, key))
+    return Schema(entities, {of.entity_set: of for of in entities.values()}, _sets(raw), solution)
+
+
+def observed_organization() -> Mapping[str, Json]:
+    """The settings of a live organisation that the one row of the organization table starts with."""
+    whole = exact_json.loads((FOLDER / "dataverse-schema.json").read_bytes())
+    assert isinstance(whole, dict)
+    observed = _mapping(whole["_organization_settings_observed"])
+    return {name: value for name, value in observed.items() if not name.startswith("_")}
+
+
+def _read(name: str) -> dict[str, Mapping[str, Json]]:
+    whole = exact_json.loads((FOLDER / name).read_bytes())
+    assert isinstance(whole, dict)
+    return {entity: _mapping(of) for entity, of in _mapping(whole["entities"]).items()}
+
+
+def _overlaid(
+    base: Mapping[str, Mapping[str, Json]], overlay: Mapping[str, Mapping[str, Json]]
+) -> dict[str, Mapping[str, Json]]:
+    merged = dict(base)
+    for name, added in overlay.items():
+        merged[name] = added if added.get("new_table") else _extended(base[name], added)
+    return merged
+
+
+def _extended(base: Mapping[str, Json], added: Mapping[str, Json]) -> Mapping[str, Json]:
+    changes = {str(of["name"]): _mapping(of["change"]) for of in _mappings(added.get("changed_attributes"))}
+    attributes: list[Json] = [{**of, **changes.get(str(of["name"]), {})} for of in _mappings(base["attributes"])]
+    attributes += [dict(of) for of in _mappings(added.get("attributes"))]
+    keys: list[Json] = [dict(of) for of in _mappings(added.get("alternate_keys"))]
+    return {**base, "attributes": attributes, "alternate_keys": keys}
+
+
+def _entity(raw: Mapping[str, Json]) -> EntityType:
+    lookups = _mappings(raw["lookups"])
+    properties = [_attribute(of, raw) for of in _mappings(raw["attributes"])] + [_lookup(of) for of in lookups]
+    navigations = [nav for of in lookups for nav in _navigations(of)]
+    return EntityType(
+        name=str(raw["logical_name"]),
+        entity_set=str(raw["entity_set"]),
+        schema_name=str(raw["schema_name"]),
+        primary_id=str(raw["primary_id"]),
+        primary_name=str(raw["primary_name"]),
+        ownership=str(raw["ownership"]),
+        tracked=raw.get("change_tracking_default") is True,
+        bulk=not str(raw.get("bulk_messages", "NOT")).startswith("NOT"),
+        properties={of.name: of for of in properties},
+        navigations={of.name: of for of in navigations},
+        keys=tuple(_key(of) for of in _mappings(raw.get("alternate_keys"))),
+        rows=tuple(_mappings(raw.get("rows"))),
+    )
+
+
+def _attribute(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Property:
+    name = str(raw["name"])
+    labels = {_int(option["value"]): str(option["label"]) for option in _mappings(raw.get("options"))}
+    read_only = raw["read_only"] is True
+    return Property(
+        name=name,
+        column=name,
+        kind=_kind(raw, labels),
+        schema_name=str(raw["schema_name"]),
+        required=str(raw["required_level"]),
+        on_create=not read_only and raw.get("valid_for_create") is not False,
+        on_update=not read_only and raw.get("valid_for_update") is not False,
+        max_length=_int(raw["max_length"]) if "max_length" in raw else None,
+        minimum=_number(raw.get("min")),
+        maximum=_number(raw.get("max")),
+        precision=_int(raw["precision"]) if "precision" in raw else None,
+        precision_source=str(raw.get("precision_source", "")),
+        labels=labels,
+        default=raw.get("default"),
+        state_of_status=_states(raw, of) if name == "statuscode" else {},
+        status_of_state={
+            int(state): _int(status) for state, status in _mapping(raw.get("default_status_by_state") or {}).items()
+        },
+    )
+
+
+_KINDS = {
+    ("Edm.String", ""): Kind.TEXT,
+    ("Edm.String", "memo"): Kind.MEMO,
+    ("Edm.Guid", ""): Kind.GUID,
+    ("Edm.Int32", ""): Kind.INTEGER,
+    ("Edm.Int64", ""): Kind.BIG_INTEGER,
+    ("Edm.Boolean", ""): Kind.BOOLEAN,
+    ("Edm.Decimal", "money"): Kind.MONEY,
+    ("Edm.Decimal", "decimal"): Kind.DECIMAL,
+    ("Edm.Double", ""): Kind.DOUBLE,
+    ("Edm.DateTimeOffset", ""): Kind.MOMENT,
+    ("Edm.Date", ""): Kind.DATE,
+}
+
+
+def _kind(raw: Mapping[str, Json], labels: Mapping[int, str]) -> Kind:
+    kind = _KINDS[str(raw["edm_type"]), str(raw.get("kind", ""))]
+    return Kind.CHOICE if labels and kind is Kind.INTEGER else kind
+
+
+def _states(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Mapping[int, int]:
+    state = next(attribute for attribute in _mappings(of["attributes"]) if attribute["name"] == "statecode")
+    # An option names its state as an identifier: Under_Revision for "Under Revision".
+    values = {str(option["label"]).replace(" ", "_"): _int(option["value"]) for option in _mappings(state["options"])}
+    return {_int(option["value"]): values[str(option["state"])] for option in _mappings(raw["options"])}
+
+
+def _lookup(raw: Mapping[str, Json]) -> Property:
+    read_only = raw["read_only"] is True
+    return Property(
+        name=str(raw["value_property"]),
+        column=str(raw["attribute"]),
+        kind=Kind.LOOKUP,
+        schema_name=str(raw["schema_name"]),
+        required=str(raw["required_level"]),
+        on_create=not read_only and raw.get("valid_for_create") is not False,
+        on_update=not read_only and raw.get("valid_for_update") is not False,
+        targets=_texts(raw["targets"]),
+    )
+
+
+def _navigations(lookup: Mapping[str, Json]) -> list[Navigation]:
+    return [
+        Navigation(
+            name=str(raw["nav"]),
+            column=str(lookup["attribute"]),
+            targets=_texts(lookup["targets"]) if "entity_sets" in raw else (str(raw["target"]),),
+            delete_behavior=str(raw.get("delete_behavior", "NoCascade")),
+        )
+        for raw in _mappings(lookup["navigation"])
+    ]
+
+
+def _sets(raw: Mapping[str, Mapping[str, Json]]) -> Mapping[str, str]:
+    """Every entity set that something points to, with its table; also of tables that are not served."""
+    sets = {str(of["entity_set"]): str(of["logical_name"]) for of in raw.values()}
+    for of in raw.values():
+        for lookup in _mappings(of["lookups"]):
+            for nav in _mappings(lookup["navigation"]):
+                sets.setdefault(str(nav["entity_set"]), str(nav["target"]))
+    return sets
+
+
+def _key(raw: Mapping[str, Json]) -> Key:
+    return Key(str(raw["schema_name"]), str(raw["logical_name"]), _texts(raw["attributes"]))
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    assert isinstance(value, dict)
+    return value
+
+
+def _mappings(value: Json) -> list[dict[str, Json]]:
+    assert value is None or isinstance(value, list)
+    return [_mapping(item) for item in value or []]
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    assert isinstance(value, Iterable)
+    return tuple(str(item) for item in value)
+
+
+def _int(value: Json) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _number(value: Json) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int | Decimal) else None

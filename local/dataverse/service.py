@@ -1,0 +1,172 @@
+"""The handler of the simulator: finds out what a request means and lets the right module answer."""
+
+from uuid import uuid4
+
+from local.dataverse import editing
+from local.dataverse.addresses import ROOT, Segment, Target, segments, target
+from local.dataverse.functions import total_record_count, who_am_i
+from local.dataverse.metadata import read_definitions
+from local.dataverse.options import read_options
+from local.dataverse.organisation import APPLICATION_USER_ID, Organisation
+from local.dataverse.reading import JSON_HEADERS, read_collection, read_count, read_row
+from local.dataverse.refusals import Refused, method_refused, not_simulated, privilege_missing, resource_missing
+from local.dataverse.schema import EntityType
+from local.dataverse.tracking import count_changes, is_tracked, read_changes
+from local.dataverse.writing import Caller, Writer
+from local.simulator.auth import client_of
+from local.simulator.messages import Reply, Request
+from shared import exact_json
+from shared.records import Json
+
+THROTTLED = exact_json.dumps(
+    {
+        "error": {
+            "code": "0x80072322",
+            "message": "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
+        }
+    }
+)
+_VERBS = {"GET": "Read", "HEAD": "Read", "POST": "Create", "PATCH": "Write", "PUT": "Write", "DELETE": "Delete"}
+
+
+class Service:
+    """Answers requests of one organisation; `handle` is the handler of the simulator."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self._organisation = organisation
+
+    def handle(self, request: Request) -> Reply:
+        """The answer to any request."""
+        try:
+            reply = self._answer(request)
+        except Refused as refused:
+            headers = {**JSON_HEADERS, **refused.headers}
+            reply = Reply(refused.status, headers, refused.body())
+        common = {
+            "x-ms-service-request-id": str(uuid4()),
+            "REQ_ID": str(uuid4()),
+            "x-ms-dop-hint": str(self._organisation.settings.dop_hint),
+        }
+        return Reply(reply.status, {**common, **reply.headers}, reply.body)
+
+    def caller(self, request: Request) -> Caller:
+        """The application user of the token, or the user that it acts for. Raises Refused (403)."""
+        user = self._application_user(request)
+        named = request.header("MSCRMCallerID")
+        if named is None:
+            return Caller(user)
+        if self._organisation.find(self._organisation.entity("systemuser"), named.lower()) is None:
+            raise Refused(403, "0x8004a110", f"The user {named} to act for does not exist.")
+        return Caller(named.lower(), on_behalf_of=user)
+
+    def _answer(self, request: Request) -> Reply:
+        limit = self._organisation.settings.url_limit
+        if len(request.url) > limit:
+            return Reply(414, {"Content-Type": "text/html"}, b"<h2>HTTP Error 414. The request URL is too long.</h2>")
+        if ROOT.match(request.raw_path) is None:
+            raise resource_missing(request.raw_path)
+        path = segments(request.raw_path)
+        if not path:
+            return self._directory(request)
+        match path[0].name:
+            case "WhoAmI":
+                _require("GET", request)
+                return who_am_i(self.caller(request), request)
+            case "RetrieveTotalRecordCount":
+                _require("GET", request)
+                return total_record_count(self._organisation, path[0], request)
+            case "EntityDefinitions":
+                _require("GET", request)
+                return read_definitions(self._organisation, path, request)
+            case "$batch" | "$metadata" as name:
+                raise not_simulated(name)
+        entity = self._organisation.schema.by_set.get(path[0].name)
+        if entity is None:
+            raise resource_missing(path[0].name)
+        return self._entity_answer(entity, path, request)
+
+    def _entity_answer(self, entity: EntityType, path: list[Segment], request: Request) -> Reply:
+        caller = self.caller(request)
+        self._check_privilege(entity, caller, request)
+        if path[0].key is None:
+            return self._set_answer(entity, path[1:], caller, request)
+        return self._row_answer(entity, path, caller, request)
+
+    def _set_answer(self, entity: EntityType, rest: list[Segment], caller: Caller, request: Request) -> Reply:
+        organisation = self._organisation
+        match request.method, [segment.name for segment in rest]:
+            case "GET", []:
+                if is_tracked(request):
+                    return read_changes(organisation, entity, request)
+                return read_collection(organisation, entity, request)
+            case "GET", ["$count"]:
+                return self._count(entity, request)
+            case "POST", []:
+                return editing.create_row(organisation, Writer(organisation, caller), entity, request)
+            case _, []:
+                raise method_refused(request.method)
+            case "POST", [name] if name.startswith("Microsoft.Dynamics.CRM."):
+                raise not_simulated(name)
+        raise resource_missing(rest[0].name)
+
+    def _row_answer(self, entity: EntityType, path: list[Segment], caller: Caller, request: Request) -> Reply:
+        organisation, writer = self._organisation, Writer(self._organisation, caller)
+        of = target(entity, path[0].key or "")
+        match request.method, [segment.name for segment in path[1:]]:
+            case "GET", []:
+                return read_row(organisation, entity, editing.get(organisation, of), request)
+            case "PATCH", []:
+                return editing.update_row(organisation, writer, of, request)
+            case "DELETE", []:
+                return editing.delete_row(organisation, writer, of, request)
+            case _, []:
+                raise method_refused(request.method)
+        return self._property_answer(of, path[1:], writer, request)
+
+    def _property_answer(self, of: Target, rest: list[Segment], writer: Writer, request: Request) -> Reply:
+        organisation = self._organisation
+        match request.method, [segment.name for segment in rest]:
+            case "PUT", [name]:
+                return editing.set_property(organisation, writer, of, name, request)
+            case "DELETE", [name]:
+                return editing.clear_property(organisation, writer, of, name, request)
+            case "PUT", [name, "$ref"]:
+                return editing.set_reference(organisation, writer, of, name, request)
+            case "DELETE", [name, "$ref"]:
+                return editing.clear_reference(organisation, writer, of, name, request)
+        raise not_simulated(f"{request.method} of {'/'.join(segment.name for segment in rest)} on a row")
+
+    def _count(self, entity: EntityType, request: Request) -> Reply:
+        options = read_options(request)
+        if "$deltatoken" not in options.given:
+            return read_count(self._organisation, entity, request)
+        counted = count_changes(self._organisation, entity, options)
+        return Reply(200, {"Content-Type": "text/plain"}, str(counted).encode())
+
+    def _check_privilege(self, entity: EntityType, caller: Caller, request: Request) -> None:
+        switches = self._organisation.switches
+        reads = request.method in ("GET", "HEAD")
+        if entity.name in (switches.read_denied if reads else switches.write_denied):
+            verb = _VERBS.get(request.method, "Write")
+            raise privilege_missing(verb, entity.schema_name, caller.user_id)
+
+    def _directory(self, request: Request) -> Reply:
+        sets: list[Json] = [{"name": of.entity_set, "kind": "EntitySet", "url": of.entity_set} for of in self._sets()]
+        context = f"{request.base_url}/api/data/v9.2/$metadata"
+        return Reply(200, JSON_HEADERS, exact_json.dumps({"@odata.context": context, "value": sets}).encode())
+
+    def _sets(self) -> list[EntityType]:
+        return list(self._organisation.schema.entities.values())
+
+    def _application_user(self, request: Request) -> str:
+        client = client_of(request.header("Authorization"))
+        if client is None:
+            return APPLICATION_USER_ID
+        users = self._organisation.rows("systemuser", applicationid=client.lower())
+        # The seeded application user stands for every client that has no user of its own.
+        return str(users[0]["systemuserid"]) if users else APPLICATION_USER_ID
+
+
+def _require(method: str, request: Request) -> None:
+    if request.method != method:
+        raise method_refused(request.method)

@@ -1,0 +1,1 @@
+"""A simulator of the Dynamics 365 Finance & Operations OData service."""

@@ -1,0 +1,82 @@
+"""Serves an F&O environment from the command line: python -m local.finops --port 8102 --data DIR --token FIXED."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.finops.environment import SYSTEM, THROTTLE_BODY, finops_simulator
+from local.finops.loading import FolderRefused, open_tables
+from local.finops.settings import Overlong, Settings
+from local.simulator.arguments import ArgumentsRefused, add_common, common_from, faults_and_exchanges, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until stopped. Returns 2 where an argument cannot work."""
+    parsed = _parser().parse_args(arguments)
+    settings = _settings(parsed)
+    try:
+        common = common_from(parsed)
+        faults, exchanges = faults_and_exchanges(SYSTEM, common, throttle_body=THROTTLE_BODY)
+        tables = open_tables(common.data, parsed.load, settings)
+        simulator = finops_simulator(
+            tables,
+            settings,
+            common.token_check,
+            admin_token=common.admin_token,
+            faults=faults,
+            exchanges=exchanges,
+            tls=common.tls,
+        )
+        try:
+            serve(simulator, common)
+        finally:
+            tables.close()
+    except (ArgumentsRefused, FolderRefused) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Settings()
+    parser = argparse.ArgumentParser(prog="python -m local.finops", description="A simulator of F&O's OData service.")
+    add_common(parser)
+    parser.add_argument("--load", type=Path, metavar="DIR", help="sample records (*.jsonl) for a fresh environment")
+    parser.add_argument("--company", default=default.company, help="default company of the user (default: %(default)s)")
+    parser.add_argument("--page-size", type=_positive, default=default.page_size, help="rows a page (default: 10000)")
+    parser.add_argument("--max-url", type=_positive, default=default.max_url, help="longest path and query, characters")
+    parser.add_argument("--no-manual-numbers", action="store_true", help="refuse numbers that a sequence would give")
+    parser.add_argument(
+        "--overlong",
+        choices=[of.value for of in Overlong],
+        default=default.overlong.value,
+        help="texts over the usual length",
+    )
+    parser.add_argument("--later-properties", action="store_true", help="answer properties of newer product versions")
+    parser.add_argument("--shared-parties", action="store_true", help="let customers of a company share a party")
+    parser.add_argument("--seed", type=int, default=default.seed, help="seed of record versions (default: %(default)s)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
+
+
+def _settings(parsed: argparse.Namespace) -> Settings:
+    return Settings(
+        company=parsed.company.lower(),
+        page_size=parsed.page_size,
+        max_url=parsed.max_url,
+        manual_numbers=not parsed.no_manual_numbers,
+        overlong=Overlong(parsed.overlong),
+        later_properties=parsed.later_properties,
+        one_customer_per_party=not parsed.shared_parties,
+        seed=parsed.seed,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

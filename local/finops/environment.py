@@ -1,0 +1,43 @@
+"""Puts one F&O environment together as a server."""
+
+from local.finops.controls import controls
+from local.finops.service import Finops
+from local.finops.settings import Settings
+from local.finops.switches import Switches
+from local.finops.tables import Tables
+from local.simulator.auth import TokenCheck
+from local.simulator.exchanges import ExchangeLog
+from local.simulator.faults import Faults
+from local.simulator.server import Simulator, Tls
+
+SYSTEM = "finops"
+
+THROTTLE_BODY = (
+    '{"error":{"code":"","message":"This request could not be processed at this time '
+    'due to system experiencing high resource utilization."}}'
+)
+
+
+def finops_simulator(
+    tables: Tables,
+    settings: Settings,
+    token_check: TokenCheck,
+    *,
+    admin_token: str,
+    faults: Faults | None = None,
+    exchanges: ExchangeLog | None = None,
+    tls: Tls | None = None,
+    switches: Switches | None = None,
+) -> Simulator:
+    """A server of these rows; run it with `local.simulator.server.running`. The caller closes the tables."""
+    switches = switches or Switches()
+    return Simulator(
+        SYSTEM,
+        Finops(tables, settings, switches).answer,
+        token_check,
+        faults or Faults(throttle_body=THROTTLE_BODY),
+        exchanges or ExchangeLog(SYSTEM),
+        admin_token,
+        tls,
+        controls=controls(switches),
+    )

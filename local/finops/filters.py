@@ -1,0 +1,34 @@
+"""Parses $filter, with what the F&O dialect adds to plain OData: qualified enumeration literals."""
+
+import re
+
+from local.finops.filtering import ENUM_MARK, PLAIN_NAME
+from local.finops.refusals import bad_request
+from local.finops.schema import NAMESPACE
+from local.simulator.filters import FilterRefused, Node, parse
+
+_TOKEN = re.compile(
+    rf"{re.escape(NAMESPACE)}\.(?P<enum>\w+)'(?P<member>\w*)'"
+    r"|(?P<text>'(?:[^']|'')*')"
+    # The lexer takes the beginning of AllowOnAccount for the word "all".
+    r"|\b(?P<name>(?:any|all|null|true|false)\w+)",
+    re.IGNORECASE,
+)
+
+
+def parse_filter(text: str) -> Node:
+    """The syntax tree of a $filter. Raises Refused (400) where it is not well formed."""
+    if ENUM_MARK in text:
+        raise bad_request("The $filter expression holds the character U+0000.")
+    try:
+        return parse(_TOKEN.sub(_plain, text))
+    except FilterRefused as error:
+        raise bad_request(f"Syntax error in the $filter expression '{text}'.") from error
+
+
+def _plain(matched: re.Match[str]) -> str:
+    if matched["enum"] is not None:
+        return f"'{ENUM_MARK}{matched['enum']}{ENUM_MARK}{matched['member']}'"
+    if matched["name"] is not None:
+        return PLAIN_NAME + matched["name"]
+    return matched["text"]

@@ -1,0 +1,123 @@
+"""Opens the rows of an environment and fills a fresh one, from the seeds and from folders of sample records."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from local.finops import seeds
+from local.finops.refusals import Refused
+from local.finops.rules import SERVED
+from local.finops.schema import COMPANY, load_schema
+from local.finops.settings import Settings
+from local.finops.tables import KeyTaken, Tables
+from local.finops.writing import Writer
+from shared import exact_json
+from shared.records import Json
+
+DATABASE = "finops.sqlite3"
+
+# Which file of a folder of sample records holds which collection.
+_FILES: Mapping[str, str] = {
+    "fo_units.jsonl": "UnitsOfMeasure",
+    **{f"{name.lower()}.jsonl": name for name in SERVED},
+}
+
+
+class FolderRefused(Exception):
+    """A folder cannot be loaded; the message names file, line and reason."""
+
+
+def open_tables(data: Path | None, load: Path | None, settings: Settings) -> Tables:
+    """The rows of an environment, ready to serve.
+
+    `data` is where they are kept; None keeps them in memory. A folder of sample records (*.jsonl without a
+    database) is never written into: it is loaded and kept in memory. A fresh environment gets the seeds and the
+    records of `load`. Raises FolderRefused.
+    """
+    if load is not None and not load.is_dir():
+        raise FolderRefused(f"There is no folder {load}; name a folder of *.jsonl files.")
+    if data is not None and not (data / DATABASE).exists() and _has_samples(data):
+        data, load = None, load or data
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+    tables = Tables(None if data is None else data / DATABASE, seed=settings.seed)
+    if tables.is_empty():
+        fill(tables, settings, load)
+    return tables
+
+
+def fill(tables: Tables, settings: Settings, folder: Path | None) -> None:
+    """Give a fresh environment its seeds and, from a folder, sample records. Raises FolderRefused."""
+    with tables.writing():
+        _insert_all(tables, settings, seeds.environment())
+        if not _known(tables, settings.company):
+            _insert_all(tables, settings, seeds.company_rows(settings.company.lower(), settings.company.upper()))
+        if folder is not None:
+            load_folder(tables, settings, folder)
+        if not _has_units(folder):
+            _insert_all(tables, settings, seeds.units())
+
+
+def load_folder(tables: Tables, settings: Settings, folder: Path) -> int:
+    """Add the sample records of a folder as they are; a company that is not known is made. Returns their number.
+
+    Raises FolderRefused.
+    """
+    writer = Writer(tables, settings)
+    loaded = 0
+    for file, set_name in _FILES.items():
+        for place, record in _records(folder / file):
+            try:
+                _load(tables, settings, writer, set_name, record)
+            except (Refused, KeyTaken) as error:
+                raise FolderRefused(
+                    f"{place}: {str(error) or 'its key is taken already'}. Mend or remove it."
+                ) from error
+            loaded += 1
+    return loaded
+
+
+def _load(tables: Tables, settings: Settings, writer: Writer, set_name: str, record: dict[str, Json]) -> None:
+    of = load_schema().entities[set_name]
+    if of.company_specific:
+        company = str(record.get(COMPANY, settings.company)).lower()
+        record = {**record, COMPANY: company}
+        if not _known(tables, company):
+            _insert_all(tables, settings, seeds.company_rows(company, company.upper()))
+    writer.restore(of, record)
+
+
+def _insert_all(tables: Tables, settings: Settings, rows: seeds.Rows) -> None:
+    writer = Writer(tables, settings)
+    for set_name, record in rows:
+        writer.restore(load_schema().entities[set_name], record)
+
+
+def _known(tables: Tables, company: str) -> bool:
+    return tables.find(load_schema().entities["LegalEntities"], {"LegalEntityId": company}) is not None
+
+
+def _has_samples(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob("*.jsonl"))
+
+
+def _has_units(folder: Path | None) -> bool:
+    return folder is not None and any(
+        (folder / file).exists() for file, name in _FILES.items() if name == "UnitsOfMeasure"
+    )
+
+
+def _records(file: Path) -> Iterator[tuple[str, dict[str, Json]]]:
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            place = f"{file} line {number}"
+            try:
+                record = exact_json.loads(line)
+            except ValueError as error:
+                raise FolderRefused(f"{place} is not JSON: {error}. Mend or remove it.") from error
+            if not isinstance(record, dict):
+                raise FolderRefused(f"{place} is no JSON object. Mend or remove it.")
+            yield place, record

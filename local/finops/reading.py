@@ -1,0 +1,80 @@
+"""Answers reads: lists, single records and counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local.finops import companies
+from local.finops.etags import etag
+from local.finops.filtering import Condition
+from local.finops.queries import Query
+from local.finops.refusals import RecordUnknown
+from local.finops.schema import EntityType
+from local.finops.settings import Settings
+from local.finops.tables import Record, Row, Tables
+from local.finops.values import shown
+from shared.records import Json
+
+# Seen in records of 2026, in no published schema: the enumeration's members are not known.
+_LATER_VALUES: Mapping[str, Json] = {
+    "QMSApprovedCustomerGroupId": "",
+    "QMSApprovedCustomerListCheckMethod": None,
+    "QMSCertificateOfAnalysisCustomerGroupId": "",
+    "QMSWillPrintCustomerSpecificCertificateOfAnalysis": "No",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `total` counts all matches; `delivered` is set when another page follows."""
+
+    rows: tuple[Json, ...]
+    total: int
+    delivered: int | None
+
+
+class Reader:
+    """Reads as the user of the settings."""
+
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        self._tables = tables
+        self._settings = settings
+
+    def page(self, of: EntityType, query: Query, *, already: int, page_size: int) -> Page:
+        """One page of the matches, after `already` rows of earlier pages."""
+        where = self._where(of, query)
+        wanted = page_size if query.top is None else min(page_size, max(query.top - already, 0))
+        names = query.select or tuple(of.properties)
+        # One row more than the page shows whether another page follows.
+        found = list(
+            self._tables.select(of, where, names=names, order=query.order, limit=wanted + 1, offset=query.skip)
+        )
+        finished = len(found) <= wanted or (query.top is not None and already + wanted >= query.top)
+        rows = tuple(self.shown(of, record, query.select) for record in found[:wanted])
+        total = self._tables.count(of, where) if query.count else 0
+        return Page(rows, total, None if finished else already + wanted)
+
+    def count(self, of: EntityType, query: Query) -> int:
+        """How many rows match."""
+        return self._tables.count(of, self._where(of, query))
+
+    def record(self, of: EntityType, key: Row, *, cross: bool) -> Record:
+        """The record of a key. Raises RecordUnknown where there is none in the companies that are seen."""
+        found = self._tables.find(of, key)
+        if found is None or not companies.within_reach(of, key, self._settings.company, cross=cross):
+            raise RecordUnknown
+        return found
+
+    def shown(self, of: EntityType, record: Record, select: tuple[str, ...] | None) -> dict[str, Json]:
+        """The JSON object of a record: the tag always, then the selected properties."""
+        names = select or tuple(of.properties)
+        values = {name: shown(of.properties[name], record.row[name]) for name in names}
+        later: dict[str, Json] = {}
+        if select is None and self._settings.later_properties:
+            later = {name: _LATER_VALUES.get(name, "") for name in of.later}
+        return {"@odata.etag": etag(record.pairs), **values, **later}
+
+    def _where(self, of: EntityType, query: Query) -> Condition:
+        seen = companies.visible(of, self._settings.company, cross=query.cross_company)
+        if query.where is None:
+            return seen
+        return Condition(f"({seen.sql}) AND ({query.where.sql})", seen.parameters + query.where.parameters)

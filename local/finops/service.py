@@ -1,0 +1,221 @@
+"""One F&O environment behind its address: routes requests and turns refusals into answers."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from local.finops import answers, catalogue, queries
+from local.finops.etags import etag, matches
+from local.finops.keys import Segment, record_key, segments
+from local.finops.queries import Query
+from local.finops.reading import Reader
+from local.finops.refusals import (
+    AddressTooLong,
+    Declined,
+    MethodUnknown,
+    Refused,
+    RouteUnknown,
+    bad_request,
+    several_to_update,
+)
+from local.finops.rules import SERVED
+from local.finops.schema import EntityType, Kind, load_schema, metadata_document
+from local.finops.settings import Settings
+from local.finops.switches import Right, Switches
+from local.finops.tables import Record, Row, Tables
+from local.finops.writing import Target, Writer
+from local.simulator.server import Reply, Request
+from shared import exact_json
+from shared.records import Json
+
+_MAX_PAGE_PREFERENCE = "odata.maxpagesize="
+
+
+class Finops:
+    """Answers the requests of one environment; safe from any thread."""
+
+    def __init__(self, tables: Tables, settings: Settings, switches: Switches) -> None:
+        self._settings = settings
+        self._switches = switches
+        self._reader = Reader(tables, settings)
+        self._writer = Writer(tables, settings)
+
+    def answer(self, request: Request) -> Reply:
+        """The reply to any request; every refusal has the shape of the real service."""
+        try:
+            return self._routed(request)
+        except Refused as refused:
+            return answers.refused_reply(refused)
+        except RouteUnknown:
+            return answers.route_unknown_reply(request.url)
+        except Declined as declined:
+            return answers.declined_reply(declined)
+
+    def _routed(self, request: Request) -> Reply:
+        if len(request.target) > self._settings.max_url:
+            raise AddressTooLong
+        root, _, below = request.raw_path.lstrip("/").partition("/")
+        options = _options(request)
+        match root.lower():
+            case "data":
+                return self._data(request, below, options)
+            case "metadata":
+                return self._metadata(request, below, options)
+        raise RouteUnknown
+
+    def _metadata(self, request: Request, below: str, options: Mapping[str, str]) -> Reply:
+        match segments(below), request.method:
+            case (Segment(collection, key),), "GET":
+                body = catalogue.answer(collection, key, options)
+                context = f"{request.base_url}/Metadata/$metadata{body['@odata.context']}"
+                return answers.body_reply(200, {**body, "@odata.context": context})
+        raise RouteUnknown
+
+    def _data(self, request: Request, below: str, options: Mapping[str, str]) -> Reply:
+        match segments(below), request.method:
+            case (), "GET":
+                return self._service_document(request)
+            case (Segment("$metadata", None),), "GET":
+                return answers.xml_reply(metadata_document())
+            case (Segment(name, None),), method:
+                return self._collection(request, _entity(name), method, options)
+            case (Segment(name, None), Segment("$count", None)), "GET":
+                return self._count(_entity(name), options)
+            case (Segment(name, str() as key),), method:
+                of = _entity(name)
+                return self._record(request, of, record_key(of, key), method, options)
+        raise RouteUnknown
+
+    def _service_document(self, request: Request) -> Reply:
+        sets: list[Json] = [{"name": name, "kind": "EntitySet", "url": name} for name in SERVED]
+        return answers.body_reply(200, {"@odata.context": _context(request, ""), "value": sets})
+
+    def _collection(self, request: Request, of: EntityType, method: str, options: Mapping[str, str]) -> Reply:
+        match method:
+            case "GET":
+                return self._list(request, of, options)
+            case "POST":
+                return self._create(request, of, options)
+            case "PATCH":
+                raise several_to_update()
+        raise MethodUnknown
+
+    def _record(self, request: Request, of: EntityType, key: Row, method: str, options: Mapping[str, str]) -> Reply:
+        match method:
+            case "GET":
+                return self._read(request, of, key, options)
+            case "PATCH":
+                return self._update(request, of, key, options)
+            case "DELETE":
+                return self._delete(request, of, key, options)
+        raise MethodUnknown
+
+    def _list(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.READ)
+        query = queries.list_query(of, options)
+        already = queries.delivered_rows(options)
+        preferred = _preferred_page_size(request)
+        size = min(preferred or self._settings.page_size, self._settings.page_size)
+        page = self._reader.page(of, query, already=already, page_size=size)
+        body: dict[str, Json] = {"@odata.context": _context(request, f"#{of.set_name}{_selected(query)}")}
+        if query.count:
+            body["@odata.count"] = page.total
+        body["value"] = list(page.rows)
+        if page.delivered is not None:
+            following = queries.next_query(options, page.delivered)
+            body["@odata.nextLink"] = f"{request.base_url}/data/{of.set_name}?{following}"
+        applied = {"Preference-Applied": f"{_MAX_PAGE_PREFERENCE}{size}"} if preferred else {}
+        return answers.body_reply(200, body, applied)
+
+    def _count(self, of: EntityType, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.READ)
+        return answers.text_reply(str(self._reader.count(of, queries.count_query(of, options))))
+
+    def _read(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.READ)
+        query = queries.record_query(of, options)
+        record = self._reader.record(of, key, cross=query.cross_company)
+        known = request.header("If-None-Match")
+        if known is not None and known != "null" and matches(known, etag(record.pairs)):
+            return answers.empty_reply(304)
+        return self._record_reply(request, 200, of, record, query)
+
+    def _create(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.WRITE)
+        cross = queries.write_query(options)
+        record = self._writer.create(of, _body(request))
+        whole = Query(cross, None, None, (), None, 0, False)
+        return self._record_reply(request, 201, of, record, whole)
+
+    def _update(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.WRITE)
+        self._switches.meet_conflict(of)
+        self._writer.update(_target(request, of, key, options), _body(request))
+        return answers.empty_reply(204)
+
+    def _delete(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
+        self._switches.require(of, Right.WRITE)
+        self._writer.delete(_target(request, of, key, options))
+        return answers.empty_reply(204)
+
+    def _record_reply(self, request: Request, status: int, of: EntityType, record: Record, query: Query) -> Reply:
+        context = _context(request, f"#{of.set_name}{_selected(query)}/$entity")
+        body = {"@odata.context": context, **self._reader.shown(of, record, query.select)}
+        headers = {"ETag": etag(record.pairs)}
+        if status == 201:
+            headers["Location"] = f"{request.base_url}/data/{of.set_name}({_key_text(of, record.row)})"
+        return answers.body_reply(status, body, headers)
+
+
+def _entity(name: str) -> EntityType:
+    if name not in SERVED:
+        raise RouteUnknown
+    return load_schema().entities[name]
+
+
+def _options(request: Request) -> Mapping[str, str]:
+    try:
+        return queries.options(request.query)
+    except UnicodeDecodeError as error:
+        raise bad_request("The query is not UTF-8.") from error
+
+
+def _target(request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Target:
+    return Target(of, key, cross=queries.write_query(options), if_match=request.header("If-Match"))
+
+
+def _body(request: Request) -> dict[str, Json]:
+    try:
+        body = exact_json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise bad_request("The body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise bad_request("The body must be a JSON object.")
+    return body
+
+
+def _preferred_page_size(request: Request) -> int | None:
+    for preference in (request.header("Prefer") or "").split(","):
+        text = preference.strip()
+        if text.startswith(_MAX_PAGE_PREFERENCE):
+            size = text.removeprefix(_MAX_PAGE_PREFERENCE).strip('"')
+            return int(size) if size.isdecimal() and int(size) else None
+    return None
+
+
+def _context(request: Request, fragment: str) -> str:
+    return f"{request.base_url}/data/$metadata{fragment}"
+
+
+def _selected(query: Query) -> str:
+    return f"({','.join(query.select)})" if query.select else ""
+
+
+def _key_text(of: EntityType, row: Row) -> str:
+    return ",".join(f"{name}={_literal(of, name, row)}" for name in of.key)
+
+
+def _literal(of: EntityType, name: str, row: Row) -> str:
+    value = str(row[name])
+    if of.properties[name].kind is not Kind.STRING:
+        return value
+    return "'" + quote(value.replace("'", "''"), safe="'") + "'"

@@ -1,0 +1,32 @@
+"""What an environment can be set to; the defaults are those of a plain environment."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Overlong(StrEnum):
+    """What happens to a text longer than the usual length of its data type, which no source confirms."""
+
+    OFF = "off"
+    REJECT = "reject"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One environment as its administrator set it up, seen by the user that the tokens run as.
+
+    `company` is the default company of that user. `page_size` is in rows, `max_url` in characters of
+    path and query. `manual_numbers` allows a caller to bring the numbers that a sequence would give.
+    `later_properties` adds properties of newer product versions to every answer.
+    `one_customer_per_party` refuses a second customer of a party in the same company: a decision of ours.
+    """
+
+    company: str = "usmf"
+    page_size: int = 10_000
+    max_url: int = 32_768
+    manual_numbers: bool = True
+    overlong: Overlong = Overlong.REJECT
+    later_properties: bool = False
+    one_customer_per_party: bool = True
+    seed: int = 1

@@ -1,0 +1,160 @@
+"""The rows of every collection, in SQLite: one table per collection, one column per property."""
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.finops.etags import FRESH_VERSION, Pair
+from local.finops.filtering import Condition
+from local.finops.rules import SERVED
+from local.finops.schema import EntityType, Kind, load_schema
+from local.finops.sqlfunctions import install
+from local.finops.values import Stored
+from local.simulator.store import Column, Store, Table, quoted
+
+FIRST_RECORD = 5_637_144_576
+LARGEST_VERSION = 2**31 - 1
+
+_PAIRS = ("_version", "_record", "_joined_version", "_joined_record")
+
+Row = Mapping[str, Stored]
+Order = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored row with the pairs of its tag: the table itself, then a joined one."""
+
+    row: Row
+    pairs: tuple[Pair, ...]
+
+
+class KeyTaken(Exception):
+    """Another row has this key."""
+
+
+class Tables:
+    """All collections. Every call is safe from any thread; `writing` makes several calls one transaction."""
+
+    def __init__(self, path: Path | None, *, seed: int) -> None:
+        """Open the database file, or one in memory where `path` is None; missing tables are made."""
+        self._seed = seed
+        self._store = Store([_table(load_schema().entities[name]) for name in SERVED], path)
+        install(self._store)
+
+    def close(self) -> None:
+        """Close the database; a file keeps its rows."""
+        self._store.close()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """One transaction: all calls inside are kept, or none when an error leaves the block."""
+        return self._store.transaction()
+
+    def is_empty(self) -> bool:
+        """Whether no collection has a row."""
+        return not any(self.count(load_schema().entities[name], Condition("1")) for name in SERVED)
+
+    def find(self, of: EntityType, key: Row) -> Record | None:
+        """The row with this key."""
+        return self._first(of, _equal(key))
+
+    def select(
+        self, of: EntityType, where: Condition, *, names: tuple[str, ...], order: Order, limit: int, offset: int
+    ) -> Iterator[Record]:
+        """These properties of the rows that meet a condition, ordered by (property, descending), then by key."""
+        words = [f'"{name}" DESC' if descending else f'"{name}"' for name, descending in order]
+        words += [f'"{name}"' for name in of.key]
+        columns = ", ".join(map(quoted, (*_PAIRS, *names)))
+        sql = f'SELECT {columns} FROM "{of.set_name}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
+        found = self._store.tuples(sql, (*where.parameters, limit, offset))
+        return (_record(of, names, row) for row in found)
+
+    def count(self, of: EntityType, where: Condition) -> int:
+        """How many rows meet a condition."""
+        sql = f'SELECT COUNT(*) FROM "{of.set_name}" WHERE {where.sql}'
+        return int(self._store.tuples(sql, where.parameters)[0][0] or 0)
+
+    def insert(self, of: EntityType, row: Row) -> Record:
+        """Add a row; a row of a joined table is shared with all that have the same link. Raises KeyTaken."""
+        with self.writing():
+            if self.find(of, {name: row[name] for name in of.key}) is not None:
+                raise KeyTaken
+            joined = self._joined_pair(of, row)
+            record = self._store.next_value("_record", first=FIRST_RECORD)
+            columns: dict[str, Stored] = {**row, "_record": record, "_version": FRESH_VERSION}
+            columns |= {"_joined_record": joined.record, "_joined_version": joined.version}
+            self._store.insert(of.set_name, columns)
+        return Record(row, _pairs(of, Pair(FRESH_VERSION, record), joined))
+
+    def update(self, of: EntityType, key: Row, own: Row, joined: Row) -> None:
+        """Change properties of the row's own table and of its joined table, which every row of the link shows.
+
+        Only a table that is changed gets a new version.
+        """
+        with self.writing():
+            if own:
+                self._store.update(of.set_name, key, {**own, "_version": self._version()})
+            if joined:
+                rules = SERVED[of.set_name]
+                assert rules.joined is not None
+                found = self.find(of, key)
+                assert found is not None
+                link = rules.joined.link
+                self._store.update(of.set_name, {link: found.row[link]}, {**joined, "_joined_version": self._version()})
+
+    def delete(self, of: EntityType, key: Row) -> None:
+        """Remove the row with this key."""
+        self._store.delete(of.set_name, key)
+
+    def next_number(self, sequence: str) -> int:
+        """Draw the next number of a sequence, from 1; numbers of a failed transaction are given again."""
+        return self._store.next_value(sequence)
+
+    def _version(self) -> int:
+        # Counted in the database, so that a restart does not draw the same versions again.
+        drawn = self._store.next_value("_version")
+        return random.Random(f"{self._seed}:{drawn}").randint(FRESH_VERSION + 1, LARGEST_VERSION)
+
+    def _first(self, of: EntityType, where: Condition) -> Record | None:
+        return next(self.select(of, where, names=tuple(of.properties), order=(), limit=1, offset=0), None)
+
+    def _joined_pair(self, of: EntityType, row: Row) -> Pair:
+        joined = SERVED[of.set_name].joined
+        if joined is None or not row[joined.link]:
+            return Pair(0, 0)
+        shared = self._first(of, _equal({joined.link: row[joined.link]}))
+        return shared.pairs[1] if shared else Pair(FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD))
+
+
+def _table(of: EntityType) -> Table:
+    joined = SERVED[of.set_name].joined
+    own = dict.fromkeys(_PAIRS, Column.INTEGER)
+    columns = {name: _column(property_.kind) for name, property_ in of.properties.items()}
+    return Table(of.set_name, own | columns, of.key, ((joined.link,),) if joined else ())
+
+
+def _column(kind: Kind) -> Column:
+    match kind:
+        case Kind.INT32 | Kind.INT64:
+            return Column.INTEGER
+        case Kind.DECIMAL:
+            return Column.DECIMAL
+        case Kind.STRING:
+            return Column.PADDED_TEXT
+    return Column.EXACT_TEXT
+
+
+def _equal(key: Row) -> Condition:
+    return Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))
+
+
+def _record(of: EntityType, names: tuple[str, ...], row: tuple[Stored, ...]) -> Record:
+    version, record, joined_version, joined_record = (int(part or 0) for part in row[: len(_PAIRS)])
+    pairs = _pairs(of, Pair(version, record), Pair(joined_version, joined_record))
+    return Record(dict(zip(names, row[len(_PAIRS) :], strict=True)), pairs)
+
+
+def _pairs(of: EntityType, own: Pair, joined: Pair) -> tuple[Pair, ...]:
+    return (own, joined) if SERVED[of.set_name].joined else (own,)

@@ -1,0 +1,217 @@
+"""The host: puts listeners, threads and storage together, starts them, and stops them gracefully."""
+
+import hashlib
+import logging
+import os
+import random
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from local.host.app import AppFunction
+from local.host.app_settings import AppSettings
+from local.host.backoff import Backoff
+from local.host.clock import Clock, SystemClock
+from local.host.errors import HostError, SettingsInvalid
+from local.host.events import Event, OnEvent, ignore
+from local.host.host_json import HostJson
+from local.host.invoker import Invoker
+from local.host.loop import Loop
+from local.host.queue_listener import LEASE_S, POISON_SUFFIX, QueueListener, has_poison_queue
+from local.host.queues import encode_body
+from local.host.storage import AzureStorage, Storage
+from local.host.summary import Tally, peak_memory_mb
+from local.host.timer_listener import TimerListener
+from local.host.triggers import QueueAddress, QueueFunction, TimerFunction, bind_triggers
+
+log = logging.getLogger("Host.Startup")
+
+STORAGE_SETTING = "AzureWebJobsStorage"
+THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
+CRASHED = 1
+
+
+class Host:
+    """Runs the functions of one app. One host process for each storage account and host id is assumed.
+
+    `lease_s` is how long a fetched message stays invisible (the real host's 10 minutes unless a crash test shortens
+    it), `drain_s` how long running functions may go on after `request_stop`. `on_event` is never called by two
+    threads at once.
+    """
+
+    def __init__(
+        self,
+        functions: Sequence[AppFunction],
+        settings: AppSettings,
+        host_json: HostJson,
+        *,
+        directory: Path,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        on_event: OnEvent = ignore,
+        lease_s: float = LEASE_S,
+        drain_s: float = 30.0,
+    ) -> None:
+        self._settings = settings
+        self._options = host_json.queues
+        self._storage = storage or AzureStorage()
+        self._clock = clock or SystemClock()
+        self._observer = on_event
+        self._observing = threading.Lock()
+        self._lease_s = lease_s
+        self._drain_s = drain_s
+        self._tally = Tally()
+        self._stop_asked = threading.Event()
+        self._exit_code = 0
+        self._triggers = bind_triggers(functions, settings)
+        self._host_id = settings.get("AzureFunctionsWebHost__hostid") or _host_id(directory)
+        self._pool = ThreadPoolExecutor(_thread_count(settings), thread_name_prefix="function")
+        self._invoker = Invoker(
+            self._pool,
+            self._clock,
+            timeout_s=host_json.function_timeout,
+            directory=directory,
+            send_output=self._send_output,
+            on_event=self._observe,
+            on_timeout=self._abandon,
+        )
+        self._loops: list[Loop] = []
+        self._queues = {queue.function.name: self._queue_listener(queue) for queue in self._triggers.queues}
+        self._timers = {timer.function.name: self._timer_listener(timer) for timer in self._triggers.timers}
+        self._watchdog = Loop("functionTimeout", self._crash)
+        for name in host_json.unknown_queue_options:
+            log.warning("host.json extensions.queues.%s means nothing: correct its name", name)
+
+    @property
+    def function_names(self) -> tuple[str, ...]:
+        """The functions that this host listens for."""
+        return (*self._timers, *self._queues)
+
+    @property
+    def host_id(self) -> str:
+        """Under which id the status of timers is kept."""
+        return self._host_id
+
+    def start(self) -> None:
+        """Begin to listen; return at once."""
+        for loop, listener in zip(self._loops, self._listeners(), strict=True):
+            loop.start(listener.step)
+        self._watchdog.start(self._invoker.check_timeouts)
+        log.info("Host %s listens for: %s", self._host_id, ", ".join(self.function_names) or "nothing")
+
+    def fire(self, name: str) -> None:
+        """Run a timer function once, out of schedule."""
+        timer = self._timers.get(name)
+        if timer is None:
+            raise HostError(f"{name} is no timer function of this app: choose from {', '.join(self._timers) or 'none'}")
+        timer.fire_now()
+
+    def request_stop(self) -> None:
+        """Ask the host to stop; may be called from a signal handler."""
+        self._stop_asked.set()
+
+    def wait(self) -> int:
+        """Wait for the request to stop, stop gracefully, return the exit code."""
+        self._stop_asked.wait()
+        return self.stop()
+
+    def stop(self) -> int:
+        """Fetch nothing more, let running functions finish, give waiting messages back; return the exit code."""
+        self._stop_asked.set()
+        for listener in self._listeners():
+            listener.stop_fetching()
+        self._invoker.stop_starting()
+        left = self._invoker.wait_until_idle(self._drain_s)
+        if left:
+            log.warning("%d functions are still running; their messages come back after the lease", left)
+        for loop in (self._watchdog, *self._loops):
+            loop.close(timeout_s=5.0)
+        is_idle = left == 0 and self._exit_code == 0
+        self._pool.shutdown(wait=is_idle, cancel_futures=True)
+        if is_idle:
+            self._storage.close()
+        return self._exit_code
+
+    def summary(self) -> dict[str, object]:
+        """Return peak memory in megabytes, the exit code and the counts of each function."""
+        return {
+            "peak_memory_mb": peak_memory_mb(),
+            "exit_code": self._exit_code,
+            "functions": self._tally.as_dict(),
+        }
+
+    def __enter__(self) -> "Host":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _listeners(self) -> list[QueueListener | TimerListener]:
+        return [*self._queues.values(), *self._timers.values()]
+
+    def _loop(self, name: str) -> Loop:
+        self._loops.append(Loop(name, self._crash))
+        return self._loops[-1]
+
+    def _queue_listener(self, queue: QueueFunction) -> QueueListener:
+        source = queue.source
+        poison = QueueAddress(source.connection_string, source.name + POISON_SUFFIX)
+        return QueueListener(
+            queue.function,
+            self._storage.queue(source),
+            self._storage.queue(poison) if has_poison_queue(source.name) else None,
+            options=self._options,
+            invoker=self._invoker,
+            clock=self._clock,
+            backoff=Backoff(self._options.max_polling_interval, random.Random()),
+            on_event=self._observe,
+            wake=self._loop(queue.function.name).wake,
+            lease_s=self._lease_s,
+        )
+
+    def _timer_listener(self, timer: TimerFunction) -> TimerListener:
+        store = None
+        if timer.use_monitor:
+            where = f"function {timer.function.name}, useMonitor"
+            connection = self._settings.connection_string(STORAGE_SETTING, where=where)
+            store = self._storage.timer_status(connection, self._host_id, timer.function.name)
+        wake = self._loop(timer.function.name).wake
+        return TimerListener(timer, store, invoker=self._invoker, clock=self._clock, wake=wake)
+
+    def _send_output(self, function: str, binding: str, body: bytes) -> None:
+        address = self._triggers.outputs[function, binding]
+        self._storage.queue(address).send(encode_body(body, self._options.message_encoding))
+        for queue in self._triggers.queues:
+            if queue.source == address:
+                self._queues[queue.function.name].look_now()
+
+    def _observe(self, event: Event) -> None:
+        self._tally.add(event)
+        with self._observing:
+            self._observer(event)
+
+    def _abandon(self, reason: str) -> None:
+        log.critical("The host stops: %s", reason)
+        self._exit_code = CRASHED
+        self.request_stop()
+
+    def _crash(self, name: str, error: BaseException) -> None:
+        log.critical("The host stops: the listener of %s died", name, exc_info=error)
+        self._exit_code = CRASHED
+        self.request_stop()
+
+
+def _host_id(directory: Path) -> str:
+    """Derive an id from the app's folder, so that two apps on one account keep separate timer statuses."""
+    return "local-" + hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
+
+
+def _thread_count(settings: AppSettings) -> int:
+    text = settings.get(THREADS_SETTING)
+    if text is None:
+        return min(32, (os.cpu_count() or 1) + 4)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsInvalid(f"{THREADS_SETTING} = {text!r}: set a whole number of at least 1")
+    return int(text)

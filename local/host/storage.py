@@ -1,0 +1,193 @@
+"""Azure Storage behind the host's narrow interfaces: queues, and the status of timers in blobs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import ExponentialRetry, QueueClient
+
+from local.host.errors import HostError, MessageGone, QueueMissing, StorageUnavailable
+from local.host.queues import Message, Queue
+from local.host.timer_status import TimerStatus, TimerStatusStore, parse_status, status_as_json
+from local.host.triggers import QueueAddress
+
+CONTAINER = "azure-webjobs-hosts"
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+
+
+class Storage(Protocol):
+    """Where the host gets its queues and timer statuses from."""
+
+    def queue(self, address: QueueAddress) -> Queue:
+        """Return a client of one queue; nothing is sent yet."""
+
+    def timer_status(self, connection_string: str, host_id: str, function: str) -> TimerStatusStore:
+        """Return the place of one timer's status; nothing is sent yet."""
+
+    def close(self) -> None:
+        """Give up every connection."""
+
+
+@contextmanager
+def _translated(what: str, missing: Callable[[str], HostError]) -> Iterator[None]:
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise missing(f"{what} does not exist") from error
+    except HttpResponseError as error:
+        if getattr(error, "error_code", None) == "PopReceiptMismatch":
+            raise MessageGone(f"{what}: a newer pop receipt exists") from error
+        raise StorageUnavailable(f"{what}: {error.reason} ({getattr(error, 'error_code', '')})") from error
+    except AzureError as error:
+        raise StorageUnavailable(f"{what}: storage does not answer ({type(error).__name__})") from error
+
+
+class AzureQueue:
+    """One queue of Azure Storage or its emulator."""
+
+    def __init__(self, address: QueueAddress) -> None:
+        self.name = address.name
+        self._what = f"queue {address.name}"
+        self._client = QueueClient.from_connection_string(
+            address.connection_string,
+            address.name,
+            retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
+            connection_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+        )
+
+    def receive(self, count: int, *, lease_s: float) -> list[Message]:
+        """Lease up to `count` messages; raise `QueueMissing` when there is no such queue."""
+        with _translated(self._what, QueueMissing):
+            # One page is one request: more would go on asking until the queue is empty.
+            pages = self._client.receive_messages(messages_per_page=count, visibility_timeout=round(lease_s)).by_page()
+            return [
+                Message(
+                    id=found.id,
+                    text=str(found.content),
+                    pop_receipt=str(found.pop_receipt),
+                    dequeue_count=found.dequeue_count or 0,
+                    inserted_at=found.inserted_on,
+                    expires_at=found.expires_on,
+                    next_visible_at=found.next_visible_on,
+                )
+                for found in next(pages, ())
+            ]
+
+    def set_visible_in(self, message: Message, seconds: float) -> Message:
+        """Renew the lease or release it (0); the result carries the new pop receipt."""
+        with _translated(f"message {message.id} of {self._what}", MessageGone):
+            updated = self._client.update_message(
+                message.id, message.pop_receipt, content=message.text, visibility_timeout=round(seconds)
+            )
+        return Message(
+            message.id,
+            message.text,
+            str(updated.pop_receipt),
+            message.dequeue_count,
+            message.inserted_at,
+            message.expires_at,
+            updated.next_visible_on,
+        )
+
+    def delete(self, message: Message) -> None:
+        """Delete the message; raise `MessageGone` when it is not ours any more."""
+        with _translated(f"message {message.id} of {self._what}", MessageGone):
+            self._client.delete_message(message.id, message.pop_receipt)
+
+    def send(self, text: str) -> None:
+        """Add a message with the service's default time to live, creating the queue when it is missing."""
+        with _translated(self._what, StorageUnavailable):
+            try:
+                self._client.send_message(text)
+            except ResourceNotFoundError:
+                self._create()
+                self._client.send_message(text)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._client.close()
+
+    def _create(self) -> None:
+        try:
+            self._client.create_queue()
+        except ResourceExistsError:
+            return
+
+
+class BlobTimerStatus:
+    """One timer's status, under the name that the real host gives it."""
+
+    def __init__(self, connection_string: str, host_id: str, function: str) -> None:
+        self._service = BlobServiceClient.from_connection_string(
+            connection_string,
+            retry_total=3,
+            connection_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+        )
+        self._name = f"timers/{host_id}/Host.Functions.{function}/status"
+        self._what = f"blob {CONTAINER}/{self._name}"
+
+    def load(self) -> TimerStatus | None:
+        """Return the stored status; None when the timer never ran here."""
+        blob = self._service.get_blob_client(CONTAINER, self._name)
+        with _translated(self._what, StorageUnavailable):
+            try:
+                return parse_status(blob.download_blob().readall())
+            except ResourceNotFoundError:
+                return None
+
+    def save(self, status: TimerStatus) -> None:
+        """Store the status, creating the container when it is missing."""
+        blob = self._service.get_blob_client(CONTAINER, self._name)
+        with _translated(self._what, StorageUnavailable):
+            try:
+                blob.upload_blob(status_as_json(status), overwrite=True)
+            except ResourceNotFoundError:
+                self._create_container()
+                blob.upload_blob(status_as_json(status), overwrite=True)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._service.close()
+
+    def _create_container(self) -> None:
+        try:
+            self._service.create_container(CONTAINER)
+        except ResourceExistsError:
+            return
+
+
+class AzureStorage:
+    """The storage account, or its emulator; one client for each queue."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queues: dict[QueueAddress, AzureQueue] = {}
+        self._statuses: list[BlobTimerStatus] = []
+
+    def queue(self, address: QueueAddress) -> Queue:
+        """Return a client of one queue; nothing is sent yet."""
+        with self._lock:
+            if address not in self._queues:
+                self._queues[address] = AzureQueue(address)
+            return self._queues[address]
+
+    def timer_status(self, connection_string: str, host_id: str, function: str) -> TimerStatusStore:
+        """Return the place of one timer's status; nothing is sent yet."""
+        status = BlobTimerStatus(connection_string, host_id, function)
+        with self._lock:
+            self._statuses.append(status)
+        return status
+
+    def close(self) -> None:
+        """Give up every connection."""
+        with self._lock:
+            for queue in self._queues.values():
+                queue.close()
+            for status in self._statuses:
+                status.close()

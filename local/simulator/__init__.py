@@ -1,0 +1,1 @@
+"""What the simulators of Dataverse and of Finance & Operations share: server, tokens, faults, records, storage."""

@@ -1,0 +1,59 @@
+"""Reads `$filter` into the syntax tree of odata-query; each simulator turns the tree into its own SQL."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from odata_query import ast, exceptions
+from odata_query.grammar import ODataLexer, ODataParser
+
+Node = object
+"""A node of odata_query.ast; match on its classes."""
+
+
+class FilterRefused(ValueError):
+    """The text is no filter, or one that the service does not understand; the message says why."""
+
+
+@lru_cache(maxsize=256)
+def parse(text: str) -> Node:
+    """The syntax tree of a decoded `$filter`. Raises FilterRefused for a syntax error."""
+    try:
+        tree: Node = ODataParser().parse(ODataLexer().tokenize(text.strip()))
+    except (exceptions.ODataException, ValueError) as error:
+        raise FilterRefused(f"Syntax error in the filter expression '{text}': {error}") from error
+    if tree is None:
+        raise FilterRefused("The filter expression is empty.")
+    return tree
+
+
+def unsupported(node: Node) -> FilterRefused:
+    """The error for a node that a simulator has no SQL for."""
+    return FilterRefused(f"The query node {type(node).__name__} is not supported in $filter.")
+
+
+def chain(node: Node, operator: type) -> Iterator[Node]:
+    """The terms of `a and b and c` (operator And) or of an or-chain, however long, without recursion."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, ast.BoolOp) and isinstance(current.op, operator):
+            pending += [current.right, current.left]
+        else:
+            yield current
+
+
+def joined(conditions: list[str], word: str) -> str:
+    """Conditions joined by AND or OR in halves, since SQLite allows an expression a depth of 1,000."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return f"({joined(conditions[:middle], word)} {word} {joined(conditions[middle:], word)})"
+
+
+def outside_literals(text: str) -> Iterator[tuple[bool, str]]:
+    """The text cut into what stands outside quotes (True) and quoted strings (False), in order."""
+    for position, part in enumerate(text.split("'")):
+        if position % 2 == 0:
+            yield True, part
+        else:
+            yield False, f"'{part}'"

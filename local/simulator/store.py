@@ -1,0 +1,219 @@
+"""Rows in SQLite: one typed table per entity, exact decimals, text compared without case."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+Value = str | int | None
+Row = dict[str, Value]
+
+
+class Column(StrEnum):
+    """How a column is kept. The declaration carries the collation, so that comparisons and ORDER BY follow it."""
+
+    TEXT = "TEXT COLLATE caseless"
+    """Any text; compared without regard to case."""
+    PADDED_TEXT = "TEXT COLLATE padded"
+    """Any text; compared without regard to case and to blanks at its end."""
+    EXACT_TEXT = "TEXT COLLATE BINARY"
+    """GUIDs in small letters, moments as 2026-01-31T13:05:00Z, dates as 2026-01-31."""
+    DECIMAL = "TEXT COLLATE decimal"
+    """A plain decimal number as text; compared as a number."""
+    INTEGER = "INTEGER"
+    """Whole numbers, and 0 or 1 for booleans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One entity: its columns, the columns of its primary key, and further indexes (each a tuple of columns)."""
+
+    name: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+class Store:
+    """The rows of one simulator, in a file or in memory. One statement at a time, from any thread."""
+
+    def __init__(self, tables: Iterable[Table], file: Path | None = None) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self.file = file
+        self._connection = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False)
+        _register(self._connection)
+        if file is not None:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS _counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
+        for table in tables:
+            self.define(table)
+
+    def define(self, table: Table) -> None:
+        """Make the table, or add the columns and indexes that a file of an earlier version lacks."""
+        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in table.columns.items())
+        key = ", ".join(map(quoted, table.primary_key))
+        with self.transaction():
+            self._connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"
+            )
+            present = {str(row["name"]) for row in self.select(f"PRAGMA table_info({quoted(table.name)})")}
+            for name, kind in table.columns.items():
+                if name not in present:
+                    self._connection.execute(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(name)} {kind}")
+            for index in table.indexes:
+                self._define_index(table.name, index)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; transactions nest, an inner one that fails undoes its own part only."""
+        with self._lock:
+            point = f"level_{self._depth}"
+            self._connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT {point}")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                self._undo(point)
+                raise
+            self._depth -= 1
+            self._connection.execute("COMMIT" if self._depth == 0 else f"RELEASE {point}")
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """All rows of a query, each as a dictionary by column name."""
+        with self._lock:
+            cursor = self._connection.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def tuples(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """All rows of a query as tuples: for large pages."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def get(self, table: str, key: Mapping[str, Value]) -> Row | None:
+        """The row with these key values, None where there is none."""
+        rows = self.select(f"SELECT * FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
+        return rows[0] if rows else None
+
+    def insert(self, table: str, row: Mapping[str, Value]) -> None:
+        """Add a row. Raises sqlite3.IntegrityError where the primary key is taken."""
+        names = ", ".join(map(quoted, row))
+        marks = ", ".join("?" * len(row))
+        self.execute(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", tuple(row.values()))
+
+    def update(self, table: str, key: Mapping[str, Value], changes: Mapping[str, Value]) -> int:
+        """Change the rows with these key values; returns how many there were."""
+        if not changes:
+            return 0
+        sets = ", ".join(f"{quoted(name)} = ?" for name in changes)
+        sql = f"UPDATE {quoted(table)} SET {sets} WHERE {_equal(key)}"
+        return self.execute(sql, (*changes.values(), *key.values()))
+
+    def delete(self, table: str, key: Mapping[str, Value]) -> int:
+        """Remove the rows with these key values; returns how many there were."""
+        return self.execute(f"DELETE FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Run a statement; returns the number of rows that it touched."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).rowcount
+
+    def next_value(self, counter: str, *, first: int = 1) -> int:
+        """The next number of a named sequence, kept with the rows."""
+        sql = (
+            "INSERT INTO _counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + 1 "  # upsert
+            "RETURNING value"
+        )
+        with self._lock:
+            return int(self._connection.execute(sql, (counter, first)).fetchone()[0])
+
+    def counter(self, counter: str) -> int:
+        """The last number of a named sequence, 0 where none was taken."""
+        rows = self.tuples("SELECT value FROM _counters WHERE name = ?", (counter,))
+        return int(rows[0][0] or 0) if rows else 0
+
+    def add_function(self, name: str, arity: int, function: Callable[..., Value]) -> None:
+        """Let SQL call a pure function of a simulator's own."""
+        with self._lock:
+            self._connection.create_function(name, arity, function, deterministic=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _define_index(self, table: str, columns: tuple[str, ...]) -> None:
+        name = quoted(f"{table}_by_{'_'.join(columns)}")
+        listed = ", ".join(map(quoted, columns))
+        self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {quoted(table)} ({listed})")
+
+    def _undo(self, point: str) -> None:
+        if self._depth == 0:
+            self._connection.execute("ROLLBACK")
+            return
+        self._connection.execute(f"ROLLBACK TO {point}")
+        self._connection.execute(f"RELEASE {point}")
+
+
+def quoted(name: str) -> str:
+    """A table or column name as SQL takes it. Names come from the schemas, never from a request."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def caseless(text: str) -> str:
+    """The form in which texts are compared."""
+    return text.casefold()
+
+
+def _equal(key: Mapping[str, Value]) -> str:
+    return " AND ".join(f"{quoted(name)} IS ?" for name in key)
+
+
+def _register(connection: sqlite3.Connection) -> None:
+    connection.create_collation("caseless", _compare_caseless)
+    connection.create_collation("padded", _compare_padded)
+    connection.create_collation("decimal", _compare_decimals)
+    connection.create_function("text_contains", 2, _contains, deterministic=True)
+    connection.create_function("text_starts", 2, _starts, deterministic=True)
+    connection.create_function("text_ends", 2, _ends, deterministic=True)
+
+
+def _compare_caseless(left: str, right: str) -> int:
+    if left == right:
+        return 0
+    first, second = caseless(left), caseless(right)
+    return (first > second) - (first < second)
+
+
+def _compare_padded(left: str, right: str) -> int:
+    return _compare_caseless(left.rstrip(" "), right.rstrip(" "))
+
+
+def _compare_decimals(left: str, right: str) -> int:
+    first, second = _decimal(left), _decimal(right)
+    return (first > second) - (first < second)
+
+
+@lru_cache(maxsize=65_536)
+def _decimal(text: str) -> Decimal:
+    return Decimal(text)
+
+
+def _contains(text: str | None, part: str | None) -> bool | None:
+    return None if text is None or part is None else caseless(part) in caseless(text)
+
+
+def _starts(text: str | None, part: str | None) -> bool | None:
+    return None if text is None or part is None else caseless(text).startswith(caseless(part))
+
+
+def _ends(text: str | None, part: str | None) -> bool | None:
+    return None if text is None or part is None else caseless(text).endswith(caseless(part))

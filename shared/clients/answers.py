@@ -1,0 +1,148 @@
+"""What an answer means: errors by status, texts of error bodies, times to wait."""
+
+import math
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+
+from shared import exact_json
+from shared.clients.calls import Answer
+from shared.errors import OperatorNeeded, OutcomeUnknown, System, SystemTrouble, Transient
+from shared.records import Json
+
+# The statuses by which a target refuses one record (finops-odata: client rule; 413 and 414: it is too large).
+RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})
+
+_SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
+_LONGEST_TEXT = 500
+
+
+class Throttled(Transient):
+    """The system answered 429: surely not applied, and not to be repeated at once."""
+
+
+class ReadRefused(OperatorNeeded):
+    """A read was refused as such (400, 404 ...): its address, its columns or its link are not what the system has."""
+
+    def __init__(self, system: System, message: str, status: int) -> None:
+        super().__init__(system, message)
+        self.status = status
+
+
+def json_object(answer: Answer) -> dict[str, Json] | None:
+    """The body as a JSON object; None when it is something else, broke off or is cut."""
+    if not answer.complete:
+        return None
+    try:
+        found = exact_json.loads(answer.body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def retry_after_s(answer: Answer, now: datetime) -> float | None:
+    """The seconds that a Retry-After header asks for, given as seconds or as a date; None when it says nothing."""
+    value = (answer.header("Retry-After") or "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until(value, now)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+
+
+def error_text(answer: Answer) -> str:
+    """Code and text of an error body, short and without anything secret."""
+    body = json_object(answer) or {}
+    error = body.get("error")
+    if not isinstance(error, dict):
+        text = str(body.get("Message", "")) or _kind(answer)
+        return redacted(text)
+    inner = error.get("innererror")
+    detail = inner.get("message") if isinstance(inner, dict) else None
+    return redacted(f"{error.get('code') or ''} {detail or error.get('message') or ''}".strip())
+
+
+def redacted(text: str) -> str:
+    """Text of a server for our messages: one line, cut, without tokens that it may repeat."""
+    return " ".join(_SECRET.sub("(secret)", text).split())[:_LONGEST_TEXT]
+
+
+def dop_hint(answer: Answer) -> int | None:
+    """How many requests at a time the environment recommends, where it says so."""
+    value = (answer.header("x-ms-dop-hint") or "").strip()
+    return int(value) if value.isascii() and value.isdigit() and 0 < int(value) < 10_000 else None
+
+
+def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) -> NoReturn:
+    """Raise what the answer to a read that is not 200 means."""
+    status = answer.status
+    _raise_for_access(system, subject, answer, now)
+    if status == 408 or status >= 500 or status < 300:
+        text = f"{system} answered {status} to a read of {subject}: {error_text(answer)}"
+        raise Transient(system, text, retry_after_s=retry_after_s(answer, now))
+    raise ReadRefused(
+        system,
+        f"{system} refused a read of {subject} ({status}): {error_text(answer)}; "
+        "compare the tables and columns of the mapping with the environment",
+        status,
+    )
+
+
+def raise_for_write(system: System, subject: str, answer: Answer, now: datetime) -> None:
+    """Raise what the answer to a write means for the system; return for success and for a refused record."""
+    status = answer.status
+    if status in (201, 204) or status in RECORD_REFUSED or (status == 200 and json_object(answer) is not None):
+        return
+    _raise_for_access(system, subject, answer, now)
+    text = f"{system} answered {status} to a write of {subject}"
+    if status == 408 or status >= 500 or status < 300:
+        # Without its words: they may show the record, and this message reaches the logs.
+        raise OutcomeUnknown(system, text, retry_after_s=retry_after_s(answer, now))
+    raise OperatorNeeded(
+        system, f"{text}: {error_text(answer)}; compare the tables of the mapping with the environment"
+    )
+
+
+def _raise_for_access(system: System, subject: str, answer: Answer, now: datetime) -> None:
+    trouble = _access_trouble(system, subject, answer, now)
+    if trouble is not None:
+        raise trouble
+
+
+def _access_trouble(system: System, subject: str, answer: Answer, now: datetime) -> SystemTrouble | None:
+    match answer.status:
+        case 401:
+            return OperatorNeeded(
+                system,
+                f"{system} refused a new token (401) for {subject}; register the application's identity there "
+                "and check that the environment's URL is the right one",
+            )
+        case 403:
+            return OperatorNeeded(
+                system,
+                f"{system} refused access to {subject} (403): {error_text(answer)}; "
+                "give the application's user a role that may do this",
+            )
+        case 429:
+            seconds = retry_after_s(answer, now)
+            return Throttled(system, f"{system} throttles (429): {error_text(answer)}", retry_after_s=seconds)
+        case status if 300 <= status < 400:
+            return OperatorNeeded(
+                system,
+                f"{system} redirects requests for {subject} ({status}), which are not followed; "
+                "check that the environment's URL is the right one",
+            )
+    return None
+
+
+def _kind(answer: Answer) -> str:
+    return f"no JSON but {answer.header('Content-Type') or 'nothing'}"

@@ -1,0 +1,91 @@
+"""Where a token may go: to one scheme, host and port, and nowhere else."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from shared.errors import OperatorNeeded, SettingsInvalid, System
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+# Blanks, control characters and backslashes are where parsers of addresses disagree.
+_UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
+_START = re.compile(r"[^/?#]*(?://[^/?#]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of an environment, in lower case and with the port filled in."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> "Origin":
+        """The origin of a configured environment URL.
+
+        Raises SettingsInvalid unless it is https (http on this computer only) with a host and nothing behind it.
+        """
+        found = _origin(url)
+        if found is None:
+            raise SettingsInvalid(f"{_shown(url)!r} is not an address; write it as https://HOST, in ASCII")
+        if urlsplit(url).path not in ("", "/") or "?" in url or "#" in url:
+            raise SettingsInvalid(f"{_shown(url)} has a path, query or fragment behind it; give https://HOST only")
+        if found.scheme == "http" and not _is_loopback(found.host):
+            raise SettingsInvalid(f"{found} is not encrypted; use https (http is for this computer only)")
+        return found
+
+    def url(self, path: str) -> str:
+        """The address of a path, which begins with a slash."""
+        return f"{self}{path}"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def require_same_origin(url: str, origin: Origin, system: System) -> None:
+    """Raises OperatorNeeded unless the address leads to exactly this origin, whoever parses it."""
+    if _origin(url) != origin:
+        raise OperatorNeeded(
+            system,
+            f"an address of {system} leads to {_shown(url)!r} instead of {origin}: no token is sent there; "
+            "look at who answers under that name, and at the environment's URL in the settings",
+        )
+
+
+def _origin(url: str) -> Origin | None:
+    """The origin as both parsers read it that are on the way of a request; None where they could disagree."""
+    start = _START.match(url)
+    if _UNSAFE.search(url) or start is None or "@" in start.group() or not start.group().isascii():
+        return None
+    try:
+        sent, second = parse_url(url), urlsplit(url)
+        second_port = second.port
+    except (HTTPError, ValueError):
+        return None
+    scheme, host = sent.scheme or "", (sent.host or "").strip("[]")
+    if scheme not in _DEFAULT_PORTS or not host or sent.auth is not None:
+        return None
+    if (scheme, host.lower(), sent.port) != (second.scheme, second.hostname, second_port):
+        return None
+    port = _DEFAULT_PORTS[scheme] if sent.port is None else sent.port
+    return Origin(scheme, host.lower(), port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(url: str) -> str:
+    # What stands before an @ may be a password, what stands behind the host may be anything.
+    start = _START.match(url)
+    return (start.group() if start else "")[:100].rpartition("@")[2]

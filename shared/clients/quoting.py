@@ -1,0 +1,152 @@
+"""OData text: the one place where values become part of an address."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from unicodedata import category
+from urllib.parse import quote
+
+from shared.errors import RecordRejected
+
+# The web server in front of F&O may refuse these inside a path, encoded or not.
+PATH_TROUBLE = frozenset("/\\?#%+:")
+# In a comparison of F&O an asterisk stands for any text.
+WILDCARD = "*"
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Guid:
+    """An id that stands bare in OData text."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnumMember:
+    """A member of an enumeration, whose `type` is the qualified name."""
+
+    type: str
+    member: str
+
+
+Literal = str | bool | int | Decimal | Guid | EnumMember
+
+
+def is_guid(text: str) -> bool:
+    """Whether the text has the shape of an id."""
+    return _GUID.fullmatch(text) is not None
+
+
+def literal(value: Literal) -> str:
+    """A value as OData text, not yet percent-encoded. Raises RecordRejected for text that cannot travel."""
+    match value:
+        case str():
+            return _quoted(value)
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case Guid():
+            if not is_guid(value.value):
+                raise _rejected("id_malformed", value.value, "is not an id", "correct the reference in the source")
+            return value.value.lower()
+        case EnumMember():
+            return value.type + _quoted(value.member)
+
+
+def key_segment(parts: Mapping[str, Literal]) -> str:
+    """The key of one record as it stands behind the name of its collection, percent-encoded.
+
+    Raises RecordRejected with the cause `key_not_addressable` for a text that no key address can hold.
+    """
+    for value in parts.values():
+        if isinstance(value, str):
+            require_addressable(value)
+    return "(" + ",".join(f"{name}={quote(literal(value), safe=_QUOTE)}" for name, value in parts.items()) + ")"
+
+
+def require_addressable(key: str) -> None:
+    """Raises RecordRejected unless the key can stand in a key address and be compared exactly in a filter."""
+    trouble = sorted({character for character in key if not _is_addressable(character)})
+    if trouble or not key.strip(" "):
+        found = "holds " + " ".join(map(ascii, trouble)) if trouble else "is blank"
+        raise _rejected(
+            "key_not_addressable",
+            key,
+            f"{found} and cannot be the key of a record in F&O",
+            "give the record a number without / \\ ? # % + : * and control characters",
+        )
+
+
+def can_be_compared(key: str) -> bool:
+    """Whether a comparison in a filter finds this very key and no other."""
+    return WILDCARD not in key and not any(_is_lost(character) for character in key)
+
+
+def equals(field: str, value: Literal) -> str:
+    """A comparison of a filter."""
+    return f"{field} eq {literal(value)}"
+
+
+def all_of(*conditions: str) -> str:
+    """Every condition holds."""
+    return " and ".join(conditions)
+
+
+def any_of(field: str, values: Iterable[Literal]) -> str:
+    """The field has one of these values; F&O knows no `in`."""
+    return "(" + " or ".join(equals(field, value) for value in values) + ")"
+
+
+def one_of(field: str, values: Iterable[str]) -> str:
+    """The field has one of these values, in the way that Dataverse knows."""
+    listed = ",".join(json.dumps(value, ensure_ascii=False) for value in values)
+    return f"Microsoft.Dynamics.CRM.In(PropertyName={literal(field)},PropertyValues=[{listed}])"
+
+
+def columns(names: Iterable[str]) -> str:
+    """The value of $select."""
+    return ",".join(dict.fromkeys(names))
+
+
+def expansions(navigations: Mapping[str, Iterable[str]]) -> str:
+    """The value of $expand: navigation property -> the columns to bring."""
+    return ",".join(f"{name}($select={columns(selected)})" for name, selected in navigations.items())
+
+
+def query(parameters: Mapping[str, str]) -> str:
+    """The part of an address behind the question mark, percent-encoded; a parameter without value is left out."""
+    return "&".join(f"{name}={quote(value, safe=_QUERY_SAFE)}" for name, value in parameters.items() if value)
+
+
+_QUOTE = "'"
+_QUERY_SAFE = "'(),$="
+
+
+def _quoted(text: str) -> str:
+    if any(_is_lost(character) for character in text):
+        raise _rejected(
+            "text_not_sendable",
+            text,
+            "holds a character that no address can carry",
+            "remove the control character or the half of a surrogate pair from the source",
+        )
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _is_lost(character: str) -> bool:
+    return character == "\0" or category(character) == "Cs"
+
+
+def _is_addressable(character: str) -> bool:
+    return character not in PATH_TROUBLE and character != WILDCARD and category(character) not in ("Cc", "Cs")
+
+
+def _rejected(cause: str, value: str, problem: str, remedy: str) -> RecordRejected:
+    return RecordRejected(cause, f"{value[:100]!a} {problem}", remedy=remedy)

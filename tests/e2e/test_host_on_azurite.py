@@ -1,0 +1,329 @@
+"""The local Functions host against the storage emulator."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import azure.functions as func
+import psutil
+import pytest
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+
+from local.azurite import Azurite, AzuriteFailed
+from local.host.app import functions_of
+from local.host.app_settings import AppSettings
+from local.host.events import Event, InvocationFailed, InvocationSucceeded, MessagePoisoned
+from local.host.host import Host
+from local.host.host_json import parse_host_json
+from local.host.schedule import Schedule
+from local.host.storage import AzureQueue, BlobTimerStatus
+from local.host.timer_status import TimerStatus
+from local.host.triggers import QueueAddress
+
+ROOT = Path(__file__).parents[2]
+SAMPLE_APP = ROOT / "tests" / "contract" / "sample_app"
+PATIENCE_S = 20.0
+
+
+class Observer:
+    """Collects events and lets a test wait for them without polling."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, event: Event) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait_for(self, kind: type[Event], count: int = 1) -> None:
+        """Wait until `count` events of a kind came in."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.count(kind) >= count, PATIENCE_S), self.events
+
+    def count(self, kind: type[Event]) -> int:
+        """How many events of a kind came in."""
+        return sum(isinstance(event, kind) for event in self.events)
+
+
+def host(azurite: Azurite, app: func.FunctionApp, observer: Observer, **queues: object) -> Host:
+    settings = AppSettings({"AzureWebJobsStorage": azurite.connection_string})
+    document = {"version": "2.0", "extensions": {"queues": {"maxPollingInterval": "00:00:00.2", **queues}}}
+    return Host(functions_of(app), settings, parse_host_json(document, {}), directory=ROOT, on_event=observer)
+
+
+@pytest.fixture
+def queue(azurite: Azurite, request: pytest.FixtureRequest) -> Iterator[Callable[[str], QueueClient]]:
+    """Make queue clients that write what the host expects."""
+    clients: list[QueueClient] = []
+
+    def client(name: str) -> QueueClient:
+        clients.append(
+            QueueClient.from_connection_string(
+                azurite.connection_string,
+                name,
+                message_encode_policy=TextBase64EncodePolicy(),
+                message_decode_policy=TextBase64DecodePolicy(),
+            )
+        )
+        return clients[-1]
+
+    yield client
+    for made in clients:
+        made.close()
+
+
+Queues = Callable[[str], QueueClient]
+
+
+def queue_app(name: str, work: Callable[[func.QueueMessage], None]) -> func.FunctionApp:
+    app = func.FunctionApp()
+
+    @app.function_name("work")
+    @app.queue_trigger(arg_name="message", queue_name=name, connection="AzureWebJobsStorage")
+    def handle(message: func.QueueMessage) -> None:
+        work(message)
+
+    return app
+
+
+def test_messages_are_handled_decoded_and_deleted(azurite: Azurite, queue: Queues) -> None:
+    work, seen, observer = queue("handled"), [], Observer()
+    work.create_queue()
+    for number in range(10):
+        work.send_message(json.dumps({"number": number}))
+
+    with host(
+        azurite, queue_app("handled", lambda message: seen.append(message.get_json()["number"])), observer
+    ) as one:
+        observer.wait_for(InvocationSucceeded, 10)
+
+    assert sorted(seen) == list(range(10))
+    assert work.get_queue_properties().approximate_message_count == 0
+    functions = one.summary()["functions"]
+    assert isinstance(functions, dict)
+    assert functions["work"]["succeeded"] == 10
+
+
+def test_a_failing_message_is_poisoned_after_five_attempts_with_its_body(azurite: Azurite, queue: Queues) -> None:
+    work, poison, attempts, observer = queue("fails"), queue("fails-poison"), [], Observer()
+    work.create_queue()
+    work.send_message("the body")
+
+    def fail(message: func.QueueMessage) -> None:
+        attempts.append(message.dequeue_count)
+        raise RuntimeError("always")
+
+    with host(azurite, queue_app("fails", fail), observer):
+        observer.wait_for(MessagePoisoned)
+
+    assert attempts == [1, 2, 3, 4, 5]
+    assert observer.count(InvocationFailed) == 5
+    assert [message.content for message in poison.peek_messages()] == ["the body"]
+    assert work.get_queue_properties().approximate_message_count == 0
+
+
+def test_a_message_that_is_not_base64_is_poisoned_unread(azurite: Azurite, queue: Queues) -> None:
+    queue("plain").create_queue()
+    observer = Observer()
+    with QueueClient.from_connection_string(azurite.connection_string, "plain") as plain:
+        plain.send_message("not base64!")
+
+    with host(azurite, queue_app("plain", lambda _: None), observer):
+        observer.wait_for(MessagePoisoned)
+
+    assert observer.count(InvocationSucceeded) == 0
+    with QueueClient.from_connection_string(azurite.connection_string, "plain-poison") as poison:
+        assert [message.content for message in poison.peek_messages()] == ["not base64!"]
+
+
+def test_a_failed_message_waits_for_the_visibility_timeout_with_its_body(azurite: Azurite, queue: Queues) -> None:
+    work, times, observer = queue("delayed"), [], Observer()
+    work.create_queue()
+    work.send_message("again")
+
+    def fail_once(message: func.QueueMessage) -> None:
+        times.append((time.monotonic(), message.get_body()))
+        if message.dequeue_count == 1:
+            raise RuntimeError("the first time")
+
+    with host(azurite, queue_app("delayed", fail_once), observer, visibilityTimeout="00:00:01"):
+        observer.wait_for(InvocationSucceeded)
+
+    (first, body), (second, same_body) = times
+    assert second - first >= 0.9
+    assert body == same_body == b"again"
+
+
+def test_a_renewed_lease_keeps_the_message_and_its_body(azurite: Azurite, queue: Queues) -> None:
+    work = queue("leases")
+    work.create_queue()
+    work.send_message("kept")
+    ours = AzureQueue(QueueAddress(azurite.connection_string, "leases"))
+    (leased,) = ours.receive(1, lease_s=600)
+    renewed = ours.set_visible_in(leased, 600)
+
+    assert renewed.pop_receipt != leased.pop_receipt
+    ours.set_visible_in(renewed, 0)
+    (again,) = ours.receive(1, lease_s=600)
+    assert (again.text, again.dequeue_count) == (leased.text, 2)
+    ours.delete(again)
+    assert ours.receive(1, lease_s=600) == []
+    ours.close()
+
+
+def test_a_timer_that_missed_firings_runs_once_and_late_at_start(azurite: Azurite) -> None:
+    app, observer, seen = func.FunctionApp(), Observer(), []
+
+    @app.function_name("tick")
+    @app.timer_trigger(arg_name="timer", schedule="0 0 * * * *", use_monitor=True)
+    def tick(timer: func.TimerRequest) -> None:
+        seen.append(timer.past_due)
+
+    last = datetime.now(UTC) - timedelta(hours=5)
+    late = host(azurite, app, observer)
+    store = BlobTimerStatus(azurite.connection_string, late.host_id, "tick")
+    store.save(TimerStatus(last, Schedule("0 0 * * * *").after(last), last))
+    with late:
+        observer.wait_for(InvocationSucceeded)
+
+    stored = store.load()
+    store.close()
+    assert seen == [True]
+    assert stored is not None
+    assert stored.last is not None
+    assert stored.last > last
+
+
+def start_sample_host(azurite: Azurite, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    settings = {"AzureWebJobsStorage": azurite.connection_string, "TICK_SCHEDULE": "0 0 0 1 1 *"}
+    (folder / "settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": settings}))
+    command = [
+        sys.executable,
+        "-m",
+        "local.host",
+        "--app",
+        str(SAMPLE_APP),
+        "--settings",
+        str(folder / "settings.json"),
+    ]
+    return subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_command_runs_an_app_and_stops_on_sigterm_with_a_summary(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    done, summary = queue("sample-done"), tmp_path / "summary.json"
+    process = start_sample_host(
+        azurite, tmp_path, "--trigger", "sample_tick", "--summary", str(summary),
+        "--ready-file", str(tmp_path / "ready"), "--events", str(tmp_path / "events"),
+    )  # fmt: skip
+    assert process.stderr is not None
+    succeeded = 0
+    for line in process.stderr:
+        succeeded += "Executed 'Functions.sample_work' (Succeeded" in line
+        if succeeded == 2:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0
+    written = json.loads(summary.read_text())
+    assert written["functions"]["sample_work"]["succeeded"] == 2
+    assert written["functions"]["sample_tick"]["succeeded"] == 1
+    assert 20 < written["peak_memory_mb"] < 500
+    events = [json.loads(line)["event"] for line in (tmp_path / "events").read_text().splitlines()]
+    assert events.count("InvocationSucceeded") == 3
+    assert json.loads((tmp_path / "ready").read_text())["functions"] == ["sample_tick", "sample_work", "sample_async"]
+    assert sorted(json.loads(m.content)["number"] for m in done.receive_messages()) == [0, 1]
+
+
+def test_a_missing_setting_ends_the_command_with_one_line_that_names_it(azurite: Azurite, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"Values": {}}')
+    environment = {k: v for k, v in os.environ.items() if k not in {"TICK_SCHEDULE", "AzureWebJobsStorage"}}
+    command = [
+        sys.executable,
+        "-m",
+        "local.host",
+        "--app",
+        str(SAMPLE_APP),
+        "--settings",
+        str(tmp_path / "settings.json"),
+    ]
+
+    ended = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+    assert ended.returncode == 2
+    assert "function sample_tick" in ended.stderr
+    assert "TICK_SCHEDULE" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_azurite_keeps_its_data_over_a_restart_on_the_same_ports(tmp_path: Path) -> None:
+    with Azurite(tmp_path) as first:
+        with QueueServiceClient.from_connection_string(first.connection_string) as service:
+            service.create_queue("kept").close()
+        ports = first.ports
+
+    with Azurite(tmp_path, ports=ports) as second:
+        with QueueServiceClient.from_connection_string(second.connection_string) as service:
+            assert [found.name for found in service.list_queues()] == ["kept"]
+        pid = second.pid
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+def test_azurite_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import sys, signal\nfrom local.azurite import Azurite\n"
+        "azurite = Azurite()\nazurite.start()\n"
+        "sys.stdout.write(f'{azurite.pid}\\n')\nsys.stdout.flush()\nsignal.pause()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+
+    psutil.wait_procs([child], timeout=PATIENCE_S)
+    assert not child.is_running()
+
+
+def test_a_missing_install_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(AzuriteFailed, match="npm ci"):
+        Azurite(node_modules=tmp_path).start()
+
+
+def test_a_function_over_its_time_limit_stops_the_host_with_code_1(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    queue("hangs").create_queue()
+    queue("hangs").send_message("hang")
+    (tmp_path / "host.json").write_text('{"version": "2.0", "functionTimeout": "00:00:01"}')
+    (tmp_path / "function_app.py").write_text(
+        "import threading\nimport azure.functions as func\napp = func.FunctionApp()\n"
+        '@app.queue_trigger(arg_name="message", queue_name="hangs", connection="AzureWebJobsStorage")\n'
+        "def hang(message: func.QueueMessage) -> None:\n    threading.Event().wait()\n"
+    )
+    command = [sys.executable, "-m", "local.host", "--app", str(tmp_path), "--summary", str(tmp_path / "summary.json")]
+    environment = {**os.environ, "AzureWebJobsStorage": azurite.connection_string}
+
+    ended = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+    assert ended.returncode == 1
+    assert "functionTimeout" in ended.stderr
+    assert json.loads((tmp_path / "summary.json").read_text())["functions"]["hang"]["failed"] == 1
+    (returned,) = queue("hangs").receive_messages()
+    assert returned.dequeue_count == 2

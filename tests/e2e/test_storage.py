@@ -1,0 +1,173 @@
+"""Table and Queue Storage behave as the engine expects, and the in-memory doubles behave like them."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from azure.data.tables import TableServiceClient
+
+from local.azurite import Azurite
+from shared.errors import RowConflict, RowTooLarge, StorageTrouble
+from shared.state.azure_tables import AzureTable
+from shared.state.memory import MemoryQueues, MemoryTable
+from shared.state.queues import Queues
+from shared.state.rows import Delete, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.storage import Account, Storage
+from tests.support.clock import ManualClock
+
+
+@pytest.fixture(params=["memory", "azurite"])
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """An empty table."""
+    if request.param == "memory":
+        yield MemoryTable(ManualClock())
+        return
+    azurite: Azurite = request.getfixturevalue("azurite")
+    with (
+        TableServiceClient.from_connection_string(azurite.connection_string) as service,
+        ThreadPoolExecutor(4) as readers,
+    ):
+        yield AzureTable(service.create_table(f"t{uuid.uuid4().hex}"), readers)
+
+
+@pytest.fixture(params=["memory", "azurite"])
+def queues(request: pytest.FixtureRequest) -> Queues:
+    """Queues with one empty queue, `accounts`."""
+    if request.param == "memory":
+        return MemoryQueues(ManualClock())
+    storage = Storage(Account(request.getfixturevalue("azurite").connection_string))
+    name = f"q{uuid.uuid4().hex}"
+    storage.queues.create(name)
+    return _Renamed(storage.queues, name)
+
+
+class _Renamed:
+    """Every queue name means one queue that no other test uses."""
+
+    def __init__(self, queues: Any, name: str) -> None:
+        self._queues, self._name = queues, name
+
+    def send(self, _queue: str, body: str, *, delay_s: float = 0) -> None:
+        self._queues.send(self._name, body, delay_s=delay_s)
+
+    def receive(self, _queue: str, *, limit: int, invisible_s: float) -> Any:
+        return self._queues.receive(self._name, limit=limit, invisible_s=invisible_s)
+
+    def delete(self, _queue: str, message: Any) -> None:
+        self._queues.delete(self._name, message)
+
+    def depth(self, _queue: str) -> int:
+        depth: int = self._queues.depth(self._name)
+        return depth
+
+
+def row(key: str, **cells: str | int | bool | datetime) -> Row:
+    """A row of partition p."""
+    return Row("p", key, cells)
+
+
+def test_cells_of_every_type_survive(table: Table) -> None:
+    cells = {
+        "text": "Zürich 'n' Ωmega 😀",
+        "number": -5,
+        "flag": True,
+        "time": datetime(2026, 7, 1, 12, 30, tzinfo=UTC),
+    }
+    table.transact([Insert(row("a", **cells))])
+    read = table.read("p", ["a"])["a"].row.cells
+    assert read == cells
+    assert {name: type(cell) for name, cell in read.items()} == {name: type(cell) for name, cell in cells.items()}
+
+
+def test_a_key_with_forbidden_characters_survives_when_escaped(table: Table) -> None:
+    key = escape("L|r|a/b\\c#d?e%f'g\x01\x7fé")
+    table.transact([Insert(row(key))])
+    assert list(table.read("p", [key])) == [key]
+    assert [stored.row.key for stored in table.scan("p", start="L|", end="L}", limit=9)] == [key]
+
+
+def test_reading_gives_the_rows_that_exist(table: Table) -> None:
+    table.transact([Insert(row("a")), Insert(row("b"))])
+    assert set(table.read("p", ["a", "b", "c"])) == {"a", "b"}
+    assert table.read("q", ["a"]) == {}
+
+
+def test_a_scan_is_ordered_bounded_and_half_open(table: Table) -> None:
+    table.transact([Insert(row(key)) for key in ("L|c", "L|a", "F|x", "L|b", "W|y")])
+    scanned = table.scan("p", start="L|", end="L}", limit=2)
+    assert [stored.row.key for stored in scanned] == ["L|a", "L|b"]
+    rest = table.scan("p", start=scanned[-1].row.key + " ", end="L}", limit=2)
+    assert [stored.row.key for stored in rest] == ["L|c"]
+
+
+def test_an_etag_of_a_transaction_is_the_one_that_is_read(table: Table) -> None:
+    etags = table.transact([Insert(row("a")), Insert(row("b"))])
+    read = table.read("p", ["a", "b"])
+    assert [read["a"].etag, read["b"].etag] == list(etags)
+
+
+@pytest.mark.parametrize(
+    ("operations", "index"),
+    [
+        ([Insert(row("new")), Insert(row("old"))], 1),
+        ([Replace(row("old"), "W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")], 0),
+        ([Put(row("new")), Put(row("other")), Delete(row("missing"))], 2),
+        ([Delete(row("old"), "W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")], 0),
+        ([Insert(row("new")), Replace(row("missing"), "W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\"")], 1),
+    ],
+)
+def test_a_conflict_names_its_operation_and_nothing_is_written(
+    table: Table, operations: list[Operation], index: int
+) -> None:
+    table.transact([Insert(row("old", n=1))])
+    with pytest.raises(RowConflict) as conflict:
+        table.transact(operations)
+    assert conflict.value.index == index
+    assert set(table.read("p", ["old", "new", "other"])) == {"old"}
+
+
+def test_a_replaced_row_keeps_no_cell_of_its_earlier_version(table: Table) -> None:
+    (etag,) = table.transact([Insert(row("a", n=1, m=2))])
+    table.transact([Replace(row("a", n=3), etag)])
+    assert table.read("p", ["a"])["a"].row.cells == {"n": 3}
+
+
+def test_what_the_service_would_refuse_is_refused_before_sending(table: Table) -> None:
+    with pytest.raises(RowTooLarge):
+        table.transact([Insert(row("a", text="x" * 40_000))])
+
+
+def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> None:
+    queues.send("accounts", "Grüße")
+    (message,) = queues.receive("accounts", limit=32, invisible_s=60)
+    assert message.body == "Grüße"
+    assert queues.receive("accounts", limit=32, invisible_s=60) == []
+    assert queues.depth("accounts") == 1
+    queues.delete("accounts", message)
+    queues.delete("accounts", message)
+    assert queues.depth("accounts") == 0
+
+
+def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:
+    queues.send("accounts", "later", delay_s=60)
+    assert queues.receive("accounts", limit=1, invisible_s=60) == []
+    assert queues.depth("accounts") == 1
+
+
+def test_a_row_has_the_age_that_the_storage_clock_gives(azurite: Azurite) -> None:
+    storage = Storage(Account(azurite.connection_string))
+    storage.create(["accounts"])
+    storage.create(["accounts"])
+    table = storage.table("links")
+    table.transact([Put(row("a"))])
+    assert 0 <= table.read("p", ["a"])["a"].age_s < 30
+
+
+def test_an_unreachable_account_is_our_own_error() -> None:
+    nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:1/a;"
+    client = TableServiceClient.from_connection_string(nowhere, retry_total=0).get_table_client("links")
+    with ThreadPoolExecutor(1) as readers, pytest.raises(StorageTrouble, match="did not answer"):
+        AzureTable(client, readers).read("p", ["a"])

@@ -1,0 +1,229 @@
+"""Every way in which a request can go wrong raises the error that says what to do."""
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from shared.clients.answers import redacted
+from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected
+from shared.clients.channel import READ_ATTEMPTS, RequestCounts, Turn
+from shared.clients.correlation import correlated
+from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
+from tests.support.clock import START
+from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok
+
+URL = ORIGIN.url("/data/CustomersV3?$top=1")
+HTML = Answer(200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
+
+
+def read(at: Line) -> object:
+    return at.channel.read(URL, subject="CustomersV3")
+
+
+def write(at: Line, not_after: float = 1000.0) -> Answer:
+    turn = Turn(not_after, lambda: None)
+    return at.channel.write("POST", URL, {"Name": "Litra AG"}, subject="CustomersV3", turn=turn)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (NotConnected("no connection"), Transient),
+        (CertificateRefused("its certificate"), OperatorNeeded),
+        (AnswerLost("no answer"), Transient),
+        (HTML, Transient),
+        (Answer(200, {}, b'{"value":['), Transient),
+        (Answer(200, {}, b'{"value":[]}', complete=False), Transient),
+        (Answer(200, {}, b"[]"), Transient),
+        (Answer(204), Transient),
+        (Answer(302, {"Location": "https://login.example"}), OperatorNeeded),
+        (ok({"error": {"code": "0x80060888", "message": "no"}}, 400), OperatorNeeded),
+        (Answer(401), OperatorNeeded),
+        (Answer(403), OperatorNeeded),
+        (Answer(404), OperatorNeeded),
+        (Answer(408), Transient),
+        (Answer(429), Transient),
+        (Answer(500), Transient),
+        (Answer(502, {"Content-Type": "text/html"}, b"<html>"), Transient),
+        (Answer(503), Transient),
+        (Answer(504), Transient),
+    ],
+)
+def test_a_failed_read_raises_the_error_that_says_what_to_do(reply: Reply, expected: type[SyncError]) -> None:
+    with pytest.raises(expected) as caught:
+        read(line(reply))
+    assert type(caught.value).__mro__.index(expected) <= 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (NotConnected("no connection"), Transient),
+        (CertificateRefused("its certificate"), OperatorNeeded),
+        (AnswerLost("no answer"), OutcomeUnknown),
+        (HTML, OutcomeUnknown),
+        (Answer(202), OutcomeUnknown),
+        (Answer(302, {"Location": "https://login.example"}), OperatorNeeded),
+        (Answer(401), OperatorNeeded),
+        (Answer(403), OperatorNeeded),
+        (Answer(404), OperatorNeeded),
+        (Answer(405), OperatorNeeded),
+        (Answer(408), OutcomeUnknown),
+        (Answer(429), Transient),
+        (Answer(500), OutcomeUnknown),
+        (Answer(503), OutcomeUnknown),
+        (Answer(504), OutcomeUnknown),
+    ],
+)
+def test_a_failed_write_raises_the_error_that_says_what_to_do(reply: Reply, expected: type[SyncError]) -> None:
+    at = line(reply)
+    with pytest.raises(expected):
+        write(at)
+    assert len(at.server.calls) == (2 if reply == Answer(401) else 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Answer(204),
+        ok({"CustomerAccount": "A"}, 201),
+        Answer(201, {}, b"{", complete=False),
+        Answer(201, {"Content-Type": "text/html"}, b"<html>"),
+        ok({}, 200),
+        Answer(400),
+        Answer(412),
+    ],
+)
+def test_an_applied_write_and_a_refused_record_come_back_as_answers(reply: Answer) -> None:
+    assert write(line(reply)).status == reply.status
+
+
+@pytest.mark.parametrize("reply", [Answer(500), AnswerLost("no answer"), NotConnected("none")])
+def test_a_read_is_repeated_a_few_times_and_then_given_up(reply: Reply) -> None:
+    at = line(reply)
+    with pytest.raises(Transient):
+        read(at)
+    assert len(at.server.calls) == READ_ATTEMPTS
+    assert at.clock.seconds > 0
+
+
+def test_a_read_that_recovers_brings_its_answer() -> None:
+    assert read(line(Answer(500), AnswerLost("no answer"), ok({"value": []}))) == {"value": []}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("900", 900.0),
+        ("-5", 0.0),
+        (format_datetime(START + timedelta(seconds=42), usegmt=True), 42.0),
+        (format_datetime(START - timedelta(seconds=42), usegmt=True), 0.0),
+        ("soon", None),
+        ("inf", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_time_to_wait_is_read_in_every_form(header: str | None, seconds: float | None) -> None:
+    with pytest.raises(OutcomeUnknown) as caught:
+        write(line(Answer(503, {} if header is None else {"retry-after": header})))
+    assert caught.value.retry_after_s == seconds
+
+
+def test_a_short_throttling_is_waited_for_and_the_same_write_sent_again() -> None:
+    at = line(Answer(429, {"Retry-After": "7"}), Answer(204))
+    assert write(at).status == 204
+    assert at.clock.seconds == 7
+    assert [call.body for call in at.server.calls] == [b'{"Name":"Litra AG"}'] * 2
+    assert at.channel.requests == RequestCounts(reads=0, writes=2, throttled=1)
+
+
+@pytest.mark.parametrize("header", [{"Retry-After": "900"}, {}])
+def test_a_long_throttling_is_raised_and_told(header: dict[str, str]) -> None:
+    told: list[float | None] = []
+    at = line(Answer(429, header), on_throttled=lambda _, seconds: told.append(seconds))
+    with pytest.raises(Transient) as caught:
+        write(at)
+    expected = 900.0 if header else None
+    assert (caught.value.retry_after_s, told) == (expected, [expected])
+    assert len(at.server.calls) == 1
+
+
+def test_a_throttling_that_does_not_end_is_given_up() -> None:
+    at = line(Answer(429, {"Retry-After": "0"}))
+    with pytest.raises(Transient):
+        write(at)
+    assert len(at.server.calls) == 4
+
+
+def test_a_throttling_that_ends_too_late_is_not_waited_for() -> None:
+    at = line(Answer(429, {"Retry-After": "7"}), Answer(204))
+    with pytest.raises(Transient):
+        write(at, not_after=5)
+    assert at.clock.seconds == 0
+
+
+def test_a_refused_token_is_replaced_once() -> None:
+    at = line(Answer(401), Answer(204))
+    assert write(at).status == 204
+    assert [call.headers["Authorization"] for call in at.server.calls] == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_no_request_starts_when_time_is_up() -> None:
+    at = line(Answer(204))
+    at.clock.sleep(5)
+    with pytest.raises(NotSent):
+        write(at, not_after=4)
+    assert at.server.calls == []
+
+
+def test_a_token_goes_to_no_other_origin() -> None:
+    at = line(ok({"value": []}))
+    with pytest.raises(OperatorNeeded):
+        at.channel.read("https://org.crm4.dynamics.com@evil.com/data", subject="CustomersV3")
+    assert at.server.calls == []
+
+
+def test_a_text_that_no_request_can_carry_rejects_its_record() -> None:
+    at = line(Answer(204))
+    with pytest.raises(RecordRejected) as caught:
+        at.channel.write("POST", URL, {"Name": "\ud800"}, subject="x", turn=Turn(None, lambda: None))
+    assert caught.value.cause == "text_not_sendable"
+    assert at.server.calls == []
+
+
+def test_an_error_text_shows_no_token_that_the_server_repeats() -> None:
+    jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln"
+    text = f"denied for Authorization: Bearer {jwt} and {jwt}"
+    with pytest.raises(OperatorNeeded) as caught:
+        read(line(ok({"error": {"code": "0x80040220", "message": text}}, 403)))
+    assert "eyJ" not in str(caught.value)
+    assert "0x80040220" in str(caught.value)
+    assert "CustomersV3" in str(caught.value)
+    assert redacted("bearer abc.def") == "(secret)"
+
+
+def test_requests_carry_ids_that_follow_from_the_correlation() -> None:
+    at = line(ok({"value": []}))
+    with correlated("run-1"):
+        at.channel.gather([lambda: read(at), lambda: read(at)])
+    ids = [call.headers["x-ms-client-request-id"] for call in at.server.calls]
+    assert len(set(ids)) == 2
+    assert all(len(id) == 36 for id in ids)
+
+
+def test_numbers_stay_exact_on_both_ways() -> None:
+    at = line(Answer(200, {}, b'{"a":0.1000000000000000055511151231257827,"b":5637144576}'))
+    found = at.channel.read(URL, subject="x")
+    at.server.reply(Answer(204))
+    at.channel.write("PATCH", URL, found, subject="x", turn=Turn(None, lambda: None))
+    assert at.server.calls[-1].body == b'{"a":0.1000000000000000055511151231257827,"b":5637144576}'
+
+
+def test_the_hint_of_an_answer_reaches_the_throttle() -> None:
+    at = line(ok({}, headers={"x-ms-dop-hint": "4"}), system=System.DATAVERSE, parallel=8)
+    read(at)
+    assert at.throttle.limit == 4

@@ -1,0 +1,138 @@
+"""A running simulator of Dataverse and a client for it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local.dataverse.organisation import Organisation
+from local.dataverse.schema import Schema, load_schema
+from local.dataverse.settings import Settings
+from local.dataverse.simulator import build_organisation, build_simulator
+from local.simulator.auth import FixedToken
+from local.simulator.exchanges import ExchangeLog
+from local.simulator.faults import Faults
+from local.simulator.server import running
+from shared.records import Json
+
+ADMIN = "admin"
+TOKEN = "token"
+START = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
+
+
+class HandClock:
+    """A clock that only moves by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+class World:
+    """One simulator, its organisation and shortcuts for requests."""
+
+    def __init__(self, url: str, organisation: Organisation, clock: HandClock, faults: Faults) -> None:
+        self.origin = url
+        self.api = f"{url}/api/data/v9.2"
+        self.organisation = organisation
+        self.clock = clock
+        self.faults = faults
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {TOKEN}"
+
+    def send(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        url = path if path.startswith("http") else f"{self.api}/{path}"
+        return self.session.request(method, url, json=body, headers=headers, timeout=10)
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return self.send("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def rows(self, path: str, **headers: str) -> list[dict[str, Any]]:
+        reply = self.get(path, **headers)
+        assert reply.status_code == 200, reply.text
+        found: list[dict[str, Any]] = reply.json()["value"]
+        return found
+
+    def create(self, entity_set: str, **values: object) -> str:
+        """The id of a new row. `nav__to` stands for nav@odata.bind."""
+        body = {name.replace("__to", "@odata.bind"): value for name, value in values.items()}
+        reply = self.send("POST", entity_set, body)
+        assert reply.status_code == 204, reply.text
+        return reply.headers["OData-EntityId"].rsplit("(", 1)[1].rstrip(")")
+
+    def patch(self, path: str, body: object, **headers: str) -> requests.Response:
+        return self.send("PATCH", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def control(self, method: str, name: str, body: object = None) -> requests.Response:
+        headers = {"x-simulator-admin-token": ADMIN}
+        return requests.request(method, f"{self.origin}/_simulator/{name}", json=body, headers=headers, timeout=10)
+
+    def catalogue(self) -> dict[str, str]:
+        """A currency, a unit schedule with its base unit, and an active price list."""
+        currency = self.create(
+            "transactioncurrencies",
+            isocurrencycode="USD",
+            currencyname="US Dollar",
+            currencysymbol="$",
+            currencyprecision=2,
+            exchangerate=1,
+        )
+        schedule = self.create("uomschedules", name="Units", baseuomname="Each")
+        unit = self.rows(f"uoms?$select=uomid&$filter=_uomscheduleid_value eq {schedule}")[0]["uomid"]
+        prices = self.create(
+            "pricelevels", name="List", transactioncurrencyid__to=f"/transactioncurrencies({currency})"
+        )
+        return {"currency": currency, "schedule": schedule, "unit": unit, "prices": prices}
+
+    def product(self, catalogue: Mapping[str, str], number: str = "P-1", **values: object) -> str:
+        return self.create(
+            "products",
+            productnumber=number,
+            name="Bike",
+            quantitydecimal=0,
+            defaultuomid__to=f"/uoms({catalogue['unit']})",
+            defaultuomscheduleid__to=f"/uomschedules({catalogue['schedule']})",
+            transactioncurrencyid__to=f"/transactioncurrencies({catalogue['currency']})",
+            **values,
+        )
+
+
+@cache
+def schema(*, solution: bool = True) -> Schema:
+    return load_schema(solution=solution)
+
+
+@contextmanager
+def dataverse(
+    *,
+    solution: bool = True,
+    settings: Settings | None = None,
+    settings_row: Mapping[str, Json] | None = None,
+    file: Path | None = None,
+) -> Iterator[World]:
+    clock, faults = HandClock(), Faults()
+    organisation = build_organisation(
+        schema(solution=solution), clock=clock, settings=settings, settings_row=settings_row, file=file
+    )
+    simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN)
+    with running(simulator) as url:
+        world = World(url, organisation, clock, faults)
+        with world.session:
+            yield world
+    organisation.store.close()
+
+
+def code(reply: requests.Response) -> tuple[int, str]:
+    """Status and error code of a refusal."""
+    return reply.status_code, reply.json()["error"]["code"]

@@ -1,0 +1,95 @@
+"""A running F&O environment and a caller with the right token, for the tests of the simulator."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from local.finops.environment import finops_simulator
+from local.finops.loading import open_tables
+from local.finops.settings import Settings
+from local.simulator.auth import FixedToken
+from local.simulator.server import running
+
+TOKEN = "token-of-the-test"
+ADMIN_TOKEN = "admin-token-of-the-test"
+NOTHING_TO_UPDATE = "No resources were found when selecting for update."
+CUSTOMER = {
+    "CustomerAccount": "US-001",
+    "OrganizationName": "Contoso Retail San Diego",
+    "CustomerGroupId": "30",
+    "SalesCurrencyCode": "USD",
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Sends requests to one environment."""
+
+    base_url: str
+    session: requests.Session
+
+    def send(self, method: str, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
+        return self.session.request(method, self.base_url + path, params=params, timeout=10, **more)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
+        return self.send("GET", f"/data/{path}", params, **more)
+
+    def rows(self, path: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        answer = self.get(path, params)
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.json()["value"]
+        return rows
+
+    def post(self, path: str, body: Any, **more: Any) -> requests.Response:
+        return self.send("POST", f"/data/{path}", json=body, **more)
+
+    def patch(self, path: str, body: Any, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
+        return self.send("PATCH", f"/data/{path}", params, json=body, **more)
+
+    def delete(self, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
+        return self.send("DELETE", f"/data/{path}", params, **more)
+
+    def customer(self, **values: Any) -> dict[str, Any]:
+        """Create a customer and give the answered record."""
+        answer = self.post("CustomersV3", {**CUSTOMER, **values})
+        assert answer.status_code == 201, answer.text
+        record: dict[str, Any] = answer.json()
+        return record
+
+    def control(self, name: str, body: Any) -> requests.Response:
+        headers = {"x-simulator-admin-token": ADMIN_TOKEN}
+        return self.send("POST", f"/_simulator/{name}", json=body, headers=headers)
+
+
+def customer_url(account: str = "US-001", company: str = "usmf") -> str:
+    """The key URL of a customer, its values doubled and encoded."""
+    return f"CustomersV3(dataAreaId={text(company)},CustomerAccount={text(account)})"
+
+
+def text(value: str) -> str:
+    """A string literal as it stands in a path."""
+    return "'" + quote(value.replace("'", "''"), safe="") + "'"
+
+
+def detail(answer: requests.Response) -> str:
+    """The text of an error, where the service puts it."""
+    error = answer.json()["error"]
+    assert (error["code"], error["message"]) == ("", "An error has occurred.")
+    return str(error["innererror"]["message"])
+
+
+@contextmanager
+def environment(settings: Settings | None = None, load: Path | None = None) -> Iterator[Caller]:
+    """Run a fresh environment in memory."""
+    settings = settings or Settings()
+    tables = open_tables(None, load, settings)
+    simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
+    with running(simulator) as base_url, requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield Caller(base_url, session)
+    tables.close()

@@ -1,0 +1,143 @@
+"""Sample rows and the command line of the simulated Dataverse."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.dataverse.__main__ import main
+from local.dataverse.loading import LineRefused, load_folder
+from tests.unit.local.dataverse_world import World, dataverse
+
+ACCOUNT = "a22517e3-848d-4ebe-b9d9-7437f3432304"
+CONTACT = "d4c132d3-fcb5-4231-9dd5-888a54bec693"
+
+
+def _write(folder: Path, name: str, *rows: object) -> None:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _account(**values: object) -> dict[str, object]:
+    return {"accountid": ACCOUNT, "name": "Next-Door Bike Store", "statecode": 1, "statuscode": 2, **values}
+
+
+def test_rows_are_kept_as_they_are(tmp_path: Path) -> None:
+    contact = {
+        "contactid": CONTACT,
+        "lastname": "Abel",
+        "fullname": "Catherine R. Abel",
+        "_parentcustomerid_value": ACCOUNT,
+        "_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname": "account",
+        "modifiedon": "2015-04-15T16:33:33Z",
+    }
+    _write(tmp_path, "accounts.jsonl", _account(modifiedon="2014-09-12T11:15:07Z"))
+    _write(tmp_path, "contacts.jsonl", contact)
+    with dataverse() as world:
+        assert load_folder(world.organisation, tmp_path) == 2
+        account = world.get(f"accounts({ACCOUNT})").json()
+        assert (account["statecode"], account["modifiedon"]) == (1, "2014-09-12T11:15:07Z")
+        loaded = world.get(f"contacts({CONTACT})?$expand=parentcustomerid_account($select=name)").json()
+        assert (loaded["fullname"], loaded["createdon"]) == ("Catherine R. Abel", "2015-04-15T16:33:33Z")
+        assert loaded["parentcustomerid_account"]["name"] == "Next-Door Bike Store"
+        assert (loaded["msdynce_contactnumber"], loaded["msdynce_iscompanyanaccount"]) == (None, None)
+        assert account["accountnumber"] is None
+
+
+def test_a_reference_to_a_missing_row_stays(tmp_path: Path) -> None:
+    _write(tmp_path, "accounts.jsonl", _account(_primarycontactid_value=CONTACT))
+    with dataverse() as world:
+        load_folder(world.organisation, tmp_path)
+        row = world.get(f"accounts({ACCOUNT})?$expand=primarycontactid($select=fullname)").json()
+        assert (row["_primarycontactid_value"], row["primarycontactid"]) == (CONTACT, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        (_account(nope=1), "column nope"),
+        (_account(accountnumber="x" * 21), "column accountnumber"),
+        (_account(numberofemployees="many"), "'many'"),
+        (_account(customertypecode=99), "column customertypecode"),
+        ({"name": "A"}, "column accountid"),
+        ("{", "no JSON"),
+        ("[]", "no JSON object"),
+        (_account(), "id " + ACCOUNT),
+    ],
+)
+def test_a_line_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path: Path, line: object, part: str) -> None:
+    _write(tmp_path, "accounts.jsonl", _account(), line)
+    with dataverse() as world:
+        with pytest.raises(LineRefused) as refused:
+            load_folder(world.organisation, tmp_path)
+        assert "accounts.jsonl line 2" in str(refused.value)
+        assert part in str(refused.value)
+        assert world.rows("accounts") == []
+
+
+def test_products_are_loaded_on_demand_only(tmp_path: Path) -> None:
+    product = {"productid": ACCOUNT, "productnumber": "P-1", "name": "Bike", "statecode": 0, "statuscode": 1}
+    _write(tmp_path, "products_dataverse.jsonl", product)
+    with dataverse() as world:
+        assert load_folder(world.organisation, tmp_path) == 0
+        assert load_folder(world.organisation, tmp_path, products=True) == 1
+
+
+def test_a_loaded_row_can_be_written_like_any_other(tmp_path: Path) -> None:
+    _write(tmp_path, "accounts.jsonl", _account())
+    with dataverse() as world:
+        load_folder(world.organisation, tmp_path)
+        assert world.patch(f"accounts({ACCOUNT})", {"name": "B"}, If_Match="*").status_code == 204
+
+
+def _refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["--port", "0", *arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_a_mistake_in_the_arguments_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "--token" in _refused(capsys)
+    assert "--load" in _refused(capsys, "--token", "t", "--load", str(tmp_path / "none"))
+    assert "--tls-cert" in _refused(capsys, "--token", "t", "--tls-key", "key.pem")
+    assert "--audience" in _refused(capsys, "--identity-key-file", "key")
+
+
+def test_a_bad_sample_folder_ends_the_start_with_its_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _write(tmp_path, "accounts.jsonl", _account(nope=1))
+    message = _refused(capsys, "--token", "t", "--data", str(tmp_path))
+    assert "line 1: column nope" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["accounts.jsonl"]
+
+
+def test_the_world_of_a_file_is_seeded_once(tmp_path: Path) -> None:
+    def ids(world: World) -> object:
+        return world.get("WhoAmI").json()["OrganizationId"]
+
+    with dataverse(file=tmp_path / "rows.sqlite") as first:
+        account, organisation = first.create("accounts", name="A"), ids(first)
+    with dataverse(file=tmp_path / "rows.sqlite") as second:
+        assert ids(second) == organisation
+        assert len(second.rows("organizations")) == 1
+        assert second.get(f"accounts({account})").json()["name"] == "A"
+        second.create("accounts", name="B")
+
+
+def test_the_simulator_starts_alone_on_a_sample_folder_and_writes_nothing_into_it(tmp_path: Path) -> None:
+    samples, ready = tmp_path / "samples", tmp_path / "port"
+    samples.mkdir()
+    _write(samples, "accounts.jsonl", _account())
+    arguments = ["--port", "0", "--token", "t", "--data", str(samples), "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "local.dataverse", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "listens on" in process.stdout.readline()
+            url = f"http://127.0.0.1:{ready.read_text().strip()}/api/data/v9.2/accounts/$count"
+            assert requests.get(url, headers={"Authorization": "Bearer t"}, timeout=10).text == "1"
+        finally:
+            process.terminate()
+        assert process.wait(10) == 0
+    assert [path.name for path in samples.iterdir()] == ["accounts.jsonl"]

@@ -1,0 +1,100 @@
+"""The demo's edits and looks, against the simulators themselves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.dataverse.schema import load_schema
+from local.dataverse.service import THROTTLED
+from local.dataverse.simulator import build_organisation, build_simulator
+from local.demo.edits import ACTIVE, INACTIVE, Fulfilment, Sales
+from local.demo.errors import DemoFailed
+from local.demo.keep import free_ports
+from local.demo.systems import Access, Requests, Secrets
+from local.finops.environment import finops_simulator
+from local.finops.loading import open_tables
+from local.finops.settings import Settings
+from local.simulator.auth import SignedToken, system_clock
+from local.simulator.exchanges import ExchangeLog
+from local.simulator.faults import Faults
+from local.simulator.server import running
+
+COMPANY = "usmf"
+
+
+@pytest.fixture(scope="module")
+def secrets() -> Secrets:
+    return Secrets()
+
+
+@pytest.fixture(scope="module")
+def sales(secrets: Secrets) -> Iterator[Sales]:
+    (port,) = free_ports(1)
+    check = SignedToken(secrets.signing_key, f"http://127.0.0.1:{port}", system_clock)
+    organisation = build_organisation(load_schema())
+    faults = Faults(throttle_body=THROTTLED)
+    simulator = build_simulator(organisation, check, faults, ExchangeLog("dataverse"), secrets.admin_token)
+    with running(simulator, port=port) as url:
+        access = Access("dataverse", url, secrets)
+        yield Sales(access)
+        access.close()
+    organisation.store.close()
+
+
+@pytest.fixture(scope="module")
+def fulfilment(secrets: Secrets) -> Iterator[Fulfilment]:
+    (port,) = free_ports(1)
+    check = SignedToken(secrets.signing_key, f"http://127.0.0.1:{port}", system_clock)
+    tables = open_tables(None, None, Settings())
+    simulator = finops_simulator(tables, Settings(), check, admin_token=secrets.admin_token)
+    with running(simulator, port=port) as url:
+        access = Access("finops", url, secrets)
+        yield Fulfilment(access, COMPANY)
+        access.close()
+    tables.close()
+
+
+def account(sales: Sales, id: str) -> dict[str, object]:
+    (row,) = sales.access.rows(f"/api/data/v9.2/accounts?$select=name,statecode&$filter=accountid eq {id}")
+    return dict(row)
+
+
+def test_an_account_is_opened_renamed_ended_and_brought_back(sales: Sales) -> None:
+    id = sales.create({"accountnumber": "A1", "name": "first"})
+    sales.change(id, {"name": "second"})
+    sales.change(id, INACTIVE)
+    assert account(sales, id)["statecode"] == 1
+    sales.change(id, ACTIVE)
+    assert (account(sales, id)["name"], account(sales, id)["statecode"]) == ("second", 0)
+
+
+def test_an_account_that_is_not_there_is_not_made_by_a_change(sales: Sales) -> None:
+    with pytest.raises(DemoFailed, match="dataverse answered 404 to PATCH"):
+        sales.change("00000000-0000-4000-8000-00000000abcd", {"name": "x"})
+
+
+def test_a_customer_group_goes_and_comes_back_as_it_was(fulfilment: Fulfilment) -> None:
+    before = fulfilment.group("10")
+    assert before is not None
+    fulfilment.remove_group("10")
+    assert fulfilment.group("10") is None
+    fulfilment.restore_group(before)
+    after = fulfilment.group("10")
+    assert after is not None
+    assert {name: of for name, of in after.items() if "@" not in name} == {
+        name: of for name, of in before.items() if "@" not in name
+    }
+
+
+def test_what_the_demo_does_itself_is_not_counted(sales: Sales, fulfilment: Fulfilment) -> None:
+    sales.create({"name": "not counted"})
+    fulfilment.group("20")
+    assert (sales.access.requests(), fulfilment.access.requests()) == (Requests(), Requests())
+
+
+def test_a_system_that_does_not_answer_is_named(secrets: Secrets) -> None:
+    (port,) = free_ports(1)
+    access = Access("finops", f"http://127.0.0.1:{port}", secrets)
+    with pytest.raises(DemoFailed, match=rf"finops at http://127\.0\.0\.1:{port} does not answer the demo"):
+        access.get(f"{access.url}/data")
+    access.close()

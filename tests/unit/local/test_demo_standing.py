@@ -1,0 +1,189 @@
+"""How far the sync is, as the demo reads it; and how it is shown."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from local.demo import summary
+from local.demo.comparison import Comparison, Difference
+from local.demo.progress import sentence
+from local.demo.report import FlowResult, Result
+from local.demo.standing import Account, Glance, Standing
+from local.demo.systems import Requests
+from shared.errors import System
+from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
+from shared.state.control import Control, FlowControl, Gate
+from shared.state.failures import Failure, Failures
+from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.memory import MemoryQueues, MemoryTable
+from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.rows import Put
+from shared.state.runs import Run, Runs
+from tests.support.clock import START, ManualClock
+
+FLOW, ROUTE = "accounts", "customer"
+IDLE = Checkpoint(FLOW, "epoch", "walk", phase=Phase.DELTA, delta_link="link")
+
+
+@dataclass
+class MemoryStorage:
+    """The storage account in memory."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    tables: dict[str, MemoryTable] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.memory_queues = MemoryQueues(self.clock)
+
+    @property
+    def queues(self) -> Queues:
+        return self.memory_queues
+
+    def table(self, name: str) -> MemoryTable:
+        return self.tables.setdefault(name, MemoryTable(self.clock, name))
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    return MemoryStorage()
+
+
+@pytest.fixture
+def standing(storage: MemoryStorage) -> Standing:
+    return Standing(storage, FLOW, START)
+
+
+def add_run(storage: MemoryStorage, kind: str, id: str, *, at_s: float, seconds: float = 1, **counts: int) -> None:
+    Runs(storage.table("runs")).add(Run(FLOW, kind, id, START + timedelta(seconds=at_s), seconds, counts))
+
+
+def add_link(storage: MemoryStorage, id: str, state: LinkState, **more: object) -> None:
+    link = replace(Link(FLOW, ROUTE, id, state=state), **more)  # type: ignore[arg-type]
+    storage.table("links").transact([Put(link.to_row())])
+
+
+def add_failure(storage: MemoryStorage, id: str, cause: str) -> None:
+    Failures(storage.table("links")).put(Failure(FLOW, id, cause, "why", "what to do", START, START))
+
+
+def test_outcomes_of_this_session_are_summed_once(storage: MemoryStorage, standing: Standing) -> None:
+    add_run(storage, "apply", "earlier", at_s=-5, created=50)
+    add_run(storage, "pull", "p", at_s=1, hints=5)
+    add_run(storage, "apply", "a", at_s=2, seconds=3, created=3, read=3)
+    standing.glance()
+    add_run(storage, "apply", "b", at_s=4, seconds=6, created=2, rejected=1, read=3)
+    glance = standing.glance()
+    assert glance.counts == {"created": 5, "read": 6, "rejected": 1}
+    assert glance.decided == 6
+    assert glance.seconds == 9
+
+
+def test_pulls_that_find_nothing_do_not_make_the_session_longer(storage: MemoryStorage, standing: Standing) -> None:
+    add_run(storage, "pull", "p", at_s=1, hints=5)
+    add_run(storage, "apply", "a", at_s=2, seconds=3, created=3)
+    add_run(storage, "pull", "q", at_s=60, pages=1)
+    assert standing.glance().seconds == 4
+
+
+@pytest.mark.parametrize("kind", ["none", "pull missing", "queued", "held", "poison", "reading", "resuming"])
+def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, standing: Standing, kind: str) -> None:
+    if kind != "pull missing":
+        add_run(storage, "pull", "p", at_s=1, pages=1)
+    match kind:
+        case "reading":
+            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, phase=Phase.FULL))
+        case "resuming":
+            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, cursor="next"))
+        case _:
+            Checkpoints(storage.table("checkpoints")).save(IDLE)
+    suffixes = {"queued": "", "held": HOLD_SUFFIX, "poison": POISON_SUFFIX}
+    if kind in suffixes:
+        storage.queues.send(FLOW + suffixes[kind], "body", delay_s=300)
+    assert standing.glance().quiet is (kind == "none")
+
+
+def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, standing: Standing) -> None:
+    add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
+    add_link(storage, "filtered", LinkState.FILTERED, rule="inactive")
+    add_link(storage, "ended", LinkState.ENDED, rule="inactive", target_key="A2")
+    add_link(storage, "waiting", LinkState.WAITING)
+    add_link(storage, "rejected", LinkState.REJECTED)
+    add_failure(storage, "rejected", "number_missing")
+    account = standing.account_for(["written", "filtered", "ended", "waiting", "rejected"], ROUTE)
+    assert account.unaccounted == ()
+    assert account.filtered == {"inactive": 1, "source ended: inactive": 1}
+    assert (account.waiting, account.rejected, account.claimed) == (1, {"number_missing": 1}, 0)
+
+
+def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, standing: Standing) -> None:
+    add_link(storage, "retrying", LinkState.RETRYING)
+    add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
+    add_link(storage, "rejected without a reason", LinkState.REJECTED)
+    ids = ["retrying", "claimed", "rejected without a reason", "never seen"]
+    account = standing.account_for(ids, ROUTE)
+    assert account.unaccounted == tuple(ids)
+    assert account.claimed == 1
+
+
+def test_why_nothing_moves_is_named(storage: MemoryStorage, standing: Standing) -> None:
+    control = Control(storage.table("control"))
+    control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: 401"))
+    assert standing.closed() == "finops: OperatorNeeded: 401"
+    control.save_flow(FlowControl(FLOW, blocked="too many changes"))
+    assert standing.closed() == "flow blocked: too many changes"
+
+
+GLANCE = Glance(
+    counts={"read": 10, "created": 6, "rejected": 1},
+    pulled=True,
+    first=START,
+    last=START + timedelta(seconds=2),
+    phase=Phase.DELTA,
+    idle=True,
+    hints=3,
+    held=0,
+    poison=0,
+    closed="finops: refused",
+)
+REQUESTS = {"dataverse": Requests(4, 0), "finops": Requests(2, 6)}
+
+
+def test_progress_is_one_line_that_says_what_moves_and_what_does_not() -> None:
+    line = sentence(FLOW, 10, GLANCE, REQUESTS)
+    assert line.startswith("accounts 7/10 | following changes | 6 created, 1 rejected | 3 queued | requests: ")
+    assert line.endswith("finops 2 read 6 written | finops: refused")
+
+
+def shown(result: Result) -> str:
+    console = Console(file=StringIO(), width=120)
+    for picture in summary.pictures(result):
+        console.print(picture)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def result_of(comparison: Comparison, account: Account) -> Result:
+    return Result({FLOW: FlowResult(GLANCE, account, comparison, REQUESTS)}, True, 99.0)
+
+
+def test_the_tables_tell_each_reason_with_its_remedy() -> None:
+    failure = Failure(FLOW, "1", "key_taken", "A1 is taken", "give it another number", START, START)
+    text = shown(result_of(Comparison(6, 6), Account({}, {"inactive": 2}, (failure,), (), 0)))
+    for told in ("inactive", "key_taken", "A1 is taken", "give it another number", "In step."):
+        assert told in text
+
+
+def test_the_tables_name_what_is_missing_extra_and_different() -> None:
+    found = Comparison(6, 5, ("A1",), ("B1",), (Difference("C1", "Name", "x", "y"),))
+    text = shown(result_of(found, Account({}, {}, (), ("lost",), 0)))
+    for told in ("missing: A1", "extra: B1", "C1: Name is 'y', should be 'x'", "nothing is known of record lost"):
+        assert told in text
+    assert "In step." not in text
+
+
+def test_long_lists_are_cut_on_the_screen() -> None:
+    text = shown(result_of(Comparison(50, 0, tuple(f"A{n}" for n in range(50))), Account({}, {}, (), (), 0)))
+    assert "and 42 more" in text

@@ -1,0 +1,218 @@
+"""What the demo checks before it starts anything: arguments, sample records, the folder that it keeps."""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from local.demo import environment, processes, samples
+from local.demo.arguments import parse
+from local.demo.errors import DemoFailed, UserMistake
+from local.demo.keep import MANIFEST, Place, free_ports, place
+
+SYSTEMS = ("dataverse", "finops")
+FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})
+
+
+def test_every_option_is_read() -> None:
+    options = parse(["--once", "--data", "d", "--report", "r", "--keep", "k", "--latency-ms", "50", "--timeout-s", "9"])
+    assert (options.once, options.latency_ms, options.timeout_s) == (True, 50.0, 9.0)
+    assert (options.data, options.report, options.keep) == (Path("d"), Path("r"), Path("k"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--latency-ms", "-1"], ["--latency-ms", "x"], ["--timeout-s", "0"], ["--onec"], ["extra"]]
+)
+def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(wrong)
+    assert ended.value.code == 2
+    assert wrong[0] in capsys.readouterr().err
+
+
+def test_the_default_records_are_the_projects_own() -> None:
+    assert parse([]).data.parts[-3:] == ("local", "data", "adventureworks")
+
+
+def folder_of(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_is_told_by_its_known_files_only(tmp_path: Path) -> None:
+    first = samples.check_folder(folder_of(tmp_path, accounts='{"a": 1}\n\n{"a": 2}\n'), FILES)
+    assert samples.check_folder(folder_of(tmp_path, notes="not JSON"), FILES) == first
+    assert samples.check_folder(folder_of(tmp_path, contacts="{}"), FILES) != first
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match=r"--data .*nowhere: there is no such folder"):
+        samples.check_folder(tmp_path / "nowhere", FILES)
+
+
+def test_a_folder_without_known_files_says_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match=r"none of its files is known; expected .*accounts\.jsonl"):
+        samples.check_folder(folder_of(tmp_path, notes="{}"), FILES)
+
+
+@pytest.mark.parametrize("line", ['{"a": ', "[1]", '{"a": NaN}', "text"])
+def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UserMistake, match=r"accounts\.jsonl line 2 .*mend or remove it"):
+        samples.check_folder(folder_of(tmp_path, accounts='{"a": 1}\n' + line), FILES)
+
+
+def opened(stack: ExitStack, keep: Path | None, data: str = "digest") -> Place:
+    return stack.enter_context(place(keep, data=data, folder=Path("records"), systems=SYSTEMS))
+
+
+def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        first = opened(stack, tmp_path / "keep")
+        first.memory.keys["1"] = "A1"
+        first.memory.before = ["B1"]
+        first.memory.loaded = True
+        first.save()
+        ports = dict(first.memory.ports)
+    with ExitStack() as stack:
+        again = opened(stack, tmp_path / "keep")
+        assert (again.memory.ports, again.memory.keys, again.memory.before) == (ports, {"1": "A1"}, ["B1"])
+        assert not again.fresh
+
+
+def test_a_folder_whose_loading_was_cut_short_begins_anew(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        (opened(stack, tmp_path / "keep").folder("dataverse") / "half").touch()
+    with ExitStack() as stack:
+        assert not (opened(stack, tmp_path / "keep").root / "dataverse").exists()
+
+
+def test_without_a_folder_nothing_is_left() -> None:
+    with ExitStack() as stack:
+        root = opened(stack, None).root
+        assert root.is_dir()
+    assert not root.exists()
+
+
+def test_a_kept_folder_of_other_records_is_refused(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        opened(stack, tmp_path / "keep")
+    with ExitStack() as stack, pytest.raises(UserMistake, match=r"was made with the records of records"):
+        opened(stack, tmp_path / "keep", data="another digest")
+
+
+def test_a_folder_with_other_content_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").touch()
+    with ExitStack() as stack, pytest.raises(UserMistake, match=r"holds letter\.txt but no earlier demo"):
+        opened(stack, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', '{"format": 1, "data": 5}'])
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
+    with ExitStack() as stack, pytest.raises(UserMistake, match=r"demo\.json cannot be read"):
+        opened(stack, tmp_path)
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        opened(stack, tmp_path)
+        with pytest.raises(UserMistake, match=r"another demo runs in this folder"):
+            opened(stack, tmp_path)
+
+
+def test_a_keep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with ExitStack() as stack, pytest.raises(UserMistake, match=r"--keep .*file"):
+        opened(stack, tmp_path / "file")
+
+
+def test_free_ports_are_all_different() -> None:
+    assert len(set(free_ports(5))) == 5
+
+
+def test_what_the_user_has_set_beats_the_quick_schedule_but_not_our_addresses() -> None:
+    given = {"ACCOUNTS_SCHEDULE": "0 * * * * *", "FINOPS_URL": "https://real.operations.dynamics.com", "HOME": "/h"}
+    own = {"FINOPS_URL": "http://127.0.0.1:1"}
+    found = environment.app_settings(own, given, frozenset({"ACCOUNTS_SCHEDULE", "FINOPS_URL"}))
+    assert found["ACCOUNTS_SCHEDULE"] == "0 * * * * *"
+    assert found["FINOPS_URL"] == "http://127.0.0.1:1"
+    assert "HOME" not in found
+
+
+def test_no_child_learns_of_a_real_account() -> None:
+    found = environment.child_environment({"AZURE_CLIENT_SECRET": "x", "FINOPS_URL": "https://real", "PATH": "/bin"})
+    assert found.keys() >= {"PATH", "NO_PROXY"}
+    assert not {"AZURE_CLIENT_SECRET", "FINOPS_URL"} & found.keys()
+
+
+def test_a_private_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("old", encoding="utf-8")
+    file = environment.write_private(tmp_path / "key", "new")
+    assert (file.read_text(encoding="utf-8"), file.stat().st_mode & 0o077) == ("new", 0)
+
+
+def started(tmp_path: Path, module: str, *arguments: str) -> AbstractContextManager[processes.Child]:
+    return processes.running("child", module, arguments, log=tmp_path / "log")
+
+
+def test_a_child_that_refuses_its_arguments_is_quoted_to_the_user(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        child = stack.enter_context(started(tmp_path, "local.finops", "--port", "0"))
+        with pytest.raises(UserMistake, match=r"Give either --token FIXED or"):
+            child.wait_for(tmp_path / "never")
+
+
+def test_a_child_that_dies_shows_its_last_lines(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        child = stack.enter_context(started(tmp_path, "local.no_such_module"))
+        with pytest.raises(DemoFailed, match=r"ended by itself \(exit code 1\)(?s:.*)No module named"):
+            child.wait_for(tmp_path / "never")
+
+
+def test_a_child_ends_with_the_block(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with started(tmp_path, "local.finops", "--port", "0", "--token", "t", "--ready-file", str(ready)) as child:
+        child.wait_for(ready)
+        assert child.process.poll() is None
+    assert child.process.poll() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_a_child_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = (
+        "import sys, pathlib\n"
+        "from local.demo import processes\n"
+        f"ready = pathlib.Path({str(ready)!r})\n"
+        "arguments = ['--port', '0', '--token', 't', '--ready-file', str(ready)]\n"
+        "log = ready.with_name('log')\n"
+        "with processes.running('child', 'local.finops', arguments, log=log) as child:\n"
+        "    child.wait_for(ready)\n"
+        "    print(child.pid, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=processes.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    with parent.stdin, parent.stdout:
+        pid = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    assert is_gone(pid, within_s=10)
+
+
+def is_gone(pid: int, *, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,184 @@
+"""App settings, host.json and bindings, as the real host reads them."""
+
+import json
+from pathlib import Path
+
+import azure.functions as func
+import pytest
+
+from local.host.app import functions_of, load_app
+from local.host.app_settings import DEVELOPMENT_STORAGE, AppSettings, read_local_settings
+from local.host.errors import AppInvalid, SettingsInvalid
+from local.host.host_json import HostJson, parse_host_json, read_host_json
+from local.host.triggers import bind_triggers
+
+CONNECTION = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+
+
+def small_app() -> func.FunctionApp:
+    app = func.FunctionApp()
+
+    @app.timer_trigger(arg_name="timer", schedule="%TICK%", run_on_startup=True)
+    def tick(timer: func.TimerRequest) -> None: ...
+
+    @app.queue_trigger(arg_name="message", queue_name="%WORK%", connection="AzureWebJobsStorage")
+    def work(message: func.QueueMessage) -> None: ...
+
+    @app.route(route="health", auth_level=func.AuthLevel.ANONYMOUS)
+    def health(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse("ok")
+
+    return app
+
+
+def test_host_json_has_the_defaults_of_the_real_host() -> None:
+    document = parse_host_json({"version": "2.0"}, {})
+
+    queues = document.queues
+    assert (queues.batch_size, queues.fetch_threshold, queues.max_dequeue_count) == (16, 8, 5)
+    assert (queues.visibility_timeout, queues.max_polling_interval, queues.message_encoding) == (0, 60, "base64")
+    assert document.function_timeout == 1800
+
+
+def test_app_settings_override_host_json_without_regard_to_case() -> None:
+    document = {"version": "2.0", "extensions": {"queues": {"batchSize": 4, "visibilityTimeout": "00:00:30"}}}
+    overrides = {
+        "AzureFunctionsJobHost__extensions__queues__batchSize": "8",
+        "AzureFunctionsJobHost:Extensions:Queues:MessageEncoding": "None",
+        "AzureFunctionsJobHost__functionTimeout": "-1",
+        "AzureFunctionsJobHost__logging__logLevel__Host.Triggers": "Warning",
+    }
+
+    host_json = parse_host_json(document, overrides)
+
+    assert host_json.queues.batch_size == 8
+    assert host_json.queues.visibility_timeout == 30
+    assert host_json.queues.message_encoding == "none"
+    assert host_json.function_timeout is None
+    assert host_json.log_levels == {"host.triggers": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batchSize", 0),
+        ("batchSize", 33),
+        ("newBatchThreshold", -1),
+        ("maxDequeueCount", 0),
+        ("maxPollingInterval", "00:00:00.05"),
+        ("visibilityTimeout", "half a minute"),
+        ("visibilityTimeout", "8.00:00:00"),
+        ("messageEncoding", "utf16"),
+    ],
+)
+def test_a_queue_option_outside_its_range_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(SettingsInvalid, match=name.casefold()):
+        parse_host_json({"version": "2.0", "extensions": {"queues": {name: value}}}, {})
+
+
+def test_a_misspelt_queue_option_is_noticed() -> None:
+    document = {"version": "2.0", "extensions": {"queues": {"batchsizes": 4}}}
+
+    assert parse_host_json(document, {}).unknown_queue_options == ("batchsizes",)
+
+
+def test_a_missing_or_broken_host_json_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=r"host\.json does not exist"):
+        read_host_json(tmp_path / "host.json")
+    (tmp_path / "host.json").write_text("{")
+    with pytest.raises(SettingsInvalid, match=r"host\.json is not JSON"):
+        read_host_json(tmp_path / "host.json")
+
+
+def test_the_environment_wins_over_local_settings(tmp_path: Path) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_text(json.dumps({"IsEncrypted": False, "Values": {"A": "file", "B": "file"}}))
+
+    settings = read_local_settings(path).over({"A": "environment"})
+
+    assert (settings["a"], settings["B"]) == ("environment", "file")
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [({}, "Values"), ({"Values": {"A": 1}}, "A must be strings"), ({"IsEncrypted": True, "Values": {}}, "encrypted")],
+)
+def test_local_settings_that_the_tools_would_refuse_are_refused(
+    tmp_path: Path, document: dict[str, object], named: str
+) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(SettingsInvalid, match=named):
+        read_local_settings(path)
+
+
+def test_bindings_take_their_values_from_app_settings() -> None:
+    settings = AppSettings({**CONNECTION, "TICK": "0 */5 * * * *", "WORK": "work-items"})
+
+    triggers = bind_triggers(functions_of(small_app()), settings)
+
+    assert triggers.timers[0].schedule.expression == "0 */5 * * * *"
+    assert triggers.timers[0].run_on_startup
+    assert triggers.timers[0].use_monitor
+    assert triggers.queues[0].source.name == "work-items"
+    assert triggers.queues[0].source.connection_string == DEVELOPMENT_STORAGE
+
+
+def test_every_missing_setting_is_reported_with_its_function_and_binding() -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        bind_triggers(functions_of(small_app()), AppSettings({}))
+
+    message = str(caught.value)
+    assert "function tick, binding timer, schedule refers to %TICK%" in message
+    assert "function work, binding message, queueName refers to %WORK%" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({}, "holds a storage connection string"), ({"AzureWebJobsStorage__accountName": "a"}, "identity-based")],
+)
+def test_a_connection_that_cannot_be_used_is_explained(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsInvalid, match=said):
+        bind_triggers(functions_of(small_app()), AppSettings({**settings, "TICK": "0 * * * * *", "WORK": "work"}))
+
+
+def test_a_disabled_function_is_not_listened_for_and_needs_no_settings() -> None:
+    settings = AppSettings({**CONNECTION, "AzureWebJobs.tick.Disabled": "true", "WORK": "work-items"})
+
+    triggers = bind_triggers(functions_of(small_app()), settings)
+
+    assert not triggers.timers
+    assert [queue.function.name for queue in triggers.queues] == ["work"]
+
+
+def test_a_parameter_without_binding_is_refused_as_by_the_worker() -> None:
+    app = func.FunctionApp()
+
+    @app.queue_trigger(arg_name="message", queue_name="q", connection="AzureWebJobsStorage")
+    def work(msg: func.QueueMessage) -> None: ...
+
+    with pytest.raises(AppInvalid, match=r"work.*message"):
+        functions_of(app)
+
+
+def test_two_functions_of_one_name_are_refused() -> None:
+    app = func.FunctionApp()
+    for _ in range(2):
+
+        @app.function_name("same")
+        @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+        def tick(timer: func.TimerRequest) -> None: ...
+
+    with pytest.raises(AppInvalid, match="unique"):
+        functions_of(app)
+
+
+def test_a_folder_without_function_app_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AppInvalid, match=r"function_app\.py"):
+        load_app(tmp_path)
+
+
+def test_host_json_needs_its_version() -> None:
+    with pytest.raises(SettingsInvalid, match="version"):
+        parse_host_json({}, {})
+    assert isinstance(parse_host_json({"version": "2.0"}, {}), HostJson)

@@ -1,0 +1,258 @@
+"""Schedules, and a timer listener on a clock that the test moves."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.functions.timer import TimerRequest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.host.app import AppFunction, Binding
+from local.host.errors import SettingsInvalid, StorageUnavailable
+from local.host.events import ignore
+from local.host.invoker import Invoker
+from local.host.schedule import Schedule
+from local.host.timer_listener import TimerListener
+from local.host.timer_status import TimerStatus, expected_status, parse_status, status_as_json
+from local.host.triggers import TimerFunction
+from tests.support.clock import START, ManualClock
+
+EVERY_FIVE_MINUTES = "0 */5 * * * *"
+MONDAY = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "following"),
+    [
+        ("*/15 * * * * *", datetime(2026, 1, 5, 8, 0, 15, tzinfo=UTC)),
+        ("0 */5 * * * *", datetime(2026, 1, 5, 8, 5, tzinfo=UTC)),
+        ("*/5 * * * *", datetime(2026, 1, 5, 8, 5, tzinfo=UTC)),
+        ("0 30 6 * * *", datetime(2026, 1, 6, 6, 30, tzinfo=UTC)),
+        ("0 0 0 * * Sun", datetime(2026, 1, 11, tzinfo=UTC)),
+        ("0 0 0 * * 0", datetime(2026, 1, 11, tzinfo=UTC)),
+        # Both day fields must match: the first 13th that is a Friday.
+        ("0 0 0 13 * 5", datetime(2026, 2, 13, tzinfo=UTC)),
+    ],
+)
+def test_the_next_occurrence_is_that_of_ncrontab(expression: str, following: datetime) -> None:
+    assert Schedule(expression).after(MONDAY) == following
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "* * * *",
+        "00:05:00",
+        "61 * * * * *",
+        "0 0 0 L * *",
+        "0 0 0 LW * *",
+        "0 0 0 * * 5#2",
+        "0 0 0 * * 7",
+        "0 0 0 * * 5L",
+    ],
+)
+def test_what_is_no_ncrontab_is_refused(expression: str) -> None:
+    with pytest.raises(SettingsInvalid):
+        Schedule(expression)
+
+
+MOMENTS = st.integers(946_684_800, 2_208_988_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(MOMENTS)
+def test_an_occurrence_is_always_later_than_the_moment(moment: datetime) -> None:
+    following = Schedule(EVERY_FIVE_MINUTES).after(moment)
+
+    assert moment < following <= moment + timedelta(minutes=5)
+    assert (following.minute % 5, following.second, following.microsecond) == (0, 0, 0)
+
+
+@dataclass
+class StatusInMemory:
+    stored: TimerStatus | None = None
+    is_down: bool = False
+
+    def load(self) -> TimerStatus | None:
+        self._answer()
+        return self.stored
+
+    def save(self, status: TimerStatus) -> None:
+        self._answer()
+        self.stored = status
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise StorageUnavailable("blob: storage does not answer")
+
+
+@dataclass
+class HeldTasks:
+    """A pool that runs a task when the test says so."""
+
+    tasks: list[Callable[[], None]] = field(default_factory=list)
+
+    def submit(self, task: Callable[[], None], /) -> None:
+        self.tasks.append(task)
+
+    def run_all(self) -> None:
+        while self.tasks:
+            self.tasks.pop(0)()
+
+
+class World:
+    def __init__(
+        self, schedule: str = EVERY_FIVE_MINUTES, *, stored: TimerStatus | None = None, run_on_startup: bool = False
+    ) -> None:
+        self.clock = ManualClock()
+        self.store = StatusInMemory(stored)
+        self.pool = HeldTasks()
+        self.requests: list[TimerRequest] = []
+        self.takes_s = 0.0
+        binding = Binding("timerTrigger", "timer", {})
+        function = AppFunction("tick", self._tick, (binding,), wants_context=False, has_retry_policy=False)
+        timer = TimerFunction(function, Schedule(schedule), run_on_startup, use_monitor=True)
+        invoker = Invoker(
+            self.pool, self.clock, timeout_s=None, directory=Path(), send_output=lambda *_: None, on_event=ignore,
+            on_timeout=lambda _: None,
+        )  # fmt: skip
+        self.listener = TimerListener(timer, self.store, invoker=invoker, clock=self.clock, wake=lambda: None)
+
+    def _tick(self, timer: TimerRequest) -> None:
+        self.requests.append(timer)
+        self.clock.sleep(self.takes_s)
+
+    def step(self) -> float:
+        wait_s = self.listener.step()
+        self.pool.run_all()
+        return wait_s
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def test_a_new_timer_waits_for_its_first_occurrence() -> None:
+    world = World()
+
+    assert world.step() == 300
+    assert not world.requests
+    assert world.store.stored == TimerStatus(None, at(5), at(0))
+
+
+def test_a_timer_fires_when_it_is_due_and_stores_what_comes_next() -> None:
+    world = World()
+    world.step()
+    world.clock.sleep(300)
+    world.step()
+
+    assert [request.past_due for request in world.requests] == [False]
+    assert world.store.stored == TimerStatus(at(5), at(10), at(5))
+    assert world.step() == 300
+
+
+def test_a_long_run_skips_occurrences_and_never_overlaps() -> None:
+    world = World()
+    world.takes_s = 720
+    world.step()
+    world.clock.sleep(300)
+    assert world.listener.step() == math.inf
+    assert world.listener.step() == math.inf
+    world.pool.run_all()
+
+    assert len(world.requests) == 1
+    assert world.listener.next_at == at(20)
+
+
+def test_missed_occurrences_make_one_late_run_at_start() -> None:
+    world = World(stored=TimerStatus(at(-60), at(-55), at(-60)))
+    world.step()
+
+    assert [request.past_due for request in world.requests] == [True]
+    assert world.requests[0].schedule_status["Last"] == at(-60).isoformat()
+    assert world.step() == 300
+    assert len(world.requests) == 1
+
+
+def test_a_changed_schedule_is_not_past_due() -> None:
+    world = World(stored=TimerStatus(at(-60), at(-30), at(-60)))
+    world.step()
+
+    assert not world.requests
+    assert world.store.stored == TimerStatus(None, at(5), at(0))
+
+
+def test_run_on_startup_fires_at_every_start() -> None:
+    world = World(run_on_startup=True)
+    world.step()
+
+    assert [request.past_due for request in world.requests] == [False]
+
+
+def test_a_schedule_below_one_minute_keeps_no_status() -> None:
+    world = World("*/10 * * * * *")
+    world.step()
+    world.clock.sleep(10)
+    world.step()
+
+    assert len(world.requests) == 1
+    assert world.store.stored is None
+
+
+def test_storage_that_does_not_answer_stops_no_timer() -> None:
+    world = World()
+    world.store.is_down = True
+    world.step()
+    world.clock.sleep(300)
+    world.step()
+
+    assert len(world.requests) == 1
+
+
+def test_a_timer_can_be_fired_out_of_schedule() -> None:
+    world = World()
+    world.listener.fire_now()
+    assert world.step() == 0
+    world.step()
+
+    assert [request.past_due for request in world.requests] == [False]
+    assert world.listener.step() == 300
+
+
+def test_a_stopping_host_fires_nothing() -> None:
+    world = World()
+    world.step()
+    world.listener.stop_fetching()
+    world.clock.sleep(300)
+
+    assert world.step() == math.inf
+    assert not world.requests
+
+
+@given(st.builds(TimerStatus, MOMENTS, MOMENTS, MOMENTS))
+def test_a_stored_status_reads_back_equal(status: TimerStatus) -> None:
+    assert parse_status(status_as_json(status)) == status
+
+
+def test_a_status_of_the_real_host_is_understood() -> None:
+    content = (
+        b'{"Last":"0001-01-01T00:00:00","Next":"2026-01-05T08:05:00+00:00",'
+        b'"LastUpdated":"2026-01-05T08:00:00.1234567+00:00"}'
+    )
+    status = parse_status(content)
+
+    assert status is not None
+    assert (status.last, status.next) == (None, at(5))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"Last": 1}'])
+def test_an_unreadable_status_counts_as_none(content: bytes) -> None:
+    assert parse_status(content) is None
+
+
+def test_no_status_means_nothing_was_missed() -> None:
+    assert expected_status(None, Schedule(EVERY_FIVE_MINUTES), at(1)).next == at(5)

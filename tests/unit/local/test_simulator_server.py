@@ -1,0 +1,280 @@
+"""The server that both simulators share: tokens, faults, recording, control plane."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from local.simulator.auth import FixedToken, SignedToken, client_of, mint
+from local.simulator.exchanges import ExchangeLog, collection_of
+from local.simulator.faults import Faults, Kind, Rule
+from local.simulator.server import Reply, Request, Simulator, running
+
+KEY = b"k" * 32
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+JSON = {"Content-Type": "application/json"}
+
+
+class Bench:
+    """A simulator whose handler notes what reached it."""
+
+    def __init__(self) -> None:
+        self.handled: list[Request] = []
+        self.faults = Faults()
+        self.exchanges = ExchangeLog("bench")
+        self.simulator = Simulator("bench", self._handle, FixedToken("t"), self.faults, self.exchanges, "admin")
+        self.url = ""
+
+    def _handle(self, request: Request) -> Reply:
+        self.handled.append(request)
+        if request.raw_path == "/defect":
+            raise LookupError("a defect")
+        return Reply(200, JSON, b'{"value":["0123456789"]}')
+
+    def send(self, method: str = "GET", path: str = "/data/Things", **extra: object) -> requests.Response:
+        headers = {"Authorization": "Bearer t", **extra}
+        return requests.request(method, self.url + path, headers=headers, timeout=10)  # type: ignore[arg-type]
+
+    def control(self, method: str, name: str, body: object = None, token: str = "admin") -> requests.Response:
+        headers = {"x-simulator-admin-token": token}
+        return requests.request(method, f"{self.url}/_simulator/{name}", json=body, headers=headers, timeout=10)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    found = Bench()
+    with running(found.simulator) as found.url:
+        yield found
+
+
+def test_url_and_body_reach_the_handler_exactly_as_sent(bench: Bench) -> None:
+    address = urlsplit(bench.url)
+    head = f"Host: {address.netloc}\r\nAuthorization: Bearer t\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+    line = "POST /data/Things(k='a%2fB%c3%a9+~')?$filter=a%20eq%20'%2f'&x=1 HTTP/1.1\r\n"
+    sent = line.encode() + head.encode() + b"\xff\r\n{}"
+    with closing(socket.create_connection((address.hostname or "", address.port or 0), timeout=10)) as wire:
+        wire.sendall(sent)
+        while wire.recv(4096):
+            pass
+    [request] = bench.handled
+    assert request.url == f"{bench.url}/data/Things(k='a%2fB%c3%a9+~')?$filter=a%20eq%20'%2f'&x=1"
+    assert request.body == b"\xff\r\n{}"
+
+
+def test_without_a_token_nothing_is_handled(bench: Bench) -> None:
+    reply = requests.get(bench.url, timeout=10)
+    assert reply.status_code == 401
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
+    assert "resource_id=" in reply.headers["WWW-Authenticate"]
+    assert bench.handled == []
+
+
+def test_a_defect_of_the_handler_is_500_and_the_server_lives_on(bench: Bench) -> None:
+    assert bench.send(path="/defect").status_code == 500
+    assert bench.send().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "handled"),
+    [
+        (Kind.THROTTLE, 429, 0),
+        (Kind.ERROR_BEFORE, 503, 0),
+        (Kind.ERROR_AFTER, 503, 1),
+        (Kind.REFUSE_TOKEN, 401, 0),
+        (Kind.HTML, 200, 0),
+        (Kind.TRUNCATE, 200, 1),
+        (Kind.SLOW, 200, 1),
+    ],
+)
+def test_a_fault_answers_in_its_way(bench: Bench, kind: Kind, status: int, handled: int) -> None:
+    bench.faults.add(Rule(kind, times=1))
+    reply = bench.send()
+    assert (reply.status_code, len(bench.handled)) == (status, handled)
+    if kind is Kind.HTML:
+        assert reply.text.startswith("<!DOCTYPE html>")
+    if kind is Kind.TRUNCATE:
+        with pytest.raises(json.JSONDecodeError):
+            reply.json()
+    assert bench.send().text == '{"value":["0123456789"]}'
+
+
+@pytest.mark.parametrize(("kind", "handled"), [(Kind.DROP_BEFORE, 0), (Kind.DROP_AFTER, 1), (Kind.DROP_MID, 1)])
+def test_a_fault_cuts_the_connection(bench: Bench, kind: Kind, handled: int) -> None:
+    bench.faults.add(Rule(kind, times=1))
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        bench.send()
+    assert len(bench.handled) == handled
+    assert bench.exchanges.last()[-1].status == 0
+    assert bench.send().status_code == 200
+
+
+@pytest.mark.parametrize("wait", ["17", "Sat, 31 Jan 2026 12:00:17 GMT", None])
+def test_throttling_says_how_long_as_it_was_told(bench: Bench, wait: str | None) -> None:
+    bench.faults.add(Rule(Kind.THROTTLE, retry_after=wait))
+    assert bench.send().headers.get("Retry-After") == wait
+
+
+@pytest.mark.parametrize(("body", "text"), [("html", "<!DOCTYPE"), ("json", '{"error"'), ("gone", "gone")])
+def test_an_error_has_the_body_it_was_told(bench: Bench, body: str, text: str) -> None:
+    bench.faults.add(Rule(Kind.ERROR_BEFORE, status=502, body=body))
+    reply = bench.send()
+    assert reply.status_code == 502
+    assert reply.text.startswith(text)
+
+
+def test_a_fault_hits_only_its_methods_paths_and_times(bench: Bench) -> None:
+    bench.faults.add(Rule(Kind.ERROR_BEFORE, methods=frozenset({"POST"}), path=r"/Things\?x", times=2))
+    statuses = [bench.send("GET", "/data/Things?x"), bench.send("POST", "/data/Other?x")]
+    statuses += [bench.send("POST", "/data/Things?x") for _ in range(3)]
+    assert [reply.status_code for reply in statuses] == [200, 200, 503, 503, 200]
+
+
+def test_a_probable_fault_hits_the_same_requests_in_every_run() -> None:
+    def run() -> list[bool]:
+        faults = Faults(seed=7)
+        faults.add(Rule(Kind.HTML, probability=0.5))
+        return [faults.hit("GET", "/") is not None for _ in range(50)]
+
+    assert run() == run()
+    assert {True, False} == set(run())
+
+
+def test_faults_are_switched_on_and_off_over_http(bench: Bench) -> None:
+    rule = {"kind": "error_before", "status": 500, "methods": ["get"]}
+    rule_id = bench.control("POST", "faults", rule).json()["id"]
+    assert bench.send().status_code == 500
+    assert bench.control("GET", "faults").json()[0]["hits"] == 1
+    assert bench.control("DELETE", f"faults/{rule_id}").json() == {"removed": True}
+    assert bench.send().status_code == 200
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"kind": "nope"}, {"kind": "html", "nope": 1}, {"kind": "html", "path": "("}, {"kind": "html", "times": 0},
+     {"kind": "html", "probability": 2}, {"kind": "html", "methods": "GET"}, {"kind": "slow", "delay_s": "1"}],
+)  # fmt: skip
+def test_a_fault_that_cannot_work_is_refused(bench: Bench, rule: object) -> None:
+    assert bench.control("POST", "faults", rule).status_code == 400
+    assert bench.control("GET", "faults").json() == []
+
+
+def test_latency_is_set_over_http(bench: Bench) -> None:
+    bench.control("POST", "latency", {"latency_ms": 30})
+    before = time.perf_counter()
+    bench.send()
+    assert time.perf_counter() - before >= 0.03
+    assert bench.control("DELETE", "latency").json() == {"latency_ms": 0}
+    assert bench.control("POST", "latency", {"latency_ms": -1}).status_code == 400
+
+
+def test_the_control_plane_needs_its_own_token(bench: Bench) -> None:
+    assert bench.control("GET", "counters", token="t").status_code == 403
+    assert bench.control("GET", "nope").status_code == 404
+
+
+def test_reads_and_writes_are_counted_per_collection(bench: Bench) -> None:
+    for method, path in (
+        ("GET", "/data/A"),
+        ("GET", "/data/A(1)"),
+        ("PATCH", "/api/data/v9.2/b(1)"),
+        ("POST", "/data/A"),
+    ):
+        bench.send(method, path)
+    counted = bench.control("GET", "counters").json()
+    assert (counted["reads"], counted["writes"]) == ({"A": 2}, {"b": 1, "A": 1})
+    assert (counted["total_reads"], counted["total_writes"]) == (2, 2)
+    bench.control("POST", "counters")
+    assert bench.control("GET", "counters").json()["total_reads"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "reads", "writes"),
+    [(["GET"], 1, 0), (["GET", "GET"], 1, 0), (["GET", "PATCH"], 0, 1), ([], 0, 1)],
+)
+def test_a_batch_that_only_reads_is_a_read(bench: Bench, parts: list[str], reads: int, writes: int) -> None:
+    body = "".join(f"--b\r\n\r\n{method} /data/A(1) HTTP/1.1\r\n\r\n\r\n" for method in parts)
+    requests.post(f"{bench.url}/data/$batch", data=body, headers={"Authorization": "Bearer t"}, timeout=10)
+    counted = bench.exchanges.counters()
+    assert (counted["total_reads"], counted["total_writes"]) == (reads, writes)
+
+
+def test_admin_traffic_is_neither_counted_nor_logged_nor_faulted_but_checked(bench: Bench) -> None:
+    bench.faults.add(Rule(Kind.ERROR_BEFORE))
+    admin = {"x-simulator-admin": "1"}
+    assert bench.send(**admin).status_code == 200
+    assert requests.get(bench.url, headers=admin, timeout=10).status_code == 401
+    assert bench.exchanges.last() == []
+    assert bench.exchanges.counters()["total_reads"] == 0
+
+
+def test_an_exchange_is_recorded_without_the_token(bench: Bench, tmp_path: Path) -> None:
+    bench.send("POST", "/data/A?x=%2f", Prefer="a")
+    [exchange] = bench.exchanges.last()
+    assert (exchange.system, exchange.method, exchange.status) == ("bench", "POST", 200)
+    assert exchange.url.startswith(bench.url)
+    assert exchange.request_headers["Prefer"] == "a"
+    assert "Authorization" not in exchange.request_headers
+    assert exchange.response_body == '{"value":["0123456789"]}'
+
+
+def test_exchanges_go_to_a_file_as_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "exchanges.jsonl"
+    bench = Bench()
+    bench.exchanges = ExchangeLog("bench", file=file)
+    bench.simulator.exchanges = bench.exchanges
+    with running(bench.simulator) as bench.url:
+        bench.send()
+        bench.send("POST")
+    bench.exchanges.close()
+    assert [json.loads(line)["method"] for line in file.read_text().splitlines()] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("path", "collection"),
+    [("/data/A", "A"), ("/data/A(k='b')/c", "A"),
+     ("/api/data/v9.2/accounts(1)", "accounts"), ("/data/$batch", "$batch"),
+     ("/api/data/v9.2/%24batch", "$batch"), ("/other", "/other")],
+)  # fmt: skip
+def test_the_collection_of_a_path(path: str, collection: str) -> None:
+    assert collection_of(path) == collection
+
+
+def _token(**changes: object) -> str:
+    arguments = {"key": KEY, "audience": "https://org.example/", "now": NOW, "lifetime_s": 60, "client_id": "app"}
+    return mint(**{**arguments, **changes})  # type: ignore[arg-type]
+
+
+def _check(token: str, at: datetime = NOW) -> str | None:
+    return SignedToken(KEY, "https://org.example", lambda: at).refusal(f"Bearer {token}")
+
+
+def test_a_minted_token_is_accepted_while_it_lasts() -> None:
+    assert _check(_token()) is None
+    assert _check(_token(), NOW + timedelta(seconds=59)) is None
+    assert _check(_token(), NOW + timedelta(seconds=60)) == "The token has expired."
+    assert _check(_token(), NOW - timedelta(seconds=1)) == "The token is not valid yet."
+    assert client_of(f"Bearer {_token()}") == "app"
+
+
+@pytest.mark.parametrize(
+    "token", [_token(key=b"x" * 32), _token(audience="https://other.example"), "garbage", _token()[:-2] + "xx"]
+)
+def test_another_token_is_refused(token: str) -> None:
+    assert _check(token) is not None
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic t", "Bearer x"])
+def test_a_fixed_token_refuses_every_other_header(header: str | None) -> None:
+    assert FixedToken("t").refusal(header) is not None
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="32"):
+        SignedToken(b"short", "a", lambda: NOW)

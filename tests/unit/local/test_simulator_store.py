@@ -1,0 +1,90 @@
+"""The rows of the simulators."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.simulator.filters import FilterRefused, joined, outside_literals, parse
+from local.simulator.store import Column, Store, Table
+
+COLUMNS = {"id": Column.EXACT_TEXT, "name": Column.TEXT, "price": Column.DECIMAL, "size": Column.INTEGER}
+TABLE = Table("things", COLUMNS, ("id",), (("name",),))
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    found = Store([TABLE])
+    yield found
+    found.close()
+
+
+@given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=6), min_size=1, max_size=20))
+def test_decimals_are_exact_and_ordered_as_numbers(numbers: list[Decimal]) -> None:
+    store = Store([TABLE])
+    for position, number in enumerate(numbers):
+        store.insert("things", {"id": str(position), "price": format(number, "f")})
+    rows = store.select("SELECT price FROM things ORDER BY price")
+    assert [Decimal(str(row["price"])) for row in rows] == sorted(numbers)
+    store.close()
+
+
+@pytest.mark.parametrize(("stored", "wanted"), [("STRASSE", "straße"), ("ÉCLAIR", "éclair"), ("a\0b", "A\0B")])
+def test_texts_are_equal_without_regard_to_case(store: Store, stored: str, wanted: str) -> None:
+    store.insert("things", {"id": "1", "name": stored})
+    assert store.get("things", {"name": wanted}) is not None
+    assert store.select("SELECT 1 FROM things WHERE text_contains(name, ?)", (wanted[1:],))
+
+
+def _fail_after_insert(store: Store, row_id: str) -> None:
+    with store.transaction():
+        store.insert("things", {"id": row_id})
+        raise KeyError
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(KeyError):
+        _fail_after_insert(store, "1")
+    assert store.get("things", {"id": "1"}) is None
+
+
+def test_an_inner_transaction_undoes_its_own_part_only(store: Store) -> None:
+    with store.transaction():
+        store.insert("things", {"id": "1"})
+        with pytest.raises(KeyError):
+            _fail_after_insert(store, "2")
+    assert [row["id"] for row in store.select("SELECT id FROM things")] == ["1"]
+
+
+def test_numbers_of_a_sequence_follow_each_other(store: Store) -> None:
+    assert [store.next_value("n", first=5), store.next_value("n"), store.counter("n")] == [5, 6, 6]
+    assert store.counter("other") == 0
+
+
+def test_rows_and_sequences_survive_in_a_file_and_new_columns_are_added(tmp_path: Path) -> None:
+    file = tmp_path / "rows.sqlite"
+    first = Store([TABLE], file)
+    first.insert("things", {"id": "1", "name": "a"})
+    first.next_value("n")
+    first.close()
+    second = Store([Table("things", {**COLUMNS, "new": Column.TEXT}, ("id",))], file)
+    assert second.get("things", {"id": "1"}) == {"id": "1", "name": "a", "price": None, "size": None, "new": None}
+    assert second.next_value("n") == 2
+    second.close()
+
+
+@pytest.mark.parametrize("text", ["", "a eq", "a eq 'b", "nope(a)", "a = 1"])
+def test_a_text_that_is_no_filter_is_refused(text: str) -> None:
+    with pytest.raises(FilterRefused):
+        parse(text)
+
+
+def test_conditions_are_joined_in_halves() -> None:
+    assert joined(["a", "b", "c"], "OR") == "(a OR (b OR c))"
+
+
+def test_quoted_parts_are_told_from_the_rest() -> None:
+    assert list(outside_literals("a eq 'b' or c")) == [(True, "a eq "), (False, "'b'"), (True, " or c")]
