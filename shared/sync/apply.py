@@ -77,16 +77,17 @@ class Apply:
         writing = Writing(self._parts, self._flow, judging, self._gates, not_after=not_after)
         try:
             rows = self._flow.source.read([work.id for work in works])
+            for work in works:
+                work.row = rows.get(work.id)
+            writing.settle_intents(works)
+            judging.judge([work for work in works if work.outcome is None])
+            writing.write([work for work in works if work.outcome is None])
         except SystemTrouble as trouble:
+            # Nothing of the undecided records has been sent: writes report their own troubles one by one.
             self._gates.close(trouble)
             for work in works:
-                work.retry()
-            return
-        for work in works:
-            work.row = rows.get(work.id)
-        writing.settle_intents(works)
-        judging.judge([work for work in works if work.outcome is None])
-        writing.write([work for work in works if work.outcome is None])
+                if work.outcome is None:
+                    work.retry()
 
     def _follow_up(self, message: HintMessage, claimed: Claimed, batch: Batch) -> None:
         for delay_s, hints in claimed.busy.items():

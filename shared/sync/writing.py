@@ -44,16 +44,12 @@ class Writing:
         self._keys: Keys = parts.state.keys_of(flow)
 
     def write(self, works: Sequence[Work]) -> None:
-        """Compare, look up, own the keys, write, and read the results."""
+        """Compare, look up, own the keys, write, and read the results.
+
+        Raises SystemTrouble when a look-up fails; nothing has been written then.
+        """
         works = [work for work in works if work.mapped is not None]
-        try:
-            self._plan(works)
-        except SystemTrouble as trouble:
-            self._gates.close(trouble)
-            for work in works:
-                if work.outcome is None:
-                    work.retry()
-            return
+        self._plan(works)
         self._note_before_sending([work for work in works if work.outcome is None and work.write is not None])
         self._send(works)
         self._send([work for work in works if work.outcome is None and work.write is not None])
@@ -62,18 +58,12 @@ class Writing:
         """Find out what became of creates of unknown outcome, before anything else is decided (protocol A6).
 
         A row that is there now counts as ours only if the first look had found nothing and it agrees with what was
-        sent. Closes the gate and lets the record come back when the target does not answer.
+        sent. Raises SystemTrouble when the target does not answer.
         """
         doubtful = [work for work in works if work.link.intent is not None and not work.link.linked]
         if not doubtful:
             return
-        try:
-            found = self._flow.target.find([work.link.intent.key for work in doubtful if work.link.intent])
-        except SystemTrouble as trouble:
-            self._gates.close(trouble)
-            for work in doubtful:
-                work.retry()
-            return
+        found = self._flow.target.find([work.link.intent.key for work in doubtful if work.link.intent])
         for work in doubtful:
             self._settle_intent(work, found)
 

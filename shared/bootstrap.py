@@ -1,0 +1,205 @@
+"""The only place where the parts are put together."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+from azure.core.credentials import TokenCredential
+
+from shared.clients.channel import Channel
+from shared.clients.correlation import correlated
+from shared.clients.credentials import TokenProvider, managed_identity
+from shared.clients.dataverse import DataverseSystem, DataverseTable
+from shared.clients.finops import ACCEPT, FinopsCollection, FinopsSystem
+from shared.clients.origin import Origin
+from shared.clients.throttle import Throttle
+from shared.clients.transport import HttpTransport
+from shared.errors import System
+from shared.mapping import accounts
+from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber, Scope
+from shared.mapping.addresses import AddressRules
+from shared.mapping.value_maps import read_value_maps
+from shared.settings import Settings
+from shared.state.checkpoints import Checkpoints
+from shared.state.control import Control
+from shared.state.failures import Failures
+from shared.state.links import Links
+from shared.state.runs import Runs
+from shared.state.storage import Account, Storage
+from shared.state.waiting import Waits
+from shared.sync.apply import Apply
+from shared.sync.environment import Environment
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.parts import Limits, Parts, State, new_id
+from shared.sync.poison import Poison
+from shared.sync.ports import System as SystemPort
+from shared.sync.pull import Pull
+from shared.sync.sweep import Sweep
+
+ACCOUNTS = "accounts"
+FLOWS = (ACCOUNTS,)
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> datetime:
+        """The wall clock in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the triggers call: one method per kind of function."""
+
+    parts: Parts
+    gates: Gates
+
+    def pull(self, flow: str) -> None:
+        """Find out which records changed and queue hints."""
+        with correlated(new_id()):
+            Pull(self.parts, self.parts.flows[flow], self.gates).run()
+
+    def apply(self, flow: str, body: bytes) -> None:
+        """Write the records that a message names."""
+        with correlated(new_id()):
+            Apply(self.parts, self.parts.flows[flow], self.gates).run(_text(body))
+
+    def poison(self, flow: str, body: bytes) -> None:
+        """Split or list a message that failed too often."""
+        Poison(self.parts, self.parts.flows[flow]).run(_text(body))
+
+    def sweep(self) -> None:
+        """Bring back what waits for something else than a change."""
+        with correlated(new_id()):
+            Sweep(self.parts, self.gates).run()
+
+
+@lru_cache(maxsize=1)
+def service() -> Service:
+    """The service of this process, made at the first invocation.
+
+    Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
+    """
+    settings = Settings.read(os.environ)
+    return build(settings)
+
+
+def build(settings: Settings) -> Service:
+    """Put the parts together for these settings."""
+    clock = SystemClock()
+    credential = managed_identity(settings.AZURE_CLIENT_ID)
+    mapper = account_mapper(settings)
+    dataverse = DataverseSystem(_channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock))
+    finops_channel = _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT)
+    finops = FinopsSystem(finops_channel, settings.COMPANY)
+    storage = Storage(account_of(settings, lambda: credential))
+    storage.create(FLOWS)
+    control = Control(storage.table("control"))
+    links = storage.table("links")
+    state = State(
+        links=Links(links),
+        failures=Failures(links),
+        waits=Waits(links),
+        checkpoints=Checkpoints(storage.table("checkpoints")),
+        control=control,
+        runs=Runs(storage.table("runs")),
+        keys=storage.table("keys"),
+    )
+    flow = Flow(
+        name=ACCOUNTS,
+        route="customer",
+        source_system=System.DATAVERSE,
+        target_system=System.FINOPS,
+        company=settings.COMPANY.casefold(),
+        source=DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand),
+        target=FinopsCollection(
+            finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, mapper.table.target_fields
+        ),
+        mapper=mapper,
+        adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
+    )
+    systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
+    environment = Environment(_environment_ids(settings), systems, control, clock)
+    parts = Parts({flow.name: flow}, systems, environment, state, storage.queues, clock, limits_of(settings))
+    return Service(parts, Gates(control, systems, clock))
+
+
+def account_mapper(settings: Settings) -> AccountMapper:
+    """The accounts mapping as these settings want it. Raises SettingsInvalid for a wrong value-map document."""
+    scope = settings.ACCOUNTS_SCOPE
+    choices = AccountChoices(
+        party_number=PartyNumber(settings.ACCOUNTS_PARTY_NUMBER),
+        delivery_address=DeliveryAddress(settings.ACCOUNTS_DELIVERY_ADDRESS),
+        on_hold_when_ended=OnHold(settings.ACCOUNTS_ON_HOLD_WHEN_ENDED),
+        scope=Scope(scope == "linked", None if scope in ("all", "linked") else date.fromisoformat(scope)),
+        addresses=AddressRules(
+            leave_unknown_state_out=settings.UNKNOWN_STATE == "leave_out",
+            county=settings.MAP_COUNTY,
+            street_number=settings.MAP_STREET_NUMBER,
+        ),
+    )
+    return AccountMapper(read_value_maps(settings.VALUE_MAPS), choices)
+
+
+def account_of(settings: Settings, credential: Callable[[], TokenCredential]) -> Account:
+    """How the settings reach the storage account."""
+    if settings.AzureWebJobsStorage:
+        return Account(connection_string=settings.AzureWebJobsStorage)
+    return Account(
+        table_url=settings.AzureWebJobsStorage__tableServiceUri,
+        queue_url=settings.AzureWebJobsStorage__queueServiceUri,
+        credential=credential(),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The engine's limits."""
+    return Limits(
+        hints_per_message=settings.HINTS_PER_MESSAGE,
+        pull_budget_s=settings.PULL_BUDGET_S,
+        apply_budget_s=settings.function_timeout_s / 2,
+        claim_live_s=settings.claim_live_s,
+        unsettled_live_s=settings.unsettled_live_s,
+        gone_limit_count=settings.GONE_LIMIT_COUNT,
+        gone_limit_percent=settings.GONE_LIMIT_PERCENT,
+        change_limit_percent=settings.CHANGE_LIMIT_PERCENT,
+    )
+
+
+def _channel(
+    system: System, url: str, settings: Settings, credential: TokenCredential, clock: SystemClock, **options: str
+) -> Channel:
+    origin = Origin.parse(url)
+    throttle = Throttle(system, clock, maximum=settings.MAX_PARALLELISM)
+    transport = HttpTransport(
+        system, origin, clock, pool_size=settings.MAX_PARALLELISM, read_timeout_s=float(settings.REQUEST_TIMEOUT_S)
+    )
+    tokens = TokenProvider(system, origin, credential, clock)
+    jitter = random.SystemRandom().random
+    return Channel(system, origin, transport, tokens=tokens, throttle=throttle, clock=clock, jitter=jitter, **options)
+
+
+def _environment_ids(settings: Settings) -> Mapping[str, str]:
+    return {
+        "dataverse_origin": str(Origin.parse(settings.DATAVERSE_URL)),
+        "finops_origin": str(Origin.parse(settings.FINOPS_URL)),
+        "company": settings.COMPANY.casefold(),
+    }
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")

@@ -1,0 +1,184 @@
+"""accounts -> CustomersV3: Dataverse `account` to F&O customers of party type Organization.
+
+Rules: docs/rules.md. The table below is the mapping; everything else in this module is a filter or a choice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.conditions import all_hold
+from shared.mapping.table import FieldTable
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Filtered, Mapped, Rejected, Verdict
+from shared.mapping.vocabulary import Ownership, Unmappable, Word, constant, copy, currency, default, value_of
+from shared.records import Json, SourceRow
+
+ENTITY_SET = "accounts"
+ID_COLUMN = "accountid"
+TARGET_SET = "CustomersV3"
+KEY_COLUMN = "accountnumber"
+KEY_FIELD = "CustomerAccount"
+KEY_LENGTH = 20
+
+OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
+_FILTER_COLUMNS = ("statecode", "merged", "createdon", "modifiedon")
+_INACTIVE = 1
+
+
+class PartyNumber(StrEnum):
+    """Where a customer's party number comes from."""
+
+    ACCOUNT_NUMBER = "account_number"
+    FINOPS = "finops"
+
+
+class DeliveryAddress(StrEnum):
+    """Which address block of the account becomes the delivery address."""
+
+    SECOND = "second"
+    FIRST = "first"
+
+
+class OnHold(StrEnum):
+    """The members of CustVendorBlocked that an ended customer may get; off leaves the customer untouched."""
+
+    OFF = "off"
+    INVOICE = "Invoice"
+    ALL = "All"
+    PAYMENT = "Payment"
+    REQUISITION = "Requisition"
+    NEVER = "Never"
+    PURCH_ORDER = "PurchOrder"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which accounts without a link belong to the first run: all, those changed since a day, or only linked ones."""
+
+    linked_only: bool = False
+    since: date | None = None
+
+    def holds(self, row: SourceRow) -> bool:
+        """Whether an account that has no link yet is in scope."""
+        if self.linked_only:
+            return False
+        changed = str(row.values.get("modifiedon") or row.values.get("createdon") or "")[:10]
+        return self.since is None or changed >= self.since.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChoices:
+    """What a deployment decides for accounts (settings)."""
+
+    party_number: PartyNumber = PartyNumber.ACCOUNT_NUMBER
+    delivery_address: DeliveryAddress = DeliveryAddress.SECOND
+    on_hold_when_ended: OnHold = OnHold.OFF
+    scope: Scope = field(default_factory=Scope)
+    addresses: AddressRules = field(default_factory=AddressRules)
+
+
+def account_words(choices: AccountChoices) -> tuple[Word, ...]:
+    """The mapping."""
+    delivery = {DeliveryAddress.SECOND: "address2", DeliveryAddress.FIRST: "address1"}[choices.delivery_address]
+    party = ON_CREATE if choices.party_number is PartyNumber.ACCOUNT_NUMBER else OFF
+    hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
+    return (
+        copy("accountnumber", "PartyNumber", ownership=party),
+        constant("PartyType", "Organization", ownership=ON_CREATE),
+        constant("IsExternallyMaintained", "Yes"),
+        constant("OnHoldStatus", "No", ownership=hold),
+        copy("name", "OrganizationName", max_length=100),
+        default("CustomerGroupId", "customer_group"),
+        default("LanguageId", "language", fold_case=True),
+        default("SiteId", "site"),
+        default("WarehouseId", "warehouse"),
+        currency("transactioncurrencyid.isocurrencycode", "SalesCurrencyCode", ownership=ON_CREATE),
+        AddressBlock("address1", "Address", choices.addresses),
+        AddressBlock(delivery, "DeliveryAddress", choices.addresses),
+        copy("telephone1", "PrimaryContactPhone", max_length=255),
+        copy("fax", "PrimaryContactFax"),
+        copy("emailaddress1", "PrimaryContactEmail", max_length=255),
+        copy("websiteurl", "PrimaryContactURL"),
+        copy("numberofemployees", "OrganizationNumberOfEmployees", type=int, empty=0),
+        copy("creditlimit", "CreditLimit", type=Decimal, empty=0, ownership=OFF),
+        copy("description", "SalesMemo"),
+    )
+
+
+class AccountMapper:
+    """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
+
+    target_entity = TARGET_SET
+
+    def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
+        self._choices = choices or AccountChoices()
+        self._conditions = maps.account_filter
+        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps)
+        self.fingerprint = self.table.fingerprint(self._choices)
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The columns to read: those of the mapping and those of the filters."""
+        filtered = (condition.column for condition in self._conditions)
+        return tuple(dict.fromkeys((KEY_COLUMN, *self.table.select, *_FILTER_COLUMNS, *filtered)))
+
+    def evaluate(self, row: SourceRow) -> Verdict:
+        """Filter, map and validate one account. Raises OperatorNeeded on schema drift."""
+        values = row.values
+        if values.get("merged") is True:
+            return Filtered("merged", ends=True)
+        if values.get("statecode") == _INACTIVE:
+            return Filtered("inactive", ends=True)
+        if not all_hold(self._conditions, values):
+            return Filtered("account_filter")
+        try:
+            key = _key(row)
+            _require_name(row)
+            content = self.table.content(values)
+        except Unmappable as unmappable:
+            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+        return Mapped(key, content.owned, content.on_create)
+
+    def ended(self) -> Mapping[str, Json]:
+        """What changes in F&O when a linked account ends: nothing, or its hold status by setting."""
+        hold = self._choices.on_hold_when_ended
+        return {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value}
+
+    def empty(self, field: str) -> Json:
+        """What empties a field in F&O."""
+        return self.table.empty(field)
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether F&O's value is ours, after its normalisation."""
+        return self.table.agree(field, ours, theirs)
+
+    def in_scope(self, row: SourceRow) -> bool:
+        """Whether an account without a link belongs to the first run."""
+        return self._choices.scope.holds(row)
+
+
+def _key(row: SourceRow) -> str:
+    number = value_of(row.values, KEY_COLUMN)
+    if number is None:
+        raise Unmappable(
+            "number_missing",
+            f"{KEY_COLUMN} is blank, and F&O needs it as {KEY_FIELD}",
+            remedy="give the account a number (the Sales solution numbers new accounts by itself)",
+        )
+    key = str(number)
+    if len(key) > KEY_LENGTH:
+        raise Unmappable(
+            "number_too_long",
+            f"{KEY_COLUMN} {key[:60]!r} has {len(key)} characters; {KEY_FIELD} takes {KEY_LENGTH}",
+            remedy="give the account a shorter number",
+        )
+    return key
+
+
+def _require_name(row: SourceRow) -> None:
+    if value_of(row.values, "name") is None:
+        raise Unmappable("name_missing", "name is blank, and a customer in F&O needs one", remedy="name the account")

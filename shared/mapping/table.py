@@ -1,0 +1,188 @@
+"""A mapping put to work: the words of a flow, with the value maps and the choices of a deployment."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from shared.errors import OperatorNeeded, System
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.vocabulary import (
+    Column,
+    Ownership,
+    TargetField,
+    Unmappable,
+    Word,
+    columns_of,
+    expand_of,
+    fields_of,
+    select_of,
+    value_of,
+)
+from shared.records import Json, Values
+
+_BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
+_LINE_BREAKS = "\n\r\t"
+NOT_ALLOWED = "text_not_allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A mapped record by ownership; None is blank."""
+
+    owned: Mapping[str, Json]
+    on_create: Mapping[str, Json]
+
+
+class FieldTable:
+    """Words, value maps and ownership of one deployment; the models of what is read and written follow from them."""
+
+    def __init__(self, flow: str, target_set: str, words: tuple[Word, ...], maps: ValueMaps) -> None:
+        overrides = {name: Ownership(of) for name, of in maps.ownership.get(flow, {}).items()}
+        self._target_set = target_set
+        self._words = words
+        self._maps = maps
+        self.fields = fields_of(words, overrides)
+        self._by_name = {field.name: field for field in self.fields}
+        used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
+        self.columns = columns_of(used)
+        self._used = used
+        self._source_model = _source_model(flow, self.columns)
+        lengths = maps.text_lengths.get(target_set, {})
+        self._lengths = {field.name: field.max_length or lengths.get(field.name) for field in self.fields}
+        self._target_model = _target_model(target_set, self.fields, self._lengths)
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The source columns to read."""
+        return select_of(self.columns)
+
+    @property
+    def expand(self) -> dict[str, tuple[str, ...]]:
+        """The navigations to expand, with their columns."""
+        return expand_of(self.columns)
+
+    @property
+    def target_fields(self) -> tuple[str, ...]:
+        """The target fields that may be written."""
+        return tuple(field.name for field in self.fields)
+
+    def content(self, row: Values) -> Content:
+        """The values of every field, validated. Raises Unmappable for a value that cannot be sent and
+        OperatorNeeded when a column is not of the type that the mapping knows (schema drift)."""
+        self._check_source(row)
+        values = {name: value for word in self._used for name, value in word.values(row, self._maps).items()}
+        values = {name: value for name, value in values.items() if name in self._by_name}
+        for name, value in values.items():
+            self._check_text(name, value)
+        self._check_target(values)
+        owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
+        return Content(owned, {name: of for name, of in values.items() if name not in owned})
+
+    def _check_source(self, row: Values) -> None:
+        read = {column.name: value_of(row, column.name) for column in self.columns}
+        try:
+            self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
+        except ValidationError as invalid:
+            wrong = invalid.errors()[0]
+            raise OperatorNeeded(
+                System.DATAVERSE,
+                f"schema drift: column {str(wrong['loc'][0]).replace('__', '.')} is not what the mapping expects "
+                f"({wrong['msg']}); compare the column's type with the mapping",
+            ) from invalid
+
+    def _check_text(self, name: str, value: Json) -> None:
+        if not isinstance(value, str):
+            return
+        bad = next((c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in _LINE_BREAKS), None)
+        if bad is not None:
+            raise Unmappable(
+                NOT_ALLOWED,
+                f"the text for {name} holds the character U+{ord(bad):04X}, which F&O cannot store",
+                remedy="remove the invisible character from the record",
+            )
+
+    def _check_target(self, values: Mapping[str, Json]) -> None:
+        for name, value in values.items():
+            limit = self._lengths[name]
+            if isinstance(value, str) and limit is not None and len(value) > limit:
+                raise Unmappable(
+                    "text_too_long",
+                    f"the text for {name} has {len(value)} characters; {self._target_set} takes {limit}",
+                    remedy=f"shorten it, or change text_lengths.{self._target_set}.{name} in the value-map document "
+                    "if your F&O takes more",
+                )
+        try:
+            self._target_model.model_validate(values)
+        except ValidationError as invalid:
+            wrong = invalid.errors()[0]
+            raise Unmappable(
+                "value_invalid",
+                f"the value for {wrong['loc'][0]} cannot be sent: {wrong['msg']}",
+                remedy="correct the record or the value map",
+            ) from invalid
+
+    def empty(self, name: str) -> Json:
+        """What to send to empty a field."""
+        return self._by_name[name].empty
+
+    def agree(self, name: str, ours: Json, theirs: Json) -> bool:
+        """Whether the target's value is ours, after the target's normalisation: blanks of any kind are equal, trailing
+        blanks and the kind of line break do not count, codes are compared without case."""
+        field = self._by_name.get(name)
+        return _normal(ours, field) == _normal(theirs, field)
+
+    def fingerprint(self, *choices: object) -> str:
+        """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
+        described = [repr(word.columns) + word.meaning for word in self._used]
+        described += [repr(self.fields), self._maps.model_dump_json(), repr(choices)]
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
+
+    def describe(self) -> list[tuple[str, str, str, str]]:
+        """Target field, ownership, source columns and rule of every line: the documentation's table."""
+        return [
+            (name, self._by_name[name].ownership.value, ", ".join(c.name for c in word.columns), word.meaning)
+            for word in self._used
+            for name in (field.name for field in word.fields)
+            if name in self._by_name
+        ]
+
+
+def _attribute(name: str) -> str:
+    """A model's attribute for a column; a navigation path has a dot, which no attribute may have."""
+    return name.replace(".", "__")
+
+
+def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {_attribute(c.name): (_accepted(c.type) | None, None) for c in columns}
+    return create_model(f"{flow.capitalize()}Row", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+
+
+def _target_model(
+    target_set: str, fields: tuple[TargetField, ...], lengths: Mapping[str, int | None]
+) -> type[BaseModel]:
+    defined: dict[str, Any] = {}
+    for field in fields:
+        limit = Field(default=None, max_length=lengths[field.name]) if field.type is str else Field(default=None)
+        defined[field.name] = (_accepted(field.type) | None, limit)
+    return create_model(f"{target_set}Write", __config__=ConfigDict(extra="forbid", strict=True), **defined)
+
+
+def _accepted(kind: type) -> Any:
+    """A whole number is a decimal on the wire, too; a Boolean is no number."""
+    return (Decimal | int) if kind is Decimal else Literal[True, False] if kind is bool else kind
+
+
+def _normal(value: Json, field: TargetField | None) -> Json:
+    if isinstance(value, str):
+        text = value.replace("\r\n", "\n").replace("\r", "\n").rstrip(" ")
+        if text in _BLANK_DATES or not text:
+            return None
+        return text.casefold() if field is not None and field.fold_case else text
+    if field is not None and value == field.empty:
+        return None
+    return value

@@ -1,0 +1,186 @@
+"""The words with which a mapping is written: a readable table from source columns to target fields.
+
+A mapping module lists words; everything else (columns to read, navigations to expand, fields to write, models, empty
+values, the documentation's table) is derived from that list. Words are pure: a row and the value maps go in, values
+come out, and what cannot be mapped raises Unmappable.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from shared.errors import SyncError
+from shared.mapping.value_maps import ValueMaps
+from shared.records import Json, Values
+
+
+class Ownership(StrEnum):
+    """What the sync does with a target field (rules.md, Ownership)."""
+
+    OWNED = "owned"
+    """Kept equal."""
+    ON_CREATE = "on_create"
+    """Sent at creation only; people of the target may change it later."""
+    OFF = "off"
+    """Not sent."""
+
+
+class Unmappable(SyncError):
+    """A value has no counterpart in the target. `cause` groups equal cases; `remedy` says what to do."""
+
+    def __init__(self, cause: str, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.remedy = remedy
+
+
+WireType = type[str] | type[int] | type[Decimal] | type[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A source column, or `navigation.column` of an expanded lookup, with the type that it has on the wire."""
+
+    name: str
+    type: WireType = str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetField:
+    """A field of the target. `empty` empties it; `max_length` is a length that the schema marks verified."""
+
+    name: str
+    ownership: Ownership = Ownership.OWNED
+    type: WireType = str
+    empty: Json = ""
+    max_length: int | None = None
+    fold_case: bool = False
+
+
+class Word(Protocol):
+    """One line of a mapping."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What it reads."""
+
+    @property
+    def fields(self) -> tuple[TargetField, ...]:
+        """What it writes."""
+
+    @property
+    def meaning(self) -> str:
+        """How, in words for the documentation."""
+
+    def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
+        """The values of its fields; None is blank. Raises Unmappable."""
+
+
+Convert = Callable[[Json, ValueMaps], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A word with one target field."""
+
+    columns: tuple[Column, ...]
+    field: TargetField
+    meaning: str
+    read: Callable[[Values, ValueMaps], Json]
+
+    @property
+    def fields(self) -> tuple[TargetField, ...]:
+        """The one field."""
+        return (self.field,)
+
+    def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
+        """See Word."""
+        return {self.field.name: self.read(row, maps)}
+
+
+def blank(value: Json) -> bool:
+    """Whether a source value counts as blank: null, or nothing but white space."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def value_of(row: Values, path: str) -> Json:
+    """The value of a column, or of a column behind an expanded navigation; blank texts as None."""
+    value: Json | Values = row
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return None if isinstance(value, Mapping) or blank(value) else value
+
+
+def copy(
+    source: str,
+    target: str,
+    *,
+    type: WireType = str,
+    ownership: Ownership = Ownership.OWNED,
+    empty: Json = "",
+    max_length: int | None = None,
+) -> Line:
+    """The value as it is."""
+    into = TargetField(target, ownership, type, empty, max_length)
+    return Line((Column(source, type),), into, "as it is", lambda row, _maps: value_of(row, source))
+
+
+def constant(target: str, value: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """Always the same value."""
+    return Line((), TargetField(target, ownership), f"always `{value}`", lambda _row, _maps: value)
+
+
+def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:
+    """A default of the value-map document."""
+    into = TargetField(target, ownership, fold_case=fold_case)
+    return Line((), into, f"default `{name}`", lambda _row, maps: maps.defaults.value(name))
+
+
+def currency(source: str, target: str, *, ownership: Ownership) -> Line:
+    """An ISO currency code by value map; blank: the default currency; one that is not listed is refused."""
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        code = value_of(row, source)
+        if code is None:
+            return maps.defaults.currency
+        known = maps.currency(str(code))
+        if known is None:
+            raise Unmappable(
+                "currency_unknown",
+                f"{source} is {code!r}, which is not in the value map `currencies`",
+                remedy="add the currency to the value map, or correct the record's currency",
+            )
+        return known
+
+    return Line((Column(source),), TargetField(target, ownership), "value map `currencies`, blank: default", read)
+
+
+def columns_of(words: Iterable[Word]) -> tuple[Column, ...]:
+    """Every column that a mapping reads, each once."""
+    found = {column.name: column for word in words for column in word.columns}
+    return tuple(found.values())
+
+
+def select_of(columns: Iterable[Column]) -> tuple[str, ...]:
+    """The names for $select."""
+    return tuple(column.name for column in columns if "." not in column.name)
+
+
+def expand_of(columns: Iterable[Column]) -> dict[str, tuple[str, ...]]:
+    """The navigations for $expand, each with its columns."""
+    expanded: dict[str, tuple[str, ...]] = {}
+    for column in columns:
+        navigation, dot, name = column.name.partition(".")
+        if dot:
+            expanded[navigation] = (*expanded.get(navigation, ()), name)
+    return expanded
+
+
+def fields_of(words: Iterable[Word], overrides: Mapping[str, Ownership]) -> tuple[TargetField, ...]:
+    """Every field that is sent, with the ownership that a deployment has given it."""
+    every = (
+        replace(field, ownership=overrides.get(field.name, field.ownership)) for word in words for field in word.fields
+    )
+    return tuple(field for field in every if field.ownership is not Ownership.OFF)
