@@ -28,6 +28,8 @@ from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.links import Links
+from shared.state.queues import Queues
+from shared.state.rows import Table
 from shared.state.runs import Runs
 from shared.state.storage import Account, Storage
 from shared.state.waiting import Waits
@@ -37,6 +39,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, new_id
 from shared.sync.poison import Poison
+from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
 from shared.sync.pull import Pull
 from shared.sync.sweep import Sweep
@@ -99,43 +102,54 @@ def service() -> Service:
 
 
 def build(settings: Settings) -> Service:
-    """Put the parts together for these settings."""
-    clock = SystemClock()
+    """The service of a deployment: its storage account, its identity, real time."""
     credential = managed_identity(settings.AZURE_CLIENT_ID)
-    mapper = account_mapper(settings)
-    dataverse = DataverseSystem(_channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock))
-    finops_channel = _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT)
-    finops = FinopsSystem(finops_channel, settings.COMPANY)
     storage = Storage(account_of(settings, lambda: credential))
     storage.create(FLOWS)
-    control = Control(storage.table("control"))
-    links = storage.table("links")
-    state = State(
+    return assemble(settings, state_of(storage.table), storage.queues, credential, SystemClock())
+
+
+def state_of(table: Callable[[str], Table]) -> State:
+    """What is remembered, in tables that are known by name."""
+    links = table("links")
+    return State(
         links=Links(links),
         failures=Failures(links),
         waits=Waits(links),
-        checkpoints=Checkpoints(storage.table("checkpoints")),
-        control=control,
-        runs=Runs(storage.table("runs")),
-        keys=storage.table("keys"),
+        checkpoints=Checkpoints(table("checkpoints")),
+        control=Control(table("control")),
+        runs=Runs(table("runs")),
+        keys=table("keys"),
     )
-    flow = Flow(
+
+
+def assemble(settings: Settings, state: State, queues: Queues, credential: TokenCredential, clock: Clock) -> Service:
+    """Put the parts together. Raises SettingsInvalid for a wrong value-map document."""
+    dataverse = DataverseSystem(_channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock))
+    finops = FinopsSystem(
+        _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT), settings.COMPANY
+    )
+    flow = _accounts_flow(settings, dataverse, finops)
+    systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
+    environment = Environment(_environment_ids(settings), systems, state.control, clock)
+    parts = Parts({flow.name: flow}, systems, environment, state, queues, clock, limits_of(settings))
+    return Service(parts, Gates(state.control, systems, clock))
+
+
+def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: FinopsSystem) -> Flow:
+    mapper = account_mapper(settings)
+    fields = mapper.table.target_fields
+    return Flow(
         name=ACCOUNTS,
         route="customer",
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=settings.COMPANY.casefold(),
         source=DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand),
-        target=FinopsCollection(
-            finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, mapper.table.target_fields
-        ),
+        target=FinopsCollection(finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, fields),
         mapper=mapper,
         adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
     )
-    systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
-    environment = Environment(_environment_ids(settings), systems, control, clock)
-    parts = Parts({flow.name: flow}, systems, environment, state, storage.queues, clock, limits_of(settings))
-    return Service(parts, Gates(control, systems, clock))
 
 
 def account_mapper(settings: Settings) -> AccountMapper:
@@ -181,7 +195,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def _channel(
-    system: System, url: str, settings: Settings, credential: TokenCredential, clock: SystemClock, **options: str
+    system: System, url: str, settings: Settings, credential: TokenCredential, clock: Clock, **options: str
 ) -> Channel:
     origin = Origin.parse(url)
     throttle = Throttle(system, clock, maximum=settings.MAX_PARALLELISM)

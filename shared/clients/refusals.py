@@ -10,7 +10,7 @@ from shared.errors import RecordRejected
 _FIELD = re.compile(r"validateField failed on field '(?:\w+\.)*(\w+)'")
 _ROW = re.compile(r"validateWrite failed on data source '(\w+)")
 _CONFLICT = re.compile(r"An update conflict occurred due to another user process", re.IGNORECASE)
-_UNKNOWN_PROPERTY = re.compile(r"does not exist on type '|property (?:named )?'\w+'", re.IGNORECASE)
+_UNKNOWN_PROPERTY = re.compile(r"does not exist on type '", re.IGNORECASE)
 _OPENING = re.compile(r"^\s*Write failed for table row of type '[^']*'\.\s*(?:Infolog:\s*)?")
 _TECHNICAL = re.compile(r"(?:validateField failed on field|validateWrite failed on data source) '[^']*'\.*")
 _LEVEL = re.compile(r"(?:^|;\s*)(?:Warning|Error|Info):\s*")
