@@ -65,6 +65,16 @@ class Gates:
             log_event("gate_closed", system=str(gate.system), until=until.isoformat(), reason=reason)
         return saved
 
+    def note_answer(self, system: System) -> None:
+        """The system has answered a write: its back-off begins anew at the next trouble."""
+        gate = self._control.gate(system)
+        if gate.strikes and not gate.closed:
+            self._control.save_gate(replace(gate, strikes=0))
+
+    def has_answered(self, system: System) -> bool:
+        """Whether the system has answered writes since its last trouble."""
+        return self._control.gate(system).strikes == 0
+
     def _flow_closed(self, flow: Flow) -> str:
         control = self._control.flow(flow.name)
         if control.paused:

@@ -28,7 +28,7 @@ from shared.sync.parts import Parts
 from shared.sync.work import Kind, Work
 
 _SENT_KEPT = 3
-_UNKNOWNS_WITHOUT_PROBE = 3
+_GENERAL_TROUBLE = 3
 _SETTLE_MARGIN_S = 5.0
 
 
@@ -250,25 +250,22 @@ class Writing:
                 self._read_result(work, results[work.id], unknown_counts=unknown_counts)
 
     def _judge_unknowns(self, results: Mapping[str, SyncError | None]) -> bool:
-        """Close the gate for a system's trouble (protocol F1). Whether an unknown result may count against its
-        record: only when the system answers a probe and the trouble is not general."""
+        """Close the gate for a system's trouble (protocol F1), and tell whether an unknown result counts against its
+        record: only when the system has answered other writes, now or since its last trouble."""
+        system = self._flow.target_system
         troubles = [result for result in results.values() if isinstance(result, SystemTrouble)]
         plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
         if plain:
             self._gates.close(plain[0])
             return False
-        if not troubles:
+        if any(not isinstance(result, SystemTrouble | NotSent) for result in results.values()):
+            self._gates.note_answer(system)
             return True
-        answered = len(results) - len(troubles) - sum(isinstance(result, NotSent) for result in results.values())
-        if len(troubles) >= _UNKNOWNS_WITHOUT_PROBE and not answered:
-            self._gates.close(troubles[0])
+        if not troubles:
             return False
-        try:
-            self._parts.systems[self._flow.target_system].probe()
-        except SystemTrouble as trouble:
-            self._gates.close(trouble)
-            return False
-        return True
+        suspicious = len(troubles) < _GENERAL_TROUBLE and self._gates.has_answered(system)
+        self._gates.close(troubles[0])
+        return suspicious
 
     def _read_result(self, work: Work, result: SyncError | None, *, unknown_counts: bool) -> None:
         write = work.write

@@ -112,6 +112,18 @@ def test_a1_the_sweep_brings_held_messages_back_when_the_gate_opens() -> None:
 # A2
 
 
+def test_f1_an_outage_of_writes_alone_is_no_records_fault() -> None:
+    world = one()
+    world.source.save("p1", name="Second")
+    world.target.lands = False
+    world.target.fault = refuse(OutcomeUnknown(System.FINOPS, "503"))
+    world.settle(hours=3)
+    assert world.state.failures.load("parents", ["p1"]) == {}
+    world.target.fault = lambda _write: None
+    world.settle(hours=0.5)
+    check(world)
+
+
 def test_a2_each_id_is_loaded_once_per_batch() -> None:
     world = World()
     world.source.save("p1", number="P1", name="x")
@@ -450,7 +462,9 @@ def test_a9_an_unknown_result_keeps_the_claim_and_the_record_comes_back_after_fi
     world.apply(hint("p1"))
     assert world.target.rows["p1"]["name"] == "First", "the first request may still land"
     world.clock.sleep(world.limits.unsettled_live_s + 10)
+    world.sweep()
     world.drain()
+    world.sweep()
     check(world)
 
 
@@ -637,9 +651,12 @@ def test_one_record_that_always_gets_no_answer_is_listed_in_the_end_and_stops_no
         world.source.save(f"p{number}", number=f"P{number}", name="x")
     world.target.lands = False
     world.target.fault = lambda write: OutcomeUnknown(System.FINOPS, "500") if write.id == "p2" else None
-    world.settle(hours=1)
+    for edit in range(12):
+        world.source.save("p1", name=f"edit {edit}")
+        world.settle(hours=0.15)
     assert failure(world, "p2").cause == "outcome_unknown"
     assert set(world.target.rows) == {"p1", "p3"}
+    assert world.target.rows["p1"]["name"] == "edit 11"
     world.target.fault = lambda _write: None
     world.settle(hours=2)
     check(world)

@@ -13,6 +13,7 @@ from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables
 from local.finops.settings import Settings
 from local.simulator.auth import FixedToken
+from local.simulator.faults import Faults
 from local.simulator.server import running
 
 TOKEN = "token-of-the-test"
@@ -32,6 +33,7 @@ class Caller:
 
     base_url: str
     session: requests.Session
+    faults: Faults
 
     def send(self, method: str, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
         return self.session.request(method, self.base_url + path, params=params, timeout=10, **more)
@@ -91,5 +93,5 @@ def environment(settings: Settings | None = None, load: Path | None = None) -> I
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
-        yield Caller(base_url, session)
+        yield Caller(base_url, session, simulator.faults)
     tables.close()

@@ -1,0 +1,131 @@
+"""The product as it is deployed - settings, mapping, clients, engine - between both simulators over real HTTP.
+
+Only storage and time are doubles. A fake credential stands for the managed identity.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from azure.core.credentials import AccessToken
+
+from shared.bootstrap import Service, assemble, state_of
+from shared.settings import Settings
+from shared.state.control import FlowControl
+from shared.state.failures import Failure
+from shared.state.links import Link
+from shared.state.memory import MemoryQueues, MemoryTable
+from shared.state.rows import Table
+from shared.sync.parts import hold_queue, poison_queue
+from tests.support.clock import ManualClock
+from tests.unit.local import dataverse_world, finops_environment
+from tests.unit.local.dataverse_world import World as Sales
+from tests.unit.local.finops_environment import Caller as Finops
+
+FLOW = "accounts"
+USD = "11111111-2222-3333-4444-555555555555"
+
+
+class FixedCredential:
+    """Gives the token that a simulator expects."""
+
+    def __init__(self, clock: ManualClock, tokens: dict[str, str]) -> None:
+        self._clock = clock
+        self._tokens = tokens
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        """A token for one scope."""
+        origin = scopes[0].removesuffix("/.default")
+        return AccessToken(self._tokens[origin], int(self._clock.now().timestamp()) + 3600)
+
+
+class Product:
+    """The running whole."""
+
+    def __init__(self, sales: Sales, finops: Finops, **settings: str) -> None:
+        self.sales, self.finops = sales, finops
+        self.clock = ManualClock()
+        self.queues = MemoryQueues(self.clock)
+        self._tables: dict[str, Table] = {}
+        self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
+        self._settings = {
+            "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+            "DATAVERSE_URL": sales.origin,
+            "FINOPS_URL": finops.base_url,
+            "COMPANY": "usmf",
+        }
+        self.state = state_of(self._table)
+        self.state.control.save_flow(FlowControl(FLOW, paused=False))
+        self.service = self.start(**settings)
+
+    def _table(self, name: str) -> Table:
+        return self._tables.setdefault(name, MemoryTable(self.clock, name))
+
+    def start(self, **settings: str) -> Service:
+        """Start the app anew, perhaps with other settings."""
+        self._settings |= settings
+        credential = FixedCredential(self.clock, self._tokens)
+        self.service = assemble(Settings.read(self._settings), self.state, self.queues, credential, self.clock)
+        return self.service
+
+    def account(self, number: str | None = "A-1", **values: object) -> str:
+        """Create an account in Sales; its id."""
+        body = {"name": f"Account {number}", "accountnumber": number, **values}
+        return self.sales.create("accounts", **{name: of for name, of in body.items() if of is not None})
+
+    def edit(self, id: str, **values: object) -> None:
+        """Change an account in Sales."""
+        reply = self.sales.patch(f"accounts({id})", values, If_Match="*")
+        assert reply.status_code == 204, reply.text
+
+    def customer(self, number: str) -> dict[str, Any] | None:
+        """The customer in F&O with a number."""
+        params = {"cross-company": "true", "$filter": f"dataAreaId eq 'usmf' and CustomerAccount eq '{number}'"}
+        rows = self.finops.rows("CustomersV3", params)
+        return rows[0] if rows else None
+
+    def customers(self) -> int:
+        """How many customers F&O has."""
+        return int(self.finops.get("CustomersV3/$count", {"cross-company": "true"}).text)
+
+    def link(self, id: str) -> Link:
+        """The link of an account."""
+        return self.state.links.load(FLOW, "customer", [id])[id]
+
+    def failure(self, id: str) -> Failure | None:
+        """The listed failure of an account."""
+        return self.state.failures.load(FLOW, [id]).get(id)
+
+    def tick(self) -> None:
+        """One tick of the pull, and the queue run dry."""
+        self.service.pull(FLOW)
+        self.drain()
+
+    def drain(self) -> None:
+        """Run every visible message."""
+        for _ in range(200):
+            received = self.queues.receive(FLOW, limit=1, invisible_s=600)
+            if not received:
+                return
+            self.service.apply(FLOW, received[0].body.encode())
+            self.queues.delete(FLOW, received[0])
+        raise AssertionError("the queue does not run dry")
+
+    def settle(self, minutes: int = 15) -> None:
+        """Timers tick and the host works, minute by minute."""
+        for _ in range(minutes):
+            self.tick()
+            self.service.sweep()
+            self.drain()
+            self.clock.sleep(60)
+
+    def depth(self) -> int:
+        """How many messages lie anywhere."""
+        return sum(self.queues.depth(name) for name in (FLOW, hold_queue(FLOW), poison_queue(FLOW)))
+
+
+@contextmanager
+def product(**settings: str) -> Iterator[Product]:
+    """The product between two fresh simulators."""
+    with dataverse_world.dataverse() as sales, finops_environment.environment() as finops:
+        yield Product(sales, finops, **settings)
