@@ -12,31 +12,15 @@ from odata_query import ast
 from local.dataverse.refusals import not_simulated, unknown_property, wrong_request
 from local.dataverse.schema import NUMBERS, TEXTS, EntityType, Kind, Property, Schema
 from local.dataverse.values import GUID, parsed_moment
-from local.simulator.filters import FilterRefused, Node, chain, joined, parse, unsupported
+from local.simulator.filters import COMPARATORS, Condition, FilterRefused, Node, chain, joined, parse, unsupported
 from local.simulator.store import Value, quoted
 
-_COMPARATORS: Mapping[type, str] = {
-    ast.Eq: "=",
-    ast.NotEq: "<>",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-}
 _MIRRORED = {"=": "=", "<>": "<>", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _FUNCTIONS = {"contains": "text_contains", "startswith": "text_starts", "endswith": "text_ends"}
 _SPECIAL = re.compile(r"'(?:[^']|'')*'|Microsoft\.Dynamics\.CRM\.In\(|@\w+")
 _IN = "Microsoft.Dynamics.CRM.In"
 _IN_HEAD = re.compile(r"\s*PropertyName\s*=\s*'(\w+)'\s*,\s*PropertyValues\s*=\s*")
 _IN_TAIL = re.compile(r"\s*\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """An SQL condition with its parameters."""
-
-    sql: str
-    parameters: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +109,7 @@ class _Visitor:
         return Condition(joined([each.sql for each in conditions], word), parameters)
 
     def _comparison(self, node: ast.Compare) -> Condition:
-        operator = _COMPARATORS.get(type(node.comparator))
+        operator = COMPARATORS.get(type(node.comparator))
         if operator is None:
             raise FilterRefused("The operator 'in' is not supported; use Microsoft.Dynamics.CRM.In.")
         left, right = node.left, node.right
@@ -197,7 +181,7 @@ class _Visitor:
         return of
 
 
-def _literal(of: Property, node: Node) -> Value:  # noqa: PLR0911 - one line for each type
+def _literal(of: Property, node: Node) -> Value:
     """The constant that a column is compared with, in the form of the store."""
     match of.kind, node:
         case ((Kind.TEXT | Kind.MEMO), ast.String()):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local.dataverse.filtering import Condition, condition
+from local.dataverse.filtering import condition
 from local.dataverse.options import (
     Options,
     Preferences,
@@ -19,6 +19,7 @@ from local.dataverse.refusals import not_simulated, wrong_request
 from local.dataverse.schema import EntityType
 from local.dataverse.showing import Presenter, View, etag, view
 from local.dataverse.tokens import PageToken, read_page, write_page
+from local.simulator.filters import Condition
 from local.simulator.messages import Reply, Request
 from local.simulator.store import Row, Value, quoted
 from shared import exact_json

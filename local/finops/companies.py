@@ -1,10 +1,10 @@
 """Which companies a request sees and changes."""
 
-from local.finops.filtering import Condition
 from local.finops.refusals import bad_request
 from local.finops.schema import COMPANY, EntityType, load_schema
 from local.finops.sqlfunctions import folded
 from local.finops.tables import Row, Tables
+from local.simulator.filters import Condition
 
 
 def visible(of: EntityType, company: str, *, cross: bool) -> Condition:

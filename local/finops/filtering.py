@@ -11,7 +11,7 @@ from local.finops.refusals import bad_request
 from local.finops.schema import EntityType, Kind, Property
 from local.finops.sqlfunctions import CALCULATE, LIKE
 from local.finops.values import Stored
-from local.simulator.filters import chain, joined
+from local.simulator.filters import COMPARATORS, Condition, chain, joined
 from local.simulator.store import quoted
 
 NUMBERS = frozenset({Kind.DECIMAL, Kind.INT32, Kind.INT64})
@@ -22,23 +22,7 @@ ENUM_MARK = "\0"
 # Stands before a name that begins like a word of the grammar.
 PLAIN_NAME = "_name_"
 
-_COMPARATORS: Mapping[type, str] = {
-    ast.Eq: "=",
-    ast.NotEq: "<>",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-}
 _ARITHMETIC: Mapping[type, str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod"}
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """An SQL condition with its parameters."""
-
-    sql: str
-    parameters: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +60,7 @@ def _both(of: EntityType, tree: ast.BoolOp) -> Condition:
 
 def _comparison(of: EntityType, tree: object) -> Condition:
     assert isinstance(tree, ast.Compare)
-    operator = _COMPARATORS.get(type(tree.comparator))
+    operator = COMPARATORS.get(type(tree.comparator))
     if operator is None:
         raise bad_request(f"The operator '{type(tree.comparator).__name__.lower()}' is not supported in $filter.")
     left, right = _operand(of, tree.left), _operand(of, tree.right)

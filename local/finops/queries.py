@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
-from local.finops.filtering import Condition, condition, property_of
+from local.finops.filtering import condition, property_of
 from local.finops.filters import parse_filter
 from local.finops.refusals import bad_request
 from local.finops.schema import EntityType
 from local.finops.tables import Order
+from local.simulator.filters import Condition
 
 SKIP_TOKEN = "$skiptoken"  # noqa: S105 - the name of an option
 CROSS_COMPANY = "cross-company"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from local.finops import companies
 from local.finops.etags import etag
-from local.finops.filtering import Condition
 from local.finops.queries import Query
 from local.finops.refusals import RecordUnknown
 from local.finops.schema import EntityType
 from local.finops.settings import Settings
 from local.finops.tables import Record, Row, Tables
 from local.finops.values import shown
+from local.simulator.filters import Condition
 from shared.records import Json
 
 # Seen in records of 2026, in no published schema: the enumeration's members are not known.

@@ -1,10 +1,10 @@
 """Number sequences: the numbers that the service gives where the caller brings none."""
 
-from local.finops.filtering import Condition
 from local.finops.refusals import field_failed
 from local.finops.rules import Rules, Sequence
 from local.finops.schema import COMPANY, EntityType, load_schema
 from local.finops.tables import Row, Tables
+from local.simulator.filters import Condition
 
 
 class Sequences:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.finops.etags import FRESH_VERSION, Pair
-from local.finops.filtering import Condition
 from local.finops.rules import SERVED
 from local.finops.schema import EntityType, Kind, load_schema
 from local.finops.sqlfunctions import install
 from local.finops.values import Stored
+from local.simulator.filters import Condition
 from local.simulator.store import Column, Store, Table, quoted
 
 FIRST_RECORD = 5_637_144_576

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from local.finops import companies
 from local.finops.etags import etag, matches
-from local.finops.filtering import Condition
 from local.finops.refusals import TagStale, bad_request, field_failed, nothing_to_update, record_exists, row_failed
 from local.finops.rules import SERVED, Reference, Rules, described
 from local.finops.schema import COMPANY, NAMESPACE, EntityType, Kind, Property, load_schema
@@ -14,6 +13,7 @@ from local.finops.settings import Overlong, Settings
 from local.finops.sqlfunctions import folded
 from local.finops.tables import KeyTaken, Record, Row, Tables
 from local.finops.values import Stored, stored
+from local.simulator.filters import Condition
 from shared.records import Json
 
 

@@ -1,13 +1,35 @@
 """Reads `$filter` into the syntax tree of odata-query; each simulator turns the tree into its own SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from odata_query import ast, exceptions
 from odata_query.grammar import ODataLexer, ODataParser
 
+from local.simulator.store import Value
+
 Node = object
 """A node of odata_query.ast; match on its classes."""
+
+
+COMPARATORS: Mapping[type, str] = {
+    ast.Eq: "=",
+    ast.NotEq: "<>",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+}
+"""The comparisons of OData in SQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """An SQL condition with its parameters."""
+
+    sql: str
+    parameters: tuple[Value, ...] = ()
 
 
 class FilterRefused(ValueError):

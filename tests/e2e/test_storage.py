@@ -70,7 +70,7 @@ def row(key: str, **cells: str | int | bool | datetime) -> Row:
 
 
 def test_cells_of_every_type_survive(table: Table) -> None:
-    cells = {
+    cells: dict[str, str | int | bool | datetime] = {
         "text": "Zürich 'n' Ωmega 😀",
         "number": -5,
         "flag": True,

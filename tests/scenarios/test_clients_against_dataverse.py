@@ -23,19 +23,10 @@ from shared.clients.transport import HttpTransport
 from shared.errors import LinkRefused, OperatorNeeded, System, Transient
 from shared.records import Change, ChangePage
 from tests.support.clock import ManualClock
+from tests.support.tokens import FixedTokens
 
 TOKEN = "scenario"
 PAGE = 7
-
-
-class FixedTokens:
-    """One token, whatever happens."""
-
-    def token(self) -> str:
-        return TOKEN
-
-    def refresh(self, refused: str) -> str:
-        return TOKEN
 
 
 @dataclass
@@ -72,7 +63,7 @@ def environment() -> Iterator[Environment]:
             System.DATAVERSE,
             origin,
             transport,
-            tokens=FixedTokens(),
+            tokens=FixedTokens(TOKEN),
             throttle=throttle,
             clock=clock,
             jitter=lambda: 0.5,

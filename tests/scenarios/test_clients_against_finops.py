@@ -27,19 +27,10 @@ from shared.errors import (
 )
 from shared.records import Json, Write
 from tests.support.clock import ManualClock
+from tests.support.tokens import FixedTokens
 
 TOKEN = "scenario"
 FOREVER = 1_000_000.0
-
-
-class FixedTokens:
-    """One token, whatever happens."""
-
-    def token(self) -> str:
-        return TOKEN
-
-    def refresh(self, refused: str) -> str:
-        return TOKEN
 
 
 @dataclass
@@ -69,7 +60,7 @@ def environment() -> Iterator[Environment]:
             System.FINOPS,
             origin,
             transport,
-            tokens=FixedTokens(),
+            tokens=FixedTokens(TOKEN),
             throttle=throttle,
             clock=clock,
             jitter=lambda: 0.5,

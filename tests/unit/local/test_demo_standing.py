@@ -130,8 +130,8 @@ def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, s
 
 def test_why_nothing_moves_is_named(storage: MemoryStorage, standing: Standing) -> None:
     control = Control(storage.table("control"))
-    control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: 401"))
-    assert standing.closed() == "finops: OperatorNeeded: 401"
+    control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: finops refused the token"))
+    assert standing.closed() == "OperatorNeeded: finops refused the token"
     control.save_flow(FlowControl(FLOW, blocked="too many changes"))
     assert standing.closed() == "flow blocked: too many changes"
 
@@ -153,8 +153,8 @@ REQUESTS = {"dataverse": Requests(4, 0), "finops": Requests(2, 6)}
 
 def test_progress_is_one_line_that_says_what_moves_and_what_does_not() -> None:
     line = sentence(FLOW, 10, GLANCE, REQUESTS)
-    assert line.startswith("accounts 7/10 | following changes | 6 created, 1 rejected | 3 queued | requests: ")
-    assert line.endswith("finops 2 read 6 written | finops: refused")
+    assert line.startswith("accounts 7/10 done | following changes | 6 created, 1 rejected | 3 queued | requests: ")
+    assert line.endswith("requests: Sales 4, F&O 8 | finops: refused")
 
 
 def shown(result: Result) -> str:

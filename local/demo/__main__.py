@@ -1,0 +1,48 @@
+"""Runs the demo: `python -m local.demo [--once] ...`, which is what `make demo ARGS="..."` calls."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from local.demo import interrupts
+from local.demo.arguments import Options, parse
+from local.demo.errors import DemoFailed, UserMistake
+from local.demo.run import run
+
+PICTURE_WIDTH = 118
+FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; see the exit codes in docs/report.md."""
+    options = parse(arguments)
+    errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    try:
+        with interrupts.as_exceptions():
+            return run(options, _console(options))
+    except UserMistake as mistake:
+        errors.print(str(mistake), style="red")
+        return MISTAKE
+    except DemoFailed as failed:
+        errors.print(str(failed), style="red")
+        return FAILED
+    except interrupts.Terminated as terminated:
+        return SIGNALLED + terminated.number
+    except KeyboardInterrupt:
+        errors.print("Ended by Ctrl-C; no process is left behind.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on: what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _console(options: Options) -> Console:
+    """The screen; for a picture, one of a fixed width that remembers what it shows."""
+    return Console() if options.picture is None else Console(record=True, width=PICTURE_WIDTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The command line of the demo."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLES = Path(__file__).resolve().parent.parent / "data" / "adventureworks"
+LONGEST_LATENCY_MS = 60_000
+LONGEST_WAIT_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for.
+
+    `timeout_s` is how long the demo waits without any progress, `pause_s` how long between two edits.
+    """
+
+    once: bool = False
+    data: Path = SAMPLES
+    report: Path | None = None
+    keep: Path | None = None
+    latency_ms: float = 0.0
+    timeout_s: float = 600.0
+    pause_s: float = 3.0
+    picture: Path | None = None
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """The options of a command line. Ends the program with code 2 for one that cannot work."""
+    parsed = _parser().parse_args(arguments)
+    return Options(
+        once=parsed.once,
+        data=parsed.data,
+        report=parsed.report,
+        keep=parsed.keep,
+        latency_ms=parsed.latency_ms,
+        timeout_s=parsed.timeout_s,
+        pause_s=parsed.pause_s,
+        picture=parsed.picture,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='make demo ARGS="..."',
+        description="Runs the sync on this machine: both systems simulated, storage by Azurite, the functions by "
+        "their triggers. Without --once it stays up and edits records until Ctrl-C.",
+    )
+    add = parser.add_argument
+    add("--once", action="store_true", help="stop when both systems are in step; code 0 only if all is well")
+    add("--data", type=Path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
+    add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
+    add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
+    add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
+    add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
+    add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")
+    add("--picture", type=Path, metavar="FILE", help="write what is shown as an SVG picture")
+    return parser
+
+
+def _latency(text: str) -> float:
+    return _within(text, 0, LONGEST_LATENCY_MS, "milliseconds")
+
+
+def _seconds(text: str) -> float:
+    return _within(text, 1, LONGEST_WAIT_S, "seconds")
+
+
+def _pause(text: str) -> float:
+    return _within(text, 0, LONGEST_WAIT_S, "seconds")
+
+
+def _within(text: str, least: int, most: int, unit: str) -> float:
+    wanted = argparse.ArgumentTypeError(f"{text!r} will not do; give {least} to {most} {unit}")
+    try:
+        number = float(text)
+    except ValueError:
+        raise wanted from None
+    if not least <= number <= most:
+        raise wanted
+    return number

@@ -1,0 +1,75 @@
+"""The app settings of the demo: its own addresses and quick schedules, and whatever its user has set."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.demo.systems import Secrets
+
+# These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's
+# real environment.
+OWN = frozenset(
+    {
+        "AZURE_CLIENT_ID",
+        "AzureWebJobsStorage",
+        "AzureWebJobsStorage__queueServiceUri",
+        "AzureWebJobsStorage__tableServiceUri",
+        "DATAVERSE_URL",
+        "FINOPS_URL",
+        "IDENTITY_ENDPOINT",
+        "IDENTITY_HEADER",
+    }
+)
+_FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
+_LOOPBACK = "127.0.0.1,localhost"
+
+# Far quicker than in production, so that there is something to watch.
+QUICK: Mapping[str, str] = {
+    "FUNCTIONS_WORKER_RUNTIME": "python",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "8",
+    "COMPANY": "usmf",
+    "ACCOUNTS_SCHEDULE": "*/2 * * * * *",
+    "SWEEP_SCHEDULE": "*/5 * * * * *",
+}
+
+
+def app_settings(own: Mapping[str, str], environment: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
+    """The settings of the app: `own` always, then those of `known` that the user has set, then the quick ones."""
+    given = {
+        name: value for name, value in environment.items() if name in (known | QUICK.keys()) - OWN and value.strip()
+    }
+    return {**QUICK, **given, **own}
+
+
+def child_environment(environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables of a child: nothing that leads to a real account, no proxy for loopback."""
+    kept = {name: value for name, value in environment.items() if not name.upper().startswith(_FOREIGN)}
+    kept = {name: value for name, value in kept.items() if name not in OWN}
+    quiet = {"NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **quiet, **(settings or {})}
+
+
+def write_private(file: Path, text: str) -> Path:
+    """Write a file that only its owner may read, new or not."""
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
+    return file
+
+
+def write_settings(file: Path, settings: Mapping[str, str]) -> Path:
+    """Write the settings in the form of local.settings.json."""
+    return write_private(file, json.dumps({"IsEncrypted": False, "Values": dict(settings)}))
+
+
+def own_settings(*, storage: str, dataverse: str, finops: str, identity: str, shared: Secrets) -> dict[str, str]:
+    """The settings that are the demo's own."""
+    return {
+        "AzureWebJobsStorage": storage,
+        "DATAVERSE_URL": dataverse,
+        "FINOPS_URL": finops,
+        "IDENTITY_ENDPOINT": identity,
+        "IDENTITY_HEADER": shared.identity_header,
+    }

@@ -1,0 +1,9 @@
+"""Why the demo cannot go on. The message is all that its user sees: it names the thing, the value and the remedy."""
+
+
+class DemoFailed(Exception):
+    """Something went wrong while the demo ran: exit code 1."""
+
+
+class UserMistake(Exception):
+    """An argument, a setting or a folder will not do: exit code 2."""

@@ -1,0 +1,166 @@
+"""Where a demo keeps its state: a folder that goes with it, or one that the next demo continues in."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.demo.errors import UserMistake
+
+if os.name == "posix":
+    import fcntl
+
+MANIFEST = "demo.json"
+FORMAT = 1
+STATE = ("azurite", "dataverse", "finops")
+_LOCK = ".lock"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the demo must remember from one start to the next.
+
+    The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
+    are in. `before` are the customers
+    that were there before the first sync; `keys` says under which key each account was last expected in F&O: both
+    are the comparison's own, made without the links.
+    """
+
+    data: str
+    folder: str
+    ports: dict[str, int]
+    loaded: bool = False
+    before: list[str] | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Place:
+    """The folder of a demo that runs. `fresh` is true until both systems were in step here for the first time."""
+
+    root: Path
+    kept: bool
+    memory: Memory
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was synced here before."""
+        return not self.memory.keys
+
+    def folder(self, name: str) -> Path:
+        """A folder inside, made when missing."""
+        path = self.root / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def save(self) -> None:
+        """Bring the memory to disk; a reader never sees half of it."""
+        memory = self.memory
+        content = {
+            "format": FORMAT,
+            "data": memory.data,
+            "folder": memory.folder,
+            "ports": memory.ports,
+            "loaded": memory.loaded,
+            "before": memory.before,
+            "keys": memory.keys,
+        }
+        part = self.root / f"{MANIFEST}.part"
+        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        part.replace(self.root / MANIFEST)
+
+
+@contextlib.contextmanager
+def place(keep: Path | None, *, data: str, folder: Path, systems: tuple[str, ...]) -> Iterator[Place]:
+    """The folder of this demo, locked against a second one. Without `keep` it is removed at the end.
+
+    `data` is the digest of the sample records. Raises UserMistake for a folder that cannot be used.
+    """
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="prospect-to-cash-demo-", ignore_cleanup_errors=True) as temporary:
+            yield _new(Path(temporary), data, folder, systems, kept=False)
+        return
+    root = _made(keep)
+    with _locked(root):
+        yield _found(root, data, folder) or _new(root, data, folder, systems, kept=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def _new(root: Path, data: str, folder: Path, systems: tuple[str, ...], *, kept: bool) -> Place:
+    ports = dict(zip(systems, free_ports(len(systems)), strict=True))
+    new = Place(root, kept, Memory(data, str(folder), ports))
+    new.save()
+    return new
+
+
+def _made(keep: Path) -> Path:
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        probe = keep / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserMistake(f"--keep {keep}: {error.strerror}; name a folder that can be written.") from error
+    return keep.resolve()
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    with (root / _LOCK).open("w", encoding="utf-8") as lock:
+        if os.name == "posix":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserMistake(
+                    f"--keep {root}: another demo runs in this folder; end it, or name another."
+                ) from error
+        yield
+
+
+def _found(root: Path, data: str, folder: Path) -> Place | None:
+    """The state that an earlier demo left, None where the folder is empty."""
+    file = root / MANIFEST
+    if not file.exists():
+        others = sorted(path.name for path in root.iterdir() if path.name != _LOCK)
+        if others:
+            raise UserMistake(f"--keep {root}: holds {others[0]} but no earlier demo; name an empty or a new folder.")
+        return None
+    try:
+        memory = _memory(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserMistake(f"--keep {root}: {MANIFEST} cannot be read ({error}); name a new folder.") from error
+    if memory.data != data:
+        raise UserMistake(
+            f"--keep {root}: was made with the records of {memory.folder}, now asked for is {folder}; "
+            "name the same records, or a new folder."
+        )
+    if not memory.loaded:
+        # Ended while it was being made: half of the records may be there.
+        for name in STATE:
+            shutil.rmtree(root / name, ignore_errors=True)
+    return Place(root, True, memory)
+
+
+def _memory(content: Mapping[str, object]) -> Memory:
+    if content["format"] != FORMAT:
+        raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
+    match content:
+        case {"data": str() as data, "folder": str() as folder, "ports": dict() as ports, "keys": dict() as keys}:
+            before = content.get("before")
+            kept = [str(key) for key in before] if isinstance(before, list) else None
+            loaded = bool(content["loaded"])
+            return Memory(data, folder, {str(k): int(v) for k, v in ports.items()}, loaded, kept, dict(keys))
+    raise ValueError("something is missing in it")

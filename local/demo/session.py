@@ -1,0 +1,200 @@
+"""Everything that the demo runs: storage, identity endpoint, both systems and the functions, started in order."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from local.azurite import Azurite, AzuriteFailed
+from local.demo import environment, interrupts
+from local.demo.arguments import Options
+from local.demo.errors import UserMistake
+from local.demo.keep import Place
+from local.demo.processes import ROOT, Child, running
+from local.demo.standing import Standing
+from local.demo.systems import Access, Requests, Secrets
+from local.identity import Identity, IdentityServer
+from local.simulator.auth import system_clock
+from shared.state.control import Control
+from shared.state.storage import Account, Storage
+
+DATAVERSE, FINOPS = "dataverse", "finops"
+SYSTEMS = (DATAVERSE, FINOPS)
+_HOST_DRAIN_S = 3
+_MEGABYTE = 1e6
+_KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.settings.json")
+
+
+class Session:
+    """The running demo, from `__enter__` to `__exit__`, which leaves no process behind.
+
+    The functions do not run before `start_functions`.
+    """
+
+    def __init__(self, options: Options, place: Place, app_settings: Mapping[str, str], flows: tuple[str, ...]) -> None:
+        self._options = options
+        self._place = place
+        self._given = app_settings
+        self._flows = flows
+        self._stack = ExitStack()
+        self._host_stack = ExitStack()
+        self._children: list[Child] = []
+        self._host: Child | None = None
+        self._secrets = Secrets()
+        self._run = place.folder("run")
+        self._logs = place.folder("logs")
+        self._peak_memory_mb = 0.0
+        self.sales = Access(DATAVERSE, self._url(DATAVERSE), self._secrets)
+        self.finops = Access(FINOPS, self._url(FINOPS), self._secrets)
+        self.storage: Storage
+
+    def __enter__(self) -> "Session":
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def logs(self) -> list[Path]:
+        """The exchange logs of both systems; complete once the session has ended."""
+        return [self._run / f"{name}-exchanges.jsonl" for name in SYSTEMS]
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """The largest resident size of the functions host seen so far, in units of 1,000,000 bytes."""
+        return self._peak_memory_mb
+
+    def requests(self) -> dict[str, Requests]:
+        """What each system has answered in this session."""
+        return {access.name: access.requests() for access in (self.sales, self.finops)}
+
+    def start_functions(self) -> dict[str, Standing]:
+        """Start the functions host on the app, every flow resumed; returns how to watch each flow."""
+        since = system_clock()
+        control = Control(self.storage.table("control"))
+        for flow in self._flows:
+            # After a deployment every flow is paused until an operator resumes it. Here that is the demo.
+            control.save_flow(replace(control.flow(flow), paused=False))
+        ready, summary = self._fresh("host.ready"), self._fresh("host.summary")
+        settings = environment.write_settings(self._run / _SETTINGS, self._settings)
+        arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
+        arguments += ["--summary", str(summary), "--drain-seconds", str(_HOST_DRAIN_S)]
+        self._host = self._child("functions host", "local.host", arguments, self._host_stack, self._settings)
+        self._host.wait_for(ready)
+        return {flow: Standing(self.storage, flow, since) for flow in self._flows}
+
+    def stop_functions(self) -> None:
+        """End the functions host; what it says of its memory is kept."""
+        with interrupts.held_off():
+            self._host_stack.close()
+        self._host = None
+        summary = self._run / "host.summary"
+        if summary.exists():
+            peak = json.loads(summary.read_text(encoding="utf-8")).get("peak_memory_mb")
+            self._peak_memory_mb = max(self._peak_memory_mb, float(peak or 0))
+
+    def require_alive(self) -> None:
+        """Raise DemoFailed when one of the processes has ended by itself; note how much memory the host takes."""
+        for child in self._children:
+            child.require_alive()
+        if self._host is not None:
+            self._host.require_alive()
+            self._note_memory(self._host.pid)
+
+    def _start(self) -> None:
+        started = [self._start_dataverse(), self._start_finops()]
+        self._settings = dict(self._given)
+        try:
+            azurite = Azurite(self._place.folder("azurite") if self._place.kept else None)
+            self._stack.enter_context(azurite)
+        except AzuriteFailed as error:
+            raise UserMistake(str(error)) from error
+        identity = self._stack.enter_context(IdentityServer(self._identity()))
+        for child, ready in started:
+            child.wait_for(ready)
+        self._place.memory.loaded = True
+        self._place.save()
+        self._settings |= environment.own_settings(
+            storage=azurite.connection_string,
+            dataverse=self.sales.url,
+            finops=self.finops.url,
+            identity=identity.endpoint,
+            shared=self._secrets,
+        )
+        self.storage = Storage(Account(connection_string=azurite.connection_string))
+        self.storage.create(self._flows)
+
+    def _identity(self) -> Identity:
+        resources = frozenset({self.sales.url, self.finops.url})
+        return Identity(self._secrets.signing_key, self._secrets.identity_header, resources)
+
+    def _start_dataverse(self) -> tuple[Child, Path]:
+        return self._start_system(DATAVERSE, "local.dataverse", [])
+
+    def _start_finops(self) -> tuple[Child, Path]:
+        return self._start_system(FINOPS, "local.finops", ["--company", self._given["COMPANY"]])
+
+    def _start_system(self, name: str, module: str, more: list[str]) -> tuple[Child, Path]:
+        ready = self._fresh(f"{name}.ready")
+        secret = environment.write_private
+        key = secret(self._run / _KEY, self._secrets.signing_key.hex())
+        admin = secret(self._run / _ADMIN, self._secrets.admin_token)
+        arguments = ["--port", str(self._place.memory.ports[name]), "--audience", self._url(name)]
+        arguments += ["--identity-key-file", str(key), "--admin-token-file", str(admin)]
+        arguments += ["--latency-ms", str(self._options.latency_ms), "--ready-file", str(ready)]
+        arguments += ["--exchanges", str(self._fresh(f"{name}-exchanges.jsonl"))]
+        arguments += ["--load", str(self._options.data.resolve())]
+        if self._place.kept:
+            arguments += ["--data", str(self._place.folder(name))]
+        child = self._child(f"{name} simulator", module, [*arguments, *more], self._stack, {})
+        self._children.append(child)
+        return child, ready
+
+    def _child(
+        self, name: str, module: str, arguments: list[str], stack: ExitStack, settings: Mapping[str, str]
+    ) -> Child:
+        log = self._logs / f"{name.replace(' ', '-')}.log"
+        variables = environment.child_environment(os.environ, settings)
+        return stack.enter_context(running(name, module, arguments, log=log, environment=variables))
+
+    def _url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._place.memory.ports[name]}"
+
+    def _fresh(self, name: str) -> Path:
+        file = self._run / name
+        file.unlink(missing_ok=True)
+        return file
+
+    def _note_memory(self, pid: int) -> None:
+        try:
+            resident: int = psutil.Process(pid).memory_info().rss
+        except psutil.NoSuchProcess:
+            return
+        self._peak_memory_mb = max(self._peak_memory_mb, round(resident / _MEGABYTE, 1))
+
+    def _stop(self) -> None:
+        with interrupts.held_off():
+            self._host_stack.close()
+            self.sales.close()
+            self.finops.close()
+            self._stack.close()
+            for name in _PRIVATE:
+                (self._run / name).unlink(missing_ok=True)
+
+
+def require_node_modules() -> None:
+    """Raises UserMistake, before anything is started, where the storage emulator is not installed."""
+    if not (ROOT / "node_modules" / "azurite").is_dir():
+        raise UserMistake(f"{ROOT / 'node_modules'} holds no Azurite: run `make demo`, or `npm ci` in {ROOT}.")

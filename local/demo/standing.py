@@ -1,0 +1,214 @@
+"""How far the sync is, read from what it remembers itself: runs, checkpoints, gates, queues, links and failures."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.errors import System
+from shared.state.checkpoints import Checkpoints, Phase
+from shared.state.control import Control, Gate
+from shared.state.failures import Failure, Failures
+from shared.state.links import Link, Links, LinkState
+from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.rows import Table
+from shared.state.runs import Run, Runs
+
+_RUNS_AT_ONCE = 500
+_FAILURES_AT_ONCE = 1000
+_UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
+DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One flow at a moment of this session.
+
+    `counts` sums the outcomes of all runs. `pulled` is true once a pull has ended; `first` and `last` are the
+    beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves.
+    """
+
+    counts: Mapping[str, int]
+    pulled: bool
+    first: datetime | None
+    last: datetime | None
+    phase: Phase | None
+    idle: bool
+    hints: int
+    held: int
+    poison: int
+    closed: str
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everything that was read has been worked on."""
+        return self.pulled and self.idle and not (self.hints or self.held or self.poison)
+
+    @property
+    def decided(self) -> int:
+        """How many outcomes there were."""
+        return sum(self.counts.get(name, 0) for name in DECIDED)
+
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """What changes when the sync gets on; requests that are tried again in vain do not count."""
+        return (self.decided, self.pulled, self.phase, self.idle)
+
+    @property
+    def seconds(self) -> float:
+        """From the first pull to the end of the last run that did anything."""
+        if self.first is None or self.last is None:
+            return 0.0
+        return max((self.last - self.first).total_seconds(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known."""
+
+    states: Mapping[LinkState, int]
+    filtered: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    unaccounted: tuple[str, ...]
+    claimed: int
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait for a parent."""
+        return self.states.get(LinkState.WAITING, 0)
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many failures there are of each cause."""
+        return dict(Counter(failure.cause for failure in self.failures).most_common())
+
+
+@dataclass(slots=True)
+class _Sum:
+    seen: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    pulled: bool = False
+    first: datetime | None = None
+    first_ended: datetime | None = None
+    worked_until: datetime | None = None
+
+
+class Stored(Protocol):
+    """The storage account of the app."""
+
+    @property
+    def queues(self) -> Queues:
+        """Every queue."""
+
+    def table(self, name: str) -> Table:
+        """A table by name."""
+
+
+class Standing:
+    """Reads the state of one flow. `since` is when this session's functions were started."""
+
+    def __init__(self, storage: Stored, flow: str, since: datetime) -> None:
+        links = storage.table("links")
+        self._flow = flow
+        self._since = since
+        self._links = Links(links)
+        self._failures = Failures(links)
+        self._runs = Runs(storage.table("runs"))
+        self._checkpoints = Checkpoints(storage.table("checkpoints"))
+        self._control = Control(storage.table("control"))
+        self._queues = storage.queues
+        self._sum = _Sum()
+
+    def glance(self) -> Glance:
+        """A cheap look. Runs are read before queues: a pull notes itself after it has sent its hints."""
+        for run in self._runs.latest(self._flow, _RUNS_AT_ONCE):
+            if run.started >= self._since and run.id not in self._sum.seen:
+                self._add(run)
+        checkpoint = self._checkpoints.load(self._flow)
+        return Glance(
+            counts=dict(self._sum.counts),
+            pulled=self._sum.pulled,
+            first=self._sum.first,
+            last=self._sum.worked_until or self._sum.first_ended,
+            phase=checkpoint.phase if checkpoint else None,
+            idle=checkpoint is not None and checkpoint.phase is Phase.DELTA and checkpoint.cursor is None,
+            hints=self._queues.depth(self._flow),
+            held=self._queues.depth(self._flow + HOLD_SUFFIX),
+            poison=self._queues.depth(self._flow + POISON_SUFFIX),
+            closed=self.closed(),
+        )
+
+    def account_for(self, ids: Collection[str], route: str) -> Account:
+        """Where each of these source records stands, by its link. Reads the whole partition."""
+        links = {link.id: link for link in self._links.walk(self._flow, route)}
+        failures = self.failures()
+        failed = {failure.id for failure in failures}
+        decided = {id for id, link in links.items() if _is_decided(link, id in failed)}
+        states = Counter(link.state for link in links.values())
+        rules = Counter(_rule(link) for link in links.values() if link.state in _NOT_FOR_THE_TARGET)
+        return Account(
+            states=dict(states),
+            filtered=dict(rules.most_common()),
+            failures=failures,
+            unaccounted=tuple(id for id in ids if id not in decided),
+            claimed=sum(link.claim_id is not None for link in links.values()),
+        )
+
+    def link(self, route: str, id: str) -> Link:
+        """The link of one record."""
+        return self._links.load(self._flow, route, [id])[id]
+
+    def failure(self, id: str) -> Failure | None:
+        """Why a record is not in step, None when nothing is listed."""
+        return self._failures.load(self._flow, [id]).get(id)
+
+    def failures(self) -> tuple[Failure, ...]:
+        """Every open failure of the flow."""
+        found: list[Failure] = []
+        after: str | None = ""
+        while after is not None:
+            page, after = self._failures.page(self._flow, after, _FAILURES_AT_ONCE)
+            found += page
+        return tuple(found)
+
+    def closed(self) -> str:
+        """Why nothing moves, empty when it may."""
+        control = self._control.flow(self._flow)
+        if control.blocked:
+            return f"flow blocked: {control.blocked}"
+        gates = [self._control.gate(system) for system in System]
+        return "; ".join(_closed(gate) for gate in gates if gate.closed)
+
+    def _add(self, run: Run) -> None:
+        ended = run.started + timedelta(seconds=run.seconds)
+        so_far = self._sum
+        so_far.seen.add(run.id)
+        if run.kind == "pull":
+            so_far.pulled = True
+        else:
+            so_far.counts.update(run.counts)
+        if so_far.first is None or run.started < so_far.first:
+            so_far.first, so_far.first_ended = run.started, ended
+        if run.kind == "apply" or run.counts.get("hints"):
+            so_far.worked_until = max(so_far.worked_until or ended, ended)
+
+
+_NOT_FOR_THE_TARGET = (LinkState.FILTERED, LinkState.ENDED)
+
+
+def _closed(gate: Gate) -> str:
+    until = f" (next try at {gate.blocked_until.astimezone():%H:%M:%S})" if gate.blocked_until else ""
+    return f"{gate.reason}{until}"
+
+
+def _rule(link: Link) -> str:
+    """The rule by which a record is not for the target; one that was there before is told apart."""
+    rule = link.rule or "unnamed"
+    return f"source ended: {rule}" if link.state is LinkState.ENDED else rule
+
+
+def _is_decided(link: Link, failed: bool) -> bool:
+    if link.state is LinkState.REJECTED:
+        return failed
+    return link.state not in _UNDECIDED and link.claim_id is None

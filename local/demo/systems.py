@@ -1,0 +1,123 @@
+"""Both simulated systems as their owner sees them: read and edited beside the sync, neither counted nor delayed."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import requests
+
+from local.demo.errors import DemoFailed
+from local.identity import CLIENT_ID
+from local.simulator.auth import mint, system_clock
+from local.simulator.control import PREFIX, TOKEN_HEADER
+from local.simulator.server import ADMIN_HEADER
+from shared import exact_json
+from shared.records import Json, Values
+
+_TIMEOUT_S = 60.0
+_TOKEN_LIFETIME = timedelta(hours=1)
+_RENEW_BEFORE = timedelta(minutes=10)
+_MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """How many requests a system has answered, the owner's own not counted."""
+
+    read: int = 0
+    write: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the demo shares with the simulators, made anew at each start."""
+
+    signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    identity_header: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    admin_token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+
+
+class Access:
+    """Speaks to one simulator at `url` (scheme, host and port)."""
+
+    def __init__(self, name: str, url: str, shared: Secrets) -> None:
+        self.name = name
+        self.url = url
+        self._secrets = shared
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers[ADMIN_HEADER] = "1"
+        self._expires = system_clock()
+
+    def rows(self, path: str) -> Iterator[Values]:
+        """Every row of a collection address, over all pages."""
+        address = self.url + path
+        for _ in range(_MOST_PAGES):
+            page = self.get(address)
+            listed = page.get("value")
+            for row in listed if isinstance(listed, list) else []:
+                if isinstance(row, dict):
+                    yield row
+            following = page.get("@odata.nextLink")
+            if not isinstance(following, str):
+                return
+            address = following
+        raise DemoFailed(f"{self.name} gave more than {_MOST_PAGES} pages of {path}.")
+
+    def get(self, address: str) -> dict[str, Json]:
+        """One JSON document. Raises DemoFailed."""
+        return self._sent("GET", address, None)
+
+    def send(self, method: str, path: str, body: Mapping[str, Json] | None = None, **headers: str) -> dict[str, Json]:
+        """Change something; returns what was answered, empty when nothing. Raises DemoFailed."""
+        return self._sent(method, self.url + path, body, headers)
+
+    def requests(self) -> Requests:
+        """What the simulator has counted since its start."""
+        counted = self._control("counters")
+        return Requests(int(str(counted["total_reads"])), int(str(counted["total_writes"])))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _control(self, name: str) -> dict[str, Json]:
+        headers = {TOKEN_HEADER: self._secrets.admin_token}
+        return self._sent("GET", f"{self.url}{PREFIX}{name}", None, headers)
+
+    def _sent(
+        self, method: str, address: str, body: Mapping[str, Json] | None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Json]:
+        content = None if body is None else exact_json.dumps(dict(body)).encode()
+        try:
+            response = self._session.request(
+                method,
+                address,
+                data=content,
+                headers={**self._authorised(), **_content_type(content), **(headers or {})},
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {type(error).__name__}.") from error
+        if not response.ok:
+            raise DemoFailed(
+                f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
+            )
+        found = exact_json.loads(response.content) if response.content else {}
+        return found if isinstance(found, dict) else {"value": found}
+
+    def _authorised(self) -> Mapping[str, str]:
+        now = system_clock()
+        if now >= self._expires - _RENEW_BEFORE:
+            self._expires = now + _TOKEN_LIFETIME
+            lifetime_s = int(_TOKEN_LIFETIME.total_seconds())
+            key = self._secrets.signing_key
+            token = mint(key, self.url, now=now, lifetime_s=lifetime_s, client_id=CLIENT_ID)
+            self._session.headers["Authorization"] = f"Bearer {token}"
+        return {}
+
+
+def _content_type(content: bytes | None) -> Mapping[str, str]:
+    return {} if content is None else {"Content-Type": "application/json"}

@@ -1,0 +1,39 @@
+"""Runs a module so that it ends with whoever started it: `python -m local.demo.tether local.finops --port 0 ...`.
+
+A process that is killed cannot end its children; here the child sees to it itself.
+"""
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_LOOK_EVERY_S = 1.0
+
+
+def end_with_parent(parent: int) -> None:
+    """From now on this process gets SIGTERM when `parent` is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    else:
+        threading.Thread(target=_watch, args=(parent,), name="tether", daemon=True).start()
+    if os.getppid() != parent:
+        # It was gone before the signal was asked for.
+        sys.exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    started_by, module, *rest = sys.argv[1:]
+    end_with_parent(int(started_by))
+    sys.argv = [module, *rest]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

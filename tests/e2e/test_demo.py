@@ -1,0 +1,173 @@
+"""The demo as its user runs it: real triggers, Azurite, both systems simulated, processes of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from local.demo import processes
+from local.demo.arguments import SAMPLES
+
+RECORDS = 701
+RUN_LIMIT_S = 120.0
+TOKEN = "fixed-for-this-test"
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+
+Report = Mapping[str, Any]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "local.demo", *arguments]
+
+
+def run_once(keep: Path, report: Path) -> Report:
+    """Run until in step; the report that it wrote."""
+    arguments = ("--once", "--keep", str(keep), "--report", str(report))
+    ended = subprocess.run(
+        command(*arguments), cwd=processes.ROOT, capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    content: Report = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+@contextmanager
+def running_demo(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
+    """A demo that stays up, and a function that reads its lines up to one with a text."""
+    demo = subprocess.Popen(
+        command(*arguments), cwd=processes.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert demo.stdout is not None
+    lines: list[str] = []
+
+    def read_to(text: str) -> str:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            lines.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"{text!r} was not shown:\n{''.join(lines)}")
+
+    try:
+        yield demo, read_to
+    finally:
+        demo.terminate()
+        demo.wait(30)
+        demo.stdout.close()
+
+
+def ended_by_ctrl_c(demo: subprocess.Popen[str]) -> int:
+    """End a demo as Ctrl-C does; its exit code. Nothing that it started may be left."""
+    children = psutil.Process(demo.pid).children(recursive=True)
+    assert children
+    began = time.monotonic()
+    demo.send_signal(signal.SIGINT)
+    code = demo.wait(30)
+    _, left = psutil.wait_procs(children, timeout=1)
+    assert not left
+    assert time.monotonic() - began < 15
+    return code
+
+
+def exchanges(report: Path, system: str) -> list[Mapping[str, Any]]:
+    lines = (report / "exchanges.jsonl").read_text(encoding="utf-8").splitlines()
+    return [exchange for line in lines if (exchange := json.loads(line))["system"] == system]
+
+
+@contextmanager
+def sales_system(keep: Path, folder: Path) -> Iterator[str]:
+    """The kept Dataverse alone, while the sync is down."""
+    ready = folder / "ready"
+    arguments = ("--port", "0", "--token", TOKEN, "--data", str(keep / "dataverse"), "--ready-file", str(ready))
+    with processes.running("dataverse simulator", "local.dataverse", arguments, log=folder / "log") as child:
+        yield f"http://127.0.0.1:{child.wait_for(ready)}/api/data/v9.2"
+
+
+def rename_two_accounts(address: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "If-Match": "*"}
+    with requests.Session() as session:
+        session.headers.update(headers)
+        found = session.get(f"{address}/accounts?$select=name&$top=2", headers={"If-Match": ""}, timeout=30).json()
+        for row in found["value"]:
+            changed = session.patch(
+                f"{address}/accounts({row['accountid']})", json={"name": f"{row['name']} KG"}, timeout=30
+            )
+            assert changed.status_code == 204, changed.text
+
+
+def assert_well(report: Report) -> None:
+    compared = report["comparison"]["accounts"]
+    assert report["in_step"] is True
+    assert report["unaccounted"] == 0
+    assert compared["expected"] == compared["present"]
+    assert (compared["missing"], compared["extra"], compared["different"]) == ([], [], [])
+
+
+def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
+    keep = tmp_path / "keep"
+
+    first = run_once(keep, tmp_path / "first")
+    assert_well(first)
+    accounts = first["flows"]["accounts"]
+    assert (accounts["read"], accounts["outcomes"]["written"], accounts["rejected"]) == (RECORDS, RECORDS, {})
+    asked = accounts["requests"]
+    assert sum(asked["finops"].values()) <= 1.1 * RECORDS
+    assert sum(asked["dataverse"].values()) <= 0.03 * RECORDS
+    assert first["peak_memory_mb"] < 300
+    sent = exchanges(tmp_path / "first", "finops")
+    assert len(sent) == sum(asked["finops"].values())
+    assert not [
+        exchange for exchange in sent if "authorization" in {name.lower() for name in exchange["request_headers"]}
+    ]
+
+    with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):
+        read_to("Now people work")
+        assert "in F&O after" in read_to("renamed")
+        assert "in F&O after" in read_to("new account")
+        assert "is refused after" in read_to("CustomerGroupId")
+        assert "in F&O after" in read_to("new account")
+        assert ended_by_ctrl_c(demo) == 0
+
+    with sales_system(keep, tmp_path) as address:
+        rename_two_accounts(address)
+    second = run_once(keep, tmp_path / "second")
+    assert_well(second)
+    assert second["flows"]["accounts"]["outcomes"]["updated"] == 2
+    assert second["comparison"]["accounts"]["expected"] == RECORDS + 2
+
+    third = run_once(keep, tmp_path / "third")
+    assert_well(third)
+    assert third["flows"]["accounts"]["outcomes"]["written"] == 0
+    assert not [e for e in exchanges(tmp_path / "third", "finops") if e["method"] in WRITES]
+
+
+def test_ctrl_c_in_the_middle_of_the_first_sync_leaves_no_process(tmp_path: Path) -> None:
+    with running_demo("--latency-ms", "100") as (demo, read_to):
+        read_to("up after")
+        assert ended_by_ctrl_c(demo) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "/no/such/folder"], "--data /no/such/folder: there is no such folder"),
+        (["--keep", str(SAMPLES)], "but no earlier demo"),
+        (["--latency-ms", "soon"], "'soon' will not do; give 0 to 60000 milliseconds"),
+    ],
+)
+def test_a_mistake_is_one_message_and_code_2(arguments: list[str], message: str) -> None:
+    ended = subprocess.run(
+        command("--once", *arguments), cwd=processes.ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
