@@ -127,7 +127,7 @@ class Azurite:
         if node is None:
             raise AzuriteFailed("node is not on the PATH: install Node.js 20 or later")
         if not self._script.is_file():
-            raise AzuriteFailed(f"{self._script} does not exist: run `make setup`, or `npm ci` in {ROOT}")
+            raise AzuriteFailed(f"{self._script} does not exist: run `npm ci` in {ROOT}")
         where = ["--location", str(self._directory)] if self._directory else ["--inMemoryPersistence"]
         ports = self._wanted
         return [

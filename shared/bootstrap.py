@@ -43,6 +43,7 @@ from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
 from shared.sync.pull import Pull
 from shared.sync.sweep import Sweep
+from shared.telemetry import quiet_libraries
 
 ACCOUNTS = "accounts"
 FLOWS = (ACCOUNTS,)
@@ -97,8 +98,8 @@ def service() -> Service:
 
     Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
     """
-    settings = Settings.read(os.environ)
-    return build(settings)
+    quiet_libraries()
+    return build(Settings.read(os.environ))
 
 
 def build(settings: Settings) -> Service:

@@ -1,84 +1,160 @@
 """App settings: one model, read once; every mistake is reported together, by name, value and remedy."""
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsInvalid
 
 CLAIM_MARGIN_S = 180
 _SECRET = re.compile(r"^AzureWebJobsStorage$")
 _OURS = re.compile(r"^(ACCOUNTS|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS)_")
-_CRON_FIELD = re.compile(r"^[\d*/,\-]+$|^[A-Za-z]{3}([,\-][A-Za-z]{3})*$")
+_PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
+_AS_GOOD_AS_OURS = 0.85
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_LONGEST_SHOWN = 100
+
+_CRON_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_CRON_FIELDS: Mapping[str, tuple[int, int, Mapping[str, int]]] = {
+    "second": (0, 59, {}),
+    "minute": (0, 59, {}),
+    "hour": (0, 23, {}),
+    "day": (1, 31, {}),
+    "month": (1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
+    "weekday": (0, 6, {name: number for number, name in enumerate(_WEEKDAYS)}),
+}
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        readable = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        readable = False
+    if not readable or not url.isascii() or re.search(r"[\s\\]", url):
         raise ValueError("write it as https://HOST")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("https is needed; http is for this computer only")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("only scheme and host belong here, nothing behind them")
+    if parts.path not in ("", "/") or "?" in url or "#" in url or "@" in parts.netloc:
+        raise ValueError("give scheme and host only, as in https://HOST")
     return url.rstrip("/")
+
+
+def _service_address(url: str) -> str:
+    if not url.startswith("https://"):
+        raise ValueError("write it as https://ACCOUNT.table.core.windows.net or https://ACCOUNT.queue.core.windows.net")
+    return url
+
+
+def _connection(text: str) -> str:
+    parts = {name.strip().casefold() for name, _, value in (part.partition("=") for part in text.split(";")) if value}
+    if not ({"accountname", "accountkey"} <= parts or parts & {"sharedaccesssignature", "usedevelopmentstorage"}):
+        raise ValueError("it has no AccountName and AccountKey; copy the whole connection string of the account")
+    return text
+
+
+def _company(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]{1,4}", text):
+        raise ValueError("write the id of the legal entity, 1 to 4 letters or digits, such as usmf")
+    return text
 
 
 def _schedule(text: str) -> str:
     fields = text.split()
-    if len(fields) != 6 or not all(_CRON_FIELD.match(field) for field in fields):
-        raise ValueError("an NCRONTAB expression has six fields (second minute hour day month weekday), in UTC")
+    if len(fields) != len(_CRON_FIELDS):
+        raise ValueError(f"an NCRONTAB expression has six fields ({' '.join(_CRON_FIELDS)}), not {len(fields)}")
+    for given, (name, (low, high, words)) in zip(fields, _CRON_FIELDS.items(), strict=True):
+        if not all(_is_cron_item(item, low, high, words) for item in given.split(",")):
+            raise ValueError(
+                f"the field for the {name} is {given!r}; it takes {low} to {high}, *, lists as 1,2, ranges as 1-5 and "
+                "steps as */5"
+            )
     return text
+
+
+def _is_cron_item(item: str, low: int, high: int, words: Mapping[str, int]) -> bool:
+    found = _CRON_ITEM.fullmatch(item)
+    if found is None or (found[3] is not None and int(found[3]) == 0):
+        return False
+    ends = [words.get(end.casefold(), int(end) if end.isdigit() else -1) for end in found.group(1, 2) if end]
+    return all(low <= end <= high for end in ends) and ends == sorted(ends)
 
 
 def _scope(text: str) -> str:
     if text in ("all", "linked"):
         return text
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat()
     except ValueError as wrong:
-        raise ValueError("give all, linked, or a day as YYYY-MM-DD") from wrong
-    return text
+        raise ValueError("write all, linked, or a day as YYYY-MM-DD") from wrong
 
 
 def _seconds(text: str) -> str:
-    if not re.fullmatch(r"\d\d:[0-5]\d:[0-5]\d", text) or text == "00:00:00":
-        raise ValueError("write it as HH:MM:SS")
+    if not re.fullmatch(r"[0-9]{2}:[0-5][0-9]:[0-5][0-9]", text) or text == "00:00:00":
+        raise ValueError("write it as HH:MM:SS, such as 00:05:00")
     return text
 
 
-Url = Annotated[str, AfterValidator(_origin)]
-Schedule = Annotated[str, AfterValidator(_schedule)]
+def _form(text: str) -> Any:
+    """How a value is written, for the documentation."""
+    return Field(json_schema_extra={"form": text})
 
 
-class Settings(BaseModel):
-    """What a deployment decides. The names of the fields are the names of the app settings."""
+Url = Annotated[str, AfterValidator(_origin), _form("`https://HOST`")]
+ServiceAddress = Annotated[str, AfterValidator(_service_address), _form("`https://...`")]
+Schedule = Annotated[str, AfterValidator(_schedule), _form("NCRONTAB, six fields, UTC")]
+
+
+class _Times(BaseModel):
+    """The settings that are judged by each other."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
-    AzureWebJobsStorage: str | None = Field(default=None, description="Connection string of the storage account, or")
-    AzureWebJobsStorage__tableServiceUri: str | None = Field(
-        default=None, description="address of its tables and", pattern=r"^https://"
+    PULL_BUDGET_S: int = Field(default=240, ge=1, description="Seconds after which a pull stops; below the timeout")
+    AzureFunctionsJobHost__functionTimeout: Annotated[str, AfterValidator(_seconds), _form("HH:MM:SS")] = Field(
+        default="00:05:00", description="The host's function timeout; the same as in host.json"
     )
-    AzureWebJobsStorage__queueServiceUri: str | None = Field(
-        default=None, description="of its queues, reached by the app's identity", pattern=r"^https://"
+
+    @property
+    def function_timeout_s(self) -> int:
+        """How long an invocation may last, in seconds."""
+        hours, minutes, seconds = map(int, self.AzureFunctionsJobHost__functionTimeout.split(":"))
+        return hours * 3600 + minutes * 60 + seconds
+
+
+class Settings(_Times):
+    """What a deployment decides. The names of the fields are the names of the app settings."""
+
+    AzureWebJobsStorage: Annotated[str, AfterValidator(_connection), _form("connection string")] | None = Field(
+        default=None, description="Storage account by key; needed unless both addresses below are given"
+    )
+    AzureWebJobsStorage__tableServiceUri: ServiceAddress | None = Field(
+        default=None, description="Tables of the storage account, reached by the app's identity"
+    )
+    AzureWebJobsStorage__queueServiceUri: ServiceAddress | None = Field(
+        default=None, description="Queues of the storage account, reached by the app's identity"
     )
     AZURE_CLIENT_ID: str | None = Field(default=None, description="Client id of a user-assigned identity")
     DATAVERSE_URL: Url = Field(description="Environment of Dynamics 365 Sales")
     FINOPS_URL: Url = Field(description="Environment of Finance & Operations")
-    COMPANY: str = Field(pattern=r"^[A-Za-z0-9]{1,4}$", description="Legal entity (dataAreaId): 1 to 4 characters")
-    VALUE_MAPS: str | None = Field(
-        default=None, description="Value-map document: a path or the JSON text; blank: shipped"
+    COMPANY: Annotated[str, AfterValidator(_company), _form("1 to 4 letters or digits")] = Field(
+        description="Legal entity of F&O (dataAreaId)"
     )
-    ACCOUNTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `accounts_pull` runs (NCRONTAB, UTC)")
-    SWEEP_SCHEDULE: Schedule = Field(default="30 * * * * *", description="When `sweep` runs (NCRONTAB, UTC)")
-    ACCOUNTS_SCOPE: Annotated[str, AfterValidator(_scope)] = Field(
-        default="all", description="Accounts without a link that are synced: all, linked (none), or changed since a day"
+    VALUE_MAPS: Annotated[str, _form("path of a JSON file, or the JSON text")] | None = Field(
+        default=None, description="Value-map document; not set: the one that is shipped"
+    )
+    ACCOUNTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `accounts_pull` runs")
+    SWEEP_SCHEDULE: Schedule = Field(default="30 * * * * *", description="When `sweep` runs")
+    ACCOUNTS_SCOPE: Annotated[str, AfterValidator(_scope), _form("all, linked, YYYY-MM-DD")] = Field(
+        default="all", description="Accounts without a link that are synced: all, none, or those changed since a day"
     )
     ACCOUNTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A customer with the account's number exists and is not linked"
@@ -99,15 +175,11 @@ class Settings(BaseModel):
     MAP_STREET_NUMBER: bool = Field(default=False, description="Carry line 2 of addresses as street number")
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
     HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=100, description="Records per queue message")
-    PULL_BUDGET_S: int = Field(default=240, ge=1, description="Seconds after which a pull stops; below the timeout")
     REQUEST_TIMEOUT_S: int = Field(default=120, ge=5, le=230, description="Longest wait for an answer, in seconds")
     GONE_LIMIT_COUNT: int = Field(default=20, ge=0, description="Records that may always go or change in one walk")
     GONE_LIMIT_PERCENT: int = Field(default=5, ge=0, le=100, description="Share of linked records that may go at once")
     CHANGE_LIMIT_PERCENT: int = Field(
         default=20, ge=0, le=100, description="Share of linked records that may change at once"
-    )
-    AzureFunctionsJobHost__functionTimeout: Annotated[str, AfterValidator(_seconds)] = Field(
-        default="00:05:00", description="The host's function timeout; the same as in host.json"
     )
 
     @classmethod
@@ -117,40 +189,18 @@ class Settings(BaseModel):
         Raises SettingsInvalid that names every setting that is missing, wrong or misspelled.
         """
         given = {name: value for name, value in environ.items() if value.strip()}
-        mistakes = _misspelled(given)
+        # Windows tells the names of its variables in capital letters only.
+        ours = {name: given.get(name, given.get(name.upper())) for name in cls.model_fields}
+        values = {name: value for name, value in ours.items() if value is not None}
+        mistakes = [*_storage_mistakes(values), *_budget_mistakes(values), *_misspelled(given)]
         try:
-            settings = cls.model_validate({name: given[name] for name in cls.model_fields if name in given})
+            settings = cls.model_validate(values)
         except ValidationError as invalid:
-            mistakes = [*(_mistake(error) for error in invalid.errors()), *mistakes]
+            mistakes = [*map(_mistake, invalid.errors()), *mistakes]
         if mistakes:
             listed = "\n".join(f"  {mistake}" for mistake in mistakes)
             raise SettingsInvalid(f"{len(mistakes)} setting(s) to correct:\n{listed}")
         return settings
-
-    @model_validator(mode="after")
-    def _storage_is_reachable(self) -> "Settings":
-        by_identity = self.AzureWebJobsStorage__tableServiceUri and self.AzureWebJobsStorage__queueServiceUri
-        if not self.AzureWebJobsStorage and not by_identity:
-            raise ValueError(
-                "AzureWebJobsStorage is not set: give a connection string, or both "
-                "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _pull_ends_in_time(self) -> "Settings":
-        if self.function_timeout_s <= self.PULL_BUDGET_S:
-            raise ValueError(
-                f"PULL_BUDGET_S is {self.PULL_BUDGET_S}: it must be below the function timeout "
-                f"of {self.function_timeout_s} s"
-            )
-        return self
-
-    @property
-    def function_timeout_s(self) -> int:
-        """How long an invocation may last, in seconds."""
-        hours, minutes, seconds = map(int, self.AzureFunctionsJobHost__functionTimeout.split(":"))
-        return hours * 3600 + minutes * 60 + seconds
 
     @property
     def claim_live_s(self) -> int:
@@ -164,25 +214,63 @@ class Settings(BaseModel):
 
 
 def _mistake(error: Mapping[str, Any]) -> str:
-    name = str(error["loc"][0]) if error["loc"] else ""
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not name:
-        return message
+    name = str(error["loc"][0])
     meaning = Settings.model_fields[name].description
     if error["type"] == "missing":
         return f"{name} is not set: {meaning}"
-    shown = "(not shown)" if _SECRET.match(name) else repr(error["input"])
-    return f"{name} is {shown}: {message} ({meaning})"
+    # What stands before an @ in an address may be a password.
+    hidden = _SECRET.match(name) or "@" in error["input"]
+    shown = "set (its value is not shown)" if hidden else repr(error["input"][:_LONGEST_SHOWN])
+    return f"{name} is {shown}: {_remedy(name, error)} ({meaning})"
+
+
+def _remedy(name: str, error: Mapping[str, Any]) -> str:
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    schema = Settings.model_json_schema()["properties"][name]
+    kinds = {"integer": "a whole number, ", "boolean": "one of "}
+    kind = "one of " if "enum" in schema else kinds.get(schema.get("type", ""), "")
+    return f"write {kind}{_allowed(schema) or 'readable text'}"
+
+
+def _storage_mistakes(values: Mapping[str, str]) -> list[str]:
+    by_identity = {f"AzureWebJobsStorage__{service}ServiceUri" for service in ("table", "queue")}
+    if "AzureWebJobsStorage" in values or by_identity <= values.keys():
+        return []
+    return [
+        "AzureWebJobsStorage is not set: give the connection string of the storage account, or both "
+        "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri"
+    ]
+
+
+def _budget_mistakes(values: Mapping[str, str]) -> list[str]:
+    try:
+        times = _Times.model_validate(values)
+    except ValidationError:
+        return []  # each of the two is reported by itself
+    budget_s, timeout_s = times.PULL_BUDGET_S, times.function_timeout_s
+    if budget_s < timeout_s:
+        return []
+    return [
+        f"PULL_BUDGET_S is {budget_s}: it must be below the function timeout of {timeout_s} s; lower it, or raise the "
+        "timeout in host.json and in AzureFunctionsJobHost__functionTimeout"
+    ]
 
 
 def _misspelled(given: Mapping[str, str]) -> list[str]:
-    """Settings that begin like ours and are none of ours: a misspelled name would silently mean its default."""
+    """Names that look like ours and are not: a misspelled setting would silently mean its default."""
+    known = Settings.model_fields
+    in_capitals = {name.upper() for name in known}
     mistakes = []
     for name in given:
-        if _OURS.match(name) and name not in Settings.model_fields:
-            close = difflib.get_close_matches(name, Settings.model_fields, 1)
-            hint = f"did you mean {close[0]}?" if close else "remove it"
-            mistakes.append(f"{name} is not a setting of this app: {hint}")
+        if name in known or name in in_capitals or _PLATFORM.match(name):
+            continue
+        close = difflib.get_close_matches(name.upper(), known, 1)
+        near = difflib.get_close_matches(name.upper(), known, 1, _AS_GOOD_AS_OURS)
+        if _OURS.match(name.upper()) or near:
+            mistakes.append(
+                f"{name} is not a setting of this app: {f'did you mean {close[0]}?' if close else 'remove it'}"
+            )
     return mistakes
 
 
@@ -191,9 +279,10 @@ def settings_table() -> list[tuple[str, str, str, str]]:
     properties = Settings.model_json_schema()["properties"]
     rows = []
     for name, field in Settings.model_fields.items():
-        shown = "required" if field.is_required() else "" if field.default is None else str(field.default)
+        default = properties[name].get("default")
+        shown = "required" if field.is_required() else "" if default is None else json.dumps(default).strip('"')
         rows.append((name, shown, _allowed(properties[name]), field.description or ""))
-    return rows
+    return sorted(rows, key=lambda row: row[0] in _Times.model_fields)
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
@@ -202,4 +291,6 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "boolean":
         return "true, false"
     low, high = schema.get("minimum"), schema.get("maximum")
-    return "" if low is None else f"{low} to {high}" if high is not None else f"{low} or more"
+    if low is not None:
+        return f"{low} to {high}" if high is not None else f"{low} or more"
+    return str(schema.get("form") or next((of["form"] for of in schema.get("anyOf", ()) if "form" in of), ""))

@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.dataverse.loading import LineRefused, has_rows, load_folder
-from local.dataverse.schema import load_schema
+from local.dataverse.organisation import Organisation
+from local.dataverse.schema import Schema, load_schema
 from local.dataverse.service import THROTTLED
 from local.dataverse.simulator import build_organisation, build_simulator
 from local.simulator.arguments import (
@@ -15,6 +18,7 @@ from local.simulator.arguments import (
     faults_and_exchanges,
     serve,
 )
+from shared.records import Json
 
 DATABASE = "dataverse.sqlite"
 
@@ -35,17 +39,34 @@ def _run(parsed: argparse.Namespace) -> None:
     samples, file = _places(common.data, parsed.load)
     schema = load_schema(solution=not parsed.no_solution, tracked=dict.fromkeys(parsed.track, True))
     precision = {} if parsed.pricing_precision is None else {"pricingdecimalprecision": parsed.pricing_precision}
+    with _organisation(schema, file, precision, samples, products=parsed.products) as organisation:
+        faults, exchanges = faults_and_exchanges("dataverse", common, throttle_body=THROTTLED)
+        simulator = build_simulator(organisation, common.token_check, faults, exchanges, common.admin_token, common.tls)
+        try:
+            serve(simulator, common)
+        finally:
+            exchanges.close()
+
+
+@contextmanager
+def _organisation(
+    schema: Schema, file: Path | None, row: Mapping[str, Json], samples: Path | None, *, products: bool
+) -> Iterator[Organisation]:
+    """The organisation of a state folder, or a new one with the samples. A loading that breaks off leaves nothing."""
     is_new = file is None or not file.exists()
-    organisation = build_organisation(schema, file=file, settings_row=precision)
-    if samples is not None and is_new:
-        load_folder(organisation, samples, products=parsed.products)
-    faults, exchanges = faults_and_exchanges("dataverse", common, throttle_body=THROTTLED)
+    loading = file.with_suffix(".loading") if file is not None and is_new and samples is not None else file
+    if loading is not None and loading != file:
+        loading.unlink(missing_ok=True)
+    organisation = build_organisation(schema, file=loading, settings_row=row)
     try:
-        serve(
-            build_simulator(organisation, common.token_check, faults, exchanges, common.admin_token, common.tls), common
-        )
+        if samples is not None and is_new:
+            load_folder(organisation, samples, products=products)
+        if loading is not None and file is not None and loading != file:
+            organisation.store.close()
+            loading.rename(file)
+            organisation = build_organisation(schema, file=file, settings_row=row)
+        yield organisation
     finally:
-        exchanges.close()
         organisation.store.close()
 
 

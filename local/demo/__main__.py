@@ -9,7 +9,7 @@ from rich.console import Console
 from local.demo import interrupts
 from local.demo.arguments import Options, parse
 from local.demo.errors import DemoFailed, UserMistake
-from local.demo.run import run
+from shared.errors import StorageTrouble
 
 PICTURE_WIDTH = 118
 FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
@@ -21,12 +21,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:
         with interrupts.as_exceptions():
+            # Takes a second or two: by now Ctrl-C ends the program without a traceback.
+            from local.demo.run import run  # noqa: PLC0415
+
             return run(options, _console(options))
     except UserMistake as mistake:
         errors.print(str(mistake), style="red")
         return MISTAKE
     except DemoFailed as failed:
         errors.print(str(failed), style="red")
+        return FAILED
+    except StorageTrouble as trouble:
+        errors.print(f"The storage emulator is in trouble: {trouble}. Start the demo again.", style="red")
         return FAILED
     except interrupts.Terminated as terminated:
         return SIGNALLED + terminated.number

@@ -15,6 +15,7 @@ from local.demo.session import Session
 from local.demo.standing import Account, Glance, Standing
 
 _LOOK_EVERY_S = 0.5
+_PATIENCE_WHEN_BLOCKED_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def wait_until_in_step(
                 return Ended(glance, account, in_step=True)
             if glance.progress != moved:
                 moved, moved_at = glance.progress, time.monotonic()
-            elif time.monotonic() - moved_at > patience_s:
+            elif time.monotonic() - moved_at > (_PATIENCE_WHEN_BLOCKED_S if glance.blocked else patience_s):
                 return Ended(glance, account or _account(session, flow, standing), in_step=False)
             sleep(_LOOK_EVERY_S)
 
@@ -83,6 +84,8 @@ def result_of(session: Session, place: Place, flow: Watched, ended: Ended) -> Re
 def what_is_missing(ended: Ended, patience_s: float) -> str:
     """Why the demo gave up, as one sentence for its user."""
     glance, account = ended.glance, ended.account
+    if glance.blocked:
+        return f"The sync waits for an operator: {glance.closed}."
     found = [f"{glance.hints} messages queued"] if glance.hints else []
     found += [f"{glance.held} messages held"] if glance.held else []
     found += [f"{glance.poison} messages poisoned"] if glance.poison else []

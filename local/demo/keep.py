@@ -114,7 +114,11 @@ def _made(keep: Path) -> Path:
         probe.unlink()
     except OSError as error:
         raise UserMistake(f"--keep {keep}: {error.strerror}; name a folder that can be written.") from error
-    return keep.resolve()
+    root = keep.resolve()
+    others = sorted(path.name for path in root.iterdir() if path.name != _LOCK)
+    if others and MANIFEST not in others:
+        raise UserMistake(f"--keep {root}: holds {others[0]} but no earlier demo; name an empty or a new folder.")
+    return root
 
 
 @contextlib.contextmanager
@@ -134,9 +138,6 @@ def _found(root: Path, data: str, folder: Path) -> Place | None:
     """The state that an earlier demo left, None where the folder is empty."""
     file = root / MANIFEST
     if not file.exists():
-        others = sorted(path.name for path in root.iterdir() if path.name != _LOCK)
-        if others:
-            raise UserMistake(f"--keep {root}: holds {others[0]} but no earlier demo; name an empty or a new folder.")
         return None
     try:
         memory = _memory(json.loads(file.read_text(encoding="utf-8")))
@@ -147,11 +148,26 @@ def _found(root: Path, data: str, folder: Path) -> Place | None:
             f"--keep {root}: was made with the records of {memory.folder}, now asked for is {folder}; "
             "name the same records, or a new folder."
         )
+    _require_free(root, memory.ports)
     if not memory.loaded:
         # Ended while it was being made: half of the records may be there.
         for name in STATE:
             shutil.rmtree(root / name, ignore_errors=True)
     return Place(root, True, memory)
+
+
+def _require_free(root: Path, ports: Mapping[str, int]) -> None:
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            # As servers do: connections that have ended do not hold a port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise UserMistake(
+                    f"--keep {root}: port {port}, where this demo's {name} was, is taken by another program; "
+                    "end that program, or name a new folder."
+                ) from error
 
 
 def _memory(content: Mapping[str, object]) -> Memory:

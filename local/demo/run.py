@@ -13,7 +13,7 @@ from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
-from local.demo.errors import DemoFailed
+from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import Place, place
 from local.demo.progress import SYSTEM_NAMES
 from local.demo.session import SYSTEMS, Session, require_node_modules
@@ -30,6 +30,8 @@ def run(options: Options, console: Console) -> int:
     digest = samples.check_folder(options.data, samples.KNOWN)
     if options.report is not None:
         report.prepare(options.report)
+    if options.picture is not None and not options.picture.absolute().parent.is_dir():
+        raise UserMistake(f"--picture {options.picture}: there is no such folder; name a file in one that exists.")
     with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here:
         session = Session(options, here, configuration.settings, (configuration.flow.name,))
         result = _play(options, console, configuration, session, here)

@@ -13,7 +13,7 @@ import psutil
 from local.azurite import Azurite, AzuriteFailed
 from local.demo import environment, interrupts
 from local.demo.arguments import Options
-from local.demo.errors import UserMistake
+from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import Place
 from local.demo.processes import ROOT, Child, running
 from local.demo.standing import Standing
@@ -44,6 +44,7 @@ class Session:
         self._stack = ExitStack()
         self._host_stack = ExitStack()
         self._children: list[Child] = []
+        self._azurite: Azurite | None = None
         self._host: Child | None = None
         self._secrets = Secrets()
         self._run = place.folder("run")
@@ -85,8 +86,9 @@ class Session:
         since = system_clock()
         control = Control(self.storage.table("control"))
         for flow in self._flows:
-            # After a deployment every flow is paused until an operator resumes it. Here that is the demo.
-            control.save_flow(replace(control.flow(flow), paused=False))
+            # After a deployment every flow is paused until an operator resumes it. Here that is the demo. What
+            # blocked a flow last time blocks it again if it is still so.
+            control.save_flow(replace(control.flow(flow), paused=False, blocked=""))
         ready, summary = self._fresh("host.ready"), self._fresh("host.summary")
         settings = environment.write_settings(self._run / _SETTINGS, self._settings)
         arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
@@ -109,6 +111,8 @@ class Session:
         """Raise DemoFailed when one of the processes has ended by itself; note how much memory the host takes."""
         for child in self._children:
             child.require_alive()
+        if self._azurite is not None and not _runs(self._azurite.pid):
+            raise DemoFailed("Azurite, the storage emulator, ended by itself. Start the demo again.")
         if self._host is not None:
             self._host.require_alive()
             self._note_memory(self._host.pid)
@@ -118,7 +122,7 @@ class Session:
         self._settings = dict(self._given)
         try:
             azurite = Azurite(self._place.folder("azurite") if self._place.kept else None)
-            self._stack.enter_context(azurite)
+            self._azurite = self._stack.enter_context(azurite)
         except AzuriteFailed as error:
             raise UserMistake(str(error)) from error
         identity = self._stack.enter_context(IdentityServer(self._identity()))
@@ -192,6 +196,13 @@ class Session:
             self._stack.close()
             for name in _PRIVATE:
                 (self._run / name).unlink(missing_ok=True)
+
+
+def _runs(pid: int | None) -> bool:
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def require_node_modules() -> None:

@@ -26,7 +26,8 @@ class Glance:
     """One flow at a moment of this session.
 
     `counts` sums the outcomes of all runs. `pulled` is true once a pull has ended; `first` and `last` are the
-    beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves.
+    beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves;
+    `blocked` is true when only an operator can change that.
     """
 
     counts: Mapping[str, int]
@@ -39,6 +40,7 @@ class Glance:
     held: int
     poison: int
     closed: str
+    blocked: bool = False
 
     @property
     def quiet(self) -> bool:
@@ -137,6 +139,7 @@ class Standing:
             held=self._queues.depth(self._flow + HOLD_SUFFIX),
             poison=self._queues.depth(self._flow + POISON_SUFFIX),
             closed=self.closed(),
+            blocked=bool(self._control.flow(self._flow).blocked),
         )
 
     def account_for(self, ids: Collection[str], route: str) -> Account:

@@ -40,8 +40,12 @@ def open_tables(data: Path | None, load: Path | None, settings: Settings) -> Tab
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)
     tables = Tables(None if data is None else data / DATABASE, seed=settings.seed)
-    if tables.is_empty():
-        fill(tables, settings, load)
+    try:
+        if tables.is_empty():
+            fill(tables, settings, load)
+    except FolderRefused:
+        tables.close()
+        raise
     return tables
 
 

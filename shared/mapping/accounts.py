@@ -9,12 +9,13 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
-from shared.mapping.table import FieldTable
+from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Mapped, Rejected, Verdict
-from shared.mapping.vocabulary import Ownership, Unmappable, Word, constant, copy, currency, default, value_of
+from shared.mapping.vocabulary import Column, Ownership, Unmappable, Word, constant, copy, currency, default, value_of
 from shared.records import Json, SourceRow
 
 ENTITY_SET = "accounts"
@@ -25,7 +26,14 @@ KEY_FIELD = "CustomerAccount"
 KEY_LENGTH = 20
 
 OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
-_FILTER_COLUMNS = ("statecode", "merged", "createdon", "modifiedon")
+_ALSO_READ = (
+    Column(KEY_COLUMN),
+    Column("name"),
+    Column("statecode", int),
+    Column("merged", bool),
+    Column("createdon"),
+    Column("modifiedon"),
+)
 _INACTIVE = 1
 
 
@@ -109,6 +117,9 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
     )
 
 
+_EVERY_FIELD = AccountChoices(addresses=AddressRules(county=True, street_number=True))
+
+
 class AccountMapper:
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
@@ -117,18 +128,21 @@ class AccountMapper:
     def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
         self._choices = choices or AccountChoices()
         self._conditions = maps.account_filter
-        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps)
+        require_known(maps, ENTITY_SET, TARGET_SET, account_words(_EVERY_FIELD))
+        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, _ALSO_READ)
+        self._require_hold_to_be_owned()
         self.fingerprint = self.table.fingerprint(self._choices)
 
     @property
     def select(self) -> tuple[str, ...]:
         """The columns to read: those of the mapping and those of the filters."""
         filtered = (condition.column for condition in self._conditions)
-        return tuple(dict.fromkeys((KEY_COLUMN, *self.table.select, *_FILTER_COLUMNS, *filtered)))
+        return tuple(dict.fromkeys((*self.table.select, *filtered)))
 
     def evaluate(self, row: SourceRow) -> Verdict:
         """Filter, map and validate one account. Raises OperatorNeeded on schema drift."""
         values = row.values
+        self.table.check_source(values)
         if values.get("merged") is True:
             return Filtered("merged", ends=True)
         if values.get("statecode") == _INACTIVE:
@@ -142,6 +156,14 @@ class AccountMapper:
         except Unmappable as unmappable:
             return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
         return Mapped(key, content.owned, content.on_create)
+
+    def _require_hold_to_be_owned(self) -> None:
+        owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}
+        if self._choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
+            raise SettingsInvalid(
+                "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and ownership.accounts.OnHoldStatus of the value-map "
+                "document keeps the sync from taking them off again: remove one of the two"
+            )
 
     def ended(self) -> Mapping[str, Json]:
         """What changes in F&O when a linked account ends: nothing, or its hold status by setting."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.vocabulary import Column, TargetField, Unmappable, value_of
+from shared.mapping.vocabulary import Column, TargetField, Unmappable, lines_of, value_of
 from shared.records import Json, Values
 
-_PARTS = ("line1", "line2", "line3", "city", "county", "stateorprovince", "postalcode", "country")
+_PARTS = ("line1", "line2", "line3", "city", "stateorprovince", "postalcode", "country")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,12 @@ class AddressBlock:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The whole block is read: any filled column makes it filled."""
-        return tuple(Column(f"{self.source}_{part}") for part in _PARTS)
+        """The whole block is read: any filled column makes it filled. A county that is not carried does not count."""
+        return tuple(Column(f"{self.source}_{part}") for part in self._parts)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return (*_PARTS, "county") if self.rules.county else _PARTS
 
     @property
     def fields(self) -> tuple[TargetField, ...]:
@@ -49,19 +53,18 @@ class AddressBlock:
 
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
         """The block's values, all None for a blank block. Raises Unmappable for an unknown country or state."""
-        given = {part: value_of(row, f"{self.source}_{part}") for part in _PARTS}
+        given = {part: value_of(row, f"{self.source}_{part}") for part in self._parts}
         if all(value is None for value in given.values()):
             return {field.name: None for field in self.fields}
         country = self._country(given["country"], maps)
         lines = ["line1", "line3"] if self.rules.street_number else ["line1", "line2", "line3"]
-        street = "\n".join(str(given[line]) for line in lines if given[line] is not None)
         block: dict[str, Json] = {
-            "Street": street or None,
+            "Street": lines_of(row, (f"{self.source}_{line}" for line in lines)),
             "City": given["city"],
             "State": self._state(given["stateorprovince"], country, maps),
             "ZipCode": given["postalcode"],
             "StreetNumber": given["line2"],
-            "County": given["county"],
+            "County": given.get("county"),
             "CountryRegionISOCode": country,
         }
         return {field.name: block[field.name.removeprefix(self.target)] for field in self.fields}

@@ -32,9 +32,9 @@ def _holds(condition: Condition, found: Json) -> bool:
         case "ne":
             return _folded(found) != _folded(wanted)
         case "contains":
-            return str(_folded(wanted)) in str(_folded(found))
+            return isinstance(found, str) and str(_folded(wanted)) in str(_folded(found))
         case "begins":
-            return str(_folded(found)).startswith(str(_folded(wanted)))
+            return isinstance(found, str) and str(_folded(found)).startswith(str(_folded(wanted)))
     order = _order(_folded(found), _folded(wanted))
     return order is not None and _COMPARISONS[condition.operator](order)
 

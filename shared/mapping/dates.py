@@ -1,10 +1,10 @@
 """Business dates (rules.md, Dates): a date-only column of Dataverse holds midnight of the user who saved it."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _HALF_A_DAY = timedelta(hours=12)
-_NOON_S = 12 * 3600
+EMPTY_DATE = "1900-01-01T12:00:00Z"
 
 
 def business_day(instant: datetime, zone: ZoneInfo) -> date:
@@ -14,5 +14,4 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
 
 def noon_utc(day: date) -> str:
     """A day as F&O stores it: noon UTC, so that no zone can move it."""
-    moment = datetime.combine(day, time(0), UTC) + timedelta(seconds=_NOON_S)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{day.isoformat()}T12:00:00Z"

@@ -1,16 +1,18 @@
 """A mapping put to work: the words of a flow, with the value maps and the choices of a deployment."""
 
+import difflib
 import hashlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from shared import exact_json
 from shared.errors import OperatorNeeded, System
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -39,20 +41,25 @@ class Content:
 
 
 class FieldTable:
-    """Words, value maps and ownership of one deployment; the models of what is read and written follow from them."""
+    """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
-    def __init__(self, flow: str, target_set: str, words: tuple[Word, ...], maps: ValueMaps) -> None:
-        overrides = {name: Ownership(of) for name, of in maps.ownership.get(flow, {}).items()}
+    `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off.
+    """
+
+    def __init__(
+        self, flow: str, target_set: str, words: tuple[Word, ...], maps: ValueMaps, also_read: tuple[Column, ...] = ()
+    ) -> None:
+        overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
         self._target_set = target_set
         self._words = words
         self._maps = maps
         self.fields = fields_of(words, overrides)
         self._by_name = {field.name: field for field in self.fields}
         used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
-        self.columns = columns_of(used)
+        self.columns = tuple({column.name: column for column in (*also_read, *columns_of(used))}.values())
         self._used = used
         self._source_model = _source_model(flow, self.columns)
-        lengths = maps.text_lengths.get(target_set, {})
+        lengths = maps.lengths_of(target_set)
         self._lengths = {field.name: field.max_length or lengths.get(field.name) for field in self.fields}
         self._target_model = _target_model(target_set, self.fields, self._lengths)
 
@@ -74,7 +81,7 @@ class FieldTable:
     def content(self, row: Values) -> Content:
         """The values of every field, validated. Raises Unmappable for a value that cannot be sent and
         OperatorNeeded when a column is not of the type that the mapping knows (schema drift)."""
-        self._check_source(row)
+        self.check_source(row)
         values = {name: value for word in self._used for name, value in word.values(row, self._maps).items()}
         values = {name: value for name, value in values.items() if name in self._by_name}
         for name, value in values.items():
@@ -83,7 +90,8 @@ class FieldTable:
         owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
         return Content(owned, {name: of for name, of in values.items() if name not in owned})
 
-    def _check_source(self, row: Values) -> None:
+    def check_source(self, row: Values) -> None:
+        """Raises OperatorNeeded when a column is not of the type that the mapping knows (schema drift)."""
         read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
             self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
@@ -139,7 +147,7 @@ class FieldTable:
     def fingerprint(self, *choices: object) -> str:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
         described = [repr(word.columns) + word.meaning for word in self._used]
-        described += [repr(self.fields), self._maps.model_dump_json(), repr(choices)]
+        described += [repr(self.fields), exact_json.dumps(_ordered(self._maps.model_dump())), repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
     def describe(self) -> list[tuple[str, str, str, str]]:
@@ -150,6 +158,33 @@ class FieldTable:
             for name in (field.name for field in word.fields)
             if name in self._by_name
         ]
+
+
+def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[Word]) -> None:
+    """Raises SettingsInvalid for fields of the value-map document that the mapping does not have: a misspelled name
+    would silently change nothing."""
+    known = [field.name for word in words for field in word.fields]
+    places = {f"ownership.{flow}": maps.ownership_of(flow), f"text_lengths.{target_set}": maps.lengths_of(target_set)}
+    unknown = [
+        f"{place}.{name} is no field of this mapping{_did_you_mean(name, known)}"
+        for place, names in places.items()
+        for name in names
+        if name not in known
+    ]
+    if unknown:
+        raise mistaken("the value-map document", unknown)
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f": did you mean {close[0]}?" if close else ": remove it"
+
+
+def _ordered(value: Json) -> Json:
+    """The same value with its names in order: their order in a document means nothing."""
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(of) for of in value] if isinstance(value, list) else value
 
 
 def _attribute(name: str) -> str:

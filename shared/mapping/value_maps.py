@@ -1,20 +1,34 @@
 """Value maps and defaults: the codes that belong to an organisation, as one validated JSON document."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
 
-Code = Annotated[str, StringConstraints(min_length=1)]
+
+def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
+    """Names are compared without case and outer blanks: two that are equal then must mean the same."""
+    by_name: dict[str, str] = {}
+    for name, code in codes.items():
+        if by_name.setdefault(_fold(name), code) != code:
+            raise ValueError(f"{name!r} is listed twice, as {by_name[_fold(name)]} and as {code}; keep one of the two")
+    return codes
+
+
+Code = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Iso2 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Iso3 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "contains", "begins", "blank", "filled"]
+Length = Annotated[int, Field(gt=0)] | None
+Owned = Literal["owned", "on_create", "off"]
 
 
 class _Part(BaseModel):
@@ -40,21 +54,50 @@ class Defaults(_Part):
 class Condition(_Part):
     """One condition on a source column; `value` is a text, number or true/false, absent for blank and filled."""
 
-    column: Code
+    column: ColumnName
     operator: Operator
     value: str | bool | int | Decimal | None = None
+
+    @model_validator(mode="after")
+    def _has_a_fitting_value(self) -> "Condition":
+        match self.operator:
+            case "blank" | "filled":
+                fits, wanted = self.value is None, "no value"
+            case "contains" | "begins":
+                fits, wanted = isinstance(self.value, str) and bool(self.value.strip()), "a text"
+            case "eq" | "ne":
+                fits, wanted = self.value is not None, "a value; use blank or filled to ask for one"
+            case _:
+                fits, wanted = isinstance(self.value, str | int | Decimal), "a text or a number"
+                fits = fits and not isinstance(self.value, bool)
+        if not fits:
+            raise ValueError(f"the operator {self.operator} takes {wanted}")
+        return self
 
 
 class ValueMaps(_Part):
     """The document. Names of countries and states are compared trimmed and without case."""
 
     defaults: Defaults
-    countries: dict[Code, Iso2]
-    states: dict[Iso2, dict[Code, Code]]
+    countries: Annotated[dict[Code, Iso2], AfterValidator(_one_code_per_name)]
+    states: dict[Iso2, Annotated[dict[Code, Code], AfterValidator(_one_code_per_name)]]
     currencies: dict[Iso3, Iso3]
-    text_lengths: dict[str, dict[str, Annotated[int, Field(gt=0)] | None]]
-    ownership: dict[str, dict[str, Literal["owned", "on_create", "off"]]] = {}
+    text_lengths: dict[Literal["CustomersV3"], dict[Code, Length]]
+    ownership: dict[Literal["accounts"], dict[Code, Owned]] = {}
     account_filter: list[Condition] = []
+
+    def ownership_of(self, flow: str) -> Mapping[str, Owned]:
+        """What the document says of the ownership of a flow's fields."""
+        return {name: of for named, fields in self.ownership.items() if named == flow for name, of in fields.items()}
+
+    def lengths_of(self, target_set: str) -> Mapping[str, Length]:
+        """The longest texts that the fields of a target collection take; None is no limit."""
+        return {
+            name: of
+            for named, fields in self.text_lengths.items()
+            if named == target_set
+            for name, of in fields.items()
+        }
 
     def country(self, name: str) -> str | None:
         """The two-letter code of a country name or code; None when it is not listed."""
@@ -94,9 +137,59 @@ def read_value_maps(source: str | None) -> ValueMaps:
     try:
         return ValueMaps.model_validate(content)
     except ValidationError as invalid:
-        mistakes = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (is {e['input']!r:.80})" for e in invalid.errors()]
-        listed = "\n".join(mistakes)
-        raise SettingsInvalid(f"VALUE_MAPS: {name} has {len(mistakes)} mistake(s):\n{listed}") from invalid
+        raise mistaken(name, [_mistake(error) for error in invalid.errors()]) from invalid
+
+
+def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
+    """The error that lists mistakes of a value-map document."""
+    listed = [f"  {mistake}" for mistake in mistakes]
+    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {len(listed)} mistake(s):", *listed]))
+
+
+# Parts of a place that are pydantic's names for the branches of a union.
+_BRANCHES = frozenset({"str", "bool", "int", "decimal", "constrained-int"})
+_PATTERNS = {
+    r"\S": "write at least one character that is no blank",
+    r"^[A-Z]{2}$": "write the ISO 3166 code, two capital letters such as US",
+    r"^[A-Z]{3}$": "write the ISO 4217 code, three capital letters such as USD",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "write the logical name of a column of the table itself, such as industrycode",
+}
+_KINDS = {
+    "string_type": "a text in quotes",
+    "string_too_short": "at least one character",
+    "dict_type": "an object in braces",
+    "model_type": "an object in braces",
+    "list_type": "a list in brackets",
+    "bool_type": "true, false, a text or a number",
+    "int_type": "a whole number without quotes",
+    "is_instance_of": "a number",
+    "greater_than": "a whole number above 0, or null for no limit",
+}
+
+
+def _mistake(error: Mapping[str, Any]) -> str:
+    """A mistake by its place, value and remedy; `[key]` as the last part of a place means the name itself."""
+    place = ".".join(str(part) for part in error["loc"] if part not in _BRANCHES) or "the document"
+    match error["type"]:
+        case "missing":
+            return f"{place} is missing"
+        case "extra_forbidden":
+            return f"{place} is not known here: correct the name, or remove it"
+    return f"{place} is {error['input']!r:.80}: {_remedy(error)}"
+
+
+def _remedy(error: Mapping[str, Any]) -> str:
+    context: Mapping[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return _PATTERNS[context["pattern"]]
+        case "literal_error":
+            return f"write {context['expected']}"
+        case "value_error":
+            return str(error["msg"]).removeprefix("Value error, ")
+        case kind if kind in _KINDS:
+            return f"write {_KINDS[kind]}"
+    return str(error["msg"])
 
 
 def _read(file: Path) -> str:

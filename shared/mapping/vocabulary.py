@@ -7,11 +7,14 @@ come out, and what cannot be mapped raises Unmappable.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from shared.errors import SyncError
+from shared.mapping.dates import EMPTY_DATE, business_day, noon_utc
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json, Values
 
@@ -113,6 +116,17 @@ def value_of(row: Values, path: str) -> Json:
     return None if isinstance(value, Mapping) or blank(value) else value
 
 
+def length_of(text: str) -> int:
+    """How long a text is for both systems: they count UTF-16 code units, so that an emoji counts two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def lines_of(row: Values, sources: Iterable[str]) -> str | None:
+    """The filled ones of some columns, each on a line of its own; None when all are blank."""
+    lines = [str(value) for source in sources if (value := value_of(row, source)) is not None]
+    return "\n".join(lines) or None
+
+
 def copy(
     source: str,
     target: str,
@@ -130,6 +144,64 @@ def copy(
 def constant(target: str, value: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
     """Always the same value."""
     return Line((), TargetField(target, ownership), f"always `{value}`", lambda _row, _maps: value)
+
+
+def choice(
+    source: str, target: str, codes: Mapping[int, str], *, ownership: Ownership = Ownership.OWNED, empty: Json = ""
+) -> Line:
+    """An option of a choice column as the target's code; an option without a code is refused."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        option = value_of(row, source)
+        if option is None:
+            return None
+        if not isinstance(option, int) or option not in codes:
+            raise Unmappable(
+                "option_unknown",
+                f"{source} is {option}, which has no counterpart in {target}",
+                remedy=f"choose one of the options {', '.join(map(str, codes))}, or extend the mapping",
+            )
+        return codes[option]
+
+    meaning = "option: " + ", ".join(f"{option} = `{code}`" for option, code in codes.items())
+    return Line((Column(source, int),), TargetField(target, ownership, empty=empty), meaning, read)
+
+
+def yes_no(source: str, target: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """A two-options column as the enumeration NoYes."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        value = value_of(row, source)
+        return None if value is None else "Yes" if value is True else "No"
+
+    return Line((Column(source, bool),), TargetField(target, ownership, empty="No"), "true: `Yes`, false: `No`", read)
+
+
+def joined(
+    sources: tuple[str, ...], target: str, *, ownership: Ownership = Ownership.OWNED, max_length: int | None = None
+) -> Line:
+    """Several text columns, each filled one on a line of its own."""
+    into = TargetField(target, ownership, max_length=max_length)
+    columns = tuple(map(Column, sources))
+    return Line(columns, into, "filled ones joined by line feeds", lambda row, _maps: lines_of(row, sources))
+
+
+def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """A date-only column, whose moment is a user's midnight, as noon UTC of the day in the business's time zone."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        text = value_of(row, source)
+        if text is None:
+            return None
+        try:
+            return noon_utc(business_day(datetime.fromisoformat(str(text)), zone))
+        except (ValueError, OverflowError) as wrong:
+            raise Unmappable(
+                "date_invalid", f"{source} is {text!r}, which is no date", remedy="correct the record's date"
+            ) from wrong
+
+    into = TargetField(target, ownership, empty=EMPTY_DATE)
+    return Line((Column(source),), into, f"the day in {zone.key}, sent as noon UTC", read)
 
 
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:

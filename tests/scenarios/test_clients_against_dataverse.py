@@ -75,6 +75,7 @@ def environment() -> Iterator[Environment]:
         yield Environment(simulator, organisation, channel, throttle, table)
         channel.close()
         transport.close()
+    organisation.store.close()
 
 
 def id_of(number: int) -> str:

@@ -1,6 +1,7 @@
 """What the demo checks before it starts anything: arguments, sample records, the folder that it keeps."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -109,6 +110,7 @@ def test_a_folder_with_other_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").touch()
     with ExitStack() as stack, pytest.raises(UserMistake, match=r"holds letter\.txt but no earlier demo"):
         opened(stack, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', '{"format": 1, "data": 5}'])
@@ -129,6 +131,17 @@ def test_a_keep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with ExitStack() as stack, pytest.raises(UserMistake, match=r"--keep .*file"):
         opened(stack, tmp_path / "file")
+
+
+def test_a_port_that_is_taken_meanwhile_is_named(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        port = opened(stack, tmp_path).memory.ports["finops"]
+    with ExitStack() as stack:
+        other = stack.enter_context(socket.socket())
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(UserMistake, match=rf"port {port}, where this demo's finops was, is taken"):
+            opened(stack, tmp_path)
 
 
 def test_free_ports_are_all_different() -> None:

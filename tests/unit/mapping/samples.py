@@ -1,0 +1,98 @@
+"""Accounts, value maps and mappers for the tests of the mapping."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared import exact_json
+from shared.mapping.accounts import AccountChoices, AccountMapper
+from shared.mapping.value_maps import SHIPPED, ValueMaps, read_value_maps
+from shared.mapping.verdicts import Filtered, Mapped, Rejected
+from shared.records import Json, SourceRow
+
+DATA = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
+
+SEATTLE: Mapping[str, Json] = {
+    "address1_line1": "1 Way",
+    "address1_city": "Seattle",
+    "address1_stateorprovince": "Washington",
+    "address1_postalcode": "98052",
+    "address1_country": "United States",
+}
+BERLIN: Mapping[str, Json] = {"address2_line1": "Allee 2", "address2_city": "Berlin", "address2_country": "Germany"}
+
+
+def account(**values: Json) -> SourceRow:
+    """An active account with a number and a name."""
+    given: dict[str, Json] = {"statecode": 0, "accountnumber": "A-1", "name": "Litware", **values}
+    return SourceRow("00000000-0000-0000-0000-000000000001", 7, given)
+
+
+def document(**parts: Json) -> dict[str, Json]:
+    """The shipped value-map document with whole parts replaced."""
+    shipped = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert isinstance(shipped, dict)
+    return {**shipped, **parts}
+
+
+def maps(**parts: Json) -> ValueMaps:
+    """The value maps of such a document."""
+    return read_value_maps(exact_json.dumps(document(**parts)))
+
+
+def mapper(choices: AccountChoices | None = None, **parts: Json) -> AccountMapper:
+    """The accounts mapping with choices and with parts of the document replaced."""
+    return AccountMapper(maps(**parts), choices)
+
+
+def owned_as(**fields: str) -> dict[str, Json]:
+    """The document's part `ownership` for accounts."""
+    return {"accounts": dict(fields)}
+
+
+def lengths(**fields: int | None) -> dict[str, Json]:
+    """The document's part `text_lengths` for customers."""
+    return {"CustomersV3": dict(fields)}
+
+
+def mapped(mapping: AccountMapper, row: SourceRow) -> Mapped:
+    """What an account becomes."""
+    verdict = mapping.evaluate(row)
+    assert isinstance(verdict, Mapped), verdict
+    return verdict
+
+
+def rejected(mapping: AccountMapper, row: SourceRow) -> Rejected:
+    """Why an account is refused."""
+    verdict = mapping.evaluate(row)
+    assert isinstance(verdict, Rejected), verdict
+    return verdict
+
+
+def filtered(mapping: AccountMapper, row: SourceRow) -> Filtered:
+    """Why an account is not for F&O."""
+    verdict = mapping.evaluate(row)
+    assert isinstance(verdict, Filtered), verdict
+    return verdict
+
+
+def adventureworks() -> list[SourceRow]:
+    """The sample accounts as Dataverse gives them, the currency expanded."""
+    codes = {row["transactioncurrencyid"]: row["isocurrencycode"] for row in _lines("transactioncurrencies")}
+    rows = []
+    for number, values in enumerate(_lines("accounts"), 1):
+        currency = values.get("_transactioncurrencyid_value")
+        expanded: Json = {"isocurrencycode": codes[currency]} if currency is not None else None
+        rows.append(SourceRow(str(values["accountid"]), number, {**values, "transactioncurrencyid": expanded}))
+    return rows
+
+
+def _lines(name: str) -> list[dict[str, Json]]:
+    text = (DATA / f"{name}.jsonl").read_text(encoding="utf-8")
+    return [_object(line) for line in text.splitlines()]
+
+
+def _object(line: str) -> dict[str, Json]:
+    value = exact_json.loads(line)
+    assert isinstance(value, dict), json.dumps(line)
+    return value
