@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from shared.errors import LinkRefused, OperatorNeeded, SystemTrouble
+from shared.errors import LinkRefused, OperatorNeeded, SystemTrouble, Transient
 from shared.records import Change, ChangePage
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import LinkState
@@ -109,6 +109,9 @@ class Pull:
         except LinkRefused as refused:
             return Step((), self._restarted(checkpoint, refused))
         self._counts["pages"] += 1
+        if checkpoint.phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
+            text = f"{self._flow.name}: a tracked page came with neither a next link nor a delta link"
+            raise Transient(self._flow.source_system, text)
         match checkpoint.phase:
             case Phase.BASELINE:
                 return Step((), self._after_baseline(checkpoint, page))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import LinkRefused, OperatorNeeded, System, Transient
+from shared.records import ChangePage
 from shared.state.checkpoints import Phase
 from shared.sync.hints import read_message
 from shared.sync.parts import Limits
@@ -221,6 +222,22 @@ def test_a_source_in_trouble_closes_its_gate_and_loses_nothing() -> None:
     world.pull()
     assert world.state.control.gate(System.DATAVERSE).closed
     world.source.trouble = None
+    world.settle()
+    check(world)
+
+
+def test_a_tracked_page_without_any_link_is_the_sources_trouble_and_no_end_of_the_walk() -> None:
+    world = filled(3)
+    track_changes = world.source.track_changes
+    broken = iter([True])
+
+    def without_links() -> ChangePage:
+        page = track_changes()
+        return ChangePage(page.changes) if next(broken, False) else page
+
+    object.__setattr__(world.source, "track_changes", without_links)
+    world.pull()
+    assert world.state.control.gate(System.DATAVERSE).closed
     world.settle()
     check(world)
 
