@@ -37,7 +37,7 @@ class Refusal:
         if self.status in (413, 414):
             return RecordRejected("finops.too_large", self.text, remedy="shorten the texts of the record in the source")
         if self.field is not None:
-            remedy = f"create the value of {self.field} in F&O, or correct the source value or the value map"
+            remedy = f"create the missing value of {self.field} in F&O, or correct the source value or the value map"
             return RecordRejected(f"finops.validateField.{self.field}", self.text, remedy=remedy)
         if self.row is not None:
             remedy = f"complete or correct the record in the source so that {self.row} in F&O accepts it"

@@ -12,10 +12,21 @@ from enum import StrEnum
 from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
-from shared.mapping.table import FieldTable, require_known
+from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Mapped, Rejected, Verdict
-from shared.mapping.vocabulary import Column, Ownership, Unmappable, Word, constant, copy, currency, default, value_of
+from shared.mapping.vocabulary import (
+    Column,
+    Ownership,
+    Unmappable,
+    Word,
+    constant,
+    copy,
+    currency,
+    default,
+    length_of,
+    value_of,
+)
 from shared.records import Json, SourceRow
 
 ENTITY_SET = "accounts"
@@ -161,8 +172,8 @@ class AccountMapper:
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}
         if self._choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
             raise SettingsInvalid(
-                "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and ownership.accounts.OnHoldStatus of the value-map "
-                "document keeps the sync from taking them off again: remove one of the two"
+                "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and ownership.accounts.OnHoldStatus of the "
+                "value-map document keeps the sync from taking them off again: remove one of the two"
             )
 
     def ended(self) -> Mapping[str, Json]:
@@ -192,10 +203,11 @@ def _key(row: SourceRow) -> str:
             remedy="give the account a number (the Sales solution numbers new accounts by itself)",
         )
     key = str(number)
-    if len(key) > KEY_LENGTH:
+    refuse_characters(f"{KEY_COLUMN} (for {KEY_FIELD})", key)
+    if length_of(key) > KEY_LENGTH:
         raise Unmappable(
             "number_too_long",
-            f"{KEY_COLUMN} {key[:60]!r} has {len(key)} characters; {KEY_FIELD} takes {KEY_LENGTH}",
+            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {KEY_FIELD} takes {KEY_LENGTH}",
             remedy="give the account a shorter number",
         )
     return key

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -22,6 +22,7 @@ from shared.mapping.vocabulary import (
     columns_of,
     expand_of,
     fields_of,
+    length_of,
     select_of,
     value_of,
 )
@@ -30,6 +31,8 @@ from shared.records import Json, Values
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
 NOT_ALLOWED = "text_not_allowed"
+# Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
+_RULES_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class FieldTable:
         used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
         self.columns = tuple({column.name: column for column in (*also_read, *columns_of(used))}.values())
         self._used = used
+        self._origins = {field.name: _origin(word) for word in used for field in word.fields}
         self._source_model = _source_model(flow, self.columns)
         lengths = maps.lengths_of(target_set)
         self._lengths = {field.name: field.max_length or lengths.get(field.name) for field in self.fields}
@@ -79,13 +83,15 @@ class FieldTable:
         return tuple(field.name for field in self.fields)
 
     def content(self, row: Values) -> Content:
-        """The values of every field, validated. Raises Unmappable for a value that cannot be sent and
-        OperatorNeeded when a column is not of the type that the mapping knows (schema drift)."""
-        self.check_source(row)
+        """The values of every field of a row that check_source has accepted, validated.
+
+        Raises Unmappable for a value that cannot be sent.
+        """
         values = {name: value for word in self._used for name, value in word.values(row, self._maps).items()}
         values = {name: value for name, value in values.items() if name in self._by_name}
         for name, value in values.items():
-            self._check_text(name, value)
+            if isinstance(value, str):
+                self._check_text(self._by_name[name], value)
         self._check_target(values)
         owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
         return Content(owned, {name: of for name, of in values.items() if name not in owned})
@@ -103,27 +109,21 @@ class FieldTable:
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
 
-    def _check_text(self, name: str, value: Json) -> None:
-        if not isinstance(value, str):
+    def _check_text(self, field: TargetField, text: str) -> None:
+        refuse_characters(f"{self._origins[field.name]} (for {field.name})", text, allowed=_LINE_BREAKS)
+        limit, length = self._lengths[field.name], length_of(text)
+        if limit is None or length <= limit:
             return
-        bad = next((c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in _LINE_BREAKS), None)
-        if bad is not None:
-            raise Unmappable(
-                NOT_ALLOWED,
-                f"the text for {name} holds the character U+{ord(bad):04X}, which F&O cannot store",
-                remedy="remove the invisible character from the record",
-            )
+        place = f"text_lengths.{self._target_set}.{field.name}"
+        raise Unmappable(
+            "text_too_long",
+            f"{self._origins[field.name]} has {length} characters; {field.name} of {self._target_set} takes {limit}",
+            remedy="shorten it"
+            if field.max_length is not None
+            else f"shorten it, or change {place} in the value-map document if your F&O takes more",
+        )
 
     def _check_target(self, values: Mapping[str, Json]) -> None:
-        for name, value in values.items():
-            limit = self._lengths[name]
-            if isinstance(value, str) and limit is not None and len(value) > limit:
-                raise Unmappable(
-                    "text_too_long",
-                    f"the text for {name} has {len(value)} characters; {self._target_set} takes {limit}",
-                    remedy=f"shorten it, or change text_lengths.{self._target_set}.{name} in the value-map document "
-                    "if your F&O takes more",
-                )
         try:
             self._target_model.model_validate(values)
         except ValidationError as invalid:
@@ -146,7 +146,7 @@ class FieldTable:
 
     def fingerprint(self, *choices: object) -> str:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
-        described = [repr(word.columns) + word.meaning for word in self._used]
+        described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self._used)]
         described += [repr(self.fields), exact_json.dumps(_ordered(self._maps.model_dump())), repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
@@ -158,6 +158,17 @@ class FieldTable:
             for name in (field.name for field in word.fields)
             if name in self._by_name
         ]
+
+
+def refuse_characters(name: str, text: str, *, allowed: str = "") -> None:
+    """Raises Unmappable for a control character, or half a character, that is not one of `allowed`."""
+    bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in allowed), None)
+    if bad is not None:
+        raise Unmappable(
+            NOT_ALLOWED,
+            f"{name} holds the character U+{ord(bad):04X}, which F&O cannot store there",
+            remedy="remove the invisible character from the record",
+        )
 
 
 def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[Word]) -> None:
@@ -187,6 +198,18 @@ def _ordered(value: Json) -> Json:
     return [_ordered(of) for of in value] if isinstance(value, list) else value
 
 
+def _origin(word: Word) -> str:
+    """Where a word's values come from, for messages: a column, the block of columns, or the value-map document."""
+    match [column.name for column in word.columns]:
+        case []:
+            return "the default or constant"
+        case [name]:
+            return name
+        case names:
+            blocks = {name.partition("_")[0] for name in names}
+            return f"{blocks.pop()}_*" if len(blocks) == 1 else ", ".join(names)
+
+
 def _attribute(name: str) -> str:
     """A model's attribute for a column; a navigation path has a dot, which no attribute may have."""
     return name.replace(".", "__")
@@ -208,16 +231,16 @@ def _target_model(
 
 
 def _accepted(kind: type) -> Any:
-    """A whole number is a decimal on the wire, too; a Boolean is no number."""
-    return (Decimal | int) if kind is Decimal else Literal[True, False] if kind is bool else kind
+    """A whole number is a decimal on the wire, too."""
+    return (Decimal | int) if kind is Decimal else kind
 
 
 def _normal(value: Json, field: TargetField | None) -> Json:
+    if field is not None and value == field.empty:
+        return None
     if isinstance(value, str):
         text = value.replace("\r\n", "\n").replace("\r", "\n").rstrip(" ")
         if text in _BLANK_DATES or not text:
             return None
         return text.casefold() if field is not None and field.fold_case else text
-    if field is not None and value == field.empty:
-        return None
     return value

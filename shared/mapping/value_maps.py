@@ -1,7 +1,10 @@
 """Value maps and defaults: the codes that belong to an organisation, as one validated JSON document."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
+from shared.mapping.units import Units
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
 
@@ -85,35 +89,41 @@ class ValueMaps(_Part):
     text_lengths: dict[Literal["CustomersV3"], dict[Code, Length]]
     ownership: dict[Literal["accounts"], dict[Code, Owned]] = {}
     account_filter: list[Condition] = []
+    units: Units = []
+    price_lists: dict[Iso3, Code] = {}
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""
-        return {name: of for named, fields in self.ownership.items() if named == flow for name, of in fields.items()}
+        return {str(named): fields for named, fields in self.ownership.items()}.get(flow, {})
 
     def lengths_of(self, target_set: str) -> Mapping[str, Length]:
         """The longest texts that the fields of a target collection take; None is no limit."""
-        return {
-            name: of
-            for named, fields in self.text_lengths.items()
-            if named == target_set
-            for name, of in fields.items()
-        }
+        return {str(named): lengths for named, lengths in self.text_lengths.items()}.get(target_set, {})
 
     def country(self, name: str) -> str | None:
         """The two-letter code of a country name or code; None when it is not listed."""
-        wanted = _fold(name)
-        codes = {_fold(code): code for code in self.countries.values()}
-        return {_fold(given): code for given, code in self.countries.items()}.get(wanted) or codes.get(wanted)
+        return self._country_codes.get(_fold(name))
 
     def state(self, country: str, name: str) -> str | None:
         """The F&O code of a state's name or code; None when it is not listed."""
-        states = self.states.get(country, {})
-        codes = {_fold(code): code for code in states.values()}
-        return {_fold(given): code for given, code in states.items()}.get(_fold(name)) or codes.get(_fold(name))
+        return self._state_codes.get(country, {}).get(_fold(name))
 
     def currency(self, code: str) -> str | None:
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
+
+    @cached_property
+    def _country_codes(self) -> Mapping[str, str]:
+        return _by_name_or_code(self.countries)
+
+    @cached_property
+    def _state_codes(self) -> Mapping[str, Mapping[str, str]]:
+        return {country: _by_name_or_code(states) for country, states in self.states.items()}
+
+
+def _by_name_or_code(codes: Mapping[str, str]) -> Mapping[str, str]:
+    """Codes by name and by themselves; where a name looks like another's code, the name counts."""
+    return {_fold(code): code for code in codes.values()} | {_fold(name): code for name, code in codes.items()}
 
 
 def _fold(name: str) -> str:
@@ -132,6 +142,7 @@ def read_value_maps(source: str | None) -> ValueMaps:
         text = _read(Path(text) if text else SHIPPED)
     try:
         content = exact_json.loads(text)
+        json.loads(text, object_pairs_hook=_refuse_doubles)
     except ValueError as wrong:
         raise SettingsInvalid(f"VALUE_MAPS: {name} is not JSON: {wrong}") from wrong
     try:
@@ -190,6 +201,15 @@ def _remedy(error: Mapping[str, Any]) -> str:
         case kind if kind in _KINDS:
             return f"write {_KINDS[kind]}"
     return str(error["msg"])
+
+
+def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
+    """A name that stands twice in an object would silently count as its last value."""
+    times = Counter(name for name, _ in pairs)
+    doubled = [name for name, count in times.items() if count > 1]
+    if doubled:
+        told = [f"{name!r} stands more than once in one object; keep one of them" for name in doubled]
+        raise mistaken("the value-map document", told)
 
 
 def _read(file: Path) -> str:

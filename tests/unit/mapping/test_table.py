@@ -1,0 +1,220 @@
+"""A mapping put to work: what is checked, compared and remembered of it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import OperatorNeeded, SettingsInvalid, System
+from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber, Scope
+from shared.mapping.addresses import AddressRules
+from shared.mapping.value_maps import read_value_maps
+from shared.records import Json, SourceRow
+from tests.unit.mapping.samples import SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
+
+MAPPER = mapper()
+
+
+@pytest.mark.parametrize(
+    ("column", "field", "limit"), [("name", "OrganizationName", 100), ("telephone1", "PrimaryContactPhone", 255)]
+)
+def test_a_text_over_a_verified_length_is_rejected(column: str, field: str, limit: int) -> None:
+    assert mapped(MAPPER, account(**{column: "x" * limit})).owned[field] == "x" * limit
+    verdict = rejected(MAPPER, account(**{column: "x" * (limit + 1)}))
+    assert verdict.cause == "text_too_long"
+    assert field in verdict.message
+    assert str(limit) in verdict.message
+
+
+def test_a_verified_length_is_not_turned_off_by_the_document() -> None:
+    off = mapper(text_lengths=lengths(OrganizationName=None))
+    assert rejected(off, account(name="x" * 101)).cause == "text_too_long"
+
+
+def test_a_text_over_an_unverified_length_is_rejected_and_the_remedy_names_its_place() -> None:
+    verdict = rejected(MAPPER, account(**{**SEATTLE, "address1_postalcode": "x" * 11}))
+    assert verdict.cause == "text_too_long"
+    assert "text_lengths.CustomersV3.AddressZipCode" in verdict.remedy
+
+
+@pytest.mark.parametrize("given", [{"AddressZipCode": None}, {}, {"AddressZipCode": 20}])
+def test_an_unverified_length_can_be_raised_or_turned_off(given: dict[str, int | None]) -> None:
+    row = account(**{**SEATTLE, "address1_postalcode": "x" * 11})
+    assert mapped(mapper(text_lengths=lengths(**given)), row).owned["AddressZipCode"] == "x" * 11
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\ud800"])
+def test_a_control_character_is_rejected_by_its_code_and_field(character: str) -> None:
+    verdict = rejected(MAPPER, account(description=f"a{character}b"))
+    assert verdict.cause == "text_not_allowed"
+    assert f"U+{ord(character):04X}" in verdict.message
+    assert "SalesMemo" in verdict.message
+
+
+def test_line_breaks_and_tabs_are_allowed() -> None:
+    assert mapped(MAPPER, account(description="a\r\nb\tc")).owned["SalesMemo"] == "a\r\nb\tc"
+
+
+def test_a_rejection_quotes_no_text_of_the_record_that_is_too_long() -> None:
+    assert "secret" not in rejected(MAPPER, account(name="secret" * 50)).message
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("name", 5),
+        ("accountnumber", 5),
+        ("telephone1", True),
+        ("numberofemployees", "12"),
+        ("numberofemployees", Decimal("1.5")),
+        ("numberofemployees", True),
+        ("address1_city", 5),
+        ("transactioncurrencyid", {"isocurrencycode": 5}),
+        ("statecode", "1"),
+        ("statecode", True),
+        ("merged", "false"),
+        ("merged", 1),
+        ("modifiedon", 5),
+        ("description", ["a"]),
+    ],
+)
+def test_a_column_of_another_type_is_schema_drift_and_nobodys_record_is_to_blame(column: str, value: Json) -> None:
+    with pytest.raises(OperatorNeeded, match="schema drift") as raised:
+        MAPPER.evaluate(account(**{column: value}))
+    assert raised.value.system is System.DATAVERSE
+    assert column in str(raised.value)
+
+
+def test_an_amount_may_be_a_whole_number_and_never_a_truth_value() -> None:
+    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    assert mapped(on, account(creditlimit=5)).owned["CreditLimit"] == 5
+    with pytest.raises(OperatorNeeded, match="creditlimit"):
+        on.evaluate(account(creditlimit=True))
+
+
+@pytest.mark.parametrize(
+    ("field", "ours", "theirs", "agree"),
+    [
+        ("OrganizationName", "A", "A", True),
+        ("OrganizationName", "A", "a", False),
+        ("OrganizationName", "A", "A  ", True),
+        ("OrganizationName", "A", " A", False),
+        ("AddressStreet", "a\nb", "a\r\nb", True),
+        ("AddressStreet", "a\nb", "a b", False),
+        ("AddressCountryRegionISOCode", "US", "us", True),
+        ("LanguageId", "en-us", "en-US", True),
+        ("SalesMemo", None, "", True),
+        ("SalesMemo", None, "  ", True),
+        ("SalesMemo", None, "1900-01-01T12:00:00Z", True),
+        ("SalesMemo", "x", "", False),
+        ("OrganizationNumberOfEmployees", None, 0, True),
+        ("OrganizationNumberOfEmployees", 5, 5, True),
+        ("OrganizationNumberOfEmployees", 5, None, False),
+        ("CreditLimit", Decimal("5.10"), Decimal("5.1"), True),
+        ("CreditLimit", None, Decimal("0.00"), True),
+        ("IsExternallyMaintained", "Yes", "No", False),
+    ],
+)
+def test_values_agree_after_the_normalisation_of_finops(field: str, ours: Json, theirs: Json, agree: bool) -> None:
+    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    assert on.agree(field, ours, theirs) is agree
+    assert on.agree(field, theirs, ours) is agree
+
+
+@given(st.text())
+def test_every_text_agrees_with_itself(text: str) -> None:
+    assert MAPPER.agree("SalesMemo", text, text)
+
+
+def test_a_text_is_emptied_by_an_empty_text_and_a_number_by_zero() -> None:
+    assert MAPPER.empty("SalesMemo") == ""
+    assert MAPPER.empty("OrganizationNumberOfEmployees") == 0
+
+
+@pytest.mark.parametrize("part", ["ownership", "text_lengths"])
+def test_a_misspelled_field_of_the_document_is_refused_with_the_right_name(part: str) -> None:
+    wrong: Json = owned_as(OrganisationName="off") if part == "ownership" else lengths(OrganisationName=5)
+    with pytest.raises(SettingsInvalid, match=r"OrganisationName is no field.*did you mean OrganizationName"):
+        mapper(None, **{part: wrong})
+
+
+def test_every_misspelled_field_is_named_in_one_message() -> None:
+    with pytest.raises(SettingsInvalid) as raised:
+        mapper(ownership=owned_as(Wrong="off", Bad="off"), text_lengths=lengths(Xyz=5))
+    assert all(name in str(raised.value) for name in ("Wrong", "Bad", "Xyz", "3 mistake"))
+
+
+def test_fields_that_a_setting_would_add_may_stand_in_the_document() -> None:
+    assert mapper(ownership=owned_as(AddressCounty="off"), text_lengths=lengths(DeliveryAddressStreetNumber=10))
+
+
+FINGERPRINT = MAPPER.fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: mapper(countries={"Germany": "DE"}),
+        lambda: mapper(currencies={"EUR": "EUR"}),
+        lambda: mapper(text_lengths=lengths(SiteId=11)),
+        lambda: mapper(ownership=owned_as(SalesMemo="off")),
+        lambda: mapper(ownership=owned_as(SalesMemo="on_create")),
+        lambda: mapper(account_filter=[{"column": "industrycode", "operator": "filled"}]),
+        lambda: mapper(AccountChoices(party_number=PartyNumber.FINOPS)),
+        lambda: mapper(AccountChoices(delivery_address=DeliveryAddress.FIRST)),
+        lambda: mapper(AccountChoices(on_hold_when_ended=OnHold.ALL)),
+        lambda: mapper(AccountChoices(scope=Scope(linked_only=True))),
+        lambda: mapper(AccountChoices(addresses=AddressRules(leave_unknown_state_out=True))),
+        lambda: mapper(AccountChoices(addresses=AddressRules(county=True))),
+        lambda: mapper(AccountChoices(addresses=AddressRules(street_number=True))),
+    ],
+)
+def test_the_fingerprint_changes_with_whatever_could_change_a_result(other: Callable[[], AccountMapper]) -> None:
+    assert other().fingerprint != FINGERPRINT
+
+
+def test_a_filter_by_text_and_one_by_number_have_different_fingerprints() -> None:
+    by_text = mapper(account_filter=[{"column": "x", "operator": "eq", "value": "1.5"}])
+    by_number = mapper(account_filter=[{"column": "x", "operator": "eq", "value": Decimal("1.5")}])
+    assert by_text.fingerprint != by_number.fingerprint
+
+
+def test_the_fingerprint_is_the_same_for_the_same_document_in_another_order() -> None:
+    parts = document()
+    countries = parts["countries"]
+    assert isinstance(countries, dict)
+    turned = mapper(countries=dict(reversed(countries.items())))
+    assert mapper().fingerprint == FINGERPRINT == turned.fingerprint
+
+
+def test_the_fingerprint_is_the_same_in_every_process() -> None:
+    program = (
+        "from shared.mapping.accounts import AccountMapper\n"
+        "from shared.mapping.value_maps import read_value_maps\n"
+        "import sys; sys.stdout.write(AccountMapper(read_value_maps(None)).fingerprint)"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert run.stdout == AccountMapper(read_value_maps(None)).fingerprint
+
+
+def test_the_description_names_every_field_that_is_sent() -> None:
+    described = {field: (ownership, columns) for field, ownership, columns, _ in MAPPER.table.describe()}
+    assert set(described) == set(MAPPER.table.target_fields)
+    assert described["OrganizationName"] == ("owned", "name")
+    assert described["SalesCurrencyCode"] == ("on_create", "transactioncurrencyid.isocurrencycode")
+
+
+def test_evaluating_leaves_the_row_as_it_was() -> None:
+    values: dict[str, Json] = {"accountnumber": "A", "name": "B", **SEATTLE}
+    before = dict(values)
+    MAPPER.evaluate(SourceRow("id", 1, values))
+    assert values == before

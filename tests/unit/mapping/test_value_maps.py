@@ -1,0 +1,159 @@
+"""The value-map document: every mistake is told by place, value and remedy, all together."""
+
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import exact_json
+from shared.errors import SettingsInvalid
+from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.records import Json
+from tests.unit.mapping.samples import document, maps
+
+
+def refused(source: str) -> str:
+    """The message that refuses a document."""
+    with pytest.raises(SettingsInvalid) as raised:
+        read_value_maps(source)
+    return str(raised.value)
+
+
+def refused_with(**parts: Json) -> str:
+    """The message that refuses the shipped document with parts replaced."""
+    return refused(exact_json.dumps(document(**parts)))
+
+
+def defaults(**values: Json) -> dict[str, Json]:
+    """The shipped defaults with some replaced; one that is replaced by ... is left out."""
+    shipped = document()["defaults"]
+    assert isinstance(shipped, dict)
+    return {**shipped, **values}
+
+
+def test_the_shipped_document_is_taken_when_none_is_named() -> None:
+    assert read_value_maps(None) == read_value_maps("") == read_value_maps(str(SHIPPED))
+
+
+def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> None:
+    text = exact_json.dumps(document(countries={"Schweiz": "CH"}))
+    file = tmp_path / "maps.json"
+    file.write_text(text, encoding="utf-8")
+    assert read_value_maps(str(file)) == read_value_maps(f"\n  {text}")
+    assert read_value_maps(text).country("schweiz") == "CH"
+
+
+def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
+    message = refused(str(tmp_path / "none.json"))
+    assert "none.json cannot be read (FileNotFoundError)" in message
+    assert "give a path to a JSON file or the JSON text itself" in message
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_what_is_no_text_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "maps.json"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    assert "cannot be read" in refused(str(file))
+
+
+@pytest.mark.parametrize("text", ["{", "{'a': 1}", '{"a": NaN}', '{"a": 1,}'])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    assert "is not JSON" in refused(text)
+
+
+def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "maps.json"
+    file.write_text("[]", encoding="utf-8")
+    assert "write an object in braces" in refused(str(file))
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"contries": {}}, "contries is not known here"),
+        ({"defaults": {"site": "1"}}, "defaults.customer_group is missing"),
+        ({"defaults": defaults(colour="red")}, "defaults.colour is not known here"),
+        ({"defaults": defaults(customer_group=10)}, "defaults.customer_group is 10: write a text in quotes"),
+        ({"defaults": defaults(customer_group="")}, "defaults.customer_group is '': write at least one character"),
+        ({"defaults": defaults(country="USA")}, "defaults.country is 'USA': write the ISO 3166 code"),
+        ({"defaults": defaults(currency="usd")}, "defaults.currency is 'usd': write the ISO 4217 code"),
+        ({"countries": {"Germany": "de"}}, "countries.Germany is 'de': write the ISO 3166 code"),
+        ({"countries": {" ": "DE"}}, "write at least one character that is no blank"),
+        ({"countries": {"Germany": "DE", "germany ": "AT"}}, "'germany ' is listed twice, as DE and as AT"),
+        ({"countries": ["DE"]}, "countries is ['DE']: write an object in braces"),
+        ({"states": {"USA": {}}}, "states.USA.[key] is 'USA': write the ISO 3166 code"),
+        ({"states": {"US": {"Ohio": ""}}}, "states.US.Ohio is ''"),
+        ({"states": {"US": {"Ohio": "OH", "OHIO": "XX"}}}, "'OHIO' is listed twice"),
+        ({"currencies": {"EURO": "EUR"}}, "currencies.EURO.[key] is 'EURO': write the ISO 4217 code"),
+        (
+            {"text_lengths": {"CustomersV3": {"SiteId": 0}}},
+            "text_lengths.CustomersV3.SiteId is 0: write a whole number",
+        ),
+        ({"text_lengths": {"CustomersV3": {"SiteId": "5"}}}, "SiteId is '5': write a whole number without quotes"),
+        ({"text_lengths": {"CustomersV2": {}}}, "text_lengths.CustomersV2.[key] is 'CustomersV2': write 'CustomersV3'"),
+        ({"ownership": {"account": {}}}, "ownership.account.[key] is 'account': write 'accounts'"),
+        (
+            {"ownership": {"accounts": {"SalesMemo": "never"}}},
+            "ownership.accounts.SalesMemo is 'never': write 'owned', 'on_create' or 'off'",
+        ),
+        ({"account_filter": {}}, "account_filter is {}: write a list in brackets"),
+        ({"account_filter": [{"operator": "filled"}]}, "account_filter.0.column is missing"),
+        (
+            {"account_filter": [{"column": "owner.name", "operator": "filled"}]},
+            "account_filter.0.column is 'owner.name': write the logical name of a column",
+        ),
+        (
+            {"account_filter": [{"column": "x", "operator": "like", "value": "a"}]},
+            "account_filter.0.operator is 'like'",
+        ),
+        ({"account_filter": [{"column": "x", "operator": "eq"}]}, "the operator eq takes a value"),
+        ({"account_filter": [{"column": "x", "operator": "blank", "value": 1}]}, "the operator blank takes no value"),
+        ({"account_filter": [{"column": "x", "operator": "contains", "value": 1}]}, "contains takes a text"),
+        ({"account_filter": [{"column": "x", "operator": "gt", "value": True}]}, "gt takes a text or a number"),
+    ],
+)
+def test_a_mistake_is_told_by_place_value_and_remedy(parts: dict[str, Json], said: str) -> None:
+    message = refused_with(**parts)
+    assert message.startswith("VALUE_MAPS: the value-map document has ")
+    assert said in message
+
+
+def test_all_mistakes_are_told_together() -> None:
+    message = refused_with(defaults=defaults(country="USA"), countries={"Germany": "de"}, extra=1)
+    assert "has 3 mistake(s)" in message
+    assert all(place in message for place in ("defaults.country", "countries.Germany", "extra"))
+
+
+def test_no_mistake_is_told_in_the_words_of_a_library() -> None:
+    message = refused_with(
+        defaults={},
+        countries={"Germany": 5},
+        currencies=5,
+        account_filter=[{"column": "x", "operator": "eq", "value": []}],
+        text_lengths={"CustomersV3": {"SiteId": Decimal("1.5")}},
+    )
+    assert "Input should" not in message
+    assert "Field required" not in message
+
+
+def test_the_same_name_may_stand_twice_with_the_same_code() -> None:
+    assert maps(countries={"Germany": "DE", "germany ": "DE"}).country("GERMANY") == "DE"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda of: st.lists(of) | st.dictionaries(st.text(), of),
+        max_leaves=8,
+    )
+)
+def test_any_part_of_any_shape_is_taken_or_refused_and_never_breaks(value: Json) -> None:
+    for part in document():
+        with suppress(SettingsInvalid):
+            maps(**{part: value})
