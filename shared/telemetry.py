@@ -3,12 +3,13 @@
 import json
 import logging
 
+QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
 
 
 def quiet_libraries() -> None:
     """Keep the SDKs from logging every request with its headers: costly, and none of it helps an operator."""
-    for name in ("azure", "urllib3"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

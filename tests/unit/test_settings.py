@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsInvalid
@@ -338,6 +338,7 @@ ANY = st.text() | st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), ANY))
 def test_any_values_give_settings_or_one_message(values: dict[str, str]) -> None:
     try:
@@ -349,6 +350,7 @@ def test_any_values_give_settings_or_one_message(values: dict[str, str]) -> None
     assert int(told.split(maxsplit=1)[0]) >= 1
 
 
+@settings(deadline=None)
 @given(
     st.text(st.characters(categories=("L", "N")), min_size=12), st.sampled_from(["", "AccountKey=", "x=y;AccountKey="])
 )

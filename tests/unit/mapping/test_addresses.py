@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.accounts import AccountChoices
@@ -46,6 +46,7 @@ BLANKS = st.sampled_from([None, "", "  ", "\n"])
 FILLED = {"country": st.just("US"), "stateorprovince": st.just("Utah")}
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={part: BLANKS | FILLED.get(part, st.text()) for part in PARTS}))
 def test_a_block_has_no_values_exactly_when_it_is_blank(parts: dict[str, Json]) -> None:
     blank = all(value is None or not str(value).strip() for value in parts.values())

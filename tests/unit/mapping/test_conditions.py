@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.conditions import all_hold
@@ -65,16 +65,19 @@ def test_no_condition_lets_everything_through() -> None:
 FOUND = st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(FOUND)
 def test_a_column_is_either_blank_or_filled(found: Json) -> None:
     assert holds("blank", None, found) is not holds("filled", None, found)
 
 
+@settings(deadline=None)
 @given(st.integers() | st.text(min_size=1).filter(str.strip), FOUND)
 def test_a_column_either_equals_a_value_or_does_not(wanted: Json, found: Json) -> None:
     assert holds("eq", wanted, found) is not holds("ne", wanted, found)
 
 
+@settings(deadline=None)
 @given(st.integers(), st.integers())
 def test_numbers_are_in_one_order(wanted: int, found: int) -> None:
     assert [holds(operator, wanted, found) for operator in ("lt", "eq", "gt")].count(True) == 1

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.dates import business_day, noon_utc
@@ -43,6 +43,7 @@ def test_the_day_is_that_of_the_nearest_local_midnight(instant: str, zone: str, 
     assert business_day(datetime.fromisoformat(instant), ZoneInfo(zone)) == date.fromisoformat(day)
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(ZONES))
 @example(date(2018, 11, 4), "America/Sao_Paulo")
 @example(date(2026, 3, 29), "Europe/Zurich")
@@ -58,6 +59,7 @@ def test_midnight_of_a_zone_is_its_own_day(day: date, zone: str) -> None:
     assert business_day(midnight, ZoneInfo(zone)) == day
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(ZONES), st.integers(-6 * 3600, 6 * 3600))
 def test_a_user_some_hours_away_from_the_zone_means_the_same_day(day: date, zone: str, seconds: int) -> None:
     if zone == "Pacific/Kiritimati" and day.year in (1994, 1995):
@@ -70,6 +72,7 @@ def test_finops_gets_noon_utc_of_the_day() -> None:
     assert noon_utc(date(2026, 7, 14)) == "2026-07-14T12:00:00Z"
 
 
+@settings(deadline=None)
 @given(st.dates(date(1753, 1, 1)), st.integers(-11, 11))
 def test_no_zone_within_eleven_hours_moves_noon_to_another_day(day: date, hours: int) -> None:
     if day in (date.min, date.max):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, SettingsInvalid, System
@@ -126,6 +126,7 @@ def test_values_agree_after_the_normalisation_of_finops(field: str, ours: Json, 
     assert on.agree(field, theirs, ours) is agree
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_text_agrees_with_itself(text: str) -> None:
     assert MAPPER.agree("SalesMemo", text, text)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import exact_json
@@ -146,6 +146,7 @@ def test_the_same_name_may_stand_twice_with_the_same_code() -> None:
     assert maps(countries={"Germany": "DE", "germany ": "DE"}).country("GERMANY") == "DE"
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -3,7 +3,7 @@
 import unicodedata
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.accounts import AccountChoices, DeliveryAddress, OnHold
@@ -18,17 +18,20 @@ MAPPER = mapper()
 SENDABLE = st.text(st.characters(exclude_categories=("Cc", "Cs")))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_copied_text_is_unchanged_or_blank(text: str) -> None:
     copied = copy("description", "SalesMemo").values({"description": text}, MAPS)["SalesMemo"]
     assert copied == (None if not text.strip() else text)
 
 
+@settings(deadline=None)
 @given(SENDABLE)
 def test_any_text_that_can_be_sent_arrives_as_it_is(text: str) -> None:
     assert mapped(MAPPER, account(description=text)).owned["SalesMemo"] == (text if text.strip() else None)
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False) | st.integers())
 def test_a_copied_number_is_the_same_number(number: Decimal | int) -> None:
     word = copy("creditlimit", "CreditLimit", type=Decimal, empty=0)
@@ -36,11 +39,13 @@ def test_a_copied_number_is_the_same_number(number: Decimal | int) -> None:
     assert copied is number
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_text_is_blank_exactly_when_nothing_but_white_space_is_in_it(text: str) -> None:
     assert blank(text) is (text.strip() == "")
 
 
+@settings(deadline=None)
 @given(st.booleans() | st.integers() | st.decimals(allow_nan=False))
 def test_no_number_and_no_truth_value_is_blank(value: Json) -> None:
     assert not blank(value)
@@ -64,6 +69,7 @@ def test_a_path_through_a_lookup_that_is_not_expanded_is_blank() -> None:
     assert value_of({}, "transactioncurrencyid.isocurrencycode") is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(MAPS.currencies)), st.sampled_from(["", " ", "\t"]), st.booleans())
 def test_a_listed_currency_is_found_however_it_is_written(code: str, margin: str, small: bool) -> None:
     written = margin + (code.lower() if small else code) + margin
@@ -71,6 +77,7 @@ def test_a_listed_currency_is_found_however_it_is_written(code: str, margin: str
     assert word.values({"code": written}, MAPS) == {"SalesCurrencyCode": MAPS.currencies[code]}
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(MAPS.countries)), st.sampled_from([str.upper, str.lower, str.title, str.swapcase]))
 def test_a_listed_country_is_found_in_any_case(name: str, written: object) -> None:
     assert callable(written)
@@ -109,6 +116,7 @@ VALUES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_whatever_an_account_holds_the_mapping_gives_a_verdict(values: dict[str, Json]) -> None:
     for mapping in (MAPPER, FULL):
