@@ -149,7 +149,7 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         source=DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand),
         target=FinopsCollection(finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, fields),
         mapper=mapper,
-        adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
+        adopt_existing=mapper.adopts_existing,
     )
 
 
@@ -160,6 +160,7 @@ def account_mapper(settings: Settings) -> AccountMapper:
         party_number=PartyNumber(settings.ACCOUNTS_PARTY_NUMBER),
         delivery_address=DeliveryAddress(settings.ACCOUNTS_DELIVERY_ADDRESS),
         on_hold_when_ended=OnHold(settings.ACCOUNTS_ON_HOLD_WHEN_ENDED),
+        adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
         scope=Scope(scope == "linked", None if scope in ("all", "linked") else date.fromisoformat(scope)),
         addresses=AddressRules(
             leave_unknown_state_out=settings.UNKNOWN_STATE == "leave_out",

@@ -96,6 +96,7 @@ class AccountChoices:
     party_number: PartyNumber = PartyNumber.ACCOUNT_NUMBER
     delivery_address: DeliveryAddress = DeliveryAddress.SECOND
     on_hold_when_ended: OnHold = OnHold.OFF
+    adopt_existing: bool = False
     scope: Scope = field(default_factory=Scope)
     addresses: AddressRules = field(default_factory=AddressRules)
 
@@ -143,6 +144,11 @@ class AccountMapper:
         self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, _ALSO_READ)
         self._require_hold_to_be_owned()
         self.fingerprint = self.table.fingerprint(self._choices)
+
+    @property
+    def adopts_existing(self) -> bool:
+        """Whether a customer that exists already and is not linked becomes the account's (rules.md, Adoption)."""
+        return self._choices.adopt_existing
 
     @property
     def select(self) -> tuple[str, ...]:

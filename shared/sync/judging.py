@@ -63,7 +63,7 @@ class Judging:
                 work,
                 "key_changed",
                 f"the number {committed} became {mapped.key}; a number that has been used in the target never changes",
-                f"set it back to {committed}, or unlink the record so that it is created anew as {mapped.key}",
+                f"set it back to {committed}",
             )
         elif len(mapped.key) > MAX_KEY_CHARACTERS:
             self.reject(work, "key_too_long", f"the key has {len(mapped.key)} characters", "shorten it in the source")

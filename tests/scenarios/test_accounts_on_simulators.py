@@ -238,7 +238,7 @@ def test_a_customer_that_was_there_before_is_not_touched_unless_adopted(sync: Pr
     assert failure.cause == "target_exists"
     assert (sync.customer("A-1") or {})["OrganizationName"] == "Entered by hand"
     sync.start(ACCOUNTS_ON_EXISTING="adopt")
-    sync.settle(70)
+    sync.tick()
     in_step(sync, [id])
     assert (sync.customer("A-1") or {})["CustomerGroupId"] == "30"
 
