@@ -17,13 +17,11 @@ from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.server import Simulator, running
 from shared.clients.channel import Channel
 from shared.clients.dataverse import DataverseSystem, DataverseTable
-from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
-from shared.clients.transport import HttpTransport
 from shared.errors import LinkRefused, OperatorNeeded, System, Transient
 from shared.records import Change, ChangePage
+from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
-from tests.support.tokens import FixedTokens
 
 TOKEN = "scenario"
 PAGE = 7
@@ -56,25 +54,14 @@ def environment() -> Iterator[Environment]:
     organisation = build_organisation(load_schema(), settings=Settings(page_cap=PAGE, dop_hint=3))
     simulator = build_simulator(organisation, FixedToken(TOKEN), Faults(), ExchangeLog("dataverse"), "admin")
     with running(simulator) as url:
-        origin, clock = Origin.parse(url), ManualClock()
-        transport = HttpTransport(System.DATAVERSE, origin, clock, pool_size=8)
+        clock = ManualClock()
         throttle = Throttle(System.DATAVERSE, clock, start=4, maximum=8)
-        channel = Channel(
-            System.DATAVERSE,
-            origin,
-            transport,
-            tokens=FixedTokens(TOKEN),
-            throttle=throttle,
-            clock=clock,
-            jitter=lambda: 0.5,
-        )
-        currency = {"transactioncurrencyid": ["isocurrencycode"]}
-        table = DataverseTable(
-            DataverseSystem(channel), "accounts", "accountid", ["name", "creditlimit", "statecode"], currency
-        )
-        yield Environment(simulator, organisation, channel, throttle, table)
-        channel.close()
-        transport.close()
+        with open_channel(System.DATAVERSE, url, TOKEN, throttle, clock) as channel:
+            currency = {"transactioncurrencyid": ["isocurrencycode"]}
+            table = DataverseTable(
+                DataverseSystem(channel), "accounts", "accountid", ["name", "creditlimit", "statecode"], currency
+            )
+            yield Environment(simulator, organisation, channel, throttle, table)
     organisation.store.close()
 
 

@@ -15,7 +15,6 @@ from shared.clients.channel import Channel
 from shared.clients.finops import ACCEPT, FinopsCollection, FinopsSystem
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
-from shared.clients.transport import HttpTransport
 from shared.errors import (
     OperatorNeeded,
     OutcomeUnknown,
@@ -26,8 +25,8 @@ from shared.errors import (
     Transient,
 )
 from shared.records import Json, Write
+from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
-from tests.support.tokens import FixedTokens
 
 TOKEN = "scenario"
 FOREVER = 1_000_000.0
@@ -53,26 +52,14 @@ def environment() -> Iterator[Environment]:
     tables = open_tables(None, None, settings)
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token="admin")
     with running(simulator) as url:
-        origin, clock = Origin.parse(url), ManualClock()
-        transport = HttpTransport(System.FINOPS, origin, clock, pool_size=8)
+        clock = ManualClock()
         throttle = Throttle(System.FINOPS, clock, start=4, maximum=8)
-        channel = Channel(
-            System.FINOPS,
-            origin,
-            transport,
-            tokens=FixedTokens(TOKEN),
-            throttle=throttle,
-            clock=clock,
-            jitter=lambda: 0.5,
-            accept=ACCEPT,
-        )
-        system = FinopsSystem(channel, "usmf")
-        customers = FinopsCollection(
-            system, "CustomersV3", "CustomerAccount", "usmf", ["OrganizationName", "CustomerGroupId", "PartyType"]
-        )
-        yield Environment(simulator, origin, clock, channel, system, customers)
-        channel.close()
-        transport.close()
+        with open_channel(System.FINOPS, url, TOKEN, throttle, clock, accept=ACCEPT) as channel:
+            system = FinopsSystem(channel, "usmf")
+            customers = FinopsCollection(
+                system, "CustomersV3", "CustomerAccount", "usmf", ["OrganizationName", "CustomerGroupId", "PartyType"]
+            )
+            yield Environment(simulator, channel.origin, clock, channel, system, customers)
     tables.close()
 
 

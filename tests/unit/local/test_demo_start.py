@@ -4,10 +4,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.demo import environment, processes, samples
@@ -222,10 +222,11 @@ def test_a_child_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
 
 
 def is_gone(pid: int, *, within_s: float) -> bool:
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        stat = Path(f"/proc/{pid}/stat")
-        if not stat.exists() or stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+    try:
+        process = psutil.Process(pid)
+        process.wait(within_s)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
