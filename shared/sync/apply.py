@@ -126,7 +126,7 @@ class Apply:
                     children = self._parts.state.waits.of_parent(
                         flow.name, self._flow.name, self._flow.route, work.id, _CHILDREN_PER_PARENT
                     )
-                    self._send(flow.name, None, [Hint(child) for child in children], 0)
+                    self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
 
     def _look_once_more(self, works: Sequence[Work]) -> None:
         """A parent may have been committed between our look and our parking: then nobody else sends the child."""
@@ -141,9 +141,11 @@ class Apply:
         ]
         self._send(self._flow.name, None, moved, 0)
 
-    def _send(self, queue: str, epoch: str | None, hints: Sequence[Hint], delay_s: float) -> None:
+    def _send(
+        self, queue: str, epoch: str | None, hints: Sequence[Hint], delay_s: float, *, flow: str | None = None
+    ) -> None:
         for chunk in in_chunks(hints, self._parts.limits.hints_per_message):
-            body = HintMessage(self._flow.name, self._run_id, chunk, epoch).to_body()
+            body = HintMessage(flow or self._flow.name, self._run_id, chunk, epoch).to_body()
             self._parts.queues.send(queue, body, delay_s=delay_s)
 
     def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:

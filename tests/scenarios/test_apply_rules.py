@@ -712,6 +712,8 @@ def test_w1_a_child_goes_on_the_moment_its_parent_is_committed() -> None:
     world = family()
     world.source.save("p1", number="P1", name="Parent")
     world.pull()
+    world.drain(["parents"])
+    assert [read_message(body).flow for body in world.queues.bodies("children")] == ["children"]
     world.drain()
     assert "c1" in world.child_target.rows
 
