@@ -4,9 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from local.finops.environment import SYSTEM, THROTTLE_BODY, finops_simulator
+from local.finops import seeds
+from local.finops.environment import SYSTEM, finops_simulator
+from local.finops.generating import MOST
 from local.finops.loading import FolderRefused, open_tables
-from local.finops.settings import Overlong, Settings
+from local.finops.settings import Overlong, Priority, Settings
+from local.finops.throttling import THROTTLE_BODY
 from local.simulator.arguments import ArgumentsRefused, add_common, common_from, faults_and_exchanges, serve
 
 
@@ -17,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         common = common_from(parsed)
         faults, exchanges = faults_and_exchanges(SYSTEM, common, throttle_body=THROTTLE_BODY)
-        tables = open_tables(common.data, parsed.load, settings)
+        tables = open_tables(common.data, parsed.load, settings, products=parsed.products)
         simulator = finops_simulator(
             tables,
             settings,
@@ -42,6 +45,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.finops", description="A simulator of F&O's OData service.")
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="DIR", help="sample records (*.jsonl) for a fresh environment")
+    parser.add_argument(
+        "--products",
+        type=_products,
+        default=0,
+        metavar="N",
+        help="made-up products of a fresh environment (default: 0)",
+    )
+    parser.add_argument(
+        "--currency",
+        type=str.upper,
+        choices=sorted(seeds.CURRENCIES),
+        default=default.accounting_currency,
+        metavar="CODE",
+        help="accounting currency of the companies (default: %(default)s)",
+    )
     parser.add_argument("--company", default=default.company, help="default company of the user (default: %(default)s)")
     parser.add_argument("--page-size", type=_positive, default=default.page_size, help="rows a page (default: 10000)")
     parser.add_argument("--max-url", type=_positive, default=default.max_url, help="longest path and query, characters")
@@ -53,8 +71,16 @@ def _parser() -> argparse.ArgumentParser:
         help="texts over the usual length",
     )
     parser.add_argument("--later-properties", action="store_true", help="answer properties of newer product versions")
+    parser.add_argument(
+        "--priority",
+        choices=[of.value for of in Priority],
+        default=default.priority.value,
+        help="throttling priority of the clients (default: %(default)s)",
+    )
     parser.add_argument("--shared-parties", action="store_true", help="let customers of a company share a party")
-    parser.add_argument("--seed", type=int, default=default.seed, help="seed of record versions (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=default.seed, help="seed of versions and made-up products (default: %(default)s)"
+    )
     return parser
 
 
@@ -62,6 +88,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
+
+
+def _products(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST}")
     return number
 
 
@@ -75,6 +108,8 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         later_properties=parsed.later_properties,
         one_customer_per_party=not parsed.shared_parties,
         seed=parsed.seed,
+        accounting_currency=parsed.currency,
+        priority=Priority(parsed.priority),
     )
 
 

@@ -71,7 +71,7 @@ def _public_entity(of: EntityType) -> dict[str, Json]:
         "Name": of.name,
         "EntitySetName": of.set_name,
         "LabelId": "",
-        "IsReadOnly": False,
+        "IsReadOnly": SERVED[of.set_name].read_only,
         "ConfigurationEnabled": True,
         "Properties": [_public_property(of, property_) for property_ in of.properties.values()],
         "NavigationProperties": [],
@@ -82,6 +82,7 @@ def _public_entity(of: EntityType) -> dict[str, Json]:
 
 def _public_property(of: EntityType, property_: Property) -> dict[str, Json]:
     is_key = property_.name in of.key
+    writable = not property_.read_only and not SERVED[of.set_name].read_only
     return {
         "Name": property_.name,
         "TypeName": property_.edm_type,
@@ -90,8 +91,8 @@ def _public_property(of: EntityType, property_: Property) -> dict[str, Json]:
         "IsKey": is_key,
         "IsMandatory": property_.mandatory,
         "ConfigurationEnabled": True,
-        "AllowEdit": not is_key and not property_.read_only,
-        "AllowEditOnCreate": not property_.read_only,
+        "AllowEdit": not is_key and writable,
+        "AllowEditOnCreate": writable,
         "IsDimension": False,
         "DimensionRelation": None,
         "IsDynamicDimension": False,
@@ -116,5 +117,5 @@ def _data_entity(of: EntityType) -> dict[str, Json]:
         "LabelId": "",
         "DataServiceEnabled": True,
         "DataManagementEnabled": True,
-        "IsReadOnly": False,
+        "IsReadOnly": SERVED[of.set_name].read_only,
     }

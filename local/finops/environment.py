@@ -1,21 +1,18 @@
 """Puts one F&O environment together as a server."""
 
+from local.finops.assortment import Assortment
 from local.finops.controls import controls
 from local.finops.service import Finops
 from local.finops.settings import Settings
 from local.finops.switches import Switches
 from local.finops.tables import Tables
+from local.finops.throttling import THROTTLE_BODY, Pressure
 from local.simulator.auth import TokenCheck
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
 from local.simulator.server import Simulator, Tls
 
 SYSTEM = "finops"
-
-THROTTLE_BODY = (
-    '{"error":{"code":"","message":"This request could not be processed at this time '
-    'due to system experiencing high resource utilization."}}'
-)
 
 
 def finops_simulator(
@@ -31,6 +28,7 @@ def finops_simulator(
 ) -> Simulator:
     """A server of these rows; run it with `local.simulator.server.running`. The caller closes the tables."""
     switches = switches or Switches()
+    pressure = Pressure(settings.priority)
     return Simulator(
         SYSTEM,
         Finops(tables, settings, switches).answer,
@@ -39,5 +37,6 @@ def finops_simulator(
         exchanges or ExchangeLog(SYSTEM),
         admin_token,
         tls,
-        controls=controls(switches),
+        guard=pressure.guard,
+        controls={**controls(switches), "pressure": pressure.control, "products": Assortment(tables, settings).control},
     )

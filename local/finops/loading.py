@@ -1,9 +1,12 @@
 """Opens the rows of an environment and fills a fresh one, from the seeds and from folders of sample records."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
+from local.finops import products as sellable
 from local.finops import seeds
+from local.finops.assortment import Assortment
 from local.finops.refusals import Refused
 from local.finops.rules import SERVED
 from local.finops.schema import COMPANY, load_schema
@@ -15,23 +18,25 @@ from shared.records import Json
 
 DATABASE = "finops.sqlite3"
 
-# Which file of a folder of sample records holds which collection.
-_FILES: Mapping[str, str] = {
+FILES: Mapping[str, str] = {
     "fo_units.jsonl": "UnitsOfMeasure",
     **{f"{name.lower()}.jsonl": name for name in SERVED},
+    "products.jsonl": sellable.SET_NAME,
 }
+"""Which file of a folder of sample records holds which collection; `products.jsonl` holds released products, in the
+shape of ReleasedProductsV2 with name and description, all of them sellable."""
 
 
 class FolderRefused(Exception):
     """A folder cannot be loaded; the message names file, line and reason."""
 
 
-def open_tables(data: Path | None, load: Path | None, settings: Settings) -> Tables:
+def open_tables(data: Path | None, load: Path | None, settings: Settings, *, products: int = 0) -> Tables:
     """The rows of an environment, ready to serve.
 
     `data` is where they are kept; None keeps them in memory. A folder of sample records (*.jsonl without a
     database) is never written into: it is loaded and kept in memory. A fresh environment gets the seeds and the
-    records of `load`. Raises FolderRefused.
+    records of `load` and so many made-up `products`. Raises FolderRefused.
     """
     if load is not None and not load.is_dir():
         raise FolderRefused(f"There is no folder {load}; name a folder of *.jsonl files.")
@@ -42,23 +47,29 @@ def open_tables(data: Path | None, load: Path | None, settings: Settings) -> Tab
     tables = Tables(None if data is None else data / DATABASE, seed=settings.seed)
     try:
         if tables.is_empty():
-            fill(tables, settings, load)
+            fill(tables, settings, load, products=products)
     except FolderRefused:
         tables.close()
         raise
     return tables
 
 
-def fill(tables: Tables, settings: Settings, folder: Path | None) -> None:
-    """Give a fresh environment its seeds and, from a folder, sample records. Raises FolderRefused."""
+def fill(tables: Tables, settings: Settings, folder: Path | None, *, products: int = 0) -> None:
+    """Give a fresh environment its seeds, the sample records of a folder and so many made-up products.
+
+    Raises FolderRefused.
+    """
     with tables.writing():
         _insert_all(tables, settings, seeds.environment())
         if not _known(tables, settings.company):
             _insert_all(tables, settings, seeds.company_rows(settings.company.lower(), settings.company.upper()))
-        if folder is not None:
-            load_folder(tables, settings, folder)
+        # Products take the precision of their units over, so units come first.
         if not _has_units(folder):
             _insert_all(tables, settings, seeds.units())
+        if folder is not None:
+            load_folder(tables, settings, folder)
+        if products:
+            _generate(tables, settings, products)
 
 
 def load_folder(tables: Tables, settings: Settings, folder: Path) -> int:
@@ -66,12 +77,15 @@ def load_folder(tables: Tables, settings: Settings, folder: Path) -> int:
 
     Raises FolderRefused.
     """
-    writer = Writer(tables, settings)
+    writer, assortment = Writer(tables, settings), Assortment(tables, settings)
     loaded = 0
-    for file, set_name in _FILES.items():
+    for file, set_name in FILES.items():
         for place, record in _records(folder / file):
             try:
-                _load(tables, settings, writer, set_name, record)
+                if set_name == sellable.SET_NAME:
+                    _load_product(tables, settings, assortment, record, place)
+                else:
+                    _load(tables, settings, writer, set_name, record)
             except (Refused, KeyTaken) as error:
                 raise FolderRefused(
                     f"{place}: {str(error) or 'its key is taken already'}. Mend or remove it."
@@ -83,11 +97,45 @@ def load_folder(tables: Tables, settings: Settings, folder: Path) -> int:
 def _load(tables: Tables, settings: Settings, writer: Writer, set_name: str, record: dict[str, Json]) -> None:
     of = load_schema().entities[set_name]
     if of.company_specific:
-        company = str(record.get(COMPANY, settings.company)).lower()
-        record = {**record, COMPANY: company}
-        if not _known(tables, company):
-            _insert_all(tables, settings, seeds.company_rows(company, company.upper()))
+        record = _with_company(tables, settings, record)
     writer.restore(of, record)
+
+
+def _load_product(
+    tables: Tables, settings: Settings, assortment: Assortment, record: dict[str, Json], place: str
+) -> None:
+    """A released product. What it says beyond the sellable product is not on the wire, but has to be a known name."""
+    unknown = [name for name in record if name not in _released_properties()]
+    if unknown:
+        raise FolderRefused(f"{place}: '{unknown[0]}' is no property of a released product. Mend or remove it.")
+    if not record.get("ProductNumber"):
+        raise FolderRefused(f"{place}: ProductNumber is missing. Give every product its number.")
+    assortment.restore(_with_company(tables, settings, record))
+
+
+@cache
+def _released_properties() -> frozenset[str]:
+    entities = load_schema().entities
+    return frozenset(
+        name for of in (sellable.SET_NAME, "ReleasedProductsV2", "ProductsV2") for name in entities[of].properties
+    )
+
+
+def _with_company(tables: Tables, settings: Settings, record: dict[str, Json]) -> dict[str, Json]:
+    """The record with its company in lower case; a company that is not known is made."""
+    company = str(record.get(COMPANY, settings.company)).lower()
+    if not _known(tables, company):
+        _insert_all(tables, settings, seeds.company_rows(company, company.upper()))
+    return {**record, COMPANY: company}
+
+
+def _generate(tables: Tables, settings: Settings, products: int) -> None:
+    try:
+        Assortment(tables, settings).generate(products)
+    except KeyTaken as error:
+        raise FolderRefused(
+            "A product of the folder has the number of a made-up one; give it another or leave --products out."
+        ) from error
 
 
 def _insert_all(tables: Tables, settings: Settings, rows: seeds.Rows) -> None:
@@ -106,7 +154,7 @@ def _has_samples(folder: Path) -> bool:
 
 def _has_units(folder: Path | None) -> bool:
     return folder is not None and any(
-        (folder / file).exists() for file, name in _FILES.items() if name == "UnitsOfMeasure"
+        (folder / file).exists() for file, name in FILES.items() if name == "UnitsOfMeasure"
     )
 
 

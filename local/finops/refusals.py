@@ -94,6 +94,12 @@ def nothing_to_update() -> Refused:
     return Refused(400, NOTHING_TO_UPDATE, exception=WRITE_EXCEPTION)
 
 
+def entity_read_only(aot: str, name: str) -> Refused:
+    """A collection that is there for export only was to be changed; status and words are our decision."""
+    text = f"Error: The entity '{name}' is read-only."
+    return Refused(400, f"Write failed for table row of type '{aot}'. Infolog: {text}", exception=WRITE_EXCEPTION)
+
+
 def several_to_update() -> Refused:
     """A change was sent to a collection instead of a record."""
     return Refused(400, SEVERAL_TO_UPDATE, exception=WRITE_EXCEPTION)

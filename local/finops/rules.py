@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.finops import customers
+from local.finops import customers, products
 from local.finops.schema import COMPANY
 from local.finops.values import Stored
 
@@ -50,6 +50,10 @@ def _unchanged(row: Row, _given: frozenset[str]) -> Row:
     return row
 
 
+def _as_it_is(row: Row) -> Row:
+    return row
+
+
 def _no_complaint(_row: Row) -> tuple[str, ...]:
     return ()
 
@@ -77,7 +81,8 @@ class Rules:
     """One collection. `table` is its table with the label, as duplicates are reported.
 
     `accept` refuses a given value with a text, `normalise` gives the form in which it is kept, `derive`
-    fills what follows from other values at creation, `complain` names what the finished row lacks.
+    fills what follows from other values at creation, `compute` calculates what follows from them at every write,
+    `complain` names what the finished row lacks. `read_only` collections refuse every write of a client.
     """
 
     table: str
@@ -88,7 +93,9 @@ class Rules:
     accept: Callable[[str, str], str | None] = _no_refusal
     normalise: Callable[[str, Stored], Stored] = _as_given
     derive: Callable[[Row, frozenset[str]], Row] = _unchanged
+    compute: Callable[[Row], Row] = _as_it_is
     complain: Callable[[Row], tuple[str, ...]] = _no_complaint
+    read_only: bool = False
     labels: Mapping[str, str] | None = None
 
     def label(self, name: str, default: str) -> str:
@@ -133,6 +140,20 @@ SERVED: Mapping[str, Rules] = {
     ),
     "Currencies": Rules(table="Currencies (Currency)", record_label="Currency"),
     "UnitsOfMeasure": Rules(table="Units (UnitOfMeasure)", record_label="Unit"),
+    products.SET_NAME: Rules(
+        table="Released products (InventTable)",
+        record_label="Product number",
+        references=(
+            Reference("InventoryUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Inventory unit", "Units"),
+            Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Sales unit", "Units"),
+            Reference("CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies"),
+        ),
+        derive=products.derived,
+        compute=products.computed,
+        # It is documented as an entity for export and no source shows a write: that it refuses writes is our decision.
+        read_only=True,
+        labels={"ProductNumber": "Product number", "SalesUnitSymbol": "Sales unit"},
+    ),
     "LegalEntities": Rules(
         table="Legal entities (CompanyInfo)",
         record_label="Company",

@@ -23,7 +23,7 @@ _DELIVERY_TERMS: Mapping[str, str] = {
 _DELIVERY_MODES: Mapping[str, str] = {"10": "Truck", "20": "Rail", "30": "Air", "40": "Ship"}
 
 # ISO 4217 codes with their names; the smallest coin is the rounding rule.
-_CURRENCIES: Mapping[str, str] = {
+CURRENCIES: Mapping[str, str] = {
     "AED": "UAE Dirham",
     "ARS": "Argentine Peso",
     "AUD": "Australian Dollar",
@@ -81,6 +81,9 @@ _CURRENCIES: Mapping[str, str] = {
     "ZAR": "Rand",
 }
 
+# Units that are measured, not counted, show two decimals.
+_MEASURED = frozenset({"cm", "g", "hr", "kg", "lb", "m", "oz"})
+
 _UNITS: Mapping[str, str] = {
     "box": "Box",
     "cm": "Centimeter",
@@ -101,7 +104,7 @@ Rows = Iterator[tuple[str, dict[str, Json]]]
 
 def environment() -> Rows:
     """Everything that a fresh environment holds but units."""
-    for code, name in _CURRENCIES.items():
+    for code, name in CURRENCIES.items():
         yield "Currencies", {"CurrencyCode": code, "Name": name, "Symbol": code}
     for company, name in COMPANIES.items():
         yield from company_rows(company, name)
@@ -110,7 +113,8 @@ def environment() -> Rows:
 def units() -> Rows:
     """The units of an environment that brings none of its own."""
     for symbol, description in _UNITS.items():
-        yield "UnitsOfMeasure", {"UnitSymbol": symbol, "UnitDescription": description}
+        precision = 2 if symbol in _MEASURED else 0
+        yield "UnitsOfMeasure", {"UnitSymbol": symbol, "UnitDescription": description, "DecimalPrecision": precision}
 
 
 def company_rows(company: str, name: str) -> Rows:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from local.finops import answers, catalogue, queries
+from local.finops.batch import Batch
 from local.finops.etags import etag, matches
 from local.finops.keys import Segment, record_key, segments
 from local.finops.queries import Query
@@ -38,6 +39,7 @@ class Finops:
         self._switches = switches
         self._reader = Reader(tables, settings)
         self._writer = Writer(tables, settings)
+        self._batch = Batch(self.answer, tables.writing)
 
     def answer(self, request: Request) -> Reply:
         """The reply to any request; every refusal has the shape of the real service."""
@@ -76,6 +78,8 @@ class Finops:
                 return self._service_document(request)
             case (Segment("$metadata", None),), "GET":
                 return answers.xml_reply(metadata_document())
+            case (Segment("$batch", None),), "POST":
+                return self._batch.answer(request)
             case (Segment(name, None),), method:
                 return self._collection(request, _entity(name), method, options)
             case (Segment(name, None), Segment("$count", None)), "GET":

@@ -12,6 +12,14 @@ class Overlong(StrEnum):
     CUT = "cut"
 
 
+class Priority(StrEnum):
+    """What the throttling priority mapping gives a client: who is refused first when resources are short."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One environment as its administrator set it up, seen by the user that the tokens run as.
@@ -19,6 +27,7 @@ class Settings:
     `company` is the default company of that user. `page_size` is in rows, `max_url` in characters of
     path and query. `manual_numbers` allows a caller to bring the numbers that a sequence would give.
     `later_properties` adds properties of newer product versions to every answer.
+    `accounting_currency` is the one of every company. `priority` is the one of every client.
     `one_customer_per_party` refuses a second customer of a party in the same company: a decision of ours.
     """
 
@@ -30,3 +39,5 @@ class Settings:
     later_properties: bool = False
     one_customer_per_party: bool = True
     seed: int = 1
+    accounting_currency: str = "USD"
+    priority: Priority = Priority.MEDIUM

@@ -1,9 +1,11 @@
 """The rows of every collection, in SQLite: one table per collection, one column per property."""
 
 import random
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from local.finops.etags import FRESH_VERSION, Pair
@@ -16,6 +18,9 @@ from local.simulator.store import Column, Store, Table, quoted
 
 FIRST_RECORD = 5_637_144_576
 LARGEST_VERSION = 2**31 - 1
+
+# A statement takes some 32,000 values; more rows in one are not faster.
+_ROWS_A_STATEMENT = 500
 
 _PAIRS = ("_version", "_record", "_joined_version", "_joined_record")
 
@@ -88,6 +93,24 @@ class Tables:
             self._store.insert(of.set_name, columns)
         return Record(row, _pairs(of, Pair(FRESH_VERSION, record), joined))
 
+    def insert_all(self, of: EntityType, rows: Iterable[Row]) -> None:
+        """Add many rows that hold every property and join no table, all or none. Raises KeyTaken.
+
+        It is fastest for rows in the order of their keys.
+        """
+        names = (*of.properties, *_PAIRS)
+        columns = ", ".join(map(quoted, names))
+        marks = f"({', '.join('?' * len(names))})"
+        remaining = iter(rows)
+        with self.writing():
+            while several := list(islice(remaining, _ROWS_A_STATEMENT)):
+                sql = f'INSERT INTO "{of.set_name}" ({columns}) VALUES {", ".join([marks] * len(several))}'
+                values = [value for row in several for value in self._fresh_values(of, row)]
+                try:
+                    self._store.execute(sql, values)
+                except sqlite3.IntegrityError as error:
+                    raise KeyTaken from error
+
     def update(self, of: EntityType, key: Row, own: Row, joined: Row) -> None:
         """Change properties of the row's own table and of its joined table, which every row of the link shows.
 
@@ -111,6 +134,10 @@ class Tables:
     def next_number(self, sequence: str) -> int:
         """Draw the next number of a sequence, from 1; numbers of a failed transaction are given again."""
         return self._store.next_value(sequence)
+
+    def _fresh_values(self, of: EntityType, row: Row) -> Iterator[Stored]:
+        yield from (row[name] for name in of.properties)
+        yield from (FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD), 0, 0)
 
     def _version(self) -> int:
         # Counted in the database, so that a restart does not draw the same versions again.

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from local.finops import companies
 from local.finops.etags import etag, matches
-from local.finops.refusals import TagStale, bad_request, field_failed, nothing_to_update, record_exists, row_failed
+from local.finops.refusals import (
+    TagStale,
+    bad_request,
+    entity_read_only,
+    field_failed,
+    nothing_to_update,
+    record_exists,
+    row_failed,
+)
 from local.finops.rules import SERVED, Reference, Rules, described
 from local.finops.schema import COMPANY, NAMESPACE, EntityType, Kind, Property, load_schema
 from local.finops.sequences import Sequences
@@ -28,9 +36,10 @@ class Target:
 
 
 class Writer:
-    """Writes as the user of the settings."""
+    """Writes as the user of the settings; with `read_only_too` as the application itself, also what users only read."""
 
-    def __init__(self, tables: Tables, settings: Settings) -> None:
+    def __init__(self, tables: Tables, settings: Settings, *, read_only_too: bool = False) -> None:
+        self._read_only_too = read_only_too
         self._tables = tables
         self._settings = settings
         self._sequences = Sequences(tables, manual=settings.manual_numbers)
@@ -38,6 +47,7 @@ class Writer:
     def create(self, of: EntityType, body: Mapping[str, Json]) -> Record:
         """Add a record and give it back whole. Raises Refused where the service would refuse it."""
         rules = SERVED[of.set_name]
+        self._require_writable(of, rules)
         with self._tables.writing():
             given = self._with_company(of, _given(of, body))
             self._sequences.check(of, rules, given)
@@ -59,6 +69,7 @@ class Writer:
     def update(self, target: Target, body: Mapping[str, Json]) -> None:
         """Change the given properties of a record. Raises Refused and TagStale."""
         of, rules = target.of, SERVED[target.of.set_name]
+        self._require_writable(of, rules)
         given = _given(of, body)
         with self._tables.writing():
             record = self._selected(target)
@@ -68,15 +79,22 @@ class Writer:
             changed = self._check_fields(of, rules, given, record.row.get(COMPANY))
             changed = {name: value for name, value in changed.items() if value != record.row[name]}
             changed = {name: value for name, value in changed.items() if name not in of.key}
-            self._check_row(of, rules, {**record.row, **changed})
+            after = rules.compute({**record.row, **changed})
+            changed = {name: value for name, value in after.items() if value != record.row[name]}
+            self._check_row(of, rules, after)
             own, joined = _parted(rules, changed)
             self._tables.update(of, record_key(of, record.row), own, joined)
 
     def delete(self, target: Target) -> None:
         """Remove a record. Raises Refused and TagStale."""
+        self._require_writable(target.of, SERVED[target.of.set_name])
         with self._tables.writing():
             record = self._selected(target)
             self._tables.delete(target.of, record_key(target.of, record.row))
+
+    def _require_writable(self, of: EntityType, rules: Rules) -> None:
+        if rules.read_only and not self._read_only_too:
+            raise entity_read_only(of.aot, of.set_name)
 
     def _selected(self, target: Target) -> Record:
         of = target.of
@@ -137,7 +155,7 @@ class Writer:
         for sequence in rules.sequences:
             if sequence.name not in given:
                 row[sequence.name] = self._sequences.number(of, rules, sequence, row)
-        return rules.derive(row, frozenset(given) | frozenset(shared))
+        return rules.compute(rules.derive(row, frozenset(given) | frozenset(shared)))
 
     def _shared(self, of: EntityType, rules: Rules, given: Row) -> Row:
         """What a row of the joined table already says, when the new record names one that exists."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,12 @@ from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.messages import Reply, Request
 
-__all__ = ["Handler", "Reply", "Request", "Simulator", "Tls", "running"]
+__all__ = ["Guard", "Handler", "Reply", "Request", "Simulator", "Tls", "running"]
 
 Handler = Callable[[Request], Reply]
+
+Guard = Callable[[Request, Handler], Awaitable[Reply]]
+"""Stands before the handler: calls it or answers in its place, and may wait, which holds up no other request."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Simulator:
         admin_token: str,
         tls: Tls | None = None,
         *,
+        guard: Guard | None = None,
         controls: Mapping[str, Control] | None = None,
         authority: str = "https://login.microsoftonline.com/common/oauth2/authorize",
         clock: Clock = system_clock,
@@ -61,6 +65,7 @@ class Simulator:
         self.faults = faults
         self.exchanges = exchanges
         self._handler = handler
+        self._guard = guard
         self._token_check = token_check
         self._control = ControlPlane(faults, exchanges, admin_token, controls)
         self._tls = tls
@@ -111,10 +116,13 @@ class Simulator:
         reply = self._unauthorised(request)
         rule = None if reply else self.faults.hit(request.method, request.target)
         if reply is None:
-            reply = self._before(rule, request) or self._handled(request)
+            reply = self._before(rule, request) or await self._guarded(request)
         if rule is None:
             return self._sent(request, reply)
         return await self._troubled(incoming, request, rule, reply)
+
+    async def _guarded(self, request: Request) -> Reply:
+        return self._handled(request) if self._guard is None else await self._guard(request, self._handled)
 
     def _handled(self, request: Request) -> Reply:
         try:

@@ -1,6 +1,7 @@
 """Promises of the F&O simulator for its rows on disk and its sample records."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from local.finops.settings import Settings
 from local.finops.tables import Tables
 from tests.unit.local.finops_environment import environment
 
+ADVENTUREWORKS = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
 IMPORTED = {
     "CustomerAccount": "IMP-110143",
     "CustomerGroupId": "10",
@@ -36,7 +38,7 @@ def samples(tmp_path: Path) -> Path:
     return folder
 
 
-def write(file: Path, records: list[dict[str, str]]) -> None:
+def write(file: Path, records: Sequence[Mapping[str, object]]) -> None:
     file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
@@ -56,6 +58,94 @@ def test_a_company_that_only_a_sample_names_is_a_legal_entity_with_groups(sample
     with environment(load=samples) as finops:
         assert finops.get("LegalEntities('gbsi')").status_code == 200
         assert finops.customer(dataAreaId="gbsi")["dataAreaId"] == "gbsi"
+
+
+PRODUCT = {
+    "dataAreaId": "usmf",
+    "ItemNumber": "BK-1",
+    "ProductNumber": "BK-1",
+    "ProductName": "Mountain bike",
+    "ProductType": "Item",
+    "SalesUnitSymbol": "EA",
+    "InventoryUnitSymbol": "EA",
+    "SalesPrice": 1003.914,
+    "UnitCost": 605.6492,
+    "NetProductWeight": 20.4,
+    "SellEndDate": "2008-04-30T12:00:00Z",
+}
+
+
+def test_the_sample_products_are_sellable_products() -> None:
+    with environment(load=ADVENTUREWORKS) as finops:
+        rows = finops.rows("SellableReleasedProducts")
+        units = {row["UnitSymbol"] for row in finops.rows("UnitsOfMeasure")}
+    assert (len(rows), len(units)) == (504, 38)
+    assert {(row["CurrencyCode"], row["SalesUnitSymbol"], row["IsSalesStopped"]) for row in rows} == {
+        ("USD", "EA", "No")
+    }
+    assert {row["FieldServiceProductType"] for row in rows} == {"Inventory"}
+    assert sum(row["ProductDescription"] == "" for row in rows) == 210
+    assert sum(row["SalesPrice"] == 0 for row in rows) == 200
+
+
+def test_a_released_product_shows_what_the_sellable_one_has(tmp_path: Path) -> None:
+    write(tmp_path / "fo_units.jsonl", [{"UnitSymbol": "EA", "UnitDescription": "Each", "DecimalPrecision": 2}])
+    write(tmp_path / "products.jsonl", [PRODUCT])
+    with environment(load=tmp_path) as finops:
+        [row] = finops.rows("SellableReleasedProducts")
+    del row["@odata.etag"]
+    assert row == {
+        "dataAreaId": "usmf",
+        "ProductNumber": "BK-1",
+        "ProductName": "Mountain bike",
+        "ProductDescription": "",
+        "ProductType": "Item",
+        "SalesUnitSymbol": "EA",
+        "SalesUnitDecimalPrecision": 2,
+        "InventoryUnitSymbol": "EA",
+        "InventoryUnitDecimalPrecision": 2,
+        "SalesPrice": 1003.914,
+        "UnitCost": 605.6492,
+        "CurrencyCode": "USD",
+        "IsSalesStopped": "No",
+        "IsStockedProduct": "Yes",
+        "FieldServiceProductType": "Inventory",
+    }
+
+
+def test_a_product_with_its_number_alone_loads_with_defaults(tmp_path: Path) -> None:
+    write(tmp_path / "products.jsonl", [{"ProductNumber": "BK-1"}])
+    with environment(load=tmp_path) as finops:
+        [row] = finops.rows("SellableReleasedProducts")
+    shown = (row["dataAreaId"], row["ProductName"], row["SalesUnitSymbol"], row["SalesPrice"], row["ProductType"])
+    assert shown == ("usmf", "", "", 0, "Item")
+
+
+def test_products_have_the_accounting_currency_whatever_they_say(tmp_path: Path) -> None:
+    write(tmp_path / "products.jsonl", [{**PRODUCT, "CurrencyCode": "EUR"}])
+    with environment(Settings(accounting_currency="GBP"), load=tmp_path) as finops:
+        assert [row["CurrencyCode"] for row in finops.rows("SellableReleasedProducts")] == ["GBP"]
+
+
+@pytest.mark.parametrize("change", [{"SalePrice": 1}, {"ProductNumber": ""}, {"ProductType": "Thing"}])
+def test_a_product_that_is_none_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+    write(tmp_path / "products.jsonl", [PRODUCT, {**PRODUCT, **change}])
+    with pytest.raises(FolderRefused, match=r"products\.jsonl line 2"):
+        open_tables(tmp_path, None, Settings())
+
+
+def test_made_up_products_come_beside_those_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "products.jsonl", [PRODUCT])
+    tables = open_tables(None, tmp_path, Settings(), products=3)
+    keys = [{"dataAreaId": "usmf", "ProductNumber": number} for number in ("BK-1", "P0000001", "P0000003")]
+    assert all(found(tables, "SellableReleasedProducts", **key) for key in keys)
+    tables.close()
+
+
+def test_a_product_of_a_folder_with_the_number_of_a_made_up_one_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "products.jsonl", [{**PRODUCT, "ProductNumber": "p0000002"}])
+    with pytest.raises(FolderRefused, match="made-up"):
+        open_tables(None, tmp_path, Settings(), products=3)
 
 
 def test_units_of_a_folder_replace_the_units_of_the_seeds(samples: Path) -> None:

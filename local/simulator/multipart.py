@@ -1,0 +1,208 @@
+"""A batch: many requests in one body of multipart/mixed, and their answers in another."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from uuid import uuid4
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from local.simulator.messages import Reply, Request
+
+CONTENT_ID = "Content-ID"
+_OPERATION, _MULTIPART = "application/http", "multipart/mixed"
+_REQUEST_LINE = re.compile(r"(?P<method>[A-Z]+) (?P<address>\S+) HTTP/1\.1")
+
+
+class BatchMalformed(Exception):
+    """The body is no batch that a service takes; nothing of it was carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a batch; `content_id` names it within the batch."""
+
+    request: Request
+    content_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """Writes of a batch that all happen or none."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to one request of a batch, or to a whole change set that failed."""
+
+    reply: Reply
+    content_id: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the reply is a refusal."""
+        return self.reply.status >= 400
+
+
+Member = Part | ChangeSet
+Answered = Answer | tuple[Answer, ...]
+"""What a member of a batch comes to: one answer, or those of every request of a change set that was carried out."""
+
+
+def read_batch(request: Request, *, folder: str = "", inherited: Sequence[str] = ()) -> tuple[Member, ...]:
+    """The members of a batch, in order. Raises BatchMalformed.
+
+    An address that is neither absolute nor starts with a slash is put behind `folder`; headers that are `inherited`
+    hold for every part that does not bring its own.
+    """
+    given = {name: value for name in inherited if (value := request.header(name)) is not None}
+    reader = _Reader(request.base_url, folder, given)
+    content_type = request.header("Content-Type") or ""
+    return tuple(reader.member(section) for section in _sections(request.body, _boundary(content_type)))
+
+
+def parts_of(members: Iterable[Member]) -> list[Part]:
+    """Every request of a batch, in order."""
+    return [part for member in members for part in (member.parts if isinstance(member, ChangeSet) else (member,))]
+
+
+def check_ids(parts: Iterable[Part]) -> None:
+    """Raise BatchMalformed where two requests have the same Content-ID."""
+    seen: set[str] = set()
+    for part in parts:
+        if part.content_id in seen:
+            raise BatchMalformed(f"The {CONTENT_ID} '{part.content_id}' is given more than once; each must be unique.")
+        if part.content_id is not None:
+            seen.add(part.content_id)
+
+
+def batch_reply(status: int, answers: Iterable[Answered]) -> Reply:
+    """The reply to a batch, with all answers in its body."""
+    boundary = f"batchresponse_{uuid4()}"
+    body = _joined(boundary, map(_member, answers))
+    return Reply(status, {"Content-Type": f"{_MULTIPART}; boundary={boundary}", "OData-Version": "4.0"}, body)
+
+
+class _Reader:
+    def __init__(self, base_url: str, folder: str, inherited: dict[str, str]) -> None:
+        self._base_url = base_url
+        self._folder = folder
+        self._inherited = inherited
+
+    def member(self, section: bytes) -> Member:
+        headers, content = _headed(section)
+        if _media_type(headers) != _MULTIPART:
+            return self._part(headers, content)
+        sections = _sections(content, _boundary(headers["Content-Type"]))
+        parts = tuple(self._part(*_headed(inner)) for inner in sections)
+        for part in parts:
+            if part.request.method == "GET":
+                raise BatchMalformed(f"GET {part.request.target} stands in a change set, which takes writes only.")
+        check_ids(parts)
+        return ChangeSet(parts)
+
+    def _part(self, headers: CIMultiDict[str], content: bytes) -> Part:
+        if _media_type(headers) != _OPERATION:
+            raise BatchMalformed(f"A part has the Content-Type '{headers.get('Content-Type')}', not {_OPERATION}.")
+        if headers.get("Content-Transfer-Encoding", "").lower() != "binary":
+            raise BatchMalformed("A part lacks the header Content-Transfer-Encoding: binary.")
+        return Part(self._request(content), headers.get(CONTENT_ID))
+
+    def _request(self, content: bytes) -> Request:
+        # The line end before a boundary may be the blank line of a request without a body.
+        head, blank, body = content.partition(b"\r\n\r\n")
+        line, _, lines = _text(head if blank else head.removesuffix(b"\r\n")).partition("\r\n")
+        found = _REQUEST_LINE.fullmatch(line)
+        if found is None:
+            raise BatchMalformed(f"'{line}' is no request line, such as GET /path HTTP/1.1.")
+        headers = CIMultiDict(self._inherited)
+        headers.update(_header_pairs(lines))
+        path, _, query = self._local(found["address"]).partition("?")
+        return Request(found["method"], path, query, CIMultiDictProxy(headers), body, self._base_url)
+
+    def _local(self, address: str) -> str:
+        """Path and query of an address. Raises BatchMalformed for one of another host."""
+        if "://" not in address.partition("?")[0]:
+            return address if address.startswith("/") else self._folder + address
+        if not address.lower().startswith(f"{self._base_url.lower()}/"):
+            raise BatchMalformed(f"The address {address} of a part is not below {self._base_url}.")
+        return address[len(self._base_url) :]
+
+
+def _sections(body: bytes, boundary: str) -> list[bytes]:
+    """What stands between the boundaries. Raises BatchMalformed where the closing one is missing."""
+    mark = re.compile(rb"\r\n--" + re.escape(boundary.encode()) + rb"(?P<last>--)?[ \t]*(?=\r\n|\Z)")
+    text = b"\r\n" + body
+    found: list[bytes] = []
+    start: int | None = None
+    for each in mark.finditer(text):
+        if start is not None:
+            found.append(text[start : each.start()])
+        if each["last"]:
+            return found
+        start = each.end() + len(b"\r\n")
+    raise BatchMalformed(f"The closing boundary --{boundary}-- is missing; lines end with CRLF.")
+
+
+def _boundary(content_type: str) -> str:
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_boundary()
+    if message.get_content_type() != _MULTIPART or not boundary:
+        raise BatchMalformed(f"The Content-Type '{content_type}' is not {_MULTIPART} with a boundary.")
+    return boundary
+
+
+def _media_type(headers: CIMultiDict[str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _headed(section: bytes) -> tuple[CIMultiDict[str], bytes]:
+    head, blank, content = section.partition(b"\r\n\r\n")
+    if not blank:
+        raise BatchMalformed("A part has no blank line behind its headers; lines end with CRLF.")
+    return CIMultiDict(_header_pairs(_text(head))), content
+
+
+def _header_pairs(lines: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for line in lines.split("\r\n") if lines else ():
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or "\n" in line:
+            raise BatchMalformed(f"'{line}' is no header, such as Content-Type: {_OPERATION}.")
+        pairs.append((name.strip(), value.strip()))
+    return pairs
+
+
+def _text(head: bytes) -> str:
+    try:
+        return head.decode()
+    except UnicodeDecodeError as error:
+        raise BatchMalformed(f"The head of a part is not UTF-8: {error}.") from error
+
+
+def _member(answered: Answered) -> bytes:
+    if isinstance(answered, Answer):
+        return _operation(answered)
+    boundary = f"changesetresponse_{uuid4()}"
+    head = f"Content-Type: {_MULTIPART}; boundary={boundary}\r\n\r\n"
+    return head.encode() + _joined(boundary, map(_operation, answered))
+
+
+def _operation(answer: Answer) -> bytes:
+    reply = answer.reply
+    lines = [f"Content-Type: {_OPERATION}", "Content-Transfer-Encoding: binary"]
+    if answer.content_id is not None:
+        lines.append(f"{CONTENT_ID}: {answer.content_id}")
+    lines += ["", f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode(errors="replace") + reply.body
+
+
+def _joined(boundary: str, contents: Iterable[bytes]) -> bytes:
+    mark = b"--" + boundary.encode()
+    return b"".join([*(mark + b"\r\n" + content + b"\r\n" for content in contents), mark + b"--\r\n"])
