@@ -7,11 +7,13 @@ from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule
 from local.dataverse.schema import EntityType
+from local.dataverse.values import moment
 from local.simulator.store import Row
 
 _NUMBERED = {"account": "accountnumber", "contact": "msdynce_contactnumber"}
 _PRICED_BY = frozenset({"price", "pricelevelid", "defaultuomid", "transactioncurrencyid"})
 _EXTERNAL = "msdynce_ismaintainedexternally"
+_DATE = slice(len("2026-01-31"))
 
 
 class RowWriter(Protocol):
@@ -77,9 +79,11 @@ def _assign_price(organisation: Organisation, writer: RowWriter, product: Row) -
         "uomid": product["defaultuomid"],
         "pricelevelid": product["pricelevelid"] or _first_price_list(organisation, product),
     }
-    items = organisation.rows(item_of.name, **key)
-    if items:
-        writer.update(item_of, items[0], {"amount": product["price"]})
+    # A product has few items, a price list may have a million.
+    items = organisation.rows(item_of.name, productid=key["productid"])
+    found = next((item for item in items if all(item[name] == value for name, value in key.items())), None)
+    if found is not None:
+        writer.update(item_of, found, {"amount": product["price"]})
         return
     bound: Row = {"amount": product["price"]}
     for name, row_id in key.items():
@@ -89,9 +93,17 @@ def _assign_price(organisation: Organisation, writer: RowWriter, product: Row) -
 
 
 def _first_price_list(organisation: Organisation, product: Row) -> str:
-    """The first active price list in the product's currency, by name."""
+    """The first valid price list in the product's currency, by name: active, and today within its dates."""
     currency = product["transactioncurrencyid"]
-    lists = organisation.rows("pricelevel", transactioncurrencyid=currency, statecode=0)
+    active = organisation.rows("pricelevel", transactioncurrencyid=currency, statecode=0)
+    today = moment(organisation.clock())[_DATE]
+    lists = [each for each in active if _holds(each, today)]
     if not lists:
-        raise business_rule("0x80040265", f"No price list in the currency {currency} of the product.")
+        raise business_rule("0x80040265", f"No valid price list in the currency {currency} of the product.")
     return str(min(lists, key=lambda each: str(each["name"]).casefold())["pricelevelid"])
+
+
+def _holds(price_list: Row, today: str) -> bool:
+    """Whether a price list is valid on a day; both of its dates are days that count, and either may be open."""
+    begin, end = price_list["begindate"], price_list["enddate"]
+    return (begin is None or str(begin)[_DATE] <= today) and (end is None or today <= str(end)[_DATE])

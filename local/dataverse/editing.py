@@ -1,5 +1,7 @@
 """Answers the requests that write: POST, PATCH, PUT and DELETE."""
 
+from collections.abc import Mapping
+
 from local.dataverse.addresses import Target
 from local.dataverse.options import read_options, read_preferences
 from local.dataverse.organisation import Organisation
@@ -41,12 +43,10 @@ def update_row(organisation: Organisation, writer: Writer, target: Target, reque
     if row is None:
         if request.header("If-Match") is not None:
             raise _missing(target)
-        row = writer.create(entity, _upserted(organisation, target, request))
+        row = writer.create(entity, new_columns(organisation, target, read_body(request.body)))
         return _written(organisation, entity, row, request, address=_address(target, request), created=True)
     _check_if_match(request, row)
-    content = {name: value for name, value in read_body(request.body).items() if name not in _key_names(target)}
-    changes = read_changes(organisation, entity, content, Operation.UPDATE)
-    row = writer.update(entity, row, changes)
+    row = writer.update(entity, row, changed_columns(organisation, target, read_body(request.body)))
     return _written(organisation, entity, row, request, address=_address(target, request), created=False)
 
 
@@ -95,9 +95,9 @@ def get(organisation: Organisation, target: Target) -> Row:
     return organisation.get(target.entity, existing(organisation, target))
 
 
-def _upserted(organisation: Organisation, target: Target, request: Request) -> Row:
+def new_columns(organisation: Organisation, target: Target, content: Mapping[str, Json]) -> Row:
     """The columns of a row that an upsert creates: values of the body win over those of the address."""
-    changes = read_changes(organisation, target.entity, read_body(request.body), Operation.CREATE)
+    changes = read_changes(organisation, target.entity, content, Operation.CREATE)
     if target.row_id is None:
         return {**target.key, **changes}
     if changes.get(target.entity.primary_id, target.row_id) != target.row_id:
@@ -105,9 +105,10 @@ def _upserted(organisation: Organisation, target: Target, request: Request) -> R
     return {**changes, target.entity.primary_id: target.row_id}
 
 
-def _key_names(target: Target) -> frozenset[str]:
-    # Key columns in the body are dropped silently when the row exists.
-    return frozenset(target.key)
+def changed_columns(organisation: Organisation, target: Target, content: Mapping[str, Json]) -> Row:
+    """The columns of an existing row that an upsert changes: those of its key are dropped silently."""
+    kept = {name: value for name, value in content.items() if name not in target.key}
+    return read_changes(organisation, target.entity, kept, Operation.UPDATE)
 
 
 def _set(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, Organisation
+from local.dataverse import rules
+from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, Organisation, fixed_id
 from local.dataverse.refusals import Refused
 from local.dataverse.schema import EntityType, Property
 from local.dataverse.values import moment, stored
@@ -46,6 +47,7 @@ def load_folder(organisation: Organisation, folder: Path, *, products: bool = Fa
         for name, table in files.items():
             if table in organisation.schema.entities and (folder / name).is_file():
                 count += _load_file(organisation, organisation.entity(table), folder / name)
+        _complete_schedules(organisation)
         _set_base_currency(organisation)
     return count
 
@@ -136,6 +138,25 @@ def _completed(entity: EntityType, row: Row) -> Row:
     if status is not None and row.get("statuscode") is None and isinstance(state, int):
         row["statuscode"] = status.status_of_state.get(state)
     return row
+
+
+def _complete_schedules(organisation: Organisation) -> None:
+    """A unit schedule without a base unit gets it, as it would when it is created: the unit of its base name.
+
+    Usually the base unit is in the file of the units, with its own id.
+    """
+    entity = organisation.entity("uom")
+    for schedule in organisation.rows("uomschedule"):
+        units = organisation.rows("uom", uomscheduleid=schedule["uomscheduleid"])
+        if any(unit["isschedulebaseuom"] for unit in units) or not schedule["baseuomname"]:
+            continue
+        known = [unit for unit in units if unit["name"] == schedule["baseuomname"]]
+        if known:
+            organisation.change(entity, str(known[0]["uomid"]), {"isschedulebaseuom": 1})
+            continue
+        unit_id = fixed_id(f"base unit {schedule['uomscheduleid']}")
+        row = _standing(organisation, entity) | rules.base_unit(organisation, schedule) | {"uomid": unit_id}
+        organisation.add(entity, row)
 
 
 def _set_base_currency(organisation: Organisation) -> None:

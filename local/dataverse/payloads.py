@@ -116,7 +116,7 @@ def set_lookup(of: Property, to: Reference | None) -> Row:
 
 def reference(organisation: Organisation, navigation: Navigation, address: str) -> Reference:
     """The existing row that an address names. Raises Refused (400, 404)."""
-    segment = _one_segment(address)
+    segment = row_segment(address)
     table = organisation.schema.sets.get(segment.name)
     if table is None or table not in navigation.targets or segment.key is None:
         raise wrong_payload(
@@ -143,7 +143,8 @@ def existing(organisation: Organisation, of: Target) -> str:
     return str(row[of.entity.primary_id])
 
 
-def _one_segment(address: str) -> Segment:
+def row_segment(address: str) -> Segment:
+    """The entity set and key in the address of a row, absolute or below the service. Raises Refused (400, 404)."""
     path = urlsplit(address).path if "://" in address else address
     relative = path.lstrip("/") if not ROOT.match(path) else ROOT.sub("", path)
     found = segments(f"/api/data/v9.2/{relative}")

@@ -88,6 +88,11 @@ def exists_already() -> Refused:
     return Refused(412, "0x80060892", "A record with matching key values already exists.")
 
 
+def content_id_missing(content_id: str) -> Refused:
+    """400: a request of a change set refers to one that is not before it in the set."""
+    return wrong_request(f"Content-ID Reference: '${content_id}' does not exist in the batch context.")
+
+
 def duplicate_id() -> Refused:
     """412: the id is taken."""
     return Refused(412, "0x80040237", "A record with matching key values already exists.")
@@ -118,6 +123,11 @@ def tracking_disabled(entity: str) -> Refused:
 def privilege_missing(verb: str, entity: str, user: str) -> Refused:
     """403: the caller's role does not allow it."""
     return Refused(403, "0x80040220", f"Principal user (Id={user}) is missing prv{verb} privilege on {entity}.")
+
+
+def limit_exceeded(code: str, message: str, retry_after_s: int) -> Refused:
+    """429: a limit of service protection; the client is to come back after so many seconds."""
+    return Refused(429, code, message, {"Retry-After": str(retry_after_s)})
 
 
 def not_simulated(what: str) -> Refused:

@@ -131,6 +131,7 @@ def _product(organisation: Organisation, before: Row, after: Row) -> Row:
         _check_product_units(organisation, after)
     if after.get("quantitydecimal") is None and after.get("productstructure") == _PRODUCT:
         raise invalid_argument("The attribute 'quantitydecimal' of the 'product' entity is required.")
+    _check_product_price_list(organisation, before, after)
     if before:
         _check_product_state(organisation, before, after)
     return {"organizationid": organisation.settings_row()["organizationid"]}
@@ -152,6 +153,16 @@ def _check_product_units(organisation: Organisation, after: Row) -> None:
     unit = _row(organisation, "uom", after["defaultuomid"])
     if unit is None or unit["uomscheduleid"] != after["defaultuomscheduleid"]:
         raise business_rule("0x80043b16", "The default unit is not in the unit schedule of the product.")
+
+
+def _check_product_price_list(organisation: Organisation, before: Row, after: Row) -> None:
+    names = ("pricelevelid", "transactioncurrencyid")
+    prices = _row(organisation, "pricelevel", after.get("pricelevelid"))
+    if prices is None or all(before.get(name) == after.get(name) for name in names):
+        return
+    if after.get("transactioncurrencyid") not in (None, prices["transactioncurrencyid"]):
+        # Three codes are known for this; which of them a product gets is not.
+        raise business_rule("0x80048cee", "The currency of the product differs from that of its default price list.")
 
 
 _FORBIDDEN: Mapping[tuple[int, int], tuple[str, str]] = {
@@ -215,9 +226,10 @@ def _productpricelevel(organisation: Organisation, _before: Row, after: Row) -> 
     product = _row(organisation, "product", after["productid"])
     if unit is None or product is None or unit["uomscheduleid"] != product["defaultuomscheduleid"]:
         raise business_rule("0x80043b14", "The unit is not valid for the product.")
-    same = {name: after[name] for name in ("pricelevelid", "productid", "uomid")}
-    others = organisation.rows("productpricelevel", **same)
-    if any(other["productpricelevelid"] != after["productpricelevelid"] for other in others):
+    # A product has few items, a price list may have a million.
+    items = organisation.rows("productpricelevel", productid=after["productid"])
+    others = [item for item in items if item["productpricelevelid"] != after["productpricelevelid"]]
+    if any(other["pricelevelid"] == after["pricelevelid"] and other["uomid"] == after["uomid"] for other in others):
         raise business_rule("0x80043b08", "The price list already has this product and unit.")
     return _of_price_list(organisation, after, unit, product)
 

@@ -138,11 +138,13 @@ def load_schema(
     solution: bool = True,
     tracked: Mapping[str, bool] = MappingProxyType({}),
     unique_account_number: bool = False,
+    unique_product_number: bool = False,
 ) -> Schema:
     """The served tables, with the columns of the Prospect-to-cash solution unless it is dropped.
 
     `tracked` overrules per table whether change tracking is enabled; without it tables of which no source tells are
-    not. `unique_account_number` adds the key that earlier versions of the solution had.
+    not. `unique_account_number` adds the key that earlier versions of the solution had, `unique_product_number` one
+    that a customizer declared on the product number: no organisation brings it along.
     """
     raw = _read("dataverse-schema.json")
     if solution:
@@ -150,9 +152,14 @@ def load_schema(
     entities = {name: _entity(raw[name]) for name in SERVED if name in raw}
     entities = {name: replace(of, tracked=tracked.get(name, of.tracked)) for name, of in entities.items()}
     if unique_account_number:
-        key = Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",))
-        entities["account"] = replace(entities["account"], keys=(*entities["account"].keys, key))
+        _declare(entities, "account", Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",)))
+    if unique_product_number:
+        _declare(entities, "product", Key("new_ProductNumber", "new_productnumber", ("productnumber",)))
     return Schema(entities, {of.entity_set: of for of in entities.values()}, _sets(raw), solution)
+
+
+def _declare(entities: dict[str, EntityType], name: str, key: Key) -> None:
+    entities[name] = replace(entities[name], keys=(*entities[name].keys, key))
 
 
 def observed_organization() -> Mapping[str, Json]:

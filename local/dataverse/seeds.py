@@ -83,7 +83,7 @@ def _plant_messages(organisation: Organisation) -> None:
         message_id = fixed_id(f"message {message}")
         plant(organisation, "sdkmessage", {"sdkmessageid": message_id, "name": message})
         for entity in organisation.schema.entities.values():
-            if entity.bulk:
+            if entity.bulk and entity.name not in organisation.settings.no_bulk:
                 values: dict[str, Json] = {
                     "sdkmessagefilterid": fixed_id(f"message {message} {entity.name}"),
                     "primaryobjecttypecode": entity.name,

@@ -4,6 +4,8 @@ from uuid import uuid4
 
 from local.dataverse import editing
 from local.dataverse.addresses import ROOT, Segment, Target, segments, target
+from local.dataverse.batch import Batch
+from local.dataverse.bulk import NAMESPACE, write_rows
 from local.dataverse.functions import total_record_count, who_am_i
 from local.dataverse.metadata import read_definitions
 from local.dataverse.options import read_options
@@ -38,10 +40,20 @@ class Service:
     def handle(self, request: Request) -> Reply:
         """The answer to any request."""
         try:
-            reply = self._answer(request)
+            return self._marked(self._answer(request, self._organisation.settings.url_limit))
         except Refused as refused:
-            headers = {**JSON_HEADERS, **refused.headers}
-            reply = Reply(refused.status, headers, refused.body())
+            return self.refusal(refused)
+
+    def refusal(self, refused: Refused) -> Reply:
+        """The answer to a request that is refused, here or before it came here."""
+        return self._marked(Reply(refused.status, {**JSON_HEADERS, **refused.headers}, refused.body()))
+
+    def rows_written(self) -> int:
+        """How many writes of rows the organisation has seen, those that follow from another write included."""
+        return self._organisation.version
+
+    def _marked(self, reply: Reply) -> Reply:
+        """The answer with the headers that every answer has."""
         common = {
             "x-ms-service-request-id": str(uuid4()),
             "REQ_ID": str(uuid4()),
@@ -59,9 +71,12 @@ class Service:
             raise Refused(403, "0x8004a110", f"The user {named} to act for does not exist.")
         return Caller(named.lower(), on_behalf_of=user)
 
-    def _answer(self, request: Request) -> Reply:
-        limit = self._organisation.settings.url_limit
-        if len(request.url) > limit:
+    def _part(self, request: Request) -> Reply:
+        """The answer to a request within a batch, whose addresses may be longer. Raises Refused."""
+        return self._answer(request, self._organisation.settings.batch_url_limit)
+
+    def _answer(self, request: Request, url_limit: int) -> Reply:
+        if len(request.url) > url_limit:
             return Reply(414, {"Content-Type": "text/html"}, b"<h2>HTTP Error 414. The request URL is too long.</h2>")
         if ROOT.match(request.raw_path) is None:
             raise resource_missing(request.raw_path)
@@ -78,7 +93,10 @@ class Service:
             case "EntityDefinitions":
                 _require("GET", request)
                 return read_definitions(self._organisation, path, request)
-            case "$batch" | "$metadata" as name:
+            case "$batch":
+                _require("POST", request)
+                return Batch(self._organisation.store, self._part, self.refusal).answer(request)
+            case "$metadata" as name:
                 raise not_simulated(name)
         entity = self._organisation.schema.by_set.get(path[0].name)
         if entity is None:
@@ -105,8 +123,8 @@ class Service:
                 return editing.create_row(organisation, Writer(organisation, caller), entity, request)
             case _, []:
                 raise method_refused(request.method)
-            case "POST", [name] if name.startswith("Microsoft.Dynamics.CRM."):
-                raise not_simulated(name)
+            case "POST", [name] if name.startswith(NAMESPACE):
+                return write_rows(organisation, Writer(organisation, caller), entity, name, request)
         raise resource_missing(rest[0].name)
 
     def _row_answer(self, entity: EntityType, path: list[Segment], caller: Caller, request: Request) -> Reply:

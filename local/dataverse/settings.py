@@ -1,5 +1,6 @@
 """What differs between organisations, or is not known of the real one: set before the start or while it runs."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -21,17 +22,55 @@ class Stamp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of service protection, with what the simulator takes a request to cost.
+
+    `requests`, `execution_s` (seconds, all requests together) and `concurrency` hold for one user on one of so many
+    `servers`, the first two within `window_s` seconds. A request costs `request_ms` and `row_ms` for each row that it
+    makes the service write, both beyond the real time of its handling. `grace_s` and `extension_s` say how Retry-After
+    grows, see `local.dataverse.protection`. Raises ValueError for numbers that cannot work.
+    """
+
+    requests: int = 6000
+    execution_s: float = 1200.0
+    concurrency: int = 52
+    window_s: float = 300.0
+    servers: int = 1
+    request_ms: float = 0.0
+    row_ms: float = 0.0
+    grace_s: float = 1.0
+    extension_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("requests", "execution_s", "concurrency", "window_s", "servers"):
+            _require_number(name, getattr(self, name), above_zero=True)
+        for name in ("request_ms", "row_ms", "grace_s", "extension_s"):
+            _require_number(name, getattr(self, name), above_zero=False)
+
+
+def _require_number(name: str, value: float, *, above_zero: bool) -> None:
+    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        raise ValueError(f"{name} is {value}; give a number {'above' if above_zero else 'from'} 0.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Fixed for the life of a simulator."""
+    """Fixed for the life of a simulator. Without `limits` there is no service protection.
+
+    `no_bulk` names tables that get no bulk messages in a new organisation although the product documents them.
+    """
 
     page_cap: int = 5000
     count_cap: int = 5000
     url_limit: int = 32_768
+    batch_url_limit: int = 65_536
     expand_limit: int = 15
     dop_hint: int = 4
     columns_not_valid: NotValid = NotValid.REFUSE
     stamp: Stamp = Stamp.LAST_PAGE
     products_only_in_draft: bool = False
+    no_bulk: frozenset[str] = frozenset()
+    limits: Limits | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.dataverse.organisation import Organisation
+from local.dataverse.protection import Protection
 from local.dataverse.schema import Schema
 from local.dataverse.seeds import seed
 from local.dataverse.service import Service
@@ -42,16 +43,23 @@ def build_simulator(  # noqa: PLR0917 - the parts of a simulator in their fixed 
     admin_token: str,
     tls: Tls | None = None,
 ) -> Simulator:
-    """The server of an organisation, with its controls `privileges` and `links`."""
+    """The server of an organisation, with its controls `privileges`, `links` and `protection`."""
     switches = organisation.switches
+    service = Service(organisation)
+    protection = Protection(organisation.settings.limits, service)
     return Simulator(
         "dataverse",
-        Service(organisation).handle,
+        service.handle,
         token_check,
         faults,
         exchanges,
         admin_token,
         tls,
-        controls={"privileges": switches.privileges, "links": switches.links},
+        guard=protection.guard,
+        controls={
+            "privileges": switches.privileges,
+            "links": switches.links,
+            "protection": protection.control,
+        },
         clock=organisation.clock,
     )

@@ -109,8 +109,8 @@ class World:
 
 
 @cache
-def schema(*, solution: bool = True) -> Schema:
-    return load_schema(solution=solution)
+def schema(*, solution: bool = True, product_number_key: bool = False) -> Schema:
+    return load_schema(solution=solution, unique_product_number=product_number_key)
 
 
 @contextmanager
@@ -120,11 +120,11 @@ def dataverse(
     settings: Settings | None = None,
     settings_row: Mapping[str, Json] | None = None,
     file: Path | None = None,
+    product_number_key: bool = False,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
-    organisation = build_organisation(
-        schema(solution=solution), clock=clock, settings=settings, settings_row=settings_row, file=file
-    )
+    tables = schema(solution=solution, product_number_key=product_number_key)
+    organisation = build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row, file=file)
     simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN)
     with running(simulator) as url:
         world = World(url, organisation, clock, faults)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from local.dataverse.__main__ import main
 from local.dataverse.loading import LineRefused, load_folder
 from tests.unit.local.dataverse_world import World, dataverse
 
+ADVENTUREWORKS = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
 ACCOUNT = "a22517e3-848d-4ebe-b9d9-7437f3432304"
 CONTACT = "d4c132d3-fcb5-4231-9dd5-888a54bec693"
 
@@ -76,6 +78,30 @@ def test_a_line_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path: Path,
         assert "accounts.jsonl line 2" in str(refused.value)
         assert part in str(refused.value)
         assert world.rows("accounts") == []
+
+
+def test_the_sample_units_and_price_lists_keep_their_ids() -> None:
+    with dataverse() as world:
+        load_folder(world.organisation, ADVENTUREWORKS)
+        units = {row["name"]: row for row in world.rows("uoms?$select=uomid,name,isschedulebaseuom")}
+        lists = world.rows("pricelevels?$select=name&$filter=statecode eq 0&$orderby=name")
+        assert len(units) == 38
+        assert units["Each"]["uomid"] == "4ce76865-f4a6-58c5-b1b4-713c032bf146"
+        assert [name for name, row in units.items() if row["isschedulebaseuom"]] == ["Each"]
+        assert [row["name"][-3:] for row in lists] == ["AUD", "CAD", "EUR", "GBP", "USD"]
+        assert world.rows("productpricelevels") == []
+
+
+@pytest.mark.parametrize("names", [(), ("Box",), ("Box", "Each")])
+def test_a_loaded_unit_schedule_has_exactly_one_base_unit(tmp_path: Path, names: tuple[str, ...]) -> None:
+    _write(tmp_path, "uomschedules.jsonl", {"uomscheduleid": ACCOUNT, "name": "Units", "baseuomname": "Each"})
+    units = [{"name": name, "uomid": str(uuid4()), "quantity": 1, "_uomscheduleid_value": ACCOUNT} for name in names]
+    _write(tmp_path, "uoms.jsonl", *units)
+    with dataverse() as world:
+        load_folder(world.organisation, tmp_path)
+        [base] = world.rows("uoms?$select=name,_uomscheduleid_value&$filter=isschedulebaseuom eq true")
+        assert (base["name"], base["_uomscheduleid_value"]) == ("Each", ACCOUNT)
+        assert len(world.rows("uoms")) == len({*names, "Each"})
 
 
 def test_products_are_loaded_on_demand_only(tmp_path: Path) -> None:
