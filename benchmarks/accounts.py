@@ -30,7 +30,7 @@ from local.demo.session import SYSTEMS, Session
 from local.demo.standing import Standing
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
-from shared.sync.hints import Hint, HintMessage, in_chunks
+from shared.sync.hints import Hint, messages
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
 _PATIENCE_S = 300.0
@@ -188,8 +188,8 @@ def _change_one_percent(session: Session, configuration: Configuration) -> int:
 def _look_at_all_again(session: Session, configuration: Configuration) -> int:
     flow = configuration.flow
     hints = [Hint(row.id) for row in flow.sources(session.sales)]
-    for chunk in in_chunks(hints, _HINTS_PER_MESSAGE):
-        session.storage.queues.send(flow.name, HintMessage(flow.name, "bench", chunk).to_body())
+    for message in messages(flow.name, "bench", hints, _HINTS_PER_MESSAGE):
+        session.storage.queues.send(flow.name, message.to_body())
     return len(hints)
 
 

@@ -35,7 +35,7 @@ from shared.state.storage import Account, Storage
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Tracked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, new_id
 from shared.sync.poison import Poison
@@ -121,6 +121,7 @@ def state_of(table: Callable[[str], Table]) -> State:
         control=Control(table("control")),
         runs=Runs(table("runs")),
         keys=table("keys"),
+        snapshots=table("checkpoints"),
     )
 
 
@@ -146,7 +147,9 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=settings.COMPANY.casefold(),
-        source=DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand),
+        feed=Tracked(
+            DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand)
+        ),
         target=FinopsCollection(finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, fields),
         mapper=mapper,
         adopt_existing=mapper.adopts_existing,

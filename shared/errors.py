@@ -62,6 +62,14 @@ class RecordMissing(SyncError):
     """An update named a target row that does not exist."""
 
 
+class PartlyApplied(SyncError):
+    """A first part of a record was applied, a later one was not: `error` says why (protocol A8, A9)."""
+
+    def __init__(self, error: SyncError) -> None:
+        super().__init__(f"written in part only: {error}")
+        self.error = error
+
+
 class LinkRefused(SyncError):
     """The source refused a next link or a delta link: read again from an earlier point (protocol P2)."""
 

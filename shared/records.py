@@ -31,20 +31,58 @@ class ChangePage:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRow:
-    """A source record as it is now."""
+class Walked:
+    """A record that a walk has met: `digest` (8 bytes) moves when anything of it that matters to us has changed."""
 
     id: str
-    version: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WalkPage:
+    """One page of a walk by key. `last` is the key to go on from, None at the end."""
+
+    records: tuple[Walked, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source record as it is now. `version` is None where the source has no versions (F&O)."""
+
+    id: str
+    version: int | None
     values: Values
+
+
+# The small tables of a target in which a mapping looks up names, by entity set: each row with the columns asked for.
+References = Mapping[str, tuple[Values, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target record as it is now. `id` is the target's own id of it where our key is not its address; `ours` is true
+    when that id proves that we have made the row."""
+
+    values: Values
+    id: str | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """One write to a target. `create` is a complete record, otherwise `values` are changed fields only
-    and the call must be one that cannot create (protocol A8)."""
+    and the call must be one that cannot create (protocol A8).
+
+    `target_id` is the target's own id of the row, None where the target derives it from the key. `before` is the row
+    as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
+    had no clear answer.
+    """
 
     id: str
     key: str
     values: Values
     create: bool
+    target_id: str | None = None
+    before: TargetRow | None = None
+    alone: bool = False

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from local.demo.comparison import differences
 from local.demo.flows import Watched
 from local.demo.session import Session
 from local.demo.standing import Standing
-from shared.mapping.verdicts import Mapped
+from shared.mapping.verdicts import Known, Mapped
 from shared.state.failures import Failure
 from shared.state.links import LinkState
 from shared.state.queues import Queues
@@ -30,7 +31,7 @@ class Arrivals:
     def mapped(self, id: str) -> Mapped | None:
         """What the mapping makes of a source record as it is now, None when it is not for the target."""
         row = self.flow.source(self.session.sales, id)
-        verdict = None if row is None else self.flow.mapper.evaluate(row)
+        verdict = None if row is None else self.flow.mapper.evaluate(row, Known(datetime.now(UTC)))
         return verdict if isinstance(verdict, Mapped) else None
 
     def seen(self, id: str) -> float | None:

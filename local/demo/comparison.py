@@ -7,8 +7,9 @@ expected. Of several rows with one key exactly one may be there: which one does 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from shared.mapping.verdicts import Mapped
+from shared.mapping.verdicts import Known, Mapped
 from shared.records import Json, SourceRow, Values
 from shared.state.keys import fold
 from shared.sync.flow import Mapper
@@ -61,7 +62,7 @@ def expected_keys(sources: Iterable[SourceRow], mapper: Mapper, past: Past) -> d
     expected: dict[str, list[tuple[str, Mapped]]] = defaultdict(list)
     before = {fold(key) for key in past.before}
     for row in sources:
-        verdict = mapper.evaluate(row)
+        verdict = mapper.evaluate(row, Known(datetime.now(UTC)))
         if not isinstance(verdict, Mapped) or row.id in past.refused:
             continue
         key = fold(verdict.key)
@@ -108,7 +109,7 @@ def differences(key: str, mapped: Mapped, values: Values, mapper: Mapper, *, bla
 
 def _refused_keys(sources: Iterable[SourceRow], mapper: Mapper, past: Past) -> Iterator[str]:
     for row in sources:
-        verdict = mapper.evaluate(row) if row.id in past.refused else None
+        verdict = mapper.evaluate(row, Known(datetime.now(UTC))) if row.id in past.refused else None
         if isinstance(verdict, Mapped):
             yield verdict.key
 

@@ -18,7 +18,7 @@ from shared.errors import (
     SystemTrouble,
     Transient,
 )
-from shared.records import Json, Values, Write
+from shared.records import Json, TargetRow, Write
 
 ACCEPT = "application/json;odata.metadata=minimal"
 MAX_URL_LENGTH = 2000
@@ -91,7 +91,7 @@ class FinopsCollection:
         self._company = company
         self._select = quoting.columns([_COMPANY, key_field, *select])
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Values]:
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         """The rows that exist, by the key as given.
 
         A key that cannot be compared exactly is left out: write() refuses it before anything is sent.
@@ -100,7 +100,7 @@ class FinopsCollection:
         urls = list(self._chunk_urls(wanted))
         pages = self._channel.gather([partial(self._read_all, url) for url in urls]) if urls else []
         by_key = {self._row_key(row): row for rows in pages for row in rows}
-        return {key: by_key[fold(key)] for key in wanted if fold(key) in by_key}
+        return {key: TargetRow(by_key[fold(key)]) for key in wanted if fold(key) in by_key}
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel; the result per id is None (applied) or the error that says what to do.

@@ -14,7 +14,7 @@ from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
 from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Mapped, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -156,7 +156,7 @@ class AccountMapper:
         filtered = (condition.column for condition in self._conditions)
         return tuple(dict.fromkeys((*self.table.select, *filtered)))
 
-    def evaluate(self, row: SourceRow) -> Verdict:
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:  # noqa: ARG002 - an account says everything itself
         """Filter, map and validate one account. Raises OperatorNeeded on schema drift."""
         values = row.values
         self.table.check_source(values)

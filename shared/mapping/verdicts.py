@@ -1,9 +1,20 @@
 """What a mapping says of one source record. The engine acts on these and knows nothing else of a flow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from shared.records import Json
+from shared.records import Json, References, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a mapping may know besides the source record: the content that was last applied, the small tables of the
+    target, and what time it is (UTC)."""
+
+    now: datetime
+    applied: Values = field(default_factory=dict)
+    references: References = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +41,13 @@ class Filtered:
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
-    people and names field and value; `remedy` says what to do."""
+    people and names field and value; `remedy` says what to do. `looked_up` is true when something was missing in the
+    target's small tables, which may have been read some minutes ago."""
 
     cause: str
     message: str
     remedy: str
+    looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

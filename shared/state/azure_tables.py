@@ -101,7 +101,7 @@ def _to_cell(value: object) -> Cell:
     match value:
         case datetime():
             return datetime.fromtimestamp(value.timestamp(), UTC)  # the SDK's own class would leak out
-        case str() | bool() | int():
+        case str() | bool() | int() | bytes():
             return value
     raise StorageTrouble(f"a property of type {type(value).__name__} was not written by this app")
 

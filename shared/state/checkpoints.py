@@ -1,6 +1,7 @@
 """Checkpoints: how far a flow has read. One row per flow, saved by its ETag."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import RowConflict
@@ -10,7 +11,7 @@ _ROW = "pull"
 
 
 class Phase(StrEnum):
-    """Where a pull stands (protocol P2)."""
+    """Where a pull stands (protocol P2 and P3)."""
 
     BASELINE = "baseline"
     """Walking with track-changes to the end, to keep that delta link before anything is read."""
@@ -20,6 +21,8 @@ class Phase(StrEnum):
     """Looking for linked records that the full walk did not meet."""
     DELTA = "delta"
     """Going on from the kept delta link."""
+    WALK = "walk"
+    """Walking a source without versions; the cursor is the last key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Checkpoint:
 
     `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the phase's beginning.
     `walk` names the walk in progress: an operator's acceptance of a threshold holds for that walk only.
+    Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
+    such walk began.
     """
 
     flow: str
@@ -40,6 +45,8 @@ class Checkpoint:
     restarts: int = 0
     gone: int = 0
     changed: int = 0
+    ignores_snapshot: bool = False
+    full_at: datetime | None = None
     etag: str | None = None
 
     def to_row(self) -> Row:
@@ -54,12 +61,15 @@ class Checkpoint:
             "restarts": self.restarts,
             "gone": self.gone,
             "changed": self.changed,
+            "ignores_snapshot": self.ignores_snapshot,
+            "full_at": self.full_at,
         }
         return Row(escape(self.flow), _ROW, {k: v for k, v in cells.items() if v is not None})
 
 
 def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
     cells = stored.row.cells
+    full_at = cells.get("full_at")
     text = {name: str(cells[name]) for name in ("cursor", "delta_link", "fingerprint") if name in cells}
     return Checkpoint(
         flow=flow,
@@ -72,6 +82,8 @@ def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
         restarts=int(str(cells["restarts"])),
         gone=int(str(cells["gone"])),
         changed=int(str(cells["changed"])),
+        ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
+        full_at=full_at if isinstance(full_at, datetime) else None,
         etag=stored.etag,
     )
 

@@ -53,7 +53,8 @@ class Link:
 
     `applied` is the content of the owned fields as last written; `seen_version` counts within `seen_epoch` only.
     `dirty` means that the target may differ from `applied`. `held_key` is the target key that the record owns in
-    the keys table; `target_key` is the one that a commit has made final. `touched` names the owned fields that a
+    the keys table; `target_key` is the one that a commit has made final, `target_id` the target's own id of the row
+    where it does not follow from the key. `touched` names the owned fields that a
     write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
     `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
     """
@@ -64,6 +65,7 @@ class Link:
     state: LinkState = LinkState.NEW
     rule: str | None = None
     target_key: str | None = None
+    target_id: str | None = None
     held_key: str | None = None
     applied: dict[str, Json] = field(default_factory=dict)
     intent: Intent | None = None
@@ -93,6 +95,7 @@ class Link:
             "state": self.state.value,
             "rule": self.rule,
             "target_key": self.target_key,
+            "target_id": self.target_id,
             "held_key": self.held_key,
             "applied": exact_json.dumps(self.applied) if self.applied else None,
             "intent_key": self.intent.key if self.intent else None,
@@ -128,6 +131,7 @@ def to_link(flow: str, route: str, stored: Stored) -> Link:
         state=LinkState(str(cells["state"])),
         rule=_text(cells.get("rule")),
         target_key=_text(cells.get("target_key")),
+        target_id=_text(cells.get("target_id")),
         held_key=_text(cells.get("held_key")),
         applied=_json_object(cells.get("applied")),
         intent=_intent(cells),

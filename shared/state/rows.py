@@ -11,7 +11,7 @@ from typing import Protocol
 
 from shared.errors import RowTooLarge
 
-Cell = str | int | bool | datetime
+Cell = str | int | bool | datetime | bytes
 MAX_TEXT_BYTES = 64 * 1024
 MAX_ROW_BYTES = 1024 * 1024
 MAX_TRANSACTION_ROWS = 100
@@ -107,13 +107,22 @@ def check_size(row: Row) -> int:
         raise RowTooLarge(f"row key of {max(len(row.partition), len(row.key))} characters; {MAX_KEY_CHARACTERS} fit")
     total = _ROW_OVERHEAD_BYTES + 2 * (len(row.partition) + len(row.key))
     for name, cell in row.cells.items():
-        size = len(cell.encode("utf-16-le", "surrogatepass")) if isinstance(cell, str) else 8
+        size = _cell_bytes(cell)
         if size > MAX_TEXT_BYTES:
             raise RowTooLarge(f"{name} has {size} bytes; {MAX_TEXT_BYTES} fit into one property")
         total += size + 2 * len(name) + 8
     if total > MAX_ROW_BYTES:
         raise RowTooLarge(f"the row has {total} bytes; {MAX_ROW_BYTES} fit")
     return total
+
+
+def _cell_bytes(cell: Cell) -> int:
+    match cell:
+        case str():
+            return len(cell.encode("utf-16-le", "surrogatepass"))
+        case bytes():
+            return len(cell)
+    return 8
 
 
 def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[Sequence[Operation]]]:

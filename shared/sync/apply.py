@@ -15,7 +15,7 @@ from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
 from shared.sync.committing import Committing
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
-from shared.sync.hints import Hint, HintMessage, in_chunks, read_message
+from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.work import Kind, Work
@@ -144,9 +144,9 @@ class Apply:
     def _send(
         self, queue: str, epoch: str | None, hints: Sequence[Hint], delay_s: float, *, flow: str | None = None
     ) -> None:
-        for chunk in in_chunks(hints, self._parts.limits.hints_per_message):
-            body = HintMessage(flow or self._flow.name, self._run_id, chunk, epoch).to_body()
-            self._parts.queues.send(queue, body, delay_s=delay_s)
+        limit = self._parts.limits.hints_per_message
+        for message in messages(flow or self._flow.name, self._run_id, hints, limit, epoch=epoch):
+            self._parts.queues.send(queue, message.to_body(), delay_s=delay_s)
 
     def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:
         counts: Counter[str] = Counter(work.outcome.kind for work in batch.works if work.outcome)

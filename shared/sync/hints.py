@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from shared.errors import SyncError
 
 FORMAT = 1
+# A queue message has 64 KiB, of which base64 takes a quarter; the rest is for the message's own fields.
+MAX_BODY_BYTES = 47_000
+_HINT_OVERHEAD_BYTES = 45
+# JSON writes a quotation mark or a backslash as two bytes.
+_LONGEST_ESCAPE = 2
 
 
 class HintUnreadable(SyncError):
@@ -72,7 +77,18 @@ def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
     return merged
 
 
-def in_chunks(hints: Sequence[Hint], size: int) -> Iterator[tuple[Hint, ...]]:
-    """The hints in groups of at most `size`."""
-    for start in range(0, len(hints), size):
-        yield tuple(hints[start : start + size])
+def messages(
+    flow: str, run: str, hints: Sequence[Hint], limit: int, *, epoch: str | None = None
+) -> Iterator[HintMessage]:
+    """The hints as messages of at most `limit` hints, each small enough for a queue."""
+    chunk: list[Hint] = []
+    size_bytes = 0
+    for hint in hints:
+        hint_bytes = len(hint.id.encode("utf-8", "surrogatepass")) * _LONGEST_ESCAPE + _HINT_OVERHEAD_BYTES
+        if chunk and (len(chunk) == limit or size_bytes + hint_bytes > MAX_BODY_BYTES):
+            yield HintMessage(flow, run, tuple(chunk), epoch)
+            chunk, size_bytes = [], 0
+        chunk.append(hint)
+        size_bytes += hint_bytes
+    if chunk:
+        yield HintMessage(flow, run, tuple(chunk), epoch)

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from shared.mapping.verdicts import Filtered, Mapped, Parent, Rejected
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.records import References
 from shared.state.failures import Failure
 from shared.state.keys import fold
 from shared.state.links import Link, LinkState
@@ -15,6 +16,9 @@ from shared.sync.work import Kind, Work
 OUT_OF_SCOPE = "out_of_scope"
 PARENT_FILTERED = "parent filtered by"
 MAX_KEY_CHARACTERS = 200
+# How old the target's small tables may be; when a name is missing in them they are read anew.
+LOOKUP_KEPT_S = 300.0
+LOOKUP_FRESH_S = 5.0
 
 
 class Judging:
@@ -25,19 +29,34 @@ class Judging:
         self._flow = flow
 
     def judge(self, works: Sequence[Work]) -> None:
-        """Give every record an outcome or its mapped content."""
+        """Give every record an outcome or its mapped content. Raises SystemTrouble when the target's small tables
+        cannot be read."""
+        verdicts = self._evaluate(works, LOOKUP_KEPT_S)
+        missing = [work for work in works if _lacks_a_name(verdicts.get(work.id))]
+        if missing:
+            verdicts |= self._evaluate(missing, LOOKUP_FRESH_S)
         for work in works:
-            self._judge_row(work)
+            self._judge_row(work, verdicts.get(work.id))
         self._judge_parents([work for work in works if work.outcome is None and work.parents])
 
-    def _judge_row(self, work: Work) -> None:
+    def _evaluate(self, works: Sequence[Work], max_age_s: float) -> dict[str, Verdict]:
+        """What the mapping says of every record that exists and is in scope."""
+        rows = [(work, work.row) for work in works if work.row is not None]
+        rows = [(work, row) for work, row in rows if work.link.linked or self._flow.mapper.in_scope(row)]
+        if not rows:
+            return {}
+        references: References = self._flow.lookup.rows(max_age_s=max_age_s) if self._flow.lookup else {}
+        now = self._parts.clock.now()
+        evaluate = self._flow.mapper.evaluate
+        return {work.id: evaluate(row, Known(now, work.link.applied, references)) for work, row in rows}
+
+    def _judge_row(self, work: Work, verdict: Verdict | None) -> None:
         if work.row is None:
             self._end(work, Kind.DELETED, LinkState.DELETED, "deleted")
             return
-        if not work.link.linked and not self._flow.mapper.in_scope(work.row):
-            work.end(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
-            return
-        match self._flow.mapper.evaluate(work.row):
+        match verdict:
+            case None:
+                work.end(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
             case Filtered(rule, ends) if ends and work.link.linked:
                 self._end(work, Kind.ENDED, LinkState.ENDED, rule)
             case Filtered(rule):
@@ -103,6 +122,10 @@ class Judging:
             by_route[parent.flow, parent.route].append(parent.id)
         found = {route: self._parts.state.links.load(*route, ids) for route, ids in by_route.items()}
         return {parent: found[parent.flow, parent.route][parent.id] for parent in parents}
+
+
+def _lacks_a_name(verdict: Verdict | None) -> bool:
+    return isinstance(verdict, Rejected) and verdict.looked_up
 
 
 def new_failure(parts: Parts, work: Work, cause: str, message: str, remedy: str) -> Failure:

@@ -54,6 +54,7 @@ class State:
     control: Control
     runs: Runs
     keys: Table
+    snapshots: Table
 
     def keys_of(self, flow: Flow) -> Keys:
         """The owned keys of a flow's target collection."""

@@ -5,10 +5,20 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.errors import SyncError
-from shared.records import ChangePage, SourceRow, Values, Write
+from shared.records import ChangePage, References, SourceRow, TargetRow, WalkPage, Write
 
 
 class Source(Protocol):
+    """Where the records of a flow come from."""
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        """The rows that exist now, by id, with every column that the mapping reads. An absent id does not exist."""
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of `ids` that exist now; reads ids only."""
+
+
+class TrackedSource(Source, Protocol):
     """A source table with change tracking (protocol P2)."""
 
     def track_changes(self) -> ChangePage:
@@ -20,24 +30,33 @@ class Source(Protocol):
     def follow(self, link: str) -> ChangePage:
         """The page behind a next link or a delta link. Raises LinkRefused when the source refuses it."""
 
-    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The rows that exist now, by id, with every column that the mapping reads. An absent id does not exist."""
 
-    def existing(self, ids: Sequence[str]) -> frozenset[str]:
-        """Those of `ids` that exist now; reads ids only."""
+class WalkedSource(Source, Protocol):
+    """A source without versions, walked by key (protocol P3)."""
+
+    def walk(self, after: str | None) -> WalkPage:
+        """The records behind a key, in the source's own order; None is the beginning."""
+
+
+class Lookup(Protocol):
+    """The small tables of a target in which a mapping looks up names; kept for some minutes."""
+
+    def rows(self, *, max_age_s: float) -> References:
+        """The tables, read again when they are older than that. Raises SystemTrouble."""
 
 
 class Target(Protocol):
     """A target collection, addressed by our key."""
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Values]:
-        """The rows that exist, by the key as given, with every field that the mapping writes."""
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        """The rows that exist, by the key as given, with what the engine and `write` need of them."""
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel. The result per id is None (applied) or the error that says what to do:
         RecordRejected, RecordMissing (an update of a row that is not there), OutcomeUnknown, Transient,
-        OperatorNeeded or NotSent. No request starts after `not_after` (on the monotonic clock that the
-        adapter was given). Raises nothing of these itself."""
+        OperatorNeeded or NotSent; PartlyApplied around one of these when a first part of the record has been
+        applied. Records that shared a request share its error object, too. No request starts after `not_after` (on
+        the monotonic clock that the adapter was given). Raises nothing of these itself."""
 
 
 class System(Protocol):

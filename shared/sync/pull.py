@@ -1,35 +1,25 @@
-"""Pull: find out which records changed and queue hints. It never writes to a target (protocol P1, P2, P4, P5)."""
+"""Pull: find out which records changed and queue hints. It never writes to a target (protocol P1 to P5).
+
+How the changes are found depends on the source: `tracked.py` follows Dataverse's change tracking, `walked.py` walks a
+source without versions. What both have in common is here: gate, environment, thresholds, sending, checkpoint.
+"""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from shared.errors import LinkRefused, OperatorNeeded, SystemTrouble, Transient
-from shared.records import Change, ChangePage
-from shared.state.checkpoints import Checkpoint, Phase
-from shared.state.links import LinkState
+from shared.errors import LinkRefused, SystemTrouble
+from shared.state.checkpoints import Checkpoint
 from shared.state.runs import Run
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
-from shared.sync.hints import Hint, HintMessage, in_chunks
+from shared.sync.hints import messages
 from shared.sync.parts import Parts
+from shared.sync.reading import Reader, Step
+from shared.sync.tracked import TrackedReader
+from shared.sync.walked import WalkedReader
 from shared.telemetry import log_event
 
 MAX_PAGES = 10_000
-_ABSENT_PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One page read: what to queue, and the checkpoint that is true once it is queued.
-
-    `gone` and `changed` count the walk so far, this page included.
-    """
-
-    hints: tuple[Hint, ...]
-    after: Checkpoint
-    gone: int = 0
-    changed: int = 0
-    caught_up: bool = False
 
 
 class Pull:
@@ -67,21 +57,41 @@ class Pull:
     def _pull(self, deadline: float) -> None:
         if self._environment_changed():
             return
-        checkpoint = self._load()
+        reader = self._reader()
+        checkpoint = reader.begin(self._parts.state.checkpoints.load(self._flow.name))
         for _ in range(MAX_PAGES):
-            step = self._next(checkpoint)
+            step = reader.next(checkpoint)
+            self._counts["pages"] += step.pages
             excess = self._excess(checkpoint, step)
             if excess:
                 self._block(f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}")
                 return
             self._send(step)
-            etag = self._parts.state.checkpoints.save(step.after)
-            if etag is None:
-                log_event("pull_overtaken", flow=self._flow.name, run=self._run_id)
+            done = step.caught_up or self._parts.clock.monotonic() >= deadline
+            checkpoint = replace(step.after, etag=checkpoint.etag)
+            if done or reader.saves_each_step:
+                saved = self._save(reader, checkpoint)
+                if saved is None:
+                    log_event("pull_overtaken", flow=self._flow.name, run=self._run_id)
+                    return
+                checkpoint = saved
+            if done:
                 return
-            checkpoint = replace(step.after, etag=etag)
-            if step.caught_up or self._parts.clock.monotonic() >= deadline:
-                return
+
+    def _reader(self) -> Reader:
+        match self._flow.feed:
+            case Tracked() as feed:
+                return TrackedReader(self._parts, self._flow, feed.source, self._run_id)
+            case Walked() as feed:
+                return WalkedReader(self._parts, self._flow, feed, self._run_id)
+
+    def _save(self, reader: Reader, checkpoint: Checkpoint) -> Checkpoint | None:
+        """Save what was sent: first what the reader remembers itself, then the checkpoint; None when another pull is
+        ahead."""
+        if not reader.keep(checkpoint):
+            return None
+        etag = self._parts.state.checkpoints.save(checkpoint)
+        return None if etag is None else replace(checkpoint, etag=etag)
 
     def _environment_changed(self) -> bool:
         change = self._parts.environment.change()
@@ -89,127 +99,25 @@ class Pull:
             self._block(f"the environment changed: {change}")
         return bool(change)
 
-    def _load(self) -> Checkpoint:
-        flow = self._flow
-        checkpoint = self._parts.state.checkpoints.load(flow.name)
-        if checkpoint is None:
-            new = self._parts.new_id
-            return Checkpoint(flow.name, epoch=new(), walk=new(), fingerprint=flow.mapper.fingerprint)
-        idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
-        if idle and checkpoint.fingerprint != flow.mapper.fingerprint:
-            log_event("mapping_changed", flow=flow.name, run=self._run_id)
-            return replace(checkpoint, phase=Phase.FULL, fingerprint=flow.mapper.fingerprint)
-        return checkpoint
-
-    def _next(self, checkpoint: Checkpoint) -> Step:
-        if checkpoint.phase is Phase.ABSENT:
-            return self._look_for_absent(checkpoint)
-        try:
-            page = self._fetch(checkpoint)
-        except LinkRefused as refused:
-            return Step((), self._restarted(checkpoint, refused))
-        self._counts["pages"] += 1
-        if checkpoint.phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
-            text = f"{self._flow.name}: a tracked page came with neither a next link nor a delta link"
-            raise Transient(self._flow.source_system, text)
-        match checkpoint.phase:
-            case Phase.BASELINE:
-                return Step((), self._after_baseline(checkpoint, page))
-            case Phase.FULL:
-                return Step(_hints(page.changes), self._after_full(checkpoint, page))
-        return self._delta_step(checkpoint, page)
-
-    def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
-        source = self._flow.source
-        if checkpoint.cursor is not None:
-            return source.follow(checkpoint.cursor)
-        match checkpoint.phase:
-            case Phase.BASELINE:
-                return source.track_changes()
-            case Phase.FULL:
-                return source.list_rows()
-        if checkpoint.delta_link is None:
-            raise LinkRefused("no delta link is kept")
-        return source.follow(checkpoint.delta_link)
-
-    def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
-        restarts = checkpoint.restarts + 1
-        log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
-        again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
-        if checkpoint.phase is Phase.DELTA and checkpoint.cursor is None:
-            again = replace(again, phase=Phase.BASELINE, delta_link=None, epoch=self._parts.new_id())
-        if restarts >= self._parts.limits.max_restarts:
-            self._parts.state.checkpoints.save(again)
-            raise OperatorNeeded(
-                self._flow.source_system,
-                f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
-                f"({refused}); the walk begins anew at each tick, look at the source's health",
-            ) from refused
-        return again
-
-    def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
-        if page.delta_link is None:
-            return replace(checkpoint, cursor=page.next_link)
-        return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
-
-    def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
-        if page.next_link is not None:
-            return replace(checkpoint, cursor=page.next_link)
-        return replace(checkpoint, phase=Phase.ABSENT, cursor=None, gone=0)
-
-    def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
-        hints = _hints(page.changes)
-        gone = self._known([c.id for c in page.changes if c.gone], checkpoint.gone)
-        changed = self._known([c.id for c in page.changes if not c.gone], checkpoint.changed)
-        if page.delta_link is None:
-            after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
-            return Step(hints, after, gone, changed)
-        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
-        return Step(hints, after, gone, changed, caught_up=True)
-
-    def _known(self, ids: list[str], so_far: int) -> int:
-        """How many linked records a walk meets, `ids` included. Links are asked only once the lower limit is
-        passed: until then every id counts as one of a linked record."""
-        if so_far + len(ids) <= self._parts.limits.gone_limit_count:
-            return so_far + len(ids)
-        links = self._parts.state.links.load(self._flow.name, self._flow.route, ids)
-        return so_far + sum(link.linked for link in links.values())
-
-    def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
-        return replace(new, phase=Phase.DELTA)
-
-    def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
-        """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
-        flow = self._flow
-        links, after = self._parts.state.links.page(flow.name, flow.route, checkpoint.cursor or "", _ABSENT_PAGE)
-        ended = (LinkState.DELETED, LinkState.NEW)
-        doubtful = [link.id for link in links if link.state not in ended and link.seen_epoch != checkpoint.epoch]
-        existing = flow.source.existing(doubtful) if doubtful else frozenset()
-        missing = tuple(Hint(id) for id in doubtful if id not in existing)
-        gone = checkpoint.gone + len(missing)
-        if after is None:
-            return Step(missing, self._walk_ended(checkpoint), gone)
-        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone)
-
     def _excess(self, checkpoint: Checkpoint, step: Step) -> str:
         """What the walk would take away or change beyond the limits (protocol P4), empty when nothing."""
-        floor = self._parts.limits.gone_limit_count
+        limits = self._parts.limits
+        floor = limits.gone_limit_count
         if max(step.gone, step.changed) <= floor:
             return ""
         if self._parts.state.control.flow(self._flow.name).accepted_walk == checkpoint.walk:
             return ""
         linked = self._parts.state.links.count_linked(self._flow.name, self._flow.route)
-        if step.gone > max(floor, linked * self._parts.limits.gone_limit_percent // 100):
-            return f"{step.gone} of {linked} linked records would be gone"
-        if step.changed > max(floor, linked * self._parts.limits.change_limit_percent // 100):
+        known = linked if step.known is None else step.known
+        if step.gone > max(floor, known * limits.gone_limit_percent // 100):
+            return f"{step.gone} of {known} known records would be gone"
+        if step.changed > max(floor, linked * limits.change_limit_percent // 100):
             return f"{step.changed} of {linked} linked records would change"
         return ""
 
     def _send(self, step: Step) -> None:
-        limits = self._parts.limits
-        for chunk in in_chunks(step.hints, limits.hints_per_message):
-            message = HintMessage(self._flow.name, self._run_id, chunk, step.after.epoch)
+        limit = self._parts.limits.hints_per_message
+        for message in messages(self._flow.name, self._run_id, step.hints, limit, epoch=step.after.epoch):
             self._parts.queues.send(self._flow.name, message.to_body())
         if step.hints:
             self._counts["hints"] += len(step.hints)
@@ -218,7 +126,3 @@ class Pull:
         control = self._parts.state.control.flow(self._flow.name)
         self._parts.state.control.save_flow(replace(control, blocked=reason))
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, reason=reason)
-
-
-def _hints(changes: tuple[Change, ...]) -> tuple[Hint, ...]:
-    return tuple(Hint(change.id, None if change.gone else change.version) for change in changes)

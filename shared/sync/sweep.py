@@ -13,7 +13,7 @@ from shared.state.links import LinkState
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
-from shared.sync.hints import Hint, HintMessage, in_chunks
+from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts, hold_queue
 from shared.telemetry import log_event
@@ -86,9 +86,9 @@ class Sweep:
         return replace(failure, tries=tries, next_try=self._parts.clock.now() + retry_after(tries))
 
     def _send(self, flow: Flow, ids: list[str]) -> None:
-        hints = [Hint(id) for id in ids]
-        for chunk in in_chunks(hints, self._parts.limits.hints_per_message):
-            self._parts.queues.send(flow.name, HintMessage(flow.name, self._run_id, chunk).to_body())
+        limit = self._parts.limits.hints_per_message
+        for message in messages(flow.name, self._run_id, [Hint(id) for id in ids], limit):
+            self._parts.queues.send(flow.name, message.to_body())
         if ids:
             log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(ids))
 

@@ -44,7 +44,8 @@ class Outcome:
 @dataclass(slots=True)
 class Work:
     """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
-    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made."""
+    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
+    `unfinished` that its creation has begun and was never committed: what is sent at creation only is due again."""
 
     hint: Hint
     link: Link
@@ -55,6 +56,7 @@ class Work:
     write: Write | None = None
     parents: tuple[Parent, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
+    unfinished: bool = False
     outcome: Outcome | None = None
     was_linked: bool = field(init=False)
     was_state: LinkState = field(init=False)
@@ -77,6 +79,7 @@ class Work:
         reason: str = "",
         applied: dict[str, Json] | None = None,
         target_key: str | None = None,
+        target_id: str | None = None,
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         failure: Failure | None = None,
@@ -89,6 +92,7 @@ class Work:
             dirty=not self.trusted if applied is None else False,
             applied=self.link.applied if applied is None else applied,
             target_key=target_key or self.link.target_key,
+            target_id=self.link.target_id if applied is None else target_id,
             held_key=target_key or self.link.held_key,
             intent=self.link.intent if applied is None else None,
             touched=self.link.touched if applied is None else (),

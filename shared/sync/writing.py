@@ -7,6 +7,7 @@ from shared.errors import (
     NotSent,
     OperatorNeeded,
     OutcomeUnknown,
+    PartlyApplied,
     RecordMissing,
     RecordRejected,
     RowTooLarge,
@@ -15,7 +16,7 @@ from shared.errors import (
     Transient,
 )
 from shared.mapping.verdicts import Mapped
-from shared.records import Json, Values, Write
+from shared.records import Json, TargetRow, Values, Write
 from shared.state.keys import Keys, OwnedKey, Owner, fold
 from shared.state.links import Intent, Link, LinkState
 from shared.state.rows import check_size
@@ -57,8 +58,8 @@ class Writing:
     def settle_intents(self, works: Sequence[Work]) -> None:
         """Find out what became of creates of unknown outcome, before anything else is decided (protocol A6).
 
-        A row that is there now counts as ours only if the first look had found nothing and it agrees with what was
-        sent. Raises SystemTrouble when the target does not answer.
+        A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
+        with what was sent. Raises SystemTrouble when the target does not answer.
         """
         doubtful = [work for work in works if work.link.intent is not None and not work.link.linked]
         if not doubtful:
@@ -67,16 +68,27 @@ class Writing:
         for work in doubtful:
             self._settle_intent(work, found)
 
-    def _settle_intent(self, work: Work, found: Mapping[str, Values]) -> None:
+    def _settle_intent(self, work: Work, found: Mapping[str, TargetRow]) -> None:
         intent = work.link.intent
         assert intent is not None
         row = found.get(intent.key)
-        ours = [sent for sent in intent.sent if row is not None and self._agrees(sent, row)]
-        if ours:
-            work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=None, applied=ours[-1])
-            work.trusted = False
-        elif row is not None:
+        if row is None:
+            return
+        applied = self._applied_by(intent, row)
+        if applied is None:
             work.link = replace(work.link, intent=None)
+            return
+        work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=None, applied=applied)
+        work.trusted = False
+        work.unfinished = row.ours
+
+    def _applied_by(self, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
+        """What our creates may have left in a row; None when the row is not ours."""
+        if row.ours:
+            # Any of them may have come through, and its parts one by one: what one of them has filled may be filled.
+            return {name: value for sent in intent.sent for name, value in sent.items()}
+        agreeing = [sent for sent in intent.sent if row.id is None and self._agrees(sent, row.values)]
+        return agreeing[-1] if agreeing else None
 
     def _agrees(self, sent: Mapping[str, Json], row: Values) -> bool:
         agree = self._flow.mapper.agree
@@ -98,7 +110,8 @@ class Writing:
         """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7)."""
         difference = self._difference(_mapped(work).owned, work.link.applied)
         if difference:
-            work.write = Write(work.id, work.link.target_key or "", difference, create=False)
+            link = work.link
+            work.write = Write(work.id, link.target_key or "", difference, create=False, target_id=link.target_id)
         else:
             self._finish(work, Kind.UNCHANGED, ())
 
@@ -109,20 +122,23 @@ class Writing:
     def _everything_owned(self, work: Work) -> dict[str, Json]:
         """Every owned field; a blank one only where something was written before (rules.md, Ownership)."""
         owned, applied = _mapped(work).owned, work.link.applied
-        present = {name: value for name, value in owned.items() if value is not None}
         ours = {*applied, *work.link.touched}
         emptied = {name: self._flow.mapper.empty(name) for name in owned if owned[name] is None and name in ours}
-        return present | emptied
+        return _filled(owned) | emptied
 
-    def _plan_by_target(self, work: Work, row: Values | None) -> None:
+    def _plan_by_target(self, work: Work, row: TargetRow | None) -> None:
         mapped = _mapped(work)
+        # What went with others and got no clear answer goes by itself now: one record must not hold up the rest.
+        alone = work.link.unknowns > 0
         if row is None:
             if work.ending is None:
-                work.write = Write(work.id, mapped.key, _complete(mapped), create=True)
+                work.write = Write(work.id, mapped.key, _complete(mapped), create=True, alone=alone)
             else:
                 work.end(work.ending[0], work.ending[1], reason=work.ending[2])
-        elif work.link.linked or self._flow.adopt_existing:
-            work.write = Write(work.id, mapped.key, self._everything_owned(work), create=False)
+        elif work.link.linked or row.ours or self._flow.adopt_existing:
+            begun = work.unfinished or (row.ours and not work.link.linked)
+            values = (_filled(mapped.on_create) if begun else {}) | self._everything_owned(work)
+            work.write = Write(work.id, mapped.key, values, create=False, target_id=row.id, before=row, alone=alone)
         else:
             self._reject_existing(work)
 
@@ -136,7 +152,7 @@ class Writing:
             work,
             "target_exists",
             f"{key} exists in {self._flow.mapper.target_entity} already and is not linked to this record",
-            "if it is the same customer, allow adoption for this flow and retry; otherwise change the number",
+            "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
         )
 
     def _is_there(self, owner: Owner) -> bool:
@@ -243,7 +259,12 @@ class Writing:
         writes = [work.write for work in works if work.outcome is None and work.write is not None]
         if not writes:
             return
-        results = self._flow.target.write(writes, not_after=self._not_after)
+        by_id = {work.id: work for work in works}
+        results: dict[str, SyncError | None] = {}
+        for id, result in self._flow.target.write(writes, not_after=self._not_after).items():
+            if isinstance(result, PartlyApplied):
+                by_id[id].trusted = False
+            results[id] = result.error if isinstance(result, PartlyApplied) else result
         unknown_counts = self._judge_unknowns(results)
         for work in works:
             if work.outcome is None and work.write is not None:
@@ -253,7 +274,8 @@ class Writing:
         """Close the gate for a system's trouble (protocol F1), and tell whether an unknown result counts against its
         record: only when the system has answered other writes, now or since its last trouble."""
         system = self._flow.target_system
-        troubles = [result for result in results.values() if isinstance(result, SystemTrouble)]
+        # Records that shared a request share its error: that is one trouble.
+        troubles = list({id(r): r for r in results.values() if isinstance(r, SystemTrouble)}.values())
         plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
         if plain:
             self._gates.close(plain[0])
@@ -286,12 +308,13 @@ class Writing:
 
     def _finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
         mapped = _mapped(work)
-        applied: dict[str, Json] = {name: value for name, value in mapped.owned.items() if value is not None}
+        applied = _filled(mapped.owned)
         state, reason = LinkState.WRITTEN, ""
         if work.ending is not None:
             kind, state, reason = work.ending
         key = work.link.target_key or mapped.key
-        work.end(kind, state, reason=reason, applied=applied, target_key=key, fields=fields)
+        target_id = work.write.target_id if work.write is not None else work.link.target_id
+        work.end(kind, state, reason=reason, applied=applied, target_key=key, target_id=target_id, fields=fields)
 
     def _repeat_in_full(self, work: Work) -> None:
         """The target row is gone: dirty, and written once more as a complete record (protocol A8)."""
@@ -338,7 +361,11 @@ def _mapped(work: Work) -> Mapped:
 
 
 def _complete(mapped: Mapped) -> dict[str, Json]:
-    return {name: value for name, value in {**mapped.on_create, **mapped.owned}.items() if value is not None}
+    return _filled(mapped.on_create) | _filled(mapped.owned)
+
+
+def _filled(values: Values) -> dict[str, Json]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _same_note(now: Link, noted: Link) -> bool:

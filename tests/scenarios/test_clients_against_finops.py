@@ -83,9 +83,10 @@ def test_customers_are_created_found_and_updated(environment: Environment) -> No
     assert write(environment, *(customer(number) for number in numbers)) == [None] * 60
     keys = [f"acc-{number} " for number in numbers]
     found = environment.customers.find([*keys, "ACC-none"])
-    assert {key: row["OrganizationName"] for key, row in found.items()} == {k: f"Litra {n}" for n, k in enumerate(keys)}
+    named = {key: row.values["OrganizationName"] for key, row in found.items()}
+    assert named == {key: f"Litra {number}" for number, key in enumerate(keys)}
     assert write(environment, customer(7, create=False, OrganizationName="O'Neil & Söhne")) == [None]
-    assert environment.customers.find(["ACC-7"])["ACC-7"]["OrganizationName"] == "O'Neil & Söhne"
+    assert environment.customers.find(["ACC-7"])["ACC-7"].values["OrganizationName"] == "O'Neil & Söhne"
 
 
 def test_the_environment_is_known_by_its_company(environment: Environment) -> None:
@@ -127,7 +128,7 @@ def test_a_key_with_unusual_characters_finds_itself(environment: Environment, ke
     assert write(environment, write_it) == [None]
     assert list(environment.customers.find([key])) == [key]
     assert write(environment, Write("1", key, {"OrganizationName": "new"}, create=False)) == [None]
-    assert environment.customers.find([key])[key]["OrganizationName"] == "new"
+    assert environment.customers.find([key])[key].values["OrganizationName"] == "new"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.mapping.verdicts import Filtered, Mapped, Rejected
+from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.state.links import LinkState
 from tests.support.world import ROUTE, FakeSource, FakeTarget, World
 
@@ -43,7 +43,7 @@ def _in_step(world: World, flow: str, source: FakeSource, target: FakeTarget) ->
     links = {link.id: link for link in world.state.links.walk(flow, ROUTE)}
     for id, row in source.rows.items():
         link = links[id]
-        match mapper.evaluate(row):
+        match mapper.evaluate(row, Known(world.clock.now())):
             case Mapped() as mapped if link.state is LinkState.WRITTEN:
                 there = target.rows[mapped.key.casefold()]
                 for name, value in mapped.owned.items():

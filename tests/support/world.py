@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from shared import errors
 from shared.errors import NotSent, RecordMissing, RecordRejected, SyncError
-from shared.mapping.verdicts import Filtered, Mapped, Parent, Rejected, Verdict
-from shared.records import Change, ChangePage, Json, SourceRow, Values, Write
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.records import Change, ChangePage, Json, SourceRow, TargetRow, Write
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
@@ -22,7 +22,7 @@ from shared.state.runs import Runs
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Tracked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, hold_queue, poison_queue
 from shared.sync.poison import Poison
@@ -82,7 +82,7 @@ class FakeSource:
 
     def _page(self, since: int, after: tuple[int, int], token: int | None) -> ChangePage:
         """The entries behind a cookie: rows by version, then deletions; a token names what the walk has covered."""
-        rows = [((0, row.version), Change(row.id, row.version)) for row in self.rows.values()]
+        rows = [((0, row.version or 0), Change(row.id, row.version)) for row in self.rows.values()]
         gone = [((1, at), Change(id, None, gone=True)) for id, at in self.deleted.items()]
         entries = sorted(rows + (gone if since else []), key=lambda entry: entry[0])
         entries = [entry for entry in entries if entry[0][1] > since and entry[0] > after]
@@ -118,11 +118,11 @@ class FakeTarget:
     lands: bool = True
     trouble: Callable[[str], None] | None = None
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Values]:
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         self.steps.step("target.find")
         if self.trouble is not None:
             self.trouble("find")
-        return {key: dict(self.rows[key.casefold()]) for key in keys if key.casefold() in self.rows}
+        return {key: TargetRow(dict(self.rows[key.casefold()])) for key in keys if key.casefold() in self.rows}
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         return {write.id: self._one(write, not_after) for write in writes}
@@ -159,7 +159,7 @@ class FakeMapper:
     hold_on_end: bool = False
     scope: Callable[[SourceRow], bool] = lambda _row: True
 
-    def evaluate(self, row: SourceRow) -> Verdict:
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         values = row.values
         if values.get("state") == "inactive":
             return Filtered("inactive", ends=True)
@@ -227,7 +227,7 @@ class World:
         links = tables["links"]
         self.state = State(
             Links(links), Failures(links), Waits(links), Checkpoints(tables["checkpoints"]),
-            Control(tables["control"]), Runs(tables["runs"]), tables["keys"],
+            Control(tables["control"]), Runs(tables["runs"]), tables["keys"], tables["checkpoints"],
         )  # fmt: skip
         self._ids = iter(range(10**9))
         self._dequeues: dict[str, int] = {}
@@ -250,7 +250,7 @@ class World:
     def _flow(self, name: str, source: FakeSource, target: FakeTarget, parents: tuple[str, ...]) -> Flow:
         system = errors.System
         return Flow(
-            name, ROUTE, system.DATAVERSE, system.FINOPS, "usmf", source, target, self.mappers[name],
+            name, ROUTE, system.DATAVERSE, system.FINOPS, "usmf", Tracked(source), target, self.mappers[name],
             adopt_existing=self.adopt, parents=parents,
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ from shared.errors import (
     SyncError,
     Transient,
 )
-from shared.records import Json, Write
+from shared.records import Json, TargetRow, Write
 from tests.unit.clients.fakes import Line, Reply, line, ok, refused, values_of
 
 GROUP = (
@@ -103,7 +103,7 @@ def test_a_company_that_does_not_exist_calls_the_operator() -> None:
 def test_rows_are_found_across_companies_with_the_company_named() -> None:
     target, at = customers(FOUND)
     assert target.find(["a-1 ", "A-2"]) == {
-        "a-1 ": {"dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"}
+        "a-1 ": TargetRow({"dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"})
     }
     asked = options(at.server.calls[0])
     assert asked["$filter"] == "dataAreaId eq 'usmf' and (CustomerAccount eq 'a-1 ' or CustomerAccount eq 'A-2')"
@@ -116,7 +116,7 @@ def test_a_look_up_keeps_within_the_length_of_an_address(count: int) -> None:
     rows = {f"ACC-{number:05}": str(number) for number in range(count)}
     at = line(collection(rows), parallel=4)
     target = FinopsCollection(FinopsSystem(at.channel, "usmf"), "CustomersV3", "K", "usmf", ["Name"])
-    assert {key: row["Name"] for key, row in target.find(list(rows)).items()} == rows
+    assert {key: row.values["Name"] for key, row in target.find(list(rows)).items()} == rows
     assert all(len(call.url) < MAX_URL_LENGTH for call in at.server.calls)
 
 
@@ -125,7 +125,7 @@ def test_every_key_finds_its_own_row_and_no_other(keys: list[str]) -> None:
     at = line(collection({key: key for key in keys}))
     target = FinopsCollection(FinopsSystem(at.channel, "usmf"), "CustomersV3", "K", "usmf", ["Name"])
     for key, row in target.find(keys).items():
-        assert str(row["Name"]).rstrip(" ").casefold() == key.rstrip(" ").casefold()
+        assert str(row.values["Name"]).rstrip(" ").casefold() == key.rstrip(" ").casefold()
 
 
 def test_a_wildcard_is_not_looked_up() -> None:

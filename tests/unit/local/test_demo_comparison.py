@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.demo.comparison import Comparison, Past, compare
-from shared.mapping.verdicts import Filtered, Mapped, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected, Verdict
 from shared.records import Json, SourceRow, Values
 
 
@@ -19,7 +19,7 @@ class SmallMapper:
     fingerprint: str = "1"
     target_entity: str = "CustomersV3"
 
-    def evaluate(self, row: SourceRow) -> Verdict:
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         if row.values.get("statecode") == 1:
             return Filtered("inactive", ends=True)
         if not row.values.get("number"):

@@ -7,9 +7,12 @@ from pathlib import Path
 from shared import exact_json
 from shared.mapping.accounts import AccountChoices, AccountMapper
 from shared.mapping.value_maps import SHIPPED, ValueMaps, read_value_maps
-from shared.mapping.verdicts import Filtered, Mapped, Rejected
+from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.records import Json, SourceRow
+from tests.support.clock import START
 
+# What an account's mapping needs to know besides the row: nothing.
+KNOWN = Known(START)
 DATA = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
 
 SEATTLE: Mapping[str, Json] = {
@@ -57,21 +60,21 @@ def lengths(**fields: int | None) -> dict[str, Json]:
 
 def mapped(mapping: AccountMapper, row: SourceRow) -> Mapped:
     """What an account becomes."""
-    verdict = mapping.evaluate(row)
+    verdict = mapping.evaluate(row, KNOWN)
     assert isinstance(verdict, Mapped), verdict
     return verdict
 
 
 def rejected(mapping: AccountMapper, row: SourceRow) -> Rejected:
     """Why an account is refused."""
-    verdict = mapping.evaluate(row)
+    verdict = mapping.evaluate(row, KNOWN)
     assert isinstance(verdict, Rejected), verdict
     return verdict
 
 
 def filtered(mapping: AccountMapper, row: SourceRow) -> Filtered:
     """Why an account is not for F&O."""
-    verdict = mapping.evaluate(row)
+    verdict = mapping.evaluate(row, KNOWN)
     assert isinstance(verdict, Filtered), verdict
     return verdict
 

@@ -6,13 +6,13 @@ from shared.mapping.accounts import AccountMapper
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.verdicts import Mapped
 from shared.records import Json
-from tests.unit.mapping.samples import account, adventureworks, mapped, mapper, owned_as
+from tests.unit.mapping.samples import KNOWN, account, adventureworks, mapped, mapper, owned_as
 
 MAPPER = AccountMapper(read_value_maps(None))
 
 
 def test_every_sample_account_is_mapped() -> None:
-    verdicts = [MAPPER.evaluate(row) for row in adventureworks()]
+    verdicts = [MAPPER.evaluate(row, KNOWN) for row in adventureworks()]
     assert len(verdicts) == 701
     assert [verdict for verdict in verdicts if not isinstance(verdict, Mapped)] == []
 

@@ -15,7 +15,7 @@ from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddre
 from shared.mapping.addresses import AddressRules
 from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, SourceRow
-from tests.unit.mapping.samples import SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
+from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
 
 MAPPER = mapper()
 
@@ -85,7 +85,7 @@ def test_a_rejection_quotes_no_text_of_the_record_that_is_too_long() -> None:
 )
 def test_a_column_of_another_type_is_schema_drift_and_nobodys_record_is_to_blame(column: str, value: Json) -> None:
     with pytest.raises(OperatorNeeded, match="schema drift") as raised:
-        MAPPER.evaluate(account(**{column: value}))
+        MAPPER.evaluate(account(**{column: value}), KNOWN)
     assert raised.value.system is System.DATAVERSE
     assert column in str(raised.value)
 
@@ -94,7 +94,7 @@ def test_an_amount_may_be_a_whole_number_and_never_a_truth_value() -> None:
     on = mapper(ownership=owned_as(CreditLimit="owned"))
     assert mapped(on, account(creditlimit=5)).owned["CreditLimit"] == 5
     with pytest.raises(OperatorNeeded, match="creditlimit"):
-        on.evaluate(account(creditlimit=True))
+        on.evaluate(account(creditlimit=True), KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -217,5 +217,5 @@ def test_the_description_names_every_field_that_is_sent() -> None:
 def test_evaluating_leaves_the_row_as_it_was() -> None:
     values: dict[str, Json] = {"accountnumber": "A", "name": "B", **SEATTLE}
     before = dict(values)
-    MAPPER.evaluate(SourceRow("id", 1, values))
+    MAPPER.evaluate(SourceRow("id", 1, values), KNOWN)
     assert values == before

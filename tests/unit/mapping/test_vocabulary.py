@@ -11,7 +11,7 @@ from shared.mapping.addresses import AddressRules
 from shared.mapping.verdicts import Filtered, Mapped, Rejected
 from shared.mapping.vocabulary import Ownership, blank, constant, copy, currency, default, value_of
 from shared.records import Json
-from tests.unit.mapping.samples import account, document, mapped, mapper, maps, owned_as
+from tests.unit.mapping.samples import KNOWN, account, document, mapped, mapper, maps, owned_as
 
 MAPS = maps()
 MAPPER = mapper()
@@ -120,7 +120,7 @@ VALUES = st.fixed_dictionaries(
 @given(VALUES)
 def test_whatever_an_account_holds_the_mapping_gives_a_verdict(values: dict[str, Json]) -> None:
     for mapping in (MAPPER, FULL):
-        match mapping.evaluate(account(**values)):
+        match mapping.evaluate(account(**values), KNOWN):
             case Filtered(rule):
                 assert rule
             case Rejected(cause, message, remedy):

@@ -1,0 +1,193 @@
+"""Snapshots: what a pull last queued of a source that has no versions (protocol P3), packed.
+
+A record is 16 bytes: a digest of its key and a digest of its content. They lie in 256 buckets by the first byte of the
+key's digest, one row each (`snapshot-000` to `snapshot-255` beside the checkpoint), so that a million records need
+some 16 MB of storage, and about as much memory, and a change rewrites one row.
+"""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from shared.errors import RowConflict
+from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape, split_into_transactions
+
+BUCKETS = 256
+DIGEST_BYTES = 8
+_PREFIX = "snapshot-"
+_ITEM_BYTES = 8
+_CELL_BYTES = 64_000
+_ROWS_AT_ONCE = 64
+
+
+class Sight(Enum):
+    """What a walk finds a record to be."""
+
+    NEW = auto()
+    CHANGED = auto()
+    SAME = auto()
+
+
+def digest(text: str) -> bytes:
+    """A digest of 8 bytes: of a million texts two are equal once in some ten million snapshots."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+
+def _empty() -> "array[int]":
+    return array("Q")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The records of one bucket by ascending key digest; those that this walk has met for the first time apart."""
+
+    number: int
+    keys: "array[int]" = field(default_factory=_empty)
+    contents: "array[int]" = field(default_factory=_empty)
+    seen: bytearray = field(default_factory=bytearray)
+    new_keys: "array[int]" = field(default_factory=_empty)
+    new_contents: "array[int]" = field(default_factory=_empty)
+    changed: bool = False
+    etag: str | None = None
+
+    def note(self, key: int, content: int) -> Sight:
+        at = self._find(key)
+        if at is None:
+            self.new_keys.append(key)
+            self.new_contents.append(content)
+            self.changed = True
+            return Sight.NEW
+        self.seen[at] = 1
+        if self.contents[at] == content:
+            return Sight.SAME
+        self.contents[at] = content
+        self.changed = True
+        return Sight.CHANGED
+
+    def saw(self, key: int) -> bool:
+        at = self._find(key)
+        return key in self.new_keys if at is None else bool(self.seen[at])
+
+    def _find(self, key: int) -> int | None:
+        at = bisect_left(self.keys, key)
+        return at if at < len(self.keys) and self.keys[at] == key else None
+
+    def keep(self, *, only_seen: bool) -> None:
+        """Merge what is new; `only_seen` drops what the walk has not met."""
+        if only_seen and not all(self.seen):
+            self.changed = True
+        kept = [at for at in range(len(self.keys)) if self.seen[at] or not only_seen]
+        if len(kept) == len(self.keys) and not self.new_keys:
+            return
+        found = [(self.keys[at], self.contents[at], self.seen[at]) for at in kept]
+        found += [(key, content, 1) for key, content in zip(self.new_keys, self.new_contents, strict=True)]
+        # A walk may meet a record twice when the pages move: the later sight counts.
+        records = {key: (content, seen) for key, content, seen in found}
+        self.keys = array("Q", sorted(records))
+        self.contents = array("Q", (records[key][0] for key in self.keys))
+        self.seen = bytearray(records[key][1] for key in self.keys)
+        self.new_keys, self.new_contents = _empty(), _empty()
+
+    def to_row(self, partition: str, walk: str | None) -> Row:
+        packed = _interleaved(self.keys, self.contents)
+        cells: dict[str, Cell] = {
+            f"p{at // _CELL_BYTES:02d}": packed[at : at + _CELL_BYTES] for at in range(0, len(packed), _CELL_BYTES)
+        }
+        if walk is not None:
+            cells |= {"walk": walk, "seen": _bits(self.seen)}
+        return Row(partition, f"{_PREFIX}{self.number:03d}", cells)
+
+
+class Snapshot:
+    """The snapshot of one flow, in the hands of one walk."""
+
+    def __init__(self, table: Table, flow: str, walk: str) -> None:
+        """Load it. What an unfinished part of this very walk has met counts as met."""
+        self._table = table
+        self._partition = escape(flow)
+        self._walk = walk
+        self._buckets = [_Bucket(number) for number in range(BUCKETS)]
+        for stored in self._rows():
+            bucket = _to_bucket(stored, walk)
+            self._buckets[bucket.number] = bucket
+        self.known = sum(len(bucket.keys) for bucket in self._buckets)
+
+    def _rows(self) -> Iterator[Stored]:
+        start = _PREFIX
+        while True:
+            rows = self._table.scan(self._partition, start=start, end=f"{_PREFIX}~", limit=_ROWS_AT_ONCE)
+            yield from rows
+            if len(rows) < _ROWS_AT_ONCE:
+                return
+            start = rows[-1].row.key + " "
+
+    def note(self, id: str, content: bytes) -> Sight:
+        """Take in that the walk has met a record."""
+        key = digest(id)
+        return self._buckets[key[0]].note(int.from_bytes(key), int.from_bytes(content))
+
+    def saw(self, id: str) -> bool:
+        """Whether this walk has met the record."""
+        key = digest(id)
+        return self._buckets[key[0]].saw(int.from_bytes(key))
+
+    @property
+    def unseen(self) -> int:
+        """How many known records this walk has not met."""
+        return sum(bucket.seen.count(0) for bucket in self._buckets)
+
+    def save(self, *, finished: bool) -> bool:
+        """Write what has changed; False when another pull was faster. A finished walk forgets what it has not met;
+        an unfinished one remembers what it has met."""
+        for bucket in self._buckets:
+            bucket.keep(only_seen=finished)
+        due = [b for b in self._buckets if b.changed or (not finished and any(b.seen))]
+        operations = [self._operation(bucket, None if finished else self._walk) for bucket in due]
+        by_key = {operation.row.key: bucket for operation, bucket in zip(operations, due, strict=True)}
+        for transaction in split_into_transactions([[operation] for operation in operations]):
+            flat = [operation for group in transaction for operation in group]
+            try:
+                etags = self._table.transact(flat)
+            except RowConflict:
+                return False
+            for operation, etag in zip(flat, etags, strict=True):
+                bucket = by_key[operation.row.key]
+                bucket.etag, bucket.changed = etag, False
+        return True
+
+    def _operation(self, bucket: _Bucket, walk: str | None) -> Insert | Replace:
+        row = bucket.to_row(self._partition, walk)
+        return Replace(row, bucket.etag) if bucket.etag else Insert(row)
+
+
+def _to_bucket(stored: Stored, walk: str) -> _Bucket:
+    cells = stored.row.cells
+    packed = b"".join(_bytes(cells[name]) for name in sorted(cells) if name[0] == "p")
+    items = array("Q", packed)
+    keys, contents = items[0::2], items[1::2]
+    seen = _unpacked(_bytes(cells["seen"]), len(keys)) if cells.get("walk") == walk else bytearray(len(keys))
+    return _Bucket(int(stored.row.key.removeprefix(_PREFIX)), keys, contents, seen, etag=stored.etag)
+
+
+def _bytes(cell: Cell) -> bytes:
+    if not isinstance(cell, bytes):
+        raise TypeError("a packed cell holds bytes")
+    return cell
+
+
+def _interleaved(keys: "array[int]", contents: "array[int]") -> bytes:
+    items = array("Q", bytes(2 * _ITEM_BYTES * len(keys)))
+    items[0::2], items[1::2] = keys, contents
+    return items.tobytes()
+
+
+def _bits(flags: bytearray) -> bytes:
+    number = int("1" + "".join("1" if flag else "0" for flag in flags), 2)
+    return number.to_bytes(len(flags) // 8 + 1)
+
+
+def _unpacked(bits: bytes, count: int) -> bytearray:
+    return bytearray(int(flag) for flag in f"{int.from_bytes(bits):b}"[1 : count + 1])

@@ -1,0 +1,128 @@
+"""Changes by the source's own change tracking (protocol P2)."""
+
+from dataclasses import replace
+
+from shared.errors import LinkRefused, OperatorNeeded, Transient
+from shared.records import Change, ChangePage
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.sync.flow import Flow
+from shared.sync.hints import Hint
+from shared.sync.parts import Parts
+from shared.sync.ports import TrackedSource
+from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints, linked_among
+from shared.telemetry import log_event
+
+
+class TrackedReader:
+    """Follows next links and delta links; satisfies Reader."""
+
+    saves_each_step = True
+
+    def __init__(self, parts: Parts, flow: Flow, source: TrackedSource, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._source = source
+        self._run_id = run_id
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader. A changed mapping lets every row be read again, and keeps the delta link."""
+        flow = self._flow
+        if checkpoint is None:
+            new = self._parts.new_id
+            return Checkpoint(flow.name, epoch=new(), walk=new(), fingerprint=flow.mapper.fingerprint)
+        idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
+        if idle and checkpoint.fingerprint != flow.mapper.fingerprint:
+            log_event("mapping_changed", flow=flow.name, run=self._run_id)
+            return replace(checkpoint, phase=Phase.FULL, fingerprint=flow.mapper.fingerprint)
+        return checkpoint
+
+    def next(self, checkpoint: Checkpoint) -> Step:
+        """See Reader. Raises OperatorNeeded when the source has refused its own links too often."""
+        if checkpoint.phase is Phase.ABSENT:
+            return self._look_for_absent(checkpoint)
+        try:
+            page = self._fetch(checkpoint)
+        except LinkRefused as refused:
+            return Step((), self._restarted(checkpoint, refused))
+        if checkpoint.phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
+            text = f"{self._flow.name}: a tracked page came with neither a next link nor a delta link"
+            raise Transient(self._flow.source_system, text)
+        match checkpoint.phase:
+            case Phase.BASELINE:
+                return Step((), self._after_baseline(checkpoint, page), pages=1)
+            case Phase.FULL:
+                return Step(_hints(page.changes), self._after_full(checkpoint, page), pages=1)
+        return self._delta_step(checkpoint, page)
+
+    def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
+        """See Reader."""
+        return True
+
+    def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
+        if checkpoint.cursor is not None:
+            return self._source.follow(checkpoint.cursor)
+        match checkpoint.phase:
+            case Phase.BASELINE:
+                return self._source.track_changes()
+            case Phase.FULL:
+                return self._source.list_rows()
+        if checkpoint.delta_link is None:
+            raise LinkRefused("no delta link is kept")
+        return self._source.follow(checkpoint.delta_link)
+
+    def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
+        restarts = checkpoint.restarts + 1
+        log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
+        again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
+        if checkpoint.phase is Phase.DELTA and checkpoint.cursor is None:
+            again = replace(again, phase=Phase.BASELINE, delta_link=None, epoch=self._parts.new_id())
+        if restarts >= self._parts.limits.max_restarts:
+            self._parts.state.checkpoints.save(again)
+            raise OperatorNeeded(
+                self._flow.source_system,
+                f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
+                f"({refused}); the walk begins anew at each tick, look at the source's health",
+            ) from refused
+        return again
+
+    def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.delta_link is None:
+            return replace(checkpoint, cursor=page.next_link)
+        return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
+
+    def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.next_link is not None:
+            return replace(checkpoint, cursor=page.next_link)
+        return replace(checkpoint, phase=Phase.ABSENT, cursor=None, gone=0)
+
+    def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
+        hints = _hints(page.changes)
+        gone = self._linked([c.id for c in page.changes if c.gone], checkpoint.gone)
+        changed = self._linked([c.id for c in page.changes if not c.gone], checkpoint.changed)
+        if page.delta_link is None:
+            after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
+            return Step(hints, after, gone, changed, pages=1)
+        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
+        return Step(hints, after, gone, changed, pages=1, caught_up=True)
+
+    def _linked(self, ids: list[str], so_far: int) -> int:
+        return linked_among(self._parts, self._flow, ids, so_far)
+
+    def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
+        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        return replace(new, phase=Phase.DELTA)
+
+    def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
+        """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
+        flow = self._flow
+        links, after = self._parts.state.links.page(flow.name, flow.route, checkpoint.cursor or "", ABSENT_PAGE)
+        doubtful = (link.id for link in links if link.state not in ENDED and link.seen_epoch != checkpoint.epoch)
+        missing = gone_hints(flow, doubtful)
+        gone = checkpoint.gone + len(missing)
+        if after is None:
+            return Step(missing, self._walk_ended(checkpoint), gone)
+        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone)
+
+
+def _hints(changes: tuple[Change, ...]) -> tuple[Hint, ...]:
+    return tuple(Hint(change.id, None if change.gone else change.version) for change in changes)

@@ -1,0 +1,94 @@
+"""Changes by walking a source without versions and comparing with a snapshot of our own (protocol P3)."""
+
+from dataclasses import replace
+
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.snapshots import Sight, Snapshot
+from shared.sync.flow import Flow, Walked
+from shared.sync.hints import Hint
+from shared.sync.parts import Parts
+from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints, linked_among
+from shared.telemetry import log_event
+
+
+class WalkedReader:
+    """Walks by key; satisfies Reader.
+
+    A record whose digest is not the one that was queued last is queued again. What a complete walk did not meet may be
+    gone: those links are looked up in the source, and only what a read confirms is queued.
+    """
+
+    saves_each_step = False
+
+    def __init__(self, parts: Parts, flow: Flow, feed: Walked, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._feed = feed
+        self._run_id = run_id
+        self._snapshot: Snapshot
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader. A walk ignores the snapshot when it is the first, when the mapping has changed since the last
+        such walk, and when that one is too long ago."""
+        began = self._begun(checkpoint)
+        self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
+        return began
+
+    def next(self, checkpoint: Checkpoint) -> Step:
+        """See Reader."""
+        if checkpoint.phase is Phase.ABSENT:
+            return self._look_for_absent(checkpoint)
+        page = self._feed.source.walk(checkpoint.cursor)
+        hints: list[Hint] = []
+        changed: list[str] = []
+        for record in page.records:
+            sight = self._snapshot.note(record.id, record.digest)
+            if sight is not Sight.SAME or checkpoint.ignores_snapshot:
+                hints.append(Hint(record.id))
+            if sight is Sight.CHANGED and not checkpoint.ignores_snapshot:
+                changed.append(record.id)
+        so_far = linked_among(self._parts, self._flow, changed, checkpoint.changed)
+        if page.last is not None:
+            after = replace(checkpoint, cursor=page.last, changed=so_far)
+            return Step(tuple(hints), after, changed=so_far, pages=1)
+        return self._walk_ended(replace(checkpoint, changed=so_far), tuple(hints))
+
+    def keep(self, checkpoint: Checkpoint) -> bool:
+        """See Reader."""
+        finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
+        return self._snapshot.save(finished=finished)
+
+    def _begun(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        now, fingerprint = self._parts.clock.now(), self._flow.mapper.fingerprint
+        if checkpoint is None:
+            new = self._parts.new_id
+            checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)
+        if checkpoint.cursor is not None or checkpoint.phase is not Phase.WALK:
+            return checkpoint
+        full_at, full_every_s = checkpoint.full_at, self._feed.full_every_s
+        if full_at is None or checkpoint.fingerprint != fingerprint or (now - full_at).total_seconds() >= full_every_s:
+            log_event("full_walk", flow=self._flow.name, run=self._run_id)
+            return replace(checkpoint, ignores_snapshot=True, full_at=now, fingerprint=fingerprint)
+        return checkpoint
+
+    def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...]) -> Step:
+        """A full walk looks at every link: the snapshot itself may have been lost."""
+        unseen, known = self._snapshot.unseen, self._snapshot.known
+        if unseen or checkpoint.ignores_snapshot:
+            after = replace(checkpoint, phase=Phase.ABSENT, cursor=None)
+            return Step(hints, after, gone=unseen, changed=checkpoint.changed, known=known, pages=1)
+        return Step(hints, self._next_walk(checkpoint), changed=checkpoint.changed, pages=1, caught_up=True)
+
+    def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
+        new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        return replace(new, ignores_snapshot=False)
+
+    def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
+        flow = self._flow
+        links, after = self._parts.state.links.page(flow.name, flow.route, checkpoint.cursor or "", ABSENT_PAGE)
+        doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
+        missing = gone_hints(flow, doubtful)
+        gone, known = checkpoint.gone + len(missing), self._snapshot.known or None
+        if after is None:
+            return Step(missing, self._next_walk(checkpoint), gone, known=known, caught_up=True)
+        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone, known=known)
