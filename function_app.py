@@ -33,6 +33,27 @@ def accounts_poison(message: func.QueueMessage) -> None:
     service().poison("accounts", message.get_body())
 
 
+@app.function_name("products_pull")
+@app.timer_trigger(arg_name="timer", schedule="%PRODUCTS_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def products_pull(timer: func.TimerRequest) -> None:
+    """Find the sellable products that changed in F&O and queue hints."""
+    service().pull("products")
+
+
+@app.function_name("products_apply")
+@app.queue_trigger(arg_name="message", queue_name="products", connection=STORAGE)
+def products_apply(message: func.QueueMessage) -> None:
+    """Write the products that a message names to Sales."""
+    service().apply("products", message.get_body())
+
+
+@app.function_name("products_poison")
+@app.queue_trigger(arg_name="message", queue_name="products-poison", connection=STORAGE)
+def products_poison(message: func.QueueMessage) -> None:
+    """Split a message that failed too often, or list its only product as a failure."""
+    service().poison("products", message.get_body())
+
+
 @app.function_name("sweep")
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:

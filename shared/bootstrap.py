@@ -14,14 +14,19 @@ from shared.clients.channel import Channel
 from shared.clients.correlation import correlated
 from shared.clients.credentials import TokenProvider, managed_identity
 from shared.clients.dataverse import DataverseSystem, DataverseTable
+from shared.clients.dataverse_lookup import DataverseLookup, LookupTable
+from shared.clients.dataverse_rows import Table as RowTable
+from shared.clients.dataverse_target import DataverseTarget, Detail, RecordTable
 from shared.clients.finops import ACCEPT, FinopsCollection, FinopsSystem
+from shared.clients.finops_source import FinopsSource
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
 from shared.errors import System
-from shared.mapping import accounts
+from shared.mapping import accounts, catalogue, products
 from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber, Scope
 from shared.mapping.addresses import AddressRules
+from shared.mapping.products import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
 from shared.mapping.value_maps import read_value_maps
 from shared.settings import Settings
 from shared.state.checkpoints import Checkpoints
@@ -35,7 +40,7 @@ from shared.state.storage import Account, Storage
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Tracked
+from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, new_id
 from shared.sync.poison import Poison
@@ -46,7 +51,9 @@ from shared.sync.sweep import Sweep
 from shared.telemetry import quiet_libraries
 
 ACCOUNTS = "accounts"
-FLOWS = (ACCOUNTS,)
+PRODUCTS = "products"
+FLOWS = (ACCOUNTS, PRODUCTS)
+_DAY_S = 24 * 3600.0
 
 
 class SystemClock:
@@ -131,10 +138,10 @@ def assemble(settings: Settings, state: State, queues: Queues, credential: Token
     finops = FinopsSystem(
         _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT), settings.COMPANY
     )
-    flow = _accounts_flow(settings, dataverse, finops)
+    flows = (_accounts_flow(settings, dataverse, finops), _products_flow(settings, dataverse, finops))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
-    parts = Parts({flow.name: flow}, systems, environment, state, queues, clock, limits_of(settings))
+    parts = Parts({flow.name: flow for flow in flows}, systems, environment, state, queues, clock, limits_of(settings))
     return Service(parts, Gates(state.control, systems, clock))
 
 
@@ -154,6 +161,61 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         mapper=mapper,
         adopt_existing=mapper.adopts_existing,
     )
+
+
+def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: FinopsSystem) -> Flow:
+    mapper = product_mapper(settings)
+    company = settings.COMPANY
+    source = FinopsSource(finops, products.ENTITY_SET, products.KEY_FIELD, company, mapper.select)
+    lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
+    namespace = f"{PRODUCTS}|{company.casefold()}"
+    return Flow(
+        name=PRODUCTS,
+        route="product",
+        source_system=System.FINOPS,
+        target_system=System.DATAVERSE,
+        company=company.casefold(),
+        feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),
+        target=DataverseTarget(dataverse, _product_table(mapper.choices), namespace, bulk_rows=settings.BULK_ROWS),
+        mapper=mapper,
+        lookup=DataverseLookup(dataverse, lookups),
+        adopt_existing=mapper.adopts_existing,
+    )
+
+
+def _product_table(choices: ProductChoices) -> RecordTable:
+    """A product in Dataverse with its price list item and its state."""
+    item = Detail(
+        field=products.ITEM,
+        table=RowTable(products.ITEM_SET, products.ITEM, products.ITEM_ID_COLUMN, products.ITEM_LOOKUPS),
+        parent=products.ID_COLUMN,
+        place=("pricelevelid",),
+        also_set=("uomid",),
+        amount=products.AMOUNT,
+        constants=products.CURRENCY_AMOUNT,
+        written_by_others=choices.price_items is PriceItems.AUTOMATION,
+    )
+    return RecordTable(
+        table=RowTable(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS),
+        key_column=products.KEY_COLUMN,
+        late=products.late_columns(choices),
+        status_of=products.STATUS_OF,
+        already={products.ACTIVE: frozenset({products.ACTIVE, products.UNDER_REVISION})},
+        detail=item,
+    )
+
+
+def product_mapper(settings: Settings) -> ProductMapper:
+    """The products mapping as these settings want it. Raises SettingsInvalid for a wrong value-map document."""
+    choices = ProductChoices(
+        publish=settings.PRODUCTS_PUBLISH,
+        when_vanished=Vanished(settings.PRODUCTS_WHEN_VANISHED),
+        price_items=PriceItems(settings.PRODUCTS_PRICE_ITEMS),
+        zero_price=ZeroPrice(settings.PRODUCTS_ZERO_PRICE),
+        adopt_existing=settings.PRODUCTS_ON_EXISTING == "adopt",
+        linked_only=settings.PRODUCTS_SCOPE == "linked",
+    )
+    return ProductMapper(read_value_maps(settings.VALUE_MAPS), choices)
 
 
 def account_mapper(settings: Settings) -> AccountMapper:

@@ -9,6 +9,11 @@ Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
 Values = Mapping[str, Json]
 
 
+def fold(key: str) -> str:
+    """A key as both systems compare it: without case and trailing blanks (finops-odata, section 3)."""
+    return key.rstrip(" ").casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of a change feed: this record changed, or was deleted.

@@ -14,7 +14,7 @@ from shared.errors import SettingsInvalid
 
 CLAIM_MARGIN_S = 180
 _SECRET = re.compile(r"^AzureWebJobsStorage$")
-_OURS = re.compile(r"^(ACCOUNTS|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS)_")
+_OURS = re.compile(r"^(ACCOUNTS|PRODUCTS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS)_")
 _PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
 _AS_GOOD_AS_OURS = 0.85
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -168,13 +168,34 @@ class Settings(_Times):
     ACCOUNTS_ON_HOLD_WHEN_ENDED: Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"] = (
         Field(default="off", description="OnHoldStatus of the customer of an ended account")
     )
+    PRODUCTS_SCHEDULE: Schedule = Field(default="0 */15 * * * *", description="When `products_pull` runs")
+    PRODUCTS_SCOPE: Literal["all", "linked"] = Field(
+        default="all", description="Products without a link that are synced: all, or none"
+    )
+    PRODUCTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
+        default="reject", description="A product with the same number exists in Sales and is not linked"
+    )
+    PRODUCTS_PUBLISH: bool = Field(default=True, description="Publish new products, so that they can be quoted")
+    PRODUCTS_WHEN_VANISHED: Literal["keep", "retire"] = Field(
+        default="keep", description="A product is no longer sellable in F&O: leave it in Sales, or retire it"
+    )
+    PRODUCTS_PRICE_ITEMS: Literal["automation", "sync"] = Field(
+        default="automation", description="Who writes price list items: the Sales solution's automation, or the sync"
+    )
+    PRODUCTS_ZERO_PRICE: Literal["no_item", "item"] = Field(
+        default="no_item", description="A sales price of 0: no price list item, or one of 0"
+    )
+    PRODUCTS_FULL_WALK_DAYS: int = Field(
+        default=7, ge=1, description="Days after which every product is looked at again, changed or not"
+    )
     UNKNOWN_STATE: Literal["reject", "leave_out"] = Field(
         default="reject", description="A state that is not in the value map"
     )
     MAP_COUNTY: bool = Field(default=False, description="Carry the county of addresses")
     MAP_STREET_NUMBER: bool = Field(default=False, description="Carry line 2 of addresses as street number")
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
-    HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=100, description="Records per queue message")
+    HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
+    BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
     REQUEST_TIMEOUT_S: int = Field(default=120, ge=5, le=230, description="Longest wait for an answer, in seconds")
     GONE_LIMIT_COUNT: int = Field(default=20, ge=0, description="Records that may always go or change in one walk")
     GONE_LIMIT_PERCENT: int = Field(default=5, ge=0, le=100, description="Share of linked records that may go at once")

@@ -13,6 +13,8 @@ from shared.records import Json
 
 # The statuses by which a target refuses one record (finops-odata: client rule; 413 and 414: it is too large).
 RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})
+# Dataverse says 404 of a row, and of one that it refers to, as well as of an address (dataverse-web-api, section 9).
+_ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 
 _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
 _LONGEST_TEXT = 500
@@ -71,6 +73,12 @@ def error_text(answer: Answer) -> str:
     return redacted(f"{error.get('code') or ''} {detail or error.get('message') or ''}".strip())
 
 
+def error_code(answer: Answer) -> str:
+    """The code of an error body, empty where there is none."""
+    error = (json_object(answer) or {}).get("error")
+    return str(error.get("code") or "") if isinstance(error, dict) else ""
+
+
 def redacted(text: str) -> str:
     """Text of a server for our messages: one line, cut, without tokens that it may repeat."""
     return " ".join(_SECRET.sub("(secret)", text).split())[:_LONGEST_TEXT]
@@ -100,7 +108,9 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
 def raise_for_write(system: System, subject: str, answer: Answer, now: datetime) -> None:
     """Raise what the answer to a write means for the system; return for success and for a refused record."""
     status = answer.status
-    if status in (201, 204) or status in RECORD_REFUSED or (status == 200 and json_object(answer) is not None):
+    if status in (201, 204) or status in RECORD_REFUSED or (status == 200 and _is_readable(answer)):
+        return
+    if status == 404 and error_code(answer) in _ROW_MISSING:
         return
     _raise_for_access(system, subject, answer, now)
     text = f"{system} answered {status} to a write of {subject}"
@@ -142,6 +152,13 @@ def _access_trouble(system: System, subject: str, answer: Answer, now: datetime)
                 "check that the environment's URL is the right one",
             )
     return None
+
+
+def _is_readable(answer: Answer) -> bool:
+    """Whether a 200 is a whole answer of the service: JSON, or the parts of a batch."""
+    if (answer.header("Content-Type") or "").startswith("multipart/mixed"):
+        return answer.complete
+    return json_object(answer) is not None
 
 
 def _kind(answer: Answer) -> str:

@@ -24,6 +24,7 @@ _FIRST_BACK_OFF_S = 0.5
 _WAITS_IN_PLACE = 3
 _SHORTEST_PAUSE_S = 1.0
 _HEADERS = {"OData-Version": "4.0", "OData-MaxVersion": "4.0"}
+_JSON = {"Content-Type": "application/json"}
 _NOTHING: Mapping[str, str] = {}
 
 T = TypeVar("T")
@@ -100,21 +101,32 @@ class Channel:
                 self.clock.sleep(back_off * (0.5 + self._jitter()))
         return self._read_once(call, subject)
 
-    def write(self, method: str, url: str, values: Values, *, subject: str, turn: Turn) -> Answer:
+    def write(
+        self, method: str, url: str, values: Values, *, subject: str, turn: Turn, headers: Mapping[str, str] = _NOTHING
+    ) -> Answer:
         """Send one write, once; only a throttled one, which was surely not applied, is sent again.
 
         The answer is a success or the refusal of this record (RECORD_REFUSED); everything else is raised:
         Transient, OperatorNeeded, OutcomeUnknown, NotSent, and RecordRejected for text that cannot be sent.
         """
-        headers = {"Content-Type": "application/json"}
-        call = PreparedCall(method, url, headers, _body(values))
+        body = encoded(values)
+        return self.send(method, url, body, subject=subject, turn=turn, headers={**headers, **_JSON})
+
+    def send(
+        self, method: str, url: str, body: bytes | None, *, subject: str, turn: Turn, headers: Mapping[str, str]
+    ) -> Answer:
+        """Send one write whose body is ready; see write."""
         try:
-            answer = self._exchange(call, turn)
+            answer = self._exchange(PreparedCall(method, url, headers, body), turn)
         except AnswerLost as lost:
             text = f"{self.system}: {lost} to a write of {subject}"
             raise OutcomeUnknown(self.system, text) from lost
-        raise_for_write(self.system, subject, answer, self.clock.now())
+        self.check_written(answer, subject)
         return answer
+
+    def check_written(self, answer: Answer, subject: str) -> None:
+        """Raise what the answer to a write means for the system; return for success and for a refused record."""
+        raise_for_write(self.system, subject, answer, self.clock.now())
 
     def gather(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run tasks in parallel, as far as the throttle allows, and give their results in order.
@@ -201,7 +213,8 @@ class Channel:
             self._counts = replace(counts, reads=counts.reads + reads, writes=counts.writes + writes)
 
 
-def _body(values: Values) -> bytes:
+def encoded(values: Values) -> bytes:
+    """A body. Raises RecordRejected for text that no request can carry."""
     try:
         return exact_json.dumps(dict(values)).encode()
     except UnicodeEncodeError as error:

@@ -1,6 +1,7 @@
 """Dataverse as a source: tables with change tracking, read in bulk by id."""
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared.clients import quoting
@@ -13,9 +14,10 @@ MAX_PAGE_SIZE = 5000
 MAX_IDS = 100
 MAX_URL_LENGTH = 8000
 
-_API = "/api/data/v9.2"
+API = "/api/data/v9.2"
 _VERSION = "versionnumber"
 _MAX_PAGES = 200
+_BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple")
 _ETAG = re.compile(r'W/"(\d+)"')
 # Links and answers of a tracked walk; a plain one has neither of these.
 _TRACKED = re.compile(r"\$deltatoken=|istracking(?:=|%3d)(?:%22|\")true", re.IGNORECASE)
@@ -31,6 +33,8 @@ class DataverseSystem:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self._asking = threading.Lock()
+        self._bulk: dict[str, bool] = {}
 
     @property
     def requests(self) -> RequestCounts:
@@ -50,14 +54,84 @@ class DataverseSystem:
 
     def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:
         """The address of a collection."""
-        return self.channel.origin.url(f"{_API}/{entity_set}?{quoting.query(parameters)}")
+        return self.channel.origin.url(f"{API}/{entity_set}?{quoting.query(parameters)}")
+
+    def has_bulk_messages(self, table: str) -> bool:
+        """Whether a table has CreateMultiple and UpdateMultiple: asked once per process, since it differs between
+        tables and environments (dataverse-web-api, section 7). Raises SystemTrouble."""
+        with self._asking:
+            if table not in self._bulk:
+                self._bulk[table] = all(self._has_message(table, name) for name in _BULK_MESSAGES)
+            return self._bulk[table]
+
+    def _has_message(self, table: str, message: str) -> bool:
+        parameters = {
+            "$select": "sdkmessagefilterid",
+            "$filter": quoting.all_of("sdkmessageid/name eq @m", "primaryobjecttypecode eq @t"),
+            "@m": quoting.literal(message),
+            "@t": quoting.literal(table),
+        }
+        url = self.url("sdkmessagefilters", parameters)
+        return any(True for _ in self.rows("sdkmessagefilters", url))
+
+    def rows(self, entity_set: str, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Row]:
+        """Every row behind an address, page by page."""
+        link: str | None = url
+        for _ in range(_MAX_PAGES):
+            if link is None:
+                return
+            body = self.page(entity_set, link, _paged(MAX_PAGE_SIZE), headers)
+            yield from self.rows_in(entity_set, body)
+            link = self.link(entity_set, body, "@odata.nextLink")
+        raise OperatorNeeded(
+            self.channel.system,
+            f"{self.channel.system} answers a bulk read of {entity_set} with more than {_MAX_PAGES} pages; "
+            "look at the environment's health",
+        )
+
+    def rows_with(
+        self, entity_set: str, column: str, values: Sequence[str], parameters: Mapping[str, str]
+    ) -> Iterator[Row]:
+        """The rows whose column has one of the values, asked for in groups that fit into an address."""
+        # Answers to requests with $expand may come out of a cache without this.
+        fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
+        pending = [values[at : at + MAX_IDS] for at in range(0, len(values), MAX_IDS)][::-1]
+        while pending:
+            chunk = pending.pop()
+            url = self.url(entity_set, {**parameters, "$filter": quoting.one_of(column, chunk)})
+            if len(url) < MAX_URL_LENGTH or len(chunk) == 1:
+                yield from self.rows(entity_set, url, fresh)
+            else:
+                middle = len(chunk) // 2
+                pending += [chunk[middle:], chunk[:middle]]
+
+    def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
+        """One page."""
+        return self.channel.read(url, subject=entity_set, headers={"Prefer": prefer, **(headers or {})})
+
+    def link(self, entity_set: str, body: Row, name: str) -> str | None:
+        """A link of a page."""
+        link = body.get(name)
+        if link is not None and not isinstance(link, str):
+            raise self.unreadable(entity_set, f"{name} is not a text")
+        return link or None
+
+    def rows_in(self, entity_set: str, body: Row) -> Iterator[Row]:
+        """The rows of a page."""
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            raise self.unreadable(entity_set, "it has no list of rows")
+        for row in rows:
+            if not isinstance(row, dict):
+                raise self.unreadable(entity_set, "a row is not an object")
+            yield row
 
     def unreadable(self, subject: str, problem: str) -> Transient:
         """What to raise for an answer that is JSON but not what the service promises."""
         return Transient(self.channel.system, f"the answer of {self.channel.system} for {subject} is wrong: {problem}")
 
     def _who_am_i(self) -> Row:
-        return self.channel.read(self.channel.origin.url(f"{_API}/WhoAmI"), subject="WhoAmI")
+        return self.channel.read(self.channel.origin.url(f"{API}/WhoAmI"), subject="WhoAmI")
 
 
 class DataverseTable:
@@ -80,12 +154,12 @@ class DataverseTable:
 
     def track_changes(self) -> ChangePage:
         """The first page of a tracked walk over everything; its last page carries the delta link."""
-        body = self._page(self._walk_url(), f"odata.track-changes,odata.maxpagesize={MAX_PAGE_SIZE}")
+        body = self._system.page(self._set, self._walk_url(), f"odata.track-changes,odata.maxpagesize={MAX_PAGE_SIZE}")
         return self._change_page(body, tracked=True)
 
     def list_rows(self) -> ChangePage:
         """The first page of a plain walk over every row that exists."""
-        return self._change_page(self._page(self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
+        return self._change_page(self._system.page(self._set, self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
 
     def follow(self, link: str) -> ChangePage:
         """The page behind a next link or a delta link, sent as it was given.
@@ -93,7 +167,7 @@ class DataverseTable:
         Raises LinkRefused when the environment refuses it, OperatorNeeded when it leads to another origin.
         """
         try:
-            body = self._page(link, _paged(MAX_PAGE_SIZE))
+            body = self._system.page(self._set, link, _paged(MAX_PAGE_SIZE))
         except ReadRefused as refused:
             if refused.status in _LINK_NOT_AT_FAULT:
                 raise
@@ -114,29 +188,16 @@ class DataverseTable:
     def _walk_url(self) -> str:
         return self._system.url(self._set, {"$select": quoting.columns([self._id, _VERSION])})
 
-    def _page(self, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
-        return self._channel.read(url, subject=self._set, headers={"Prefer": prefer, **(headers or {})})
-
     def _change_page(self, body: Row, *, tracked: bool) -> ChangePage:
-        next_link, delta_link = self._link(body, "@odata.nextLink"), self._link(body, "@odata.deltaLink")
+        next_link, delta_link = self._link(body, "next"), self._link(body, "delta")
         if tracked and next_link is None and delta_link is None:
             raise self._system.unreadable(self._set, "a page of a tracked walk has neither next link nor delta link")
-        return ChangePage(tuple(self._change(row) for row in self._rows(body)), next_link, delta_link)
+        return ChangePage(
+            tuple(self._change(row) for row in self._system.rows_in(self._set, body)), next_link, delta_link
+        )
 
-    def _link(self, body: Row, name: str) -> str | None:
-        link = body.get(name)
-        if link is not None and not isinstance(link, str):
-            raise self._system.unreadable(self._set, f"{name} is not a text")
-        return link or None
-
-    def _rows(self, body: Row) -> Iterator[Row]:
-        rows = body.get("value")
-        if not isinstance(rows, list):
-            raise self._system.unreadable(self._set, "it has no list of rows")
-        for row in rows:
-            if not isinstance(row, dict):
-                raise self._system.unreadable(self._set, "a row is not an object")
-            yield row
+    def _link(self, body: Row, kind: str) -> str | None:
+        return self._system.link(self._set, body, f"@odata.{kind}Link")
 
     def _change(self, row: Row) -> Change:
         if str(row.get("@odata.context")).endswith(_DELETED_CONTEXT):
@@ -169,35 +230,7 @@ class DataverseTable:
     def _by_ids(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
         # What is not an id names no row, and must not reach a filter.
         wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
-        for url in self._chunk_urls(tuple(wanted), parameters):
-            yield from self._all_rows(url)
-
-    def _chunk_urls(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[str]:
-        pending = [ids[at : at + MAX_IDS] for at in range(0, len(ids), MAX_IDS)][::-1]
-        while pending:
-            chunk = pending.pop()
-            url = self._system.url(self._set, {**parameters, "$filter": quoting.one_of(self._id, chunk)})
-            if len(url) < MAX_URL_LENGTH or len(chunk) == 1:
-                yield url
-            else:
-                middle = len(chunk) // 2
-                pending += [chunk[middle:], chunk[:middle]]
-
-    def _all_rows(self, url: str) -> Iterator[Row]:
-        # Answers to requests with $expand may come out of a cache without this.
-        fresh = {"If-None-Match": "null"} if self._expand else {}
-        link: str | None = url
-        for _ in range(_MAX_PAGES):
-            if link is None:
-                return
-            body = self._page(link, _paged(MAX_PAGE_SIZE), fresh)
-            yield from self._rows(body)
-            link = self._link(body, "@odata.nextLink")
-        raise OperatorNeeded(
-            self._channel.system,
-            f"{self._channel.system} answers a bulk read of {self._set} with more than {_MAX_PAGES} pages; "
-            "look at the environment's health",
-        )
+        return self._system.rows_with(self._set, self._id, tuple(wanted), parameters)
 
 
 def _paged(size: int) -> str:

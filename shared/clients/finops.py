@@ -1,24 +1,20 @@
 """F&O as a target: collections addressed by our key, written by parallel single requests."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from shared.clients import quoting
 from shared.clients.channel import Channel, RequestCounts, Turn
-from shared.clients.clock import Clock
-from shared.clients.refusals import Refusal, read_refusal
+from shared.clients.finops_refusals import Refusal, read_refusal
+from shared.clients.sending import Sending
 from shared.errors import (
-    NotSent,
     OperatorNeeded,
-    OutcomeUnknown,
     RecordMissing,
     RecordRejected,
     SyncError,
-    SystemTrouble,
     Transient,
 )
-from shared.records import Json, TargetRow, Write
+from shared.records import Json, TargetRow, Write, fold
 
 ACCEPT = "application/json;odata.metadata=minimal"
 MAX_URL_LENGTH = 2000
@@ -26,7 +22,6 @@ MAX_URL_LENGTH = 2000
 _COMPANY = "dataAreaId"
 _ACROSS = {"cross-company": "true"}
 _MAX_PAGES = 20
-_TROUBLES_IN_A_ROW = 3
 
 Row = dict[str, Json]
 
@@ -109,11 +104,11 @@ class FinopsCollection:
         """
         if not writes:
             return {}
-        batch = _Batch(self._channel.clock, not_after)
+        batch = Sending(self._channel.clock, not_after)
         results = self._channel.gather([partial(self._result, write, batch) for write in writes])
         return {write.id: result for write, result in zip(writes, results, strict=True)}
 
-    def _result(self, write: Write, batch: "_Batch") -> SyncError | None:
+    def _result(self, write: Write, batch: Sending) -> SyncError | None:
         try:
             batch.require_turn()
             (self._create if write.create else self._update)(write, batch.turn)
@@ -185,45 +180,6 @@ class FinopsCollection:
         return fold(str(row.get(self._key)))
 
 
-class _Batch:
-    """What the writes of one call know of each other: whether it still makes sense to send."""
-
-    def __init__(self, clock: Clock, not_after: float) -> None:
-        self.turn = Turn(not_after, self.require_turn)
-        self._clock = clock
-        self._not_after = not_after
-        self._lock = threading.Lock()
-        self._in_a_row = 0
-        self._stopped = ""
-
-    def require_turn(self) -> None:
-        """Raises NotSent when time is up or the system is in trouble."""
-        if self._stopped:
-            raise NotSent(f"not sent after trouble with another record: {self._stopped}")
-        if self._clock.monotonic() > self._not_after:
-            raise NotSent("no time was left for this record")
-
-    def note(self, result: SyncError | None) -> None:
-        """Take in how a write went. One lost answer may be the record's own; several in a row are the system's."""
-        with self._lock:
-            match result:
-                case Transient() | OperatorNeeded():
-                    self._stopped = self._stopped or _reason(result)
-                case OutcomeUnknown():
-                    self._in_a_row += 1
-                    if self._in_a_row >= _TROUBLES_IN_A_ROW:
-                        self._stopped = self._stopped or _reason(result)
-                case NotSent():
-                    pass
-                case _:
-                    self._in_a_row = 0
-
-
-def fold(key: str) -> str:
-    """A key as F&O compares it: without case and trailing blanks."""
-    return key.rstrip(" ").casefold()
-
-
 def rows_of(channel: Channel, url: str, subject: str) -> Iterator[Row]:
     """The rows of a collection, page by page, without annotations."""
     link: str | None = url
@@ -240,7 +196,3 @@ def rows_of(channel: Channel, url: str, subject: str) -> Iterator[Row]:
         channel.system,
         f"F&O answers a bulk read of {subject} with more than {_MAX_PAGES} pages; look at the environment's health",
     )
-
-
-def _reason(error: SystemTrouble) -> str:
-    return f"{type(error).__name__}: {error}"

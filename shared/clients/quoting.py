@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from unicodedata import category
 from urllib.parse import quote
+from uuid import UUID, uuid5
 
 from shared.errors import RecordRejected
 
@@ -15,6 +16,8 @@ PATH_TROUBLE = frozenset("/\\?#%+:")
 # In a comparison of F&O an asterisk stands for any text.
 WILDCARD = "*"
 
+# Never to be changed: the ids of rows that have been created follow from it.
+_NAMESPACE = UUID("2f6c1d0e-6f0b-5c1a-9a53-7d1e0f4b8c26")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -34,6 +37,11 @@ class EnumMember:
 
 
 Literal = str | bool | int | Decimal | Guid | EnumMember
+
+
+def name_based_id(name: str) -> str:
+    """An id that follows from a name: the same name gives the same id everywhere (RFC 9562, version 5)."""
+    return str(uuid5(_NAMESPACE, name))
 
 
 def is_guid(text: str) -> bool:
@@ -89,9 +97,19 @@ def can_be_compared(key: str) -> bool:
     return WILDCARD not in key and not any(_is_lost(character) for character in key)
 
 
+def can_be_quoted(text: str) -> bool:
+    """Whether a text can stand in an address at all."""
+    return not any(_is_lost(character) for character in text)
+
+
 def equals(field: str, value: Literal) -> str:
     """A comparison of a filter."""
     return f"{field} eq {literal(value)}"
+
+
+def greater(field: str, value: Literal) -> str:
+    """A comparison of a filter, in the target's own order."""
+    return f"{field} gt {literal(value)}"
 
 
 def all_of(*conditions: str) -> str:
@@ -102,6 +120,12 @@ def all_of(*conditions: str) -> str:
 def any_of(field: str, values: Iterable[Literal]) -> str:
     """The field has one of these values; F&O knows no `in`."""
     return "(" + " or ".join(equals(field, value) for value in values) + ")"
+
+
+def any_key(field: str, keys: Iterable[str]) -> str:
+    """The field has one of these texts. One with an asterisk, which `eq` takes for any text, is asked for as a range
+    from itself to itself."""
+    return "(" + " or ".join(_is_key(field, key) for key in keys) + ")"
 
 
 def one_of(field: str, values: Iterable[str]) -> str:
@@ -138,6 +162,12 @@ def _quoted(text: str) -> str:
             "remove the control character or the half of a surrogate pair from the source",
         )
     return "'" + text.replace("'", "''") + "'"
+
+
+def _is_key(field: str, key: str) -> str:
+    if WILDCARD not in key:
+        return equals(field, key)
+    return f"({field} ge {literal(key)} and {field} le {literal(key)})"
 
 
 def _is_lost(character: str) -> bool:

@@ -141,7 +141,7 @@ class AccountMapper:
         self._choices = choices or AccountChoices()
         self._conditions = maps.account_filter
         require_known(maps, ENTITY_SET, TARGET_SET, account_words(_EVERY_FIELD))
-        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, _ALSO_READ)
+        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, also_read=_ALSO_READ)
         self._require_hold_to_be_owned()
         self.fingerprint = self.table.fingerprint(self._choices)
 

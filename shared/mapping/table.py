@@ -50,9 +50,17 @@ class FieldTable:
     """
 
     def __init__(
-        self, flow: str, target_set: str, words: tuple[Word, ...], maps: ValueMaps, also_read: tuple[Column, ...] = ()
+        self,
+        flow: str,
+        target_set: str,
+        words: tuple[Word, ...],
+        maps: ValueMaps,
+        *,
+        also_read: tuple[Column, ...] = (),
+        source: System = System.DATAVERSE,
     ) -> None:
         overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
+        self._source = source
         self._target_set = target_set
         self._words = words
         self._maps = maps
@@ -104,7 +112,7 @@ class FieldTable:
         except ValidationError as invalid:
             wrong = invalid.errors()[0]
             raise OperatorNeeded(
-                System.DATAVERSE,
+                self._source,
                 f"schema drift: column {str(wrong['loc'][0]).replace('__', '.')} is not what the mapping expects "
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
@@ -166,7 +174,7 @@ def refuse_characters(name: str, text: str, *, allowed: str = "") -> None:
     if bad is not None:
         raise Unmappable(
             NOT_ALLOWED,
-            f"{name} holds the character U+{ord(bad):04X}, which F&O cannot store there",
+            f"{name} holds the character U+{ord(bad):04X}, which cannot be stored there",
             remedy="remove the invisible character from the record",
         )
 

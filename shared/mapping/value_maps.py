@@ -48,6 +48,7 @@ class Defaults(_Part):
     language: Code
     country: Iso2
     currency: Iso3
+    unit_group: Code
 
     def value(self, name: str) -> str | None:
         """A default by name; a blank one is not sent."""
@@ -86,11 +87,12 @@ class ValueMaps(_Part):
     countries: Annotated[dict[Code, Iso2], AfterValidator(_one_code_per_name)]
     states: dict[Iso2, Annotated[dict[Code, Code], AfterValidator(_one_code_per_name)]]
     currencies: dict[Iso3, Iso3]
-    text_lengths: dict[Literal["CustomersV3"], dict[Code, Length]]
-    ownership: dict[Literal["accounts"], dict[Code, Owned]] = {}
+    text_lengths: dict[Literal["CustomersV3", "products"], dict[Code, Length]]
+    ownership: dict[Literal["accounts", "products"], dict[Code, Owned]] = {}
     account_filter: list[Condition] = []
     units: Units = []
     price_lists: dict[Iso3, Code] = {}
+    product_types: dict[Code, int] = {}
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""

@@ -8,7 +8,7 @@ come out, and what cannot be mapped raises Unmappable.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -141,9 +141,11 @@ def copy(
     return Line((Column(source, type),), into, "as it is", lambda row, _maps: value_of(row, source))
 
 
-def constant(target: str, value: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+def constant(target: str, value: str | bool, *, ownership: Ownership = Ownership.OWNED) -> Line:
     """Always the same value."""
-    return Line((), TargetField(target, ownership), f"always `{value}`", lambda _row, _maps: value)
+    into = TargetField(target, ownership, bool if isinstance(value, bool) else str)
+    shown = str(value).lower() if isinstance(value, bool) else value
+    return Line((), into, f"always `{shown}`", lambda _row, _maps: value)
 
 
 def choice(
@@ -227,6 +229,61 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
         return known
 
     return Line((Column(source),), TargetField(target, ownership), "value map `currencies`, blank: default", read)
+
+
+# How many decimals a price keeps, beside the row's own columns.
+DECIMALS = "=decimals"
+
+
+def looked_up_name(target: str) -> str:
+    """Under which name the row that a lookup refers to stands beside the row's own columns."""
+    return f"={target}"
+
+
+def looked_up(source: str, target: str, meaning: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """The id of a row of the target, which the mapping has looked up beforehand."""
+    columns = (Column(source),) if source else ()
+    name = looked_up_name(target)
+    return Line(columns, TargetField(target, ownership, empty=None), meaning, lambda row, _maps: row.get(name))
+
+
+def rounded(source: str, target: str, *, blank_zero: bool = False) -> Line:
+    """An amount, rounded half up to the precision of the target; `blank_zero` leaves an amount of 0 out."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        value, decimals = value_of(row, source), row.get(DECIMALS)
+        if value is None or not isinstance(decimals, int):
+            return None
+        amount = rounded_half_up(value, decimals)
+        return None if blank_zero and amount == 0 else amount
+
+    meaning = "rounded half up to the organisation's pricing precision" + ("; 0: blank" if blank_zero else "")
+    return Line((Column(source, Decimal),), TargetField(target, type=Decimal, empty=None), meaning, read)
+
+
+def rounded_half_up(value: Json, decimals: int) -> Decimal:
+    """A number rounded half up to some decimals."""
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    return number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+def mapped_option(source: str, target: str, value_map: str) -> Line:
+    """A member of an enumeration as an option, by value map; one that is not listed is refused."""
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        member = value_of(row, source)
+        if member is None:
+            return None
+        options: Mapping[str, int] = getattr(maps, value_map)
+        if member not in options:
+            raise Unmappable(
+                "option_unknown",
+                f"{source} is {member!r}, which is not in the value map `{value_map}`",
+                remedy=f"add it to `{value_map}` of the value-map document",
+            )
+        return options[str(member)]
+
+    return Line((Column(source),), TargetField(target, type=int, empty=None), f"value map `{value_map}`", read)
 
 
 def columns_of(words: Iterable[Word]) -> tuple[Column, ...]:

@@ -14,7 +14,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from local.host.host_json import seconds_of
-from shared.bootstrap import service
+from shared.bootstrap import FLOWS, service
 from shared.settings import Settings
 from shared.state.storage import TABLES
 from shared.sync.hints import Hint, HintMessage
@@ -27,6 +27,7 @@ EXAMPLE: Mapping[str, Any] = json.loads((ROOT / "local.settings.json.example").r
 QUEUES: Mapping[str, Any] = HOST["extensions"]["queues"]
 # What the platform reads: https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 OF_THE_PLATFORM = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"}
+KINDS = ("pull", "apply", "poison")
 RUN = "0123456789abcdef0123456789abcdef"
 ID = "11111111-2222-3333-4444-{:012d}"
 
@@ -83,9 +84,9 @@ def bodies(connection: str, name: str) -> list[str]:
         return [str(message.content) for message in queue.peek_messages(max_messages=32)]
 
 
-def message(count: int) -> str:
-    """A message that names some accounts."""
-    return HintMessage("accounts", RUN, tuple(Hint(ID.format(number)) for number in range(count))).to_body()
+def message(count: int, flow: str = "accounts") -> str:
+    """A message that names some records."""
+    return HintMessage(flow, RUN, tuple(Hint(ID.format(number)) for number in range(count))).to_body()
 
 
 def test_the_app_has_exactly_these_functions_and_triggers(functions: dict[str, Function]) -> None:
@@ -95,6 +96,9 @@ def test_the_app_has_exactly_these_functions_and_triggers(functions: dict[str, F
         "accounts_pull": [{"type": "timerTrigger", "schedule": "%ACCOUNTS_SCHEDULE%"}],
         "accounts_apply": [{**queue, "queueName": "accounts"}],
         "accounts_poison": [{**queue, "queueName": "accounts-poison"}],
+        "products_pull": [{"type": "timerTrigger", "schedule": "%PRODUCTS_SCHEDULE%"}],
+        "products_apply": [{**queue, "queueName": "products"}],
+        "products_poison": [{**queue, "queueName": "products-poison"}],
         "sweep": [{"type": "timerTrigger", "schedule": "%SWEEP_SCHEDULE%"}],
     }
 
@@ -105,7 +109,7 @@ def _essence(binding: Mapping[str, object]) -> dict[str, object]:
 
 def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> None:
     timers = [binding for function in functions.values() for binding in function.bindings if "schedule" in binding]
-    assert len(timers) == 2
+    assert len(timers) == 3
     assert [timer for timer in timers if timer.get("runOnStartup")] == []
     assert [timer for timer in timers if not timer.get("useMonitor")] == []
 
@@ -113,7 +117,7 @@ def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> No
 def test_every_setting_that_a_binding_names_is_known_and_in_the_example(functions: dict[str, Function]) -> None:
     text = json.dumps([dict(binding) for function in functions.values() for binding in function.bindings])
     named = set(re.findall(r"%(\w+)%", text))
-    assert named == {"ACCOUNTS_SCHEDULE", "SWEEP_SCHEDULE"}
+    assert named == {"ACCOUNTS_SCHEDULE", "PRODUCTS_SCHEDULE", "SWEEP_SCHEDULE"}
     assert named <= set(Settings.model_fields)
     assert named <= EXAMPLE["Values"].keys()
 
@@ -233,28 +237,35 @@ def test_every_package_that_is_asked_for_is_pinned() -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_pull_of_a_paused_flow_succeeds_and_asks_nobody(functions: dict[str, Function], storage_account: str) -> None:
-    result = worker_library.timer_tick(functions["accounts_pull"], "timer")
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_pull_of_a_paused_flow_succeeds_and_asks_nobody(
+    functions: dict[str, Function], storage_account: str, flow: str
+) -> None:
+    result = worker_library.timer_tick(functions[f"{flow}_pull"], "timer")
     assert (result.ok, result.error) == (True, None)
-    assert bodies(storage_account, "accounts") == []
+    assert bodies(storage_account, flow) == []
 
 
 @pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("flow", FLOWS)
 def test_a_message_for_a_paused_flow_waits_in_its_hold_queue(
-    functions: dict[str, Function], storage_account: str
+    functions: dict[str, Function], storage_account: str, flow: str
 ) -> None:
-    body = message(3)
-    result = worker_library.queue_message(functions["accounts_apply"], "message", body)
+    body = message(3, flow)
+    result = worker_library.queue_message(functions[f"{flow}_apply"], "message", body)
     assert (result.ok, result.error) == (True, None)
-    (held,) = bodies(storage_account, "accounts-hold")
+    (held,) = bodies(storage_account, f"{flow}-hold")
     assert json.loads(held)["hints"] == json.loads(body)["hints"]
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_poisoned_message_is_split_into_its_records(functions: dict[str, Function], storage_account: str) -> None:
-    result = worker_library.queue_message(functions["accounts_poison"], "message", message(3))
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_poisoned_message_is_split_into_its_records(
+    functions: dict[str, Function], storage_account: str, flow: str
+) -> None:
+    result = worker_library.queue_message(functions[f"{flow}_poison"], "message", message(3, flow))
     assert (result.ok, result.error) == (True, None)
-    alone = [json.loads(body)["hints"] for body in bodies(storage_account, "accounts")]
+    alone = [json.loads(body)["hints"] for body in bodies(storage_account, flow)]
     assert sorted(map(len, alone)) == [1, 1, 1]
 
 
@@ -277,10 +288,10 @@ def test_the_first_invocation_makes_every_table_and_queue(functions: dict[str, F
     assert worker_library.timer_tick(functions["sweep"], "timer").ok
     with TableServiceClient.from_connection_string(storage_account) as tables:
         assert set(TABLES) <= {table.name for table in tables.list_tables()}
-    assert {"accounts", "accounts-hold", "accounts-poison"} <= _existing(storage_account)
+    assert {f"{flow}{suffix}" for flow in FLOWS for suffix in ("", "-hold", "-poison")} <= _existing(storage_account)
 
 
-@pytest.mark.parametrize("name", ["accounts_pull", "accounts_apply", "accounts_poison", "sweep"])
+@pytest.mark.parametrize("name", [f"{flow}_{kind}" for flow in FLOWS for kind in KINDS] + ["sweep"])
 def test_a_missing_setting_fails_every_trigger_with_the_one_message(
     functions: dict[str, Function], environment: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -307,7 +318,7 @@ def test_a_corrected_setting_is_read_at_the_next_invocation(
 def _call(function: Function) -> worker_library.Result:
     if any("schedule" in binding for binding in function.bindings):
         return worker_library.timer_tick(function, "timer")
-    return worker_library.queue_message(function, "message", message(1))
+    return worker_library.queue_message(function, "message", message(1, function.name.partition("_")[0]))
 
 
 def test_the_app_is_indexed_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +326,6 @@ def test_the_app_is_indexed_without_any_setting(monkeypatch: pytest.MonkeyPatch)
         if name in Settings.model_fields:
             monkeypatch.delenv(name)
     try:
-        assert len(worker_library.load(ROOT)) == 4
+        assert len(worker_library.load(ROOT)) == 7
     finally:
         worker_library.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from shared.bootstrap import Service, assemble, state_of
+from shared.bootstrap import FLOWS, Service, assemble, state_of
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
@@ -40,7 +40,10 @@ class FixedCredential:
 
 
 class Product:
-    """The running whole."""
+    """The running whole, seen by one flow."""
+
+    flow = FLOW
+    route = "customer"
 
     def __init__(self, sales: Sales, finops: Finops, **settings: str) -> None:
         self.sales, self.finops = sales, finops
@@ -55,7 +58,8 @@ class Product:
             "COMPANY": "usmf",
         }
         self.state = state_of(self._table)
-        self.state.control.save_flow(FlowControl(FLOW, paused=False))
+        for flow in FLOWS:
+            self.state.control.save_flow(FlowControl(flow, paused=False))
         self.service = self.start(**settings)
 
     def _table(self, name: str) -> Table:
@@ -89,26 +93,26 @@ class Product:
         return int(self.finops.get("CustomersV3/$count", {"cross-company": "true"}).text)
 
     def link(self, id: str) -> Link:
-        """The link of an account."""
-        return self.state.links.load(FLOW, "customer", [id])[id]
+        """The link of a record."""
+        return self.state.links.load(self.flow, self.route, [id])[id]
 
     def failure(self, id: str) -> Failure | None:
-        """The listed failure of an account."""
-        return self.state.failures.load(FLOW, [id]).get(id)
+        """The listed failure of a record."""
+        return self.state.failures.load(self.flow, [id]).get(id)
 
     def tick(self) -> None:
         """One tick of the pull, and the queue run dry."""
-        self.service.pull(FLOW)
+        self.service.pull(self.flow)
         self.drain()
 
     def drain(self) -> None:
         """Run every visible message."""
         for _ in range(200):
-            received = self.queues.receive(FLOW, limit=1, invisible_s=600)
+            received = self.queues.receive(self.flow, limit=1, invisible_s=600)
             if not received:
                 return
-            self.service.apply(FLOW, received[0].body.encode())
-            self.queues.delete(FLOW, received[0])
+            self.service.apply(self.flow, received[0].body.encode())
+            self.queues.delete(self.flow, received[0])
         raise AssertionError("the queue does not run dry")
 
     def settle(self, minutes: int = 15) -> None:
@@ -121,7 +125,7 @@ class Product:
 
     def depth(self) -> int:
         """How many messages lie anywhere."""
-        return sum(self.queues.depth(name) for name in (FLOW, hold_queue(FLOW), poison_queue(FLOW)))
+        return sum(self.queues.depth(name) for name in (self.flow, hold_queue(self.flow), poison_queue(self.flow)))
 
 
 @contextmanager

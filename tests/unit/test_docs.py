@@ -9,6 +9,7 @@ import pytest
 
 from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.mapping.addresses import AddressRules
+from shared.mapping.products import ProductMapper
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps, read_value_maps
 from shared.settings import settings_table
 from shared.state.links import LinkState
@@ -46,6 +47,17 @@ def accounts() -> list[str]:
     return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
 
 
+def products() -> list[str]:
+    """The mapping of products."""
+    table = ProductMapper(read_value_maps(None)).table
+    lengths = {field.name: str(field.max_length or "") for field in table.fields}
+    rows = [
+        f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
+        for field, ownership, columns, rule in table.describe()
+    ]
+    return ["| Sales column | ownership | F&O field | how | length |", "|---|---|---|---|---|", *rows]
+
+
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
@@ -55,7 +67,7 @@ def _columns(columns: str) -> str:
     return f"`{block[1]}_*`" if block else _code(columns)
 
 
-GENERATED = {"settings": settings, "accounts": accounts}
+GENERATED = {"settings": settings, "accounts": accounts, "products": products}
 
 
 def renewed(text: str) -> str:
@@ -63,7 +75,9 @@ def renewed(text: str) -> str:
     return PART.sub(lambda part: part[1] + "\n".join(GENERATED[part[2]]()) + "\n" + part[3], text)
 
 
-@pytest.mark.parametrize(("name", "part"), [("settings.md", "settings"), ("mapping.md", "accounts")])
+@pytest.mark.parametrize(
+    ("name", "part"), [("settings.md", "settings"), ("mapping.md", "accounts"), ("mapping.md", "products")]
+)
 def test_the_generated_tables_are_up_to_date(name: str, part: str) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     assert f"<!-- generated: {part} -->" in text
@@ -101,6 +115,7 @@ def causes() -> set[str]:
     """Every cause of a rejection that stands in the code."""
     makers = {
         "Unmappable": 0,
+        "NotThere": 0,
         "RecordRejected": 0,
         "_rejected": 0,
         "Rejected": 0,

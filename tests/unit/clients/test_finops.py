@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.clients.calls import Answer, AnswerLost, NotConnected, PreparedCall
 from shared.clients.finops import MAX_URL_LENGTH, FinopsCollection, FinopsSystem
-from shared.clients.refusals import read_refusal
+from shared.clients.finops_refusals import read_refusal
 from shared.errors import (
     NotSent,
     OperatorNeeded,

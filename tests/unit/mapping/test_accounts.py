@@ -62,6 +62,7 @@ def test_a_blank_default_of_site_or_warehouse_is_not_sent() -> None:
         "language": "de",
         "country": "CH",
         "currency": "CHF",
+        "unit_group": "Units",
     }
     sent = mapped(mapper(defaults=dict(defaults)), account()).on_create
     assert (sent["SiteId"], sent["WarehouseId"], sent["LanguageId"]) == (None, None, "de")

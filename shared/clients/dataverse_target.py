@@ -1,0 +1,212 @@
+"""Dataverse as a target: a table addressed by our key, with what belongs to a record and lies elsewhere.
+
+A record may have several parts: the row itself, one row of another table that hangs on it (a price list item), and
+columns that a new row does not take, above all its state. They are written in this order; when a later part fails the
+record is reported as partly applied.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.clients import quoting
+from shared.clients.dataverse import DataverseSystem
+from shared.clients.dataverse_rows import BULK_ROWS, RowWrite, RowWriter, Table, own_id
+from shared.clients.halving import Result
+from shared.clients.sending import Sending
+from shared.errors import PartlyApplied, SyncError, SystemTrouble
+from shared.records import Json, TargetRow, Values, Write, fold
+
+STATE, STATUS = "statecode", "statuscode"
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A row that hangs on the record, at most one per `place` (columns that say which one it is).
+
+    It travels as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
+    None says that there shall be no such row. `written_by_others` is true where an automation in Dataverse writes it:
+    then it is only ever removed.
+    """
+
+    field: str
+    table: Table
+    parent: str
+    place: tuple[str, ...]
+    also_set: tuple[str, ...]
+    amount: str
+    constants: Mapping[str, Json]
+    written_by_others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """A table whose rows are the records of a flow.
+
+    `late` are columns that a creation leaves out and sends afterwards; `status_of` the status that goes with a state;
+    `already` the states of a row that count as a wanted one when the row was read (publishing what is published).
+    """
+
+    table: Table
+    key_column: str
+    late: frozenset[str]
+    status_of: Mapping[int, int]
+    already: Mapping[int, frozenset[int]]
+    detail: Detail | None = None
+
+
+class DataverseTarget:
+    """The records of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own."""
+
+    def __init__(
+        self, system: DataverseSystem, records: RecordTable, namespace: str, *, bulk_rows: int = BULK_ROWS
+    ) -> None:
+        self._system = system
+        self._records = records
+        self._namespace = namespace
+        self._rows = RowWriter(system, records.table, bulk_rows)
+        self._detail_rows = RowWriter(system, records.detail.table, bulk_rows) if records.detail else None
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        """The rows that exist, by the key as given, with id and state. Raises SystemTrouble."""
+        table, key_column = self._records.table, self._records.key_column
+        wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_quoted(key)]
+        parameters = {"$select": quoting.columns([table.id_column, key_column, STATE])}
+        found: dict[str, TargetRow] = {}
+        for row in self._system.rows_with(table.entity_set, key_column, wanted, parameters):
+            id = str(row[table.id_column]).lower()
+            key = fold(str(row[key_column]))
+            found[key] = TargetRow({STATE: row.get(STATE)}, id, ours=id == self._own_id(key))
+        return {key: found[fold(key)] for key in wanted if fold(key) in found}
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        """See Target."""
+        sending = Sending(self._system.channel.clock, not_after)
+        records = [_Record(write, write.target_id or self._own_id(fold(write.key))) for write in writes]
+        for stage in (self._write_rows, self._write_details, self._write_late):
+            due = [record for record in records if record.error is None]
+            try:
+                stage(due, sending)
+            except SystemTrouble as trouble:
+                for record in due:
+                    record.take(trouble)
+        return {record.write.id: record.result for record in records}
+
+    def _own_id(self, folded_key: str) -> str:
+        return own_id(self._namespace, self._records.table.logical_name, folded_key)
+
+    def _write_rows(self, records: "Sequence[_Record]", sending: Sending) -> None:
+        due = [(record, self._first_values(record.write)) for record in records]
+        due = [(record, values) for record, values in due if values or record.write.create]
+        rows = [
+            RowWrite(record.row_id, values, create=record.write.create, alone=record.write.alone)
+            for record, values in due
+        ]
+        _take([record for record, _ in due], self._rows.write(rows, sending))
+
+    def _first_values(self, write: Write) -> Values:
+        late = self._records.late if write.create else {STATE}
+        detail = self._records.detail
+        left_out = {*late, *([detail.field] if detail else [])}
+        values = {name: value for name, value in write.values.items() if name not in left_out}
+        return {**values, self._records.key_column: write.key} if write.create else values
+
+    def _write_late(self, records: "Sequence[_Record]", sending: Sending) -> None:
+        due = [(record, self._late_values(record.write)) for record in records]
+        due = [(record, values) for record, values in due if values]
+        rows = [RowWrite(record.row_id, values, alone=record.write.alone) for record, values in due]
+        _take([record for record, _ in due], self._rows.write(rows, sending))
+
+    def _late_values(self, write: Write) -> Values:
+        late = self._records.late if write.create else {STATE}
+        values = {name: value for name, value in write.values.items() if name in late}
+        state = values.pop(STATE, None)
+        if isinstance(state, int) and not self._has_state(write.before, state):
+            values |= {STATE: state, STATUS: self._records.status_of[state]}
+        return values
+
+    def _has_state(self, before: TargetRow | None, wanted: int) -> bool:
+        state = before.values.get(STATE) if before else None
+        return isinstance(state, int) and state in self._records.already.get(wanted, frozenset({wanted}))
+
+    def _write_details(self, records: "Sequence[_Record]", sending: Sending) -> None:
+        detail, writer = self._records.detail, self._detail_rows
+        if detail is None or writer is None:
+            return
+        due = [(record, content) for record in records if (content := self._detail_content(record.write)) is not None]
+        if not due:
+            return
+        existing = self._details_of([record.row_id for record, _ in due])
+        planned = [(record, self._detail_row(record, content, existing)) for record, content in due]
+        rows = [(record, row) for record, row in planned if row is not None]
+        _take([record for record, _ in rows], writer.write([row for _, row in rows], sending))
+
+    def _detail_content(self, write: Write) -> Values | None:
+        """What shall become of the detail, None where nothing is to be done."""
+        detail = self._records.detail
+        content = write.values.get(detail.field) if detail else None
+        if detail is None or not isinstance(content, dict):
+            return None
+        removes = content[detail.amount] is None
+        if removes:
+            return None if write.create else content
+        return None if detail.written_by_others else content
+
+    def _details_of(self, row_ids: Sequence[str]) -> dict[str, list[Values]]:
+        detail = self._records.detail
+        assert detail is not None
+        parent, table = f"_{detail.parent}_value", detail.table
+        columns = [table.id_column, parent, *(f"_{name}_value" for name in (*detail.place, *detail.also_set))]
+        found: dict[str, list[Values]] = {id: [] for id in row_ids}
+        parameters = {"$select": quoting.columns([*columns, detail.amount])}
+        for row in self._system.rows_with(table.entity_set, detail.parent, list(row_ids), parameters):
+            found.setdefault(str(row.get(parent)).lower(), []).append(row)
+        return found
+
+    def _detail_row(
+        self, record: "_Record", content: Values, existing: Mapping[str, Sequence[Values]]
+    ) -> RowWrite | None:
+        detail = self._records.detail
+        assert detail is not None
+        table, alone = detail.table, record.write.alone
+        same_place = [row for row in existing[record.row_id] if _agree(row, content, detail.place)]
+        exact = [row for row in same_place if _agree(row, content, detail.also_set)]
+        own = own_id(self._namespace, table.logical_name, record.row_id, *(str(content[n]) for n in detail.place))
+        mine = [row for row in same_place if str(row[table.id_column]).lower() == own]
+        held = next(iter(exact or mine), None)
+        if content[detail.amount] is None:
+            return RowWrite(str(held[table.id_column]), {}, delete=True, alone=alone) if held else None
+        changing: dict[str, Json] = {name: content[name] for name in (*detail.also_set, detail.amount)}
+        if held is not None:
+            return RowWrite(str(held[table.id_column]), changing, alone=alone)
+        places = {name: content[name] for name in detail.place}
+        parent = {detail.parent: record.row_id}
+        return RowWrite(own, {**parent, **places, **changing, **detail.constants}, create=True, alone=alone)
+
+
+class _Record:
+    """One write on its way through the parts."""
+
+    def __init__(self, write: Write, row_id: str) -> None:
+        self.write = write
+        self.row_id = row_id
+        self.error: SyncError | None = None
+        self._applied = False
+
+    def take(self, result: Result) -> None:
+        """Note how a part went."""
+        self.error = result
+        self._applied = self._applied or result is None
+
+    @property
+    def result(self) -> Result:
+        """How the record went as a whole."""
+        return PartlyApplied(self.error) if self.error is not None and self._applied else self.error
+
+
+def _take(records: Sequence[_Record], results: Sequence[Result]) -> None:
+    for record, result in zip(records, results, strict=True):
+        record.take(result)
+
+
+def _agree(row: Values, content: Values, columns: Sequence[str]) -> bool:
+    return all(str(row.get(f"_{name}_value")).lower() == str(content[name]).lower() for name in columns)

@@ -1,0 +1,115 @@
+"""F&O as a source: a collection without versions, walked and read by key (protocol P3; finops-odata, sections 3 and
+10)."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from shared import exact_json
+from shared.clients import quoting
+from shared.clients.finops import MAX_URL_LENGTH, FinopsSystem, Row, rows_of
+from shared.errors import OperatorNeeded, Transient
+from shared.records import Json, SourceRow, Walked, WalkPage
+
+PAGE_ROWS = 10_000
+
+_COMPANY = "dataAreaId"
+_ACROSS = {"cross-company": "true"}
+_DIGEST_BYTES = 8
+
+
+class FinopsSource:
+    """One collection in one company, whose key is the company and `key_field`. A record's id is its key as F&O writes
+    it: where only the case of a key has changed, the old one is gone and a new one has come."""
+
+    def __init__(
+        self,
+        system: FinopsSystem,
+        entity_set: str,
+        key_field: str,
+        company: str,
+        select: Sequence[str],
+        *,
+        page_rows: int = PAGE_ROWS,
+    ) -> None:
+        self._system = system
+        self._channel = system.channel
+        self._set = entity_set
+        self._key = key_field
+        self._company = company
+        self._fields = tuple(name for name in select if name not in (_COMPANY, key_field))
+        self._select = quoting.columns([_COMPANY, key_field, *self._fields])
+        self._page_rows = page_rows
+
+    def walk(self, after: str | None) -> WalkPage:
+        """The records behind a key, in F&O's own order, with a digest of the fields that the mapping reads.
+
+        The tag of a record is left out of the digest: it moves with fields that are none of ours.
+        """
+        conditions = [quoting.equals(_COMPANY, self._company)]
+        if after is not None:
+            conditions.append(quoting.greater(self._key, after))
+        parameters = {
+            "$filter": quoting.all_of(*conditions),
+            "$orderby": self._key,
+            "$top": str(self._page_rows),
+            **_ACROSS,
+            "$select": self._select,
+        }
+        body = self._channel.read(self._system.url(self._set, parameters), subject=self._set)
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
+        records = tuple(self._walked(row) for row in rows if isinstance(row, dict))
+        more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
+        last = records[-1].id if records and more else None
+        if last is not None and last == after:
+            raise OperatorNeeded(
+                self._channel.system,
+                f"F&O answers a walk over {self._set} with the key that it was to go on from; look at its health",
+            )
+        return WalkPage(records, last)
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        """The rows that exist now, by id."""
+        found = {self._id(row): row for row in self._rows(ids, self._select)}
+        return {id: SourceRow(id, None, found[id]) for id in ids if id in found}
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that exist now."""
+        found = {self._id(row) for row in self._rows(ids, quoting.columns([_COMPANY, self._key]))}
+        return frozenset(id for id in ids if id in found)
+
+    def _rows(self, ids: Sequence[str], select: str) -> Iterator[Row]:
+        urls = list(self._chunk_urls([id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)], select))
+        pages = self._channel.gather([partial(self._page, url) for url in urls]) if urls else []
+        for rows in pages:
+            yield from rows
+
+    def _page(self, url: str) -> list[Row]:
+        return list(rows_of(self._channel, url, self._set))
+
+    def _chunk_urls(self, ids: Sequence[str], select: str) -> Iterator[str]:
+        chunk: list[str] = []
+        for id in ids:
+            if chunk and len(self._url([*chunk, id], select)) >= MAX_URL_LENGTH:
+                yield self._url(chunk, select)
+                chunk = []
+            chunk.append(id)
+        if chunk:
+            yield self._url(chunk, select)
+
+    def _url(self, ids: Sequence[str], select: str) -> str:
+        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self._key, ids))
+        return self._system.url(self._set, {"$filter": wanted, **_ACROSS, "$select": select})
+
+    def _walked(self, row: Mapping[str, Json]) -> Walked:
+        content = exact_json.dumps([row.get(name) for name in self._fields])
+        digest = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        return Walked(self._id(row), digest)
+
+    def _id(self, row: Mapping[str, Json]) -> str:
+        key = row.get(self._key)
+        if not isinstance(key, str) or not key:
+            raise Transient(self._channel.system, f"a row of {self._set} has no {self._key}")
+        return key

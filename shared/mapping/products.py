@@ -1,0 +1,232 @@
+"""products <- SellableReleasedProducts: sellable products of F&O to Dataverse `product`, with their price list items.
+
+Rules: docs/rules.md. The table below is the mapping; what a product refers to in Sales (currency, unit, price list) is
+looked up by `catalogue.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.errors import System
+from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
+from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Known, Mapped, Rejected, Verdict
+from shared.mapping.vocabulary import (
+    Column,
+    Ownership,
+    Unmappable,
+    Word,
+    constant,
+    copy,
+    length_of,
+    looked_up,
+    mapped_option,
+    rounded,
+    value_of,
+)
+from shared.records import Json, References, SourceRow, Values
+
+ENTITY_SET = "SellableReleasedProducts"
+KEY_FIELD = "ProductNumber"
+TARGET_SET = "products"
+LOGICAL_NAME = "product"
+ID_COLUMN = "productid"
+KEY_COLUMN = "productnumber"
+NUMBER_LENGTH = 100
+MAX_DECIMALS = 5
+
+ITEM = "productpricelevel"
+ITEM_SET = "productpricelevels"
+ITEM_ID_COLUMN = "productpricelevelid"
+AMOUNT = "amount"
+CURRENCY_AMOUNT = {"pricingmethodcode": 1}
+
+STATE = "statecode"
+ACTIVE, RETIRED, UNDER_REVISION = 0, 1, 3
+STATUS_OF = {ACTIVE: 1, RETIRED: 2}
+
+LOOKUPS = {
+    "transactioncurrencyid": "transactioncurrencies",
+    "defaultuomid": "uoms",
+    "defaultuomscheduleid": "uomschedules",
+    "pricelevelid": "pricelevels",
+}
+ITEM_LOOKUPS = {"productid": TARGET_SET, "pricelevelid": "pricelevels", "uomid": "uoms"}
+
+_ALSO_READ = (Column(KEY_FIELD), Column("SalesPrice", Decimal), Column("SalesUnitSymbol"), Column("CurrencyCode"))
+
+
+class PriceItems(StrEnum):
+    """Who writes the price list items: the Sales solution's automation, or the sync."""
+
+    AUTOMATION = "automation"
+    SYNC = "sync"
+
+
+class ZeroPrice(StrEnum):
+    """What a sales price of 0 becomes: no price list item, or one of 0."""
+
+    NO_ITEM = "no_item"
+    ITEM = "item"
+
+
+class Vanished(StrEnum):
+    """What becomes of a product in Sales when it is no longer sellable in F&O."""
+
+    KEEP = "keep"
+    RETIRE = "retire"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductChoices:
+    """What a deployment decides for products (settings)."""
+
+    publish: bool = True
+    when_vanished: Vanished = Vanished.KEEP
+    price_items: PriceItems = PriceItems.AUTOMATION
+    zero_price: ZeroPrice = ZeroPrice.NO_ITEM
+    adopt_existing: bool = False
+    linked_only: bool = False
+
+
+def product_words(choices: ProductChoices) -> tuple[Word, ...]:
+    """The mapping."""
+    default_list = Ownership.OWNED if choices.price_items is PriceItems.AUTOMATION else Ownership.OFF
+    return (
+        copy("ProductName", "name", max_length=100),
+        copy("ProductDescription", "description", max_length=2000, empty=None),
+        looked_up("CurrencyCode", "transactioncurrencyid", "the currency with this ISO code"),
+        looked_up("SalesUnitSymbol", "defaultuomid", "value map `units`, then the unit of this name in the unit group"),
+        looked_up("", "defaultuomscheduleid", "the unit group of the default `unit_group`"),
+        looked_up("CurrencyCode", "pricelevelid", "the product's price list", ownership=default_list),
+        rounded("SalesPrice", "price", blank_zero=choices.zero_price is ZeroPrice.NO_ITEM),
+        rounded("UnitCost", "currentcost"),
+        copy("SalesUnitDecimalPrecision", "quantitydecimal", type=int, empty=0),
+        mapped_option("ProductType", "producttypecode", "product_types"),
+        constant("msdynce_ismaintainedexternally", True),
+    )
+
+
+class ProductMapper:
+    """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
+
+    target_entity = TARGET_SET
+
+    def __init__(self, maps: ValueMaps, choices: ProductChoices | None = None) -> None:
+        self.choices = choices or ProductChoices()
+        self._maps = maps
+        words = product_words(self.choices)
+        require_known(maps, TARGET_SET, TARGET_SET, words)
+        self.table = FieldTable(TARGET_SET, TARGET_SET, words, maps, also_read=_ALSO_READ, source=System.FINOPS)
+        self.fingerprint = self.table.fingerprint(self.choices)
+        self._kept: tuple[References, Catalogue] | None = None
+
+    @property
+    def adopts_existing(self) -> bool:
+        """Whether a product that exists already and is not linked becomes ours (rules.md, Adoption)."""
+        return self.choices.adopt_existing
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The fields to read."""
+        return self.table.select
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        """Map and validate one product. Raises OperatorNeeded on schema drift."""
+        values = row.values
+        self.table.check_source(values)
+        catalogue = self._catalogue(known.references)
+        try:
+            key = _key(row)
+            _require_name(values)
+            _check_decimals(values)
+            found = self._look_up(values, catalogue, known)
+            content = self.table.content({**values, **found.as_values()})
+        except NotThere as missing:
+            return Rejected(missing.cause, str(missing), missing.remedy, looked_up=True)
+        except Unmappable as unmappable:
+            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+        owned = {**content.owned, ITEM: self._item(values, found, catalogue)}
+        if self.choices.when_vanished is Vanished.RETIRE:
+            # Blank: nothing is sent, unless we have retired the product; then its "empty" value makes it active again.
+            owned[STATE] = None
+        on_create = {**content.on_create, **({STATE: ACTIVE} if self.choices.publish else {})}
+        return Mapped(key, owned, on_create)
+
+    def _look_up(self, values: Values, catalogue: Catalogue, known: Known) -> LookedUp:
+        symbol, code = value_of(values, "SalesUnitSymbol"), value_of(values, "CurrencyCode")
+        item = known.applied.get(ITEM)
+        kept = item.get("pricelevelid") if isinstance(item, dict) else None
+        currency = catalogue.currency(None if code is None else str(code))
+        group, unit = catalogue.unit(None if symbol is None else str(symbol))
+        price_list = catalogue.price_list(currency, today=known.now.date(), kept=None if kept is None else str(kept))
+        return LookedUp(currency.id, unit, group, price_list, catalogue.price_decimals)
+
+    def _item(self, values: Values, found: LookedUp, catalogue: Catalogue) -> Json:
+        """The price list item as one value: its price list, its unit, and its amount (None: there is none)."""
+        price = catalogue.rounded_price(values.get("SalesPrice"))
+        if price == 0 and self.choices.zero_price is ZeroPrice.NO_ITEM:
+            price = None
+        return {"pricelevelid": found.price_list, "uomid": found.unit, AMOUNT: price}
+
+    def _catalogue(self, references: References) -> Catalogue:
+        """The small tables by name. They are the same object until they are read anew."""
+        kept = self._kept
+        if kept is None or kept[0] is not references:
+            kept = self._kept = references, Catalogue(references, self._maps)
+        return kept[1]
+
+    def ended(self) -> Mapping[str, Json]:
+        """What changes in Sales when a product vanishes from F&O: nothing, or its state by setting."""
+        return {STATE: RETIRED} if self.choices.when_vanished is Vanished.RETIRE else {}
+
+    def empty(self, field: str) -> Json:
+        """What empties a column in Dataverse: null. An emptied state is that of an active product."""
+        return ACTIVE if field == STATE else None
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether Dataverse's value is ours."""
+        return self.table.agree(field, ours, theirs)
+
+    def in_scope(self, row: SourceRow) -> bool:  # noqa: ARG002 - products have no date to go by
+        """Whether a product without a link belongs to the first run."""
+        return not self.choices.linked_only
+
+
+def late_columns(choices: ProductChoices) -> frozenset[str]:
+    """The columns that a new product does not take. Where the automation writes the items, the price comes with its
+    price list: a price without one would put the product on the first list that the automation finds."""
+    price = {"price"} if choices.price_items is PriceItems.AUTOMATION else set()
+    return frozenset({STATE, "pricelevelid", *price})
+
+
+def _key(row: SourceRow) -> str:
+    number = row.values.get(KEY_FIELD)
+    if not isinstance(number, str) or not number.strip():
+        raise Unmappable("number_missing", f"{KEY_FIELD} is blank", remedy="give the product a number in F&O")
+    refuse_characters(KEY_FIELD, number)
+    if length_of(number) > NUMBER_LENGTH:
+        raise Unmappable(
+            "number_too_long",
+            f"{KEY_FIELD} has {length_of(number)} characters; {KEY_COLUMN} takes {NUMBER_LENGTH}",
+            remedy="give the product a shorter number in F&O",
+        )
+    return number
+
+
+def _require_name(values: Values) -> None:
+    if value_of(values, "ProductName") is None:
+        raise Unmappable("name_missing", "ProductName is blank, and a product in Sales needs one", remedy="name it")
+
+
+def _check_decimals(values: Values) -> None:
+    decimals = values.get("SalesUnitDecimalPrecision")
+    if isinstance(decimals, int) and not 0 <= decimals <= MAX_DECIMALS:
+        raise Unmappable(
+            "decimals_out_of_range",
+            f"SalesUnitDecimalPrecision is {decimals}; quantitydecimal takes 0 to {MAX_DECIMALS}",
+            remedy="correct the decimal precision of the unit in F&O",
+        )
