@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.dataverse.settings import Settings as SalesSettings
+from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import PRODUCTS
 from shared.mapping.value_maps import SHIPPED
 from tests.support.product import Product
@@ -71,11 +72,13 @@ class Assortment(Product):
 
 
 @contextmanager
-def assortment(*, solution: bool = True, sales: SalesSettings | None = None, **settings: str) -> Iterator[Assortment]:
+def assortment(
+    *, solution: bool = True, sales: SalesSettings | None = None, currency: str = "USD", **settings: str
+) -> Iterator[Assortment]:
     """The flow between two fresh simulators; a price precision of 4 as the sample data needs it."""
     precision = {"pricingdecimalprecision": 4}
     with (
         dataverse_world.dataverse(solution=solution, settings=sales, settings_row=precision) as world,
-        finops_environment.environment() as finops,
+        finops_environment.environment(FinopsSettings(accounting_currency=currency)) as finops,
     ):
         yield Assortment(world, finops, **settings)

@@ -1,0 +1,66 @@
+"""The fault matrix in docs/reliability.md names tests that exist, and every test of a fault stands in it."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", TEXT)))
+ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("| fault |")]
+NOT_COVERED = "not covered yet"
+
+
+@cache
+def functions(file: str) -> dict[str, ast.FunctionDef]:
+    """The tests of a file by name; none when there is no such file."""
+    path = ROOT / file
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.exists() else ast.Module(body=[], type_ignores=[])
+    return {
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def expected_to_fail(test: str) -> bool:
+    """Whether a test, or one of its cases, is marked xfail: by itself or by a mark that its file names."""
+    file, name = test.split("::")
+    source = (ROOT / file).read_text(encoding="utf-8")
+    marks = [*re.findall(r"^(\w+) = pytest\.mark\.xfail\(", source, re.MULTILINE), "xfail"]
+    decorators = " ".join(ast.unparse(of) for of in functions(file)[name].decorator_list)
+    return any(re.search(rf"\b{mark}\b", decorators) for mark in marks)
+
+
+def test_the_matrix_has_its_rows() -> None:
+    assert len(ROWS) > 40
+    assert len(NAMED) > 60
+
+
+@pytest.mark.parametrize("test", NAMED)
+def test_every_test_that_the_matrix_names_exists(test: str) -> None:
+    file, name = test.split("::")
+    assert name in functions(file), f"docs/reliability.md names {test}, which does not exist: name its successor"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+def test_every_fault_has_a_test_or_says_that_it_has_none(row: str) -> None:
+    proved_by = row.rsplit(" | ", maxsplit=1)[-1]
+    assert ("::test_" in proved_by) != (NOT_COVERED in proved_by)
+
+
+def test_every_test_of_a_fault_stands_in_the_matrix() -> None:
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests/scenarios").glob("test_fault_*.py")]
+    assert files
+    written = {f"{file}::{name}" for file in [*files, "tests/scenarios/test_crashes.py"] for name in functions(file)}
+    assert sorted(written - set(NAMED)) == []
+
+
+def test_a_row_says_known_gap_exactly_when_its_test_is_expected_to_fail() -> None:
+    wrong = [
+        row.split("|")[1].strip()
+        for row in ROWS
+        if ("*Known gap*" in row) != any(expected_to_fail(test) for test in NAMED if f"`{test}`" in row)
+    ]
+    assert wrong == []
