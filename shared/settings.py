@@ -12,9 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from shared.errors import SettingsInvalid
 
-CLAIM_MARGIN_S = 180
 _SECRET = re.compile(r"^AzureWebJobsStorage$")
-_OURS = re.compile(r"^(ACCOUNTS|PRODUCTS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS)_")
+_OURS = re.compile(r"^(ACCOUNTS|PRODUCTS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS|CLAIM)_")
 _PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
 _AS_GOOD_AS_OURS = 0.85
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -197,6 +196,11 @@ class Settings(_Times):
     HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
     BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
     REQUEST_TIMEOUT_S: int = Field(default=120, ge=5, le=230, description="Longest wait for an answer, in seconds")
+    CLAIM_MARGIN_S: int = Field(
+        default=180,
+        ge=5,
+        description="Seconds that a claim outlives invocation and request: for stalls and late landings",
+    )
     GONE_LIMIT_COUNT: int = Field(default=20, ge=0, description="Records that may always go or change in one walk")
     GONE_LIMIT_PERCENT: int = Field(default=5, ge=0, le=100, description="Share of linked records that may go at once")
     CHANGE_LIMIT_PERCENT: int = Field(
@@ -226,12 +230,12 @@ class Settings(_Times):
     @property
     def claim_live_s(self) -> int:
         """How long a worker's claim holds others off (protocol A3): no invocation and no request lives longer."""
-        return self.function_timeout_s + self.REQUEST_TIMEOUT_S + CLAIM_MARGIN_S
+        return self.function_timeout_s + self.REQUEST_TIMEOUT_S + self.CLAIM_MARGIN_S
 
     @property
     def unsettled_live_s(self) -> int:
         """How long a request of unknown outcome may still land (protocol A9)."""
-        return self.REQUEST_TIMEOUT_S + CLAIM_MARGIN_S
+        return self.REQUEST_TIMEOUT_S + self.CLAIM_MARGIN_S
 
 
 def _mistake(error: Mapping[str, Any]) -> str:

@@ -44,21 +44,29 @@ def json_object(answer: Answer) -> dict[str, Json] | None:
 
 
 def retry_after_s(answer: Answer, now: datetime) -> float | None:
-    """The seconds that a Retry-After header asks for, given as seconds or as a date; None when it says nothing."""
+    """The seconds that a Retry-After header asks for, given as seconds or as a date; None when it says nothing.
+
+    A date is read by the clock that wrote it, which the answer's own Date tells; by ours only where there is none.
+    """
     value = (answer.header("Retry-After") or "").strip()
     try:
         seconds = float(value)
     except ValueError:
-        seconds = _seconds_until(value, now)
+        seconds = _seconds_until(value, _moment(answer.header("Date") or "") or now)
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _seconds_until(date: str, now: datetime) -> float:
+    moment = _moment(date)
+    return math.nan if moment is None else moment.timestamp() - now.timestamp()
+
+
+def _moment(date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(date)
     except ValueError:
-        return math.nan
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def error_text(answer: Answer) -> str:

@@ -44,8 +44,7 @@ class Outcome:
 @dataclass(slots=True)
 class Work:
     """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
-    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
-    `unfinished` that its creation has begun and was never committed: what is sent at creation only is due again."""
+    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made."""
 
     hint: Hint
     link: Link
@@ -56,7 +55,6 @@ class Work:
     write: Write | None = None
     parents: tuple[Parent, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
-    unfinished: bool = False
     outcome: Outcome | None = None
     was_linked: bool = field(init=False)
     was_state: LinkState = field(init=False)

@@ -78,9 +78,10 @@ class Writing:
         if applied is None:
             work.link = replace(work.link, intent=None)
             return
-        work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=None, applied=applied)
+        # Where a record has several parts the intent stays until all of them are written: the creation is not finished.
+        kept = intent if row.ours else None
+        work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=kept, applied=applied)
         work.trusted = False
-        work.unfinished = row.ours
 
     def _applied_by(self, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
         """What our creates may have left in a row; None when the row is not ours."""
@@ -136,7 +137,7 @@ class Writing:
             else:
                 work.end(work.ending[0], work.ending[1], reason=work.ending[2])
         elif work.link.linked or row.ours or self._flow.adopt_existing:
-            begun = work.unfinished or (row.ours and not work.link.linked)
+            begun = row.ours and (work.link.intent is not None or not work.link.linked)
             values = (_filled(mapped.on_create) if begun else {}) | self._everything_owned(work)
             work.write = Write(work.id, mapped.key, values, create=False, target_id=row.id, before=row, alone=alone)
         else:
@@ -253,7 +254,7 @@ class Writing:
         first = sorted(set(write.values) - set(link.applied) - set(link.touched))
         if first:
             work.link = replace(link, touched=(*link.touched, *first), held_key=link.held_key or write.key)
-        return bool(first)
+        return bool(first) or not work.was_linked
 
     def _send(self, works: Sequence[Work]) -> None:
         writes = [work.write for work in works if work.outcome is None and work.write is not None]
@@ -369,4 +370,5 @@ def _filled(values: Values) -> dict[str, Json]:
 
 
 def _same_note(now: Link, noted: Link) -> bool:
-    return now.claim_id == noted.claim_id and (now.intent, now.touched) == (noted.intent, noted.touched)
+    ours = now.claim_id == noted.claim_id
+    return ours and (now.intent, now.touched, now.target_key) == (noted.intent, noted.touched, noted.target_key)

@@ -168,7 +168,6 @@ def _http(moment: datetime) -> str:
     return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-@pytest.mark.xfail(strict=True, reason="a Retry-After date is compared with our own clock, not with the answer's Date")
 @SKEWS
 def test_a_retry_after_date_is_read_by_the_clock_of_the_system_that_sent_it(hours: float) -> None:
     at = line()

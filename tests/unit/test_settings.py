@@ -69,6 +69,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "BULK_ROWS": 100,
         "PULL_BUDGET_S": 240,
         "REQUEST_TIMEOUT_S": 120,
+        "CLAIM_MARGIN_S": 180,
         "GONE_LIMIT_COUNT": 20,
         "GONE_LIMIT_PERCENT": 5,
         "CHANGE_LIMIT_PERCENT": 20,
