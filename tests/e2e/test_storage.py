@@ -14,7 +14,8 @@ from shared.errors import RowConflict, RowTooLarge, StorageTrouble
 from shared.state.azure_tables import AzureTable
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Queues
-from shared.state.rows import Delete, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.snapshots import Sight, Snapshot, digest
 from shared.state.storage import Account, Storage
 from tests.support.clock import ManualClock
 
@@ -64,22 +65,35 @@ class _Renamed:
         return depth
 
 
-def row(key: str, **cells: str | int | bool | datetime) -> Row:
+def row(key: str, **cells: Cell) -> Row:
     """A row of partition p."""
     return Row("p", key, cells)
 
 
 def test_cells_of_every_type_survive(table: Table) -> None:
-    cells: dict[str, str | int | bool | datetime] = {
+    cells: dict[str, Cell] = {
         "text": "Zürich 'n' Ωmega 😀",
         "number": -5,
         "flag": True,
         "time": datetime(2026, 7, 1, 12, 30, tzinfo=UTC),
+        "packed": bytes(range(256)) * 250,
     }
     table.transact([Insert(row("a", **cells))])
     read = table.read("p", ["a"])["a"].row.cells
     assert read == cells
     assert {name: type(cell) for name, cell in read.items()} == {name: type(cell) for name, cell in cells.items()}
+
+
+def test_a_snapshot_is_read_as_it_was_saved(table: Table) -> None:
+    ids = [f"P{number}" for number in range(5000)]
+    first = Snapshot(table, "products", "first")
+    assert {first.note(id, digest("a")) for id in ids} == {Sight.NEW}
+    assert first.save(finished=True)
+    second = Snapshot(table, "products", "second")
+    assert second.known == len(ids)
+    assert {second.note(id, digest("a")) for id in ids[:2500]} == {Sight.SAME}
+    assert second.save(finished=False)
+    assert Snapshot(table, "products", "second").unseen == 2500
 
 
 def test_a_key_with_forbidden_characters_survives_when_escaped(table: Table) -> None:
