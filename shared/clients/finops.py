@@ -1,6 +1,6 @@
 """F&O as a target: collections addressed by our key, written by parallel single requests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from shared.clients import quoting
@@ -92,7 +92,7 @@ class FinopsCollection:
         A key that cannot be compared exactly is left out: write() refuses it before anything is sent.
         """
         wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_compared(key)]
-        urls = list(self._chunk_urls(wanted))
+        urls = list(urls_for(wanted, self._keys_url))
         pages = self._channel.gather([partial(self._read_all, url) for url in urls]) if urls else []
         by_key = {self._row_key(row): row for rows in pages for row in rows}
         return {key: TargetRow(by_key[fold(key)]) for key in wanted if fold(key) in by_key}
@@ -159,16 +159,6 @@ class FinopsCollection:
             )
         return refusal
 
-    def _chunk_urls(self, keys: Sequence[str]) -> Iterator[str]:
-        chunk: list[str] = []
-        for key in keys:
-            if chunk and len(self._keys_url([*chunk, key])) >= MAX_URL_LENGTH:
-                yield self._keys_url(chunk)
-                chunk = []
-            chunk.append(key)
-        if chunk:
-            yield self._keys_url(chunk)
-
     def _keys_url(self, keys: Sequence[str]) -> str:
         wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_of(self._key, keys))
         return self._system.url(self._set, {"$filter": wanted, **_ACROSS, "$select": self._select})
@@ -178,6 +168,18 @@ class FinopsCollection:
 
     def _row_key(self, row: Row) -> str:
         return fold(str(row.get(self._key)))
+
+
+def urls_for(keys: Iterable[str], url_of: Callable[[Sequence[str]], str]) -> Iterator[str]:
+    """Addresses that name every key, as many in each as its length allows (finops-odata, query options)."""
+    chunk: list[str] = []
+    for key in keys:
+        if chunk and len(url_of([*chunk, key])) >= MAX_URL_LENGTH:
+            yield url_of(chunk)
+            chunk = []
+        chunk.append(key)
+    if chunk:
+        yield url_of(chunk)
 
 
 def rows_of(channel: Channel, url: str, subject: str) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from shared import exact_json
 from shared.clients import quoting
-from shared.clients.finops import MAX_URL_LENGTH, FinopsSystem, Row, rows_of
+from shared.clients.finops import FinopsSystem, Row, rows_of, urls_for
 from shared.errors import OperatorNeeded, Transient
 from shared.records import Json, SourceRow, Walked, WalkPage
 
@@ -81,23 +81,14 @@ class FinopsSource:
         return frozenset(id for id in ids if id in found)
 
     def _rows(self, ids: Sequence[str], select: str) -> Iterator[Row]:
-        urls = list(self._chunk_urls([id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)], select))
+        wanted = [id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)]
+        urls = list(urls_for(wanted, partial(self._url, select=select)))
         pages = self._channel.gather([partial(self._page, url) for url in urls]) if urls else []
         for rows in pages:
             yield from rows
 
     def _page(self, url: str) -> list[Row]:
         return list(rows_of(self._channel, url, self._set))
-
-    def _chunk_urls(self, ids: Sequence[str], select: str) -> Iterator[str]:
-        chunk: list[str] = []
-        for id in ids:
-            if chunk and len(self._url([*chunk, id], select)) >= MAX_URL_LENGTH:
-                yield self._url(chunk, select)
-                chunk = []
-            chunk.append(id)
-        if chunk:
-            yield self._url(chunk, select)
 
     def _url(self, ids: Sequence[str], select: str) -> str:
         wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self._key, ids))

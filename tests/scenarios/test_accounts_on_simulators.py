@@ -7,9 +7,8 @@ import pytest
 from local.simulator.faults import Kind, Rule
 from shared.errors import OperatorNeeded, System
 from shared.state.links import ClaimKind, LinkState
+from tests.support.faults import FAULTS, WRITES, name_of
 from tests.support.product import FLOW, Product, product
-
-WRITES = frozenset({"POST", "PATCH"})
 
 
 @pytest.fixture
@@ -112,34 +111,7 @@ def test_an_update_that_changes_nothing_mapped_writes_nothing(sync: Product) -> 
     in_step(sync, [id])
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        Rule(Kind.THROTTLE, WRITES, times=3, retry_after="2"),
-        Rule(Kind.THROTTLE, WRITES, times=3, retry_after="0"),
-        Rule(Kind.THROTTLE, WRITES, times=3, retry_after="900"),
-        Rule(Kind.THROTTLE, WRITES, times=3, retry_after="Mon, 05 Jan 2026 08:03:00 GMT"),
-        Rule(Kind.THROTTLE, WRITES, times=3),
-        Rule(Kind.ERROR_BEFORE, WRITES, times=2, status=500),
-        Rule(Kind.ERROR_BEFORE, WRITES, times=30, status=503, body="html"),
-        Rule(Kind.ERROR_AFTER, WRITES, times=2, status=502),
-        Rule(Kind.ERROR_AFTER, WRITES, times=30, status=504),
-        Rule(Kind.DROP_BEFORE, WRITES, times=2),
-        Rule(Kind.DROP_AFTER, WRITES, times=2),
-        Rule(Kind.DROP_MID, WRITES, times=2),
-        Rule(Kind.TRUNCATE, WRITES, times=2),
-        Rule(Kind.HTML, WRITES, times=2),
-        Rule(Kind.REFUSE_TOKEN, WRITES, times=1),
-        Rule(Kind.REFUSE_TOKEN, WRITES, times=30),
-        Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), times=20, status=503),
-        Rule(Kind.DROP_BEFORE, frozenset({"GET"}), times=20),
-        Rule(Kind.TRUNCATE, frozenset({"GET"}), times=4),
-        Rule(Kind.HTML, frozenset({"GET"}), times=4),
-        Rule(Kind.THROTTLE, frozenset({"GET"}), times=4, retry_after="30"),
-        Rule(Kind.REFUSE_TOKEN, frozenset({"GET"}), times=6),
-    ],
-    ids=lambda rule: f"{rule.kind}-{rule.status}-{rule.retry_after}-{rule.times}-{'/'.join(sorted(rule.methods))}",
-)
+@pytest.mark.parametrize("rule", FAULTS, ids=name_of)
 @pytest.mark.parametrize("system", ["finops", "dataverse"])
 def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, system: str, rule: Rule) -> None:
     if system == "dataverse" and rule.methods == WRITES:

@@ -10,31 +10,10 @@ from local.simulator.faults import Kind, Rule
 from shared.errors import System
 from shared.state.links import LinkState
 from tests.support.assortment import Assortment, assortment
+from tests.support.faults import FAULTS, WRITES, name_of
 
-WRITES = frozenset({"POST", "PATCH"})
 TOO_DEAR = 2_000_000_000_000
 COUNT = 12
-FAULTS = [
-    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="2"),
-    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="0"),
-    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="900"),
-    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="Mon, 05 Jan 2026 08:03:00 GMT"),
-    Rule(Kind.THROTTLE, WRITES, times=3),
-    Rule(Kind.ERROR_BEFORE, WRITES, times=2, status=500),
-    Rule(Kind.ERROR_BEFORE, WRITES, times=6, status=503, body="html"),
-    Rule(Kind.ERROR_AFTER, WRITES, times=2, status=502),
-    Rule(Kind.ERROR_AFTER, WRITES, times=6, status=504),
-    Rule(Kind.DROP_BEFORE, WRITES, times=2),
-    Rule(Kind.DROP_AFTER, WRITES, times=2),
-    Rule(Kind.DROP_MID, WRITES, times=2),
-    Rule(Kind.TRUNCATE, WRITES, times=2),
-    Rule(Kind.HTML, WRITES, times=2),
-    Rule(Kind.REFUSE_TOKEN, WRITES, times=1),
-    Rule(Kind.REFUSE_TOKEN, WRITES, times=6),
-    Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), times=20, status=503),
-    Rule(Kind.TRUNCATE, frozenset({"GET"}), times=4),
-    Rule(Kind.THROTTLE, frozenset({"GET"}), times=4, retry_after="30"),
-]
 WAYS = ("bulk, items by the automation", "bulk, items by the sync", "batches, items by the sync")
 
 
@@ -62,9 +41,7 @@ def in_step(world: Assortment, expected: list[str], price: float = 12.5) -> None
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    "rule", FAULTS, ids=lambda r: f"{r.kind}-{r.status}-{r.retry_after}-{r.times}-{'/'.join(sorted(r.methods))}"
-)
+@pytest.mark.parametrize("rule", FAULTS, ids=name_of)
 def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_product(rule: Rule, way: str) -> None:
     with selling(way) as world:
         world.put(*numbers())

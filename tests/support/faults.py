@@ -1,0 +1,36 @@
+"""The faults that every flow must survive, as the simulators play them."""
+
+from local.simulator.faults import Kind, Rule
+
+WRITES = frozenset({"POST", "PATCH"})
+READS = frozenset({"GET"})
+
+FAULTS = [
+    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="2"),
+    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="0"),
+    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="900"),
+    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="Mon, 05 Jan 2026 08:03:00 GMT"),
+    Rule(Kind.THROTTLE, WRITES, times=3),
+    Rule(Kind.ERROR_BEFORE, WRITES, times=2, status=500),
+    Rule(Kind.ERROR_BEFORE, WRITES, times=30, status=503, body="html"),
+    Rule(Kind.ERROR_AFTER, WRITES, times=2, status=502),
+    Rule(Kind.ERROR_AFTER, WRITES, times=30, status=504),
+    Rule(Kind.DROP_BEFORE, WRITES, times=2),
+    Rule(Kind.DROP_AFTER, WRITES, times=2),
+    Rule(Kind.DROP_MID, WRITES, times=2),
+    Rule(Kind.TRUNCATE, WRITES, times=2),
+    Rule(Kind.HTML, WRITES, times=2),
+    Rule(Kind.REFUSE_TOKEN, WRITES, times=1),
+    Rule(Kind.REFUSE_TOKEN, WRITES, times=30),
+    Rule(Kind.ERROR_BEFORE, READS, times=20, status=503),
+    Rule(Kind.DROP_BEFORE, READS, times=20),
+    Rule(Kind.TRUNCATE, READS, times=4),
+    Rule(Kind.HTML, READS, times=4),
+    Rule(Kind.THROTTLE, READS, times=4, retry_after="30"),
+    Rule(Kind.REFUSE_TOKEN, READS, times=6),
+]
+
+
+def name_of(rule: Rule) -> str:
+    """A fault as the name of a test shows it."""
+    return f"{rule.kind}-{rule.status}-{rule.retry_after}-{rule.times}-{'/'.join(sorted(rule.methods))}"
