@@ -48,14 +48,16 @@ class RecordRejected(SyncError):
     `cause` is a short, language-independent code that groups equal refusals, such as
     `finops.reference_not_found.CustomerGroupId`; the message is for people and may quote values;
     `remedy` says what to do. `repeatable` is true when the same request may succeed a moment later
-    (an update conflict).
+    (an update conflict). `sent` is false when the refusal is our own, made before any request: then it says nothing
+    about the system.
     """
 
-    def __init__(self, cause: str, message: str, *, remedy: str, repeatable: bool = False) -> None:
+    def __init__(self, cause: str, message: str, *, remedy: str, repeatable: bool = False, sent: bool = True) -> None:
         super().__init__(message)
         self.cause = cause
         self.remedy = remedy
         self.repeatable = repeatable
+        self.sent = sent
 
 
 class RecordMissing(SyncError):

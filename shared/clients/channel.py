@@ -222,4 +222,5 @@ def encoded(values: Values) -> bytes:
             "text_not_sendable",
             "a text of the record holds half of a surrogate pair, which no request can carry",
             remedy="enter the damaged character of the text anew in the source",
+            sent=False,
         ) from error

@@ -179,4 +179,4 @@ def _is_addressable(character: str) -> bool:
 
 
 def _rejected(cause: str, value: str, problem: str, remedy: str) -> RecordRejected:
-    return RecordRejected(cause, f"{value[:100]!a} {problem}", remedy=remedy)
+    return RecordRejected(cause, f"{value[:100]!a} {problem}", remedy=remedy, sent=False)

@@ -1,6 +1,6 @@
 """Checkpoints: how far a flow has read. One row per flow, saved by its ETag."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from shared.errors import RowConflict
 from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
 
 _ROW = "pull"
+_SUPERSEDED_KEPT = 5
 
 
 class Phase(StrEnum):
@@ -31,6 +32,9 @@ class Checkpoint:
 
     `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the phase's beginning.
     `walk` names the walk in progress: an operator's acceptance of a threshold holds for that walk only.
+    `superseded` are the fingerprints of earlier mappings, the latest first: an instance that still works with one of
+    them is being replaced. `remapped` says that this walk reads every row for a changed mapping: what it changes was
+    meant.
     Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
     such walk began.
     """
@@ -42,12 +46,21 @@ class Checkpoint:
     cursor: str | None = None
     delta_link: str | None = None
     fingerprint: str | None = None
+    superseded: tuple[str, ...] = ()
+    remapped: bool = False
     restarts: int = 0
     gone: int = 0
     changed: int = 0
     ignores_snapshot: bool = False
     full_at: datetime | None = None
     etag: str | None = None
+
+    def with_mapping(self, fingerprint: str) -> "Checkpoint":
+        """The same place, read for a mapping that may be another one."""
+        former = [of for of in (self.fingerprint, *self.superseded) if of is not None and of != fingerprint]
+        superseded = tuple(dict.fromkeys(former))[:_SUPERSEDED_KEPT]
+        remapped = self.fingerprint is not None and self.fingerprint != fingerprint
+        return replace(self, fingerprint=fingerprint, superseded=superseded, remapped=remapped)
 
     def to_row(self) -> Row:
         """The row as stored."""
@@ -58,6 +71,8 @@ class Checkpoint:
             "cursor": self.cursor,
             "delta_link": self.delta_link,
             "fingerprint": self.fingerprint,
+            "superseded": " ".join(self.superseded) or None,
+            "remapped": self.remapped,
             "restarts": self.restarts,
             "gone": self.gone,
             "changed": self.changed,
@@ -79,6 +94,8 @@ def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
         cursor=text.get("cursor"),
         delta_link=text.get("delta_link"),
         fingerprint=text.get("fingerprint"),
+        superseded=tuple(str(cells.get("superseded", "")).split()),
+        remapped=bool(cells.get("remapped", False)),
         restarts=int(str(cells["restarts"])),
         gone=int(str(cells["gone"])),
         changed=int(str(cells["changed"])),

@@ -29,7 +29,8 @@ class FlowControl:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a system may be called. `strikes` counts closings in a row, for the back-off."""
+    """Whether a system may be called. `strikes` counts closings in a row, for the back-off; until `probed_until` one
+    worker alone asks whether it is back."""
 
     system: System
     closed: bool = False
@@ -37,6 +38,7 @@ class Gate:
     closed_at: datetime | None = None
     reason: str = ""
     strikes: int = 0
+    probed_until: datetime | None = None
     etag: str | None = None
 
 
@@ -86,6 +88,7 @@ class Control:
             closed_at=_time(cells.get("closed_at")),
             reason=str(cells["reason"]),
             strikes=int(str(cells["strikes"])),
+            probed_until=_time(cells.get("probed_until")),
             etag=stored.etag,
         )
 
@@ -97,6 +100,7 @@ class Control:
             "closed_at": gate.closed_at,
             "reason": gate.reason[:2000],
             "strikes": gate.strikes,
+            "probed_until": gate.probed_until,
         }
         row = Row(escape(gate.system), _GATE, {k: v for k, v in cells.items() if v is not None})
         return self._save(row, gate.etag)

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import RowConflict
+from shared.errors import RowConflict, StorageTrouble
 from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
+
+_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Keys:
     def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
         """Take every key that nobody owns. Returns those that somebody else owns, with their owners.
 
-        A key that is ours already counts as taken: a repeated request must not refuse itself.
+        A key that is ours already stays ours, and is written anew: whoever is about to hand it over as abandoned has
+        read an older version of it and fails. Raises StorageTrouble when others change the keys again and again.
         """
         taken: dict[str, OwnedKey] = {}
         pending = list(wanted.items())
@@ -60,16 +63,22 @@ class Keys:
 
     def _own_chunk(self, chunk: list[tuple[str, Owner]]) -> dict[str, OwnedKey]:
         taken: dict[str, OwnedKey] = {}
-        while chunk:
+        known: dict[str, OwnedKey] = {}
+        for _ in range(_ROUNDS):
             try:
-                self._table.transact([Insert(self._row(key, owner)) for key, owner in chunk])
+                if chunk:
+                    self._table.transact([self._take(key, owner, known.get(key)) for key, owner in chunk])
             except RowConflict:
-                owners = self.owners([key for key, _ in chunk])
-                taken |= {key: owners[key] for key, owner in chunk if key in owners and owners[key].owner != owner}
-                chunk = [(key, owner) for key, owner in chunk if key not in owners]
+                known = self.owners([key for key, _ in chunk])
+                taken |= {key: known[key] for key, owner in chunk if key in known and known[key].owner != owner}
+                chunk = [(key, owner) for key, owner in chunk if key not in taken]
             else:
-                break
-        return taken
+                return taken
+        raise StorageTrouble(f"{len(chunk)} target keys could not be taken in {_ROUNDS} rounds")
+
+    def _take(self, key: str, owner: Owner, known: OwnedKey | None) -> Insert | Replace:
+        row = self._row(key, owner)
+        return Insert(row) if known is None else Replace(row, known.etag)
 
     def hand_over(self, owned: OwnedKey, to: Owner) -> bool:
         """Give a key from its owner as read to another; False when somebody was faster."""

@@ -7,6 +7,7 @@ same partition, so that one transaction commits them together.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 
 from shared import exact_json
 from shared.records import Json
@@ -57,6 +58,8 @@ class Link:
     where it does not follow from the key. `touched` names the owned fields that a
     write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
     `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
+    `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
+    against the record (protocol F1).
     """
 
     flow: str
@@ -79,6 +82,7 @@ class Link:
     dirty: bool = False
     attempts: int = 0
     unknowns: int = 0
+    unanswered: int = 0
     waits: tuple[str, ...] = ()
     etag: str | None = None
     age_s: float = 0.0
@@ -110,6 +114,7 @@ class Link:
             "dirty": self.dirty,
             "attempts": self.attempts,
             "unknowns": self.unknowns,
+            "unanswered": self.unanswered,
             "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
             "record_id": self.id,
         }
@@ -145,6 +150,7 @@ def to_link(flow: str, route: str, stored: Stored) -> Link:
         dirty=bool(cells.get("dirty", False)),
         attempts=int(str(cells.get("attempts", 0))),
         unknowns=int(str(cells.get("unknowns", 0))),
+        unanswered=int(str(cells.get("unanswered", 0))),
         waits=_texts(cells.get("waits")),
         etag=stored.etag,
         age_s=stored.age_s,
@@ -197,16 +203,17 @@ class Links:
         links = [to_link(flow, route, row) for row in stored]
         return links, stored[-1].row.key + " " if len(stored) == limit else None
 
-    def walk(self, flow: str, route: str) -> Iterator[Link]:
+    def walk(self, flow: str, route: str, page: int = _PAGE) -> Iterator[Link]:
         """Every link of a flow and route, page by page."""
         after: str | None = ""
         while after is not None:
-            links, after = self.page(flow, route, after)
+            links, after = self.page(flow, route, after, page)
             yield from links
 
-    def count_linked(self, flow: str, route: str) -> int:
-        """How many records are linked: reads the whole partition, so ask only when a threshold is near."""
-        return sum(link.linked for link in self.walk(flow, route))
+    def count_linked(self, flow: str, route: str, at_most: int) -> int:
+        """How many records are linked; counts no further than `at_most`, since it reads row by row."""
+        linked = (link for link in self.walk(flow, route, min(_PAGE, at_most)) if link.linked)
+        return sum(1 for _ in islice(linked, at_most))
 
 
 def settled(link: Link) -> Link:

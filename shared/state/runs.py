@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.errors import StorageTrouble
 from shared.state.history import inverted
-from shared.state.rows import Cell, Insert, Row, Table, escape
+from shared.state.rows import Cell, Put, Row, Table, escape
+from shared.telemetry import log_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class Runs:
         self._table = table
 
     def add(self, run: Run) -> None:
-        """Keep a run."""
-        self._table.transact([Insert(run.to_row())])
+        """Keep a run. It is a note about work that is done: when it cannot be written, that is logged and no more."""
+        try:
+            self._table.transact([Put(run.to_row())])
+        except StorageTrouble as trouble:
+            log_event("run_not_kept", flow=run.flow, run=run.id, reason=str(trouble))
 
     def latest(self, flow: str, limit: int) -> list[Run]:
         """At most `limit` runs, the newest first."""

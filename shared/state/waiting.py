@@ -1,5 +1,6 @@
 """Waiting records: row `W|parent flow|parent route|parent id|child id` in the child's own partition (protocol W1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.state.rows import Row, Stored, Table, escape
@@ -47,6 +48,10 @@ class Waits:
         key = escape(f"W|{parent_flow}|{parent_route}|{parent}")
         stored = self._table.scan(escape(flow), start=f"{key}|", end=f"{key}}}", limit=limit)
         return [_to_wait(flow, row).child for row in stored]
+
+    def load(self, flow: str, keys: Sequence[str]) -> list[Wait]:
+        """The waits with these row keys that exist."""
+        return [_to_wait(flow, row) for row in self._table.read(escape(flow), keys).values()]
 
     def page(self, flow: str, after: str, limit: int) -> tuple[list[Wait], str | None]:
         """Some waits in key order from `after` ("" = the first), and where to go on (None: the end)."""

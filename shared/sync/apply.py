@@ -4,17 +4,18 @@ The order of the steps is the protocol's (A1 to A11): gate, load, claim, read, j
 commit, follow-ups. The host deletes the message after the function has returned.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.errors import SystemTrouble
+from shared.errors import StorageTrouble, SystemTrouble
 from shared.state.links import LinkState
 from shared.state.runs import Run
 from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
 from shared.sync.committing import Committing
 from shared.sync.flow import Flow
-from shared.sync.gates import Gates
+from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts, hold_queue
@@ -23,6 +24,12 @@ from shared.sync.writing import Writing
 from shared.telemetry import log_event
 
 _CHILDREN_PER_PARENT = 1000
+# A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
+_SOON_S = 300.0
+# What comes back after trouble, though the gate is open, must not go round at full speed.
+_RESENT_DELAY_S = 5.0
+_SUPERSEDED_DELAY_S = 60.0
+_STORAGE_DELAY_S = 60.0
 
 
 @dataclass(slots=True)
@@ -46,12 +53,22 @@ class Apply:
     def run(self, body: str) -> None:
         """Apply one message.
 
-        Raises HintUnreadable for a body that is no hint and StorageTrouble when our storage fails: the message
-        then comes back by its dequeue count.
+        When a table fails, the message is sent again, so that an outage of hours is no poison of its records. Raises
+        HintUnreadable for a body that is no hint, and StorageTrouble when the queue fails as well: the message then
+        comes back by its dequeue count.
         """
         message = read_message(body)
-        if self._closed():
-            self._parts.queues.send(hold_queue(self._flow.name), body)
+        try:
+            self._run(message, body)
+        except StorageTrouble as trouble:
+            self._parts.queues.send(self._flow.name, body, delay_s=_STORAGE_DELAY_S)
+            log_event("storage_trouble", flow=self._flow.name, run=self._run_id, reason=str(trouble))
+
+    def _run(self, message: HintMessage, body: str) -> None:
+        closed = self._closed()
+        if closed is not None:
+            queue, delay_s = self._place_to_wait(closed)
+            self._parts.queues.send(queue, body, delay_s=delay_s)
             return
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
         claimed = Claiming(self._parts, self._flow, self._claim_id).claim(message)
@@ -63,13 +80,20 @@ class Apply:
         self._follow_up(message, claimed, batch)
         self._report(message, claimed, batch, Run(self._flow.name, "apply", self._run_id, started, 0.0, {}), began)
 
-    def _closed(self) -> bool:
-        reason = self._gates.closed_for_apply(self._flow)
-        if not reason and (change := self._parts.environment.change_by_settings()):
-            reason = f"the environment changed: {change}"
-        if reason:
-            log_event("message_held", flow=self._flow.name, reason=reason)
-        return bool(reason)
+    def _closed(self) -> Closed | None:
+        closed = self._gates.closed_for_apply(self._flow)
+        if closed is None and (change := self._parts.environment.change_by_settings()):
+            closed = Closed(f"the environment changed: {change}")
+        if closed is not None:
+            log_event("message_held", flow=self._flow.name, reason=closed.reason)
+        return closed
+
+    def _place_to_wait(self, closed: Closed) -> tuple[str, float]:
+        """The queue and the delay for what meets a closed gate: the own queue when it opens soon, else the hold queue
+        until the sweep finds it open (protocol A1)."""
+        if closed.opens_in_s is None or closed.opens_in_s > _SOON_S:
+            return hold_queue(self._flow.name), 0.0
+        return self._flow.name, max(float(math.ceil(closed.opens_in_s)), _RESENT_DELAY_S)
 
     def _work(self, works: Sequence[Work], began: float) -> None:
         judging = Judging(self._parts, self._flow)
@@ -97,11 +121,12 @@ class Apply:
         lost = {work.id for work in batch.again}
         kept = [work for work in batch.works if work.id not in lost]
         self._send_back(message, kept)
+        self._send_superseded(claimed.skipped, kept)
         self._release_children(kept)
         self._look_once_more(kept)
 
     def _send_back(self, message: HintMessage, works: Sequence[Work]) -> None:
-        """Records that are not decided come back: at once, after their delay, or when the gate opens."""
+        """Records that are not decided come back: after their delay, or when the gate opens."""
         delays: dict[float | None, list[Hint]] = defaultdict(list)
         for work in works:
             outcome = work.outcome
@@ -110,12 +135,21 @@ class Apply:
             elif outcome is not None and outcome.kind is Kind.UNSETTLED:
                 delays[outcome.delay_s].append(Hint(work.id))
         for delay_s, hints in delays.items():
-            if delay_s is None:
-                closed = bool(self._gates.closed_for_apply(self._flow))
-                queue = hold_queue(self._flow.name) if closed else self._flow.name
-                self._send(queue, message.epoch, hints, 0)
-            else:
-                self._send(self._flow.name, message.epoch, hints, delay_s)
+            queue, wait_s = (self._flow.name, delay_s) if delay_s is not None else self._place_of_undecided()
+            self._send(queue, message.epoch, hints, wait_s)
+
+    def _place_of_undecided(self) -> tuple[str, float]:
+        closed = self._gates.closed_for_apply(self._flow)
+        return (self._flow.name, _RESENT_DELAY_S) if closed is None else self._place_to_wait(closed)
+
+    def _send_superseded(self, skipped: Sequence[Hint], works: Sequence[Work]) -> None:
+        """After a deployment an instance with the former mapping may take a message of the new walk. It leaves its
+        records to the new ones: the pull has noted the new mapping before it sent that message."""
+        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        if checkpoint is None or self._flow.mapper.fingerprint not in checkpoint.superseded:
+            return
+        ids = [hint.id for hint in skipped] + [work.id for work in works if work.is_decided]
+        self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
 
     def _release_children(self, works: Sequence[Work]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""

@@ -58,7 +58,7 @@ class Claiming:
         groups = [Group(link, (link_operation(self._claimed(link)),)) for link in free.values()]
         writer = LinkWriter(self._parts.state.links, lambda now: now.claim_id == self._claim_id)
         written = writer.write(groups)
-        failures = self._failures([free[id] for id in written.etags], hints)
+        failures = self._failures(list(written.etags))
         for id, etag in written.etags.items():
             link = replace(self._claimed(free[id]), etag=etag, age_s=0.0)
             trusted = free[id].claim_id is None and not free[id].dirty
@@ -70,9 +70,9 @@ class Claiming:
         unclean = link.claim_id is not None or link.dirty
         return replace(link, claim_id=self._claim_id, claim_kind=ClaimKind.WORKING, dirty=unclean)
 
-    def _failures(self, links: list[Link], hints: dict[str, Hint]) -> Mapping[str, Failure]:
-        """The listed failures of records that may have one: a later success closes them."""
-        ids = [link.id for link in links if link.state is LinkState.REJECTED or hints[link.id].version is None]
+    def _failures(self, ids: list[str]) -> Mapping[str, Failure]:
+        """The listed failures: a later success closes them. Any record may have one, since a poison message is listed
+        without its link."""
         return self._parts.state.failures.load(self._flow.name, ids) if ids else {}
 
 

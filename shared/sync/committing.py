@@ -4,18 +4,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shared.errors import RowTooLarge
 from shared.state.failures import renewed
 from shared.state.history import history_row
-from shared.state.links import Link
-from shared.state.rows import Delete, Insert, Operation, Put, Row, escape
+from shared.state.links import Link, LinkState
+from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.flow import Flow
 from shared.sync.hints import HintMessage
+from shared.sync.judging import new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
-from shared.sync.work import Kind, Outcome, Work
+from shared.sync.work import DECIDED, Kind, Outcome, Work
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
-_DECIDED = frozenset(Kind) - {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}
 _MARK_ROUNDS = 5
 
 
@@ -32,13 +33,27 @@ class Committing:
     def commit(self, works: Sequence[Work]) -> list[Work]:
         """Commit every outcome. Returns the records whose link somebody else has changed: they are dirty now and
         must be sent again."""
-        groups = [self._group(work) for work in works]
+        groups = [self._fitting_group(work) for work in works]
         writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
         written = writer.write(groups)
         overtaken = [work for work in works if work.id in written.foreign]
         for work in overtaken:
             self._mark_dirty(written.foreign[work.id])
         return overtaken
+
+    def _fitting_group(self, work: Work) -> Group:
+        """The operations of a record. When they do not fit into one transaction, this one record is rejected."""
+        group = self._group(work)
+        try:
+            split_into_transactions([group.operations])
+        except RowTooLarge as large:
+            message = f"the sync state of this record is too large to be kept: {large}"
+            remedy = "shorten its texts, or let it name fewer records, in the source"
+            failure = new_failure(self._parts, work, "state_too_large", message, remedy)
+            work.trusted = False
+            work.end(Kind.REJECTED, LinkState.REJECTED, reason=failure.cause, failure=failure)
+            return self._group(work)
+        return group
 
     def _group(self, work: Work) -> Group:
         outcome = work.outcome
@@ -55,14 +70,14 @@ class Committing:
 
     def _seen(self, work: Work, outcome: Outcome) -> Link:
         link = replace(outcome.link, last_claim=self._claim_id)
-        if outcome.kind not in _DECIDED:
+        if outcome.kind not in DECIDED:
             return link
         version = work.row.version if work.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
         return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.mapper.fingerprint)
 
     def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
-        if outcome.kind not in _DECIDED:
+        if outcome.kind not in DECIDED:
             return []
         kept = {wait.key for wait in outcome.waits}
         gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
@@ -71,7 +86,7 @@ class Committing:
     def _failure_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
         if outcome.failure is not None:
             return [Put(renewed(work.failure, outcome.failure).to_row())]
-        if work.failure is not None and outcome.kind in _DECIDED:
+        if work.failure is not None and outcome.kind in DECIDED:
             return [Delete(work.failure.to_row())]
         return []
 

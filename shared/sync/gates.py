@@ -5,10 +5,10 @@ trouble and is reopened by one probe: whoever finds its time over takes the prob
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from shared.errors import System, SystemTrouble
+from shared.errors import StorageTrouble, System, SystemTrouble
 from shared.state.control import Control, Gate
 from shared.sync.flow import Flow
 from shared.sync.ports import Clock
@@ -19,7 +19,18 @@ LONGEST_RETRY_AFTER_S = 15 * 60.0
 LONGEST_BACK_OFF_S = 5 * 60.0
 FIRST_BACK_OFF_S = 5.0
 PROBE_LEASE_S = 120.0
+PROBE_DELAY_S = 5.0
 STRIKES_FORGOTTEN_S = 15 * 60.0
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why nothing may be done now, and in how many seconds that may be over; None: nobody knows, an operator or a
+    threshold has closed it."""
+
+    reason: str
+    opens_in_s: float | None = None
 
 
 class Gates:
@@ -30,12 +41,12 @@ class Gates:
         self._systems = systems
         self._clock = clock
 
-    def closed_for_pull(self, flow: Flow) -> str:
-        """Why a pull may not run now; empty when it may. It needs its source only: hints may queue up."""
+    def closed_for_pull(self, flow: Flow) -> Closed | None:
+        """Why a pull may not run now; None when it may. It needs its source only: hints may queue up."""
         return self._flow_closed(flow) or self._system_closed(flow.source_system)
 
-    def closed_for_apply(self, flow: Flow) -> str:
-        """Why records may not be applied now; empty when they may."""
+    def closed_for_apply(self, flow: Flow) -> Closed | None:
+        """Why records may not be applied now; None when they may."""
         return (
             self._flow_closed(flow)
             or self._system_closed(flow.source_system)
@@ -43,24 +54,34 @@ class Gates:
         )
 
     def close(self, trouble: SystemTrouble) -> None:
-        """Close a system's gate for as long as it asked, or for a growing time. The end moves forward only."""
-        while not self._try_to_close(trouble):
-            continue
+        """Close a system's gate for as long as it asked, or for a growing time. The end moves forward only.
+
+        Raises StorageTrouble when others change the gate again and again.
+        """
+        for _ in range(_ROUNDS):
+            if self._try_to_close(trouble):
+                return
+        raise StorageTrouble(f"the gate of {trouble.system} could not be closed in {_ROUNDS} rounds")
 
     def _try_to_close(self, trouble: SystemTrouble) -> bool:
         gate = self._control.gate(trouble.system)
         now = self._clock.now()
         if gate.closed:
-            until = max(gate.blocked_until or now, now + timedelta(seconds=_asked_s(trouble)))
-            return self._control.save_gate(replace(gate, blocked_until=until))
+            until = now + timedelta(seconds=_asked_s(trouble))
+            if gate.blocked_until is not None and until <= gate.blocked_until:
+                return True
+            # Whoever is probing now will find the end moved and leave the gate closed.
+            return self._control.save_gate(replace(gate, blocked_until=until, probed_until=None))
         recent = gate.closed_at is not None and (now - gate.closed_at).total_seconds() < STRIKES_FORGOTTEN_S
         return self._save_closed(gate, trouble, strikes=gate.strikes + 1 if recent else 1)
 
     def _save_closed(self, gate: Gate, trouble: SystemTrouble, *, strikes: int) -> bool:
         now = self._clock.now()
         until = now + timedelta(seconds=_pause_s(trouble, strikes))
+        if gate.closed and gate.blocked_until is not None:
+            until = max(until, gate.blocked_until)
         reason = f"{type(trouble).__name__}: {trouble}"
-        saved = self._control.save_gate(Gate(gate.system, True, until, now, reason, min(strikes, 20), gate.etag))
+        saved = self._control.save_gate(Gate(gate.system, True, until, now, reason, min(strikes, 20), etag=gate.etag))
         if saved:
             log_event("gate_closed", system=str(gate.system), until=until.isoformat(), reason=reason)
         return saved
@@ -75,32 +96,55 @@ class Gates:
         """Whether the system has answered writes since its last trouble."""
         return self._control.gate(system).strikes == 0
 
-    def _flow_closed(self, flow: Flow) -> str:
+    def _flow_closed(self, flow: Flow) -> Closed | None:
         control = self._control.flow(flow.name)
         if control.paused:
-            return f"flow {flow.name} is paused"
-        return f"flow {flow.name} is blocked: {control.blocked}" if control.blocked else ""
+            return Closed(f"flow {flow.name} is paused")
+        return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
 
-    def _system_closed(self, system: System) -> str:
+    def _system_closed(self, system: System) -> Closed | None:
         gate = self._control.gate(system)
         if not gate.closed:
-            return ""
-        if gate.blocked_until is not None and self._clock.now() < gate.blocked_until:
-            return f"{system} is blocked until {gate.blocked_until:%H:%M:%S} UTC: {gate.reason}"
+            return None
+        if self._blocked_s(gate) > 0:
+            return self._still_closed(gate)
         return self._probe(gate)
 
-    def _probe(self, gate: Gate) -> str:
-        taken = replace(gate, blocked_until=self._clock.now() + timedelta(seconds=PROBE_LEASE_S))
-        if not self._control.save_gate(taken):
-            return f"{gate.system} is being probed"
+    def _blocked_s(self, gate: Gate) -> float:
+        """For how many seconds more; 0 for an end that lies further away than any pause: a wrong clock has set it."""
+        if gate.blocked_until is None:
+            return 0.0
+        seconds = (gate.blocked_until - self._clock.now()).total_seconds()
+        return seconds if seconds <= LONGEST_RETRY_AFTER_S else 0.0
+
+    def _still_closed(self, gate: Gate) -> Closed:
+        until = f"{gate.blocked_until:%H:%M:%S} UTC" if gate.blocked_until is not None else "a probe succeeds"
+        return Closed(f"{gate.system} is blocked until {until}: {gate.reason}", max(self._blocked_s(gate), 0.0))
+
+    def _probe(self, gate: Gate) -> Closed | None:
+        """Ask the system, as the only one: the gate opens unless another worker has met trouble meanwhile."""
+        now = self._clock.now()
+        probed_by_other = gate.probed_until is not None and now < gate.probed_until
+        lease = replace(gate, probed_until=now + timedelta(seconds=PROBE_LEASE_S))
+        if probed_by_other or not self._control.save_gate(lease):
+            return Closed(f"{gate.system} is being probed", PROBE_DELAY_S)
         try:
             self._systems[gate.system].probe()
         except SystemTrouble as trouble:
-            self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1)
-            return f"{gate.system} does not answer yet: {trouble}"
-        self._control.save_gate(replace(self._control.gate(gate.system), closed=False, blocked_until=None))
+            self._note_failed_probe(gate, trouble)
+            return self._still_closed(self._control.gate(gate.system))
+        current = self._control.gate(gate.system)
+        opened = replace(current, closed=False, blocked_until=None, probed_until=None)
+        if current.blocked_until != gate.blocked_until or not self._control.save_gate(opened):
+            return self._still_closed(self._control.gate(gate.system))
         log_event("gate_opened", system=str(gate.system))
-        return ""
+        return None
+
+    def _note_failed_probe(self, gate: Gate, trouble: SystemTrouble) -> None:
+        """When all rounds are lost, others have moved the end forward."""
+        for _ in range(_ROUNDS):
+            if self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1):
+                return
 
 
 def _asked_s(trouble: SystemTrouble) -> float:
@@ -108,7 +152,9 @@ def _asked_s(trouble: SystemTrouble) -> float:
 
 
 def _pause_s(trouble: SystemTrouble, strikes: int) -> float:
-    if trouble.retry_after_s is not None:
-        return _asked_s(trouble)
+    """What the system asked for, but never no pause at all; without such a time (or with 0) a growing one."""
+    asked = _asked_s(trouble)
+    if asked > 0:
+        return max(asked, FIRST_BACK_OFF_S)
     back_off: float = FIRST_BACK_OFF_S * (1 << min(strikes - 1, 10))
     return min(back_off, LONGEST_BACK_OFF_S)

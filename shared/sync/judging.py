@@ -15,6 +15,8 @@ from shared.sync.work import Kind, Work
 
 OUT_OF_SCOPE = "out_of_scope"
 PARENT_FILTERED = "parent filtered by"
+# A record is parked with so many parents at a time, that its old and new waits fit into one transaction with the rest.
+MOST_PARKED = 40
 MAX_KEY_CHARACTERS = 200
 # How old the target's small tables may be; when a name is missing in them they are read anew.
 LOOKUP_KEPT_S = 300.0
@@ -105,7 +107,9 @@ class Judging:
             unlinked = [parent for parent in work.parents if not parents[parent].linked]
             if not unlinked:
                 continue
-            waits = tuple(Wait(self._flow.name, work.id, p.flow, p.route, p.id) for p in unlinked)
+            unlinked.sort(key=lambda parent: parents[parent].state is not LinkState.FILTERED)
+            parked = dict.fromkeys(unlinked[:MOST_PARKED])
+            waits = tuple(Wait(self._flow.name, work.id, p.flow, p.route, p.id) for p in parked)
             filtered = [parents[parent] for parent in unlinked if parents[parent].state is LinkState.FILTERED]
             work.mapped = None
             if filtered:

@@ -7,11 +7,12 @@ otherwise it is dropped and the rest is sent again; after three rounds every gro
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.errors import RowConflict
+from shared.errors import RowConflict, StorageTrouble
 from shared.state.links import Link, Links
 from shared.state.rows import Delete, Insert, Operation, Replace, split_into_transactions
 
 _ROUNDS = 3
+_FRUITLESS_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ def link_operation(link: Link) -> Insert | Replace:
     return Replace(link.to_row(), link.etag) if link.etag else Insert(link.to_row())
 
 
+def _operations(groups: Sequence[Group]) -> int:
+    return sum(len(group.operations) for group in groups)
+
+
 class LinkWriter:
     """Writes groups. `is_ours` tells by the row as it is now whether it already carries this very write."""
 
@@ -43,13 +48,20 @@ class LinkWriter:
         self._is_ours = is_ours
 
     def write(self, groups: Sequence[Group]) -> Written:
-        """Write every group or learn who has changed its link."""
+        """Write every group or learn who has changed its link.
+
+        Raises StorageTrouble when conflicts go on without naming anything that could be left out, and RowTooLarge.
+        """
         written = Written({}, {})
         pending = list(groups)
-        rounds = 0
+        rounds = fruitless = 0
         while pending:
+            before = _operations(pending)
             pending = self._round(pending, written, alone=rounds >= _ROUNDS)
             rounds += 1
+            fruitless += _operations(pending) == before
+            if fruitless >= _FRUITLESS_ROUNDS:
+                raise StorageTrouble(f"{len(pending)} records could not be written in {rounds} rounds of conflicts")
         return written
 
     def _round(self, groups: list[Group], written: Written, *, alone: bool) -> list[Group]:

@@ -31,15 +31,16 @@ class Pull:
         self._gates = gates
         self._run_id = parts.new_id()
         self._counts: Counter[str] = Counter()
+        self._linked, self._counted_to = 0, 0
 
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.
 
         Raises OperatorNeeded when the source has refused its own links too often.
         """
-        reason = self._gates.closed_for_pull(self._flow)
-        if reason:
-            log_event("pull_skipped", flow=self._flow.name, reason=reason)
+        closed = self._gates.closed_for_pull(self._flow)
+        if closed is not None:
+            log_event("pull_skipped", flow=self._flow.name, reason=closed.reason)
             return
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
         try:
@@ -58,7 +59,9 @@ class Pull:
         if self._environment_changed():
             return
         reader = self._reader()
-        checkpoint = reader.begin(self._parts.state.checkpoints.load(self._flow.name))
+        checkpoint = self._begin(reader)
+        if checkpoint is None:
+            return
         for _ in range(MAX_PAGES):
             step = reader.next(checkpoint)
             self._counts["pages"] += step.pages
@@ -70,13 +73,21 @@ class Pull:
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
             checkpoint = replace(step.after, etag=checkpoint.etag)
             if done or reader.saves_each_step:
-                saved = self._save(reader, checkpoint)
+                saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
                     log_event("pull_overtaken", flow=self._flow.name, run=self._run_id)
                     return
                 checkpoint = saved
             if done:
                 return
+
+    def _begin(self, reader: Reader) -> Checkpoint | None:
+        """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
+        instance with the former mapping knows that it is superseded, and an operator can accept the walk. None when
+        another pull is ahead."""
+        loaded = self._parts.state.checkpoints.load(self._flow.name)
+        checkpoint = reader.begin(loaded)
+        return checkpoint if checkpoint == loaded else self._save(checkpoint)
 
     def _reader(self) -> Reader:
         match self._flow.feed:
@@ -85,11 +96,8 @@ class Pull:
             case Walked() as feed:
                 return WalkedReader(self._parts, self._flow, feed, self._run_id)
 
-    def _save(self, reader: Reader, checkpoint: Checkpoint) -> Checkpoint | None:
-        """Save what was sent: first what the reader remembers itself, then the checkpoint; None when another pull is
-        ahead."""
-        if not reader.keep(checkpoint):
-            return None
+    def _save(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """Save how far the walk has come; None when another pull is ahead."""
         etag = self._parts.state.checkpoints.save(checkpoint)
         return None if etag is None else replace(checkpoint, etag=etag)
 
@@ -107,13 +115,23 @@ class Pull:
             return ""
         if self._parts.state.control.flow(self._flow.name).accepted_walk == checkpoint.walk:
             return ""
-        linked = self._parts.state.links.count_linked(self._flow.name, self._flow.route)
+        linked = self._count_linked(
+            max(_part_of(step.gone, limits.gone_limit_percent), _part_of(step.changed, limits.change_limit_percent))
+        )
         known = linked if step.known is None else step.known
         if step.gone > max(floor, known * limits.gone_limit_percent // 100):
             return f"{step.gone} of {known} known records would be gone"
         if step.changed > max(floor, linked * limits.change_limit_percent // 100):
             return f"{step.changed} of {linked} linked records would change"
         return ""
+
+    def _count_linked(self, enough: int) -> int:
+        """How many records are linked, exactly when they are fewer than `enough`. Counts ahead, so that the pages of
+        one walk together do not read the links again and again."""
+        if self._linked == self._counted_to < enough:
+            self._counted_to = 2 * enough
+            self._linked = self._parts.state.links.count_linked(self._flow.name, self._flow.route, self._counted_to)
+        return self._linked
 
     def _send(self, step: Step) -> None:
         limit = self._parts.limits.hints_per_message
@@ -126,3 +144,8 @@ class Pull:
         control = self._parts.state.control.flow(self._flow.name)
         self._parts.state.control.save_flow(replace(control, blocked=reason))
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, reason=reason)
+
+
+def _part_of(count: int, percent: int) -> int:
+    """Of how many records `count` are `percent`; where there are more than that, the limit is not reached."""
+    return -(-count * 100 // percent) if percent else 0

@@ -33,9 +33,9 @@ class Sweep:
     def run(self) -> None:
         """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe."""
         for flow in self._parts.flows.values():
-            reason = self._gates.closed_for_apply(flow)
-            if reason:
-                log_event("sweep_skipped", flow=flow.name, reason=reason)
+            closed = self._gates.closed_for_apply(flow)
+            if closed is not None:
+                log_event("sweep_skipped", flow=flow.name, reason=closed.reason)
                 continue
             self._return_held(flow)
             control = self._parts.state.control.flow(flow.name)
@@ -60,15 +60,19 @@ class Sweep:
 
     def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
         waits, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
-        parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in waits})
         children = self._parts.state.links.load(flow.name, flow.route, sorted({wait.child for wait in waits}))
-        moved = []
+        filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
+        parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
+        parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
+        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].state is LinkState.FILTERED}
+        moved = {child.id for child in filtered} - still_filtered
         for wait in waits:
             parent = parents[_parent(wait)]
-            parked_as_waiting = children[wait.child].state is LinkState.WAITING
-            if parent.linked or (parent.state is LinkState.FILTERED) == parked_as_waiting:
-                moved.append(wait.child)
-        self._send(flow, sorted(set(moved)))
+            if children[wait.child].state is not LinkState.FILTERED and (
+                parent.linked or parent.state is LinkState.FILTERED
+            ):
+                moved.add(wait.child)
+        self._send(flow, sorted(moved))
         return after or ""
 
     def _retry_failures(self, flow: Flow, control: FlowControl) -> str:

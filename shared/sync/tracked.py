@@ -29,11 +29,12 @@ class TrackedReader:
         flow = self._flow
         if checkpoint is None:
             new = self._parts.new_id
-            return Checkpoint(flow.name, epoch=new(), walk=new(), fingerprint=flow.mapper.fingerprint)
+            first = Checkpoint(flow.name, epoch=new(), walk=new())
+            return first.with_mapping(flow.mapper.fingerprint)
         idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
         if idle and checkpoint.fingerprint != flow.mapper.fingerprint:
             log_event("mapping_changed", flow=flow.name, run=self._run_id)
-            return replace(checkpoint, phase=Phase.FULL, fingerprint=flow.mapper.fingerprint)
+            return replace(checkpoint, phase=Phase.FULL).with_mapping(flow.mapper.fingerprint)
         return checkpoint
 
     def next(self, checkpoint: Checkpoint) -> Step:
@@ -51,7 +52,7 @@ class TrackedReader:
             case Phase.BASELINE:
                 return Step((), self._after_baseline(checkpoint, page), pages=1)
             case Phase.FULL:
-                return Step(_hints(page.changes), self._after_full(checkpoint, page), pages=1)
+                return self._full_step(checkpoint, page)
         return self._delta_step(checkpoint, page)
 
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
@@ -90,6 +91,17 @@ class TrackedReader:
             return replace(checkpoint, cursor=page.next_link)
         return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
 
+    def _full_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
+        """A full walk in a new epoch may bring a restored or replaced table: the linked records whose version is not
+        the one that was seen count as changed (protocol P4). A walk for a changed mapping is exempt: what it changes
+        was meant."""
+        changed = checkpoint.changed
+        if not checkpoint.remapped:
+            links = self._parts.state.links.load(self._flow.name, self._flow.route, [c.id for c in page.changes])
+            changed += sum(links[c.id].linked and links[c.id].seen_version != c.version for c in page.changes)
+        after = self._after_full(replace(checkpoint, changed=changed), page)
+        return Step(_hints(page.changes), after, changed=changed, pages=1)
+
     def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
         if page.next_link is not None:
             return replace(checkpoint, cursor=page.next_link)
@@ -110,7 +122,7 @@ class TrackedReader:
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
-        return replace(new, phase=Phase.DELTA)
+        return replace(new, phase=Phase.DELTA, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""

@@ -45,7 +45,7 @@ class WalkedReader:
             sight = self._snapshot.note(record.id, record.digest)
             if sight is not Sight.SAME or checkpoint.ignores_snapshot:
                 hints.append(Hint(record.id))
-            if sight is Sight.CHANGED and not checkpoint.ignores_snapshot:
+            if sight is Sight.CHANGED and not checkpoint.remapped:
                 changed.append(record.id)
         so_far = linked_among(self._parts, self._flow, changed, checkpoint.changed)
         if page.last is not None:
@@ -68,7 +68,7 @@ class WalkedReader:
         full_at, full_every_s = checkpoint.full_at, self._feed.full_every_s
         if full_at is None or checkpoint.fingerprint != fingerprint or (now - full_at).total_seconds() >= full_every_s:
             log_event("full_walk", flow=self._flow.name, run=self._run_id)
-            return replace(checkpoint, ignores_snapshot=True, full_at=now, fingerprint=fingerprint)
+            return replace(checkpoint, ignores_snapshot=True, full_at=now).with_mapping(fingerprint)
         return checkpoint
 
     def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...]) -> Step:
@@ -81,7 +81,7 @@ class WalkedReader:
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
-        return replace(new, ignores_snapshot=False)
+        return replace(new, ignores_snapshot=False, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         flow = self._flow

@@ -28,6 +28,9 @@ class Kind(StrEnum):
     UNSETTLED = "unsettled"
 
 
+DECIDED = frozenset(Kind) - {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection."""
@@ -69,6 +72,11 @@ class Work:
         """The source record's id."""
         return self.link.id
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether it has an outcome that needs no second try."""
+        return self.outcome is not None and self.outcome.kind in DECIDED
+
     def end(
         self,
         kind: Kind,
@@ -96,6 +104,7 @@ class Work:
             touched=self.link.touched if applied is None else (),
             attempts=0,
             unknowns=0 if failure is None else self.link.unknowns,
+            unanswered=0,
             waits=tuple(wait.key for wait in waits),
             claim_id=None,
             claim_kind=None,
@@ -114,12 +123,20 @@ class Work:
         )
         self.outcome = Outcome(Kind.RETRIED, link, delay_s=delay_s)
 
-    def leave_unsettled(self, *, delay_s: float | None, unknowns: int, failure: Failure | None = None) -> None:
+    def leave_unsettled(
+        self, *, delay_s: float | None, unknowns: int, unanswered: int, failure: Failure | None = None
+    ) -> None:
         """A request may still land: the claim stays and holds others off, the link is dirty (protocol A9)."""
         state = LinkState.REJECTED if failure else LinkState.RETRYING
         waits = () if failure else self.link.waits
         link = replace(
-            self.link, state=state, dirty=True, claim_kind=ClaimKind.UNSETTLED, unknowns=unknowns, waits=waits
+            self.link,
+            state=state,
+            dirty=True,
+            claim_kind=ClaimKind.UNSETTLED,
+            unknowns=unknowns,
+            unanswered=unanswered,
+            waits=waits,
         )
         kind = Kind.REJECTED if failure else Kind.UNSETTLED
         self.outcome = Outcome(kind, link, failure.cause if failure else "", failure, delay_s=delay_s)

@@ -1,7 +1,8 @@
 """From mapped content to writes and their results (protocol A6, A7, A8)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.errors import (
     NotSent,
@@ -30,6 +31,7 @@ from shared.sync.work import Kind, Work
 
 _SENT_KEPT = 3
 _GENERAL_TROUBLE = 3
+_LONE_LIMIT = 60
 _SETTLE_MARGIN_S = 5.0
 
 
@@ -120,28 +122,38 @@ class Writing:
         changed = {name: value for name, value in owned.items() if value != applied.get(name)}
         return {name: self._flow.mapper.empty(name) if value is None else value for name, value in changed.items()}
 
-    def _everything_owned(self, work: Work) -> dict[str, Json]:
-        """Every owned field; a blank one only where something was written before (rules.md, Ownership)."""
+    def _everything_owned(self, work: Work, row: TargetRow) -> dict[str, Json]:
+        """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
+        we have made for an earlier record with this key, that may be any of them."""
         owned, applied = _mapped(work).owned, work.link.applied
-        ours = {*applied, *work.link.touched}
+        taken_over = row.ours and not work.link.linked
+        ours = set(owned) if taken_over else {*applied, *work.link.touched}
         emptied = {name: self._flow.mapper.empty(name) for name in owned if owned[name] is None and name in ours}
         return _filled(owned) | emptied
 
     def _plan_by_target(self, work: Work, row: TargetRow | None) -> None:
         mapped = _mapped(work)
         # What went with others and got no clear answer goes by itself now: one record must not hold up the rest.
-        alone = work.link.unknowns > 0
-        if row is None:
-            if work.ending is None:
-                work.write = Write(work.id, mapped.key, _complete(mapped), create=True, alone=alone)
-            else:
-                work.end(work.ending[0], work.ending[1], reason=work.ending[2])
+        alone = work.link.unanswered > 0
+        if work.ending is not None:
+            self._plan_ending(work, row, alone=alone)
+        elif row is None:
+            work.write = Write(work.id, mapped.key, _complete(mapped), create=True, alone=alone)
         elif work.link.linked or row.ours or self._flow.adopt_existing:
             begun = row.ours and (work.link.intent is not None or not work.link.linked)
-            values = (_filled(mapped.on_create) if begun else {}) | self._everything_owned(work)
+            values = (_filled(mapped.on_create) if begun else {}) | self._everything_owned(work, row)
             work.write = Write(work.id, mapped.key, values, create=False, target_id=row.id, before=row, alone=alone)
         else:
             self._reject_existing(work)
+
+    def _plan_ending(self, work: Work, row: TargetRow | None, *, alone: bool) -> None:
+        """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
+        if row is None:
+            work.end(*_ending(work)[:2], reason=_ending(work)[2])
+            return
+        values = dict(self._flow.mapper.ended())
+        key = _mapped(work).key
+        work.write = Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
 
     def _reject_existing(self, work: Work) -> None:
         key = _mapped(work).key
@@ -165,16 +177,26 @@ class Writing:
 
     def _own_keys(self, works: Sequence[Work]) -> None:
         self._release_former_keys(works)
-        by_key: dict[str, Work] = {}
-        for work in works:
-            key = fold(_mapped(work).key)
-            if key in by_key:
-                self._reject_taken(work, by_key[key].id)
-            else:
-                by_key[key] = work
+        by_key = self._one_per_key(works)
         taken = self._keys.own({_mapped(work).key: self._owner(work) for work in by_key.values()})
         for key, owned in taken.items():
             self._claim_from(by_key[fold(key)], owned)
+
+    def _one_per_key(self, works: Sequence[Work]) -> dict[str, Work]:
+        """The record that goes on, by its folded key: the owner where several want the same one."""
+        rivals: dict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            rivals[fold(_mapped(work).key)].append(work)
+        contested = [key for key, wanted in rivals.items() if len(wanted) > 1]
+        owners = self._keys.owners(contested) if contested else {}
+        first: dict[str, Work] = {}
+        for key, wanted in rivals.items():
+            owner = owners[key].owner if key in owners else None
+            first[key] = next((work for work in wanted if self._owner(work) == owner), wanted[0])
+            for work in wanted:
+                if work is not first[key]:
+                    self._reject_taken(work, first[key].id)
+        return first
 
     def _release_former_keys(self, works: Sequence[Work]) -> None:
         """A record that never got linked and has another number now gives its earlier one free."""
@@ -186,18 +208,27 @@ class Writing:
                 self._keys.release(owned)
 
     def _claim_from(self, work: Work, owned: OwnedKey) -> None:
-        """Take a key over from an owner whose source row is confirmed gone; otherwise the record is rejected."""
+        """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
+        record is rejected."""
         owner = owned.owner
-        if not self._is_there(owner):
-            link = self._parts.state.links.load(owner.flow, owner.route, [owner.id])[owner.id]
-            if claim_ends_in(link, self._parts.limits) > 0:
+        link = self._parts.state.links.load(owner.flow, owner.route, [owner.id])[owner.id]
+        if not self._is_abandoned(link, work.link.claim_id):
+            if self._is_there(owner):
+                self._reject_taken(work, owner.id)
+                return
+            if claim_ends_in(link, self._parts.limits) > 0 or not self._unlink_gone(link):
                 work.retry(delay_s=BUSY_DELAY_S)
                 return
-            if self._unlink_gone(link) and self._keys.hand_over(owned, self._owner(work)):
-                return
+        if not self._keys.hand_over(owned, self._owner(work)):
             work.retry(delay_s=BUSY_DELAY_S)
-            return
-        self._reject_taken(work, owner.id)
+
+    def _is_abandoned(self, link: Link, claim_id: str | None) -> bool:
+        """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
+        or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
+        the key again a moment later makes the hand-over fail (see Keys.own)."""
+        claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
+        coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
+        return not (link.linked or link.intent or claimed_by_other or coming_back)
 
     def _unlink_gone(self, link: Link) -> bool:
         if link.etag is None:
@@ -266,31 +297,36 @@ class Writing:
             if isinstance(result, PartlyApplied):
                 by_id[id].trusted = False
             results[id] = result.error if isinstance(result, PartlyApplied) else result
-        unknown_counts = self._judge_unknowns(results)
+        blame = self._judge_unknowns(results)
         for work in works:
             if work.outcome is None and work.write is not None:
-                self._read_result(work, results[work.id], unknown_counts=unknown_counts)
+                self._read_result(work, results[work.id], blame)
 
-    def _judge_unknowns(self, results: Mapping[str, SyncError | None]) -> bool:
+    def _judge_unknowns(self, results: Mapping[str, SyncError | None]) -> "_Blame":
         """Close the gate for a system's trouble (protocol F1), and tell whether an unknown result counts against its
-        record: only when the system has answered other writes, now or since its last trouble."""
+        record: only when the system has answered other writes, now or since its last trouble.
+
+        Where nothing else is written nobody can tell a record that the system cannot digest from a system that takes
+        no writes. A record that is sent by itself `_LONE_LIMIT` times without an answer is listed all the same: each
+        time the gate had been opened by a probe, and more than five hours have passed.
+        """
         system = self._flow.target_system
         # Records that shared a request share its error: that is one trouble.
         troubles = list({id(r): r for r in results.values() if isinstance(r, SystemTrouble)}.values())
         plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
         if plain:
             self._gates.close(plain[0])
-            return False
-        if any(not isinstance(result, SystemTrouble | NotSent) for result in results.values()):
+            return _Blame()
+        if any(_is_answer(result) for result in results.values()):
             self._gates.note_answer(system)
-            return True
+            return _Blame(counts=True)
         if not troubles:
-            return False
+            return _Blame()
         suspicious = len(troubles) < _GENERAL_TROUBLE and self._gates.has_answered(system)
         self._gates.close(troubles[0])
-        return suspicious
+        return _Blame(suspicious, lone=sum(isinstance(result, SystemTrouble) for result in results.values()) == 1)
 
-    def _read_result(self, work: Work, result: SyncError | None, *, unknown_counts: bool) -> None:
+    def _read_result(self, work: Work, result: SyncError | None, blame: "_Blame") -> None:
         write = work.write
         assert write is not None
         match result:
@@ -301,7 +337,7 @@ class Writing:
             case RecordRejected():
                 self._refused(work, result)
             case OutcomeUnknown():
-                self._unknown(work, result, counts=unknown_counts)
+                self._unknown(work, result, blame)
             case NotSent() | Transient() | OperatorNeeded():
                 work.retry()
             case _:
@@ -309,10 +345,13 @@ class Writing:
 
     def _finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
         mapped = _mapped(work)
-        applied = _filled(mapped.owned)
+        applied: dict[str, Json] | None = _filled(mapped.owned)
         state, reason = LinkState.WRITTEN, ""
         if work.ending is not None:
             kind, state, reason = work.ending
+            if not work.trusted:
+                work.link = replace(work.link, applied=_filled(mapped.owned))
+                applied = None
         key = work.link.target_key or mapped.key
         target_id = work.write.target_id if work.write is not None else work.link.target_id
         work.end(kind, state, reason=reason, applied=applied, target_key=key, target_id=target_id, fields=fields)
@@ -320,7 +359,7 @@ class Writing:
     def _repeat_in_full(self, work: Work) -> None:
         """The target row is gone: dirty, and written once more as a complete record (protocol A8)."""
         if work.ending is not None:
-            work.end(work.ending[0], work.ending[1], reason=work.ending[2])
+            work.end(*_ending(work)[:2], reason=_ending(work)[2])
         elif not work.link.linked or work.write is None or work.write.create:
             work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=work.link.attempts + 1)
         else:
@@ -340,20 +379,39 @@ class Writing:
         else:
             self._judging.reject(work, refusal.cause, str(refusal), refusal.remedy)
 
-    def _unknown(self, work: Work, unknown: OutcomeUnknown, *, counts: bool) -> None:
-        unknowns = work.link.unknowns + 1 if counts else work.link.unknowns
-        if unknowns < self._parts.limits.max_attempts:
+    def _unknown(self, work: Work, unknown: OutcomeUnknown, blame: "_Blame") -> None:
+        unanswered, unknowns = work.link.unanswered + 1, work.link.unknowns + blame.counts
+        if unknowns >= self._parts.limits.max_attempts:
+            message = (
+                f"{unknowns} writes of this record got no clear answer while the system answered others: {unknown}"
+            )
+        elif blame.lone and unanswered >= _LONE_LIMIT:
+            message = f"{unanswered} writes of this record in a row got no clear answer: {unknown}"
+        else:
             delay_s = self._parts.limits.unsettled_live_s + _SETTLE_MARGIN_S
-            work.leave_unsettled(delay_s=delay_s, unknowns=unknowns)
+            work.leave_unsettled(delay_s=delay_s, unknowns=unknowns, unanswered=unanswered)
             return
-        failure = new_failure(
-            self._parts,
-            work,
-            "outcome_unknown",
-            f"{unknowns} writes of this record got no clear answer while the system answered others: {unknown}",
-            f"look in {self._flow.target_system} at what this record provokes; the sync tries it again by itself",
-        )
-        work.leave_unsettled(delay_s=None, unknowns=0, failure=failure)
+        remedy = f"look in {self._flow.target_system} at what this record provokes; the sync tries it again by itself"
+        failure = new_failure(self._parts, work, "outcome_unknown", message, remedy)
+        work.leave_unsettled(delay_s=None, unknowns=0, unanswered=1, failure=failure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blame:
+    """Whether an unknown result counts against its record, and whether the record was the only one that was sent."""
+
+    counts: bool = False
+    lone: bool = False
+
+
+def _is_answer(result: SyncError | None) -> bool:
+    """Whether the system has answered this write; a refusal of our own, before sending, says nothing about it."""
+    return result.sent if isinstance(result, RecordRejected) else not isinstance(result, SystemTrouble | NotSent)
+
+
+def _ending(work: Work) -> tuple[Kind, LinkState, str]:
+    assert work.ending is not None
+    return work.ending
 
 
 def _mapped(work: Work) -> Mapped:

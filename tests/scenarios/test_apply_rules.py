@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
-from shared.records import Write
+from shared.mapping.verdicts import Known, Mapped, Parent, Verdict
+from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
 from shared.state.rows import Replace
@@ -16,7 +17,7 @@ from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.parts import Limits, hold_queue, poison_queue
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import ROUTE, World
+from tests.support.world import ROUTE, FakeMapper, World
 
 
 def link(world: World, id: str, flow: str = "parents") -> Link:
@@ -68,8 +69,17 @@ def claim_as_other(world: World, id: str, kind: ClaimKind = ClaimKind.WORKING) -
 # A1
 
 
-@pytest.mark.parametrize("closed", ["paused", "blocked", "target", "source"])
-def test_a1_a_closed_gate_moves_the_message_to_hold_and_counts_no_attempt(closed: str) -> None:
+@pytest.mark.parametrize(
+    ("closed", "waits_in"),
+    [
+        ("paused", "parents-hold"),
+        ("blocked", "parents-hold"),
+        ("target for long", "parents-hold"),
+        ("target for seconds", "parents"),
+        ("source for seconds", "parents"),
+    ],
+)
+def test_a1_a_message_that_meets_a_closed_gate_waits_and_no_attempt_is_counted(closed: str, waits_in: str) -> None:
     world = one()
     world.source.save("p1", name="Changed")
     world.pull()
@@ -79,13 +89,15 @@ def test_a1_a_closed_gate_moves_the_message_to_hold_and_counts_no_attempt(closed
             world.state.control.save_flow(replace(control, paused=True))
         case "blocked":
             world.state.control.save_flow(replace(control, blocked="threshold"))
-        case "target":
+        case "target for long":
+            world.gates().close(Transient(System.FINOPS, "throttled", retry_after_s=600))
+        case "target for seconds":
             world.gates().close(Transient(System.FINOPS, "throttled", retry_after_s=60))
-        case "source":
+        case "source for seconds":
             world.gates().close(Transient(System.DATAVERSE, "throttled", retry_after_s=60))
     world.drain()
-    assert world.queues.depth("parents") == 0
-    assert world.queues.depth(hold_queue("parents")) == 1
+    assert world.queues.depth(waits_in) == 1
+    assert world.depth() == 1
     assert world.target.rows["p1"]["name"] == "First"
     assert link(world, "p1").attempts == 0
     control = world.state.control.flow("parents")
@@ -98,11 +110,11 @@ def test_a1_the_sweep_brings_held_messages_back_when_the_gate_opens() -> None:
     world = one()
     world.source.save("p1", name="Changed")
     world.pull()
-    world.gates().close(Transient(System.FINOPS, "throttled", retry_after_s=60))
+    world.gates().close(Transient(System.FINOPS, "throttled", retry_after_s=600))
     world.drain()
     world.sweep()
     assert world.queues.depth(hold_queue("parents")) == 1
-    world.clock.sleep(61)
+    world.clock.sleep(601)
     world.sweep()
     assert world.queues.depth(hold_queue("parents")) == 0
     world.drain()
@@ -266,6 +278,24 @@ def test_a_setting_puts_the_target_of_an_ended_record_on_hold_and_takes_it_off_a
     world.source.remove("p1")
     world.settle()
     assert world.target.rows["p1"]["hold"] == "All"
+
+
+def test_the_end_of_a_record_whose_target_is_in_doubt_writes_no_old_content_back() -> None:
+    world = World(hold_on_end=True)
+    world.source.save("p1", number="P1", name="Old")
+    world.settle()
+    world.target.fault = unknown()
+    world.source.save("p1", name="New")
+    world.pull()
+    world.drain()
+    assert world.target.rows["p1"]["name"] == "New"
+    world.source.save("p1", state="inactive")
+    world.settle()
+    assert (world.target.rows["p1"]["name"], world.target.rows["p1"]["hold"]) == ("New", "All")
+    assert link(world, "p1").dirty, "whether the target holds the applied content is still not known"
+    world.source.save("p1", state=None, name="Newer")
+    world.settle()
+    check(world)
 
 
 def test_a_record_outside_the_scope_of_the_first_run_is_filtered_unless_it_is_linked() -> None:
@@ -757,6 +787,35 @@ def test_w1_a_child_of_a_filtered_parent_is_filtered_by_that_rule_and_resumes_wi
     world.settle(hours=0.1)
     assert link(world, "c1", "children").rule == "parent filtered by foreign"
     world.source.save("p1", state=None)
+    world.settle(hours=0.1)
+    check(world)
+    assert "c1" in world.child_target.rows
+
+
+@dataclass(frozen=True)
+class TwoParents(FakeMapper):
+    """A child of the parents f and m."""
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        """See Mapper."""
+        verdict = super().evaluate(row, known)
+        assert isinstance(verdict, Mapped)
+        return replace(verdict, parents=(Parent("parents", ROUTE, "f"), Parent("parents", ROUTE, "m")))
+
+
+def test_w1_a_child_of_a_filtered_and_a_missing_parent_rests_until_none_is_filtered() -> None:
+    world = World()
+    world.mappers["children"] = TwoParents(target_entity="Contacts")
+    world.source.save("f", number="F", name="x", state="foreign")
+    world.child_source.save("c1", number="C1", name="a")
+    world.settle(hours=0.5)
+    before = world.steps.names.count("source.read")
+    world.settle(hours=1)
+    assert world.steps.names.count("source.read") == before
+    world.source.save("f", state=None)
+    world.settle(hours=0.1)
+    assert link(world, "c1", "children").state is LinkState.WAITING
+    world.source.save("m", number="M", name="y")
     world.settle(hours=0.1)
     check(world)
     assert "c1" in world.child_target.rows

@@ -10,7 +10,7 @@ from shared.errors import OutcomeUnknown, SyncError, System
 from shared.records import Write
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import LEASE_S, World
+from tests.support.world import LEASE_S, PRODUCTS, World
 
 CRASHES = (Crash, SyncError)
 
@@ -58,6 +58,46 @@ def edits(world: World) -> None:
     run(world, "parents", "children")
 
 
+def stocked() -> World:
+    """Products that have never been walked."""
+    world = World(flows=PRODUCTS)
+    for number in range(1, 9):
+        world.stock.save(f"i{number}", number=f"I{number}", name=f"Product {number}", phone=str(number))
+    world.stock.save("i9", number="I9", name="Not for sale", state="foreign")
+    return world
+
+
+def first_walk(world: World) -> None:
+    """Products that are written for the first time, in bulk and in parts."""
+    run(world, "products", "products")
+
+
+def walked() -> World:
+    """Products in step."""
+    world = stocked()
+    first_walk(world)
+    world.settle()
+    check(world)
+    return world
+
+
+def vanish_and_return(world: World) -> None:
+    """Products change in either part, vanish, come anew, and some return changed."""
+    world.stock.save("i1", name="Renamed")
+    world.stock.save("i2", phone="22")
+    world.stock.save("i3", name="Renamed, too", phone=None)
+    del world.product_target.rows["i4"]
+    world.stock.save("i4", name="Target row was deleted")
+    world.stock.save("i9", state=None)
+    world.stock.save("i10", number="I10", name="New", phone="10")
+    gone = {id: world.stock.rows[id].values for id in ("i6", "i7")}
+    for id in gone:
+        world.stock.remove(id)
+    run(world, "products")
+    world.stock.save("i6", **{**gone["i6"], "name": "Returned"})
+    run(world, "products")
+
+
 def steps_of(scenario: Callable[[World], None], make: Callable[[], World]) -> int:
     """How many I/O steps a clean run takes."""
     world = make()
@@ -66,7 +106,11 @@ def steps_of(scenario: Callable[[World], None], make: Callable[[], World]) -> in
     return world.steps.count - before
 
 
-@pytest.mark.parametrize(("scenario", "make"), [(first_sync, World), (edits, synced)], ids=["first sync", "edits"])
+@pytest.mark.parametrize(
+    ("scenario", "make"),
+    [(first_sync, World), (edits, synced), (first_walk, stocked), (vanish_and_return, walked)],
+    ids=["first sync", "edits", "first walk", "vanish and return"],
+)
 def test_a_crash_at_any_step_heals_by_itself(scenario: Callable[[World], None], make: Callable[[], World]) -> None:
     total = steps_of(scenario, make)
     assert total > 50

@@ -1,5 +1,6 @@
 """The rules of pull (protocol P1, P2, P4, P5), each with a test that fails without it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,13 @@ import pytest
 from shared.errors import LinkRefused, OperatorNeeded, System, Transient
 from shared.records import ChangePage
 from shared.state.checkpoints import Phase
+from shared.state.rows import Stored
+from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
 from shared.sync.parts import Limits
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import World
+from tests.support.world import FAMILY, PRODUCTS, ROUTE, World
 
 
 def filled(count: int, **limits: int) -> World:
@@ -47,7 +50,7 @@ def test_p1_hints_are_sent_before_the_checkpoint_is_saved() -> None:
     assert names.index("send parents done") < len(names) - names[::-1].index("checkpoints.transact done")
     first_send = names.index("send parents")
     saves_before = names[:first_send].count("checkpoints.transact done")
-    assert saves_before == 1, "only the baseline may have been saved before the first hint"
+    assert saves_before == 2, "only the beginning and the baseline may have been saved before the first hint"
 
 
 def test_p1_a_pull_that_meets_another_checkpoint_stops_quietly() -> None:
@@ -199,6 +202,109 @@ def test_p4_many_new_records_are_no_change_of_linked_ones() -> None:
     world.settle()
     assert blocked(world) == ""
     check(world)
+
+
+def test_p4_a_full_walk_in_a_new_epoch_keeps_the_limit_of_changes() -> None:
+    world = in_step(60)
+    for number in range(60):
+        world.source.save(f"p{number}", name="Restored, and old")
+    expired = iter([True])
+
+    def refuse(name: str) -> None:
+        if name == "follow" and next(expired, False):
+            raise LinkRefused("expired")
+
+    world.source.trouble = refuse
+    world.settle(hours=0.5)
+    assert "linked records would change" in blocked(world)
+    # What was queued before the limit was passed is written when an operator lets it.
+    control = world.state.control.flow("parents")
+    checkpoint = world.state.checkpoints.load("parents")
+    assert checkpoint is not None
+    assert checkpoint.walk in control.blocked
+    assert {row["name"] for row in world.target.rows.values()} & {"Restored, and old"} == set()
+    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.settle()
+    check(world)
+
+
+def test_p4_a_changed_mapping_is_exempt_from_the_limit_of_changes() -> None:
+    world = in_step(60)
+    world.mappers["parents"] = replace(world.mappers["parents"], fingerprint="f2", hold_on_end=True)
+    world.settle()
+    assert blocked(world) == ""
+    check(world)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["ordinary walk", "weekly walk"])
+def test_p4_a_walk_without_versions_keeps_the_limit_of_changes_by_its_digests(full: bool) -> None:
+    world = World(flows=PRODUCTS, limits=Limits(hints_per_message=100))
+    for number in range(60):
+        world.stock.save(f"i{number}", number=f"I{number}", name="x")
+    world.settle()
+    for number in range(60):
+        world.stock.save(f"i{number}", name="Mass update")
+    if full:
+        world.clock.sleep(WEEK_S)
+    world.settle()
+    control = world.state.control.flow("products")
+    assert "linked records would change" in control.blocked
+    assert {row["name"] for row in world.product_target.rows.values()} == {"x"}
+    checkpoint = world.state.checkpoints.load("products")
+    assert checkpoint is not None
+    assert checkpoint.walk in control.blocked
+    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.settle()
+    check(world)
+
+
+def test_p4_judging_some_changes_does_not_read_every_link() -> None:
+    world = filled(1000)
+    world.source.page_size = 1000
+    world.settle()
+    scanned: list[int] = []
+    scan = world.links_table.scan
+
+    def counting(partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        found = scan(partition, start=start, end=end, limit=limit)
+        scanned.append(len(found))
+        return found
+
+    object.__setattr__(world.links_table, "scan", counting)
+    for number in range(25):
+        world.source.save(f"p{number}", name="Changed")
+    world.pull()
+    assert blocked(world) == ""
+    assert 0 < sum(scanned) <= 250
+
+
+@pytest.mark.parametrize("flow", ["parents", "products"])
+def test_after_a_deployment_no_record_stays_on_the_former_mapping(flow: str) -> None:
+    world = World(flows=PRODUCTS if flow == "products" else FAMILY)
+    world.sources[flow].save("p1", number="P1", name="x")
+    world.settle()
+    former = world.mappers[flow]
+    new = replace(former, fingerprint="f2", hold_on_end=True)
+    world.mappers[flow] = new
+    world.pull(flow)
+    world.mappers[flow] = former  # an instance that is being replaced takes the message of the new walk
+    world.drain()
+    world.mappers[flow] = new
+    world.settle()
+    assert world.targets[flow].rows["p1"]["hold"] == "No"
+    check(world)
+
+
+def test_a_rolled_back_deployment_ends_on_the_former_mapping() -> None:
+    world = in_step(3)
+    former = world.mappers["parents"]
+    world.mappers["parents"] = replace(former, fingerprint="f2", hold_on_end=True)
+    world.pull()
+    world.mappers["parents"] = former
+    world.settle()
+    check(world)
+    links = world.state.links.load("parents", ROUTE, ["p0", "p1", "p2"])
+    assert {link.fingerprint for link in links.values()} == {"f1"}
 
 
 def test_p5_a_pull_stops_at_its_time_budget_and_goes_on_at_the_next_tick() -> None:

@@ -13,39 +13,47 @@ from shared.errors import OutcomeUnknown, SyncError, System, Transient
 from shared.records import Write
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import World
+from tests.support.world import FAMILY, PRODUCTS, World
 
 SEEDS = range(250)
+PRODUCT_SEEDS = range(150)
 
 
 class History:
     """One random history of a world."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, flows: tuple[str, ...] = FAMILY) -> None:
         self.random = random.Random(seed)
-        self.world = World()
-        self.world.target.fault = self.world.child_target.fault = self.fault
+        self.world = World(flows=flows)
+        self.targets = [self.world.targets[flow] for flow in flows]
+        for target in self.targets:
+            target.fault = self.fault
+        self.world.product_target.later_fault = self.fault
+        self.edits = [self.edit_product] if flows == PRODUCTS else [self.edit, self.edit, self.edit_child]
         self.faulty = True
 
     def play(self, length: int) -> None:
         """Do `length` random things, then let everything come to rest without faults."""
         for _ in range(length):
-            deeds = [self.edit, self.edit, self.edit_child, self.tick, self.tick, self.repeat, self.wait]
+            deeds = [*self.edits, self.tick, self.tick, self.repeat, self.wait]
             with contextlib.suppress(Crash, SyncError):
                 self.random.choice(deeds)()
         self.faulty = False
         self.world.steps.at.clear()
-        for target in (self.world.target, self.world.child_target):
+        for target in self.targets:
             target.trouble = None
         self.world.settle(hours=3)
 
     def fault(self, write: Write) -> SyncError | None:
         if not self.faulty or self.random.random() > 0.15:
             return None
-        self.world.target.lands = self.world.child_target.lands = self.random.random() < 0.5
+        lands = self.random.random() < 0.5
+        for target in self.targets:
+            target.lands = lands
+        system = System.FINOPS if self.world.flows == FAMILY else System.DATAVERSE
         if self.random.random() < 0.6:
-            return OutcomeUnknown(System.FINOPS, "connection lost")
-        return Transient(System.FINOPS, "throttled", retry_after_s=self.random.choice([0.0, 3.0, None]))
+            return OutcomeUnknown(system, "connection lost")
+        return Transient(system, "throttled", retry_after_s=self.random.choice([0.0, 3.0, None]))
 
     def edit(self) -> None:
         number = self.random.randint(1, 6)
@@ -66,12 +74,25 @@ class History:
         parent = f"p{self.random.randint(1, 6)}"
         self.world.child_source.save(id, number=id.upper(), name=self.random.choice("xyz"), parent=parent)
 
+    def edit_product(self) -> None:
+        number = self.random.randint(1, 9)
+        id, stock = f"i{number}", self.world.stock
+        if id in stock.rows and self.random.random() < 0.2:
+            stock.remove(id)
+            return
+        changes: dict[str, str | None] = {"name": self.random.choice(["a", "b", "c", None])}
+        if self.random.random() < 0.5:
+            changes["phone"] = self.random.choice(["1", "2", None])
+        if self.random.random() < 0.2:
+            changes["state"] = self.random.choice(["inactive", "foreign", None, None])
+        stock.save(id, number=f"I{8 if number > 8 else number}", **changes)
+
     def tick(self) -> None:
         world = self.world
         if self.random.random() < 0.4:
             upset = self.random.choice([world.steps.crash_at, self.interrupt])
             upset(world.steps.count + self.random.randint(1, 40))
-        flow = self.random.choice(["parents", "children"])
+        flow = self.random.choice(world.flows)
         works: list[Callable[[], object]] = [
             lambda: world.pull(flow),
             world.sweep,
@@ -85,13 +106,13 @@ class History:
 
         def meanwhile() -> None:
             self.world.clock.sleep(self.random.choice([0, 0, 20, 200, 700]))
-            self.world.host_once(self.random.choice(["parents", "children"]))
+            self.world.host_once(self.random.choice(self.world.flows))
 
         self.world.steps.at[step] = meanwhile
 
     def repeat(self) -> None:
         """The same message once more, and an old one late."""
-        for flow in ("parents", "children"):
+        for flow in self.world.flows:
             bodies = self.world.queues.bodies(flow)
             if bodies:
                 self.world.queues.send(flow, self.random.choice(bodies), delay_s=self.random.choice([0, 60, 900]))
@@ -103,5 +124,12 @@ class History:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_history_ends_in_step(seed: int) -> None:
     history = History(seed)
+    history.play(60)
+    check(history.world)
+
+
+@pytest.mark.parametrize("seed", PRODUCT_SEEDS)
+def test_any_history_of_a_walked_source_and_a_target_in_bulk_and_parts_ends_in_step(seed: int) -> None:
+    history = History(seed, PRODUCTS)
     history.play(60)
     check(history.world)

@@ -4,22 +4,20 @@ from collections import Counter
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.state.links import LinkState
-from tests.support.world import ROUTE, FakeSource, FakeTarget, World
+from tests.support.world import ROUTE, FakeSource, FakeTarget, WalkedTable, World
 
 
 def check(world: World) -> None:
-    """Assert the invariants for both flows."""
+    """Assert the invariants for every flow."""
     assert world.depth() == 0, "messages are left"
-    for flow, source, target in (
-        ("parents", world.source, world.target),
-        ("children", world.child_source, world.child_target),
-    ):
+    for flow in world.flows:
+        source, target = world.sources[flow], world.targets[flow]
         _accounted(world, flow, source)
         _owned_once(world, flow)
         _in_step(world, flow, source, target)
 
 
-def _accounted(world: World, flow: str, source: FakeSource) -> None:
+def _accounted(world: World, flow: str, source: FakeSource | WalkedTable) -> None:
     """I1: every source record is written, filtered, waiting, rejected or deleted."""
     links = {link.id: link for link in world.state.links.walk(flow, ROUTE)}
     for id in source.rows:
@@ -37,7 +35,7 @@ def _owned_once(world: World, flow: str) -> None:
     assert all(count == 1 for count in keys.values()), f"owned twice: {keys}"
 
 
-def _in_step(world: World, flow: str, source: FakeSource, target: FakeTarget) -> None:
+def _in_step(world: World, flow: str, source: FakeSource | WalkedTable, target: FakeTarget) -> None:
     """I3: each owned field of the target equals what the mapping makes of the source; nothing stands there twice."""
     mapper = world.mappers[flow]
     links = {link.id: link for link in world.state.links.walk(flow, ROUTE)}

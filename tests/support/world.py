@@ -6,12 +6,14 @@ seconds. What the real systems do is tested against the simulators.
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from shared import errors
-from shared.errors import NotSent, RecordMissing, RecordRejected, SyncError
+from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import Change, ChangePage, Json, SourceRow, TargetRow, Write
+from shared.records import Change, ChangePage, Json, SourceRow, TargetRow, WalkPage, Write
+from shared.records import Walked as Met
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
@@ -19,10 +21,11 @@ from shared.state.links import Links
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Message
 from shared.state.runs import Runs
+from shared.state.snapshots import digest
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Tracked
+from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, hold_queue, poison_queue
 from shared.sync.poison import Poison
@@ -103,6 +106,44 @@ class FakeSource:
 
 
 @dataclass
+class WalkedTable:
+    """A table without versions, walked by id; a row's digest moves when any of its values does."""
+
+    steps: Steps
+    rows: dict[str, SourceRow] = field(default_factory=dict)
+    page_size: int = 3
+    trouble: Callable[[str], None] | None = None
+
+    def save(self, id: str, **values: Json) -> None:
+        """Create or change a row."""
+        earlier = dict(self.rows[id].values) if id in self.rows else {}
+        self.rows[id] = SourceRow(id, None, {**earlier, **values})
+
+    def remove(self, id: str) -> None:
+        """Let a row vanish."""
+        del self.rows[id]
+
+    def _io(self, name: str) -> None:
+        self.steps.step(f"source.{name}")
+        if self.trouble is not None:
+            self.trouble(name)
+
+    def walk(self, after: str | None) -> WalkPage:
+        self._io("walk")
+        ids = sorted(id for id in self.rows if after is None or id > after)
+        page = tuple(Met(id, digest(str(sorted(self.rows[id].values.items())))) for id in ids[: self.page_size])
+        return WalkPage(page, page[-1].id if len(ids) > self.page_size else None)
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        self._io("read")
+        return {id: self.rows[id] for id in ids if id in self.rows}
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        self._io("existing")
+        return frozenset(id for id in ids if id in self.rows)
+
+
+@dataclass
 class FakeTarget:
     """A collection that refuses a second row under one key and an update of a row that is not there.
 
@@ -139,14 +180,90 @@ class FakeTarget:
         return error or refused
 
     def _land(self, write: Write) -> SyncError | None:
-        key = write.key.casefold()
-        if write.create and key in self.rows:
+        refused = self._refusal(write)
+        if refused is None:
+            self.writes.append(write)
+            self.rows.setdefault(write.key.casefold(), {}).update(write.values)
+        return refused
+
+    def _refusal(self, write: Write) -> SyncError | None:
+        there = write.key.casefold() in self.rows
+        if write.create and there:
             return RecordRejected("target_exists", f"{write.key} exists", remedy="")
-        if not write.create and key not in self.rows:
-            return RecordMissing(write.key)
-        self.writes.append(write)
-        self.rows.setdefault(key, {}).update(write.values)
-        return None
+        return None if write.create or there else RecordMissing(write.key)
+
+
+@dataclass
+class BulkTarget(FakeTarget):
+    """Takes several writes per request, all or nothing, and records in two parts: the row, then its `later` fields.
+
+    The records of a request share its trouble as one object. A refusal names its record: the others of that request
+    are sent again without it. A row's id is made of its key, so that we know our own rows.
+    """
+
+    bulk: int = 3
+    later: frozenset[str] = frozenset({"phone"})
+    later_fault: Callable[[Write], SyncError | None] = lambda _write: None
+    requests: list[tuple[str, ...]] = field(default_factory=list)
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        made = {write.key.casefold() for write in self.writes if write.create}
+        found = super().find(keys)
+        return {
+            key: TargetRow(row.values, f"id-{key.casefold()}", key.casefold() in made) for key, row in found.items()
+        }
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        firsts = [replace(write, values=self._part(write, later=False)) for write in writes]
+        results = self._stage([first for first in firsts if first.create or first.values], self.fault, not_after)
+        due = [write for write in writes if results.get(write.id) is None]
+        laters = [replace(write, values=self._part(write, later=True), create=False) for write in due]
+        laters = [write for write in laters if write.values]
+        for id, error in self._stage(laters, self.later_fault, not_after).items():
+            results[id] = PartlyApplied(error) if error is not None and id in results else error
+        return {write.id: results.get(write.id) for write in writes}
+
+    def _part(self, write: Write, *, later: bool) -> dict[str, Json]:
+        return {name: value for name, value in write.values.items() if (name in self.later) == later}
+
+    def _stage(
+        self, writes: Sequence[Write], fault: Callable[[Write], SyncError | None], not_after: float
+    ) -> dict[str, SyncError | None]:
+        results: dict[str, SyncError | None] = {}
+        for request in self._requests(writes):
+            results |= self._send(request, fault, not_after)
+        return results
+
+    def _requests(self, writes: Sequence[Write]) -> list[list[Write]]:
+        requests = [[write] for write in writes if write.alone]
+        for creates in (True, False):
+            together = [write for write in writes if write.create == creates and not write.alone]
+            requests += [together[at : at + self.bulk] for at in range(0, len(together), self.bulk)]
+        return requests
+
+    def _send(
+        self, request: Sequence[Write], fault: Callable[[Write], SyncError | None], not_after: float
+    ) -> dict[str, SyncError | None]:
+        if self.clock.monotonic() > not_after:
+            return dict.fromkeys((write.id for write in request), NotSent("no time left"))
+        self.steps.step("target.write")
+        self.requests.append(tuple(write.id for write in request))
+        errors_by_id = {write.id: fault(write) for write in request}
+        trouble = next((error for error in errors_by_id.values() if isinstance(error, errors.SystemTrouble)), None)
+        if trouble is not None:
+            if isinstance(trouble, errors.OutcomeUnknown) and self.lands:
+                self._land_all(request)
+            return dict.fromkeys((write.id for write in request), trouble)
+        refused = {write.id: errors_by_id[write.id] or self._refusal(write) for write in request}
+        accepted = [write for write in request if refused[write.id] is None]
+        self._land_all(accepted)
+        self.steps.step("target.write done")
+        return refused
+
+    def _land_all(self, request: Sequence[Write]) -> None:
+        if not any(self._refusal(write) for write in request):
+            for write in request:
+                self._land(write)
 
 
 @dataclass(frozen=True)
@@ -203,10 +320,23 @@ class FakeSystem:
         return self.name
 
 
-class World:
-    """Flows `parents` and `children` (which wait for parents) over one storage, with a host that redelivers."""
+FAMILY = ("parents", "children")
+PRODUCTS = ("products",)
 
-    def __init__(self, *, limits: Limits | None = None, hold_on_end: bool = False, adopt: bool = False) -> None:
+
+class World:
+    """Flows over one storage, with a host that redelivers: `parents` and `children` (which wait for parents), or
+    `products`, which are walked and written in bulk and in parts."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        hold_on_end: bool = False,
+        adopt: bool = False,
+        flows: tuple[str, ...] = FAMILY,
+    ) -> None:
+        self.flows = flows
         self.steps = Steps()
         self.clock = ManualClock()
         tables = {name: MemoryTable(self.clock, name, self.steps.step) for name in _TABLES}
@@ -216,10 +346,23 @@ class World:
         self.target = FakeTarget(self.steps, self.clock)
         self.child_source = FakeSource(self.steps)
         self.child_target = FakeTarget(self.steps, self.clock)
+        self.stock = WalkedTable(self.steps)
+        self.product_target = BulkTarget(self.steps, self.clock)
+        self.sources: dict[str, FakeSource | WalkedTable] = {
+            "parents": self.source,
+            "children": self.child_source,
+            "products": self.stock,
+        }
+        self.targets: dict[str, FakeTarget] = {
+            "parents": self.target,
+            "children": self.child_target,
+            "products": self.product_target,
+        }
         self.systems = {s: FakeSystem(str(s)) for s in errors.System}
         self.mappers = {
             "parents": FakeMapper(hold_on_end=hold_on_end),
             "children": FakeMapper(parent_flow="parents", target_entity="Contacts"),
+            "products": FakeMapper(target_entity="Products"),
         }
         self.adopt = adopt
         self.settings = {"origin": "https://a", "company": "usmf"}
@@ -232,26 +375,29 @@ class World:
         self._ids = iter(range(10**9))
         self._dequeues: dict[str, int] = {}
         self._environment: Environment | None = None
-        for flow in ("parents", "children"):
+        for flow in flows:
             self.state.control.save_flow(FlowControl(flow, paused=False))
 
     def parts(self) -> Parts:
         """Everything that an invocation is given; settings may have changed since the last one."""
-        flows = {
-            "parents": self._flow("parents", self.source, self.target, ()),
-            "children": self._flow("children", self.child_source, self.child_target, ("parents",)),
-        }
+        flows = {name: self._flow(name) for name in self.flows}
         environment = Environment(self.settings, self.systems, self.state.control, self.clock)
         return Parts(
             flows, self.systems, environment, self.state, self.queues, self.clock, self.limits,
             lambda: f"id{next(self._ids)}",
         )  # fmt: skip
 
-    def _flow(self, name: str, source: FakeSource, target: FakeTarget, parents: tuple[str, ...]) -> Flow:
-        system = errors.System
+    def _flow(self, name: str) -> Flow:
+        sales, finops = errors.System
+        feed = (
+            Walked(self.stock)
+            if name == "products"
+            else Tracked(self.child_source if name == "children" else self.source)
+        )
+        ways = (finops, sales) if name == "products" else (sales, finops)
         return Flow(
-            name, ROUTE, system.DATAVERSE, system.FINOPS, "usmf", Tracked(source), target, self.mappers[name],
-            adopt_existing=self.adopt, parents=parents,
+            name, ROUTE, *ways, "usmf", feed, self.targets[name], self.mappers[name],
+            adopt_existing=self.adopt, parents=("parents",) if name == "children" else (),
         )  # fmt: skip
 
     def gates(self) -> Gates:
@@ -303,10 +449,10 @@ class World:
             self.queues.delete(poison_queue(flow), message)
         return bool(received)
 
-    def drain(self, flows: Iterable[str] = ("parents", "children")) -> None:
+    def drain(self, flows: Iterable[str] | None = None) -> None:
         """Run every message that is visible now."""
         for _ in range(500):
-            busy = [self.host_once(flow) or self.poison_once(flow) for flow in flows]
+            busy = [self.host_once(flow) or self.poison_once(flow) for flow in flows or self.flows]
             if not any(busy):
                 return
         raise AssertionError("the queues do not run dry")
@@ -315,12 +461,8 @@ class World:
         """Let the timers tick and the host work until everything is quiet, and survive crashes on the way."""
         end = self.clock.seconds + hours * 3600
         while self.clock.seconds < end:
-            timers: list[Callable[[], None]] = [
-                lambda: self.pull("parents"),
-                lambda: self.pull("children"),
-                self.sweep,
-                self.drain,
-            ]
+            pulls: list[Callable[[], None]] = [partial(self.pull, flow) for flow in self.flows]
+            timers: list[Callable[[], None]] = [*pulls, self.sweep, self.drain]
             for timer in timers:
                 with contextlib.suppress(Crash, SyncError):
                     timer()
@@ -328,7 +470,7 @@ class World:
 
     def depth(self) -> int:
         """How many messages lie anywhere."""
-        names = [name for flow in ("parents", "children") for name in (flow, hold_queue(flow), poison_queue(flow))]
+        names = [name for flow in self.flows for name in (flow, hold_queue(flow), poison_queue(flow))]
         return sum(self.queues.depth(name) for name in names)
 
 

@@ -1,0 +1,36 @@
+"""Writing links under conflicts (protocol A10)."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.errors import RowConflict, StorageTrouble
+from shared.state.links import Link, Links
+from shared.state.memory import MemoryTable
+from shared.state.rows import Delete, Operation, Put, Row
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from tests.support.clock import ManualClock
+
+
+class Stubborn(MemoryTable):
+    """Always in conflict over the second operation."""
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        raise RowConflict(1, "TableBeingDeleted")
+
+
+def test_conflicts_without_end_are_our_storages_trouble() -> None:
+    link = Link("parents", "customer", "p1")
+    group = Group(link, (link_operation(link), Put(Row("parents", "W|1", {}))))
+    table = Stubborn(ManualClock())
+    with pytest.raises(StorageTrouble, match="1 records could not be written"):
+        LinkWriter(Links(table), lambda _now: False).write([group])
+
+
+def test_rows_that_are_gone_already_are_left_out_one_by_one_however_many() -> None:
+    link = Link("parents", "customer", "p1")
+    gone = tuple(Delete(Row("parents", f"W|{number}", {})) for number in range(40))
+    links = Links(MemoryTable(ManualClock()))
+    written = LinkWriter(links, lambda _now: False).write([Group(link, (link_operation(link), *gone))])
+    assert set(written.etags) == {"p1"}
