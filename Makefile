@@ -20,7 +20,7 @@ test: $(READY) $(NODE_READY)
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY)
-	@$(BIN)/python -m benchmarks.accounts $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

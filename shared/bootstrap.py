@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -99,14 +100,27 @@ class Service:
             Sweep(self.parts, self.gates).run()
 
 
-@lru_cache(maxsize=1)
+_making = threading.Lock()
+
+
 def service() -> Service:
-    """The service of this process, made at the first invocation.
+    """The service of this process, made at the first invocation; its throttles are those of all the others.
 
     Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
     """
+    with _making:
+        return _service()
+
+
+@lru_cache(maxsize=1)
+def _service() -> Service:
     quiet_libraries()
     return build(Settings.read(os.environ))
+
+
+def forget_service() -> None:
+    """Make it anew at the next call: the settings have changed."""
+    _service.cache_clear()
 
 
 def build(settings: Settings) -> Service:

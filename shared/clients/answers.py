@@ -16,6 +16,8 @@ RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})
 # Dataverse says 404 of a row, and of one that it refers to, as well as of an address (dataverse-web-api, section 9).
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 
+# Requests, and their combined time, counted over a window (dataverse-web-api, section 8): going slower helps.
+_TOO_FAST = frozenset({"0x80072322", "0x80072321"})
 _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
 _LONGEST_TEXT = 500
 
@@ -85,6 +87,11 @@ def error_code(answer: Answer) -> str:
     """The code of an error body, empty where there is none."""
     error = (json_object(answer) or {}).get("error")
     return str(error.get("code") or "") if isinstance(error, dict) else ""
+
+
+def is_too_fast(answer: Answer) -> bool:
+    """Whether a 429 says that too much was asked over a window, and not just that the system is busy now."""
+    return error_code(answer) in _TOO_FAST
 
 
 def redacted(text: str) -> str:

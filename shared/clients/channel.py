@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared import exact_json
-from shared.clients.answers import Throttled, dop_hint, json_object, raise_for_read, raise_for_write, retry_after_s
+from shared.clients.answers import (
+    Throttled,
+    dop_hint,
+    is_too_fast,
+    json_object,
+    raise_for_read,
+    raise_for_write,
+    retry_after_s,
+)
 from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall, Transport
 from shared.clients.clock import Clock
 from shared.clients.correlation import next_request_id
@@ -166,7 +174,7 @@ class Channel:
                 return answer
             seconds = retry_after_s(answer, self.clock.now())
             pause_s = None if seconds is None else max(seconds, _SHORTEST_PAUSE_S)
-            if not self._throttle.pause(pause_s, not_after=turn.not_after):
+            if not self._throttle.pause(pause_s, too_fast=is_too_fast(answer), not_after=turn.not_after):
                 return answer
             answer = self._send(call, turn)
         return answer

@@ -1,10 +1,11 @@
-"""How hard one system may be driven: parallelism that adapts, and a pause that all threads share."""
+"""How hard one system may be driven: parallelism and pace that adapt, and a pause that all threads share."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clients.clock import Clock
+from shared.clients.pace import Pace
 from shared.errors import NotSent, System, Transient
 
 PATIENCE_S = 20.0
@@ -23,10 +24,7 @@ class Slot:
 
 
 class Throttle:
-    """One per system and process. Additive increase, multiplicative decrease; waits only by the clock given.
-
-    `on_throttled` hears of a throttling that is longer than `patience_s`, with the seconds that were asked for.
-    """
+    """One per system and process. Additive increase, multiplicative decrease; waits only by the clock given."""
 
     def __init__(
         self,
@@ -37,14 +35,12 @@ class Throttle:
         maximum: int = 16,
         patience_s: float = PATIENCE_S,
         slow_s: float = SLOW_S,
-        on_throttled: Callable[[System, float | None], None] | None = None,
     ) -> None:
         self.maximum = max(1, maximum)
         self._system = system
         self._clock = clock
         self._patience_s = patience_s
         self._slow_s = slow_s
-        self._on_throttled = on_throttled
         self._changed = threading.Condition()
         self._limit = min(max(1, start), self.maximum)
         self._running = 0
@@ -52,6 +48,7 @@ class Throttle:
         self._generation = 0
         self._hint: int | None = None
         self._paused_until = clock.monotonic()
+        self._pace = Pace()
 
     @property
     def limit(self) -> int:
@@ -69,25 +66,30 @@ class Throttle:
         try:
             yield slot
         finally:
-            self._leave(slot, self._clock.monotonic() - began)
+            self._leave(slot, began)
 
-    def pause(self, seconds: float | None, *, not_after: float | None = None) -> bool:
-        """Note that the system throttles, for this long. Whether it is short enough to be waited for in place."""
-        if seconds is not None:
-            with self._changed:
-                self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
-            if self._can_wait(seconds, not_after):
-                return True
-        if self._on_throttled is not None:
-            self._on_throttled(self._system, seconds)
-        return False
+    def pause(self, seconds: float | None, *, too_fast: bool = False, not_after: float | None = None) -> bool:
+        """Note that the system throttles, for this long; `too_fast` when it counts requests over a window. Whether
+        the pause is short enough to be waited for in place; otherwise it becomes the gate's, which all processes see.
+        """
+        if seconds is None:
+            return False
+        with self._changed:
+            now = self._clock.monotonic()
+            self._paused_until = max(self._paused_until, now + seconds)
+            if too_fast:
+                self._pace.slow_down(now, seconds)
+        return self._can_wait(seconds, not_after)
 
     def _enter(self, not_after: float | None) -> Slot:
         waited_s = 0.0
         while True:
-            slot, pause_s = self._try_to_enter(not_after)
-            if slot is not None:
-                return slot
+            pause_s = self._occupy(not_after)
+            if pause_s == 0:
+                slot = self._wait_for_turn(not_after)
+                if slot is not None:
+                    return slot
+                continue
             waited_s += pause_s
             if waited_s > self._patience_s or not self._can_wait(pause_s, not_after):
                 raise Transient(
@@ -97,17 +99,35 @@ class Throttle:
                 )
             self._clock.sleep(pause_s)
 
-    def _try_to_enter(self, not_after: float | None) -> tuple[Slot | None, float]:
+    def _occupy(self, not_after: float | None) -> float:
+        """Become one of those that run at a time; during a pause nobody does, and its rest is returned."""
         with self._changed:
             while self._running >= self._limit:
                 self._changed.wait(_LOOK_AGAIN_S)
                 self._check_time(not_after)
             self._check_time(not_after)
-            pause_s = self._paused_until - self._clock.monotonic()
-            if pause_s > 0:
-                return None, pause_s
-            self._running += 1
-            return Slot(self._generation), 0.0
+            pause_s = max(self._paused_until - self._clock.monotonic(), 0.0)
+            if pause_s == 0:
+                self._running += 1
+            return pause_s
+
+    def _wait_for_turn(self, not_after: float | None) -> Slot | None:
+        """Keep the pace. None, and the place is free again, when the system has asked for a pause meanwhile."""
+        with self._changed:
+            now = self._clock.monotonic()
+            turn = self._pace.take_turn(now)
+        too_late = not_after is not None and now + turn.wait_s > not_after
+        if turn.wait_s > 0 and not too_late:
+            self._clock.sleep(turn.wait_s)
+        with self._changed:
+            paused = self._paused_until > self._clock.monotonic()
+            if self._pace.still_holds(turn) and not too_late and not paused:
+                return Slot(self._generation)
+            self._running -= 1
+            self._changed.notify_all()
+        if too_late:
+            raise NotSent(f"no time was left for a request to {self._system}")
+        return None
 
     def _check_time(self, not_after: float | None) -> None:
         if not_after is not None and self._clock.monotonic() > not_after:
@@ -117,9 +137,12 @@ class Throttle:
         in_time = not_after is None or self._clock.monotonic() + seconds <= not_after
         return in_time and seconds <= self._patience_s
 
-    def _leave(self, slot: Slot, seconds: float) -> None:
+    def _leave(self, slot: Slot, began: float) -> None:
+        seconds = self._clock.monotonic() - began
         with self._changed:
             self._running -= 1
+            if not slot.throttled:
+                self._pace.note_accepted(began)
             hinted = self._take_hint(slot.dop_hint)
             # What was on its way before the last change says nothing about the limit of now.
             if slot.generation == self._generation:

@@ -4,6 +4,7 @@ Everything that the sync remembers goes through `Table`, so that a test can coun
 Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ MAX_TRANSACTION_ROWS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
 _ROW_OVERHEAD_BYTES = 256
+_PART_OVERHEAD_BYTES = 4096
 _FORBIDDEN = frozenset("/\\#?%=")
 
 
@@ -125,6 +127,22 @@ def _cell_bytes(cell: Cell) -> int:
     return 8
 
 
+def _wire_bytes(row: Row) -> int:
+    """At most how many bytes a row takes in a request, which is what the limit of a transaction counts: JSON with
+    escaped letters and packed bytes as base64, beside the headers of its part."""
+    check_size(row)
+    return _PART_OVERHEAD_BYTES + sum(len(name) * 2 + _wire_cell_bytes(cell) for name, cell in row.cells.items())
+
+
+def _wire_cell_bytes(cell: Cell) -> int:
+    match cell:
+        case str():
+            return len(json.dumps(cell)) + 64
+        case bytes():
+            return len(cell) * 4 // 3 + 64
+    return 128
+
+
 def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[Sequence[Operation]]]:
     """Pack groups, each of which must stay in one transaction, into as few transactions as the limits allow.
 
@@ -133,7 +151,7 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
     packed: list[list[Sequence[Operation]]] = []
     rows = size = 0
     for group in groups:
-        group_size = sum(check_size(operation.row) for operation in group)
+        group_size = sum(_wire_bytes(operation.row) for operation in group)
         if len(group) > MAX_TRANSACTION_ROWS or group_size > MAX_TRANSACTION_BYTES:
             raise RowTooLarge(f"{len(group)} rows of {group_size} bytes do not fit into one transaction")
         if not packed or rows + len(group) > MAX_TRANSACTION_ROWS or size + group_size > MAX_TRANSACTION_BYTES:

@@ -14,7 +14,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from local.host.host_json import seconds_of
-from shared.bootstrap import FLOWS, service
+from shared.bootstrap import FLOWS, forget_service, service
 from shared.settings import Settings
 from shared.state.storage import TABLES
 from shared.sync.hints import Hint, HintMessage
@@ -52,9 +52,9 @@ def environment(storage_account: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    service.cache_clear()
+    forget_service()
     yield monkeypatch
-    service.cache_clear()
+    forget_service()
     _empty(storage_account)
 
 

@@ -87,12 +87,11 @@ class Line:
 def line(
     *replies: Reply,
     system: System = System.FINOPS,
-    on_throttled: Callable[[System, float | None], None] | None = None,
     parallel: int = 1,
 ) -> Line:
     """A channel to a fake server. With `parallel` 1 the requests of a call come in order."""
     clock, tokens, server = ManualClock(), FakeTokens(), FakeServer(list(replies))
-    throttle = Throttle(system, clock, start=parallel, maximum=parallel, on_throttled=on_throttled)
+    throttle = Throttle(system, clock, start=parallel, maximum=parallel)
     channel = Channel(system, ORIGIN, server, tokens=tokens, throttle=throttle, clock=clock, jitter=lambda: 0.5)
     return Line(server, clock, tokens, throttle, channel)
 

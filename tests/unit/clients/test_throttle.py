@@ -1,6 +1,7 @@
 """Parallelism follows the system, and a pause holds for every thread."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -77,15 +78,13 @@ def test_a_short_pause_is_waited_for_by_the_next_request() -> None:
     assert clock.seconds == 7
 
 
-def test_a_long_pause_is_told_and_raised_to_everybody() -> None:
-    told: list[tuple[System, float | None]] = []
+def test_a_long_pause_is_raised_to_everybody() -> None:
     clock = ManualClock()
-    throttle = Throttle(System.FINOPS, clock, on_throttled=lambda system, seconds: told.append((system, seconds)))
+    throttle = Throttle(System.FINOPS, clock)
     assert not throttle.pause(900)
     with pytest.raises(Transient) as caught:
         succeed(throttle, 1)
     assert caught.value.retry_after_s == 900
-    assert told == [(System.FINOPS, 900)]
     assert clock.seconds == 0
 
 
@@ -104,6 +103,69 @@ def test_a_pause_that_ends_too_late_is_not_waited_for() -> None:
     with pytest.raises(Transient), throttle.slot(not_after=9):
         pytest.fail("sent")
     assert clock.seconds == 0
+
+
+def refuse(throttle: Throttle, seconds: float, *, after: int) -> None:
+    """A system that takes so many requests and refuses the next one."""
+    succeed(throttle, after)
+    throttled(throttle)
+    assert throttle.pause(seconds, too_fast=True)
+
+
+def test_requests_are_spread_once_the_system_has_refused_one() -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.DATAVERSE, clock)
+    refuse(throttle, 20, after=40)
+    succeed(throttle, 1)
+    began = clock.seconds
+    succeed(throttle, 19)
+    assert began == 20
+    assert clock.seconds - began == pytest.approx(10, rel=0.1)
+
+
+def test_a_system_that_is_merely_busy_gets_no_pace() -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.FINOPS, clock)
+    succeed(throttle, 40)
+    throttled(throttle)
+    assert throttle.pause(5)
+    succeed(throttle, 40)
+    assert clock.seconds == 5
+
+
+def test_a_turn_of_the_pace_that_comes_too_late_is_not_taken_and_holds_nobody_up() -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.DATAVERSE, clock, start=1, maximum=1)
+    refuse(throttle, 20, after=20)
+    succeed(throttle, 1)
+    with pytest.raises(NotSent), throttle.slot(not_after=clock.seconds + 0.1):
+        pytest.fail("sent")
+    succeed(throttle, 1)
+
+
+class InterruptedClock(ManualClock):
+    """Does something in the middle of the next sleep."""
+
+    interruption: Callable[[], object] | None = None
+
+    def sleep(self, seconds: float) -> None:
+        """See ManualClock."""
+        interruption, self.interruption = self.interruption, None
+        super().sleep(seconds / 2)
+        if interruption is not None:
+            interruption()
+        super().sleep(seconds / 2)
+
+
+def test_a_pause_that_is_asked_for_during_the_wait_for_a_turn_holds_too() -> None:
+    clock = InterruptedClock()
+    throttle = Throttle(System.DATAVERSE, clock)
+    refuse(throttle, 20, after=20)
+    succeed(throttle, 1)
+    asked_at = clock.seconds
+    clock.interruption = lambda: throttle.pause(15)
+    succeed(throttle, 1)
+    assert clock.seconds >= asked_at + 15
 
 
 def test_a_turn_that_comes_too_late_is_not_taken() -> None:

@@ -1,0 +1,40 @@
+"""What a functions host takes of the machine, read from the operating system while it runs."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_MEGABYTE = 1e6
+_KILOBYTE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """`cpu_s` is processor time since the start, `peak_mb` the largest resident size (units of 1,000,000 bytes)."""
+
+    cpu_s: float
+    peak_mb: float
+
+
+def usage_of(pid: int) -> Usage:
+    """What a process has taken so far."""
+    process = psutil.Process(pid)
+    times = process.cpu_times()
+    return Usage(times.user + times.system, _peak_mb(process))
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak begin anew at the present size, where the system can do that."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    """Linux keeps the peak; elsewhere it is the present size."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * _KILOBYTE / _MEGABYTE
+    return float(process.memory_info().rss) / _MEGABYTE

@@ -1,0 +1,38 @@
+"""What a first sync could reach at most, from the numbers of the systems and of the app; the formulas stand in
+docs/performance.md."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.settings import Settings
+
+PARALLELISM = int(Settings.model_fields["MAX_PARALLELISM"].default)
+PROTECTED_REQUESTS = 6000
+PROTECTED_WINDOW_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """At most so many records a second, and what sets it."""
+
+    speed: float
+    cause: str
+
+
+def lowest_bound(latency_ms: float, *, to_sales: float, to_finops: float, cpu_s: float) -> Bound:
+    """The lowest of all bounds; requests and processor seconds are for one record."""
+    bounds = [*_by_latency(latency_ms, to_sales, to_finops), *_by_protection(to_sales)]
+    if cpu_s > 0:
+        bounds.append(Bound(1 / cpu_s, "processor"))
+    return min(bounds, key=lambda bound: bound.speed, default=Bound(0.0, "nothing measured"))
+
+
+def _by_latency(latency_ms: float, to_sales: float, to_finops: float) -> Sequence[Bound]:
+    named = (("latency of Sales", to_sales), ("latency of F&O", to_finops))
+    wait_s = latency_ms / 1000
+    return [Bound(PARALLELISM / (wait_s * requests), cause) for cause, requests in named if wait_s * requests > 0]
+
+
+def _by_protection(to_sales: float) -> Sequence[Bound]:
+    allowed = PROTECTED_REQUESTS / PROTECTED_WINDOW_S
+    return [Bound(allowed / to_sales, "service protection")] if to_sales > 0 else []

@@ -1,0 +1,192 @@
+"""Measures how much of what service protection allows is used: `python -m benchmarks.throttling`.
+
+Several functions hosts share one storage account and sync products into a Dataverse that refuses what is beyond its
+limits. Only the limits are smaller than in reality (6,000 requests in 300 s), so that they bind within minutes.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks import document
+from benchmarks.flows import FLOWS
+from benchmarks.progress import Done, wait_until_done
+from benchmarks.stage import Plan, Stage, running_stage
+from local.azurite import AzuriteFailed
+from local.demo import interrupts
+from local.demo.errors import DemoFailed, UserMistake
+from local.simulator.auth import system_clock
+from shared.bootstrap import PRODUCTS
+from shared.state.control import Control
+from shared.state.failures import Failures
+from shared.state.links import Links
+
+ROUTE = "product"
+WARM_UP_WINDOWS = 2
+_GRACE_S = 1.0
+_REFUSED = 429
+_PATIENCE_S = 240.0
+_SETTLING_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Requests in a sliding window of so many seconds."""
+
+    requests: int
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to Sales: seconds since the first one, and how long it was told to wait (None: accepted)."""
+
+    at_s: float
+    wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the requests show. `share` is of whole steady windows, from 0 to 1; `early` counts requests that came
+    within a wait that was announced to any host, beyond the grace."""
+
+    accepted: int
+    refused: int
+    windows: tuple[int, ...]
+    share: float
+    steady_refused: int
+    early: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, say it, and write it into docs/performance.md when asked to."""
+    parsed = _parser().parse_args(arguments)
+    limit = Limit(parsed.limit_requests, parsed.limit_window)
+    protect = ["--protect", "--limit-requests", str(limit.requests), "--limit-window", f"{limit.window_s:g}"]
+    plan = Plan(PRODUCTS, parsed.latency_ms, products=parsed.products, sales=protect)
+    try:
+        with interrupts.as_exceptions(), running_stage(plan) as stage:
+            lines = list(_measured(stage, parsed.hosts, limit))
+    except (UserMistake, DemoFailed, AzuriteFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.write("\n".join(lines) + "\n")
+    if parsed.write:
+        document.write("throttling", lines)
+    return 0
+
+
+def used_of(asked: Sequence[Asked], limit: Limit) -> Used:
+    """Judge the requests, given in the order of their times."""
+    accepted = [one.at_s for one in asked if one.wait_s is None]
+    begin_s = WARM_UP_WINDOWS * limit.window_s
+    count = max(int((accepted[-1] - begin_s) // limit.window_s), 0) if accepted else 0
+    end_s = begin_s + count * limit.window_s
+    windows = [0] * count
+    for at_s in accepted:
+        if begin_s <= at_s < end_s:
+            windows[int((at_s - begin_s) // limit.window_s)] += 1
+    steady_refused = sum(one.wait_s is not None and begin_s <= one.at_s < end_s for one in asked)
+    share = sum(windows) / (count * limit.requests) if count else 0.0
+    return Used(len(accepted), len(asked) - len(accepted), tuple(windows), share, steady_refused, _early(asked))
+
+
+def _early(asked: Sequence[Asked]) -> int:
+    told_s = until_s = 0.0
+    early = 0
+    for one in asked:
+        if one.wait_s is None:
+            continue
+        if one.at_s >= until_s:
+            told_s = one.at_s
+        elif one.at_s > told_s + _GRACE_S:
+            early += 1
+        until_s = max(until_s, one.at_s + one.wait_s)
+    return early
+
+
+def _measured(stage: Stage, hosts: int, limit: Limit) -> Iterator[str]:
+    ids = FLOWS[PRODUCTS].ids(stage)
+    control = Control(stage.storage.table("control"))
+    control.save_flow(replace(control.flow(PRODUCTS), paused=True))
+    for _ in range(hosts):
+        stage.start_host()
+    # Every host is up and has done something before there is work: none of them begins in the middle.
+    time.sleep(_SETTLING_S)
+    since = system_clock()
+    control.save_flow(replace(control.flow(PRODUCTS), paused=False))
+    done = wait_until_done(stage, since, len(ids), patience_s=_PATIENCE_S)
+    used = used_of(list(_asked(stage)), limit)
+    seen = stage.sales.control("GET", "protection")
+    attempts, failures = _attempts(stage)
+    yield from _lines(len(ids), hosts, limit, done, used)
+    yield f"| failures listed, links with a counted attempt | {failures}, {attempts} |"
+    yield f"| the simulator's own count | {seen['seen']} seen, {seen['refused']} refused |"
+
+
+def _lines(records: int, hosts: int, limit: Limit, done: Done, used: Used) -> Iterator[str]:
+    most = 1000 * records / max(used.accepted, 1)
+    yield f"Measured on {document.machine()}."
+    yield ""
+    yield "| what | value |"
+    yield "|---|---|"
+    yield f"| first sync of | {records:,} products by {hosts} hosts |"
+    yield f"| limit | {limit.requests} requests in {limit.window_s:g} s |"
+    yield f"| time | {done.seconds:.0f} s, {records / max(done.seconds, 0.1):.0f} records/s |"
+    yield f"| requests to Sales accepted | {used.accepted:,}, one for {most / 1000:.0f} records |"
+    yield f"| accepted in steady windows | {', '.join(map(str, used.windows)) or 'none'} |"
+    yield f"| **share of the limit** | **{used.share:.0%}** |"
+    yield f"| 429 in all, after {WARM_UP_WINDOWS} windows | {used.refused}, {used.steady_refused} |"
+    yield f"| requests of any host within a Retry-After of one of them | {used.early} |"
+
+
+def _asked(stage: Stage) -> Iterator[Asked]:
+    """Every request to Sales in the order of arrival."""
+    stage.sales.control("GET", "exchanges")
+    yield from read_exchanges(stage.exchanges(stage.sales))
+
+
+def read_exchanges(file: Path) -> Iterator[Asked]:
+    """The requests that an exchange file lists."""
+    found: list[tuple[datetime, float | None]] = []
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            one = json.loads(line)
+            at = datetime.fromisoformat(one["time"])
+            wait = float(one["response_headers"].get("Retry-After", 0)) if one["status"] == _REFUSED else None
+            found.append((at, wait))
+    found.sort(key=lambda each: each[0])
+    for at, wait in found:
+        yield Asked((at - found[0][0]).total_seconds(), wait)
+
+
+def _attempts(stage: Stage) -> tuple[int, int]:
+    """How many links count an attempt, and how many failures are listed."""
+    table = stage.storage.table("links")
+    attempts = sum(link.attempts > 0 for link in Links(table).walk(PRODUCTS, ROUTE))
+    failures, _ = Failures(table).page(PRODUCTS, "", 1000)
+    return attempts, len(failures)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.throttling", description="Measures throttled syncs.")
+    parser.add_argument(
+        "--products", type=int, default=20_000, metavar="N", help="generated products (default: %(default)s)"
+    )
+    parser.add_argument("--hosts", type=int, default=2, metavar="N", help="functions hosts")
+    parser.add_argument("--latency-ms", type=float, default=50.0, metavar="N", help="of each answer")
+    parser.add_argument("--limit-requests", type=int, default=60, metavar="N", help="requests in one window")
+    parser.add_argument("--limit-window", type=float, default=30.0, metavar="N", help="length of the window, seconds")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
