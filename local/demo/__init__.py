@@ -1,1 +1,1 @@
-"""The demo: everything on this machine, 701 real accounts from Sales to F&O, then edits that arrive as one watches."""
+"""The demo: everything on this machine, 701 real accounts to F&O, 504 products to Sales, then edits."""

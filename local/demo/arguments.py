@@ -14,13 +14,17 @@ LONGEST_WAIT_S = 86_400
 class Options:
     """What the user asked for.
 
-    `timeout_s` is how long the demo waits without any progress, `pause_s` how long between two edits.
+    `trust` asks for the act in which the functions are killed at once, not after the first edits; `currency` is that
+    of the company in F&O, None where the records tell; `timeout_s` is how long the demo waits without any progress,
+    `pause_s` how long between two edits.
     """
 
     once: bool = False
+    trust: bool = False
     data: Path = SAMPLES
     report: Path | None = None
     keep: Path | None = None
+    currency: str | None = None
     latency_ms: float = 0.0
     timeout_s: float = 600.0
     pause_s: float = 3.0
@@ -32,9 +36,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parsed = _parser().parse_args(arguments)
     return Options(
         once=parsed.once,
+        trust=parsed.trust,
         data=parsed.data,
         report=parsed.report,
         keep=parsed.keep,
+        currency=parsed.currency,
         latency_ms=parsed.latency_ms,
         timeout_s=parsed.timeout_s,
         pause_s=parsed.pause_s,
@@ -50,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--once", action="store_true", help="stop when both systems are in step; code 0 only if all is well")
+    add("--trust", action="store_true", help="with --once too: kill the functions amid their work, and throttle them")
     add("--data", type=Path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
     add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
+    add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")

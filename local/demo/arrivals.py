@@ -1,15 +1,16 @@
 """Waits for what the sync makes of an edit, and measures how long it takes."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from local.demo.comparison import differences
 from local.demo.flows import Watched
 from local.demo.session import Session
 from local.demo.standing import Standing
-from shared.mapping.verdicts import Known, Mapped
+from shared.mapping.verdicts import Mapped
+from shared.records import SourceRow
 from shared.state.failures import Failure
 from shared.state.links import LinkState
 from shared.state.queues import Queues
@@ -18,6 +19,8 @@ from shared.sync.hints import Hint, HintMessage
 _LOOK_EVERY_S = 0.1
 PATIENCE_S = 90.0
 _OPERATOR = "demo"
+_TRIES = 20
+_ENDED = (LinkState.ENDED, LinkState.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +31,28 @@ class Arrivals:
     flow: Watched
     standing: Standing
 
+    def some(self, chance: random.Random) -> SourceRow | None:
+        """A source record that is in the target and may be edited, None where none is found."""
+        rows = self.flow.sources(self.session.systems)
+        for row in chance.sample(rows, min(len(rows), _TRIES)):
+            if self.standing.link(self.flow.route, row.id).state is LinkState.WRITTEN:
+                return row
+        return None
+
     def mapped(self, id: str) -> Mapped | None:
         """What the mapping makes of a source record as it is now, None when it is not for the target."""
-        row = self.flow.source(self.session.sales, id)
-        verdict = None if row is None else self.flow.mapper.evaluate(row, Known(datetime.now(UTC)))
+        verdict = self.flow.verdict(self.session.systems, id)
         return verdict if isinstance(verdict, Mapped) else None
 
     def seen(self, id: str) -> float | None:
         """Seconds until the target holds every field as the source says; None when it takes too long."""
+        began = time.monotonic()
         mapped = self.mapped(id)
-        return None if mapped is None else self._until(lambda: self._holds(mapped))
+        return None if mapped is None else self._until(lambda: self._holds(mapped), began)
 
     def ended(self, id: str) -> float | None:
-        """Seconds until the sync has noted that a source record came to its end."""
-        return self._until(lambda: self.standing.link(self.flow.route, id).state is LinkState.ENDED)
+        """Seconds until the sync has noted that a source record came to its end, or is gone."""
+        return self._until(lambda: self.standing.link(self.flow.route, id).state in _ENDED)
 
     def failed(self, id: str) -> tuple[float, Failure] | None:
         """Seconds until a record is listed as rejected, and why."""
@@ -60,12 +71,17 @@ class Arrivals:
         queues: Queues = self.session.storage.queues
         queues.send(self.flow.name, HintMessage(self.flow.name, _OPERATOR, (Hint(id),)).to_body())
 
-    def _holds(self, mapped: Mapped) -> bool:
-        row = self.flow.target(self.session.finops, mapped.key)
-        return row is not None and not differences(mapped.key, mapped, row, self.flow.mapper)
+    def trouble(self) -> str:
+        """Why nothing moves, in brackets; empty when it may."""
+        closed = self.standing.closed()
+        return f"({closed})" if closed else ""
 
-    def _until(self, condition: Callable[[], bool]) -> float | None:
-        began = time.monotonic()
+    def _holds(self, mapped: Mapped) -> bool:
+        found = self.flow.targets(self.session.systems, mapped.key)
+        return len(found) == 1 and not differences(mapped.key, mapped.owned, found[0][1], self.flow)
+
+    def _until(self, condition: Callable[[], bool], began: float | None = None) -> float | None:
+        began = time.monotonic() if began is None else began
         while not condition():
             self.session.require_alive()
             if time.monotonic() - began > PATIENCE_S:

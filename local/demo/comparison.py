@@ -1,18 +1,30 @@
 """Compares both systems row by row and field by field. It looks at the systems only, never at the links.
 
-What F&O shall hold is worked out anew from each source row; a row that the mapping filters or rejects is not
+What the target shall hold is worked out anew from each source row; a row that the mapping filters or rejects is not
 expected. Of several rows with one key exactly one may be there: which one does not matter.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from typing import Protocol
 
-from shared.mapping.verdicts import Known, Mapped
-from shared.records import Json, SourceRow, Values
+from shared.mapping.verdicts import Filtered, Mapped, Verdict
+from shared.records import Json, Values
 from shared.state.keys import fold
-from shared.sync.flow import Mapper
+
+
+class Fields(Protocol):
+    """What is known of the fields of a target."""
+
+    def ended(self) -> Mapping[str, Json]:
+        """What changes in the target when a source record ends."""
+
+    def empty(self, field: str) -> Json:
+        """What an emptied field holds."""
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether the target's value is ours, after the normalisation that the target applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +39,20 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`expected` and `present` count target records; the lists name them by key."""
+    """`expected` and `present` count target records; the lists name them by key. `doubled` are those of which the
+    target has more than one."""
 
     expected: int
     present: int
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
     different: tuple[Difference, ...] = ()
 
     @property
     def clean(self) -> bool:
         """Whether the target holds exactly what it should."""
-        return not (self.missing or self.extra or self.different)
+        return not (self.missing or self.extra or self.doubled or self.different)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,65 +71,77 @@ class Past:
     adopt: bool = False
 
 
-def expected_keys(sources: Iterable[SourceRow], mapper: Mapper, past: Past) -> dict[str, list[tuple[str, Mapped]]]:
+def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list[tuple[str, Mapped]]]:
     """What the target shall hold: by folded key, the source records that ask for it."""
     expected: dict[str, list[tuple[str, Mapped]]] = defaultdict(list)
     before = {fold(key) for key in past.before}
-    for row in sources:
-        verdict = mapper.evaluate(row, Known(datetime.now(UTC)))
-        if not isinstance(verdict, Mapped) or row.id in past.refused:
+    for id, verdict in verdicts.items():
+        if not isinstance(verdict, Mapped) or id in past.refused:
             continue
         key = fold(verdict.key)
-        if fold(past.keys.get(row.id, key)) != key or (key in before and not past.adopt):
+        if fold(past.keys.get(id, key)) != key or (key in before and not past.adopt):
             continue
-        expected[key].append((row.id, verdict))
+        expected[key].append((id, verdict))
     return expected
 
 
 def compare(
-    sources: Sequence[SourceRow], targets: Iterable[tuple[str, Values]], mapper: Mapper, past: Past
+    verdicts: Mapping[str, Verdict], targets: Sequence[tuple[str, Values]], fields: Fields, past: Past
 ) -> Comparison:
-    """Compare every source row with every target row (key and fields)."""
-    expected = expected_keys(sources, mapper, past)
+    """Compare what the mapping makes of every source record (by id) with every target row (key and fields)."""
+    expected = expected_keys(verdicts, past)
     found = {fold(key): (key, values) for key, values in targets}
-    tolerated = {fold(key) for key in (*past.before, *past.keys.values(), *_refused_keys(sources, mapper, past))}
+    refused = (of.key for id, of in verdicts.items() if id in past.refused and isinstance(of, Mapped))
+    tolerated = {fold(key) for key in (*past.before, *past.keys.values(), *refused)}
     adopted = {fold(key) for key in past.before}
-    differences = [
+    times = Counter(fold(key) for key, _ in targets)
+    different = [
         difference
         for key, candidates in expected.items()
         if key in found
-        for difference in _closest(found[key], candidates, mapper, blanks=key not in adopted)
+        for difference in _closest(found[key], candidates, fields, blanks=key not in adopted)
+    ]
+    different += [
+        difference
+        for key in _ended_keys(verdicts, past)
+        if key in found and key not in expected
+        for difference in differences(found[key][0], fields.ended(), found[key][1], fields)
     ]
     return Comparison(
         expected=len(expected),
         present=sum(key in found for key in expected),
         missing=tuple(sorted(candidates[0][1].key for key, candidates in expected.items() if key not in found)),
         extra=tuple(sorted(found[key][0] for key in found if key not in expected and key not in tolerated)),
-        different=tuple(differences),
+        doubled=tuple(sorted(found[key][0] for key in expected if times[key] > 1)),
+        different=tuple(different),
     )
 
 
-def differences(key: str, mapped: Mapped, values: Values, mapper: Mapper, *, blanks: bool = True) -> list[Difference]:
+def differences(
+    key: str, owned: Mapping[str, Json], values: Values, fields: Fields, *, blanks: bool = True
+) -> list[Difference]:
     """The owned fields in which a target row is not as it should be; `blanks` counts those that should be empty."""
     wrong = []
-    for name, wanted in mapped.owned.items():
+    for name, wanted in owned.items():
         if wanted is None and not blanks:
             continue
-        ours = mapper.empty(name) if wanted is None else wanted
-        if not mapper.agree(name, ours, values.get(name)):
+        ours = fields.empty(name) if wanted is None else wanted
+        if not fields.agree(name, ours, values.get(name)):
             wrong.append(Difference(key, name, ours, values.get(name)))
     return wrong
 
 
-def _refused_keys(sources: Iterable[SourceRow], mapper: Mapper, past: Past) -> Iterator[str]:
-    for row in sources:
-        verdict = mapper.evaluate(row, Known(datetime.now(UTC))) if row.id in past.refused else None
-        if isinstance(verdict, Mapped):
-            yield verdict.key
+def _ended_keys(verdicts: Mapping[str, Verdict], past: Past) -> Iterator[str]:
+    """The folded keys of what was expected before and whose source record has come to its end."""
+    for id, key in past.keys.items():
+        verdict = verdicts.get(id)
+        is_over = verdict is None or (isinstance(verdict, Filtered) and verdict.ends)
+        if is_over and id not in past.refused:
+            yield fold(key)
 
 
 def _closest(
-    found: tuple[str, Values], candidates: list[tuple[str, Mapped]], mapper: Mapper, *, blanks: bool
+    found: tuple[str, Values], candidates: list[tuple[str, Mapped]], fields: Fields, *, blanks: bool
 ) -> list[Difference]:
-    each = [differences(found[0], mapped, found[1], mapper, blanks=blanks) for _, mapped in candidates]
+    each = [differences(found[0], mapped.owned, found[1], fields, blanks=blanks) for _, mapped in candidates]
     return min(each, key=len)

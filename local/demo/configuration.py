@@ -1,16 +1,20 @@
-"""What the demo runs: the app with the settings of its user, and the flow that it watches."""
+"""What the demo runs: the app with the settings of its user, and the flows that it watches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.demo import environment
+from local.demo.accounts import watched_accounts
 from local.demo.errors import UserMistake
 from local.demo.flows import Watched
-from shared import bootstrap
+from local.demo.products import watched_products
+from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.mapping import accounts
+from shared.mapping.value_maps import SHIPPED
+from shared.records import Json
 from shared.settings import Settings
 
+VALUE_MAPS = "VALUE_MAPS"
 # Stands for the demo's own addresses until they are known, so that all settings can be judged before the start.
 _NOT_KNOWN_YET: Mapping[str, str] = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -21,38 +25,74 @@ _NOT_KNOWN_YET: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`settings` are the app settings but for the demo's own addresses; `notes` are for the user."""
+    """`settings` are the app settings but for the demo's own addresses; `claim_live_s` is how long the claim of a
+    worker that died holds others off; `notes` are for the user. `value_maps` is the text of the value-map document
+    that goes with the sample records, None where the user has named his own or the one that is shipped will do.
+    """
 
     settings: Mapping[str, str]
-    flow: Watched
+    flows: tuple[Watched, ...]
+    company: str
+    claim_live_s: float
+    change_limits: tuple[int, int]
+    value_maps: str | None
     notes: tuple[str, ...]
 
+    def may_change(self, records: int) -> int:
+        """How many of so many records may change at once without the flow asking an operator."""
+        count, percent = self.change_limits
+        return min(records, max(count, records * percent // 100))
 
-def read_configuration(environ: Mapping[str, str]) -> Configuration:
-    """Read what the user has set, as the app will. Raises UserMistake with every mistake in one message."""
+
+def read_configuration(
+    environ: Mapping[str, str],
+    *,
+    unit_group: str | None = None,
+    units: Mapping[str, str] | None = None,
+    hasty: bool = False,
+) -> Configuration:
+    """Read what the user has set, as the app will. Raises UserMistake with every mistake in one message.
+
+    `unit_group` is the one of the sample records, `units` their units (symbol in F&O, name in Sales); `hasty` shortens
+    the time that a dead worker's claims hold.
+    """
     chosen = {name: value for name, value in environ.items() if value.strip()}
+    quick = {**environment.QUICK, **(environment.HASTY if hasty else {})}
+    value_maps = None if unit_group is None or VALUE_MAPS in chosen else _with_units(unit_group, units or {})
+    document = {} if value_maps is None else {VALUE_MAPS: value_maps}
     try:
-        settings = Settings.read({**environment.QUICK, **_NOT_KNOWN_YET, **chosen})
-        mapper = bootstrap.account_mapper(settings)
+        settings = Settings.read({**quick, **_NOT_KNOWN_YET, **document, **chosen})
+        flows = (watched_accounts(settings), watched_products(settings))
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid
-    flow = Watched(
-        name=bootstrap.ACCOUNTS,
-        route="customer",
-        mapper=mapper,
-        source_set=accounts.ENTITY_SET,
-        id_column=accounts.ID_COLUMN,
-        select=mapper.select,
-        expand=mapper.table.expand,
-        target_set=accounts.TARGET_SET,
-        key_field=accounts.KEY_FIELD,
-        fields=mapper.table.target_fields,
-        company=settings.COMPANY.casefold(),
-        adopt=settings.ACCOUNTS_ON_EXISTING == "adopt",
-    )
     notes = tuple(
         f"{name} is set in your environment and not used: the demo reaches its own systems only."
         for name in sorted(environment.OWN & chosen.keys())
     )
-    known = frozenset(Settings.model_fields)
-    return Configuration(environment.app_settings({}, chosen, known), flow, notes)
+    return Configuration(
+        settings=environment.app_settings({}, chosen, frozenset(Settings.model_fields), quick),
+        flows=flows,
+        company=settings.COMPANY.casefold(),
+        claim_live_s=settings.claim_live_s,
+        change_limits=(settings.GONE_LIMIT_COUNT, settings.CHANGE_LIMIT_PERCENT),
+        value_maps=value_maps,
+        notes=notes,
+    )
+
+
+def _with_units(group: str, units: Mapping[str, str]) -> str:
+    """The shipped value-map document for an organisation with another unit group, and with these units beside those
+    of the document that are named otherwise in both systems."""
+    content = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    defaults, shipped = content["defaults"], content["units"]
+    assert isinstance(defaults, dict)
+    assert isinstance(shipped, list)
+    taken = {name.casefold() for name in (*units, *units.values())}
+    others = [pair for pair in shipped if isinstance(pair, dict) and not _names_one_of(pair, taken)]
+    own: list[Json] = [{"sales": name, "finops": symbol} for symbol, name in units.items()]
+    return exact_json.dumps({**content, "defaults": {**defaults, "unit_group": group}, "units": [*own, *others]})
+
+
+def _names_one_of(pair: Mapping[str, Json], names: set[str]) -> bool:
+    return any(str(pair[side]).casefold() in names for side in ("sales", "finops"))

@@ -1,6 +1,6 @@
 """What people do in both systems while one watches: small edits, through the systems' own services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.demo.systems import Access
@@ -28,6 +28,12 @@ class Sales:
         """Change some columns of an account that exists."""
         self.access.send("PATCH", f"{_API}/accounts({id})", {**values}, **{"If-Match": "*"})
 
+    def change_many(self, changes: Mapping[str, Mapping[str, Json]]) -> None:
+        """Change columns of many accounts that exist, by their ids, in one request."""
+        kind = "Microsoft.Dynamics.CRM.account"
+        targets: list[Json] = [{"@odata.type": kind, "accountid": id, **values} for id, values in changes.items()]
+        self.access.send("POST", f"{_API}/accounts/Microsoft.Dynamics.CRM.UpdateMultiple", {"Targets": targets})
+
 
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
@@ -35,6 +41,14 @@ class Fulfilment:
 
     access: Access
     company: str
+
+    def put_products(self, products: Sequence[Mapping[str, Json]]) -> None:
+        """Release products to the company, or change some properties of them; each is told by its ProductNumber."""
+        self.access.control("POST", "products", [{"dataAreaId": self.company, **product} for product in products])
+
+    def remove_product(self, number: str) -> None:
+        """Take a product out of the company: it is not sellable any more."""
+        self.access.control("DELETE", "products", {"dataAreaId": self.company, "ProductNumber": number})
 
     def group(self, group: str) -> Values | None:
         """A customer group, None when there is none."""

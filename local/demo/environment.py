@@ -30,16 +30,30 @@ QUICK: Mapping[str, str] = {
     "PYTHON_THREADPOOL_THREAD_COUNT": "12",
     "COMPANY": "usmf",
     "ACCOUNTS_SCHEDULE": "*/3 * * * * *",
+    "PRODUCTS_SCHEDULE": "*/3 * * * * *",
+    # There is more to see of a product that is gone in F&O than one that simply stays.
+    "PRODUCTS_WHEN_VANISHED": "retire",
     "SWEEP_SCHEDULE": "*/5 * * * * *",
 }
 
+# The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could
+# still land. Where one is killed before the eyes of the user, that is short: here nothing stalls, and nothing is far.
+HASTY: Mapping[str, str] = {
+    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
+    "PULL_BUDGET_S": "15",
+    "REQUEST_TIMEOUT_S": "10",
+    "CLAIM_MARGIN_S": "5",
+}
 
-def app_settings(own: Mapping[str, str], environment: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
+
+def app_settings(
+    own: Mapping[str, str], environment: Mapping[str, str], known: frozenset[str], quick: Mapping[str, str] = QUICK
+) -> dict[str, str]:
     """The settings of the app: `own` always, then those of `known` that the user has set, then the quick ones."""
     given = {
-        name: value for name, value in environment.items() if name in (known | QUICK.keys()) - OWN and value.strip()
+        name: value for name, value in environment.items() if name in (known | quick.keys()) - OWN and value.strip()
     }
-    return {**QUICK, **given, **own}
+    return {**quick, **given, **own}
 
 
 def child_environment(environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> dict[str, str]:

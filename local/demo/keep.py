@@ -16,7 +16,7 @@ if os.name == "posix":
     import fcntl
 
 MANIFEST = "demo.json"
-FORMAT = 1
+FORMAT = 2
 STATE = ("azurite", "dataverse", "finops")
 _LOCK = ".lock"
 
@@ -26,17 +26,17 @@ class Memory:
     """What the demo must remember from one start to the next.
 
     The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
-    are in. `before` are the customers
-    that were there before the first sync; `keys` says under which key each account was last expected in F&O: both
-    are the comparison's own, made without the links.
+    are in. By flow: `before` are the keys of the target records that were there before the first sync; `keys` says
+    under which key each source record was last expected in the target. Both are the comparison's own, made without
+    the links.
     """
 
     data: str
     folder: str
     ports: dict[str, int]
     loaded: bool = False
-    before: list[str] | None = None
-    keys: dict[str, str] = field(default_factory=dict)
+    before: dict[str, list[str]] = field(default_factory=dict)
+    keys: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Place:
     @property
     def fresh(self) -> bool:
         """Whether nothing was synced here before."""
-        return not self.memory.keys
+        return not any(self.memory.keys.values())
 
     def folder(self, name: str) -> Path:
         """A folder inside, made when missing."""
@@ -174,9 +174,15 @@ def _memory(content: Mapping[str, object]) -> Memory:
     if content["format"] != FORMAT:
         raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
     match content:
-        case {"data": str() as data, "folder": str() as folder, "ports": dict() as ports, "keys": dict() as keys}:
-            before = content.get("before")
-            kept = [str(key) for key in before] if isinstance(before, list) else None
+        case {
+            "data": str() as data,
+            "folder": str() as folder,
+            "ports": dict() as ports,
+            "before": dict() as before,
+            "keys": dict() as keys,
+        }:
+            listed = {str(flow): [str(key) for key in kept] for flow, kept in before.items()}
+            by_id = {str(flow): dict(kept) for flow, kept in keys.items()}
             loaded = bool(content["loaded"])
-            return Memory(data, folder, {str(k): int(v) for k, v in ports.items()}, loaded, kept, dict(keys))
+            return Memory(data, folder, {str(k): int(v) for k, v in ports.items()}, loaded, listed, by_id)
     raise ValueError("something is missing in it")

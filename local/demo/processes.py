@@ -55,6 +55,12 @@ class Child:
             f"{self.name} did not start within {START_LIMIT_S:g} s. Its last lines:\n{last_lines(self.log)}"
         )
 
+    def kill(self) -> None:
+        """End it at once and without a warning."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def stop(self) -> None:
         """End it and whatever it started: asked first, then killed."""
         if self.process.poll() is None:

@@ -24,6 +24,7 @@ class FlowResult:
     account: Account
     comparison: Comparison
     requests: Mapping[str, Requests]
+    direction: str = ""
 
     @property
     def read(self) -> int:
@@ -46,12 +47,32 @@ class FlowResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a batch during which the functions were killed and both systems throttled.
+
+    By flow: `touched` records had an edit to travel, `in_hand` of them were in the hands of the killed process.
+    `throttled` is how many requests were refused with 429. `lost`, `doubled` and `stale` count records, by the
+    comparison of both systems.
+    """
+
+    touched: Mapping[str, int]
+    in_hand: Mapping[str, int]
+    throttled: int
+    seconds: float
+    lost: int
+    doubled: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What a session came to."""
+    """What a session came to. `requests` are all that each system answered, `trial` is None where there was none."""
 
     flows: Mapping[str, FlowResult]
     in_step: bool
     peak_memory_mb: float
+    requests: Mapping[str, Requests]
+    trial: Trial | None = None
 
     @property
     def unaccounted(self) -> int:
@@ -71,8 +92,10 @@ def document(result: Result) -> dict[str, Json]:
         "flows": {name: _flow(flow) for name, flow in result.flows.items()},
         "comparison": {name: _comparison(flow.comparison) for name, flow in result.flows.items()},
         "unaccounted": result.unaccounted,
+        "requests": _requests(result.requests),
         "in_step": result.in_step,
         "peak_memory_mb": _number(result.peak_memory_mb),
+        **({"trial": _trial(result.trial)} if result.trial else {}),
     }
 
 
@@ -104,9 +127,25 @@ def _flow(flow: FlowResult) -> dict[str, Json]:
         "filtered": dict(flow.account.filtered),
         "waiting": flow.account.waiting,
         "rejected": dict(flow.account.rejected),
-        "requests": {name: {"read": count.read, "write": count.write} for name, count in flow.requests.items()},
+        "requests": _requests(flow.requests),
         "seconds": _number(flow.glance.seconds),
         "records_per_s": _number(flow.records_per_s),
+    }
+
+
+def _requests(requests: Mapping[str, Requests]) -> dict[str, Json]:
+    return {name: {"read": count.read, "write": count.write} for name, count in requests.items()}
+
+
+def _trial(trial: Trial) -> dict[str, Json]:
+    return {
+        "touched": dict(trial.touched),
+        "in_hand": dict(trial.in_hand),
+        "throttled": trial.throttled,
+        "seconds": _number(trial.seconds),
+        "lost": trial.lost,
+        "doubled": trial.doubled,
+        "stale": trial.stale,
     }
 
 
@@ -116,6 +155,7 @@ def _comparison(comparison: Comparison) -> dict[str, Json]:
         "present": comparison.present,
         "missing": list(comparison.missing),
         "extra": list(comparison.extra),
+        "doubled": list(comparison.doubled),
         "different": [_difference(difference) for difference in comparison.different],
     }
 

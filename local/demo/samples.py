@@ -1,15 +1,21 @@
-"""A folder of sample records: is it one, and does every line of it read?"""
+"""A folder of sample records: is it one, does every line of it read, and what does it say of the organisation?"""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from local.dataverse.loading import FILES
+from local.dataverse import loading as sales
 from local.demo.errors import UserMistake
-from local.finops.rules import SERVED
+from local.finops import loading as fulfilment
+from local.finops.seeds import CURRENCIES
+from local.finops.settings import Settings
 from shared import exact_json
+from shared.records import Values
 
-KNOWN = frozenset({*FILES, "fo_units.jsonl", *(f"{name.lower()}.jsonl" for name in SERVED)})
+KNOWN = frozenset({*sales.FILES, *fulfilment.FILES})
 """The files of a folder that one of the two systems loads."""
+
+USUAL_CURRENCY = Settings().accounting_currency
 
 
 def check_folder(folder: Path, known: frozenset[str]) -> str:
@@ -29,6 +35,61 @@ def check_folder(folder: Path, known: frozenset[str]) -> str:
         _check_lines(file)
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def unit_group(folder: Path) -> str | None:
+    """The name of the only unit group of a checked folder, None where there is none or more than one."""
+    names = {str(row["name"]) for row in _rows(folder / "uomschedules.jsonl") if "name" in row}
+    return names.pop() if len(names) == 1 else None
+
+
+def unit_pairs(folder: Path) -> dict[str, str]:
+    """The units of a checked folder that have one name in both systems, by their symbol in F&O: their name in Sales."""
+    names = {str(row["name"]).casefold(): str(row["name"]) for row in _rows(folder / "uoms.jsonl") if "name" in row}
+    pairs: dict[str, str] = {}
+    for row in _rows(folder / "fo_units.jsonl"):
+        name = names.get(str(row.get("UnitDescription")).casefold())
+        if name is not None:
+            pairs[str(row.get("UnitSymbol"))] = name
+    return pairs
+
+
+def company_currency(folder: Path, wanted: str | None) -> str:
+    """The accounting currency of the company in F&O: the one that is wanted, else what the price lists of a checked
+    folder leave to choose. Raises UserMistake where that cannot be known."""
+    if wanted is not None:
+        return _require_known(wanted.upper())
+    codes = {str(row.get("transactioncurrencyid")): row.get("isocurrencycode") for row in _currencies(folder)}
+    used = (str(row.get("_transactioncurrencyid_value")) for row in _rows(folder / "pricelevels.jsonl"))
+    listed = {str(codes[id]) for id in used if codes.get(id)}
+    if not listed or USUAL_CURRENCY in listed or not (folder / "products.jsonl").exists():
+        return USUAL_CURRENCY
+    if len(listed) > 1:
+        raise UserMistake(
+            f"--data {folder}: its price lists are in {', '.join(sorted(listed))}; say with --currency which of them "
+            "is the accounting currency of the company in F&O."
+        )
+    return _require_known(listed.pop())
+
+
+def _require_known(code: str) -> str:
+    if code not in CURRENCIES:
+        raise UserMistake(f"--currency {code}: F&O does not have it; name one of {', '.join(sorted(CURRENCIES))}.")
+    return code
+
+
+def _currencies(folder: Path) -> Iterator[Values]:
+    return _rows(folder / "transactioncurrencies.jsonl")
+
+
+def _rows(file: Path) -> Iterator[Values]:
+    """The records of a file whose lines were checked; none where there is no such file."""
+    if not file.exists():
+        return
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        record = exact_json.loads(line) if line.strip() else None
+        if isinstance(record, dict):
+            yield record
 
 
 def _check_lines(file: Path) -> None:

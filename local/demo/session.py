@@ -17,15 +17,18 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import Place
 from local.demo.processes import ROOT, Child, running
 from local.demo.standing import Standing
-from local.demo.systems import Access, Requests, Secrets
+from local.demo.systems import DATAVERSE, FINOPS, Access, Counts, Secrets
 from local.identity import Identity, IdentityServer
 from local.simulator.auth import system_clock
 from shared.state.control import Control
 from shared.state.storage import Account, Storage
 
-DATAVERSE, FINOPS = "dataverse", "finops"
 SYSTEMS = (DATAVERSE, FINOPS)
 _HOST_DRAIN_S = 3
+# How long a message stays invisible that a host has fetched and was killed over; it renews what it is at.
+_HOST_LEASE_S = 20
+# The prices and costs of the sample records have up to four decimals.
+_PRICE_DECIMALS = 4
 _MEGABYTE = 1e6
 _KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.settings.json")
 
@@ -36,11 +39,14 @@ class Session:
     The functions do not run before `start_functions`.
     """
 
-    def __init__(self, options: Options, place: Place, app_settings: Mapping[str, str], flows: tuple[str, ...]) -> None:
+    def __init__(
+        self, options: Options, place: Place, app_settings: Mapping[str, str], flows: tuple[str, ...], currency: str
+    ) -> None:
         self._options = options
         self._place = place
         self._given = app_settings
         self._flows = flows
+        self._currency = currency
         self._stack = ExitStack()
         self._host_stack = ExitStack()
         self._children: list[Child] = []
@@ -77,25 +83,46 @@ class Session:
         """The largest resident size of the functions host seen so far, in units of 1,000,000 bytes."""
         return self._peak_memory_mb
 
-    def requests(self) -> dict[str, Requests]:
-        """What each system has answered in this session."""
-        return {access.name: access.requests() for access in (self.sales, self.finops)}
+    @property
+    def systems(self) -> dict[str, Access]:
+        """Both systems by name."""
+        return {access.name: access for access in (self.sales, self.finops)}
 
-    def start_functions(self) -> dict[str, Standing]:
-        """Start the functions host on the app, every flow resumed; returns how to watch each flow."""
+    def counts(self) -> dict[str, Counts]:
+        """What each system has answered in this session."""
+        return {name: access.counts() for name, access in self.systems.items()}
+
+    def watch(self) -> dict[str, Standing]:
+        """How to watch each flow from now on."""
         since = system_clock()
+        return {flow: Standing(self.storage, flow, since) for flow in self._flows}
+
+    def resume_flows(self) -> None:
+        """Do what an operator does after a deployment."""
         control = Control(self.storage.table("control"))
         for flow in self._flows:
             # After a deployment every flow is paused until an operator resumes it. Here that is the demo. What
             # blocked a flow last time blocks it again if it is still so.
             control.save_flow(replace(control.flow(flow), paused=False, blocked=""))
+
+    def start_functions(self) -> None:
+        """Start the functions host on the app."""
         ready, summary = self._fresh("host.ready"), self._fresh("host.summary")
         settings = environment.write_settings(self._run / _SETTINGS, self._settings)
         arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
         arguments += ["--summary", str(summary), "--drain-seconds", str(_HOST_DRAIN_S)]
+        arguments += ["--lease-seconds", str(_HOST_LEASE_S)]
         self._host = self._child("functions host", "local.host", arguments, self._host_stack, self._settings)
         self._host.wait_for(ready)
-        return {flow: Standing(self.storage, flow, since) for flow in self._flows}
+
+    def kill_functions(self) -> None:
+        """Pull the plug of the functions host: SIGKILL, it cannot put anything in order."""
+        if self._host is not None:
+            self._note_memory(self._host.pid)
+            self._host.kill()
+        with interrupts.held_off():
+            self._host_stack.close()
+        self._host = None
 
     def stop_functions(self) -> None:
         """End the functions host; what it says of its memory is kept."""
@@ -145,10 +172,11 @@ class Session:
         return Identity(self._secrets.signing_key, self._secrets.identity_header, resources)
 
     def _start_dataverse(self) -> tuple[Child, Path]:
-        return self._start_system(DATAVERSE, "local.dataverse", [])
+        return self._start_system(DATAVERSE, "local.dataverse", ["--pricing-precision", str(_PRICE_DECIMALS)])
 
     def _start_finops(self) -> tuple[Child, Path]:
-        return self._start_system(FINOPS, "local.finops", ["--company", self._given["COMPANY"]])
+        company = ["--company", self._given["COMPANY"], "--currency", self._currency]
+        return self._start_system(FINOPS, "local.finops", company)
 
     def _start_system(self, name: str, module: str, more: list[str]) -> tuple[Child, Path]:
         ready = self._fresh(f"{name}.ready")

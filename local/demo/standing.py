@@ -17,6 +17,7 @@ from shared.state.runs import Run, Runs
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000
+_IDLE = (Phase.DELTA, Phase.WALK)
 _UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
 DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
 
@@ -134,7 +135,7 @@ class Standing:
             first=self._sum.first,
             last=self._sum.worked_until or self._sum.first_ended,
             phase=checkpoint.phase if checkpoint else None,
-            idle=checkpoint is not None and checkpoint.phase is Phase.DELTA and checkpoint.cursor is None,
+            idle=checkpoint is not None and checkpoint.phase in _IDLE and checkpoint.cursor is None,
             hints=self._queues.depth(self._flow),
             held=self._queues.depth(self._flow + HOLD_SUFFIX),
             poison=self._queues.depth(self._flow + POISON_SUFFIX),
@@ -157,6 +158,14 @@ class Standing:
             unaccounted=tuple(id for id in ids if id not in decided),
             claimed=sum(link.claim_id is not None for link in links.values()),
         )
+
+    def claimed(self, route: str) -> int:
+        """How many records are in the hands of a worker. Reads the whole partition."""
+        return sum(link.claim_id is not None for link in self._links.walk(self._flow, route))
+
+    def written(self, route: str) -> list[str]:
+        """The ids of the records that are in the target. Reads the whole partition."""
+        return [link.id for link in self._links.walk(self._flow, route) if link.state is LinkState.WRITTEN]
 
     def link(self, route: str, id: str) -> Link:
         """The link of one record."""

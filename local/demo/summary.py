@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo.comparison import Comparison
-from local.demo.progress import SYSTEM_NAMES
-from local.demo.report import FlowResult, Result
+from local.demo.report import FlowResult, Result, Trial
+from local.demo.systems import SYSTEM_NAMES
 from shared.state.failures import Failure
 
 _ENTRIES_SHOWN = 8
@@ -27,7 +27,17 @@ def pictures(result: Result) -> Iterator[RenderableType]:
     for name, flow in result.flows.items():
         yield from _findings(name, flow.comparison)
         yield from _unaccounted(name, flow)
+    if result.trial is not None:
+        yield closing_line(result.trial)
     yield _verdict(result)
+
+
+def closing_line(trial: Trial) -> Text:
+    """What the comparison of both systems says after the functions were killed."""
+    well = not (trial.lost or trial.doubled or trial.stale)
+    touched = " and ".join(f"{count} {name}" for name, count in trial.touched.items())
+    text = f"Killed amid {touched}: lost {trial.lost}, doubled {trial.doubled}, stale {trial.stale}."
+    return Text(text, style="bold green" if well else "bold red")
 
 
 def _flows(result: Result) -> Table:
@@ -45,6 +55,7 @@ def _flows(result: Result) -> Table:
 def _figures(flow: FlowResult) -> dict[str, str]:
     outcomes = flow.outcomes
     figures = {
+        "direction": flow.direction,
         "read": str(flow.read),
         **{name: str(outcomes[name]) for name in ("created", "updated", "unchanged", "skipped", "deleted")},
         "filtered": str(sum(flow.account.filtered.values())),
@@ -90,11 +101,11 @@ def _comparisons(result: Result) -> Table:
     title = "Both systems compared, row by row, field by field"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("flow")
-    for column in ("expected", "present", "missing", "extra", "different fields"):
+    for column in ("expected", "present", "missing", "extra", "doubled", "different fields"):
         table.add_column(column, justify="right")
     for name, flow in result.flows.items():
         of = flow.comparison
-        counts = (of.expected, of.present, len(of.missing), len(of.extra), len(of.different))
+        counts = (of.expected, of.present, len(of.missing), len(of.extra), len(of.doubled), len(of.different))
         table.add_row(name, *map(str, counts), style="green" if of.clean else "red")
     return table
 
@@ -102,6 +113,7 @@ def _comparisons(result: Result) -> Table:
 def _findings(name: str, of: Comparison) -> Iterator[Text]:
     entries = [f"missing: {key}" for key in of.missing]
     entries += [f"extra: {key}" for key in of.extra]
+    entries += [f"doubled: {key}" for key in of.doubled]
     entries += [f"{d.key}: {d.field} is {_short(d.found)}, should be {_short(d.expected)}" for d in of.different]
     yield from _listed(name, entries)
 

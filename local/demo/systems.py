@@ -15,6 +15,8 @@ from local.simulator.server import ADMIN_HEADER
 from shared import exact_json
 from shared.records import Json, Values
 
+DATAVERSE, FINOPS = "dataverse", "finops"
+SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
 _TIMEOUT_S = 60.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
@@ -27,6 +29,25 @@ class Requests:
 
     read: int = 0
     write: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The requests that a system has answered, by the collection that they address; `throttled` with 429."""
+
+    reads: Mapping[str, int] = field(default_factory=dict)
+    writes: Mapping[str, int] = field(default_factory=dict)
+    throttled: int = 0
+
+    @property
+    def total(self) -> Requests:
+        """All of them."""
+        return Requests(sum(self.reads.values()), sum(self.writes.values()))
+
+    def of(self, collections: frozenset[str]) -> Requests:
+        """Those that address one of these collections."""
+        read = sum(count for name, count in self.reads.items() if name in collections)
+        return Requests(read, sum(count for name, count in self.writes.items() if name in collections))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +92,25 @@ class Access:
 
     def send(self, method: str, path: str, body: Mapping[str, Json] | None = None, **headers: str) -> dict[str, Json]:
         """Change something; returns what was answered, empty when nothing. Raises DemoFailed."""
-        return self._sent(method, self.url + path, body, headers)
+        return self._sent(method, self.url + path, None if body is None else dict(body), headers)
 
-    def requests(self) -> Requests:
+    def counts(self) -> Counts:
         """What the simulator has counted since its start."""
-        counted = self._control("counters")
-        return Requests(int(str(counted["total_reads"])), int(str(counted["total_writes"])))
+        counted = self.control("GET", "counters")
+        throttled = _numbers(counted["statuses"]).get("429", 0)
+        return Counts(_numbers(counted["reads"]), _numbers(counted["writes"]), throttled)
+
+    def control(self, method: str, name: str, body: Json = None) -> dict[str, Json]:
+        """Use a control of the simulator: trouble, latency, what people of the company do. Raises DemoFailed."""
+        headers = {TOKEN_HEADER: self._secrets.admin_token}
+        return self._sent(method, f"{self.url}{PREFIX}{name}", body, headers)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
-    def _control(self, name: str) -> dict[str, Json]:
-        headers = {TOKEN_HEADER: self._secrets.admin_token}
-        return self._sent("GET", f"{self.url}{PREFIX}{name}", None, headers)
-
-    def _sent(
-        self, method: str, address: str, body: Mapping[str, Json] | None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Json]:
-        content = None if body is None else exact_json.dumps(dict(body)).encode()
+    def _sent(self, method: str, address: str, body: Json, headers: Mapping[str, str] | None = None) -> dict[str, Json]:
+        content = None if body is None else exact_json.dumps(body).encode()
         try:
             response = self._session.request(
                 method,
@@ -117,6 +138,10 @@ class Access:
             token = mint(key, self.url, now=now, lifetime_s=lifetime_s, client_id=CLIENT_ID)
             self._session.headers["Authorization"] = f"Bearer {token}"
         return {}
+
+
+def _numbers(counted: Json) -> dict[str, int]:
+    return {name: int(str(count)) for name, count in counted.items()} if isinstance(counted, dict) else {}
 
 
 def _content_type(content: bytes | None) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Claims: the mark that a worker sets before it reads and writes a record (protocol A2, A3)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from shared.sync.work import Work
 
 BUSY_DELAY_S = 15.0
 _MARGIN_S = 5.0
+_STEP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +90,7 @@ def claim_ends_in(link: Link, limits: Limits) -> float:
 
 
 def _delay_s(link: Link, wait_s: float) -> float:
-    """A worker is mostly done soon, so look again soon; an unsettled request needs its whole time."""
-    return wait_s + _MARGIN_S if link.claim_kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, wait_s + _MARGIN_S)
+    """A worker is mostly done soon, so look again soon; an unsettled request needs its whole time. In steps, so that
+    records that were claimed together come back together."""
+    whole_s = math.ceil((wait_s + _MARGIN_S) / _STEP_S) * _STEP_S
+    return whole_s if link.claim_kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, whole_s)

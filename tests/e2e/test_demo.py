@@ -17,7 +17,7 @@ import requests
 from local.demo import processes
 from local.demo.arguments import SAMPLES
 
-RECORDS = 701
+ACCOUNTS, PRODUCTS = 701, 504
 RUN_LIMIT_S = 120.0
 TOKEN = "fixed-for-this-test"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
@@ -29,9 +29,9 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "local.demo", *arguments]
 
 
-def run_once(keep: Path, report: Path) -> Report:
+def run_once(keep: Path, report: Path, *more: str) -> Report:
     """Run until in step; the report that it wrote."""
-    arguments = ("--once", "--keep", str(keep), "--report", str(report))
+    arguments = ("--once", "--keep", str(keep), "--report", str(report), *more)
     ended = subprocess.run(
         command(*arguments), cwd=processes.ROOT, capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False
     )
@@ -105,11 +105,12 @@ def rename_two_accounts(address: str) -> None:
 
 
 def assert_well(report: Report) -> None:
-    compared = report["comparison"]["accounts"]
     assert report["in_step"] is True
     assert report["unaccounted"] == 0
-    assert compared["expected"] == compared["present"]
-    assert (compared["missing"], compared["extra"], compared["different"]) == ([], [], [])
+    for compared in report["comparison"].values():
+        assert compared["expected"] == compared["present"]
+        wrong = [compared[name] for name in ("missing", "extra", "doubled", "different")]
+        assert wrong == [[], [], [], []]
 
 
 def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
@@ -117,14 +118,20 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
 
     first = run_once(keep, tmp_path / "first")
     assert_well(first)
-    accounts = first["flows"]["accounts"]
-    assert (accounts["read"], accounts["outcomes"]["written"], accounts["rejected"]) == (RECORDS, RECORDS, {})
-    asked = accounts["requests"]
-    assert sum(asked["finops"].values()) <= 1.1 * RECORDS
-    assert sum(asked["dataverse"].values()) <= 0.03 * RECORDS
+    accounts, products = first["flows"]["accounts"], first["flows"]["products"]
+    assert (accounts["read"], accounts["outcomes"]["created"], accounts["rejected"]) == (ACCOUNTS, ACCOUNTS, {})
+    assert (products["read"], products["outcomes"]["created"], products["rejected"]) == (PRODUCTS, PRODUCTS, {})
+    asked = {
+        name: {system: sum(of.values()) for system, of in first["flows"][name]["requests"].items()}
+        for name in first["flows"]
+    }
+    assert asked["accounts"]["finops"] <= 1.1 * ACCOUNTS
+    assert asked["accounts"]["dataverse"] <= 0.03 * ACCOUNTS
+    assert asked["products"]["finops"] + asked["products"]["dataverse"] <= 0.2 * PRODUCTS
+    assert accounts["requests"]["dataverse"]["write"] == products["requests"]["finops"]["write"] == 0
     assert first["peak_memory_mb"] < 300
     sent = exchanges(tmp_path / "first", "finops")
-    assert len(sent) == sum(asked["finops"].values())
+    assert len(sent) == sum(first["requests"]["finops"].values())
     assert not [
         exchange for exchange in sent if "authorization" in {name.lower() for name in exchange["request_headers"]}
     ]
@@ -132,9 +139,13 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):
         read_to("Now people work")
         assert "in F&O after" in read_to("renamed")
+        assert "in Sales after" in read_to("the price of")
         assert "in F&O after" in read_to("new account")
+        assert "in Sales after" in read_to("new product")
         assert "is refused after" in read_to("CustomerGroupId")
         assert "in F&O after" in read_to("new account")
+        assert "retired in Sales after" in read_to("not sellable any more")
+        assert "in Sales after" in read_to("sellable again")
         assert ended_by_ctrl_c(demo) == 0
 
     with sales_system(keep, tmp_path) as address:
@@ -142,12 +153,23 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     second = run_once(keep, tmp_path / "second")
     assert_well(second)
     assert second["flows"]["accounts"]["outcomes"]["updated"] == 2
-    assert second["comparison"]["accounts"]["expected"] == RECORDS + 2
+    assert second["comparison"]["accounts"]["expected"] == ACCOUNTS + 2
+    assert second["comparison"]["products"]["expected"] == PRODUCTS + 2
 
     third = run_once(keep, tmp_path / "third")
     assert_well(third)
-    assert third["flows"]["accounts"]["outcomes"]["written"] == 0
-    assert not [e for e in exchanges(tmp_path / "third", "finops") if e["method"] in WRITES]
+    assert [flow["outcomes"]["written"] for flow in third["flows"].values()] == [0, 0]
+    sent = [*exchanges(tmp_path / "third", "finops"), *exchanges(tmp_path / "third", "dataverse")]
+    assert not [exchange for exchange in sent if exchange["method"] in WRITES]
+
+
+def test_functions_that_are_killed_amid_their_work_lose_double_and_leave_behind_nothing(tmp_path: Path) -> None:
+    report = run_once(tmp_path / "keep", tmp_path / "report", "--trust")
+    assert_well(report)
+    trial = report["trial"]
+    assert all(count > 0 for count in trial["in_hand"].values())
+    assert trial["throttled"] > 0
+    assert (trial["lost"], trial["doubled"], trial["stale"]) == (0, 0, 0)
 
 
 def test_ctrl_c_in_the_middle_of_the_first_sync_leaves_no_process(tmp_path: Path) -> None:

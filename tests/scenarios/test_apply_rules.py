@@ -188,6 +188,20 @@ def test_a3_a_record_that_another_worker_has_claimed_is_left_to_it_and_comes_bac
     check(world)
 
 
+def test_a3_records_that_somebody_else_has_claimed_come_back_together_near_the_end_of_their_claims() -> None:
+    world = World(limits=Limits(hints_per_message=10))
+    ids = [f"p{number}" for number in range(6)]
+    for id in ids:
+        world.source.save(id, number=id, name="First")
+    world.settle()
+    for id in ids:
+        claim_as_other(world, id)
+        world.clock.sleep(0.1)
+    world.clock.sleep(world.limits.claim_live_s - 8)
+    world.apply(hint(*ids))
+    assert [len(read_message(body).hints) for body in world.queues.bodies("parents")] == [6]
+
+
 def test_a3_a_claim_expires_only_after_its_whole_time_by_the_storage_clock() -> None:
     world = one()
     claim_as_other(world, "p1")

@@ -1,7 +1,8 @@
 """The comparison of both systems, by a mapper that is as small as can be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ class SmallMapper:
 
     fingerprint: str = "1"
     target_entity: str = "CustomersV3"
+    at_the_end: Mapping[str, Json] = field(default_factory=dict)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         if row.values.get("statecode") == 1:
@@ -27,7 +29,7 @@ class SmallMapper:
         return Mapped(str(row.values["number"]), {"Name": row.values.get("name")}, {"Group": "10"})
 
     def ended(self) -> Mapping[str, Json]:
-        return {}
+        return self.at_the_end
 
     def empty(self, field: str) -> Json:
         return ""
@@ -43,8 +45,16 @@ def source(id: str, number: str | None, name: str | None = "A", **more: Json) ->
     return SourceRow(id, 1, {"number": number, "name": name, **more})
 
 
-def compared(sources: list[SourceRow], targets: list[tuple[str, Values]], past: Past | None = None) -> Comparison:
-    return compare(sources, targets, SmallMapper(), past or Past())
+def compared(
+    sources: list[SourceRow],
+    targets: list[tuple[str, Values]],
+    past: Past | None = None,
+    mapper: SmallMapper | None = None,
+) -> Comparison:
+    mapper = mapper or SmallMapper()
+    known = Known(datetime(2026, 7, 1, tzinfo=UTC))
+    verdicts = {row.id: mapper.evaluate(row, known) for row in sources}
+    return compare(verdicts, targets, mapper, past or Past())
 
 
 def test_equal_systems_compare_clean() -> None:
@@ -59,6 +69,12 @@ def test_a_record_that_is_not_there_is_missing() -> None:
 
 def test_a_record_that_nothing_asks_for_is_extra() -> None:
     assert compared([], [("A1", {"Name": "A"})]).extra == ("A1",)
+
+
+def test_a_record_that_is_there_twice_is_doubled() -> None:
+    found = compared([source("1", "A1")], [("A1", {"Name": "A"}), ("a1", {"Name": "A"})])
+    assert found.doubled == ("a1",)
+    assert not found.clean
 
 
 def test_each_field_that_differs_is_named_with_both_values() -> None:
@@ -112,6 +128,13 @@ def test_blanks_of_an_adopted_record_may_stay_filled() -> None:
 def test_the_target_of_a_source_that_ended_later_is_not_extra() -> None:
     past = Past(keys={"1": "A1"})
     assert compared([source("1", "A1", statecode=1)], [("A1", {"Name": "A"})], past).clean
+
+
+@pytest.mark.parametrize("sources", [[], [source("1", "A1", statecode=1)]], ids=["gone", "inactive"])
+@pytest.mark.parametrize(("state", "clean"), [(1, True), (0, False)])
+def test_what_changes_at_the_end_of_a_source_is_looked_at(sources: list[SourceRow], state: int, clean: bool) -> None:
+    past, mapper = Past(keys={"1": "A1"}), SmallMapper(at_the_end={"State": 1})
+    assert compared(sources, [("A1", {"Name": "A", "State": state})], past, mapper).clean is clean
 
 
 def test_a_number_that_changed_after_it_was_used_is_not_expected() -> None:

@@ -1,6 +1,7 @@
 """The demo's edits and looks, against the simulators themselves."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -10,7 +11,7 @@ from local.dataverse.simulator import build_organisation, build_simulator
 from local.demo.edits import ACTIVE, INACTIVE, Fulfilment, Sales
 from local.demo.errors import DemoFailed
 from local.demo.keep import free_ports
-from local.demo.systems import Access, Requests, Secrets
+from local.demo.systems import Access, Counts, Secrets
 from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables
 from local.finops.settings import Settings
@@ -73,6 +74,24 @@ def test_an_account_that_is_not_there_is_not_made_by_a_change(sales: Sales) -> N
         sales.change("00000000-0000-4000-8000-00000000abcd", {"name": "x"})
 
 
+def test_many_accounts_change_in_one_request(sales: Sales) -> None:
+    ids = [sales.create({"name": name}) for name in ("one", "two")]
+    sales.change_many({id: {"name": f"changed {number}"} for number, id in enumerate(ids)})
+    assert [account(sales, id)["name"] for id in ids] == ["changed 0", "changed 1"]
+
+
+def test_a_product_is_released_changes_its_price_and_goes(fulfilment: Fulfilment) -> None:
+    def prices() -> list[object]:
+        path = "/data/SellableReleasedProducts?cross-company=true&$filter=ProductNumber eq 'P-1'"
+        return [row["SalesPrice"] for row in fulfilment.access.rows(path)]
+
+    fulfilment.put_products([{"ProductNumber": "P-1", "ProductName": "Bell", "SalesPrice": Decimal("1.5")}])
+    fulfilment.put_products([{"ProductNumber": "P-1", "SalesPrice": Decimal("2.25")}])
+    assert prices() == [Decimal("2.25")]
+    fulfilment.remove_product("P-1")
+    assert prices() == []
+
+
 def test_a_customer_group_goes_and_comes_back_as_it_was(fulfilment: Fulfilment) -> None:
     before = fulfilment.group("10")
     assert before is not None
@@ -89,7 +108,7 @@ def test_a_customer_group_goes_and_comes_back_as_it_was(fulfilment: Fulfilment) 
 def test_what_the_demo_does_itself_is_not_counted(sales: Sales, fulfilment: Fulfilment) -> None:
     sales.create({"name": "not counted"})
     fulfilment.group("20")
-    assert (sales.access.requests(), fulfilment.access.requests()) == (Requests(), Requests())
+    assert (sales.access.counts(), fulfilment.access.counts()) == (Counts(), Counts())
 
 
 def test_a_system_that_does_not_answer_is_named(secrets: Secrets) -> None:

@@ -1,6 +1,7 @@
 """report.json keeps the form that docs/report.md publishes."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from local.demo import report
 from local.demo.comparison import Comparison, Difference
 from local.demo.errors import UserMistake
-from local.demo.report import FlowResult, Result
+from local.demo.report import FlowResult, Result, Trial
 from local.demo.standing import Account, Glance
 from local.demo.systems import Requests
 from shared.state.checkpoints import Phase
@@ -19,21 +20,23 @@ from shared.state.links import LinkState
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NUMBER = (int, float)
+REQUESTS = {system: {"read": int, "write": int} for system in ("dataverse", "finops")}
 FLOW = {
     "read": int,
     "outcomes": dict.fromkeys(("written", "created", "updated", "unchanged", "skipped", "deleted"), int),
     "filtered": dict,
     "waiting": int,
     "rejected": dict,
-    "requests": {system: {"read": int, "write": int} for system in ("dataverse", "finops")},
+    "requests": REQUESTS,
     "seconds": NUMBER,
     "records_per_s": NUMBER,
 }
-COMPARED = {"expected": int, "present": int, "missing": list, "extra": list, "different": list}
+COMPARED = {"expected": int, "present": int, "missing": list, "extra": list, "doubled": list, "different": list}
 FORM = {
     "flows": {"accounts": FLOW},
     "comparison": {"accounts": COMPARED},
     "unaccounted": int,
+    "requests": REQUESTS,
     "in_step": bool,
     "peak_memory_mb": NUMBER,
 }
@@ -65,7 +68,7 @@ def result(comparison: Comparison | None = None, *, unaccounted: tuple[str, ...]
     )
     counted = {"dataverse": Requests(7, 0), "finops": Requests(4, 10)}
     flow = FlowResult(glance, account, comparison or Comparison(10, 10), counted)
-    return Result({"accounts": flow}, in_step, 119.42)
+    return Result({"accounts": flow}, in_step, 119.42, counted)
 
 
 def assert_form(value: object, form: object, path: str = "report") -> None:
@@ -88,6 +91,20 @@ def written(folder: Path, of: Result, *logs: Path) -> dict[str, object]:
 
 def test_the_report_has_the_published_form(tmp_path: Path) -> None:
     assert_form(written(tmp_path / "new", result()), FORM)
+
+
+def test_what_became_of_the_functions_being_killed_is_told(tmp_path: Path) -> None:
+    trial = Trial({"accounts": 20}, {"accounts": 7}, 31, 40.25, lost=0, doubled=0, stale=1)
+    told = written(tmp_path, replace(result(), trial=trial))["trial"]
+    assert told == {
+        "touched": {"accounts": 20},
+        "in_hand": {"accounts": 7},
+        "throttled": 31,
+        "seconds": 40.2,
+        "lost": 0,
+        "doubled": 0,
+        "stale": 1,
+    }
 
 
 def test_outcomes_are_summed_and_rejections_grouped(tmp_path: Path) -> None:
@@ -113,6 +130,7 @@ def test_each_difference_names_key_field_and_both_values(tmp_path: Path) -> None
         (result(unaccounted=("1",)), False),
         (result(Comparison(10, 9, missing=("A1",))), False),
         (result(Comparison(10, 10, extra=("A1",))), False),
+        (result(Comparison(10, 10, doubled=("A1",))), False),
     ],
 )
 def test_all_is_well_only_in_step_compared_clean_and_accounted_for(of: Result, good: bool) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from local.demo import summary
 from local.demo.comparison import Comparison, Difference
 from local.demo.progress import sentence
-from local.demo.report import FlowResult, Result
+from local.demo.report import FlowResult, Result, Trial
 from local.demo.standing import Account, Glance, Standing
 from local.demo.systems import Requests
 from shared.errors import System
@@ -165,8 +165,9 @@ def shown(result: Result) -> str:
     return console.file.getvalue()
 
 
-def result_of(comparison: Comparison, account: Account) -> Result:
-    return Result({FLOW: FlowResult(GLANCE, account, comparison, REQUESTS)}, True, 99.0)
+def result_of(comparison: Comparison, account: Account, trial: Trial | None = None) -> Result:
+    flow = FlowResult(GLANCE, account, comparison, REQUESTS, "Sales -> F&O")
+    return Result({FLOW: flow}, True, 99.0, REQUESTS, trial)
 
 
 def test_the_tables_tell_each_reason_with_its_remedy() -> None:
@@ -177,11 +178,42 @@ def test_the_tables_tell_each_reason_with_its_remedy() -> None:
 
 
 def test_the_tables_name_what_is_missing_extra_and_different() -> None:
-    found = Comparison(6, 5, ("A1",), ("B1",), (Difference("C1", "Name", "x", "y"),))
+    found = Comparison(6, 5, ("A1",), ("B1",), ("D1",), (Difference("C1", "Name", "x", "y"),))
     text = shown(result_of(found, Account({}, {}, (), ("lost",), 0)))
-    for told in ("missing: A1", "extra: B1", "C1: Name is 'y', should be 'x'", "nothing is known of record lost"):
+    for told in (
+        "missing: A1",
+        "extra: B1",
+        "doubled: D1",
+        "C1: Name is 'y', should be 'x'",
+        "nothing is known of record lost",
+    ):
         assert told in text
     assert "In step." not in text
+
+
+@pytest.mark.parametrize("stale", [0, 3])
+def test_the_closing_line_tells_what_is_lost_doubled_and_stale(stale: int) -> None:
+    trial = Trial({"accounts": 140, "products": 100}, {"accounts": 90, "products": 100}, 20, 40.0, 0, 0, stale)
+    text = shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0), trial))
+    assert f"Killed amid 140 accounts and 100 products: lost 0, doubled 0, stale {stale}." in text
+
+
+def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, standing: Standing) -> None:
+    add_run(storage, "pull", "p", at_s=1, pages=1)
+    checkpoints = Checkpoints(storage.table("checkpoints"))
+    checkpoint = Checkpoint(FLOW, "epoch", "walk", phase=Phase.WALK)
+    etag = checkpoints.save(checkpoint)
+    assert standing.glance().quiet
+    checkpoints.save(replace(checkpoint, cursor="A1", etag=etag))
+    assert not standing.glance().quiet
+
+
+def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
+    storage: MemoryStorage, standing: Standing
+) -> None:
+    add_link(storage, "claimed", LinkState.NEW, claim_id="c", claim_kind=ClaimKind.WORKING)
+    add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
+    assert (standing.claimed(ROUTE), standing.written(ROUTE)) == (1, ["written"])
 
 
 def test_long_lists_are_cut_on_the_screen() -> None:

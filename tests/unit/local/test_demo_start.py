@@ -12,8 +12,12 @@ import pytest
 
 from local.demo import environment, processes, samples
 from local.demo.arguments import parse
+from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import MANIFEST, Place, free_ports, place
+from local.demo.story import tell, told_by_turns
+from shared.mapping.units import sales_unit
+from shared.mapping.value_maps import SHIPPED, read_value_maps
 
 SYSTEMS = ("dataverse", "finops")
 FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})
@@ -67,6 +71,98 @@ def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path, line: str) ->
         samples.check_folder(folder_of(tmp_path, accounts='{"a": 1}\n' + line), FILES)
 
 
+CURRENCIES = "\n".join(
+    f'{{"transactioncurrencyid": "{id}", "isocurrencycode": "{code}"}}' for id, code in (("1", "GBP"), ("2", "EUR"))
+)
+
+
+@pytest.mark.parametrize(
+    ("lists", "wanted", "currency"),
+    [
+        ('{"_transactioncurrencyid_value": "1"}', None, "GBP"),
+        ('{"_transactioncurrencyid_value": "9"}', None, "USD"),
+        ('{"_transactioncurrencyid_value": "1"}\n{"_transactioncurrencyid_value": "2"}', "eur", "EUR"),
+    ],
+)
+def test_the_price_lists_tell_the_currency_of_the_company(
+    tmp_path: Path, lists: str, wanted: str | None, currency: str
+) -> None:
+    folder = folder_of(tmp_path, transactioncurrencies=CURRENCIES, pricelevels=lists, products="{}")
+    assert samples.company_currency(folder, wanted) == currency
+
+
+def test_a_currency_that_the_records_leave_open_is_asked_for(tmp_path: Path) -> None:
+    lists = '{"_transactioncurrencyid_value": "1"}\n{"_transactioncurrencyid_value": "2"}'
+    folder = folder_of(tmp_path, transactioncurrencies=CURRENCIES, pricelevels=lists, products="{}")
+    with pytest.raises(UserMistake, match=r"price lists are in EUR, GBP; say with --currency"):
+        samples.company_currency(folder, None)
+
+
+def test_a_currency_that_finops_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserMistake, match=r"--currency XXX: F&O does not have it"):
+        samples.company_currency(tmp_path, "xxx")
+
+
+@pytest.mark.parametrize(
+    ("groups", "name"), [('{"name": "Ours"}', "Ours"), ("", None), ('{"name": "Ours"}\n{"name": "Theirs"}', None)]
+)
+def test_the_only_unit_group_of_the_records_is_found(tmp_path: Path, groups: str, name: str | None) -> None:
+    assert samples.unit_group(folder_of(tmp_path, uomschedules=groups)) == name
+
+
+def test_the_value_maps_go_with_the_unit_group_of_the_records() -> None:
+    found = read_configuration({}, unit_group="Ours")
+    assert read_value_maps(found.value_maps).defaults.unit_group == "Ours"
+
+
+def test_units_that_have_one_name_in_both_systems_are_paired(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        uoms='{"name": "Piece"}\n{"name": "Can"}',
+        fo_units='{"UnitSymbol": "PCS", "UnitDescription": "piece"}\n{"UnitSymbol": "X", "UnitDescription": "Crate"}',
+    )
+    assert samples.unit_pairs(folder) == {"PCS": "Piece"}
+
+
+def test_the_value_maps_have_the_units_of_the_records_and_the_other_shipped_ones() -> None:
+    maps = read_value_maps(read_configuration({}, unit_group="Ours", units={"PCS": "Piece", "CAN": "Can"}).value_maps)
+    assert [sales_unit(maps.units, symbol) for symbol in ("PCS", "CAN", "EA")] == ["Piece", "Can", "Each"]
+
+
+def test_value_maps_that_the_user_has_named_are_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_bytes(SHIPPED.read_bytes())
+    found = read_configuration({"VALUE_MAPS": str(own)}, unit_group="Ours")
+    assert (found.value_maps, found.settings["VALUE_MAPS"]) == (None, str(own))
+
+
+def test_a_mistake_in_the_settings_is_told_before_anything_starts() -> None:
+    with pytest.raises(UserMistake, match="PRODUCTS_WHEN_VANISHED"):
+        read_configuration({"PRODUCTS_WHEN_VANISHED": "burn"})
+
+
+def test_the_claims_of_a_killed_worker_end_sooner_where_one_is_killed() -> None:
+    assert read_configuration({}, hasty=True).claim_live_s < read_configuration({}).claim_live_s
+
+
+@pytest.mark.parametrize(("records", "at_once"), [(0, 0), (12, 12), (50, 20), (700, 140)])
+def test_no_more_records_change_at_once_than_the_flow_takes_unasked(records: int, at_once: int) -> None:
+    assert read_configuration({}).may_change(records) == at_once
+
+
+def test_scenes_are_told_by_turns_and_the_trial_after_the_first_round() -> None:
+    told: list[str] = []
+
+    def stop() -> None:
+        told.append("trial")
+        raise KeyboardInterrupt
+
+    scenes = told_by_turns([lambda: told.append("a1"), lambda: told.append("a2")], [lambda: told.append("p1")])
+    with pytest.raises(KeyboardInterrupt):
+        tell(scenes, 0, once=stop)
+    assert told == ["a1", "p1", "a2", "trial"]
+
+
 def opened(stack: ExitStack, keep: Path | None, data: str = "digest") -> Place:
     return stack.enter_context(place(keep, data=data, folder=Path("records"), systems=SYSTEMS))
 
@@ -74,14 +170,15 @@ def opened(stack: ExitStack, keep: Path | None, data: str = "digest") -> Place:
 def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first = opened(stack, tmp_path / "keep")
-        first.memory.keys["1"] = "A1"
-        first.memory.before = ["B1"]
+        first.memory.keys["accounts"] = {"1": "A1"}
+        first.memory.before["accounts"] = ["B1"]
         first.memory.loaded = True
         first.save()
         ports = dict(first.memory.ports)
     with ExitStack() as stack:
         again = opened(stack, tmp_path / "keep")
-        assert (again.memory.ports, again.memory.keys, again.memory.before) == (ports, {"1": "A1"}, ["B1"])
+        kept = again.memory
+        assert (kept.ports, kept.keys, kept.before) == (ports, {"accounts": {"1": "A1"}}, {"accounts": ["B1"]})
         assert not again.fresh
 
 
@@ -113,7 +210,7 @@ def test_a_folder_with_other_content_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', '{"format": 1, "data": 5}'])
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', '{"format": 1}', '{"format": 2, "data": 5}'])
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
     with ExitStack() as stack, pytest.raises(UserMistake, match=r"demo\.json cannot be read"):

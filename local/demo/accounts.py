@@ -1,0 +1,26 @@
+"""The accounts flow as the demo watches it."""
+
+from local.demo.flows import Collection, PlainView, Watched
+from local.demo.systems import DATAVERSE, FINOPS
+from shared import bootstrap
+from shared.mapping import accounts
+from shared.settings import Settings
+
+
+def watched_accounts(settings: Settings) -> Watched:
+    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    mapper = bootstrap.account_mapper(settings)
+    columns = ("versionnumber", *mapper.select)
+    company = settings.COMPANY.casefold()
+    return Watched(
+        name=bootstrap.ACCOUNTS,
+        route="customer",
+        mapper=mapper,
+        source=Collection(
+            DATAVERSE, accounts.ENTITY_SET, accounts.ID_COLUMN, columns, expand=mapper.table.expand, by_id=True
+        ),
+        target=Collection(FINOPS, accounts.TARGET_SET, accounts.KEY_FIELD, mapper.table.target_fields, company=company),
+        view=PlainView(mapper),
+        asked={DATAVERSE: frozenset({accounts.ENTITY_SET}), FINOPS: frozenset({accounts.TARGET_SET})},
+        adopt=mapper.adopts_existing,
+    )

@@ -1,0 +1,122 @@
+"""The products flow as the demo watches it: a product in Sales with what it refers to and its price list items."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from local.demo.flows import API, Collection, Systems, Watched
+from local.demo.systems import DATAVERSE, FINOPS
+from shared import bootstrap
+from shared.clients import quoting
+from shared.mapping import catalogue, products
+from shared.mapping.products import ProductMapper
+from shared.mapping.verdicts import Known
+from shared.records import Json, SourceRow, Values, fold
+from shared.settings import Settings
+
+_DRAFT = 2
+_OWN_LIST = "_pricelevelid_value"
+_ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevelid", "uomid")), products.AMOUNT)
+
+
+def watched_products(settings: Settings) -> Watched:
+    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    mapper = bootstrap.product_mapper(settings)
+    fields = mapper.table.target_fields
+    columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
+    return Watched(
+        name=bootstrap.PRODUCTS,
+        route="product",
+        mapper=mapper,
+        source=Collection(FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=settings.COMPANY),
+        target=_target((*columns, _OWN_LIST, products.STATE, products.ID_COLUMN)),
+        view=ProductView(mapper),
+        asked={
+            FINOPS: frozenset({products.ENTITY_SET}),
+            # The only flow that sends batches to Sales.
+            DATAVERSE: frozenset({products.TARGET_SET, products.ITEM_SET, *catalogue.TABLES, "$batch"}),
+        },
+        adopt=mapper.adopts_existing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProductView:
+    """What the mapping of a product needs, read from Sales itself and never from what the sync remembers.
+
+    A product keeps the price list that it has for as long as that is valid. Which one it has is read from its price
+    list item, else from its own column: where several lists would do, any of them is right.
+    """
+
+    mapper: ProductMapper
+
+    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
+        """See View."""
+        now = datetime.now(UTC)
+        references = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}
+        lists = self._lists(systems, key)
+
+        def known(row: SourceRow) -> Known:
+            kept = lists.get(fold(row.id))
+            return Known(now, {products.ITEM: {"pricelevelid": kept}} if kept else {}, references)
+
+        return known
+
+    def present(self, systems: Systems, rows: list[Values]) -> list[Values]:
+        """See View. The items of a product are a list of all that it has."""
+        items = _items(systems, rows)
+        return [self._present(row, items) for row in rows]
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """See View. Exactly the one item that there shall be: its price list, its unit and its amount; or none."""
+        if field != products.ITEM:
+            return self.mapper.agree(field, ours, theirs)
+        wanted = ours if isinstance(ours, dict) and ours[products.AMOUNT] is not None else None
+        return theirs == ([] if wanted is None else [wanted])
+
+    def _present(self, row: Values, items: Mapping[str, list[Values]]) -> Values:
+        lookups = {name: _id(row.get(f"_{name}_value")) for name in products.LOOKUPS}
+        own = items[str(row[products.ID_COLUMN]).lower()]
+        return {**row, **lookups, products.STATE: self._state(row), products.ITEM: [dict(item) for item in own]}
+
+    def _state(self, row: Values) -> Json:
+        """A published product that is being revised counts as active, and a draft where the sync does not publish."""
+        state = row[products.STATE]
+        as_good = {products.UNDER_REVISION, *(() if self.mapper.choices.publish else (_DRAFT,))}
+        return products.ACTIVE if state in as_good else state
+
+    def _lists(self, systems: Systems, key: str | None) -> dict[str, str]:
+        rows = list(_target((_OWN_LIST, products.ID_COLUMN)).rows(systems, key))
+        items = _items(systems, rows)
+        lists: dict[str, str] = {}
+        for row in rows:
+            on_items = [item["pricelevelid"] for item in items[str(row[products.ID_COLUMN]).lower()]]
+            kept = next(iter(on_items), row.get(_OWN_LIST))
+            if kept is not None:
+                lists[fold(str(row[products.KEY_COLUMN]))] = str(kept).lower()
+        return lists
+
+
+def _target(columns: tuple[str, ...]) -> Collection:
+    return Collection(DATAVERSE, products.TARGET_SET, products.KEY_COLUMN, columns)
+
+
+def _items(systems: Systems, rows: list[Values]) -> dict[str, list[Values]]:
+    """The price list items by product: those of one product, or all that there are."""
+    ids = [str(row[products.ID_COLUMN]).lower() for row in rows]
+    wanted = quoting.equals("_productid_value", quoting.Guid(ids[0])) if len(ids) == 1 else ""
+    found: dict[str, list[Values]] = defaultdict(list)
+    for row in _rows(systems, products.ITEM_SET, _ITEM_COLUMNS, wanted):
+        of = {name: _id(row[f"_{name}_value"]) for name in ("pricelevelid", "uomid")}
+        found[str(row["_productid_value"]).lower()].append({**of, products.AMOUNT: row[products.AMOUNT]})
+    return found
+
+
+def _rows(systems: Systems, entity_set: str, select: tuple[str, ...], wanted: str = "") -> list[Values]:
+    parameters = {"$select": quoting.columns(select), "$filter": wanted}
+    return list(systems[DATAVERSE].rows(f"{API}/{entity_set}?{quoting.query(parameters)}"))
+
+
+def _id(value: Json) -> Json:
+    return None if value is None else str(value).lower()

@@ -1,0 +1,161 @@
+"""The act of trust: amid a large batch the functions are killed, both systems throttle, and both are compared."""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from local.demo import firstsync
+from local.demo.configuration import Configuration
+from local.demo.edits import Fulfilment, Sales
+from local.demo.flows import Watched
+from local.demo.keep import Place
+from local.demo.report import Result, Trial
+from local.demo.session import Session
+from local.demo.stage import Stage
+from local.demo.standing import Standing
+from local.demo.systems import DATAVERSE, FINOPS
+from shared.bootstrap import ACCOUNTS, PRODUCTS
+from shared.records import Json
+
+BATCH = 200
+# Answers take so long while the batch is on its way that the kill surely meets it.
+_SLOW_MS: Mapping[str, float] = {DATAVERSE: 1200.0, FINOPS: 800.0}
+_STORM: Mapping[str, Json] = {"kind": "throttle", "retry_after": "2"}
+_STORM_S = 6.0
+_LOOK_EVERY_S = 0.2
+_ONE_ALONE_S = 4.0
+_AT_MOST_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The act, in a session that is in step. `latency_ms` is what an answer takes otherwise."""
+
+    stage: Stage
+    session: Session
+    place: Place
+    configuration: Configuration
+    standings: Mapping[str, Standing]
+    latency_ms: float
+    patience_s: float
+
+    def play(self, *, stop: bool) -> Result:
+        """Play it to the end; `stop` ends the functions before both systems are compared."""
+        began = time.monotonic()
+        throttled = self._throttled()
+        self._slow_down()
+        touched = {ACCOUNTS: self._touch_accounts(), PRODUCTS: self._touch_products()}
+        watch = self.session.watch()
+        listed = " and ".join(f"{count} {name}" for name, count in touched.items())
+        self.stage.say(f"somebody changes {listed} at once")
+        in_hand = self._kill()
+        self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
+        ended = firstsync.wait_until_in_step(
+            self.session,
+            self.configuration.flows,
+            watch,
+            self.stage.console,
+            totals=dict.fromkeys(touched),
+            patience_s=max(self.patience_s, self.configuration.claim_live_s + _AT_MOST_S),
+        )
+        in_step = all(of.in_step for of in ended.values())
+        if stop:
+            self.session.stop_functions()
+        flows = self.configuration.flows
+        result = firstsync.result_of(self.session, self.place, flows, self.standings, in_step=in_step)
+        seconds = time.monotonic() - began
+        return replace(result, trial=_trial(result, touched, in_hand, self._throttled() - throttled, seconds))
+
+    def _touch_accounts(self) -> int:
+        ids = self._some(ACCOUNTS)
+        stamp = random.randrange(10_000)
+        changes = {id: {"telephone1": f"+1 {number:03d} 555 {stamp:04d}"} for number, id in enumerate(ids)}
+        if changes:
+            Sales(self.session.sales).change_many(changes)
+        return len(ids)
+
+    def _touch_products(self) -> int:
+        ids = self._some(PRODUCTS)
+        rows = {row.id: row for row in self._flow(PRODUCTS).sources(self.session.systems)}
+        chosen = [rows[id] for id in ids if id in rows]
+        changes: list[dict[str, Json]] = [
+            {"ProductNumber": row.id, "SalesPrice": _raised(row.values.get("SalesPrice"))} for row in chosen
+        ]
+        if changes:
+            Fulfilment(self.session.finops, self.configuration.company).put_products(changes)
+        return len(changes)
+
+    def _some(self, flow: str) -> list[str]:
+        """As many as may change in one walk without the flow asking an operator first."""
+        written = self.standings[flow].written(self._flow(flow).route)
+        return random.sample(written, min(self.configuration.may_change(len(written)), BATCH))
+
+    def _flow(self, name: str) -> Watched:
+        return next(flow for flow in self.configuration.flows if flow.name == name)
+
+    def _slow_down(self) -> None:
+        for access in self.session.systems.values():
+            access.control("POST", "latency", {"latency_ms": Decimal(str(max(self.latency_ms, _SLOW_MS[access.name])))})
+
+    def _kill(self) -> dict[str, int]:
+        """Kill the host when records of both flows are in its hands; how many were."""
+        in_hand = self._wait_for_work()
+        self.session.kill_functions()
+        listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
+        self.stage.say(f"kill -9: the functions are dead, with {listed} in their hands", style="bold red")
+        return in_hand
+
+    def _wait_for_work(self) -> dict[str, int]:
+        began, first = time.monotonic(), 0.0
+        while True:
+            self.session.require_alive()
+            in_hand = {flow.name: self.standings[flow.name].claimed(flow.route) for flow in self.configuration.flows}
+            now = time.monotonic()
+            first = first or (now if any(in_hand.values()) else 0.0)
+            if all(in_hand.values()) or (first and now - first > _ONE_ALONE_S) or now - began > _AT_MOST_S:
+                return in_hand
+            time.sleep(_LOOK_EVERY_S)
+
+    def _storm(self, *, free_at: datetime) -> None:
+        """Start the functions again into systems that refuse every request for a while. `free_at` is when the claims
+        of the dead process end."""
+        accesses = self.session.systems.values()
+        for access in accesses:
+            access.control("POST", "latency", {"latency_ms": Decimal(str(self.latency_ms))})
+            access.control("POST", "faults", dict(_STORM))
+        try:
+            self.session.start_functions()
+            self.stage.say("the functions start again, and both systems answer everything with 429", style="yellow")
+            time.sleep(_STORM_S)
+        finally:
+            for access in accesses:
+                access.control("DELETE", "faults")
+        self.stage.say(
+            "the storm is over. What the dead process had in its hands is left alone until nothing that it sent can "
+            f"still land: until about {free_at:%H:%M:%S}"
+        )
+
+    def _throttled(self) -> int:
+        return sum(counts.throttled for counts in self.session.counts().values())
+
+
+def _raised(price: Json) -> Decimal:
+    return Decimal(str(price or 0)) + 1
+
+
+def _trial(
+    result: Result, touched: Mapping[str, int], in_hand: Mapping[str, int], throttled: int, seconds: float
+) -> Trial:
+    compared = [flow.comparison for flow in result.flows.values()]
+    return Trial(
+        touched=touched,
+        in_hand=in_hand,
+        throttled=throttled,
+        seconds=seconds,
+        lost=result.unaccounted + sum(len(of.missing) for of in compared),
+        doubled=sum(len(of.extra) + len(of.doubled) for of in compared),
+        stale=sum(len({difference.key for difference in of.different}) for of in compared),
+    )
