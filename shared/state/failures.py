@@ -10,6 +10,7 @@ from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, escape
 FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
+_FEW, _MANY = 5, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,17 @@ class Failures:
         self._table = table
 
     def load(self, flow: str, ids: Sequence[str]) -> Mapping[str, Failure]:
-        """The failures that are listed for `ids`."""
-        stored = self._table.read(escape(flow), [failure_key(id) for id in ids])
+        """The failures that are listed for `ids`.
+
+        Most records have none: one look at all that are listed tells so for a whole batch. Where many are listed, each
+        is asked for by itself.
+        """
+        wanted = set(ids)
+        if len(wanted) > _FEW:
+            failures, more = self.page(flow, "", _MANY)
+            if more is None:
+                return {failure.id: failure for failure in failures if failure.id in wanted}
+        stored = self._table.read(escape(flow), [failure_key(id) for id in wanted])
         return {failure.id: failure for failure in (_to_failure(flow, row) for row in stored.values())}
 
     def page(self, flow: str, after: str, limit: int) -> tuple[list[Failure], str | None]:
