@@ -89,13 +89,13 @@ lists = st.builds(
     enddate=st.none() | moments,
     statecode=st.sampled_from([0, 0, 1]),
 )
-several = st.lists(lists, min_size=1, max_size=8, unique_by=lambda row: row["pricelevelid"])
+several = st.lists(lists, min_size=1, max_size=8, unique_by=lambda row: str(row["pricelevelid"]))
 
 
 def usable(row: Values) -> bool:
     """The rule in words: of the currency, active, and today within its days, both included."""
     begins, ends = (row[name] and date.fromisoformat(str(row[name])[:10]) for name in ("begindate", "enddate"))
-    within = (not isinstance(begins, date) or begins <= TODAY) and (not isinstance(ends, date) or TODAY <= ends)
+    within = (not isinstance(begins, date) or begins <= TODAY) and (not isinstance(ends, date) or ends >= TODAY)
     return within and row["statecode"] == 0 and row["_transactioncurrencyid_value"] == USD
 
 
@@ -146,17 +146,17 @@ def test_the_order_in_which_lists_are_read_does_not_choose_among_their_names(
 
 
 @pytest.mark.parametrize(
-    ("dates", "there"),
+    ("begins", "ends", "there"),
     [
-        ({"begindate": "2026-01-05T00:00:00Z"}, True),
-        ({"enddate": "2026-01-05T00:00:00Z"}, True),
-        ({"begindate": "2026-01-05T00:00:00Z", "enddate": "2026-01-05T00:00:00Z"}, True),
-        ({"begindate": "2026-01-06T00:00:00Z"}, False),
-        ({"enddate": "2026-01-04T23:59:59Z"}, False),
+        ("2026-01-05T00:00:00Z", None, True),
+        (None, "2026-01-05T00:00:00Z", True),
+        ("2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z", True),
+        ("2026-01-06T00:00:00Z", None, False),
+        (None, "2026-01-04T23:59:59Z", False),
     ],
 )
-def test_the_first_and_the_last_day_of_a_list_belong_to_it(dates: dict[str, Json], there: bool) -> None:
-    among = with_lists(price_list_row(**dates))
+def test_the_first_and_the_last_day_of_a_list_belong_to_it(begins: str | None, ends: str | None, there: bool) -> None:
+    among = with_lists(price_list_row(begindate=begins, enddate=ends))
     if there:
         assert chosen(among) == LIST
     else:
