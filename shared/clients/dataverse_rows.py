@@ -1,6 +1,6 @@
 """Rows of one Dataverse table, written in as few requests as the table allows (dataverse-web-api, sections 6 and 7)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,16 +67,17 @@ class RowWriter:
         has been sent then."""
         if any(not row.alone and not row.delete for row in rows):
             self._system.has_bulk_messages(self._table.logical_name)
-        tasks: list[tuple[list[int], Callable[[], list[Result]]]] = []
-        for kind, places in _by_kind(rows).items():
-            for at in range(0, len(places), self._size(kind)):
-                chunk = places[at : at + self._size(kind)]
-                tasks.append((chunk, partial(self._chunk, kind, [rows[place] for place in chunk], sending)))
         results: list[Result] = [None] * len(rows)
-        found = self._channel.gather([task for _, task in tasks]) if tasks else []
-        for (places, _), answers in zip(tasks, found, strict=True):
-            for place, answer in zip(places, answers, strict=True):
-                results[place] = answer
+        for turn in _turns(rows):
+            tasks: list[tuple[list[int], Callable[[], list[Result]]]] = []
+            for kind, places in turn.items():
+                for at in range(0, len(places), self._size(kind)):
+                    chunk = places[at : at + self._size(kind)]
+                    tasks.append((chunk, partial(self._chunk, kind, [rows[place] for place in chunk], sending)))
+            found = self._channel.gather([task for _, task in tasks])
+            for (places, _), answers in zip(tasks, found, strict=True):
+                for place, answer in zip(places, answers, strict=True):
+                    results[place] = answer
         return results
 
     def _size(self, kind: str) -> int:
@@ -194,12 +195,18 @@ class RowWriter:
         return self._channel.origin.url(f"{API}/{path}")
 
 
-def _by_kind(rows: Sequence[RowWrite]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = defaultdict(list)
+def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
+    """The places of the rows by what is done, turn after turn: a further write of a row waits for the next one, since
+    a bulk message takes the first write of a row and drops the others without a word (section 6)."""
+    turns: list[dict[str, list[int]]] = []
+    before: Counter[str] = Counter()
     for place, row in enumerate(rows):
         kind = "alone" if row.alone else "delete" if row.delete else "create" if row.create else "update"
-        places[kind].append(place)
-    return places
+        if before[row.id] == len(turns):
+            turns.append(defaultdict(list))
+        turns[before[row.id]][kind].append(place)
+        before[row.id] += 1
+    return turns
 
 
 def own_id(namespace: str, *names: str) -> str:

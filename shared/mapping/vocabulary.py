@@ -8,7 +8,7 @@ come out, and what cannot be mapped raises Unmappable.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -233,6 +233,8 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
 
 # How many decimals a price keeps, beside the row's own columns.
 DECIMALS = "=decimals"
+# Digits for any amount of F&O (Edm.Decimal, up to 32 digits) with the decimals of Sales (up to 10).
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def looked_up_name(target: str) -> str:
@@ -264,7 +266,7 @@ def rounded(source: str, target: str, *, blank_zero: bool = False) -> Line:
 def rounded_half_up(value: Json, decimals: int) -> Decimal:
     """A number rounded half up to some decimals."""
     number = value if isinstance(value, Decimal) else Decimal(str(value))
-    return number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return _EXACT.quantize(number, Decimal(1).scaleb(-decimals))
 
 
 def mapped_option(source: str, target: str, value_map: str) -> Line:

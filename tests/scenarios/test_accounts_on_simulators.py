@@ -18,27 +18,6 @@ def sync() -> Iterator[Product]:
         yield running
 
 
-def customers(sync: Product, count: int) -> list[str]:
-    """Accounts that are in step."""
-    ids = [sync.account(f"A-{number}") for number in range(count)]
-    sync.tick()
-    assert sync.customers() == count
-    return ids
-
-
-def in_step(sync: Product, ids: list[str]) -> None:
-    """Every account is linked, clean, and its customer has its name; nothing lies in a queue."""
-    assert sync.depth() == 0
-    for id in ids:
-        link = sync.link(id)
-        assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
-        (row,) = sync.sales.rows(f"accounts?$select=name,accountnumber&$filter=accountid eq {id}")
-        customer = sync.customer(row["accountnumber"])
-        assert customer is not None
-        assert customer["OrganizationName"] == row["name"]
-    assert sync.customers() == len(ids)
-
-
 def test_a_new_account_becomes_a_customer_with_its_address_and_the_defaults(sync: Product) -> None:
     sync.account(
         "A-1",
@@ -81,7 +60,7 @@ def test_a_new_account_becomes_a_customer_with_its_address_and_the_defaults(sync
 
 
 def test_what_people_of_finops_change_in_fields_of_theirs_stays(sync: Product) -> None:
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     reply = sync.finops.patch(
         "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')", {"CustomerGroupId": "30"}, {"cross-company": "true"}
     )
@@ -94,7 +73,7 @@ def test_what_people_of_finops_change_in_fields_of_theirs_stays(sync: Product) -
 
 
 def test_a_change_sends_the_changed_field_only(sync: Product) -> None:
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     sync.edit(id, name="Renamed")
     before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.tick()
@@ -103,12 +82,12 @@ def test_a_change_sends_the_changed_field_only(sync: Product) -> None:
 
 
 def test_an_update_that_changes_nothing_mapped_writes_nothing(sync: Product) -> None:
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     sync.edit(id, revenue=5)
     before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.tick()
     assert sync.service.parts.systems[System.FINOPS].requests == before  # type: ignore[attr-defined]
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 @pytest.mark.parametrize("rule", FAULTS, ids=name_of)
@@ -124,13 +103,13 @@ def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_record(sync: Produc
     sync.settle(45)
     faults.clear()
     sync.settle(10)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
     assert all(sync.failure(id) is None for id in ids)
 
 
 def test_a_slow_answer_holds_up_nothing_else(sync: Product) -> None:
     sync.finops.faults.add(Rule(Kind.SLOW, WRITES, times=1, delay_s=0.3))
-    in_step(sync, customers(sync, 5))
+    sync.check_in_step(sync.linked(5))
 
 
 def test_a_lost_answer_to_a_create_keeps_the_claim_until_it_is_settled_by_the_key(sync: Product) -> None:
@@ -140,7 +119,7 @@ def test_a_lost_answer_to_a_create_keeps_the_claim_until_it_is_settled_by_the_ke
     assert sync.customers() == 1
     assert sync.link(id).claim_kind is ClaimKind.UNSETTLED
     sync.settle(10)
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 def test_a_customer_group_that_does_not_exist_is_named_with_its_remedy_and_heals(sync: Product) -> None:
@@ -156,7 +135,7 @@ def test_a_customer_group_that_does_not_exist_is_named_with_its_remedy_and_heals
     body = {"dataAreaId": "usmf", "CustomerGroupId": "10", "Description": "Wholesale"}
     assert sync.finops.post("CustomerGroups", body).status_code == 201
     sync.settle(70)
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 def test_one_refused_account_among_many_is_rejected_alone(sync: Product) -> None:
@@ -167,7 +146,7 @@ def test_one_refused_account_among_many_is_rejected_alone(sync: Product) -> None
     assert failure is not None
     assert failure.cause == "country_unknown"
     assert "Atlantis" in failure.message
-    in_step(sync, good)
+    sync.check_in_step(good)
 
 
 @pytest.mark.parametrize("number", ["A/1", "A#1", "50%", "A:1", "A*", "A+B"])
@@ -211,22 +190,22 @@ def test_a_customer_that_was_there_before_is_not_touched_unless_adopted(sync: Pr
     assert (sync.customer("A-1") or {})["OrganizationName"] == "Entered by hand"
     sync.start(ACCOUNTS_ON_EXISTING="adopt")
     sync.tick()
-    in_step(sync, [id])
+    sync.check_in_step([id])
     assert (sync.customer("A-1") or {})["CustomerGroupId"] == "30"
 
 
 def test_a_deleted_customer_comes_back_complete_with_the_next_change(sync: Product) -> None:
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     key = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
     assert sync.finops.delete(key, {"cross-company": "true"}).status_code == 204
     sync.edit(id, telephone1="1")
     sync.tick()
-    in_step(sync, [id])
+    sync.check_in_step([id])
     assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "1"
 
 
 def test_an_account_that_is_deactivated_deleted_or_reactivated_follows_the_rules(sync: Product) -> None:
-    one, two = customers(sync, 2)
+    one, two = sync.linked(2)
     sync.edit(one, statecode=1, statuscode=2)
     assert sync.sales.send("DELETE", f"accounts({two})").status_code == 204
     sync.tick()
@@ -240,7 +219,7 @@ def test_an_account_that_is_deactivated_deleted_or_reactivated_follows_the_rules
 
 def test_an_ended_account_can_put_its_customer_on_hold_by_setting(sync: Product) -> None:
     sync.start(ACCOUNTS_ON_HOLD_WHEN_ENDED="Invoice")
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     sync.edit(id, statecode=1, statuscode=2)
     sync.tick()
     assert (sync.customer("A-0") or {})["OnHoldStatus"] == "Invoice"
@@ -252,7 +231,7 @@ def test_an_ended_account_can_put_its_customer_on_hold_by_setting(sync: Product)
 def test_delta_links_refused_for_a_while_are_reported_and_the_full_read_finds_what_was_deleted_meanwhile(
     sync: Product,
 ) -> None:
-    ids = customers(sync, 4)
+    ids = sync.linked(4)
     assert sync.sales.send("DELETE", f"accounts({ids[3]})").status_code == 204
     sync.edit(ids[0], name="Changed in the gap")
     sync.sales.control("POST", "links", {"refuse_delta": True})
@@ -265,7 +244,7 @@ def test_delta_links_refused_for_a_while_are_reported_and_the_full_read_finds_wh
 
 
 def test_a_missing_privilege_closes_the_gate_names_the_table_and_heals(sync: Product) -> None:
-    (id,) = customers(sync, 1)
+    (id,) = sync.linked(1)
     sync.sales.control("POST", "privileges", {"account": {"read": False}})
     sync.edit(id, name="Changed")
     sync.tick()
@@ -275,7 +254,7 @@ def test_a_missing_privilege_closes_the_gate_names_the_table_and_heals(sync: Pro
     assert sync.failure(id) is None
     sync.sales.control("POST", "privileges", {"account": {"read": True}})
     sync.settle(15)
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 def test_a_company_that_does_not_exist_is_named_and_nothing_is_sent(sync: Product) -> None:
@@ -294,7 +273,7 @@ def test_a_changed_value_map_evaluates_rejected_records_again_at_once(sync: Prod
     assert sync.failure(id) is not None
     sync.start(UNKNOWN_STATE="leave_out")
     sync.tick()
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 def test_a_cleared_field_is_emptied_as_finops_wants_it(sync: Product) -> None:

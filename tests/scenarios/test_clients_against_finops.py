@@ -22,7 +22,6 @@ from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
 from shared.errors import (
     OperatorNeeded,
-    OutcomeUnknown,
     RecordMissing,
     RecordRejected,
     SyncError,
@@ -35,6 +34,7 @@ from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
+from tests.support.faults import TOLD_AS
 
 TOKEN = "scenario"
 FOREVER = 1_000_000.0
@@ -144,18 +144,7 @@ def test_a_key_with_unusual_characters_finds_itself(environment: Environment, ke
     assert environment.customers.find([key])[key].values["OrganizationName"] == "new"
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected", "applied"),
-    [
-        (Kind.ERROR_BEFORE, OutcomeUnknown, False),
-        (Kind.ERROR_AFTER, OutcomeUnknown, True),
-        (Kind.DROP_BEFORE, OutcomeUnknown, False),
-        (Kind.DROP_AFTER, OutcomeUnknown, True),
-        (Kind.HTML, OutcomeUnknown, False),
-        (Kind.REFUSE_TOKEN, OperatorNeeded, False),
-        (Kind.THROTTLE, Transient, False),
-    ],
-)
+@pytest.mark.parametrize(("kind", "expected", "applied"), TOLD_AS)
 def test_a_fault_while_writing_is_told_as_what_it_is(
     environment: Environment, kind: Kind, expected: type[SyncError], applied: bool
 ) -> None:

@@ -35,26 +35,6 @@ def sync() -> Iterator[Product]:
         yield running
 
 
-def linked(sync: Product, count: int = 2) -> list[str]:
-    """Accounts that are in step."""
-    ids = [sync.account(f"A-{number}") for number in range(count)]
-    sync.tick()
-    assert sync.customers() == count
-    return ids
-
-
-def in_step(sync: Product, ids: list[str]) -> None:
-    """Every account is linked and clean, its customer has its name, and nobody is blamed."""
-    assert sync.depth() == 0
-    for id in ids:
-        link = sync.link(id)
-        assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
-        (row,) = sync.sales.rows(f"accounts?$select=name,accountnumber&$filter=accountid eq {id}")
-        assert (sync.customer(row["accountnumber"]) or {})["OrganizationName"] == row["name"]
-        assert sync.failure(id) is None
-    assert sync.customers() == len(ids)
-
-
 def closed_for(sync: Product, system: System, words: str) -> None:
     """The gate of a system is closed, and its reason holds these words."""
     gate = sync.state.control.gate(system)
@@ -66,7 +46,7 @@ def closed_for(sync: Product, system: System, words: str) -> None:
 def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and_heals(
     sync: Product, right: str
 ) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     sync.finops.control("rights", {"entity": "CustomersV3", "right": right, "granted": False})
     ids.append(sync.account("A-9"))
     sync.edit(ids[0], name="Changed")
@@ -75,11 +55,11 @@ def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and
     assert all(sync.failure(id) is None for id in ids)
     sync.finops.control("rights", {"entity": "CustomersV3", "right": right, "granted": True})
     sync.settle(15)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 def test_a_column_that_is_gone_in_sales_closes_its_gate_by_its_name_and_heals(sync: Product) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     body = sync.sales.get("accounts?$select=gone").text.replace("'gone'", "'fax'")
     assert "'fax'" in body
     sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, READS, "fax", status=400, body=body))
@@ -89,14 +69,14 @@ def test_a_column_that_is_gone_in_sales_closes_its_gate_by_its_name_and_heals(sy
     assert all(sync.failure(id) is None for id in ids)
     sync.sales.faults.clear()
     sync.settle(15)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 @pytest.mark.parametrize("methods", [READS, WRITES], ids=["while reading", "while writing"])
 def test_a_field_that_is_gone_in_finops_closes_its_gate_by_its_name_and_heals(
     sync: Product, methods: frozenset[str]
 ) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     reply = sync.finops.get("CustomersV3?$select=Gone") if methods == READS else sync.finops.post("CustomersV3", _GONE)
     body = reply.text.replace("'Gone'", "'SalesMemo'")
     assert "'SalesMemo'" in body
@@ -107,7 +87,7 @@ def test_a_field_that_is_gone_in_finops_closes_its_gate_by_its_name_and_heals(
     assert all(sync.failure(id) is None for id in ids)
     sync.finops.faults.clear()
     sync.settle(15)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 _GONE = {"dataAreaId": "usmf", "CustomerAccount": "X", "Gone": 1}
@@ -126,7 +106,7 @@ _UNKNOWN_OPTION = {**_INCOMPLETE, "CustomerGroupId": "10", "SalesCurrencyCode": 
 def test_what_finops_newly_refuses_is_listed_with_its_words_leaves_the_gate_open_and_heals(
     sync: Product, like: dict[str, str], cause: str, words: str
 ) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     refusal = sync.finops.post("CustomersV3", like)
     assert refusal.status_code == 400
     sync.finops.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"POST"}), status=400, body=refusal.text))
@@ -141,16 +121,16 @@ def test_what_finops_newly_refuses_is_listed_with_its_words_leaves_the_gate_open
     assert not sync.state.control.gate(System.FINOPS).closed
     sync.finops.faults.clear()
     sync.settle(70)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 def test_a_customer_that_somebody_else_changes_at_the_same_moment_is_written_on_the_next_try(sync: Product) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     sync.finops.control("conflicts", {"entity": "CustomersV3", "times": 2})
     for id in ids:
         sync.edit(id, name="Changed")
     sync.settle(10)
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 @dataclass(frozen=True)
@@ -211,11 +191,11 @@ def test_an_expired_token_is_replaced_within_the_run_whatever_our_clock_says(syn
     id = sync.account("A-1")
     sync.tick()
     assert not any(sync.state.control.gate(system).closed for system in System)
-    in_step(sync, [id])
+    sync.check_in_step([id])
     credential.fresh = frozenset()
     sync.edit(id, name="Changed when the next token had expired, too")
     sync.tick()
-    in_step(sync, [id])
+    sync.check_in_step([id])
 
 
 def test_a_create_that_is_answered_without_a_body_and_without_an_id_is_applied() -> None:
@@ -227,17 +207,17 @@ def test_a_create_that_is_answered_without_a_body_and_without_an_id_is_applied()
 
 
 def test_what_the_sync_has_written_itself_brings_no_further_write(sync: Product) -> None:
-    ids = linked(sync)
+    ids = sync.linked()
     sync.edit(ids[0], name="Changed")
     sync.tick()
     before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.settle(30)
     assert sync.service.parts.systems[System.FINOPS].requests.writes == before.writes  # type: ignore[attr-defined]
-    in_step(sync, ids)
+    sync.check_in_step(ids)
 
 
 def test_an_account_that_is_deleted_and_entered_anew_is_told_from_the_first_and_can_be_adopted(sync: Product) -> None:
-    first, other = linked(sync)
+    first, other = sync.linked()
     assert sync.sales.send("DELETE", f"accounts({first})").status_code == 204
     second = sync.account("A-0", name="Entered anew")
     sync.tick()
@@ -247,13 +227,13 @@ def test_an_account_that_is_deleted_and_entered_anew_is_told_from_the_first_and_
     assert (sync.customer("A-0") or {})["OrganizationName"] == "Account A-0"
     sync.start(ACCOUNTS_ON_EXISTING="adopt")
     sync.settle(3)
-    in_step(sync, [second, other])
+    sync.check_in_step([second, other])
     assert sync.link(first).target_key is None
     assert sync.customers() == 2
 
 
 def test_a_delta_token_that_is_refused_for_an_hour_ends_in_step(sync: Product) -> None:
-    ids = linked(sync, 3)
+    ids = sync.linked(3)
     sync.sales.control("POST", "links", {"refuse_next": True, "refuse_delta": True})
     sync.edit(ids[0], name="Changed while nobody could see it")
     assert sync.sales.send("DELETE", f"accounts({ids[2]})").status_code == 204

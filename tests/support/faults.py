@@ -1,6 +1,7 @@
 """The faults that every flow must survive, as the simulators play them."""
 
 from local.simulator.faults import Kind, Rule
+from shared.errors import OperatorNeeded, OutcomeUnknown, SyncError, Transient
 
 WRITES = frozenset({"POST", "PATCH"})
 READS = frozenset({"GET"})
@@ -28,6 +29,17 @@ FAULTS = [
     Rule(Kind.HTML, READS, times=4),
     Rule(Kind.THROTTLE, READS, times=4, retry_after="30"),
     Rule(Kind.REFUSE_TOKEN, READS, times=6),
+]
+
+# A fault while writing, the error that tells it, and whether the write is in the system.
+TOLD_AS: list[tuple[Kind, type[SyncError], bool]] = [
+    (Kind.ERROR_BEFORE, OutcomeUnknown, False),
+    (Kind.ERROR_AFTER, OutcomeUnknown, True),
+    (Kind.DROP_BEFORE, OutcomeUnknown, False),
+    (Kind.DROP_AFTER, OutcomeUnknown, True),
+    (Kind.HTML, OutcomeUnknown, False),
+    (Kind.REFUSE_TOKEN, OperatorNeeded, False),
+    (Kind.THROTTLE, Transient, False),
 ]
 
 

@@ -3,7 +3,7 @@
 Only storage and time are doubles. A fake credential stands for the managed identity.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from shared.bootstrap import FLOWS, Service, assemble, state_of
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
-from shared.state.links import Link
+from shared.state.links import Link, LinkState
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.rows import Table
 from shared.sync.parts import hold_queue, poison_queue
@@ -91,6 +91,25 @@ class Product:
     def customers(self) -> int:
         """How many customers F&O has."""
         return int(self.finops.get("CustomersV3/$count", {"cross-company": "true"}).text)
+
+    def linked(self, count: int = 2) -> list[str]:
+        """New accounts that are in step."""
+        ids = [self.account(f"A-{number}") for number in range(count)]
+        self.tick()
+        assert self.customers() == count
+        return ids
+
+    def check_in_step(self, ids: Sequence[str]) -> None:
+        """These accounts and no others are customers: each is linked and clean, its customer has its name, nobody is
+        blamed, and nothing lies in a queue."""
+        assert self.depth() == 0
+        for id in ids:
+            link = self.link(id)
+            assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
+            (row,) = self.sales.rows(f"accounts?$select=name,accountnumber&$filter=accountid eq {id}")
+            assert (self.customer(row["accountnumber"]) or {})["OrganizationName"] == row["name"]
+            assert self.failure(id) is None
+        assert self.customers() == len(ids)
 
     def link(self, id: str) -> Link:
         """The link of a record."""
