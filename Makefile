@@ -17,7 +17,7 @@ test: $(READY) $(NODE_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
