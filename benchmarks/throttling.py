@@ -26,7 +26,6 @@ from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.links import Links
 
-ROUTE = "product"
 WARM_UP_WINDOWS = 2
 _GRACE_S = 1.0
 _REFUSED = 429
@@ -172,7 +171,7 @@ def read_exchanges(file: Path) -> Iterator[Asked]:
 def _attempts(stage: Stage) -> tuple[int, int]:
     """How many links count an attempt, and how many failures are listed."""
     table = stage.storage.table("links")
-    attempts = sum(link.attempts > 0 for link in Links(table).walk(PRODUCTS, ROUTE))
+    attempts = sum(link.attempts > 0 for link in Links(table).walk(PRODUCTS))
     failures, _ = Failures(table).page(PRODUCTS, "", 1000)
     return attempts, len(failures)
 

@@ -41,7 +41,7 @@ from shared.state.storage import Account, Storage
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Tracked, Walked
+from shared.sync.flow import Flow, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, new_id
 from shared.sync.poison import Poison
@@ -161,19 +161,20 @@ def assemble(settings: Settings, state: State, queues: Queues, credential: Token
 
 def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: FinopsSystem) -> Flow:
     mapper = account_mapper(settings)
-    fields = mapper.table.target_fields
+    customers = FinopsCollection(
+        finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, mapper.table.target_fields
+    )
+    route = Route("customer", accounts.TARGET_SET, customers, mapper, adopt_existing=mapper.adopts_existing)
     return Flow(
         name=ACCOUNTS,
-        route="customer",
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=settings.COMPANY.casefold(),
         feed=Tracked(
             DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand)
         ),
-        target=FinopsCollection(finops, accounts.TARGET_SET, accounts.KEY_FIELD, settings.COMPANY, fields),
+        routes={route.name: route},
         mapper=mapper,
-        adopt_existing=mapper.adopts_existing,
     )
 
 
@@ -183,17 +184,17 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
     source = FinopsSource(finops, products.ENTITY_SET, products.KEY_FIELD, company, mapper.select)
     lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
     namespace = f"{PRODUCTS}|{company.casefold()}"
+    target = DataverseTarget(dataverse, _product_table(mapper.choices), namespace, bulk_rows=settings.BULK_ROWS)
+    route = Route("product", products.TARGET_SET, target, mapper, adopt_existing=mapper.adopts_existing)
     return Flow(
         name=PRODUCTS,
-        route="product",
         source_system=System.FINOPS,
         target_system=System.DATAVERSE,
         company=company.casefold(),
         feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),
-        target=DataverseTarget(dataverse, _product_table(mapper.choices), namespace, bulk_rows=settings.BULK_ROWS),
+        routes={route.name: route},
         mapper=mapper,
         lookup=DataverseLookup(dataverse, lookups),
-        adopt_existing=mapper.adopts_existing,
     )
 
 

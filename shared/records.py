@@ -1,8 +1,9 @@
 """The plain values that travel between the engine, the mapping and the clients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 # JSON as it is on the wire: numbers with a fraction are Decimal, never float.
 Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
@@ -53,7 +54,10 @@ class WalkPage:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source record as it is now. `version` is None where the source has no versions (F&O)."""
+    """A source record as it is now. `version` is None where the source has no versions (F&O).
+
+    A document is one record whose parts are nested rows in `values`; its version is the highest of its headers.
+    """
 
     id: str
     version: int | None
@@ -67,11 +71,30 @@ References = Mapping[str, tuple[Values, ...]]
 @dataclass(frozen=True, slots=True)
 class TargetRow:
     """A target record as it is now. `id` is the target's own id of it where our key is not its address; `ours` is true
-    when that id proves that we have made the row."""
+    when that id proves that we have made the row. `lines` are the lines of a document by their number."""
 
     values: Values
     id: str | None = None
     ours: bool = False
+    lines: Mapping[int, Values] = field(default_factory=dict)
+
+
+class LineAction(StrEnum):
+    """What happens to a line of a document."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class LineWrite:
+    """One line of a document to write. An update names changed fields only and must not create; a deletion has no
+    values."""
+
+    number: int
+    action: LineAction
+    values: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +104,8 @@ class Write:
 
     `target_id` is the target's own id of the row, None where the target derives it from the key. `before` is the row
     as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
-    had no clear answer.
+    had no clear answer. `lines` are what changes of a document's lines: header and lines are applied as one, or not at
+    all.
     """
 
     id: str
@@ -91,3 +115,4 @@ class Write:
     target_id: str | None = None
     before: TargetRow | None = None
     alone: bool = False
+    lines: tuple[LineWrite, ...] = ()

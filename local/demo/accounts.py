@@ -14,7 +14,7 @@ def watched_accounts(settings: Settings) -> Watched:
     company = settings.COMPANY.casefold()
     return Watched(
         name=bootstrap.ACCOUNTS,
-        route="customer",
+        rules=mapper,
         mapper=mapper,
         source=Collection(
             DATAVERSE, accounts.ENTITY_SET, accounts.ID_COLUMN, columns, expand=mapper.table.expand, by_id=True

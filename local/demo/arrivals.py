@@ -35,7 +35,7 @@ class Arrivals:
         """A source record that is in the target and may be edited, None where none is found."""
         rows = self.flow.sources(self.session.systems)
         for row in chance.sample(rows, min(len(rows), _TRIES)):
-            if self.standing.link(self.flow.route, row.id).state is LinkState.WRITTEN:
+            if self.standing.link(row.id).state is LinkState.WRITTEN:
                 return row
         return None
 
@@ -52,7 +52,7 @@ class Arrivals:
 
     def ended(self, id: str) -> float | None:
         """Seconds until the sync has noted that a source record came to its end, or is gone."""
-        return self._until(lambda: self.standing.link(self.flow.route, id).state in _ENDED)
+        return self._until(lambda: self.standing.link(id).state in _ENDED)
 
     def failed(self, id: str) -> tuple[float, Failure] | None:
         """Seconds until a record is listed as rejected, and why."""

@@ -116,7 +116,7 @@ def _missing_in(ended: Ended) -> str:
 
 def _result(session: Session, place: Place, flow: Watched, standing: Standing) -> FlowResult:
     verdicts = flow.verdicts(session.systems)
-    account = standing.account_for(list(verdicts), flow.route)
+    account = standing.account_for(list(verdicts))
     memory = place.memory
     keys = memory.keys.setdefault(flow.name, {})
     past = flow.past(before=memory.before.get(flow.name, []), keys=keys, failures=account.failures)
@@ -135,4 +135,4 @@ def _ended(
     if not look:
         return Ended(glances[flow.name], None)
     ids = [row.id for row in flow.sources(session.systems)]
-    return Ended(glances[flow.name], standings[flow.name].account_for(ids, flow.route))
+    return Ended(glances[flow.name], standings[flow.name].account_for(ids))

@@ -11,7 +11,7 @@ from shared.clients import quoting
 from shared.mapping.verdicts import Known, Verdict
 from shared.records import Json, SourceRow, Values
 from shared.state.failures import Failure
-from shared.sync.flow import Mapper
+from shared.sync.flow import Mapper, TargetRules
 
 Systems = Mapping[str, Access]
 
@@ -72,7 +72,7 @@ class View(Protocol):
 class PlainView:
     """Of a flow whose target rows are what the mapping writes, and whose mapping needs no other row."""
 
-    mapper: Mapper
+    rules: TargetRules
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - nothing to read
         """See View."""
@@ -85,7 +85,7 @@ class PlainView:
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """See View."""
-        return self.mapper.agree(field, ours, theirs)
+        return self.rules.agree(field, ours, theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class Watched:
     """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address."""
 
     name: str
-    route: str
     mapper: Mapper
+    rules: TargetRules
     source: Collection
     target: Collection
     view: View
@@ -133,11 +133,11 @@ class Watched:
 
     def ended(self) -> Mapping[str, Json]:
         """What changes in the target when a source record ends."""
-        return self.mapper.ended()
+        return self.rules.ended()
 
     def empty(self, field: str) -> Json:
         """What an emptied field of the target holds."""
-        return self.mapper.empty(field)
+        return self.rules.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value is ours."""

@@ -27,7 +27,7 @@ def watched_products(settings: Settings) -> Watched:
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
     return Watched(
         name=bootstrap.PRODUCTS,
-        route="product",
+        rules=mapper,
         mapper=mapper,
         source=Collection(FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=settings.COMPANY),
         target=_target((*columns, _OWN_LIST, products.STATE, products.ID_COLUMN)),

@@ -143,9 +143,9 @@ class Standing:
             blocked=bool(self._control.flow(self._flow).blocked),
         )
 
-    def account_for(self, ids: Collection[str], route: str) -> Account:
+    def account_for(self, ids: Collection[str]) -> Account:
         """Where each of these source records stands, by its link. Reads the whole partition."""
-        links = {link.id: link for link in self._links.walk(self._flow, route)}
+        links = {link.id: link for link in self._links.walk(self._flow)}
         failures = self.failures()
         failed = {failure.id for failure in failures}
         decided = {id for id, link in links.items() if _is_decided(link, id in failed)}
@@ -159,17 +159,17 @@ class Standing:
             claimed=sum(link.claim_id is not None for link in links.values()),
         )
 
-    def claimed(self, route: str) -> int:
+    def claimed(self) -> int:
         """How many records are in the hands of a worker. Reads the whole partition."""
-        return sum(link.claim_id is not None for link in self._links.walk(self._flow, route))
+        return sum(link.claim_id is not None for link in self._links.walk(self._flow))
 
-    def written(self, route: str) -> list[str]:
+    def written(self) -> list[str]:
         """The ids of the records that are in the target. Reads the whole partition."""
-        return [link.id for link in self._links.walk(self._flow, route) if link.state is LinkState.WRITTEN]
+        return [link.id for link in self._links.walk(self._flow) if link.state is LinkState.WRITTEN]
 
-    def link(self, route: str, id: str) -> Link:
+    def link(self, id: str) -> Link:
         """The link of one record."""
-        return self._links.load(self._flow, route, [id])[id]
+        return self._links.load(self._flow, [id])[id]
 
     def failure(self, id: str) -> Failure | None:
         """Why a record is not in step, None when nothing is listed."""

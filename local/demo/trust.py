@@ -90,7 +90,7 @@ class Act:
 
     def _some(self, flow: str) -> list[str]:
         """As many as may change in one walk without the flow asking an operator first."""
-        written = self.standings[flow].written(self._flow(flow).route)
+        written = self.standings[flow].written()
         return random.sample(written, min(self.configuration.may_change(len(written)), BATCH))
 
     def _flow(self, name: str) -> Watched:
@@ -112,7 +112,7 @@ class Act:
         began, first = time.monotonic(), 0.0
         while True:
             self.session.require_alive()
-            in_hand = {flow.name: self.standings[flow.name].claimed(flow.route) for flow in self.configuration.flows}
+            in_hand = {flow.name: self.standings[flow.name].claimed() for flow in self.configuration.flows}
             now = time.monotonic()
             first = first or (now if any(in_hand.values()) else 0.0)
             if all(in_hand.values()) or (first and now - first > _ONE_ALONE_S) or now - began > _AT_MOST_S:

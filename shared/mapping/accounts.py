@@ -14,7 +14,7 @@ from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
 from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -135,8 +135,6 @@ _EVERY_FIELD = AccountChoices(addresses=AddressRules(county=True, street_number=
 class AccountMapper:
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
-    target_entity = TARGET_SET
-
     def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
         self._choices = choices or AccountChoices()
         self._conditions = maps.account_filter
@@ -155,6 +153,10 @@ class AccountMapper:
         """The columns to read: those of the mapping and those of the filters."""
         filtered = (condition.column for condition in self._conditions)
         return tuple(dict.fromkeys((*self.table.select, *filtered)))
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:  # noqa: ARG002 - it has none
+        """An account waits for no other record."""
+        return ()
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:  # noqa: ARG002 - an account says everything itself
         """Filter, map and validate one account. Raises OperatorNeeded on schema drift."""

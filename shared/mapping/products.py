@@ -13,7 +13,7 @@ from shared.errors import System
 from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
 from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Known, Mapped, Rejected, Verdict
+from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -113,8 +113,6 @@ def product_words(choices: ProductChoices) -> tuple[Word, ...]:
 class ProductMapper:
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
-    target_entity = TARGET_SET
-
     def __init__(self, maps: ValueMaps, choices: ProductChoices | None = None) -> None:
         self.choices = choices or ProductChoices()
         self._maps = maps
@@ -133,6 +131,10 @@ class ProductMapper:
     def select(self) -> tuple[str, ...]:
         """The fields to read."""
         return self.table.select
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:  # noqa: ARG002 - it has none
+        """A product waits for no other record."""
+        return ()
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Map and validate one product. Raises OperatorNeeded on schema drift."""

@@ -8,22 +8,30 @@ from shared.records import Json, References, Values
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a mapping may know besides the source record: the content that was last applied, the small tables of the
-    target, and what time it is (UTC)."""
-
-    now: datetime
-    applied: Values = field(default_factory=dict)
-    references: References = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Parent:
     """A record that must be linked before the child can be written (protocol W2)."""
 
     flow: str
     route: str
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a mapping may know besides the source record.
+
+    `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
+    small tables of the target. `route` is the route on which the record is linked, None when on none. `keys` are the
+    target keys of those records of `Mapper.parents` that are linked. `numbers` are the line numbers that a document
+    has ever used, with the identity of the line that has it (empty: of a line that is gone).
+    """
+
+    now: datetime
+    applied: Values = field(default_factory=dict)
+    references: References = field(default_factory=dict)
+    route: str | None = None
+    keys: Mapping[Parent, str] = field(default_factory=dict)
+    numbers: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +59,30 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedLine:
+    """One line of a document as the target shall hold it, by ownership as in Mapped."""
+
+    owned: Mapping[str, Json]
+    on_create: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
     """The record as the target shall hold it.
 
     `owned` fields are kept equal; `on_create` fields are sent at creation only. A value of None is blank: left
-    out at creation, sent as the field's empty value only where we had written something before.
+    out at creation, sent as the field's empty value only where we had written something before. `route` is the route
+    that the record takes, None in a flow that has one only. Of a document, `lines` are its lines by number and
+    `numbers` what Known.numbers is to be from now on.
     """
 
     key: str
     owned: Mapping[str, Json]
     on_create: Mapping[str, Json]
     parents: tuple[Parent, ...] = ()
+    route: str | None = None
+    lines: Mapping[int, MappedLine] = field(default_factory=dict)
+    numbers: Mapping[int, str] = field(default_factory=dict)
 
 
 Verdict = Filtered | Rejected | Mapped

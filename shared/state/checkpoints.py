@@ -1,4 +1,4 @@
-"""Checkpoints: how far a flow has read. One row per flow, saved by its ETag."""
+"""Checkpoints: how far a flow has read. One row per source of a flow, saved by its ETag."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a flow has read.
+    """How far a flow has read. `source` names a further source of the flow (see Tracked), None the records' own.
 
     `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the phase's beginning.
     `walk` names the walk in progress: an operator's acceptance of a threshold holds for that walk only.
@@ -42,6 +42,7 @@ class Checkpoint:
     flow: str
     epoch: str
     walk: str
+    source: str | None = None
     phase: Phase = Phase.BASELINE
     cursor: str | None = None
     delta_link: str | None = None
@@ -79,10 +80,14 @@ class Checkpoint:
             "ignores_snapshot": self.ignores_snapshot,
             "full_at": self.full_at,
         }
-        return Row(escape(self.flow), _ROW, {k: v for k, v in cells.items() if v is not None})
+        return Row(escape(self.flow), _row_key(self.source), {k: v for k, v in cells.items() if v is not None})
 
 
-def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
+def _row_key(source: str | None) -> str:
+    return _ROW if source is None else escape(f"{_ROW}|{source}")
+
+
+def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
     cells = stored.row.cells
     full_at = cells.get("full_at")
     text = {name: str(cells[name]) for name in ("cursor", "delta_link", "fingerprint") if name in cells}
@@ -90,6 +95,7 @@ def _to_checkpoint(flow: str, stored: Stored) -> Checkpoint:
         flow=flow,
         epoch=str(cells["epoch"]),
         walk=str(cells["walk"]),
+        source=source,
         phase=Phase(str(cells["phase"])),
         cursor=text.get("cursor"),
         delta_link=text.get("delta_link"),
@@ -111,10 +117,11 @@ class Checkpoints:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def load(self, flow: str) -> Checkpoint | None:
-        """The checkpoint of a flow, or None when it has never read."""
-        stored = self._table.read(escape(flow), [_ROW])
-        return _to_checkpoint(flow, stored[_ROW]) if _ROW in stored else None
+    def load(self, flow: str, source: str | None = None) -> Checkpoint | None:
+        """The checkpoint of a flow's source, or None when it has never been read."""
+        key = _row_key(source)
+        stored = self._table.read(escape(flow), [key])
+        return _to_checkpoint(flow, source, stored[key]) if key in stored else None
 
     def save(self, checkpoint: Checkpoint) -> str | None:
         """Save over the version that was read; the new etag, or None when another pull is ahead."""

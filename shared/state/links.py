@@ -1,7 +1,8 @@
 """Links: the row that ties a source record to its target key and holds its sync state.
 
-Partition = flow, row = `L|route|id`. Failures (`F|`), waits (`W|`) and history (`H|`) of the record lie in the
-same partition, so that one transaction commits them together.
+Partition = flow, row = `L|id`: one row per record, whatever its routes are, so that one claim covers it. Failures
+(`F|`), waits (`W|`) and history (`H|`) of the record lie in the same partition, so that one transaction commits them
+together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,22 +50,34 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """The sync state of one record on one route.
+class FormerTarget:
+    """A target row that a record has left for another one. It stays the record's own: nobody else gets its key, and a
+    record that comes back to it finds it again."""
 
-    `applied` is the content of the owned fields as last written; `seen_version` counts within `seen_epoch` only.
+    route: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The sync state of one record.
+
+    `route` is that of `target_key`, `held_key` and `intent`; `former` are targets that the record has left. `applied`
+    is the content of the owned fields as last written; `seen_version` counts within `seen_epoch` only.
     `dirty` means that the target may differ from `applied`. `held_key` is the target key that the record owns in
     the keys table; `target_key` is the one that a commit has made final, `target_id` the target's own id of the row
     where it does not follow from the key. `touched` names the owned fields that a
     write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
     `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
     `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
-    against the record (protocol F1).
+    against the record (protocol F1). Of a document, `lines` are digests of the lines as last written by number,
+    `numbers` the line numbers that were ever used (see Known.numbers), and `line_fields` the owned fields that any of
+    its lines has ever filled: they can be emptied again.
     """
 
     flow: str
-    route: str
     id: str
+    route: str | None = None
     state: LinkState = LinkState.NEW
     rule: str | None = None
     target_key: str | None = None
@@ -73,6 +86,10 @@ class Link:
     applied: dict[str, Json] = field(default_factory=dict)
     intent: Intent | None = None
     touched: tuple[str, ...] = ()
+    lines: dict[int, str] = field(default_factory=dict)
+    numbers: dict[int, str] = field(default_factory=dict)
+    line_fields: tuple[str, ...] = ()
+    former: tuple[FormerTarget, ...] = ()
     fingerprint: str | None = None
     seen_version: int | None = None
     seen_epoch: str | None = None
@@ -92,11 +109,40 @@ class Link:
         """Committed, not merely claimed."""
         return self.target_key is not None
 
+    def key_on(self, route: str) -> str | None:
+        """The target key on a route, None when the record is not linked there."""
+        return self.target_key if self.route == route else None
+
+    def was_at(self, route: str, key: str) -> bool:
+        """Whether the record has left a target row with this key."""
+        return FormerTarget(route, key) in self.former
+
+    def without_target(self) -> "Link":
+        """The link of a record that leaves its target row for another one."""
+        former = self.former
+        if self.route is not None and self.target_key is not None and not self.was_at(self.route, self.target_key):
+            former = (*former, FormerTarget(self.route, self.target_key))
+        return replace(
+            self,
+            route=None,
+            target_key=None,
+            target_id=None,
+            held_key=None,
+            applied={},
+            intent=None,
+            touched=(),
+            lines={},
+            numbers={},
+            line_fields=(),
+            former=former,
+        )
+
     def to_row(self) -> Row:
         """The row as stored."""
         cells: dict[str, Cell | None] = {
             "schema": SCHEMA_VERSION,
             "state": self.state.value,
+            "route": self.route,
             "rule": self.rule,
             "target_key": self.target_key,
             "target_id": self.target_id,
@@ -105,6 +151,10 @@ class Link:
             "intent_key": self.intent.key if self.intent else None,
             "intent_sent": exact_json.dumps(list(self.intent.sent)) if self.intent else None,
             "touched": exact_json.dumps(list(self.touched)) if self.touched else None,
+            "lines": _numbered_text(self.lines),
+            "numbers": _numbered_text(self.numbers),
+            "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
+            "former": exact_json.dumps([[left.route, left.key] for left in self.former]) if self.former else None,
             "fingerprint": self.fingerprint,
             "seen_version": None if self.seen_version is None else str(self.seen_version),
             "seen_epoch": self.seen_epoch,
@@ -118,21 +168,21 @@ class Link:
             "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
             "record_id": self.id,
         }
-        return Row(escape(self.flow), link_key(self.route, self.id), {k: v for k, v in cells.items() if v is not None})
+        return Row(escape(self.flow), link_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
 
-def link_key(route: str, id: str) -> str:
+def link_key(id: str) -> str:
     """The row key of a link."""
-    return escape(f"L|{route}|{id}")
+    return escape(f"L|{id}")
 
 
-def to_link(flow: str, route: str, stored: Stored) -> Link:
+def to_link(flow: str, stored: Stored) -> Link:
     """A link from its stored row. Unknown columns of a newer schema are left alone by never being read."""
     cells = stored.row.cells
     return Link(
         flow=flow,
-        route=route,
         id=str(cells["record_id"]),
+        route=_text(cells.get("route")),
         state=LinkState(str(cells["state"])),
         rule=_text(cells.get("rule")),
         target_key=_text(cells.get("target_key")),
@@ -141,6 +191,10 @@ def to_link(flow: str, route: str, stored: Stored) -> Link:
         applied=_json_object(cells.get("applied")),
         intent=_intent(cells),
         touched=_texts(cells.get("touched")),
+        lines=_numbered(cells.get("lines")),
+        numbers=_numbered(cells.get("numbers")),
+        line_fields=_texts(cells.get("line_fields")),
+        former=tuple(FormerTarget(*map(str, of)) for of in _json_list(cells.get("former")) if isinstance(of, list)),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
         seen_epoch=_text(cells.get("seen_epoch")),
@@ -155,6 +209,14 @@ def to_link(flow: str, route: str, stored: Stored) -> Link:
         etag=stored.etag,
         age_s=stored.age_s,
     )
+
+
+def _numbered_text(texts: Mapping[int, str]) -> str | None:
+    return exact_json.dumps({str(number): text for number, text in texts.items()}) if texts else None
+
+
+def _numbered(cell: Cell | None) -> dict[int, str]:
+    return {int(number): str(text) for number, text in _json_object(cell).items()}
 
 
 def _text(cell: Cell | None) -> str | None:
@@ -188,34 +250,25 @@ class Links:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def load(self, flow: str, route: str, ids: Sequence[str]) -> dict[str, Link]:
+    def load(self, flow: str, ids: Sequence[str]) -> dict[str, Link]:
         """The links of `ids`; one that does not exist comes back new, without an etag."""
-        stored = self.table.read(escape(flow), [link_key(route, id) for id in ids])
-        return {
-            id: to_link(flow, route, stored[key]) if (key := link_key(route, id)) in stored else Link(flow, route, id)
-            for id in ids
-        }
+        stored = self.table.read(escape(flow), [link_key(id) for id in ids])
+        return {id: to_link(flow, stored[key]) if (key := link_key(id)) in stored else Link(flow, id) for id in ids}
 
-    def page(self, flow: str, route: str, after: str, limit: int = _PAGE) -> tuple[list[Link], str | None]:
+    def page(self, flow: str, after: str, limit: int = _PAGE) -> tuple[list[Link], str | None]:
         """Some links in key order from the row key `after` ("" = the first), and where to go on (None: the end)."""
-        route_key = escape(f"L|{route}")
-        stored = self.table.scan(escape(flow), start=after or f"{route_key}|", end=f"{route_key}}}", limit=limit)
-        links = [to_link(flow, route, row) for row in stored]
+        stored = self.table.scan(escape(flow), start=after or "L|", end="L}", limit=limit)
+        links = [to_link(flow, row) for row in stored]
         return links, stored[-1].row.key + " " if len(stored) == limit else None
 
-    def walk(self, flow: str, route: str, page: int = _PAGE) -> Iterator[Link]:
-        """Every link of a flow and route, page by page."""
+    def walk(self, flow: str, page: int = _PAGE) -> Iterator[Link]:
+        """Every link of a flow, page by page."""
         after: str | None = ""
         while after is not None:
-            links, after = self.page(flow, route, after, page)
+            links, after = self.page(flow, after, page)
             yield from links
 
-    def count_linked(self, flow: str, route: str, at_most: int) -> int:
+    def count_linked(self, flow: str, at_most: int) -> int:
         """How many records are linked; counts no further than `at_most`, since it reads row by row."""
-        linked = (link for link in self.walk(flow, route, min(_PAGE, at_most)) if link.linked)
+        linked = (link for link in self.walk(flow, min(_PAGE, at_most)) if link.linked)
         return sum(1 for _ in islice(linked, at_most))
-
-
-def settled(link: Link) -> Link:
-    """The link with its claim cleared."""
-    return replace(link, claim_id=None, claim_kind=None)

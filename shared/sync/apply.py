@@ -6,7 +6,7 @@ commit, follow-ups. The host deletes the message after the function has returned
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared.errors import StorageTrouble, SystemTrouble
@@ -19,6 +19,7 @@ from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts, hold_queue
+from shared.sync.settling import settle_intents
 from shared.sync.work import Kind, Work
 from shared.sync.writing import Writing
 from shared.telemetry import log_event
@@ -103,7 +104,7 @@ class Apply:
             rows = self._flow.source.read([work.id for work in works])
             for work in works:
                 work.row = rows.get(work.id)
-            writing.settle_intents(works)
+            settle_intents(self._flow, works)
             judging.judge([work for work in works if work.outcome is None])
             writing.write([work for work in works if work.outcome is None])
         except SystemTrouble as trouble:
@@ -153,14 +154,25 @@ class Apply:
 
     def _release_children(self, works: Sequence[Work]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
-        dependents = self._parts.dependents(self._flow.name)
-        for flow in dependents:
+        for flow in self._parts.dependents(self._flow.name):
             for work in works:
-                if _children_may_move(work):
+                for route in self._routes_that_release(work):
                     children = self._parts.state.waits.of_parent(
-                        flow.name, self._flow.name, self._flow.route, work.id, _CHILDREN_PER_PARENT
+                        flow.name, self._flow.name, route, work.id, _CHILDREN_PER_PARENT
                     )
                     self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
+
+    def _routes_that_release(self, work: Work) -> Iterable[str]:
+        """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
+        is filtered now."""
+        outcome = work.outcome
+        if outcome is None:
+            return ()
+        if outcome.kind is Kind.FILTERED and work.was_state is not LinkState.FILTERED:
+            return self._flow.routes
+        link = outcome.link
+        newly = link.linked and not (work.was_linked and work.was_route == link.route)
+        return (link.route,) if newly and link.route is not None else ()
 
     def _look_once_more(self, works: Sequence[Work]) -> None:
         """A parent may have been committed between our look and our parking: then nobody else sends the child."""
@@ -171,7 +183,10 @@ class Apply:
             for work in parked
             if work.outcome is not None
             and work.outcome.kind is Kind.WAITING
-            and all(parents[parent].linked or parents[parent].state is LinkState.FILTERED for parent in work.parents)
+            and all(
+                parents[parent].key_on(parent.route) is not None or parents[parent].state is LinkState.FILTERED
+                for parent in work.parents
+            )
         ]
         self._send(self._flow.name, None, moved, 0)
 
@@ -195,11 +210,3 @@ class Apply:
         for work in batch.works:
             if work.outcome is not None and work.outcome.failure is not None:
                 log_event("record_rejected", flow=run.flow, run=run.id, id=work.id, cause=work.outcome.reason)
-
-
-def _children_may_move(work: Work) -> bool:
-    if work.outcome is None:
-        return False
-    now_linked = work.outcome.link.linked and not work.was_linked
-    now_filtered = work.outcome.kind is Kind.FILTERED and work.was_state is not LinkState.FILTERED
-    return now_linked or now_filtered

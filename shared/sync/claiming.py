@@ -39,7 +39,7 @@ class Claiming:
         hints = merge(message.hints)
         claimed = Claimed([], [], {})
         free: dict[str, Link] = {}
-        for id, link in self._parts.state.links.load(self._flow.name, self._flow.route, list(hints)).items():
+        for id, link in self._parts.state.links.load(self._flow.name, list(hints)).items():
             if self._is_seen(link, hints[id], message.epoch):
                 claimed.skipped.append(hints[id])
             elif (wait_s := claim_ends_in(link, self._parts.limits)) > 0:

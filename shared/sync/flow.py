@@ -1,12 +1,12 @@
 """A flow as the engine sees it: one entity's sync in one direction."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared import errors
-from shared.mapping.verdicts import Known, Verdict
-from shared.records import Json, SourceRow
+from shared.mapping.verdicts import Known, Parent, Rejected, Verdict
+from shared.records import Json, SourceRow, TargetRow
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 
 WEEK_S = 7 * 24 * 3600.0
@@ -19,15 +19,22 @@ class Mapper(Protocol):
     def fingerprint(self) -> str:
         """Digest of mapping, value maps and filters: when it changes, every record is evaluated again."""
 
-    @property
-    def target_entity(self) -> str:
-        """The target collection, such as `CustomersV3`: part of the partition of owned keys."""
+    def parents(self, row: SourceRow) -> Sequence[Parent]:
+        """The records whose target keys the mapping wants to know (Known.keys), whatever becomes of this one."""
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Filter, map and validate one source record."""
 
+    def in_scope(self, row: SourceRow) -> bool:
+        """Whether a record that has no link yet belongs to the scope of the first run (rules.md, First start)."""
+
+
+class TargetRules(Protocol):
+    """What the engine must know of the fields of one target collection. Pure."""
+
     def ended(self) -> Mapping[str, Json]:
-        """The owned fields that change when a linked source record ends (empty: the target row is untouched)."""
+        """The owned fields that change when a linked source record ends, or leaves this target for another (empty:
+        the target row is untouched)."""
 
     def empty(self, field: str) -> Json:
         """What to send to empty a target field: F&O knows no null."""
@@ -35,15 +42,27 @@ class Mapper(Protocol):
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value is ours, after the normalisation that the target applies."""
 
-    def in_scope(self, row: SourceRow) -> bool:
-        """Whether a record that has no link yet belongs to the scope of the first run (rules.md, First start)."""
+
+class DocumentRules(Protocol):
+    """What the engine must know of a target whose records have lines. Pure."""
+
+    def refusal(self, row: TargetRow) -> Rejected | None:
+        """Why a document that exists must not be changed any more, None when it may be."""
+
+    def empty_line(self, field: str) -> Json:
+        """What to send to empty a field of a line."""
+
+    def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether the target's value of a line is ours, after the normalisation that the target applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Changes come from the source's own change tracking (protocol P2)."""
+    """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
+    changes name records of `source`: the lines of a document."""
 
     source: TrackedSource
+    further: Mapping[str, TrackedSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +75,43 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
-    """One entity's sync, one direction. `route` names the target of a record within the flow; `lookup` are the small
-    tables of the target that its mapping needs."""
+class Route:
+    """One of the targets that the records of a flow may take: `entity` is its collection, such as `CustomersV3`, part
+    of the partition of owned keys. Where `moves` is set a linked record may get another key: the row under the former
+    one ends, and a new one is made. `document` is set where the records have lines."""
 
     name: str
-    route: str
+    entity: str
+    target: Target
+    rules: TargetRules
+    adopt_existing: bool = False
+    moves: bool = False
+    document: DocumentRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
+    that its mapping needs; `parents` the flows whose records its own wait for."""
+
+    name: str
     source_system: errors.System
     target_system: errors.System
     company: str
     feed: Tracked | Walked
-    target: Target
+    routes: Mapping[str, Route]
     mapper: Mapper
     lookup: Lookup | None = None
-    adopt_existing: bool = False
     parents: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
         """Where its records are read."""
         return self.feed.source
+
+    def route(self, name: str | None) -> Route:
+        """A route by its name; None is the only one."""
+        if name is None:
+            (only,) = self.routes.values()
+            return only
+        return self.routes[name]

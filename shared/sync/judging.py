@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import References
+from shared.records import References, SourceRow
 from shared.state.failures import Failure
 from shared.state.keys import fold
 from shared.state.links import Link, LinkState
@@ -29,6 +29,7 @@ class Judging:
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
+        self._parents: dict[Parent, Link] = {}
 
     def judge(self, works: Sequence[Work]) -> None:
         """Give every record an outcome or its mapped content. Raises SystemTrouble when the target's small tables
@@ -48,9 +49,21 @@ class Judging:
         if not rows:
             return {}
         references: References = self._flow.lookup.rows(max_age_s=max_age_s) if self._flow.lookup else {}
-        now = self._parts.clock.now()
+        self._parents |= self.load_parents({parent for _, row in rows for parent in self._flow.mapper.parents(row)})
         evaluate = self._flow.mapper.evaluate
-        return {work.id: evaluate(row, Known(now, work.link.applied, references)) for work, row in rows}
+        return {work.id: evaluate(row, self._known(work, row, references)) for work, row in rows}
+
+    def _known(self, work: Work, row: SourceRow, references: References) -> Known:
+        link = work.link
+        keys = {of: self._parents[of].key_on(of.route) for of in self._flow.mapper.parents(row)}
+        return Known(
+            now=self._parts.clock.now(),
+            applied=link.applied,
+            references=references,
+            route=link.route if link.linked else None,
+            keys={parent: key for parent, key in keys.items() if key is not None},
+            numbers=link.numbers,
+        )
 
     def _judge_row(self, work: Work, verdict: Verdict | None) -> None:
         if work.row is None:
@@ -70,16 +83,18 @@ class Judging:
 
     def _end(self, work: Work, kind: Kind, state: LinkState, rule: str) -> None:
         """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
-        changes = self._flow.mapper.ended()
-        if work.link.linked and changes and any(work.link.applied.get(name) != of for name, of in changes.items()):
-            work.mapped = Mapped(work.link.target_key or "", {**work.link.applied, **changes}, {})
+        link = work.link
+        changes = self._flow.route(link.route).rules.ended() if link.linked else {}
+        if any(link.applied.get(name) != of for name, of in changes.items()):
+            work.mapped = Mapped(link.target_key or "", {**link.applied, **changes}, {}, route=link.route)
             work.ending = kind, state, rule
             return
         work.end(kind, state, reason=rule)
 
     def _judge_key(self, work: Work, mapped: Mapped) -> None:
-        committed = work.link.target_key
-        if committed is not None and fold(committed) != fold(mapped.key):
+        route = self._flow.route(mapped.route)
+        committed = work.link.key_on(route.name)
+        if committed is not None and fold(committed) != fold(mapped.key) and not route.moves:
             self.reject(
                 work,
                 "key_changed",
@@ -102,9 +117,9 @@ class Judging:
         )
 
     def _judge_parents(self, works: Sequence[Work]) -> None:
-        parents = self.load_parents({parent for work in works for parent in work.parents})
         for work in works:
-            unlinked = [parent for parent in work.parents if not parents[parent].linked]
+            parents = self._parents
+            unlinked = [parent for parent in work.parents if parents[parent].key_on(parent.route) is None]
             if not unlinked:
                 continue
             unlinked.sort(key=lambda parent: parents[parent].state is not LinkState.FILTERED)
@@ -121,11 +136,11 @@ class Judging:
 
     def load_parents(self, parents: set[Parent]) -> dict[Parent, Link]:
         """The links of parents: linked means committed, not claimed."""
-        by_route: dict[tuple[str, str], list[str]] = defaultdict(list)
+        by_flow: dict[str, list[str]] = defaultdict(list)
         for parent in parents:
-            by_route[parent.flow, parent.route].append(parent.id)
-        found = {route: self._parts.state.links.load(*route, ids) for route, ids in by_route.items()}
-        return {parent: found[parent.flow, parent.route][parent.id] for parent in parents}
+            by_flow[parent.flow].append(parent.id)
+        found = {flow: self._parts.state.links.load(flow, list(dict.fromkeys(ids))) for flow, ids in by_flow.items()}
+        return {parent: found[parent.flow][parent.id] for parent in parents}
 
 
 def _lacks_a_name(verdict: Verdict | None) -> bool:

@@ -100,4 +100,4 @@ class LinkWriter:
         return []
 
     def _current(self, link: Link) -> Link:
-        return self._links.load(link.flow, link.route, [link.id])[link.id]
+        return self._links.load(link.flow, [link.id])[link.id]

@@ -15,7 +15,7 @@ from shared.state.rows import Table
 from shared.state.runs import Runs
 from shared.state.waiting import Waits
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Route
 from shared.sync.ports import Clock, System
 
 
@@ -56,9 +56,9 @@ class State:
     keys: Table
     snapshots: Table
 
-    def keys_of(self, flow: Flow) -> Keys:
-        """The owned keys of a flow's target collection."""
-        return Keys(self.keys, flow.mapper.target_entity, flow.company)
+    def keys_of(self, flow: Flow, route: Route) -> Keys:
+        """The owned keys of a route's target collection."""
+        return Keys(self.keys, route.entity, flow.company)
 
 
 def new_id() -> str:

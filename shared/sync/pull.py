@@ -15,7 +15,7 @@ from shared.sync.gates import Gates
 from shared.sync.hints import messages
 from shared.sync.parts import Parts
 from shared.sync.reading import Reader, Step
-from shared.sync.tracked import TrackedReader
+from shared.sync.tracked import FurtherReader, TrackedReader
 from shared.sync.walked import WalkedReader
 from shared.telemetry import log_event
 
@@ -58,17 +58,22 @@ class Pull:
     def _pull(self, deadline: float) -> None:
         if self._environment_changed():
             return
-        reader = self._reader()
+        for reader in self._readers():
+            if not self._read(reader, deadline):
+                return
+
+    def _read(self, reader: Reader, deadline: float) -> bool:
+        """Whether a source has been read up to now."""
         checkpoint = self._begin(reader)
         if checkpoint is None:
-            return
+            return False
         for _ in range(MAX_PAGES):
             step = reader.next(checkpoint)
             self._counts["pages"] += step.pages
             excess = self._excess(checkpoint, step)
             if excess:
                 self._block(f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}")
-                return
+                return False
             self._send(step)
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
             checkpoint = replace(step.after, etag=checkpoint.etag)
@@ -76,25 +81,29 @@ class Pull:
                 saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
                     log_event("pull_overtaken", flow=self._flow.name, run=self._run_id)
-                    return
+                    return False
                 checkpoint = saved
             if done:
-                return
+                return step.caught_up
+        return False
 
     def _begin(self, reader: Reader) -> Checkpoint | None:
         """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
         instance with the former mapping knows that it is superseded, and an operator can accept the walk. None when
         another pull is ahead."""
-        loaded = self._parts.state.checkpoints.load(self._flow.name)
+        loaded = self._parts.state.checkpoints.load(self._flow.name, reader.source_name)
         checkpoint = reader.begin(loaded)
         return checkpoint if checkpoint == loaded else self._save(checkpoint)
 
-    def _reader(self) -> Reader:
+    def _readers(self) -> list[Reader]:
+        """The sources of the flow, its own last: by then the delta links of the others are kept, and what changes in
+        them while every record is read is told by these."""
         match self._flow.feed:
             case Tracked() as feed:
-                return TrackedReader(self._parts, self._flow, feed.source, self._run_id)
+                further = [FurtherReader(self._parts, self._flow, feed, self._run_id, name) for name in feed.further]
+                return [*further, TrackedReader(self._parts, self._flow, feed, self._run_id)]
             case Walked() as feed:
-                return WalkedReader(self._parts, self._flow, feed, self._run_id)
+                return [WalkedReader(self._parts, self._flow, feed, self._run_id)]
 
     def _save(self, checkpoint: Checkpoint) -> Checkpoint | None:
         """Save how far the walk has come; None when another pull is ahead."""
@@ -130,7 +139,7 @@ class Pull:
         one walk together do not read the links again and again."""
         if self._linked == self._counted_to < enough:
             self._counted_to = 2 * enough
-            self._linked = self._parts.state.links.count_linked(self._flow.name, self._flow.route, self._counted_to)
+            self._linked = self._parts.state.links.count_linked(self._flow.name, self._counted_to)
         return self._linked
 
     def _send(self, step: Step) -> None:

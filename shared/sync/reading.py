@@ -33,9 +33,10 @@ class Step:
 
 class Reader(Protocol):
     """One way to find out what has changed. `saves_each_step` is false where a checkpoint is true only together with
-    what `keep` writes, which is too much for every page."""
+    what `keep` writes, which is too much for every page. `source_name` names a further source (see Tracked)."""
 
     saves_each_step: bool
+    source_name: str | None
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """Where to go on from what was saved; None is the very first run."""
@@ -52,7 +53,7 @@ def linked_among(parts: Parts, flow: Flow, ids: list[str], so_far: int) -> int:
     then every id counts as one of a linked record."""
     if so_far + len(ids) <= parts.limits.gone_limit_count:
         return so_far + len(ids)
-    links = parts.state.links.load(flow.name, flow.route, ids)
+    links = parts.state.links.load(flow.name, ids)
     return so_far + sum(link.linked for link in links.values())
 
 

@@ -60,7 +60,7 @@ class Sweep:
 
     def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
         waits, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
-        children = self._parts.state.links.load(flow.name, flow.route, sorted({wait.child for wait in waits}))
+        children = self._parts.state.links.load(flow.name, sorted({wait.child for wait in waits}))
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
@@ -69,7 +69,7 @@ class Sweep:
         for wait in waits:
             parent = parents[_parent(wait)]
             if children[wait.child].state is not LinkState.FILTERED and (
-                parent.linked or parent.state is LinkState.FILTERED
+                parent.key_on(wait.parent_route) is not None or parent.state is LinkState.FILTERED
             ):
                 moved.add(wait.child)
         self._send(flow, sorted(moved))

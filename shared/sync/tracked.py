@@ -5,7 +5,8 @@ from dataclasses import replace
 from shared.errors import LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage
 from shared.state.checkpoints import Checkpoint, Phase
-from shared.sync.flow import Flow
+from shared.state.links import Link
+from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
 from shared.sync.parts import Parts
 from shared.sync.ports import TrackedSource
@@ -17,11 +18,14 @@ class TrackedReader:
     """Follows next links and delta links; satisfies Reader."""
 
     saves_each_step = True
+    source_name: str | None = None
 
-    def __init__(self, parts: Parts, flow: Flow, source: TrackedSource, run_id: str) -> None:
+    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str) -> None:
         self._parts = parts
         self._flow = flow
-        self._source = source
+        self._source: TrackedSource = feed.source
+        # What has been seen of a document cannot be told from one version: its parts have versions of their own.
+        self._is_of_parts = bool(feed.further)
         self._run_id = run_id
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
@@ -97,10 +101,19 @@ class TrackedReader:
         was meant."""
         changed = checkpoint.changed
         if not checkpoint.remapped:
-            links = self._parts.state.links.load(self._flow.name, self._flow.route, [c.id for c in page.changes])
-            changed += sum(links[c.id].linked and links[c.id].seen_version != c.version for c in page.changes)
+            links = self._parts.state.links.load(self._flow.name, [c.id for c in page.changes])
+            changed += sum(links[c.id].linked and self._is_other(links[c.id], c) for c in page.changes)
         after = self._after_full(replace(checkpoint, changed=changed), page)
-        return Step(_hints(page.changes), after, changed=changed, pages=1)
+        return Step(self._hints(page.changes), after, changed=changed, pages=1)
+
+    def _is_other(self, link: Link, change: Change) -> bool:
+        """Whether a row is not as it was seen. Of a document the highest version of its headers was seen."""
+        if self._is_of_parts and link.seen_version is not None and change.version is not None:
+            return change.version > link.seen_version
+        return link.seen_version != change.version
+
+    def _hints(self, changes: tuple[Change, ...]) -> tuple[Hint, ...]:
+        return tuple(Hint(c.id, None if c.gone or self._is_of_parts else c.version) for c in changes)
 
     def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
         if page.next_link is not None:
@@ -108,7 +121,7 @@ class TrackedReader:
         return replace(checkpoint, phase=Phase.ABSENT, cursor=None, gone=0)
 
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
-        hints = _hints(page.changes)
+        hints = self._hints(page.changes)
         gone = self._linked([c.id for c in page.changes if c.gone], checkpoint.gone)
         changed = self._linked([c.id for c in page.changes if not c.gone], checkpoint.changed)
         if page.delta_link is None:
@@ -127,7 +140,7 @@ class TrackedReader:
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
         flow = self._flow
-        links, after = self._parts.state.links.page(flow.name, flow.route, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and link.seen_epoch != checkpoint.epoch)
         missing = gone_hints(flow, doubtful)
         gone = checkpoint.gone + len(missing)
@@ -136,5 +149,38 @@ class TrackedReader:
         return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone)
 
 
-def _hints(changes: tuple[Change, ...]) -> tuple[Hint, ...]:
-    return tuple(Hint(change.id, None if change.gone else change.version) for change in changes)
+class FurtherReader(TrackedReader):
+    """Follows a further source, whose changes name records of the flow's own (protocol P2). It needs no walk over
+    everything: whoever begins to read the flow's own source reads every record, after this one's delta link is kept."""
+
+    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str, name: str) -> None:
+        super().__init__(parts, flow, feed, run_id)
+        self._source = feed.further[name]
+        self.source_name = name
+        self._lost_changes = False
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader."""
+        if checkpoint is not None:
+            return checkpoint
+        new = self._parts.new_id
+        return Checkpoint(self._flow.name, epoch=new(), walk=new(), source=self.source_name)
+
+    def keep(self, checkpoint: Checkpoint) -> bool:
+        """See Reader. What changed before a new delta link, and after the refused one, nobody has told: every record is
+        read again."""
+        if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
+            return True
+        own = self._parts.state.checkpoints.load(self._flow.name)
+        if own is not None and own.phase is not Phase.BASELINE:
+            again = replace(own, phase=Phase.FULL, cursor=None, gone=0, changed=0)
+            if self._parts.state.checkpoints.save(again) is None:
+                return False
+        self._lost_changes = False
+        return True
+
+    def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.delta_link is None:
+            return replace(checkpoint, cursor=page.next_link)
+        self._lost_changes = True
+        return replace(checkpoint, phase=Phase.DELTA, cursor=None, delta_link=page.delta_link)

@@ -19,6 +19,7 @@ class WalkedReader:
     """
 
     saves_each_step = False
+    source_name: str | None = None
 
     def __init__(self, parts: Parts, flow: Flow, feed: Walked, run_id: str) -> None:
         self._parts = parts
@@ -85,7 +86,7 @@ class WalkedReader:
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         flow = self._flow
-        links, after = self._parts.state.links.page(flow.name, flow.route, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
         missing = gone_hints(flow, doubtful)
         gone, known = checkpoint.gone + len(missing), self._snapshot.known or None

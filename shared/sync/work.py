@@ -1,5 +1,6 @@
 """One record in the hands of apply: what was found, what is to be written, and how it ended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -44,10 +45,37 @@ class Outcome:
     delay_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The target row of a record that has been written: where it is, and of a document what its lines are."""
+
+    route: str
+    key: str
+    id: str | None = None
+    lines: Mapping[int, str] = field(default_factory=dict)
+    numbers: Mapping[int, str] = field(default_factory=dict)
+    line_fields: tuple[str, ...] = ()
+
+    def on(self, link: Link) -> Link:
+        """The link with this target."""
+        return replace(
+            link,
+            route=self.route,
+            target_key=self.key,
+            target_id=self.id,
+            held_key=self.key,
+            lines=dict(self.lines),
+            numbers=dict(self.numbers),
+            line_fields=self.line_fields,
+            former=tuple(left for left in link.former if (left.route, left.key) != (self.route, self.key)),
+        )
+
+
 @dataclass(slots=True)
 class Work:
     """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
-    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made."""
+    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
+    `leaving` that the write ends the present target row, which the record leaves for another one."""
 
     hint: Hint
     link: Link
@@ -58,19 +86,28 @@ class Work:
     write: Write | None = None
     parents: tuple[Parent, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
+    leaving: bool = False
     outcome: Outcome | None = None
     was_linked: bool = field(init=False)
+    was_route: str | None = field(init=False)
     was_state: LinkState = field(init=False)
 
     def __post_init__(self) -> None:
         """Remember how the record stood before."""
         self.was_linked = self.link.linked
+        self.was_route = self.link.route
         self.was_state = self.link.state
 
     @property
     def id(self) -> str:
         """The source record's id."""
         return self.link.id
+
+    @property
+    def content(self) -> Mapped:
+        """What the mapping has made of a record that is to be written."""
+        assert self.mapped is not None
+        return self.mapped
 
     @property
     def is_decided(self) -> bool:
@@ -84,22 +121,19 @@ class Work:
         *,
         reason: str = "",
         applied: dict[str, Json] | None = None,
-        target_key: str | None = None,
-        target_id: str | None = None,
+        target: Target | None = None,
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         failure: Failure | None = None,
     ) -> None:
         """The record is decided: its claim goes. Content that was written in full makes the link clean."""
+        link = self.link if target is None else target.on(self.link)
         link = replace(
-            self.link,
+            link,
             state=state,
             rule=reason or None,
             dirty=not self.trusted if applied is None else False,
             applied=self.link.applied if applied is None else applied,
-            target_key=target_key or self.link.target_key,
-            target_id=self.link.target_id if applied is None else target_id,
-            held_key=target_key or self.link.held_key,
             intent=self.link.intent if applied is None else None,
             touched=self.link.touched if applied is None else (),
             attempts=0,
@@ -110,6 +144,11 @@ class Work:
             claim_kind=None,
         )
         self.outcome = Outcome(kind, link, reason, failure, waits, fields)
+
+    def leave_target(self) -> None:
+        """The present target row has ended: the record comes back at once, to be written under its new key."""
+        link = replace(self.link.without_target(), state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        self.outcome = Outcome(Kind.RETRIED, link, delay_s=0.0)
 
     def retry(self, *, delay_s: float | None = None, attempts: int = 0) -> None:
         """Nothing was applied and nothing is decided: the claim goes, the record comes back."""

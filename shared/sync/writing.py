@@ -1,4 +1,4 @@
-"""From mapped content to writes and their results (protocol A6, A7, A8)."""
+"""Writes of the mapped records and their results (protocol A6, A7, A8)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,23 +16,26 @@ from shared.errors import (
     SystemTrouble,
     Transient,
 )
-from shared.mapping.verdicts import Mapped
-from shared.records import Json, TargetRow, Values, Write
-from shared.state.keys import Keys, OwnedKey, Owner, fold
+from shared.mapping.verdicts import Rejected
+from shared.records import Json, TargetRow, Write, fold
 from shared.state.links import Intent, Link, LinkState
 from shared.state.rows import check_size
-from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
-from shared.sync.flow import Flow
+from shared.sync.claiming import BUSY_DELAY_S
+from shared.sync.flow import Flow, Route
 from shared.sync.gates import Gates
 from shared.sync.judging import Judging, new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.owning import Owning
 from shared.sync.parts import Parts
-from shared.sync.work import Kind, Work
+from shared.sync.planning import Planning, digests, filled, line_fields
+from shared.sync.work import Kind, Target, Work
 
 _SENT_KEPT = 3
 _GENERAL_TROUBLE = 3
 _LONE_LIMIT = 60
 _SETTLE_MARGIN_S = 5.0
+# How many of the written fields the history of a record names.
+_FIELDS_KEPT = 100
 
 
 class Writing:
@@ -44,210 +47,124 @@ class Writing:
         self._judging = judging
         self._gates = gates
         self._not_after = not_after
-        self._keys: Keys = parts.state.keys_of(flow)
 
     def write(self, works: Sequence[Work]) -> None:
-        """Compare, look up, own the keys, write, and read the results.
+        """Compare, look up, own the keys, write, and read the results, route by route.
 
-        Raises SystemTrouble when a look-up fails; nothing has been written then.
+        Raises SystemTrouble when a look-up fails; nothing of the undecided records has been written then.
         """
-        works = [work for work in works if work.mapped is not None]
+        by_route: dict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            if work.mapped is not None:
+                by_route[self._take_route(work)].append(work)
+        for name, of_route in by_route.items():
+            route = self._flow.route(name)
+            writing = _RouteWriting(
+                self._parts, self._flow, route, self._judging, self._gates, not_after=self._not_after
+            )
+            writing.write(of_route)
+
+    def _take_route(self, work: Work) -> str:
+        """The route of a record. One that is linked elsewhere leaves that target: on another route at once, which
+        leaves the row there as it is; on the same one after the row under the former key has been ended."""
+        route, link = self._flow.route(work.content.route), work.link
+        if not link.linked:
+            return route.name
+        if link.route != route.name:
+            work.link = link.without_target()
+        elif fold(link.target_key or "") != fold(work.content.key):
+            if route.rules.ended():
+                work.leaving = True
+            else:
+                work.link = link.without_target()
+        return route.name
+
+
+class _RouteWriting:
+    """Writes those of them that take one route."""
+
+    def __init__(
+        self, parts: Parts, flow: Flow, route: Route, judging: Judging, gates: Gates, *, not_after: float
+    ) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._route = route
+        self._judging = judging
+        self._gates = gates
+        self._not_after = not_after
+        self._planning = Planning(route)
+        self._owning = Owning(parts, flow, route, judging)
+
+    def write(self, works: Sequence[Work]) -> None:
         self._plan(works)
         self._note_before_sending([work for work in works if work.outcome is None and work.write is not None])
         self._send(works)
         self._send([work for work in works if work.outcome is None and work.write is not None])
 
-    def settle_intents(self, works: Sequence[Work]) -> None:
-        """Find out what became of creates of unknown outcome, before anything else is decided (protocol A6).
-
-        A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
-        with what was sent. Raises SystemTrouble when the target does not answer.
-        """
-        doubtful = [work for work in works if work.link.intent is not None and not work.link.linked]
-        if not doubtful:
-            return
-        found = self._flow.target.find([work.link.intent.key for work in doubtful if work.link.intent])
-        for work in doubtful:
-            self._settle_intent(work, found)
-
-    def _settle_intent(self, work: Work, found: Mapping[str, TargetRow]) -> None:
-        intent = work.link.intent
-        assert intent is not None
-        row = found.get(intent.key)
-        if row is None:
-            return
-        applied = self._applied_by(intent, row)
-        if applied is None:
-            work.link = replace(work.link, intent=None)
-            return
-        # Where a record has several parts the intent stays until all of them are written: the creation is not finished.
-        kept = intent if row.ours else None
-        work.link = replace(work.link, target_key=intent.key, held_key=intent.key, intent=kept, applied=applied)
-        work.trusted = False
-
-    def _applied_by(self, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
-        """What our creates may have left in a row; None when the row is not ours."""
-        if row.ours:
-            # Any of them may have come through, and its parts one by one: what one of them has filled may be filled.
-            return {name: value for sent in intent.sent for name, value in sent.items()}
-        agreeing = [sent for sent in intent.sent if row.id is None and self._agrees(sent, row.values)]
-        return agreeing[-1] if agreeing else None
-
-    def _agrees(self, sent: Mapping[str, Json], row: Values) -> bool:
-        agree = self._flow.mapper.agree
-        return all(agree(name, value, row.get(name)) for name, value in sent.items())
-
     def _plan(self, works: Sequence[Work]) -> None:
-        trusted = [work for work in works if work.trusted and work.link.linked]
-        for work in trusted:
-            self._plan_difference(work)
-        doubtful = [work for work in works if work not in trusted]
+        for work in works:
+            if work.leaving:
+                self._plan_leaving(work)
+            elif work.trusted and work.link.linked:
+                self._plan_difference(work)
+        doubtful = [work for work in works if work.outcome is None and work.write is None]
         if not doubtful:
             return
-        found = self._flow.target.find([_mapped(work).key for work in doubtful])
+        found = self._route.target.find([work.content.key for work in doubtful])
         for work in doubtful:
-            self._plan_by_target(work, found.get(_mapped(work).key))
-        self._own_keys([work for work in doubtful if work.outcome is None and not work.link.linked])
+            self._plan_by_target(work, found.get(work.content.key))
+        self._owning.own([work for work in doubtful if work.outcome is None and not work.link.linked])
+
+    def _plan_leaving(self, work: Work) -> None:
+        link = work.link
+        values = dict(self._route.rules.ended())
+        work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
 
     def _plan_difference(self, work: Work) -> None:
-        """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7)."""
-        difference = self._difference(_mapped(work).owned, work.link.applied)
-        if difference:
-            link = work.link
-            work.write = Write(work.id, link.target_key or "", difference, create=False, target_id=link.target_id)
-        else:
+        """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes
+        of a document depends on its lines as they are: it stays without a write and is looked up."""
+        if not self._planning.difference(work) and not self._planning.changed_lines(work):
             self._finish(work, Kind.UNCHANGED, ())
-
-    def _difference(self, owned: Mapping[str, Json], applied: Mapping[str, Json]) -> dict[str, Json]:
-        changed = {name: value for name, value in owned.items() if value != applied.get(name)}
-        return {name: self._flow.mapper.empty(name) if value is None else value for name, value in changed.items()}
-
-    def _everything_owned(self, work: Work, row: TargetRow) -> dict[str, Json]:
-        """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
-        we have made for an earlier record with this key, that may be any of them."""
-        owned, applied = _mapped(work).owned, work.link.applied
-        taken_over = row.ours and not work.link.linked
-        ours = set(owned) if taken_over else {*applied, *work.link.touched}
-        emptied = {name: self._flow.mapper.empty(name) for name in owned if owned[name] is None and name in ours}
-        return _filled(owned) | emptied
+        elif self._route.document is None:
+            work.write = self._planning.update(work)
 
     def _plan_by_target(self, work: Work, row: TargetRow | None) -> None:
-        mapped = _mapped(work)
         # What went with others and got no clear answer goes by itself now: one record must not hold up the rest.
         alone = work.link.unanswered > 0
+        link, key = work.link, work.content.key
         if work.ending is not None:
             self._plan_ending(work, row, alone=alone)
         elif row is None:
-            work.write = Write(work.id, mapped.key, _complete(mapped), create=True, alone=alone)
-        elif work.link.linked or row.ours or self._flow.adopt_existing:
-            begun = row.ours and (work.link.intent is not None or not work.link.linked)
-            values = (_filled(mapped.on_create) if begun else {}) | self._everything_owned(work, row)
-            work.write = Write(work.id, mapped.key, values, create=False, target_id=row.id, before=row, alone=alone)
+            work.write = self._planning.create(work, alone=alone)
+        elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
+            self._owning.reject_existing(work)
+        elif self._route.document is None:
+            work.write = self._planning.overwrite(work, row, alone=alone)
         else:
-            self._reject_existing(work)
+            self._plan_document(work, row, alone=alone)
+
+    def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
+        assert self._route.document is not None
+        match self._planning.document(work, row, self._route.document, alone=alone):
+            case Write() as write:
+                work.write = write
+            case Rejected(cause, message, remedy):
+                self._judging.reject(work, cause, message, remedy)
+            case None:
+                self._finish(work, Kind.UNCHANGED, ())
 
     def _plan_ending(self, work: Work, row: TargetRow | None, *, alone: bool) -> None:
         """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
         if row is None:
             work.end(*_ending(work)[:2], reason=_ending(work)[2])
             return
-        values = dict(self._flow.mapper.ended())
-        key = _mapped(work).key
+        values = dict(self._route.rules.ended())
+        key = work.content.key
         work.write = Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
-
-    def _reject_existing(self, work: Work) -> None:
-        key = _mapped(work).key
-        owned = self._keys.owners([key]).get(key)
-        if owned is not None and owned.owner != self._owner(work) and self._is_there(owned.owner):
-            self._reject_taken(work, owned.owner.id)
-            return
-        self._judging.reject(
-            work,
-            "target_exists",
-            f"{key} exists in {self._flow.mapper.target_entity} already and is not linked to this record",
-            "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
-        )
-
-    def _is_there(self, owner: Owner) -> bool:
-        """Whether the source row of an owner still exists."""
-        return owner.flow != self._flow.name or bool(self._flow.source.existing([owner.id]))
-
-    def _owner(self, work: Work) -> Owner:
-        return Owner(self._flow.name, self._flow.route, work.id)
-
-    def _own_keys(self, works: Sequence[Work]) -> None:
-        self._release_former_keys(works)
-        by_key = self._one_per_key(works)
-        taken = self._keys.own({_mapped(work).key: self._owner(work) for work in by_key.values()})
-        for key, owned in taken.items():
-            self._claim_from(by_key[fold(key)], owned)
-
-    def _one_per_key(self, works: Sequence[Work]) -> dict[str, Work]:
-        """The record that goes on, by its folded key: the owner where several want the same one."""
-        rivals: dict[str, list[Work]] = defaultdict(list)
-        for work in works:
-            rivals[fold(_mapped(work).key)].append(work)
-        contested = [key for key, wanted in rivals.items() if len(wanted) > 1]
-        owners = self._keys.owners(contested) if contested else {}
-        first: dict[str, Work] = {}
-        for key, wanted in rivals.items():
-            owner = owners[key].owner if key in owners else None
-            first[key] = next((work for work in wanted if self._owner(work) == owner), wanted[0])
-            for work in wanted:
-                if work is not first[key]:
-                    self._reject_taken(work, first[key].id)
-        return first
-
-    def _release_former_keys(self, works: Sequence[Work]) -> None:
-        """A record that never got linked and has another number now gives its earlier one free."""
-        former = [w for w in works if w.link.held_key and fold(w.link.held_key) != fold(_mapped(w).key)]
-        owners = self._keys.owners([work.link.held_key or "" for work in former]) if former else {}
-        for work in former:
-            owned = owners.get(work.link.held_key or "")
-            if owned is not None and owned.owner == self._owner(work):
-                self._keys.release(owned)
-
-    def _claim_from(self, work: Work, owned: OwnedKey) -> None:
-        """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
-        record is rejected."""
-        owner = owned.owner
-        link = self._parts.state.links.load(owner.flow, owner.route, [owner.id])[owner.id]
-        if not self._is_abandoned(link, work.link.claim_id):
-            if self._is_there(owner):
-                self._reject_taken(work, owner.id)
-                return
-            if claim_ends_in(link, self._parts.limits) > 0 or not self._unlink_gone(link):
-                work.retry(delay_s=BUSY_DELAY_S)
-                return
-        if not self._keys.hand_over(owned, self._owner(work)):
-            work.retry(delay_s=BUSY_DELAY_S)
-
-    def _is_abandoned(self, link: Link, claim_id: str | None) -> bool:
-        """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
-        or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
-        the key again a moment later makes the hand-over fail (see Keys.own)."""
-        claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
-        coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
-        return not (link.linked or link.intent or claimed_by_other or coming_back)
-
-    def _unlink_gone(self, link: Link) -> bool:
-        if link.etag is None:
-            return True
-        unlinked = replace(link, target_key=None, held_key=None, intent=None, state=LinkState.DELETED)
-        groups = [Group(link, (link_operation(unlinked),))]
-        return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
-
-    def _reject_taken(self, work: Work, owner: str) -> None:
-        self._judging.reject(
-            work,
-            "key_taken",
-            f"the number {_mapped(work).key} is taken by record {owner}",
-            f"give one of the two records another number (this one: {work.id}), then retry",
-        )
 
     def _note_before_sending(self, works: Sequence[Work]) -> None:
         """Keep in the link what must be known if the answer, or this worker, gets lost: the intent of a first
-        create, and the fields that are filled for the first time."""
+        create, the fields that are filled for the first time, and the line numbers of a document."""
         noted = [work for work in works if self._fits(work) and self._note(work)]
         groups = [Group(work.link, (link_operation(work.link),)) for work in noted]
         by_id = {work.id: work.link for work in noted}
@@ -266,8 +183,9 @@ class Writing:
         assert write is not None
         sent = (*(work.link.intent.sent if work.link.intent else ()), dict(write.values))
         applied = {**work.link.applied, **write.values}
+        link = replace(work.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied)
         try:
-            check_size(replace(work.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied).to_row())
+            check_size((link if work.leaving else self._target(work).on(link)).to_row())
         except RowTooLarge as large:
             message = f"the sync state of this record is too large to be kept: {large}"
             self._judging.reject(work, "state_too_large", message, "shorten its texts in the source")
@@ -277,15 +195,20 @@ class Writing:
     def _note(self, work: Work) -> bool:
         write, link = work.write, work.link
         assert write is not None
+        if work.leaving:
+            return False
+        first = sorted(set(write.values) - set(link.applied) - set(link.touched))
         if write.create and not link.linked:
             earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()
             intent = Intent(write.key, (*earlier, dict(write.values))[-_SENT_KEPT:])
-            work.link = replace(link, intent=intent, held_key=write.key)
-            return True
-        first = sorted(set(write.values) - set(link.applied) - set(link.touched))
-        if first:
-            work.link = replace(link, touched=(*link.touched, *first), held_key=link.held_key or write.key)
-        return bool(first) or not work.was_linked
+            work.link = replace(link, route=self._route.name, intent=intent, held_key=write.key)
+        elif first:
+            held_key = link.held_key if link.linked else write.key
+            work.link = replace(link, route=self._route.name, held_key=held_key, touched=(*link.touched, *first))
+        if self._route.document is not None and work.ending is None:
+            target = self._target(work)
+            work.link = replace(work.link, numbers=dict(target.numbers), line_fields=target.line_fields)
+        return work.link is not link or not work.was_linked
 
     def _send(self, works: Sequence[Work]) -> None:
         writes = [work.write for work in works if work.outcome is None and work.write is not None]
@@ -293,7 +216,7 @@ class Writing:
             return
         by_id = {work.id: work for work in works}
         results: dict[str, SyncError | None] = {}
-        for id, result in self._flow.target.write(writes, not_after=self._not_after).items():
+        for id, result in self._route.target.write(writes, not_after=self._not_after).items():
             if isinstance(result, PartlyApplied):
                 by_id[id].trusted = False
             results[id] = result.error if isinstance(result, PartlyApplied) else result
@@ -330,8 +253,11 @@ class Writing:
         write = work.write
         assert write is not None
         match result:
+            case None if work.leaving:
+                work.leave_target()
             case None:
-                self._finish(work, Kind.CREATED if write.create else Kind.UPDATED, tuple(write.values))
+                fields = (*write.values, *(f"line {line.number}" for line in write.lines))
+                self._finish(work, Kind.CREATED if write.create else Kind.UPDATED, fields[:_FIELDS_KEPT])
             case RecordMissing():
                 self._repeat_in_full(work)
             case RecordRejected():
@@ -344,27 +270,37 @@ class Writing:
                 raise result
 
     def _finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
-        mapped = _mapped(work)
-        applied: dict[str, Json] | None = _filled(mapped.owned)
+        applied: dict[str, Json] | None = filled(work.content.owned)
         state, reason = LinkState.WRITTEN, ""
         if work.ending is not None:
             kind, state, reason = work.ending
             if not work.trusted:
-                work.link = replace(work.link, applied=_filled(mapped.owned))
+                work.link = replace(work.link, applied=filled(work.content.owned))
                 applied = None
-        key = work.link.target_key or mapped.key
-        target_id = work.write.target_id if work.write is not None else work.link.target_id
-        work.end(kind, state, reason=reason, applied=applied, target_key=key, target_id=target_id, fields=fields)
+        target = None if applied is None else self._target(work)
+        work.end(kind, state, reason=reason, applied=applied, target=target, fields=fields)
+
+    def _target(self, work: Work) -> Target:
+        """Where the record is once its write is applied."""
+        link, content = work.link, work.content
+        key = link.key_on(self._route.name) or content.key
+        id = work.write.target_id if work.write is not None else link.target_id
+        if work.ending is not None:
+            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields)
+        fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
+        return Target(self._route.name, key, id, digests(content), content.numbers, fields)
 
     def _repeat_in_full(self, work: Work) -> None:
         """The target row is gone: dirty, and written once more as a complete record (protocol A8)."""
-        if work.ending is not None:
+        if work.leaving:
+            work.leave_target()
+        elif work.ending is not None:
             work.end(*_ending(work)[:2], reason=_ending(work)[2])
         elif not work.link.linked or work.write is None or work.write.create:
             work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=work.link.attempts + 1)
         else:
             work.trusted = False
-            work.write = Write(work.id, work.write.key, _complete(_mapped(work)), create=True)
+            work.write = self._planning.create(work)
 
     def _refused(self, work: Work, refusal: RecordRejected) -> None:
         attempts = work.link.attempts + 1
@@ -414,19 +350,11 @@ def _ending(work: Work) -> tuple[Kind, LinkState, str]:
     return work.ending
 
 
-def _mapped(work: Work) -> Mapped:
-    assert work.mapped is not None
-    return work.mapped
-
-
-def _complete(mapped: Mapped) -> dict[str, Json]:
-    return _filled(mapped.on_create) | _filled(mapped.owned)
-
-
-def _filled(values: Values) -> dict[str, Json]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _same_note(now: Link, noted: Link) -> bool:
     ours = now.claim_id == noted.claim_id
-    return ours and (now.intent, now.touched, now.target_key) == (noted.intent, noted.touched, noted.target_key)
+    return ours and (now.intent, now.touched, now.numbers, now.target_key) == (
+        noted.intent,
+        noted.touched,
+        noted.numbers,
+        noted.target_key,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
-from shared.mapping.verdicts import Known, Mapped, Parent, Verdict
+from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
@@ -22,7 +22,7 @@ from tests.support.world import ROUTE, FakeMapper, World
 
 def link(world: World, id: str, flow: str = "parents") -> Link:
     """The link of a record."""
-    return world.state.links.load(flow, ROUTE, [id])[id]
+    return world.state.links.load(flow, [id])[id]
 
 
 def failure(world: World, id: str) -> Failure:
@@ -810,11 +810,9 @@ def test_w1_a_child_of_a_filtered_parent_is_filtered_by_that_rule_and_resumes_wi
 class TwoParents(FakeMapper):
     """A child of the parents f and m."""
 
-    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """See Mapper."""
-        verdict = super().evaluate(row, known)
-        assert isinstance(verdict, Mapped)
-        return replace(verdict, parents=(Parent("parents", ROUTE, "f"), Parent("parents", ROUTE, "m")))
+        return (Parent("parents", ROUTE, "f"), Parent("parents", ROUTE, "m"))
 
 
 def test_w1_a_child_of_a_filtered_and_a_missing_parent_rests_until_none_is_filtered() -> None:

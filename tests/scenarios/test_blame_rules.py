@@ -1,12 +1,12 @@
 """What is a record's fault and what is not (protocol F1 to F3), also where records share requests."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from shared.errors import NotSent, OutcomeUnknown, RecordRejected, StorageTrouble, SyncError, System, Transient
-from shared.mapping.verdicts import Known, Mapped, Parent, Verdict
+from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
@@ -67,12 +67,10 @@ def test_only_a_refusal_of_the_system_itself_counts_as_its_answer(sent: bool, cl
 class ManyParents(FakeMapper):
     """A document that names as many parents as its column `lines` says."""
 
-    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """See Mapper."""
-        verdict = super().evaluate(row, known)
-        assert isinstance(verdict, Mapped)
         count = int(str(row.values.get("lines") or 0))
-        return replace(verdict, parents=tuple(Parent("parents", ROUTE, f"x{number}") for number in range(count)))
+        return tuple(Parent("parents", ROUTE, f"x{number}") for number in range(count))
 
 
 def test_a_record_with_more_parents_than_a_transaction_holds_waits_for_all_and_holds_up_nobody() -> None:
@@ -106,11 +104,9 @@ def test_a_record_whose_commit_does_not_fit_is_rejected_alone() -> None:
 class _LongParents(FakeMapper):
     """Names parents by ids that are too long for a key of a row together with the child's."""
 
-    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """See Mapper."""
-        verdict = super().evaluate(row, known)
-        assert isinstance(verdict, Mapped)
-        return replace(verdict, parents=(Parent("parents", ROUTE, "x" * 200),) if row.values.get("lines") else ())
+        return (Parent("parents", ROUTE, "x" * 200),) if row.values.get("lines") else ()
 
 
 def test_a_failure_of_a_poison_message_is_closed_by_the_next_success() -> None:
@@ -174,7 +170,7 @@ def test_a_request_of_a_hundred_records_without_an_answer_is_one_trouble_and_its
     world.apply(product_hint(100), "products")
     gate = world.state.control.gate(System.DATAVERSE)
     assert (gate.closed, gate.strikes) == (True, 1)
-    links = world.state.links.load("products", ROUTE, [f"i{number}" for number in range(100)])
+    links = world.state.links.load("products", [f"i{number}" for number in range(100)])
     assert {(of.unanswered, of.unknowns) for of in links.values()} == {(1, 1)}, "suspected, as the system had answered"
     world.settle()
     check(world)

@@ -13,7 +13,7 @@ from shared.sync.parts import Parts
 from tests.support.clock import ManualClock
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import ROUTE, World
+from tests.support.world import World
 from tests.unit.clients.fakes import line, ok
 
 SKEWS = pytest.mark.parametrize("hours", [-5, 5], ids=["behind", "ahead"])
@@ -97,7 +97,7 @@ def test_a_claim_keeps_others_off_for_its_time_by_the_storage_clock_whatever_our
         with pytest.raises(Crash):
             world.apply(hint("p1"))
         live_s = world.limits.claim_live_s
-    held = world.state.links.load("parents", ROUTE, ["p1"])["p1"]
+    held = world.state.links.load("parents", ["p1"])["p1"]
     assert held.claim_kind is kind
     world.target.fault = lambda _write: None
     open_gates(world)

@@ -10,7 +10,7 @@ from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
 from tests.support.invariants import check
 from tests.support.product import FLOW, product
-from tests.support.world import ROUTE, World
+from tests.support.world import World
 
 WORKERS = 4
 
@@ -87,5 +87,5 @@ def test_a_write_that_lands_long_after_its_time_out_is_overwritten_by_what_is_tr
     world.settle()
     check(world)
     assert world.target.rows["p1"]["name"] == "Edited after the time-out"
-    assert world.state.links.load("parents", ROUTE, ["p1"])["p1"].state is LinkState.WRITTEN
+    assert world.state.links.load("parents", ["p1"])["p1"].state is LinkState.WRITTEN
     assert sum(write.create for write in world.target.writes) == 1

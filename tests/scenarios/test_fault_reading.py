@@ -10,7 +10,7 @@ from shared.state.links import LinkState
 from shared.state.memory import MemoryTable
 from shared.sync.hints import read_message
 from tests.support.invariants import check
-from tests.support.world import ROUTE, World
+from tests.support.world import World
 
 EVERYTHING = 8
 
@@ -52,7 +52,7 @@ def change_a_lot(world: World) -> None:
 
 def link_state(world: World, id: str) -> LinkState:
     """How a record stands."""
-    return world.state.links.load("parents", ROUTE, [id])[id].state
+    return world.state.links.load("parents", [id])[id].state
 
 
 def test_a_lost_checkpoint_means_a_full_read_that_also_finds_what_was_deleted_meanwhile() -> None:

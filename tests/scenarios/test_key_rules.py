@@ -85,7 +85,8 @@ def test_an_owner_that_claims_its_key_again_at_any_moment_of_a_hand_over_leaves_
         assert sum(write.create for write in world.target.writes) == 1, f"owner at step {step}"
         world.settle()
         check(world)
-        owner = world.state.keys_of(world.parts().flows["parents"]).owners(["K"])["K"].owner
+        flow = world.parts().flows["parents"]
+        owner = world.state.keys_of(flow, flow.route(ROUTE)).owners(["K"])["K"].owner
         assert link(world, owner.id).linked, f"owner at step {step}"
 
 
@@ -99,7 +100,8 @@ def test_keys_that_always_conflict_are_our_storages_trouble_after_some_rounds() 
         raise RowConflict(0, "TableBeingDeleted")
 
     object.__setattr__(world.state.keys, "transact", conflict)
-    keys = world.state.keys_of(world.parts().flows["parents"])
+    flow = world.parts().flows["parents"]
+    keys = world.state.keys_of(flow, flow.route(ROUTE))
     with pytest.raises(StorageTrouble, match="1 target keys could not be taken"):
         keys.own({"P1": Owner("parents", ROUTE, "p1")})
     assert len(rounds) == 5

@@ -287,7 +287,7 @@ def test_an_unchanged_walk_sends_nothing_to_sales(world: Assortment) -> None:
     world.settle(3)
     counted = world.sales.control("GET", "counters").json()
     assert not [name for name in counted if re.search("POST|PATCH", str(name))]
-    assert world.state.links.load("products", "product", ["P-7"])["P-7"].attempts == 0
+    assert world.state.links.load("products", ["P-7"])["P-7"].attempts == 0
 
 
 def test_a_description_that_is_cleared_in_finops_is_cleared_in_sales(world: Assortment) -> None:

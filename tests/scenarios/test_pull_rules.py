@@ -14,7 +14,7 @@ from shared.sync.hints import read_message
 from shared.sync.parts import Limits
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import FAMILY, PRODUCTS, ROUTE, World
+from tests.support.world import FAMILY, PRODUCTS, World
 
 
 def filled(count: int, **limits: int) -> World:
@@ -131,7 +131,7 @@ def test_p2_only_a_refused_delta_link_means_a_full_read_in_a_new_epoch() -> None
     assert after is not None
     assert after.epoch != before.epoch
     check(world)
-    assert world.state.links.load("parents", "customer", ["p3"])["p3"].state == "deleted", "the deletion was lost"
+    assert world.state.links.load("parents", ["p3"])["p3"].state == "deleted", "the deletion was lost"
 
 
 def test_p2_three_restarts_are_a_failure_that_an_operator_sees() -> None:
@@ -184,7 +184,7 @@ def test_p4_more_deletions_than_the_limit_block_the_flow_until_an_operator_confi
     world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
     world.settle()
     check(world)
-    assert world.state.links.load("parents", "customer", ["p0"])["p0"].state == "deleted"
+    assert world.state.links.load("parents", ["p0"])["p0"].state == "deleted"
 
 
 def test_p4_a_walk_that_changes_more_than_a_fifth_of_the_linked_records_blocks_the_flow() -> None:
@@ -303,7 +303,7 @@ def test_a_rolled_back_deployment_ends_on_the_former_mapping() -> None:
     world.mappers["parents"] = former
     world.settle()
     check(world)
-    links = world.state.links.load("parents", ROUTE, ["p0", "p1", "p2"])
+    links = world.state.links.load("parents", ["p0", "p1", "p2"])
     assert {link.fingerprint for link in links.values()} == {"f1"}
 
 

@@ -15,7 +15,7 @@ from shared.state.control import FlowControl
 from shared.state.links import Link, LinkState
 from shared.state.rows import Operation, Put
 from shared.state.snapshots import digest
-from shared.sync.flow import Flow, Walked
+from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits
 from shared.sync.pull import Pull
@@ -63,7 +63,8 @@ class Walking:
     def flow(self) -> Flow:
         system = errors.System
         feed = Walked(self.shelf, full_every_s=WEEK_S)
-        return Flow(NAME, ROUTE, system.FINOPS, system.DATAVERSE, "usmf", feed, self.world.target, self.mapper)
+        route = Route(ROUTE, self.mapper.target_entity, self.world.target, self.mapper)
+        return Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper)
 
     def tick(self) -> set[str]:
         """One tick of the pull; the ids that it has queued."""
@@ -89,7 +90,7 @@ class Walking:
         self._commit(ids, LinkState.DELETED)
 
     def _commit(self, ids: Iterable[str], state: LinkState) -> None:
-        made = [Link(NAME, ROUTE, id, state=state, target_key=id) for id in ids]
+        made = [Link(NAME, id, ROUTE, state=state, target_key=id) for id in ids]
         operations: list[Operation] = [Put(link.to_row()) for link in made]
         for at in range(0, len(operations), 100):
             self.world.links_table.transact(operations[at : at + 100])

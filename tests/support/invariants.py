@@ -4,7 +4,7 @@ from collections import Counter
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.state.links import LinkState
-from tests.support.world import ROUTE, FakeSource, FakeTarget, WalkedTable, World
+from tests.support.world import FakeSource, FakeTarget, WalkedTable, World
 
 
 def check(world: World) -> None:
@@ -19,7 +19,7 @@ def check(world: World) -> None:
 
 def _accounted(world: World, flow: str, source: FakeSource | WalkedTable) -> None:
     """I1: every source record is written, filtered, waiting, rejected or deleted."""
-    links = {link.id: link for link in world.state.links.walk(flow, ROUTE)}
+    links = {link.id: link for link in world.state.links.walk(flow)}
     for id in source.rows:
         assert links[id].state in (
             LinkState.WRITTEN, LinkState.FILTERED, LinkState.ENDED, LinkState.WAITING, LinkState.REJECTED,
@@ -31,14 +31,14 @@ def _accounted(world: World, flow: str, source: FakeSource | WalkedTable) -> Non
 
 def _owned_once(world: World, flow: str) -> None:
     """I2: one source record has at most one target record, one target record one owner."""
-    keys = Counter(link.target_key for link in world.state.links.walk(flow, ROUTE) if link.target_key)
+    keys = Counter(link.target_key for link in world.state.links.walk(flow) if link.target_key)
     assert all(count == 1 for count in keys.values()), f"owned twice: {keys}"
 
 
 def _in_step(world: World, flow: str, source: FakeSource | WalkedTable, target: FakeTarget) -> None:
     """I3: each owned field of the target equals what the mapping makes of the source; nothing stands there twice."""
     mapper = world.mappers[flow]
-    links = {link.id: link for link in world.state.links.walk(flow, ROUTE)}
+    links = {link.id: link for link in world.state.links.walk(flow)}
     for id, row in source.rows.items():
         link = links[id]
         match mapper.evaluate(row, Known(world.clock.now())):

@@ -113,7 +113,7 @@ class Product:
 
     def link(self, id: str) -> Link:
         """The link of a record."""
-        return self.state.links.load(self.flow, self.route, [id])[id]
+        return self.state.links.load(self.flow, [id])[id]
 
     def failure(self, id: str) -> Failure | None:
         """The listed failure of a record."""

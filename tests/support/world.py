@@ -25,7 +25,7 @@ from shared.state.snapshots import digest
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Tracked, Walked
+from shared.sync.flow import Flow, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, hold_queue, poison_queue
 from shared.sync.poison import Poison
@@ -284,11 +284,14 @@ class FakeMapper:
             return Filtered("foreign")
         if values.get("bad"):
             return Rejected("bad", f"bad is {values['bad']}", "clear it")
-        parents = (Parent(self.parent_flow, ROUTE, str(values["parent"])),) if values.get("parent") else ()
         owned = {"name": values.get("name"), "phone": values.get("phone")}
         if self.hold_on_end:
             owned["hold"] = "No"
-        return Mapped(str(values["number"]), owned, {"group": "10"}, parents)
+        return Mapped(str(values["number"]), owned, {"group": "10"}, self.parents(row))
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
+        parent = row.values.get("parent")
+        return (Parent(self.parent_flow, ROUTE, str(parent)),) if parent else ()
 
     def ended(self) -> Mapping[str, Json]:
         return {"hold": "All"} if self.hold_on_end else {}
@@ -395,10 +398,10 @@ class World:
             else Tracked(self.child_source if name == "children" else self.source)
         )
         ways = (finops, sales) if name == "products" else (sales, finops)
-        return Flow(
-            name, ROUTE, *ways, "usmf", feed, self.targets[name], self.mappers[name],
-            adopt_existing=self.adopt, parents=("parents",) if name == "children" else (),
-        )  # fmt: skip
+        mapper = self.mappers[name]
+        route = Route(ROUTE, mapper.target_entity, self.targets[name], mapper, adopt_existing=self.adopt)
+        parents = ("parents",) if name == "children" else ()
+        return Flow(name, *ways, "usmf", feed, {ROUTE: route}, mapper, parents=parents)
 
     def gates(self) -> Gates:
         """Gates as an invocation sees them."""

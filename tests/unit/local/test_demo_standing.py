@@ -61,7 +61,7 @@ def add_run(storage: MemoryStorage, kind: str, id: str, *, at_s: float, seconds:
 
 
 def add_link(storage: MemoryStorage, id: str, state: LinkState, **more: object) -> None:
-    link = replace(Link(FLOW, ROUTE, id, state=state), **more)  # type: ignore[arg-type]
+    link = replace(Link(FLOW, id, ROUTE, state=state), **more)  # type: ignore[arg-type]
     storage.table("links").transact([Put(link.to_row())])
 
 
@@ -112,7 +112,7 @@ def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, st
     add_link(storage, "waiting", LinkState.WAITING)
     add_link(storage, "rejected", LinkState.REJECTED)
     add_failure(storage, "rejected", "number_missing")
-    account = standing.account_for(["written", "filtered", "ended", "waiting", "rejected"], ROUTE)
+    account = standing.account_for(["written", "filtered", "ended", "waiting", "rejected"])
     assert account.unaccounted == ()
     assert account.filtered == {"inactive": 1, "source ended: inactive": 1}
     assert (account.waiting, account.rejected, account.claimed) == (1, {"number_missing": 1}, 0)
@@ -123,7 +123,7 @@ def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, s
     add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
     add_link(storage, "rejected without a reason", LinkState.REJECTED)
     ids = ["retrying", "claimed", "rejected without a reason", "never seen"]
-    account = standing.account_for(ids, ROUTE)
+    account = standing.account_for(ids)
     assert account.unaccounted == tuple(ids)
     assert account.claimed == 1
 
@@ -213,7 +213,7 @@ def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
 ) -> None:
     add_link(storage, "claimed", LinkState.NEW, claim_id="c", claim_kind=ClaimKind.WORKING)
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
-    assert (standing.claimed(ROUTE), standing.written(ROUTE)) == (1, ["written"])
+    assert (standing.claimed(), standing.written()) == (1, ["written"])
 
 
 def test_long_lists_are_cut_on_the_screen() -> None:

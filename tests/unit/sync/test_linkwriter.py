@@ -21,7 +21,7 @@ class Stubborn(MemoryTable):
 
 
 def test_conflicts_without_end_are_our_storages_trouble() -> None:
-    link = Link("parents", "customer", "p1")
+    link = Link("parents", "p1")
     group = Group(link, (link_operation(link), Put(Row("parents", "W|1", {}))))
     table = Stubborn(ManualClock())
     with pytest.raises(StorageTrouble, match="1 records could not be written"):
@@ -29,7 +29,7 @@ def test_conflicts_without_end_are_our_storages_trouble() -> None:
 
 
 def test_rows_that_are_gone_already_are_left_out_one_by_one_however_many() -> None:
-    link = Link("parents", "customer", "p1")
+    link = Link("parents", "p1")
     gone = tuple(Delete(Row("parents", f"W|{number}", {})) for number in range(40))
     links = Links(MemoryTable(ManualClock()))
     written = LinkWriter(links, lambda _now: False).write([Group(link, (link_operation(link), *gone))])

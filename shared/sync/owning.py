@@ -1,0 +1,129 @@
+"""Owned keys: before a record is written for the first time it owns its target key, so that no two records ever write
+the same target row (protocol A6)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.state.keys import Keys, OwnedKey, Owner, fold
+from shared.state.links import Link, LinkState
+from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
+from shared.sync.flow import Flow, Route
+from shared.sync.judging import Judging
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+from shared.sync.work import Work
+
+
+class Owning:
+    """Takes the target keys of the records of one message on one route."""
+
+    def __init__(self, parts: Parts, flow: Flow, route: Route, judging: Judging) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._route = route
+        self._judging = judging
+        self._keys: Keys = parts.state.keys_of(flow, route)
+
+    def reject_existing(self, work: Work) -> None:
+        """List a record whose target row is there already, by whoever has made it."""
+        key = work.content.key
+        owned = self._keys.owners([key]).get(key)
+        if owned is not None and owned.owner != self._owner(work) and self._is_there(owned.owner):
+            self._reject_taken(work, owned.owner.id)
+            return
+        self._judging.reject(
+            work,
+            "target_exists",
+            f"{key} exists in {self._route.entity} already and is not linked to this record",
+            "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
+        )
+
+    def _is_there(self, owner: Owner) -> bool:
+        """Whether the source row of an owner still exists."""
+        return bool(self._parts.flows[owner.flow].source.existing([owner.id]))
+
+    def _owner(self, work: Work) -> Owner:
+        return Owner(self._flow.name, self._route.name, work.id)
+
+    def own(self, works: Sequence[Work]) -> None:
+        """Take the keys of records that are to be written for the first time; a record whose key another one has gets
+        its outcome."""
+        self._release_former_keys(works)
+        by_key = self._one_per_key(works)
+        taken = self._keys.own({work.content.key: self._owner(work) for work in by_key.values()})
+        for key, owned in taken.items():
+            self._claim_from(by_key[fold(key)], owned)
+
+    def _one_per_key(self, works: Sequence[Work]) -> dict[str, Work]:
+        """The record that goes on, by its folded key: the owner where several want the same one."""
+        rivals: dict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            rivals[fold(work.content.key)].append(work)
+        contested = [key for key, wanted in rivals.items() if len(wanted) > 1]
+        owners = self._keys.owners(contested) if contested else {}
+        first: dict[str, Work] = {}
+        for key, wanted in rivals.items():
+            owner = owners[key].owner if key in owners else None
+            first[key] = next((work for work in wanted if self._owner(work) == owner), wanted[0])
+            for work in wanted:
+                if work is not first[key]:
+                    self._reject_taken(work, first[key].id)
+        return first
+
+    def _release_former_keys(self, works: Sequence[Work]) -> None:
+        """A record that never got linked and has another number or route now gives its earlier key free."""
+        former: dict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            link = work.link
+            same = link.route == self._route.name and fold(link.held_key or "") == fold(work.content.key)
+            if link.route is not None and link.held_key and not same:
+                former[link.route].append(work)
+        for route, left in former.items():
+            self._release(self._parts.state.keys_of(self._flow, self._flow.route(route)), route, left)
+
+    def _release(self, keys: Keys, route: str, works: Sequence[Work]) -> None:
+        owners = keys.owners([work.link.held_key or "" for work in works])
+        for work in works:
+            owned = owners.get(work.link.held_key or "")
+            if owned is not None and owned.owner == Owner(self._flow.name, route, work.id):
+                keys.release(owned)
+
+    def _claim_from(self, work: Work, owned: OwnedKey) -> None:
+        """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
+        record is rejected."""
+        owner = owned.owner
+        link = self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
+        if not self._is_abandoned(owned, link, work.link.claim_id):
+            if self._is_there(owner):
+                self._reject_taken(work, owner.id)
+                return
+            if claim_ends_in(link, self._parts.limits) > 0 or not self._unlink_gone(link):
+                work.retry(delay_s=BUSY_DELAY_S)
+                return
+        if not self._keys.hand_over(owned, self._owner(work)):
+            work.retry(delay_s=BUSY_DELAY_S)
+
+    def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
+        """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
+        or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
+        the key again a moment later makes the hand-over fail (see Keys.own)."""
+        claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
+        coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
+        kept = link.linked or link.was_at(owned.owner.route, owned.key)
+        return not (kept or link.intent or claimed_by_other or coming_back)
+
+    def _unlink_gone(self, link: Link) -> bool:
+        if link.etag is None:
+            return True
+        unlinked = replace(link.without_target(), former=(), state=LinkState.DELETED)
+        groups = [Group(link, (link_operation(unlinked),))]
+        return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
+
+    def _reject_taken(self, work: Work, owner: str) -> None:
+        self._judging.reject(
+            work,
+            "key_taken",
+            f"the number {work.content.key} is taken by record {owner}",
+            f"give one of the two records another number (this one: {work.id}), then retry",
+        )

@@ -1,0 +1,58 @@
+"""Creates of unknown outcome, found out about before anything else is decided (protocol A6)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from shared.records import Json, TargetRow, Values
+from shared.state.links import Intent
+from shared.sync.flow import Flow, Route
+from shared.sync.work import Work
+
+
+def settle_intents(flow: Flow, works: Sequence[Work]) -> None:
+    """Find out what became of creates whose answer, or whose worker, got lost.
+
+    A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
+    with what was sent. Raises SystemTrouble when the target does not answer.
+    """
+    doubtful: dict[str | None, list[Work]] = defaultdict(list)
+    for work in works:
+        if work.link.intent is not None and not work.link.linked:
+            doubtful[work.link.route].append(work)
+    for name, of_route in doubtful.items():
+        route = flow.route(name)
+        found = route.target.find([work.link.intent.key for work in of_route if work.link.intent])
+        for work in of_route:
+            _settle(route, work, found)
+
+
+def _settle(route: Route, work: Work, found: Mapping[str, TargetRow]) -> None:
+    intent = work.link.intent
+    assert intent is not None
+    row = found.get(intent.key)
+    if row is None:
+        return
+    applied = _applied_by(route, intent, row)
+    if applied is None:
+        work.link = replace(work.link, intent=None)
+        return
+    # Where a record has several parts the intent stays until all of them are written: the creation is not finished.
+    kept = intent if row.ours else None
+    work.link = replace(
+        work.link, route=route.name, target_key=intent.key, held_key=intent.key, intent=kept, applied=applied
+    )
+    work.trusted = False
+
+
+def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
+    """What our creates may have left in a row; None when the row is not ours."""
+    if row.ours:
+        # Any of them may have come through, and its parts one by one: what one of them has filled may be filled.
+        return {name: value for sent in intent.sent for name, value in sent.items()}
+    agreeing = [sent for sent in intent.sent if row.id is None and _agrees(route, sent, row.values)]
+    return agreeing[-1] if agreeing else None
+
+
+def _agrees(route: Route, sent: Mapping[str, Json], row: Values) -> bool:
+    return all(route.rules.agree(name, value, row.get(name)) for name, value in sent.items())
