@@ -25,9 +25,10 @@ from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
 from shared.errors import System
 from shared.mapping import accounts, catalogue, products
-from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber, Scope
+from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
 from shared.mapping.products import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
+from shared.mapping.scope import Scope
 from shared.mapping.value_maps import read_value_maps
 from shared.settings import Settings
 from shared.state.checkpoints import Checkpoints

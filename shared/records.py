@@ -10,6 +10,10 @@ Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
 Values = Mapping[str, Json]
 
 
+# Joins the parts of a target key that has several; a number that holds it cannot be addressed in F&O.
+KEY_SEPARATOR = "/"
+
+
 def fold(key: str) -> str:
     """A key as both systems compare it: without case and trailing blanks (finops-odata, section 3)."""
     return key.rstrip(" ").casefold()

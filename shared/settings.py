@@ -7,17 +7,25 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsInvalid
 
 _SECRET = re.compile(r"^AzureWebJobsStorage$")
-_OURS = re.compile(r"^(ACCOUNTS|PRODUCTS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|HINTS|CLAIM)_")
+_OURS = re.compile(
+    r"^(ACCOUNTS|CONTACTS|PRODUCTS|QUOTATIONS|BUSINESS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|"
+    r"HINTS|CLAIM)_"
+)
 _PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
 _AS_GOOD_AS_OURS = 0.85
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LONGEST_SHOWN = 100
+
+_QUOTATION_STATUSES = (
+    "Created", "Sent", "Confirmed", "Lost", "Cancelled", "Reset", "Modified", "Submitted", "Approved", "Revised",
+)  # fmt: skip
 
 _CRON_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -96,6 +104,19 @@ def _scope(text: str) -> str:
         raise ValueError("write all, linked, or a day as YYYY-MM-DD") from wrong
 
 
+def _time_zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("write the IANA name of a time zone, such as Europe/Zurich")
+    return text
+
+
+def _statuses(text: str) -> str:
+    given = [of.strip() for of in text.split(",") if of.strip()]
+    if not given or not set(given) <= set(_QUOTATION_STATUSES):
+        raise ValueError(f"write one or more of {', '.join(_QUOTATION_STATUSES)}, separated by commas")
+    return ",".join(given)
+
+
 def _seconds(text: str) -> str:
     if not re.fullmatch(r"[0-9]{2}:[0-5][0-9]:[0-5][0-9]", text) or text == "00:00:00":
         raise ValueError("write it as HH:MM:SS, such as 00:05:00")
@@ -110,6 +131,8 @@ def _form(text: str) -> Any:
 Url = Annotated[str, AfterValidator(_origin), _form("`https://HOST`")]
 ServiceAddress = Annotated[str, AfterValidator(_service_address), _form("`https://...`")]
 Schedule = Annotated[str, AfterValidator(_schedule), _form("NCRONTAB, six fields, UTC")]
+Scope = Annotated[str, AfterValidator(_scope), _form("all, linked, YYYY-MM-DD")]
+OnHold = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"]
 
 
 class _Times(BaseModel):
@@ -152,7 +175,7 @@ class Settings(_Times):
     )
     ACCOUNTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `accounts_pull` runs")
     SWEEP_SCHEDULE: Schedule = Field(default="30 * * * * *", description="When `sweep` runs")
-    ACCOUNTS_SCOPE: Annotated[str, AfterValidator(_scope), _form("all, linked, YYYY-MM-DD")] = Field(
+    ACCOUNTS_SCOPE: Scope = Field(
         default="all", description="Accounts without a link that are synced: all, none, or those changed since a day"
     )
     ACCOUNTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
@@ -164,8 +187,22 @@ class Settings(_Times):
     ACCOUNTS_DELIVERY_ADDRESS: Literal["second", "first"] = Field(
         default="second", description="Address block that becomes the delivery address"
     )
-    ACCOUNTS_ON_HOLD_WHEN_ENDED: Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"] = (
-        Field(default="off", description="OnHoldStatus of the customer of an ended account")
+    ACCOUNTS_ON_HOLD_WHEN_ENDED: OnHold = Field(
+        default="off", description="OnHoldStatus of the customer of an ended account"
+    )
+    CONTACTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `contacts_pull` runs")
+    CONTACTS_SCOPE: Scope = Field(
+        default="all", description="Contacts without a link that are synced: all, none, or those changed since a day"
+    )
+    CONTACTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
+        default="reject",
+        description="A contact person or customer with the contact's number exists and is not linked",
+    )
+    CONTACTS_PARTY_NUMBER: Literal["contact_number", "finops"] = Field(
+        default="contact_number", description="Party number of a new customer that is a contact"
+    )
+    CONTACTS_ON_HOLD_WHEN_ENDED: OnHold = Field(
+        default="off", description="OnHoldStatus of the customer of an ended contact"
     )
     PRODUCTS_SCHEDULE: Schedule = Field(default="0 */15 * * * *", description="When `products_pull` runs")
     PRODUCTS_SCOPE: Literal["all", "linked"] = Field(
@@ -186,6 +223,23 @@ class Settings(_Times):
     )
     PRODUCTS_FULL_WALK_DAYS: int = Field(
         default=7, ge=1, description="Days after which every product is looked at again, changed or not"
+    )
+    QUOTATIONS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `quotations_pull` runs")
+    QUOTATIONS_SCOPE: Scope = Field(
+        default="all", description="Quotes without a link that are synced: all, none, or those changed since a day"
+    )
+    QUOTATIONS_ON_EXISTING: Literal["reject", "adopt"] = Field(
+        default="reject", description="A quotation with the quote's number exists and is not linked"
+    )
+    QUOTATIONS_STATUSES: Annotated[str, AfterValidator(_statuses), _form("members of SalesQuotationStatus")] = Field(
+        default="Created,Modified,Reset,Revised",
+        description="Statuses in which F&O's quotation may still be changed, separated by commas",
+    )
+    QUOTATIONS_REQUESTED_DATE: Literal["shipping", "receipt"] = Field(
+        default="shipping", description="Which date of the quotation the requested delivery date becomes"
+    )
+    BUSINESS_TIME_ZONE: Annotated[str, AfterValidator(_time_zone), _form("IANA name, such as Europe/Zurich")] = Field(
+        default="UTC", description="Where the day of a date is taken"
     )
     UNKNOWN_STATE: Literal["reject", "leave_out"] = Field(
         default="reject", description="A state that is not in the value map"

@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.answers import ReadRefused
@@ -134,8 +135,118 @@ class DataverseSystem:
         return self.channel.read(self.channel.origin.url(f"{API}/WhoAmI"), subject="WhoAmI")
 
 
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """One page of a walk over a table: rows as they came, and the ids of deleted ones. Links as in ChangePage."""
+
+    rows: tuple[Row, ...]
+    gone: tuple[str, ...]
+    next_link: str | None
+    delta_link: str | None
+
+    def with_changes(self, changes: Iterable[Change]) -> ChangePage:
+        """The page as the engine wants it."""
+        return ChangePage(tuple(changes), self.next_link, self.delta_link)
+
+
+class TableRows:
+    """The rows of one table, walked and read in bulk. `walked` are the columns that a walk brings beside id and
+    version: a change of them makes every delta link useless."""
+
+    def __init__(self, system: DataverseSystem, entity_set: str, id_column: str, walked: Sequence[str] = ()) -> None:
+        self.entity_set = entity_set
+        self.id_column = id_column
+        self._system = system
+        self._walked = quoting.columns([id_column, _VERSION, *walked])
+
+    def columns(self, select: Sequence[str]) -> str:
+        """The value of $select for rows whose id and version can be told."""
+        return quoting.columns([self.id_column, _VERSION, *select])
+
+    def track_changes(self) -> RowPage:
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
+        prefer = f"odata.track-changes,{_paged(MAX_PAGE_SIZE)}"
+        return self._page(self._system.page(self.entity_set, self._walk_url(), prefer), tracked=True)
+
+    def list_rows(self) -> RowPage:
+        """The first page of a plain walk over every row that exists."""
+        return self._page(self._system.page(self.entity_set, self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
+
+    def follow(self, link: str) -> RowPage:
+        """The page behind a next link or a delta link, sent as it was given.
+
+        Raises LinkRefused when the environment refuses it, OperatorNeeded when it leads to another origin.
+        """
+        try:
+            body = self._system.page(self.entity_set, link, _paged(MAX_PAGE_SIZE))
+        except ReadRefused as refused:
+            if refused.status in _LINK_NOT_AT_FAULT:
+                raise
+            raise LinkRefused(f"{self.entity_set}: {refused}") from refused
+        tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
+        return self._page(body, tracked=tracked)
+
+    def by_id(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+        """The rows that exist among `ids`."""
+        # What is not an id names no row, and must not reach a filter.
+        wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
+        return self.by_value(self.id_column, tuple(wanted), parameters)
+
+    def by_value(self, column: str, values: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+        """The rows whose column has one of the values."""
+        return self._system.rows_with(self.entity_set, column, values, parameters)
+
+    def id_of(self, row: Row) -> str:
+        """The id of a row, in lower case. Raises Transient when it has none."""
+        return self.lookup_of(row, self.id_column)
+
+    def lookup_of(self, row: Row, column: str) -> str:
+        """The id that a column holds, in lower case. Raises Transient when it holds none."""
+        return self._checked_id(row.get(column), column)
+
+    def version_of(self, row: Row) -> int:
+        """The version of a row. Raises Transient when it has none."""
+        version = row.get(_VERSION)
+        if isinstance(version, int) and not isinstance(version, bool):
+            return version
+        if isinstance(version, str) and version.isascii() and version.isdigit():
+            return int(version)
+        etag = _ETAG.fullmatch(str(row.get("@odata.etag")))
+        if etag is None:
+            raise self.unreadable(f"a row has no {_VERSION}")
+        return int(etag.group(1))
+
+    def unreadable(self, problem: str) -> Transient:
+        """See DataverseSystem."""
+        return self._system.unreadable(self.entity_set, problem)
+
+    def _walk_url(self) -> str:
+        return self._system.url(self.entity_set, {"$select": self._walked})
+
+    def _page(self, body: Row, *, tracked: bool) -> RowPage:
+        next_link, delta_link = self._link(body, "next"), self._link(body, "delta")
+        if tracked and next_link is None and delta_link is None:
+            raise self.unreadable("a page of a tracked walk has neither next link nor delta link")
+        rows: list[Row] = []
+        gone: list[str] = []
+        for row in self._system.rows_in(self.entity_set, body):
+            if str(row.get("@odata.context")).endswith(_DELETED_CONTEXT):
+                gone.append(self._checked_id(row.get("id"), self.id_column))
+            else:
+                rows.append(row)
+        return RowPage(tuple(rows), tuple(gone), next_link, delta_link)
+
+    def _link(self, body: Row, kind: str) -> str | None:
+        return self._system.link(self.entity_set, body, f"@odata.{kind}Link")
+
+    def _checked_id(self, id: Json, column: str) -> str:
+        if not isinstance(id, str) or not quoting.is_guid(id):
+            raise self.unreadable(f"a row has no valid {column}")
+        return id.lower()
+
+
 class DataverseTable:
-    """One table. `select` are the columns to read, `expand` the single-valued lookups with theirs."""
+    """One table as a source. `select` are the columns to read, `expand` the single-valued lookups with theirs."""
 
     def __init__(
         self,
@@ -145,92 +256,39 @@ class DataverseTable:
         select: Sequence[str],
         expand: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._system = system
-        self._channel = system.channel
-        self._set = entity_set
-        self._id = id_column
-        self._select = quoting.columns([id_column, _VERSION, *select])
-        self._expand = quoting.expansions(expand or {})
+        self._rows = TableRows(system, entity_set, id_column)
+        self._read = {"$select": self._rows.columns(select), "$expand": quoting.expansions(expand or {})}
 
     def track_changes(self) -> ChangePage:
-        """The first page of a tracked walk over everything; its last page carries the delta link."""
-        body = self._system.page(self._set, self._walk_url(), f"odata.track-changes,odata.maxpagesize={MAX_PAGE_SIZE}")
-        return self._change_page(body, tracked=True)
+        """See TrackedSource."""
+        return self._changes(self._rows.track_changes())
 
     def list_rows(self) -> ChangePage:
-        """The first page of a plain walk over every row that exists."""
-        return self._change_page(self._system.page(self._set, self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
+        """See TrackedSource."""
+        return self._changes(self._rows.list_rows())
 
     def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link, sent as it was given.
-
-        Raises LinkRefused when the environment refuses it, OperatorNeeded when it leads to another origin.
-        """
-        try:
-            body = self._system.page(self._set, link, _paged(MAX_PAGE_SIZE))
-        except ReadRefused as refused:
-            if refused.status in _LINK_NOT_AT_FAULT:
-                raise
-            raise LinkRefused(f"{self._set}: {refused}") from refused
-        tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
-        return self._change_page(body, tracked=tracked)
+        """See TrackedSource and TableRows."""
+        return self._changes(self._rows.follow(link))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         """The rows that exist now, by id in lower case."""
-        rows = self._by_ids(ids, {"$select": self._select, "$expand": self._expand})
-        read = (self._source_row(row) for row in rows)
+        read = (self._source_row(row) for row in self._rows.by_id(ids, self._read))
         return {row.id: row for row in read}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that exist now, in lower case."""
-        return frozenset(self._row_id(row) for row in self._by_ids(ids, {"$select": self._id}))
+        only_ids = {"$select": self._rows.id_column}
+        return frozenset(self._rows.id_of(row) for row in self._rows.by_id(ids, only_ids))
 
-    def _walk_url(self) -> str:
-        return self._system.url(self._set, {"$select": quoting.columns([self._id, _VERSION])})
-
-    def _change_page(self, body: Row, *, tracked: bool) -> ChangePage:
-        next_link, delta_link = self._link(body, "next"), self._link(body, "delta")
-        if tracked and next_link is None and delta_link is None:
-            raise self._system.unreadable(self._set, "a page of a tracked walk has neither next link nor delta link")
-        return ChangePage(
-            tuple(self._change(row) for row in self._system.rows_in(self._set, body)), next_link, delta_link
-        )
-
-    def _link(self, body: Row, kind: str) -> str | None:
-        return self._system.link(self._set, body, f"@odata.{kind}Link")
-
-    def _change(self, row: Row) -> Change:
-        if str(row.get("@odata.context")).endswith(_DELETED_CONTEXT):
-            return Change(self._checked_id(row.get("id")), None, gone=True)
-        return Change(self._row_id(row), self._version(row))
+    def _changes(self, page: RowPage) -> ChangePage:
+        changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)
+        gone = (Change(id, None, gone=True) for id in page.gone)
+        return page.with_changes((*changed, *gone))
 
     def _source_row(self, row: Row) -> SourceRow:
         values = {name: value for name, value in row.items() if "@" not in name}
-        return SourceRow(self._row_id(row), self._version(row), values)
-
-    def _row_id(self, row: Row) -> str:
-        return self._checked_id(row.get(self._id))
-
-    def _checked_id(self, id: Json) -> str:
-        if not isinstance(id, str) or not quoting.is_guid(id):
-            raise self._system.unreadable(self._set, f"a row has no valid {self._id}")
-        return id.lower()
-
-    def _version(self, row: Row) -> int:
-        version = row.get(_VERSION)
-        if isinstance(version, int) and not isinstance(version, bool):
-            return version
-        if isinstance(version, str) and version.isascii() and version.isdigit():
-            return int(version)
-        etag = _ETAG.fullmatch(str(row.get("@odata.etag")))
-        if etag is None:
-            raise self._system.unreadable(self._set, f"a row has no {_VERSION}")
-        return int(etag.group(1))
-
-    def _by_ids(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
-        # What is not an id names no row, and must not reach a filter.
-        wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
-        return self._system.rows_with(self._set, self._id, tuple(wanted), parameters)
+        return SourceRow(self._rows.id_of(row), self._rows.version_of(row), values)
 
 
 def _paged(size: int) -> str:

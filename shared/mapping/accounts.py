@@ -5,13 +5,13 @@ Rules: docs/rules.md. The table below is the mapping; everything else in this mo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
+from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
@@ -72,21 +72,6 @@ class OnHold(StrEnum):
     REQUISITION = "Requisition"
     NEVER = "Never"
     PURCH_ORDER = "PurchOrder"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which accounts without a link belong to the first run: all, those changed since a day, or only linked ones."""
-
-    linked_only: bool = False
-    since: date | None = None
-
-    def holds(self, row: SourceRow) -> bool:
-        """Whether an account that has no link yet is in scope."""
-        if self.linked_only:
-            return False
-        changed = str(row.values.get("modifiedon") or row.values.get("createdon") or "")[:10]
-        return self.since is None or changed >= self.since.isoformat()
 
 
 @dataclass(frozen=True, slots=True)

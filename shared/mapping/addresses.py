@@ -22,11 +22,15 @@ class AddressRules:
 
 @dataclass(frozen=True, slots=True)
 class AddressBlock:
-    """A word for one address: source columns `address1_city` ..., target fields `DeliveryAddressCity` ..."""
+    """A word for one address: source columns `address1_city` ..., target fields `DeliveryAddressCity` ...
+
+    `code` is what a collection appends to the names of State and County, such as `Id`.
+    """
 
     source: str
     target: str
     rules: AddressRules
+    code: str = ""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -40,9 +44,9 @@ class AddressBlock:
     @property
     def fields(self) -> tuple[TargetField, ...]:
         """The target's fields; the ISO code is compared without case."""
-        names = ["Street", "City", "State", "ZipCode"]
+        names = ["Street", "City", "State" + self.code, "ZipCode"]
         names += ["StreetNumber"] if self.rules.street_number else []
-        names += ["County"] if self.rules.county else []
+        names += ["County" + self.code] if self.rules.county else []
         plain = tuple(TargetField(self.target + name) for name in names)
         return (*plain, TargetField(self.target + "CountryRegionISOCode", fold_case=True))
 
@@ -61,10 +65,10 @@ class AddressBlock:
         block: dict[str, Json] = {
             "Street": lines_of(row, (f"{self.source}_{line}" for line in lines)),
             "City": given["city"],
-            "State": self._state(given["stateorprovince"], country, maps),
+            "State" + self.code: self._state(given["stateorprovince"], country, maps),
             "ZipCode": given["postalcode"],
             "StreetNumber": given["line2"],
-            "County": given.get("county"),
+            "County" + self.code: given.get("county"),
             "CountryRegionISOCode": country,
         }
         return {field.name: block[field.name.removeprefix(self.target)] for field in self.fields}

@@ -30,6 +30,7 @@ from shared.records import Json, Values
 
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
+_ATTRIBUTE = "column_"
 NOT_ALLOWED = "text_not_allowed"
 # Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
 _RULES_VERSION = 1
@@ -47,6 +48,7 @@ class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
     `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off.
+    `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class FieldTable:
         *,
         also_read: tuple[Column, ...] = (),
         source: System = System.DATAVERSE,
+        lengths: str | None = None,
     ) -> None:
         overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
         self._source = source
@@ -71,8 +74,9 @@ class FieldTable:
         self._used = used
         self._origins = {field.name: _origin(word) for word in used for field in word.fields}
         self._source_model = _source_model(flow, self.columns)
-        lengths = maps.lengths_of(target_set)
-        self._lengths = {field.name: field.max_length or lengths.get(field.name) for field in self.fields}
+        self._lengths_part = lengths or target_set
+        usual = maps.lengths_of(self._lengths_part)
+        self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
         self._target_model = _target_model(target_set, self.fields, self._lengths)
 
     @property
@@ -113,7 +117,7 @@ class FieldTable:
             wrong = invalid.errors()[0]
             raise OperatorNeeded(
                 self._source,
-                f"schema drift: column {str(wrong['loc'][0]).replace('__', '.')} is not what the mapping expects "
+                f"schema drift: column {_column(wrong['loc'][0])} is not what the mapping expects "
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
 
@@ -122,7 +126,7 @@ class FieldTable:
         limit, length = self._lengths[field.name], length_of(text)
         if limit is None or length <= limit:
             return
-        place = f"text_lengths.{self._target_set}.{field.name}"
+        place = f"text_lengths.{self._lengths_part}.{field.name}"
         raise Unmappable(
             "text_too_long",
             f"{self._origins[field.name]} has {length} characters; {field.name} of {self._target_set} takes {limit}",
@@ -219,8 +223,12 @@ def _origin(word: Word) -> str:
 
 
 def _attribute(name: str) -> str:
-    """A model's attribute for a column; a navigation path has a dot, which no attribute may have."""
-    return name.replace(".", "__")
+    """A model's attribute for a column: it has no dot, unlike a navigation path, nor an underscore before it."""
+    return f"{_ATTRIBUTE}{name.replace('.', '__')}"
+
+
+def _column(attribute: object) -> str:
+    return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
 
 
 def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:

@@ -33,6 +33,17 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$
 Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "contains", "begins", "blank", "filled"]
 Length = Annotated[int, Field(gt=0)] | None
 Owned = Literal["owned", "on_create", "off"]
+TargetSet = Literal[
+    "CustomersV3",
+    "contact_persons",
+    "contact_customers",
+    "products",
+    "CDSSalesQuotationHeaders",
+    "CDSSalesQuotationLines",
+]
+FlowPart = Literal["accounts", "contact_persons", "contact_customers", "products", "quotations", "quotation_lines"]
+# How many decimals F&O keeps of an amount; its type holds six.
+Decimals = Annotated[int, Field(ge=0, le=6)]
 
 
 class _Part(BaseModel):
@@ -49,6 +60,7 @@ class Defaults(_Part):
     country: Iso2
     currency: Iso3
     unit_group: Code
+    amount_decimals: Decimals = 4
 
     def value(self, name: str) -> str | None:
         """A default by name; a blank one is not sent."""
@@ -80,6 +92,17 @@ class Condition(_Part):
         return self
 
 
+class Storage(_Part):
+    """From where in F&O a product is shipped; a blank one is not sent."""
+
+    site: str
+    warehouse: str
+
+    def value(self, part: Literal["site", "warehouse"]) -> str | None:
+        """Site or warehouse; a blank one is not sent."""
+        return {"site": self.site, "warehouse": self.warehouse}[part] or None
+
+
 class ValueMaps(_Part):
     """The document. Names of countries and states are compared trimmed and without case."""
 
@@ -87,12 +110,14 @@ class ValueMaps(_Part):
     countries: Annotated[dict[Code, Iso2], AfterValidator(_one_code_per_name)]
     states: dict[Iso2, Annotated[dict[Code, Code], AfterValidator(_one_code_per_name)]]
     currencies: dict[Iso3, Iso3]
-    text_lengths: dict[Literal["CustomersV3", "products"], dict[Code, Length]]
-    ownership: dict[Literal["accounts", "products"], dict[Code, Owned]] = {}
+    text_lengths: dict[TargetSet, dict[Code, Length]]
+    ownership: dict[FlowPart, dict[Code, Owned]] = {}
     account_filter: list[Condition] = []
     units: Units = []
     price_lists: dict[Iso3, Code] = {}
     product_types: dict[Code, int] = {}
+    amount_decimals: dict[Iso3, Decimals] = {}
+    storage: dict[Code, Storage] = {}
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""
@@ -113,6 +138,10 @@ class ValueMaps(_Part):
     def currency(self, code: str) -> str | None:
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
+
+    def decimals(self, currency: str) -> int:
+        """How many decimals F&O keeps of an amount in a currency, by its F&O code."""
+        return self.amount_decimals.get(currency, self.defaults.amount_decimals)
 
     @cached_property
     def _country_codes(self) -> Mapping[str, str]:
@@ -177,6 +206,8 @@ _KINDS = {
     "int_type": "a whole number without quotes",
     "is_instance_of": "a number",
     "greater_than": "a whole number above 0, or null for no limit",
+    "greater_than_equal": "a whole number from 0 to 6",
+    "less_than_equal": "a whole number from 0 to 6",
 }
 
 

@@ -27,6 +27,7 @@ COLUMN_TYPES = {
 FIELD_TYPES = {str: {"Edm.String"}, int: {"Edm.Int32", "Edm.Int64"}, Decimal: {"Edm.Decimal"}}
 
 Facts = Mapping[str, Any]
+_ID: Facts = {"edm_type": "Edm.Guid"}
 
 
 @cache
@@ -57,6 +58,7 @@ def source_mistakes(entity_set: str, columns: tuple[Column, ...]) -> Iterator[st
         navigation, dot, name = column.name.rpartition(".")
         owner = _expanded(table, navigation) if dot else table
         known = {attribute["name"]: attribute for attribute in (owner or {}).get("attributes", ())}
+        known |= {lookup["value_property"]: _ID for lookup in (owner or {}).get("lookups", ())}
         if owner is None or name not in known:
             yield f"{column.name} does not exist"
         elif known[name]["edm_type"] not in COLUMN_TYPES[column.type]:

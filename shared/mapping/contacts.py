@@ -1,0 +1,263 @@
+"""contacts -> CDSContactPersonsV2 or CustomersV3: Dataverse `contact` to a contact person of a customer in F&O, or,
+once it is an active customer, to a customer of party type Person.
+
+Rules: docs/rules.md. The two tables below are the mapping; everything else is a filter, a choice, or the choice of the
+route.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.errors import SettingsInvalid
+from shared.mapping.accounts import OnHold
+from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.scope import Scope
+from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.vocabulary import (
+    Column,
+    Ownership,
+    Unmappable,
+    Word,
+    choice,
+    constant,
+    copy,
+    currency,
+    default,
+    length_of,
+    value_of,
+)
+from shared.records import KEY_SEPARATOR, Json, SourceRow
+
+ENTITY_SET = "contacts"
+ID_COLUMN = "contactid"
+KEY_COLUMN = "msdynce_contactnumber"
+KEY_LENGTH = 20
+
+PERSON, CUSTOMER = "contact", "customer"
+PERSON_SET, CUSTOMER_SET = "CDSContactPersonsV2", "CustomersV3"
+PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
+PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
+CUSTOMER_KEY = "CustomerAccount"
+# The names of both tables in the value-map document.
+PERSON_PART, CUSTOMER_PART = "contact_persons", "contact_customers"
+
+OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
+_ACCOUNT = "parentcustomerid_account.accountid"
+_PARENT = "_parentcustomerid_value"
+GENDERS = {1: "Male", 2: "Female"}
+MARITAL_STATUSES = {1: "Single", 2: "Married", 3: "Divorced", 4: "Widowhood"}
+_ALSO_READ = (
+    Column(KEY_COLUMN),
+    Column("lastname"),
+    Column("statecode", int),
+    Column("merged", bool),
+    Column("msdynce_isactivecustomer", bool),
+    Column(_PARENT),
+    Column(_ACCOUNT),
+    Column("createdon"),
+    Column("modifiedon"),
+)
+_INACTIVE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChoices:
+    """What a deployment decides for contacts (settings). `own_party_number` says that a customer's party number is the
+    contact's number, instead of one that F&O gives."""
+
+    own_party_number: bool = True
+    on_hold_when_ended: OnHold = OnHold.OFF
+    adopt_existing: bool = False
+    scope: Scope = field(default_factory=Scope)
+    addresses: AddressRules = field(default_factory=AddressRules)
+
+
+def person_words(choices: ContactChoices) -> tuple[Word, ...]:
+    """The mapping to a contact person."""
+    return (
+        constant("IsContactPersonExternallyMaintained", "Yes"),
+        constant("IsInactive", "No"),
+        copy("firstname", "FirstName"),
+        copy("middlename", "MiddleName"),
+        copy("lastname", "LastName"),
+        AddressBlock("address1", "PrimaryAddress", choices.addresses, code="Id"),
+        copy("telephone1", "PrimaryPhoneNumber"),
+        copy("fax", "PrimaryFaxNumber"),
+        copy("emailaddress1", "PrimaryEmailAddress"),
+        copy("websiteurl", "PrimaryURL"),
+        copy("jobtitle", "EmploymentProfession"),
+        copy("department", "EmploymentDepartment"),
+        copy("description", "Notes"),
+        choice("gendercode", "Gender", GENDERS, ownership=OFF, empty="Unknown"),
+        choice("familystatuscode", "MaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+    )
+
+
+def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
+    """The mapping to a customer."""
+    party = ON_CREATE if choices.own_party_number else OFF
+    hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
+    return (
+        copy(KEY_COLUMN, "PartyNumber", ownership=party),
+        constant("PartyType", "Person", ownership=ON_CREATE),
+        constant("IsExternallyMaintained", "Yes"),
+        constant("OnHoldStatus", "No", ownership=hold),
+        copy("firstname", "PersonFirstName"),
+        copy("middlename", "PersonMiddleName"),
+        copy("lastname", "PersonLastName"),
+        copy("jobtitle", "PersonProfessionalTitle"),
+        default("CustomerGroupId", "customer_group"),
+        default("LanguageId", "language", fold_case=True),
+        default("SiteId", "site"),
+        default("WarehouseId", "warehouse"),
+        currency("transactioncurrencyid.isocurrencycode", "SalesCurrencyCode", ownership=ON_CREATE),
+        AddressBlock("address1", "Address", choices.addresses),
+        AddressBlock("address2", "InvoiceAddress", choices.addresses),
+        AddressBlock("address3", "DeliveryAddress", choices.addresses),
+        copy("telephone1", "PrimaryContactPhone", max_length=255),
+        copy("fax", "PrimaryContactFax"),
+        copy("emailaddress1", "PrimaryContactEmail", max_length=255),
+        copy("websiteurl", "PrimaryContactURL"),
+        copy("description", "SalesMemo"),
+        choice("gendercode", "PersonGender", GENDERS, ownership=OFF, empty="Unknown"),
+        choice("familystatuscode", "PersonMaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+    )
+
+
+_EVERY_FIELD = ContactChoices(addresses=AddressRules(county=True, street_number=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRules:
+    """What the engine must know of one of the two targets; satisfies its TargetRules."""
+
+    table: FieldTable
+    end: Mapping[str, Json]
+
+    def ended(self) -> Mapping[str, Json]:
+        """What changes in F&O when the contact ends, or a contact person changes its account."""
+        return self.end
+
+    def empty(self, field: str) -> Json:
+        """What empties a field in F&O."""
+        return self.table.empty(field)
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether F&O's value is ours, after its normalisation."""
+        return self.table.agree(field, ours, theirs)
+
+
+class ContactMapper:
+    """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
+
+    def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
+        self._choices = choices = choices or ContactChoices()
+        require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
+        require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
+        self.person = FieldTable(
+            PERSON_PART, PERSON_SET, person_words(choices), maps, also_read=_ALSO_READ, lengths=PERSON_PART
+        )
+        self.customer = FieldTable(
+            CUSTOMER_PART, CUSTOMER_SET, customer_words(choices), maps, also_read=_ALSO_READ, lengths=CUSTOMER_PART
+        )
+        self._require_owned(self.person, "IsInactive", PERSON_PART, "ends contact persons")
+        hold = choices.on_hold_when_ended
+        if hold is not OnHold.OFF:
+            self._require_owned(self.customer, "OnHoldStatus", CUSTOMER_PART, "CONTACTS_ON_HOLD_WHEN_ENDED")
+        self.person_rules = ContactRules(self.person, {"IsInactive": "Yes"})
+        self.customer_rules = ContactRules(self.customer, {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
+        self.fingerprint = self.person.fingerprint(choices, self.customer.fingerprint())
+
+    @property
+    def adopts_existing(self) -> bool:
+        """Whether what exists already and is not linked becomes the contact's (rules.md, Adoption)."""
+        return self._choices.adopt_existing
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The columns to read."""
+        return tuple(dict.fromkeys((*self.person.select, *self.customer.select)))
+
+    @property
+    def expand(self) -> dict[str, tuple[str, ...]]:
+        """The navigations to expand, with their columns."""
+        return self.person.expand | self.customer.expand
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
+        """The account of the contact."""
+        account = value_of(row.values, _ACCOUNT)
+        return () if account is None else (Parent("accounts", CUSTOMER, str(account).lower()),)
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        """Filter, choose the route, map and validate one contact. Raises OperatorNeeded on schema drift."""
+        values = row.values
+        self.person.check_source(values)
+        self.customer.check_source(values)
+        if values.get("merged") is True:
+            return Filtered("merged", ends=True)
+        if values.get("statecode") == _INACTIVE:
+            return Filtered("inactive", ends=True)
+        try:
+            if values.get("msdynce_isactivecustomer") is True or known.route == CUSTOMER:
+                return self._as_customer(row)
+            if value_of(values, _ACCOUNT) is not None:
+                return self._as_person(row, known)
+        except Unmappable as unmappable:
+            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+        # A contact person whose account was taken away belongs to nobody any more.
+        return Filtered("no_account" if value_of(values, _PARENT) is None else "contact_of_contact", ends=True)
+
+    def in_scope(self, row: SourceRow) -> bool:
+        """Whether a contact without a link belongs to the first run."""
+        return self._choices.scope.holds(row)
+
+    def _as_customer(self, row: SourceRow) -> Mapped:
+        number = _number(row, CUSTOMER_KEY)
+        _require_name(row)
+        content = self.customer.content(row.values)
+        return Mapped(number, content.owned, content.on_create, route=CUSTOMER)
+
+    def _as_person(self, row: SourceRow, known: Known) -> Mapped:
+        number = _number(row, PERSON_KEY[0])
+        _require_name(row)
+        content = self.person.content(row.values)
+        parents = self.parents(row)
+        # The account's own number as committed: what Sales shows may have been changed since.
+        key = KEY_SEPARATOR.join((number, known.keys.get(parents[0], "")))
+        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON)
+
+    def _require_owned(self, table: FieldTable, name: str, part: str, what: str) -> None:
+        owned = {of.name for of in table.fields if of.ownership is Ownership.OWNED}
+        if name not in owned:
+            raise SettingsInvalid(
+                f"{what}: the sync must be able to set {name} back, and ownership.{part}.{name} of the value-map "
+                "document keeps it from that: remove one of the two"
+            )
+
+
+def _number(row: SourceRow, needed_as: str) -> str:
+    number = value_of(row.values, KEY_COLUMN)
+    if number is None:
+        raise Unmappable(
+            "number_missing",
+            f"{KEY_COLUMN} is blank, and F&O needs it as {needed_as}",
+            remedy="give the contact a number (the Sales solution numbers new contacts by itself)",
+        )
+    key = str(number)
+    refuse_characters(f"{KEY_COLUMN} (for {needed_as})", key)
+    if length_of(key) > KEY_LENGTH:
+        raise Unmappable(
+            "number_too_long",
+            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {needed_as} takes {KEY_LENGTH}",
+            remedy="give the contact a shorter number",
+        )
+    return key
+
+
+def _require_name(row: SourceRow) -> None:
+    if value_of(row.values, "lastname") is None:
+        raise Unmappable(
+            "name_missing", "lastname is blank, and a person in F&O needs one", remedy="give the contact a last name"
+        )

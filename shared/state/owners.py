@@ -1,0 +1,60 @@
+"""What a source row belongs to: row `P|kind|id` in the flow's partition.
+
+A delete entry of a change feed names a row by its id and nothing else; what it was a part of is known from here only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from shared import exact_json
+from shared.state.rows import Cell, Put, Row, Stored, Table, escape, split_into_transactions
+
+_FORMER_KEPT = 5
+
+
+class Owners:
+    """The owners of the rows of every flow, by the kind of row (its table)."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def owners(self, flow: str, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The owners of those of the rows that are known: the present one first, then those that the row has left, the
+        latest first."""
+        keys = {id: _row_key(kind, id) for id in ids}
+        stored = self._table.read(escape(flow), list(keys.values()))
+        return {id: _owners(stored[key]) for id, key in keys.items() if key in stored}
+
+    def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+        """Note what each row belongs to now; the owners of all of them, as `owners` gives them.
+
+        Only what is new or different is written. A former owner is kept, so that whoever did not get as far as telling
+        of the move can tell it the next time.
+        """
+        known = self.owners(flow, kind, present)
+        owners = {id: _moved(known.get(id, ()), owner) for id, owner in present.items()}
+        rows = [_row(flow, kind, id, of) for id, of in owners.items() if of != known.get(id)]
+        for transaction in split_into_transactions([[Put(row)] for row in rows]):
+            self._table.transact([put for group in transaction for put in group])
+        return owners
+
+
+def _row_key(kind: str, id: str) -> str:
+    return escape(f"P|{kind}|{id}")
+
+
+def _moved(known: Sequence[str], owner: str) -> tuple[str, ...]:
+    former = [of for of in known if of != owner]
+    return (owner, *former[:_FORMER_KEPT])
+
+
+def _row(flow: str, kind: str, id: str, owners: Sequence[str]) -> Row:
+    cells: dict[str, Cell] = {"owner": owners[0]}
+    if owners[1:]:
+        cells["former"] = exact_json.dumps(list(owners[1:]))
+    return Row(escape(flow), _row_key(kind, id), cells)
+
+
+def _owners(stored: Stored) -> tuple[str, ...]:
+    cells = stored.row.cells
+    former = exact_json.loads(str(cells.get("former", "[]")))
+    return (str(cells["owner"]), *(map(str, former) if isinstance(former, list) else ()))

@@ -1,0 +1,167 @@
+"""The quotations mapping against the schemas of both systems: names, types, enumerations, states, lengths."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.mapping import quotation_words, quotations
+from shared.mapping.addresses import AddressRules
+from shared.mapping.dates import EMPTY_DATE
+from shared.mapping.quotations import (
+    QuotationChoices,
+    QuotationMapper,
+    QuotationStatus,
+    RequestedDate,
+    header_words,
+    line_words,
+)
+from shared.mapping.value_maps import read_value_maps
+from shared.mapping.vocabulary import Word
+from tests.contract.test_mapping_schema import dataverse, finops, source_mistakes, target_mistakes
+
+MAPS = read_value_maps(None)
+CHOICES = [
+    QuotationChoices(requested_date=requested, addresses=AddressRules(street_number=True))
+    for requested in RequestedDate
+]
+EVERY_HEADER_WORD = tuple(word for choices in CHOICES for word in header_words(choices))
+EVERY_LINE_WORD = tuple(word for choices in CHOICES for word in line_words(choices))
+TARGETS = [(quotations.TARGET_SET, EVERY_HEADER_WORD), (quotations.TARGET_LINE_SET, EVERY_LINE_WORD)]
+
+
+def attribute(table: str, name: str) -> Mapping[str, Any]:
+    (found,) = (of for of in dataverse()[table]["attributes"] if of["name"] == name)
+    return dict(found)
+
+
+def options(table: str, name: str) -> dict[str, int]:
+    return {option["label"]: option["value"] for option in attribute(table, name)["options"]}
+
+
+def fields(target_set: str) -> Mapping[str, Any]:
+    return {field["name"]: field for field in finops()["entities"][target_set]["fields"]}
+
+
+@pytest.mark.parametrize("choices", CHOICES)
+def test_every_column_of_a_quote_that_the_mapping_reads_exists_with_its_type(choices: QuotationChoices) -> None:
+    columns = tuple(of for of in QuotationMapper(MAPS, choices).header.columns if of.name != "expireson")
+    assert list(source_mistakes(quotations.HEADER_SET, columns)) == []
+
+
+@pytest.mark.parametrize("choices", CHOICES)
+def test_every_column_of_a_line_that_the_mapping_reads_exists_with_its_type(choices: QuotationChoices) -> None:
+    assert list(source_mistakes(quotations.LINE_SET, QuotationMapper(MAPS, choices).lines.columns)) == []
+
+
+def test_the_day_of_expiry_is_a_day_and_the_other_dates_are_midnights_of_a_user() -> None:
+    assert attribute("quote", "expireson")["edm_type"] == "Edm.Date"
+    midnights = [
+        attribute("quote", "effectiveto"),
+        *(attribute(of, "requestdeliveryby") for of in ("quote", "quotedetail")),
+    ]
+    assert {(of["date_behavior"], of["date_format"]) for of in midnights} == {("UserLocal", "DateOnly")}
+
+
+@pytest.mark.parametrize(("target_set", "words"), TARGETS)
+def test_every_field_that_the_mapping_writes_exists_with_its_type_members_and_length(
+    target_set: str, words: tuple[Word, ...]
+) -> None:
+    # A date is a text here; that it is a date there, and emptied as one, is asked below.
+    plain = tuple(word for word in words if not any(field.empty == EMPTY_DATE for field in word.fields))
+    assert list(target_mistakes(target_set, plain, MAPS)) == []
+
+
+@pytest.mark.parametrize(("target_set", "words"), TARGETS)
+def test_dates_are_emptied_as_dates_and_nothing_else_is(target_set: str, words: tuple[Word, ...]) -> None:
+    written = {field.name: field for word in words for field in word.fields}
+    dates = {name for name in written if fields(target_set)[name]["type"] == "Edm.DateTimeOffset"}
+    assert {name for name, field in written.items() if field.empty == EMPTY_DATE} == dates
+
+
+@pytest.mark.parametrize(("target_set", "words"), TARGETS)
+def test_no_field_that_finops_computes_is_written(target_set: str, words: tuple[Word, ...]) -> None:
+    known = fields(target_set)
+    written = {field.name for word in words for field in word.fields}
+    assert [name for name in written if known[name].get("read_only_inferred") or known[name]["read_only"]] == []
+
+
+@pytest.mark.parametrize(("target_set", "words"), TARGETS)
+def test_the_shipped_text_lengths_are_those_that_the_schema_calls_unverified(
+    target_set: str, words: tuple[Word, ...]
+) -> None:
+    known = fields(target_set)
+    written = {field.name for word in words for field in word.fields}
+    unverified = {
+        name: known[name]["max_length_unverified"] for name in written if "max_length_unverified" in known[name]
+    }
+    assert dict(MAPS.lengths_of(target_set)) == unverified
+
+
+def test_a_quotation_and_its_lines_are_addressed_by_number() -> None:
+    entities = finops()["entities"]
+    assert entities[quotations.TARGET_SET]["key"] == ["dataAreaId", quotations.KEY_FIELD]
+    assert set(entities[quotations.TARGET_LINE_SET]["key"]) == {
+        "dataAreaId",
+        quotations.KEY_FIELD,
+        quotations.LINE_KEY_FIELD,
+    }
+    assert fields(quotations.TARGET_SET)[quotations.KEY_FIELD]["max_length_unverified"] == quotations.KEY_LENGTH
+
+
+def test_a_line_number_of_sales_fits_into_finops() -> None:
+    assert fields(quotations.TARGET_LINE_SET)[quotations.LINE_KEY_FIELD]["type"] == "Edm.Int32"
+    assert attribute("quotedetail", "lineitemnumber")["max"] == 1_000_000_000
+
+
+def test_the_source_tables_are_read_by_their_ids() -> None:
+    assert [(dataverse()[of]["entity_set"], dataverse()[of]["primary_id"]) for of in ("quote", "quotedetail")] == [
+        (quotations.HEADER_SET, quotations.HEADER_ID_COLUMN),
+        (quotations.LINE_SET, quotations.LINE_ID_COLUMN),
+    ]
+
+
+def test_every_status_is_a_member_of_its_enumeration() -> None:
+    enumeration = fields(quotations.TARGET_SET)[quotations.STATUS_FIELD]["enum"]
+    members = [member["name"] for member in finops()["enums"][enumeration]["members"]]
+    assert [status.value for status in QuotationStatus] == members
+
+
+def test_what_forbids_a_change_can_be_read() -> None:
+    assert {quotations.STATUS_FIELD, quotations.ORDER_FIELD} <= set(fields(quotations.TARGET_SET))
+
+
+def test_the_states_of_a_quote_are_those_that_the_mapping_means() -> None:
+    assert options("quote", "statecode") == {"Draft": 0, "Active": 1, "Won": 2, "Closed": 3}
+    closed = {
+        option["label"].lower(): option["value"]
+        for option in attribute("quote", "statuscode")["options"]
+        if option["state"] == "Closed"
+    }
+    told = {rule: reason for rule, (state, reason) in quotations.ENDS.items() if state == 3}
+    assert told == {**closed, "submitted": 647390000}
+
+
+def test_a_service_is_the_option_that_the_mapping_means() -> None:
+    assert MAPS.product_types["Service"] == options("product", "producttypecode")["Services"]
+    assert options("quotedetail", "producttypecode")["Project-based Service"] == quotation_words.PROJECT_BASED_SERVICE
+
+
+def test_a_line_has_no_more_decimals_of_quantity_than_finops_stores() -> None:
+    assert attribute("quotedetail", "quantity")["precision"] <= quotations.STORED_DECIMALS
+
+
+def test_nothing_of_the_header_is_carried_that_finops_sets_up_itself() -> None:
+    written = {field.name for word in EVERY_HEADER_WORD for field in word.fields}
+    assert not written & {
+        "TotalDiscountAmount",
+        "TotalDiscountPercentage",
+        "QuotationTotalChargesAmount",
+        "QuotationHeaderTaxAmount",
+        "QuotationTotalTaxAmount",
+    }
+
+
+def test_the_units_of_the_value_map_fit_into_finops() -> None:
+    limit = fields(quotations.TARGET_LINE_SET)["SalesUnitSymbol"]["max_length_unverified"]
+    assert all(len(pair.finops) <= limit for pair in MAPS.units)

@@ -1,0 +1,87 @@
+"""What source rows belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.state.failures import Failures
+from shared.state.links import Links
+from shared.state.memory import MemoryTable
+from shared.state.owners import Owners
+from shared.state.rows import Operation
+from shared.state.waiting import Waits
+from tests.support.clock import ManualClock
+
+IDS = st.text(min_size=1, max_size=8)
+
+
+@dataclass
+class CountingTable(MemoryTable):
+    """A table that notes how many rows each transaction has written."""
+
+    written: list[int] = field(default_factory=list)
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        self.written.append(len(operations))
+        return super().transact(operations)
+
+
+def table() -> CountingTable:
+    return CountingTable(ManualClock())
+
+
+@given(st.dictionaries(IDS, IDS), st.dictionaries(IDS, IDS))
+def test_the_last_owner_told_is_the_present_one(first: dict[str, str], second: dict[str, str]) -> None:
+    owners = Owners(table())
+    owners.remember("quotations", "quotes", first)
+    told = owners.remember("quotations", "quotes", second)
+    known = owners.owners("quotations", "quotes", [*first, *second, "not met"])
+    assert {id: of[0] for id, of in known.items()} == first | second
+    assert told == {id: known[id] for id in second}
+
+
+def test_a_former_owner_is_kept_behind_the_present_one() -> None:
+    owners = Owners(table())
+    for owner in ("Q-1", "Q-2", "Q-3", "Q-1"):
+        owners.remember("quotations", "quotes", {"a": owner})
+    assert owners.owners("quotations", "quotes", ["a"]) == {"a": ("Q-1", "Q-3", "Q-2")}
+
+
+def test_a_row_that_moves_without_end_does_not_grow_without_end() -> None:
+    owners = Owners(table())
+    for number in range(50):
+        owners.remember("quotations", "quotes", {"a": f"Q-{number}"})
+    assert owners.owners("quotations", "quotes", ["a"])["a"] == ("Q-49", "Q-48", "Q-47", "Q-46", "Q-45", "Q-44")
+
+
+def test_what_is_known_already_is_not_written_again() -> None:
+    at = table()
+    owners = Owners(at)
+    owners.remember("quotations", "quotes", {"a": "Q-1", "b": "Q-2"})
+    owners.remember("quotations", "quotes", {"a": "Q-1", "b": "Q-3", "c": "Q-4"})
+    owners.remember("quotations", "quotes", {"a": "Q-1", "b": "Q-3"})
+    assert at.written == [2, 2]
+
+
+def test_many_rows_are_written_in_full_transactions() -> None:
+    at = table()
+    Owners(at).remember("quotations", "quotedetails", {f"{number:036}": "q" for number in range(250)})
+    assert at.written == [100, 100, 50]
+
+
+def test_flows_and_kinds_are_kept_apart() -> None:
+    owners = Owners(table())
+    owners.remember("quotations", "quotes", {"a": "Q-1"})
+    assert owners.owners("orders", "quotes", ["a"]) == {}
+    assert owners.owners("quotations", "quotedetails", ["a"]) == {}
+
+
+def test_nobody_who_looks_through_the_flow_meets_them() -> None:
+    at = table()
+    Owners(at).remember("quotations", "quotes", {"a": "Q-1"})
+    assert list(Links(at).walk("quotations")) == []
+    assert Failures(at).page("quotations", "", 10) == ([], None)
+    assert Waits(at).page("quotations", "", 10) == ([], None)
