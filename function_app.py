@@ -33,6 +33,27 @@ def accounts_poison(message: func.QueueMessage) -> None:
     service().poison("accounts", message.get_body())
 
 
+@app.function_name("contacts_pull")
+@app.timer_trigger(arg_name="timer", schedule="%CONTACTS_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def contacts_pull(timer: func.TimerRequest) -> None:
+    """Find the contacts that changed in Sales and queue hints."""
+    service().pull("contacts")
+
+
+@app.function_name("contacts_apply")
+@app.queue_trigger(arg_name="message", queue_name="contacts", connection=STORAGE)
+def contacts_apply(message: func.QueueMessage) -> None:
+    """Write the contacts that a message names to F&O as contact persons or customers."""
+    service().apply("contacts", message.get_body())
+
+
+@app.function_name("contacts_poison")
+@app.queue_trigger(arg_name="message", queue_name="contacts-poison", connection=STORAGE)
+def contacts_poison(message: func.QueueMessage) -> None:
+    """Split a message that failed too often, or list its only contact as a failure."""
+    service().poison("contacts", message.get_body())
+
+
 @app.function_name("products_pull")
 @app.timer_trigger(arg_name="timer", schedule="%PRODUCTS_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def products_pull(timer: func.TimerRequest) -> None:
@@ -52,6 +73,27 @@ def products_apply(message: func.QueueMessage) -> None:
 def products_poison(message: func.QueueMessage) -> None:
     """Split a message that failed too often, or list its only product as a failure."""
     service().poison("products", message.get_body())
+
+
+@app.function_name("quotations_pull")
+@app.timer_trigger(arg_name="timer", schedule="%QUOTATIONS_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def quotations_pull(timer: func.TimerRequest) -> None:
+    """Find the quotes that changed in Sales, header or line, and queue hints."""
+    service().pull("quotations")
+
+
+@app.function_name("quotations_apply")
+@app.queue_trigger(arg_name="message", queue_name="quotations", connection=STORAGE)
+def quotations_apply(message: func.QueueMessage) -> None:
+    """Write the quotes that a message names to F&O as sales quotations with their lines."""
+    service().apply("quotations", message.get_body())
+
+
+@app.function_name("quotations_poison")
+@app.queue_trigger(arg_name="message", queue_name="quotations-poison", connection=STORAGE)
+def quotations_poison(message: func.QueueMessage) -> None:
+    """Split a message that failed too often, or list its only quote as a failure."""
+    service().poison("quotations", message.get_body())
 
 
 @app.function_name("sweep")

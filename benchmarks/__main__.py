@@ -24,7 +24,7 @@ from benchmarks.stage import SAMPLES, Plan
 from local.azurite import AzuriteFailed
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
-from shared.bootstrap import PRODUCTS
+from shared.flows import PRODUCTS
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample.

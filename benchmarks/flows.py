@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.stage import COMPANY, Stage
-from shared.bootstrap import ACCOUNTS, PRODUCTS
 from shared.clients import quoting
+from shared.flows import ACCOUNTS, PRODUCTS
 from shared.mapping import accounts, products
 
 API = "/api/data/v9.2"

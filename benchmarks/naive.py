@@ -19,8 +19,8 @@ from local.demo.systems import Access
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint
 from shared import exact_json
-from shared.bootstrap import ACCOUNTS, PRODUCTS, account_mapper, product_mapper
 from shared.clients import quoting
+from shared.flows import ACCOUNTS, PRODUCTS, account_mapper, product_mapper
 from shared.mapping import accounts, catalogue, products
 from shared.mapping.verdicts import Known, Mapped
 from shared.records import Json, SourceRow, Values

@@ -23,8 +23,8 @@ from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT
 from shared import bootstrap
-from shared.bootstrap import PRODUCTS
 from shared.clients.finops_source import PAGE_ROWS
+from shared.flows import PRODUCTS
 from shared.records import SourceRow, Walked, WalkPage
 from shared.state.rows import Table, escape
 from shared.sync.flow import Flow

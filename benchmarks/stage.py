@@ -14,7 +14,7 @@ from local.demo.keep import free_ports
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Access, Secrets
 from local.identity import Identity, IdentityServer
-from shared.bootstrap import FLOWS
+from shared.flows import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.state.control import Control
 from shared.state.storage import Account, Storage
@@ -153,7 +153,7 @@ def _app_settings(plan: Plan) -> dict[str, str]:
     schedules = {f"{flow.upper()}_SCHEDULE": _QUICKLY if flow == plan.flow else NEVER for flow in FLOWS}
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
-        "PYTHON_THREADPOOL_THREAD_COUNT": "12",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "40",
         "COMPANY": COMPANY,
         "SWEEP_SCHEDULE": "*/5 * * * * *",
         "VALUE_MAPS": value_maps(),

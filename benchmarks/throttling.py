@@ -21,7 +21,7 @@ from local.azurite import AzuriteFailed
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from local.simulator.auth import system_clock
-from shared.bootstrap import PRODUCTS
+from shared.flows import PRODUCTS
 from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.links import Links

@@ -2,18 +2,18 @@
 
 from local.demo.flows import Collection, PlainView, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import bootstrap
+from shared import flows
 from shared.mapping import accounts
 from shared.settings import Settings
 
 
 def watched_accounts(settings: Settings) -> Watched:
     """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = bootstrap.account_mapper(settings)
+    mapper = flows.account_mapper(settings)
     columns = ("versionnumber", *mapper.select)
     company = settings.COMPANY.casefold()
     return Watched(
-        name=bootstrap.ACCOUNTS,
+        name=flows.ACCOUNTS,
         rules=mapper,
         mapper=mapper,
         source=Collection(

@@ -27,7 +27,7 @@ _LOOPBACK = "127.0.0.1,localhost"
 # Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "12",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "40",
     "COMPANY": "usmf",
     "ACCOUNTS_SCHEDULE": "*/3 * * * * *",
     "PRODUCTS_SCHEDULE": "*/3 * * * * *",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import bootstrap
+from shared import flows
 from shared.clients import quoting
 from shared.mapping import catalogue, products
 from shared.mapping.products import ProductMapper
@@ -22,11 +22,11 @@ _ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevel
 
 def watched_products(settings: Settings) -> Watched:
     """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = bootstrap.product_mapper(settings)
+    mapper = flows.product_mapper(settings)
     fields = mapper.table.target_fields
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
     return Watched(
-        name=bootstrap.PRODUCTS,
+        name=flows.PRODUCTS,
         rules=mapper,
         mapper=mapper,
         source=Collection(FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=settings.COMPANY),

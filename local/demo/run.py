@@ -24,7 +24,7 @@ from local.demo.standing import Standing
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES
 from local.demo.trust import Act
-from shared.bootstrap import ACCOUNTS, PRODUCTS
+from shared.flows import ACCOUNTS, PRODUCTS
 
 WELL, NOT_WELL = 0, 1
 # With slower answers the short times of a hasty app would not do.

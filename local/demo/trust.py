@@ -17,7 +17,7 @@ from local.demo.session import Session
 from local.demo.stage import Stage
 from local.demo.standing import Standing
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.bootstrap import ACCOUNTS, PRODUCTS
+from shared.flows import ACCOUNTS, PRODUCTS
 from shared.records import Json
 
 BATCH = 200

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from shared.clients import quoting
+from shared.clients.calls import Answer
 from shared.clients.channel import Channel, RequestCounts, Turn
+from shared.clients.finops_keys import FinopsKey
 from shared.clients.finops_refusals import Refusal, read_refusal
-from shared.clients.sending import Sending
+from shared.clients.sending import send_each
 from shared.errors import (
     OperatorNeeded,
     RecordMissing,
@@ -19,8 +21,7 @@ from shared.records import Json, TargetRow, Write, fold
 ACCEPT = "application/json;odata.metadata=minimal"
 MAX_URL_LENGTH = 2000
 
-_COMPANY = "dataAreaId"
-_ACROSS = {"cross-company": "true"}
+ACROSS = {"cross-company": "true"}
 _MAX_PAGES = 20
 
 Row = dict[str, Json]
@@ -48,7 +49,7 @@ class FinopsSystem:
             "$filter": quoting.equals("LegalEntityId", self._company),
             "$select": "LegalEntityId",
             "$top": "1",
-            **_ACROSS,
+            **ACROSS,
         }
         for row in rows_of(self.channel, self.url("LegalEntities", parameters), "LegalEntities"):
             found = row.get("LegalEntityId")
@@ -65,109 +66,108 @@ class FinopsSystem:
         return self.channel.origin.url(f"/data/{path}?{quoting.query(parameters)}")
 
 
-class FinopsCollection:
-    """One collection in one company, whose key is the company and `key_field`.
+class FinopsTable:
+    """One collection in one company as it is read. `select` are the fields that the mapping writes."""
 
-    `select` are the fields that the mapping writes.
-    """
-
-    def __init__(
-        self,
-        system: FinopsSystem,
-        entity_set: str,
-        key_field: str,
-        company: str,
-        select: Sequence[str],
-    ) -> None:
-        self._system = system
+    def __init__(self, system: FinopsSystem, entity_set: str, key: FinopsKey, select: Sequence[str]) -> None:
+        self.system = system
+        self.entity_set = entity_set
+        self.key = key
         self._channel = system.channel
-        self._set = entity_set
-        self._key = key_field
-        self._company = company
-        self._select = quoting.columns([_COMPANY, key_field, *select])
+        self._select = quoting.columns([*key.names, *select])
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+    def rows(self, keys: Sequence[str]) -> list[Row]:
+        """The rows of these keys, in as few requests as their addresses allow; more where a key has several parts."""
+        urls = list(urls_for(keys, self._keys_url))
+        pages = self._channel.gather([partial(self._read_all, url) for url in urls]) if urls else []
+        return [row for rows in pages for row in rows]
+
+    def find(self, keys: Sequence[str]) -> dict[str, Row]:
         """The rows that exist, by the key as given.
 
-        A key that cannot be compared exactly is left out: write() refuses it before anything is sent.
+        A key that cannot be compared exactly is left out: a write of it is refused before anything is sent.
         """
-        wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_compared(key)]
-        urls = list(urls_for(wanted, self._keys_url))
-        pages = self._channel.gather([partial(self._read_all, url) for url in urls]) if urls else []
-        by_key = {self._row_key(row): row for rows in pages for row in rows}
-        return {key: TargetRow(by_key[fold(key)]) for key in wanted if fold(key) in by_key}
+        wanted = [key for key in dict.fromkeys(keys) if self.key.can_be_found(key)]
+        by_key = {self.key.of(row): row for row in self.rows(wanted)}
+        return {key: by_key[folded] for key in wanted if (folded := self.key.folded(key)) in by_key}
+
+    def url(self, segment: str = "") -> str:
+        """The address of the collection, or of a record by its key."""
+        return self.system.url(self.entity_set + segment, ACROSS)
+
+    def checked(self, answer: Answer) -> Refusal:
+        """What an answer that refuses a record says. Raises OperatorNeeded when the mapping does not fit the schema."""
+        refusal = read_refusal(answer)
+        if refusal.schema_drift:
+            raise OperatorNeeded(
+                self._channel.system,
+                f"F&O does not know a field that the mapping of {self.entity_set} sends: {refusal.text}; "
+                "compare the mapping with the environment's version",
+            )
+        return refusal
+
+    def exists_already(self, key: str, refusal: Refusal) -> RecordRejected:
+        """The refusal of a creation under a key that a record has."""
+        return RecordRejected(
+            "target_exists",
+            f"{key} exists in {self.entity_set} already: {refusal.text}",
+            remedy="if it is the same record, allow adoption for this flow and retry; otherwise change the number",
+        )
+
+    def _keys_url(self, keys: Sequence[str]) -> str:
+        return self.system.url(self.entity_set, {"$filter": self.key.filter(keys), **ACROSS, "$select": self._select})
+
+    def _read_all(self, url: str) -> list[Row]:
+        return list(rows_of(self._channel, url, self.entity_set))
+
+
+class FinopsCollection:
+    """Records of one collection, each written by a request of its own; satisfies the engine's Target."""
+
+    def __init__(self, table: FinopsTable) -> None:
+        self._table = table
+        self._channel = table.system.channel
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        """The rows that exist, by the key as given; see FinopsTable."""
+        return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel; the result per id is None (applied) or the error that says what to do.
 
         Once the system is in trouble, what was not sent yet stays unsent (NotSent).
         """
-        if not writes:
-            return {}
-        batch = Sending(self._channel.clock, not_after)
-        results = self._channel.gather([partial(self._result, write, batch) for write in writes])
-        return {write.id: result for write, result in zip(writes, results, strict=True)}
+        return send_each(self._channel, writes, self._send, not_after=not_after)
 
-    def _result(self, write: Write, batch: Sending) -> SyncError | None:
-        try:
-            batch.require_turn()
-            (self._create if write.create else self._update)(write, batch.turn)
-        except SyncError as error:
-            batch.note(error)
-            return error
-        batch.note(None)
-        return None
+    def _send(self, write: Write, turn: Turn) -> None:
+        (self._create if write.create else self._update)(write, turn)
 
     def _create(self, write: Write, turn: Turn) -> None:
-        quoting.require_addressable(write.key)
-        url = self._system.url(self._set, _ACROSS)
-        values = {_COMPANY: self._company, **write.values, self._key: write.key}
-        answer = self._channel.write("POST", url, values, subject=self._set, turn=turn)
+        table = self._table
+        values = {**write.values, **table.key.values(write.key)}
+        answer = self._channel.write("POST", table.url(), values, subject=table.entity_set, turn=turn)
         if answer.status < 300:
             return
-        refusal = self._checked(read_refusal(answer))
+        refusal = table.checked(answer)
         # The text of a duplicate comes in the user's language, and an update of ours may have been first: look.
-        if self.find([write.key]):
-            raise RecordRejected(
-                "target_exists",
-                f"{write.key} exists in {self._set} already: {refusal.text}",
-                remedy="if it is the same record, allow adoption for this flow and retry; otherwise change the number",
-            )
+        if table.find([write.key]):
+            raise table.exists_already(write.key, refusal)
         raise refusal.error()
 
     def _update(self, write: Write, turn: Turn) -> None:
-        key = quoting.key_segment({_COMPANY: self._company, self._key: write.key})
-        values = {name: value for name, value in write.values.items() if name not in (_COMPANY, self._key)}
+        table = self._table
+        url = table.url(table.key.segment(write.key))
+        values = {name: value for name, value in write.values.items() if name not in table.key.names}
         if not values:
             return
-        url = self._system.url(self._set + key, _ACROSS)
-        answer = self._channel.write("PATCH", url, values, subject=self._set, turn=turn)
+        answer = self._channel.write("PATCH", url, values, subject=table.entity_set, turn=turn)
         if answer.status < 300:
             return
-        refusal = self._checked(read_refusal(answer))
+        refusal = table.checked(answer)
         # "No such row" is an ordinary 400 whose text depends on the language.
-        if not self.find([write.key]):
-            raise RecordMissing(f"{write.key} does not exist in {self._set}")
+        if not table.find([write.key]):
+            raise RecordMissing(f"{write.key} does not exist in {table.entity_set}")
         raise refusal.error()
-
-    def _checked(self, refusal: Refusal) -> Refusal:
-        if refusal.schema_drift:
-            raise OperatorNeeded(
-                self._channel.system,
-                f"F&O does not know a field that the mapping of {self._set} sends: {refusal.text}; "
-                "compare the mapping with the environment's version",
-            )
-        return refusal
-
-    def _keys_url(self, keys: Sequence[str]) -> str:
-        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_of(self._key, keys))
-        return self._system.url(self._set, {"$filter": wanted, **_ACROSS, "$select": self._select})
-
-    def _read_all(self, url: str) -> list[Row]:
-        return list(rows_of(self._channel, url, self._set))
-
-    def _row_key(self, row: Row) -> str:
-        return fold(str(row.get(self._key)))
 
 
 def urls_for(keys: Iterable[str], url_of: Callable[[Sequence[str]], str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Batches as Dataverse takes them (dataverse-web-api, section 6): requests in, one answer for each out."""
+"""Batches as both systems take them (dataverse-web-api, section 6; finops-odata, section 7): requests and answers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,6 +48,13 @@ def compose(parts: Sequence[BatchPart], boundary: str) -> bytes:
         ]
     lines += [f"--{boundary}--".encode(), b""]
     return _CRLF.join(lines)
+
+
+def compose_change_set(parts: Sequence[BatchPart], boundary: str) -> bytes:
+    """The body of a batch of one change set: all of its requests are applied, or none."""
+    inner = f"changeset_{boundary}"
+    head = [f"--{boundary}", f"Content-Type: {content_type(inner)}", "", ""]
+    return "\r\n".join(head).encode() + compose(parts, inner) + f"--{boundary}--\r\n".encode()
 
 
 def read_answers(answer: Answer, count: int) -> list[Answer | None]:

@@ -1,10 +1,13 @@
 """What the requests of one call to a target know of each other: whether it still makes sense to send."""
 
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from shared.clients.channel import Turn
+from shared.clients.channel import Channel, Turn
 from shared.clients.clock import Clock
 from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, SyncError, SystemTrouble, Transient
+from shared.records import Write
 
 _TROUBLES_IN_A_ROW = 3
 
@@ -41,6 +44,31 @@ class Sending:
                     pass
                 case _:
                     self._in_a_row = 0
+
+
+def send_each(
+    channel: Channel, writes: Sequence[Write], send: Callable[[Write, Turn], None], *, not_after: float
+) -> dict[str, SyncError | None]:
+    """Send every write by itself, in parallel; the result by id is None (applied) or the error that `send` raised.
+
+    Once the system is in trouble, what was not sent yet stays unsent (NotSent).
+    """
+    if not writes:
+        return {}
+    sending = Sending(channel.clock, not_after)
+
+    def result(write: Write) -> SyncError | None:
+        try:
+            sending.require_turn()
+            send(write, sending.turn)
+        except SyncError as error:
+            sending.note(error)
+            return error
+        sending.note(None)
+        return None
+
+    results = channel.gather([partial(result, write) for write in writes])
+    return {write.id: of for write, of in zip(writes, results, strict=True)}
 
 
 def _reason(error: SystemTrouble) -> str:

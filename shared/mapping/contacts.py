@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from shared.errors import SettingsInvalid
 from shared.mapping.accounts import OnHold
 from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.conditions import all_hold
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, refuse_characters, require_known
 from shared.mapping.value_maps import ValueMaps
@@ -25,7 +26,9 @@ from shared.mapping.vocabulary import (
     copy,
     currency,
     default,
+    expand_of,
     length_of,
+    select_of,
     value_of,
 )
 from shared.records import KEY_SEPARATOR, Json, SourceRow
@@ -39,6 +42,7 @@ PERSON, CUSTOMER = "contact", "customer"
 PERSON_SET, CUSTOMER_SET = "CDSContactPersonsV2", "CustomersV3"
 PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
 PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
+ASSOCIATED_CONTACT_TYPE = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
 CUSTOMER_KEY = "CustomerAccount"
 # The names of both tables in the value-map document.
 PERSON_PART, CUSTOMER_PART = "contact_persons", "contact_customers"
@@ -154,6 +158,7 @@ class ContactMapper:
 
     def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
         self._choices = choices = choices or ContactChoices()
+        self._conditions = maps.contact_filter
         require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
         require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
         self.person = FieldTable(
@@ -162,10 +167,11 @@ class ContactMapper:
         self.customer = FieldTable(
             CUSTOMER_PART, CUSTOMER_SET, customer_words(choices), maps, also_read=_ALSO_READ, lengths=CUSTOMER_PART
         )
-        self._require_owned(self.person, "IsInactive", PERSON_PART, "ends contact persons")
+        _require_owned(self.person, PERSON_PART, "IsInactive", "the end of a contact turns contact persons inactive")
         hold = choices.on_hold_when_ended
         if hold is not OnHold.OFF:
-            self._require_owned(self.customer, "OnHoldStatus", CUSTOMER_PART, "CONTACTS_ON_HOLD_WHEN_ENDED")
+            holds = "CONTACTS_ON_HOLD_WHEN_ENDED puts customers on hold"
+            _require_owned(self.customer, CUSTOMER_PART, "OnHoldStatus", holds)
         self.person_rules = ContactRules(self.person, {"IsInactive": "Yes"})
         self.customer_rules = ContactRules(self.customer, {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
         self.fingerprint = self.person.fingerprint(choices, self.customer.fingerprint())
@@ -177,13 +183,18 @@ class ContactMapper:
 
     @property
     def select(self) -> tuple[str, ...]:
-        """The columns to read."""
-        return tuple(dict.fromkeys((*self.person.select, *self.customer.select)))
+        """The columns to read: those of both mappings and those of the filter."""
+        filtered = (condition.column for condition in self._conditions)
+        return tuple(dict.fromkeys((*select_of(self._columns), *filtered)))
 
     @property
     def expand(self) -> dict[str, tuple[str, ...]]:
         """The navigations to expand, with their columns."""
-        return self.person.expand | self.customer.expand
+        return expand_of(self._columns)
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        return tuple({column.name: column for column in (*self.person.columns, *self.customer.columns)}.values())
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """The account of the contact."""
@@ -199,6 +210,8 @@ class ContactMapper:
             return Filtered("merged", ends=True)
         if values.get("statecode") == _INACTIVE:
             return Filtered("inactive", ends=True)
+        if not all_hold(self._conditions, values):
+            return Filtered("contact_filter")
         try:
             if values.get("msdynce_isactivecustomer") is True or known.route == CUSTOMER:
                 return self._as_customer(row)
@@ -206,8 +219,10 @@ class ContactMapper:
                 return self._as_person(row, known)
         except Unmappable as unmappable:
             return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
-        # A contact person whose account was taken away belongs to nobody any more.
-        return Filtered("no_account" if value_of(values, _PARENT) is None else "contact_of_contact", ends=True)
+        # Both end a contact person whose account was taken away: it belongs to no customer any more.
+        if value_of(values, _PARENT) is None:
+            return Filtered("no_account", ends=True)
+        return Filtered("contact_of_contact", ends=True)
 
     def in_scope(self, row: SourceRow) -> bool:
         """Whether a contact without a link belongs to the first run."""
@@ -228,13 +243,14 @@ class ContactMapper:
         key = KEY_SEPARATOR.join((number, known.keys.get(parents[0], "")))
         return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON)
 
-    def _require_owned(self, table: FieldTable, name: str, part: str, what: str) -> None:
-        owned = {of.name for of in table.fields if of.ownership is Ownership.OWNED}
-        if name not in owned:
-            raise SettingsInvalid(
-                f"{what}: the sync must be able to set {name} back, and ownership.{part}.{name} of the value-map "
-                "document keeps it from that: remove one of the two"
-            )
+
+def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
+    """What an end sets must be ours to set back when the contact comes back."""
+    if name not in {of.name for of in table.fields if of.ownership is Ownership.OWNED}:
+        raise SettingsInvalid(
+            f"{what}, and ownership.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
+            f"remove ownership.{part}.{name}"
+        )
 
 
 def _number(row: SourceRow, needed_as: str) -> str:
@@ -250,7 +266,8 @@ def _number(row: SourceRow, needed_as: str) -> str:
     if length_of(key) > KEY_LENGTH:
         raise Unmappable(
             "number_too_long",
-            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {needed_as} takes {KEY_LENGTH}",
+            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {CUSTOMER_KEY}, which it is or may become, "
+            f"takes {KEY_LENGTH}",
             remedy="give the contact a shorter number",
         )
     return key

@@ -51,6 +51,8 @@ HEADER_SET = "quotes"
 HEADER_ID_COLUMN = "quoteid"
 LINE_SET = "quotedetails"
 LINE_ID_COLUMN = "quotedetailid"
+LINE_HEADER = "quoteid"
+LINE_POSITION = "lineitemnumber"
 KEY_COLUMN = "quotenumber"
 REVISIONS = "revisions"
 LINES = "lines"
@@ -77,6 +79,8 @@ ENDS: Mapping[str, tuple[int, int | None]] = {
     "submitted": (_CLOSED, 647390000),
     "revised": (_CLOSED, 7),
 }
+# Every rule by which a quote is not for F&O.
+FILTERS = (*ENDS, "closed", "header_discount", "no_lines", "write_in_line", "own_product")
 # F&O's type holds so many decimals: what is beyond is lost there.
 STORED_DECIMALS = 6
 

@@ -113,6 +113,7 @@ class ValueMaps(_Part):
     text_lengths: dict[TargetSet, dict[Code, Length]]
     ownership: dict[FlowPart, dict[Code, Owned]] = {}
     account_filter: list[Condition] = []
+    contact_filter: list[Condition] = []
     units: Units = []
     price_lists: dict[Iso3, Code] = {}
     product_types: dict[Code, int] = {}

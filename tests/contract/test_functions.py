@@ -14,7 +14,8 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from local.host.host_json import seconds_of
-from shared.bootstrap import FLOWS, forget_service, service
+from shared.bootstrap import forget_service, service
+from shared.flows import FLOWS
 from shared.settings import Settings
 from shared.state.storage import TABLES
 from shared.sync.hints import Hint, HintMessage
@@ -96,9 +97,15 @@ def test_the_app_has_exactly_these_functions_and_triggers(functions: dict[str, F
         "accounts_pull": [{"type": "timerTrigger", "schedule": "%ACCOUNTS_SCHEDULE%"}],
         "accounts_apply": [{**queue, "queueName": "accounts"}],
         "accounts_poison": [{**queue, "queueName": "accounts-poison"}],
+        "contacts_pull": [{"type": "timerTrigger", "schedule": "%CONTACTS_SCHEDULE%"}],
+        "contacts_apply": [{**queue, "queueName": "contacts"}],
+        "contacts_poison": [{**queue, "queueName": "contacts-poison"}],
         "products_pull": [{"type": "timerTrigger", "schedule": "%PRODUCTS_SCHEDULE%"}],
         "products_apply": [{**queue, "queueName": "products"}],
         "products_poison": [{**queue, "queueName": "products-poison"}],
+        "quotations_pull": [{"type": "timerTrigger", "schedule": "%QUOTATIONS_SCHEDULE%"}],
+        "quotations_apply": [{**queue, "queueName": "quotations"}],
+        "quotations_poison": [{**queue, "queueName": "quotations-poison"}],
         "sweep": [{"type": "timerTrigger", "schedule": "%SWEEP_SCHEDULE%"}],
     }
 
@@ -109,7 +116,7 @@ def _essence(binding: Mapping[str, object]) -> dict[str, object]:
 
 def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> None:
     timers = [binding for function in functions.values() for binding in function.bindings if "schedule" in binding]
-    assert len(timers) == 3
+    assert len(timers) == len(FLOWS) + 1
     assert [timer for timer in timers if timer.get("runOnStartup")] == []
     assert [timer for timer in timers if not timer.get("useMonitor")] == []
 
@@ -117,7 +124,7 @@ def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> No
 def test_every_setting_that_a_binding_names_is_known_and_in_the_example(functions: dict[str, Function]) -> None:
     text = json.dumps([dict(binding) for function in functions.values() for binding in function.bindings])
     named = set(re.findall(r"%(\w+)%", text))
-    assert named == {"ACCOUNTS_SCHEDULE", "PRODUCTS_SCHEDULE", "SWEEP_SCHEDULE"}
+    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS, "sweep")}
     assert named <= set(Settings.model_fields)
     assert named <= EXAMPLE["Values"].keys()
 
@@ -326,6 +333,6 @@ def test_the_app_is_indexed_without_any_setting(monkeypatch: pytest.MonkeyPatch)
         if name in Settings.model_fields:
             monkeypatch.delenv(name)
     try:
-        assert len(worker_library.load(ROOT)) == 7
+        assert len(worker_library.load(ROOT)) == 13
     finally:
         worker_library.close()

@@ -1,14 +1,21 @@
 """The contacts mapping against the schemas of both systems: names, types, keys, enumerations, lengths."""
 
+import json
+from collections.abc import Mapping
+
 import pytest
 
 from shared.mapping import contacts
 from shared.mapping.accounts import OnHold
 from shared.mapping.addresses import AddressRules
 from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
+from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import read_value_maps
+from shared.mapping.verdicts import Known, Mapped
 from shared.mapping.vocabulary import Word
-from tests.contract.test_mapping_schema import dataverse, finops, source_mistakes, target_mistakes
+from shared.records import SourceRow
+from tests.contract.test_mapping_schema import SCHEMAS, Facts, dataverse, finops, source_mistakes, target_mistakes
+from tests.support.clock import START
 
 MAPS = read_value_maps(None)
 EVERYTHING = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
@@ -20,30 +27,49 @@ ON = MAPS.model_copy(
         }
     }
 )
-TARGETS = [
-    (contacts.PERSON_SET, contacts.PERSON_PART, person_words(EVERYTHING)),
-    (contacts.CUSTOMER_SET, contacts.CUSTOMER_PART, customer_words(EVERYTHING)),
+WIDEST = ContactMapper(ON, EVERYTHING)
+WORDS = [
+    (contacts.PERSON_SET, person_words(EVERYTHING)),
+    (contacts.CUSTOMER_SET, customer_words(EVERYTHING)),
 ]
+PARTS = [contacts.PERSON_PART, contacts.CUSTOMER_PART]
+TABLES = [(contacts.PERSON_SET, WIDEST.person), (contacts.CUSTOMER_SET, WIDEST.customer)]
+
+
+def fields(target_set: str) -> Mapping[str, Facts]:
+    """The fields of a collection of F&O by name."""
+    return {field["name"]: field for field in finops()["entities"][target_set]["fields"]}
+
+
+def members(target_set: str, field: str) -> set[str]:
+    """The members of a field's enumeration."""
+    return {member["name"] for member in finops()["enums"][fields(target_set)[field]["enum"]]["members"]}
 
 
 def test_every_column_that_the_mapping_reads_exists_with_its_type() -> None:
-    mapper = ContactMapper(ON, EVERYTHING)
-    assert list(source_mistakes(contacts.ENTITY_SET, (*mapper.person.columns, *mapper.customer.columns))) == []
+    assert list(source_mistakes(contacts.ENTITY_SET, (*WIDEST.person.columns, *WIDEST.customer.columns))) == []
 
 
-@pytest.mark.parametrize(("target_set", "part", "words"), TARGETS)
+def test_no_column_that_the_mapping_reads_is_unreadable() -> None:
+    document = json.loads((SCHEMAS / "dataverse-schema.json").read_text(encoding="utf-8"))
+    assert not set(document["_left_out_unreadable"]["contact"]) & set(WIDEST.select)
+
+
+@pytest.mark.parametrize(("target_set", "words"), WORDS)
 def test_every_field_that_the_mapping_writes_exists_with_its_type_members_and_length(
-    target_set: str, part: str, words: tuple[Word, ...]
+    target_set: str, words: tuple[Word, ...]
 ) -> None:
-    assert part
     assert list(target_mistakes(target_set, words, MAPS)) == []
 
 
-@pytest.mark.parametrize(("target_set", "part", "words"), TARGETS)
+@pytest.mark.parametrize(
+    ("target_set", "part", "words"),
+    [(target_set, part, words) for (target_set, words), part in zip(WORDS, PARTS, strict=True)],
+)
 def test_the_shipped_text_lengths_are_those_that_the_schema_calls_unverified(
     target_set: str, part: str, words: tuple[Word, ...]
 ) -> None:
-    known = {field["name"]: field for field in finops()["entities"][target_set]["fields"]}
+    known = fields(target_set)
     names = {field.name for word in words for field in word.fields}
     unverified = {
         name: known[name]["max_length_unverified"] for name in names if "max_length_unverified" in known[name]
@@ -51,24 +77,67 @@ def test_the_shipped_text_lengths_are_those_that_the_schema_calls_unverified(
     assert dict(MAPS.lengths_of(part)) == unverified
 
 
+@pytest.mark.parametrize(("target_set", "table"), TABLES)
+def test_no_field_that_the_server_computes_is_written(target_set: str, table: FieldTable) -> None:
+    computed = {name for name, of in fields(target_set).items() if of["read_only"] or of.get("read_only_inferred")}
+    assert not computed & {*table.target_fields}
+
+
+@pytest.mark.parametrize(("target_set", "table"), TABLES)
+def test_an_enumeration_is_emptied_by_its_member_of_value_zero(target_set: str, table: FieldTable) -> None:
+    known = fields(target_set)
+    for name in {"Gender", "MaritalStatus", "PersonGender", "PersonMaritalStatus"} & {*table.target_fields}:
+        (zero,) = (of["name"] for of in finops()["enums"][known[name]["enum"]]["members"] if of["value"] == 0)
+        assert (table.empty(name), table.agree(name, None, zero)) == (zero, True)
+
+
+def test_a_field_of_a_new_customer_is_blank_as_the_mapping_empties_it() -> None:
+    fresh = {name: of.get("new_record_value") for name, of in fields(contacts.CUSTOMER_SET).items()}
+    blank = {name: fresh[name] for name in WIDEST.customer.target_fields if fresh[name] in ("", "Unknown", "None")}
+    assert {"PersonLastName", "InvoiceAddressCity", "PersonGender"} <= blank.keys()
+    assert {name: WIDEST.customer.empty(name) for name in blank} == blank
+
+
+def test_the_mandatory_fields_of_a_customer_have_values_for_the_barest_contact() -> None:
+    mandatory = [name for name, of in fields(contacts.CUSTOMER_SET).items() if of["mandatory"] and not of["key"]]
+    row = SourceRow("1", 1, {contacts.KEY_COLUMN: "CON-1", "lastname": "Bo", "msdynce_isactivecustomer": True})
+    found = ContactMapper(MAPS).evaluate(row, Known(START))
+    assert isinstance(found, Mapped)
+    assert [name for name in mandatory if not found.on_create[name]] == []
+
+
+def test_what_ends_a_contact_person_is_a_member_of_its_enumeration() -> None:
+    for name, member in WIDEST.person_rules.ended().items():
+        assert member in members(contacts.PERSON_SET, name)
+        assert name in WIDEST.person.target_fields
+
+
+def test_government_id_and_spouse_are_never_written() -> None:
+    assert not {"GovernmentIdentificationNumber", "SpouseName"} & {*WIDEST.person.target_fields}
+
+
+def test_an_inactive_contact_is_the_option_that_the_mapping_means() -> None:
+    (state,) = (of for of in dataverse()["contact"]["attributes"] if of["name"] == "statecode")
+    assert {option["label"]: option["value"] for option in state["options"]} == {"Active": 0, "Inactive": 1}
+
+
 def test_a_contact_person_is_addressed_by_its_four_key_fields() -> None:
     entity = finops()["entities"][contacts.PERSON_SET]
     assert set(entity["key"]) == {"dataAreaId", *contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY}
-    (kind,) = (field for field in entity["fields"] if field["name"] == "AssociatedContactType")
-    members = {member["name"] for member in finops()["enums"][kind["enum"]]["members"]}
-    assert set(contacts.PERSON_CONSTANT_KEY.values()) <= members
+    for name, member in contacts.PERSON_CONSTANT_KEY.items():
+        assert member in members(contacts.PERSON_SET, name)
+        assert fields(contacts.PERSON_SET)[name]["type"] == contacts.ASSOCIATED_CONTACT_TYPE
 
 
 def test_every_option_of_gender_and_marital_status_has_a_member() -> None:
-    persons = {field["name"]: field for field in finops()["entities"][contacts.PERSON_SET]["fields"]}
     for column, name, codes in (
         ("gendercode", "Gender", contacts.GENDERS),
         ("familystatuscode", "MaritalStatus", contacts.MARITAL_STATUSES),
     ):
         (known,) = (of for of in dataverse()["contact"]["attributes"] if of["name"] == column)
         assert set(codes) == {option["value"] for option in known["options"]}
-        members = {member["name"] for member in finops()["enums"][persons[name]["enum"]]["members"]}
-        assert set(codes.values()) <= members
+        assert set(codes.values()) <= members(contacts.PERSON_SET, name)
+        assert set(codes.values()) <= members(contacts.CUSTOMER_SET, f"Person{name}")
 
 
 def test_the_source_table_is_read_by_its_id() -> None:

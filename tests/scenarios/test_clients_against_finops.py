@@ -16,7 +16,8 @@ from local.simulator.auth import FixedToken
 from local.simulator.faults import Kind, Rule
 from local.simulator.server import Simulator, running
 from shared.clients.channel import Channel
-from shared.clients.finops import ACCEPT, MAX_URL_LENGTH, FinopsCollection, FinopsSystem
+from shared.clients.finops import ACCEPT, MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops_keys import FinopsKey
 from shared.clients.finops_source import FinopsSource
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
@@ -58,6 +59,10 @@ class Environment:
 SERVER_PAGE = 40
 
 
+def collection(system: FinopsSystem, *fields: str) -> FinopsCollection:
+    return FinopsCollection(FinopsTable(system, "CustomersV3", FinopsKey("usmf", ("CustomerAccount",)), fields))
+
+
 @pytest.fixture
 def environment() -> Iterator[Environment]:
     setup = Settings(page_size=SERVER_PAGE)
@@ -68,9 +73,7 @@ def environment() -> Iterator[Environment]:
         throttle = Throttle(System.FINOPS, clock, start=4, maximum=8)
         with open_channel(System.FINOPS, url, TOKEN, throttle, clock, accept=ACCEPT) as channel:
             system = FinopsSystem(channel, "usmf")
-            customers = FinopsCollection(
-                system, "CustomersV3", "CustomerAccount", "usmf", ["OrganizationName", "CustomerGroupId", "PartyType"]
-            )
+            customers = collection(system, "OrganizationName", "CustomerGroupId", "PartyType")
             stock = Assortment(tables, setup)
             yield Environment(simulator, channel.origin, clock, channel, system, customers, stock)
     tables.close()
@@ -128,9 +131,8 @@ def test_an_unknown_field_calls_the_operator(environment: Environment) -> None:
     [result] = write(environment, customer(1, NoSuchField="x"))
     assert isinstance(result, OperatorNeeded)
     assert "NoSuchField" in str(result)
-    collection = FinopsCollection(environment.system, "CustomersV3", "CustomerAccount", "usmf", ["NoSuchField"])
     with pytest.raises(OperatorNeeded, match="NoSuchField"):
-        collection.find(["ACC-1"])
+        collection(environment.system, "NoSuchField").find(["ACC-1"])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from azure.core.credentials import AccessToken
 from local.simulator.faults import Kind, Rule
 from shared.bootstrap import assemble
 from shared.clients.calls import Answer
-from shared.clients.finops import FinopsCollection, FinopsSystem
+from shared.clients.finops import FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops_keys import FinopsKey
 from shared.errors import OperatorNeeded, System
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write
@@ -200,7 +201,9 @@ def test_an_expired_token_is_replaced_within_the_run_whatever_our_clock_says(syn
 
 def test_a_create_that_is_answered_without_a_body_and_without_an_id_is_applied() -> None:
     at = line(Answer(204))
-    customers = FinopsCollection(FinopsSystem(at.channel, "usmf"), "CustomersV3", "CustomerAccount", "usmf", [])
+    customers = FinopsCollection(
+        FinopsTable(FinopsSystem(at.channel, "usmf"), "CustomersV3", FinopsKey("usmf", ("CustomerAccount",)), [])
+    )
     write = Write("1", "A-1", {"OrganizationName": "Litra AG"}, create=True)
     assert customers.write([write], not_after=1000) == {"1": None}
     assert at.server.methods == ["POST"]

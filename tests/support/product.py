@@ -9,7 +9,8 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from shared.bootstrap import FLOWS, Service, assemble, state_of
+from shared.bootstrap import Service, assemble, state_of
+from shared.flows import FLOWS
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure

@@ -9,8 +9,12 @@ import pytest
 
 from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.mapping.addresses import AddressRules
+from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
 from shared.mapping.products import ProductMapper
+from shared.mapping.quotations import FILTERS, QuotationChoices, QuotationMapper, header_words, line_words
+from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps, read_value_maps
+from shared.mapping.vocabulary import Word
 from shared.settings import settings_table
 from shared.state.links import LinkState
 
@@ -58,16 +62,65 @@ def products() -> list[str]:
     return ["| Sales column | ownership | F&O field | how | length |", "|---|---|---|---|---|", *rows]
 
 
+def contact_persons() -> list[str]:
+    """The mapping of contacts to contact persons."""
+    return _finops_fields(ContactMapper(read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons")
+
+
+def contact_customers() -> list[str]:
+    """The mapping of contacts to customers."""
+    return _finops_fields(
+        ContactMapper(read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
+    )
+
+
+def quotations() -> list[str]:
+    """The mapping of quotes."""
+    return _finops_fields(QuotationMapper(read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
+
+
+def quotation_lines() -> list[str]:
+    """The mapping of the lines of quotes."""
+    return _finops_fields(QuotationMapper(read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
+
+
+HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
+EVERY_CONTACT = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
+EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
+
+
+def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
+    """Every field that a mapping to F&O can send, with what is sent by default."""
+    maps = read_value_maps(None)
+    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
+    rows = []
+    for word in words:
+        columns = _columns(", ".join(column.name for column in word.columns))
+        for field in word.fields:
+            usual = maps.lengths_of(lengths).get(field.name)
+            length = str(field.max_length or "") or (f"*{usual}*" if usual else "")
+            rows.append(f"| `{field.name}` | {sent.get(field.name, 'off')} | {columns} | {word.meaning} | {length} |")
+    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+
+
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
 def _columns(columns: str) -> str:
-    block = re.match(r"(address\d)_", columns)
+    block = re.match(r"(address\d|shipto)_(?!name)", columns)
     return f"`{block[1]}_*`" if block else _code(columns)
 
 
-GENERATED = {"settings": settings, "accounts": accounts, "products": products}
+GENERATED = {
+    "settings": settings,
+    "accounts": accounts,
+    "contact_persons": contact_persons,
+    "contact_customers": contact_customers,
+    "products": products,
+    "quotations": quotations,
+    "quotation_lines": quotation_lines,
+}
 
 
 def renewed(text: str) -> str:
@@ -75,10 +128,9 @@ def renewed(text: str) -> str:
     return PART.sub(lambda part: part[1] + "\n".join(GENERATED[part[2]]()) + "\n" + part[3], text)
 
 
-@pytest.mark.parametrize(
-    ("name", "part"), [("settings.md", "settings"), ("mapping.md", "accounts"), ("mapping.md", "products")]
-)
-def test_the_generated_tables_are_up_to_date(name: str, part: str) -> None:
+@pytest.mark.parametrize("part", GENERATED)
+def test_the_generated_tables_are_up_to_date(part: str) -> None:
+    name = "settings.md" if part == "settings" else "mapping.md"
     text = (DOCS / name).read_text(encoding="utf-8")
     assert f"<!-- generated: {part} -->" in text
     assert text == renewed(text), "run `python -m tests.unit.test_docs`"
@@ -132,9 +184,9 @@ def causes() -> set[str]:
 
 
 def rules() -> set[str]:
-    """Every filter rule of the accounts mapping, and the engine's own."""
+    """Every filter rule of the mappings, and the engine's own."""
     found = {_text(of[0], names) for called, of, names in _calls("mapping") if called == "Filtered" and of}
-    return {*found, "out_of_scope"}
+    return {*found - {""}, *FILTERS, "out_of_scope"}
 
 
 def test_causes_are_found_in_the_code() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.calls import Answer, AnswerLost, NotConnected, PreparedCall
-from shared.clients.finops import MAX_URL_LENGTH, FinopsCollection, FinopsSystem
+from shared.clients.finops import MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops_keys import FinopsKey
 from shared.clients.finops_refusals import read_refusal
 from shared.errors import (
     NotSent,
@@ -44,10 +45,14 @@ EMPTY = values_of([])
 FOUND = values_of([{"@odata.etag": "W/", "dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"}])
 
 
+def collection_of(system: FinopsSystem, key: str, *fields: str) -> FinopsCollection:
+    return FinopsCollection(FinopsTable(system, "CustomersV3", FinopsKey("usmf", (key,)), fields))
+
+
 def customers(*replies: Reply, parallel: int = 1) -> tuple[FinopsCollection, Line]:
     at = line(*replies, parallel=parallel)
     system = FinopsSystem(at.channel, "usmf")
-    return FinopsCollection(system, "CustomersV3", "CustomerAccount", "usmf", ["OrganizationName"]), at
+    return collection_of(system, "CustomerAccount", "OrganizationName"), at
 
 
 def options(call: PreparedCall) -> dict[str, str]:
@@ -115,7 +120,7 @@ def test_rows_are_found_across_companies_with_the_company_named() -> None:
 def test_a_look_up_keeps_within_the_length_of_an_address(count: int) -> None:
     rows = {f"ACC-{number:05}": str(number) for number in range(count)}
     at = line(collection(rows), parallel=4)
-    target = FinopsCollection(FinopsSystem(at.channel, "usmf"), "CustomersV3", "K", "usmf", ["Name"])
+    target = collection_of(FinopsSystem(at.channel, "usmf"), "K", "Name")
     assert {key: row.values["Name"] for key, row in target.find(list(rows)).items()} == rows
     assert all(len(call.url) < MAX_URL_LENGTH for call in at.server.calls)
 
@@ -123,7 +128,7 @@ def test_a_look_up_keeps_within_the_length_of_an_address(count: int) -> None:
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20), max_size=30))
 def test_every_key_finds_its_own_row_and_no_other(keys: list[str]) -> None:
     at = line(collection({key: key for key in keys}))
-    target = FinopsCollection(FinopsSystem(at.channel, "usmf"), "CustomersV3", "K", "usmf", ["Name"])
+    target = collection_of(FinopsSystem(at.channel, "usmf"), "K", "Name")
     for key, row in target.find(keys).items():
         assert str(row.values["Name"]).rstrip(" ").casefold() == key.rstrip(" ").casefold()
 
@@ -147,7 +152,7 @@ def test_a_create_carries_company_and_key_in_its_body() -> None:
     call = at.server.calls[0]
     assert (call.method, urlsplit(call.url).path) == ("POST", "/data/CustomersV3")
     assert options(call) == {"cross-company": "true"}
-    assert call.body == b'{"dataAreaId":"usmf","CreditLimit":1000.10,"CustomerAccount":"A-1"}'
+    assert call.body == b'{"CreditLimit":1000.10,"dataAreaId":"usmf","CustomerAccount":"A-1"}'
 
 
 def test_an_update_names_the_record_and_carries_the_changes_only() -> None:

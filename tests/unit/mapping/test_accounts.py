@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.mapping.accounts import AccountChoices, DeliveryAddress, OnHold, PartyNumber, Scope
+from shared.mapping.accounts import AccountChoices, DeliveryAddress, OnHold, PartyNumber
+from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered
 from shared.records import Json
 from tests.unit.mapping.samples import (

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, SettingsInvalid
 from shared.mapping.accounts import OnHold
+from shared.mapping.addresses import AddressRules
 from shared.mapping.contacts import CUSTOMER, PERSON, ContactChoices, ContactMapper
 from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
@@ -46,7 +47,12 @@ def mapper(choices: ContactChoices | None = None, **parts: Json) -> ContactMappe
 
 
 def verdict(row: SourceRow, known: Known = LINKED, choices: ContactChoices | None = None) -> Verdict:
-    return mapper(choices).evaluate(row, known)
+    return (MAPPER if choices is None else mapper(choices)).evaluate(row, known)
+
+
+# Made once: each is a set of models.
+MAPPER = mapper()
+PERSONAL = mapper(ownership={"contact_persons": {"Gender": "owned", "MaritalStatus": "owned"}})
 
 
 def mapped(row: SourceRow, known: Known = LINKED, choices: ContactChoices | None = None) -> Mapped:
@@ -55,8 +61,8 @@ def mapped(row: SourceRow, known: Known = LINKED, choices: ContactChoices | None
     return found
 
 
-def rejected(row: SourceRow) -> Rejected:
-    found = verdict(row)
+def rejected(row: SourceRow, mapping: ContactMapper | None = None) -> Rejected:
+    found = (mapping or MAPPER).evaluate(row, LINKED)
     assert isinstance(found, Rejected), found
     return found
 
@@ -118,6 +124,20 @@ def test_every_contact_takes_one_route_or_is_filtered_by_a_rule_with_a_name(
             raise AssertionError(other)
 
 
+def test_a_contact_outside_the_filter_is_filtered_and_has_not_ended() -> None:
+    condition: Json = {"column": "customertypecode", "operator": "eq", "value": 3}
+    some = mapper(contact_filter=[condition])
+    assert some.evaluate(contact(customertypecode=1), LINKED) == Filtered("contact_filter", ends=False)
+    assert isinstance(some.evaluate(contact(customertypecode=3), LINKED), Mapped)
+    assert "customertypecode" in some.select
+
+
+def test_a_filtered_contact_is_not_judged_further() -> None:
+    nothing: dict[str, Json] = {"msdynce_contactnumber": None, "lastname": None}
+    assert verdict(contact(statecode=1, **nothing)) == Filtered("inactive", ends=True)
+    assert verdict(individual(**nothing)) == Filtered("no_account", ends=True)
+
+
 # Keys and parents
 
 
@@ -129,6 +149,21 @@ def test_a_contact_person_waits_for_its_account_and_a_customer_for_nobody() -> N
     assert mapped(contact()).parents == (PARENT,)
     assert mapped(contact(), KNOWN).parents == (PARENT,)
     assert mapped(contact(msdynce_isactivecustomer=True), KNOWN).parents == ()
+
+
+def test_the_number_that_sales_shows_of_the_account_does_not_count() -> None:
+    row = contact(parentcustomerid_account={"accountid": ACCOUNT, "accountnumber": "ACC-NEW"})
+    assert mapped(row).key == "CON-1/ACC-7"
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "Pd"]), min_size=1, max_size=20))
+@example("C" * 20)
+def test_a_contact_person_stays_under_the_number_and_the_account_of_its_key(number: str) -> None:
+    person, customer = (
+        mapped(contact(msdynce_contactnumber=number, msdynce_isactivecustomer=of)) for of in (False, True)
+    )
+    assert person.key.split("/") == [number, "ACC-7"]
+    assert customer.key == number
 
 
 def test_the_mapping_asks_for_the_account_whatever_becomes_of_the_contact() -> None:
@@ -224,8 +259,7 @@ def test_the_second_and_third_address_of_a_customer_are_for_invoice_and_delivery
 def test_gender_and_marital_status_are_off_unless_the_document_turns_them_on() -> None:
     row = contact(gendercode=2, familystatuscode=4)
     assert not {"Gender", "MaritalStatus"} & mapped(row).owned.keys()
-    on: Json = {"contact_persons": {"Gender": "owned", "MaritalStatus": "owned"}}
-    found = mapper(ownership=on).evaluate(row, LINKED)
+    found = PERSONAL.evaluate(row, LINKED)
     assert isinstance(found, Mapped)
     assert (found.owned["Gender"], found.owned["MaritalStatus"]) == ("Female", "Widowhood")
 
@@ -247,6 +281,97 @@ def test_an_unknown_country_or_state_rejects_the_contact() -> None:
 def test_a_column_of_another_type_is_schema_drift_and_blames_no_contact() -> None:
     with pytest.raises(OperatorNeeded, match="msdynce_isactivecustomer"):
         verdict(contact(msdynce_isactivecustomer="yes"))
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", "\t\n"])
+@pytest.mark.parametrize("customer", [True, False])
+def test_a_blank_column_is_a_blank_field(customer: bool, blank: Json) -> None:
+    row = contact(msdynce_isactivecustomer=customer, firstname=blank, telephone1=blank)
+    owned = mapped(row).owned
+    phone, name = ("PrimaryContactPhone", "PersonFirstName") if customer else ("PrimaryPhoneNumber", "FirstName")
+    assert (owned[phone], owned[name]) == (None, None)
+
+
+def test_seven_fields_of_a_customer_are_sent_at_creation_only() -> None:
+    assert set(mapped(contact(msdynce_isactivecustomer=True)).on_create) == {
+        "CustomerGroupId", "LanguageId", "SiteId", "WarehouseId", "SalesCurrencyCode", "PartyNumber", "PartyType",
+    }  # fmt: skip
+
+
+def test_a_customers_currency_goes_by_the_value_map() -> None:
+    row = contact(msdynce_isactivecustomer=True, transactioncurrencyid={"isocurrencycode": "EUR"})
+    assert mapped(row).on_create["SalesCurrencyCode"] == "EUR"
+    assert mapped(contact(msdynce_isactivecustomer=True)).on_create["SalesCurrencyCode"] == "USD"
+    odd = contact(msdynce_isactivecustomer=True, transactioncurrencyid={"isocurrencycode": "XYZ"})
+    assert rejected(odd).cause == "currency_unknown"
+
+
+def test_a_contact_person_has_no_currency_that_could_be_unknown() -> None:
+    assert mapped(contact(transactioncurrencyid={"isocurrencycode": "XYZ"}))
+
+
+def test_a_blank_address_sends_nothing_not_even_the_default_country() -> None:
+    owned = mapped(contact()).owned
+    assert {owned[name] for name in owned if name.startswith("PrimaryAddress")} == {None}
+
+
+def test_a_filled_address_without_a_country_gets_the_default() -> None:
+    assert mapped(contact(address1_city="Seattle")).owned["PrimaryAddressCountryRegionISOCode"] == "US"
+
+
+def test_the_street_is_the_three_lines_of_the_address() -> None:
+    row = contact(address1_line1="1 Way", address1_line2="Floor 2", address1_line3="Door 3")
+    assert mapped(row).owned["PrimaryAddressStreet"] == "1 Way\nFloor 2\nDoor 3"
+
+
+def test_county_and_street_number_come_with_their_settings() -> None:
+    row = contact(address1_line1="Way", address1_line2="7", address1_county="King")
+    assert not {"PrimaryAddressCountyId", "PrimaryAddressStreetNumber"} & mapped(row).owned.keys()
+    both = ContactChoices(addresses=AddressRules(county=True, street_number=True))
+    owned = mapped(row, choices=both).owned
+    names = ("PrimaryAddressStreet", "PrimaryAddressStreetNumber", "PrimaryAddressCountyId")
+    assert [owned[name] for name in names] == ["Way", "7", "King"]
+
+
+@pytest.mark.parametrize(
+    ("customer", "place"), [(False, "contact_persons.LastName"), (True, "contact_customers.PersonLastName")]
+)
+def test_a_name_that_is_too_long_is_rejected_with_the_place_where_its_length_stands(customer: bool, place: str) -> None:
+    found = rejected(contact(lastname="x" * 26, msdynce_isactivecustomer=customer))
+    assert found.cause == "text_too_long"
+    assert "lastname has 26 characters" in found.message
+    assert f"text_lengths.{place}" in found.remedy
+
+
+def test_a_length_that_is_off_lets_finops_decide() -> None:
+    longer = mapper(text_lengths={"contact_persons": {"LastName": None}})
+    assert isinstance(longer.evaluate(contact(lastname="x" * 50), LINKED), Mapped)
+
+
+@given(st.text(max_size=60), st.booleans())
+def test_a_last_name_arrives_as_it_is_or_is_rejected_by_a_cause_with_a_name(name: str, customer: bool) -> None:
+    match verdict(contact(lastname=name, msdynce_isactivecustomer=customer)):
+        case Mapped() as found:
+            assert found.owned["PersonLastName" if customer else "LastName"] == name
+        case Rejected(cause):
+            assert cause in ("name_missing", "text_too_long", "text_not_allowed")
+        case other:
+            raise AssertionError(other)
+
+
+def test_an_option_that_was_added_to_gender_is_rejected() -> None:
+    assert rejected(contact(gendercode=9), PERSONAL).cause == "option_unknown"
+
+
+def test_a_switched_off_column_is_not_even_read() -> None:
+    assert not {"gendercode", "familystatuscode"} & set(MAPPER.select)
+    assert {"gendercode", "familystatuscode"} <= set(PERSONAL.select)
+
+
+def test_every_column_is_read_once_and_lookups_by_their_navigation() -> None:
+    select = MAPPER.select
+    assert len(select) == len(set(select))
+    assert MAPPER.expand == {"parentcustomerid_account": ("accountid",), "transactioncurrencyid": ("isocurrencycode",)}
 
 
 # Ends
@@ -273,7 +398,7 @@ def test_the_customer_of_an_ended_contact_stays_or_goes_on_hold_by_setting() -> 
     ],
 )
 def test_what_an_end_sets_must_be_ours_to_set_back(ownership: Json, choices: ContactChoices) -> None:
-    with pytest.raises(SettingsInvalid, match="remove one of the two"):
+    with pytest.raises(SettingsInvalid, match="remove ownership"):
         mapper(choices, ownership=ownership)
 
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, SettingsInvalid, System
-from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber, Scope
+from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
+from shared.mapping.scope import Scope
 from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, SourceRow
 from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
