@@ -196,7 +196,8 @@ class _RouteWriting:
         write, link = work.write, work.link
         assert write is not None
         if work.leaving:
-            return False
+            # A create of unknown outcome that was just found to be ours: what ends it makes it look like another's.
+            return not work.was_linked
         first = sorted(set(write.values) - set(link.applied) - set(link.touched))
         if write.create and not link.linked:
             earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()

@@ -15,9 +15,10 @@ from shared.state.rows import Replace
 from shared.sync.apply import Apply
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.parts import Limits, hold_queue, poison_queue
+from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import ROUTE, FakeMapper, World
+from tests.support.world import World
 
 
 def link(world: World, id: str, flow: str = "parents") -> Link:

@@ -12,8 +12,9 @@ from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.parts import Limits
 from tests.scenarios.test_apply_rules import failure, hint, link, one, refuse
+from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.invariants import check
-from tests.support.world import PRODUCTS, ROUTE, FakeMapper, World
+from tests.support.world import PRODUCTS, World
 
 
 def test_a_table_of_runs_that_fails_decides_about_no_record() -> None:

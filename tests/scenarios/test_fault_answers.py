@@ -20,9 +20,10 @@ from shared.records import SourceRow, Write
 from shared.settings import Settings
 from shared.state.links import LinkState
 from tests.scenarios.test_fault_clock import Skewed
+from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import FLOW, Product, product
-from tests.support.world import FakeMapper, World
+from tests.support.world import World
 from tests.unit.clients.fakes import line
 from tests.unit.local import dataverse_world, finops_environment
 

@@ -7,8 +7,9 @@ from shared.state.keys import Owner
 from shared.state.links import LinkState
 from shared.state.rows import Operation
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
+from tests.support.doubles import ROUTE
 from tests.support.invariants import check
-from tests.support.world import ROUTE, World
+from tests.support.world import World
 
 REFUSAL = RecordRejected("finops.validateField.CustomerGroupId", "no group", remedy="")
 

@@ -291,7 +291,7 @@ def test_after_a_deployment_no_record_stays_on_the_former_mapping(flow: str) -> 
     world.drain()
     world.mappers[flow] = new
     world.settle()
-    assert world.targets[flow].rows["p1"]["hold"] == "No"
+    assert world.targets_of(flow)[0].rows["p1"]["hold"] == "No"
     check(world)
 
 

@@ -13,10 +13,12 @@ from shared.errors import OutcomeUnknown, SyncError, System, Transient
 from shared.records import Write
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import FAMILY, PRODUCTS, World
+from tests.support.trade import lines_of
+from tests.support.world import FAMILY, PRODUCTS, TRADE, World
 
 SEEDS = range(250)
 PRODUCT_SEEDS = range(150)
+TRADE_SEEDS = range(60)
 
 
 class History:
@@ -25,11 +27,16 @@ class History:
     def __init__(self, seed: int, flows: tuple[str, ...] = FAMILY) -> None:
         self.random = random.Random(seed)
         self.world = World(flows=flows)
-        self.targets = [self.world.targets[flow] for flow in flows]
+        self.targets = [target for flow in flows for target in self.world.targets_of(flow)]
         for target in self.targets:
             target.fault = self.fault
         self.world.product_target.later_fault = self.fault
-        self.edits = [self.edit_product] if flows == PRODUCTS else [self.edit, self.edit, self.edit_child]
+        self.edits = {
+            FAMILY: [self.edit, self.edit, self.edit_child],
+            PRODUCTS: [self.edit_product],
+            TRADE: [self.edit, self.edit_person, self.edit_person, self.edit_document, self.edit_line],
+        }[flows]
+        self.used_lines: dict[str, set[str]] = {}
         self.faulty = True
 
     def play(self, length: int) -> None:
@@ -50,7 +57,7 @@ class History:
         lands = self.random.random() < 0.5
         for target in self.targets:
             target.lands = lands
-        system = System.FINOPS if self.world.flows == FAMILY else System.DATAVERSE
+        system = System.DATAVERSE if self.world.flows == PRODUCTS else System.FINOPS
         if self.random.random() < 0.6:
             return OutcomeUnknown(system, "connection lost")
         return Transient(system, "throttled", retry_after_s=self.random.choice([0.0, 3.0, None]))
@@ -73,6 +80,43 @@ class History:
         id = f"c{self.random.randint(1, 3)}"
         parent = f"p{self.random.randint(1, 6)}"
         self.world.child_source.save(id, number=id.upper(), name=self.random.choice("xyz"), parent=parent)
+
+    def edit_person(self) -> None:
+        id, people = f"m{self.random.randint(1, 4)}", self.world.people
+        if id in people.rows and self.random.random() < 0.1:
+            people.remove(id)
+            return
+        changes: dict[str, str | bool | None] = {"name": self.random.choice(["a", "b", None])}
+        if self.random.random() < 0.5:
+            changes["parent"] = self.random.choice([f"p{self.random.randint(1, 4)}", None])
+        if self.random.random() < 0.3:
+            changes["customer"] = self.random.random() < 0.6
+        if self.random.random() < 0.2:
+            changes["state"] = self.random.choice(["inactive", None, None])
+        people.save(id, number=id.upper(), **changes)
+
+    def edit_document(self) -> None:
+        id, documents = f"d{self.random.randint(1, 3)}", self.world.documents
+        if id in documents.rows and self.random.random() < 0.1:
+            documents.remove(id)
+            return
+        customer = f"m{self.random.randint(1, 4)}"
+        state = self.random.choice([None, None, None, "draft"])
+        documents.save(id, name=self.random.choice("xyz"), customer=customer, state=state)
+
+    def edit_line(self) -> None:
+        documents = self.world.documents
+        id, number = f"d{self.random.randint(1, 3)}", self.random.randint(1, 4)
+        if id not in documents.rows:
+            return
+        if number in lines_of(documents.rows[id]) and self.random.random() < 0.4:
+            documents.remove_line(id, number)
+        elif str(number) not in self.used_lines.setdefault(id, set()):
+            # No number is given twice.
+            documents.save_line(id, number, self.random.randint(1, 9))
+            self.used_lines[id].add(str(number))
+        elif number in lines_of(documents.rows[id]):
+            documents.save_line(id, number, self.random.randint(1, 9))
 
     def edit_product(self) -> None:
         number = self.random.randint(1, 9)
@@ -131,5 +175,12 @@ def test_any_history_ends_in_step(seed: int) -> None:
 @pytest.mark.parametrize("seed", PRODUCT_SEEDS)
 def test_any_history_of_a_walked_source_and_a_target_in_bulk_and_parts_ends_in_step(seed: int) -> None:
     history = History(seed, PRODUCTS)
+    history.play(60)
+    check(history.world)
+
+
+@pytest.mark.parametrize("seed", TRADE_SEEDS)
+def test_any_history_of_routes_moving_keys_and_documents_ends_in_step(seed: int) -> None:
+    history = History(seed, TRADE)
     history.play(60)
     check(history.world)

@@ -19,8 +19,9 @@ from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits
 from shared.sync.pull import Pull
+from tests.support.doubles import FakeMapper
 from tests.support.steps import Crash
-from tests.support.world import FakeMapper, World
+from tests.support.world import World
 
 NAME, ROUTE = "products", "product"
 WEEK_S = 7 * 24 * 3600

@@ -3,58 +3,97 @@
 from collections import Counter
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
-from shared.state.links import LinkState
-from tests.support.world import FakeSource, FakeTarget, WalkedTable, World
+from shared.records import SourceRow
+from shared.state.links import FormerTarget, Link, LinkState
+from shared.sync.flow import Flow, Route
+from tests.support.doubles import FakeTarget
+from tests.support.trade import DocumentTarget
+from tests.support.world import World
+
+_DECIDED = (LinkState.WRITTEN, LinkState.FILTERED, LinkState.ENDED, LinkState.WAITING, LinkState.REJECTED)
 
 
 def check(world: World) -> None:
     """Assert the invariants for every flow."""
     assert world.depth() == 0, "messages are left"
-    for flow in world.flows:
-        source, target = world.sources[flow], world.targets[flow]
-        _accounted(world, flow, source)
-        _owned_once(world, flow)
-        _in_step(world, flow, source, target)
+    for flow in world.parts().flows.values():
+        links = {link.id: link for link in world.state.links.walk(flow.name)}
+        _accounted(world, flow, links)
+        _owned_once(flow, links)
+        _in_step(world, flow, links)
 
 
-def _accounted(world: World, flow: str, source: FakeSource | WalkedTable) -> None:
+def _accounted(world: World, flow: Flow, links: dict[str, Link]) -> None:
     """I1: every source record is written, filtered, waiting, rejected or deleted."""
-    links = {link.id: link for link in world.state.links.walk(flow)}
-    for id in source.rows:
-        assert links[id].state in (
-            LinkState.WRITTEN, LinkState.FILTERED, LinkState.ENDED, LinkState.WAITING, LinkState.REJECTED,
-        ), f"{id} is {links[id].state}"  # fmt: skip
+    for id in world.sources[flow.name].rows:
+        assert links[id].state in _DECIDED, f"{id} is {links[id].state}"
         assert links[id].claim_id is None, f"{id} is still claimed"
-        failures = world.state.failures.load(flow, [id])
+        failures = world.state.failures.load(flow.name, [id])
         assert (id in failures) == (links[id].state is LinkState.REJECTED), f"{id}: failure row and link disagree"
 
 
-def _owned_once(world: World, flow: str) -> None:
-    """I2: one source record has at most one target record, one target record one owner."""
-    keys = Counter(link.target_key for link in world.state.links.walk(flow) if link.target_key)
-    assert all(count == 1 for count in keys.values()), f"owned twice: {keys}"
+def _owned_once(flow: Flow, links: dict[str, Link]) -> None:
+    """I2: one source record has at most one target record on a route, one target record one owner; what stands in the
+    target and was made by us is owned by somebody."""
+    owned = Counter(place for link in links.values() for place in _places(link))
+    assert all(count == 1 for count in owned.values()), f"owned twice: {owned}"
+    for route in flow.routes.values():
+        target = _target(route)
+        made = {write.key.casefold() for write in target.writes if write.create} & target.rows.keys()
+        keys = {key.casefold() for name, key in owned if name == route.name}
+        assert made <= keys, f"created but owned by nobody: {made - keys}"
 
 
-def _in_step(world: World, flow: str, source: FakeSource | WalkedTable, target: FakeTarget) -> None:
-    """I3: each owned field of the target equals what the mapping makes of the source; nothing stands there twice."""
-    mapper = world.mappers[flow]
-    links = {link.id: link for link in world.state.links.walk(flow)}
-    for id, row in source.rows.items():
+def _places(link: Link) -> set[tuple[str, str]]:
+    """The target rows that are a record's own: the present one and those that it has left."""
+    now = {(link.route or "", link.target_key)} if link.target_key else set()
+    return now | {(left.route, left.key) for left in link.former}
+
+
+def _in_step(world: World, flow: Flow, links: dict[str, Link]) -> None:
+    """I3: each owned field of the target equals what the mapping makes of the source."""
+    for id, row in world.sources[flow.name].rows.items():
         link = links[id]
-        match mapper.evaluate(row, Known(world.clock.now())):
+        match flow.mapper.evaluate(row, _known(world, flow, row, link)):
             case Mapped() as mapped if link.state is LinkState.WRITTEN:
-                there = target.rows[mapped.key.casefold()]
-                for name, value in mapped.owned.items():
-                    assert mapper.agree(name, value, there.get(name)), f"{id}.{name}: {value!r} != {there.get(name)!r}"
                 assert not link.dirty
+                route = flow.route(mapped.route)
+                assert link.route == route.name
+                _row_in_step(id, mapped, route)
             case Mapped():
                 assert link.state in (LinkState.WAITING, LinkState.REJECTED, LinkState.FILTERED), f"{id} {link.state}"
             case Filtered():
                 assert link.state in (LinkState.FILTERED, LinkState.ENDED)
             case Rejected():
                 assert link.state is LinkState.REJECTED
-    owned = {link.target_key.casefold() for link in links.values() if link.target_key}
-    made = {write.key.casefold() for write in target.writes if write.create}
-    assert made <= owned | {key for key in made if key not in target.rows}, (
-        f"created but owned by nobody: {made - owned}"
-    )
+
+
+def _known(world: World, flow: Flow, row: SourceRow, link: Link) -> Known:
+    parents = {of: world.state.links.load(of.flow, [of.id])[of.id] for of in flow.mapper.parents(row)}
+    keys = {of: key for of, parent in parents.items() if (key := parent.key_on(of.route)) is not None}
+    return Known(world.clock.now(), route=link.route if link.linked else None, keys=keys, numbers=link.numbers)
+
+
+def _row_in_step(id: str, mapped: Mapped, route: Route) -> None:
+    target = _target(route)
+    there = target.rows[mapped.key.casefold()]
+    for name, value in mapped.owned.items():
+        assert route.rules.agree(name, value, there.get(name)), f"{id}.{name}: {value!r} != {there.get(name)!r}"
+    if isinstance(target, DocumentTarget):
+        assert route.document is not None
+        lines = target.lines.get(mapped.key.casefold(), {})
+        ours = {number for number in lines if number in mapped.numbers}
+        assert ours == set(mapped.lines), f"{id} has the lines {sorted(ours)}, not {sorted(mapped.lines)}"
+        for number, line in mapped.lines.items():
+            for name, value in line.owned.items():
+                assert route.document.agree_on_line(name, value, lines[number].get(name)), f"{id} line {number}.{name}"
+
+
+def left(link: Link, route: str) -> list[str]:
+    """The keys of the target rows that a record has left on a route."""
+    return [of.key for of in link.former if isinstance(of, FormerTarget) and of.route == route]
+
+
+def _target(route: Route) -> FakeTarget:
+    assert isinstance(route.target, FakeTarget)
+    return route.target

@@ -1,0 +1,311 @@
+"""Documents: header and lines as one record (rules.md, quotations; protocol P2, A7 to A9)."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import LinkRefused, OutcomeUnknown, System
+from shared.records import Json, LineAction, Write
+from shared.state.links import Link, LinkState
+from tests.support.invariants import check
+from tests.support.trade import lines_of
+from tests.support.world import TRADE, World
+
+
+def written(**lines: Json) -> World:
+    """One document in step."""
+    world = World(flows=TRADE)
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.documents.save("d1", name="Quote", customer="m1")
+    for number, quantity in (lines or {"1": 10, "2": 20, "3": 30}).items():
+        world.documents.save_line("d1", int(number.removeprefix("n")), quantity)
+    world.settle(hours=0.1)
+    assert link(world).state is LinkState.WRITTEN
+    return world
+
+
+def link(world: World, id: str = "d1") -> Link:
+    return world.state.links.load("documents", [id])[id]
+
+
+def quantities(world: World, id: str = "d1") -> dict[int, Json]:
+    return {number: line.get("quantity") for number, line in sorted(world.document_target.lines[id].items())}
+
+
+def last(world: World) -> Write:
+    return world.document_target.writes[-1]
+
+
+def test_a_document_is_created_with_all_its_lines_in_one_write() -> None:
+    world = written()
+    (write,) = world.document_target.writes
+    assert [(line.number, line.action) for line in write.lines] == [(n, LineAction.CREATE) for n in (1, 2, 3)]
+    assert quantities(world) == {1: 10, 2: 20, 3: 30}
+    check(world)
+
+
+def test_a_second_look_writes_nothing() -> None:
+    world = written()
+    world.documents.save("d1", name="Quote")
+    world.settle()
+    assert len(world.document_target.writes) == 1
+
+
+def test_a_change_of_a_line_alone_is_noticed_and_sends_that_line_only() -> None:
+    world = written()
+    world.documents.save_line("d1", 2, 21)
+    world.settle()
+    check(world)
+    assert (dict(last(world).values), [(of.number, of.action, dict(of.values)) for of in last(world).lines]) == (
+        {},
+        [(2, LineAction.UPDATE, {"quantity": 21})],
+    )
+
+
+def test_a_deleted_and_an_added_line_are_deleted_and_added_with_the_header_in_one_write() -> None:
+    world = written()
+    world.documents.remove_line("d1", 2)
+    world.documents.save_line("d1", 4, 40)
+    world.documents.save("d1", name="Renamed")
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 3: 30, 4: 40}
+    assert [(of.number, of.action) for of in last(world).lines] == [(2, LineAction.DELETE), (4, LineAction.CREATE)]
+    assert dict(last(world).values) == {"name": "Renamed"}
+
+
+def test_numbers_of_lines_that_are_gone_are_remembered() -> None:
+    world = written()
+    world.documents.remove_line("d1", 2)
+    world.settle()
+    assert link(world).numbers == {1: "id1", 2: "", 3: "id3"}
+
+
+def test_lines_that_people_of_the_target_have_added_stay() -> None:
+    world = written()
+    world.document_target.lines["d1"][9] = {"quantity": 99}
+    world.documents.save_line("d1", 1, 11)
+    world.settle()
+    world.documents.remove_line("d1", 3)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 11, 2: 20, 9: 99}
+
+
+def test_a_line_that_was_deleted_in_the_target_comes_back_with_its_next_change() -> None:
+    world = written()
+    del world.document_target.lines["d1"][2]
+    world.documents.save_line("d1", 1, 11)
+    world.settle()
+    assert quantities(world) == {1: 11, 3: 30}
+    world.documents.save_line("d1", 2, 22)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 11, 2: 22, 3: 30}
+
+
+def test_a_document_that_is_gone_in_the_target_comes_back_complete() -> None:
+    world = written()
+    del world.document_target.rows["d1"], world.document_target.lines["d1"]
+    world.documents.save_line("d1", 1, 11)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 11, 2: 20, 3: 30}
+    assert world.document_target.rows["d1"]["group"] == "10"
+
+
+def test_a_status_that_forbids_changes_rejects_a_change_and_only_a_change() -> None:
+    world = written()
+    world.document_target.rows["d1"]["status"] = "confirmed"
+    world.documents.save("d1", name="Quote")
+    world.settle(hours=0.1)
+    assert link(world).state is LinkState.WRITTEN
+    world.documents.save_line("d1", 1, 11)
+    world.settle(hours=0.2)
+    assert world.state.failures.load("documents", ["d1"])["d1"].cause == "confirmed"
+    assert quantities(world) == {1: 10, 2: 20, 3: 30}
+    world.document_target.rows["d1"]["status"] = "created"
+    world.settle(hours=3)
+    check(world)
+    assert quantities(world)[1] == 11
+
+
+def test_a_dirty_document_that_agrees_is_clean_again_without_a_write_whatever_its_status() -> None:
+    world = written()
+    world.document_target.fault, world.document_target.lands = (
+        lambda _write: OutcomeUnknown(System.FINOPS, "no answer"),
+        True,
+    )
+    world.documents.save_line("d1", 1, 11)
+    world.pull("documents")
+    world.drain()
+    world.document_target.fault = lambda _write: None
+    world.document_target.rows["d1"]["status"] = "confirmed"
+    writes = len(world.document_target.writes)
+    world.settle()
+    check(world)
+    assert len(world.document_target.writes) == writes
+    assert link(world).state is LinkState.WRITTEN
+
+
+def test_a_dirty_document_is_brought_to_step_from_the_lines_that_the_target_has() -> None:
+    world = written()
+    world.document_target.fault, world.document_target.lands = (
+        lambda _write: OutcomeUnknown(System.FINOPS, "no answer"),
+        True,
+    )
+    world.documents.save_line("d1", 4, 40)
+    world.pull("documents")
+    world.drain()
+    world.document_target.fault = lambda _write: None
+    world.documents.remove_line("d1", 4)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20, 3: 30}, "the line of the write without an answer is ours to delete"
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_create_without_an_answer_is_settled_by_the_key(lands: bool) -> None:
+    world = World(flows=TRADE)
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.documents.save("d1", name="Quote", customer="m1")
+    world.documents.save_line("d1", 1, 10)
+    lost = iter([OutcomeUnknown(System.FINOPS, "no answer")])
+    world.document_target.fault, world.document_target.lands = lambda _write: next(lost, None), lands
+    world.settle(hours=1)
+    check(world)
+    assert sum(write.create for write in world.document_target.writes) == 1
+    assert quantities(world) == {1: 10}
+
+
+def test_a_line_that_moves_under_the_write_lets_the_document_be_looked_at_anew() -> None:
+    world = written()
+
+    def meddle(_write: Write) -> None:
+        world.document_target.fault = lambda _write: None
+        world.document_target.lines["d1"].pop(2)
+
+    world.document_target.fault = meddle
+    world.documents.save_line("d1", 2, 22)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 22, 3: 30}
+    assert not world.state.failures.load("documents", ["d1"])
+
+
+def test_an_ended_document_stays_as_it_is_and_resumes() -> None:
+    world = written()
+    world.documents.save("d1", state="draft", name="Changed as a draft")
+    world.settle()
+    assert (link(world).state, link(world).rule) == (LinkState.ENDED, "draft")
+    assert (world.document_target.rows["d1"]["name"], quantities(world)) == ("Quote", {1: 10, 2: 20, 3: 30})
+    world.documents.remove_line("d1", 1)
+    world.documents.save("d1", state=None)
+    world.settle()
+    check(world)
+    assert quantities(world) == {2: 20, 3: 30}
+
+
+def test_a_document_that_exists_already_is_never_touched_unless_adopted() -> None:
+    for adopt in (False, True):
+        world = World(flows=TRADE, adopt=adopt)
+        world.people.save("m1", number="M1", name="Customer", customer=True)
+        world.document_target.rows["d1"] = {"name": "Theirs"}
+        world.document_target.lines["d1"] = {1: {"quantity": 1}, 7: {"quantity": 7}}
+        world.documents.save("d1", name="Ours", customer="m1")
+        world.documents.save_line("d1", 1, 10)
+        world.settle(hours=0.2)
+        if adopt:
+            assert (world.document_target.rows["d1"]["name"], quantities(world)) == ("Ours", {1: 10, 7: 7})
+        else:
+            assert world.state.failures.load("documents", ["d1"])["d1"].cause == "target_exists"
+            assert (world.document_target.rows["d1"], quantities(world)) == ({"name": "Theirs"}, {1: 1, 7: 7})
+
+
+def test_a_field_of_a_line_that_was_never_filled_is_not_emptied() -> None:
+    world = written()
+    world.document_target.lines["d1"][1]["note"] = "entered by hand"
+    world.documents.save_line("d1", 1, 11)
+    world.settle()
+    assert world.document_target.lines["d1"][1] == {"quantity": 11, "note": "entered by hand"}
+
+
+def test_a_refused_delta_link_of_the_lines_lets_every_document_be_read_again() -> None:
+    world = written()
+    # The deletion falls into the gap: no feed tells of it any more.
+    world.documents.remove_line("d1", 3)
+    world.documents.lines.deleted.clear()
+    refused = iter([LinkRefused("too old")])
+
+    def trouble(name: str) -> None:
+        error = next(refused, None) if name == "follow" else None
+        if error is not None:
+            raise error
+
+    world.documents.lines.trouble = trouble
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20}
+
+
+def test_a_line_that_is_added_while_the_headers_are_read_for_the_first_time_is_not_lost() -> None:
+    clean = World(flows=TRADE)
+    prepare(clean)
+    before = clean.steps.count
+    clean.pull("documents")
+    for step in range(1, clean.steps.count - before + 1):
+        world = World(flows=TRADE)
+        prepare(world)
+        world.steps.at[world.steps.count + step] = lambda world=world: world.documents.save_line("d1", 2, 20)  # type: ignore[misc]
+        world.pull("documents")
+        world.settle(hours=0.1)
+        check(world)
+        assert quantities(world) == {1: 10, 2: 20}, f"added at step {step}"
+
+
+def prepare(world: World) -> None:
+    """A document that nobody has read yet."""
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.documents.save("d1", name="Quote", customer="m1")
+    world.documents.save_line("d1", 1, 10)
+
+
+def test_a_document_of_500_lines_is_kept_and_changed() -> None:
+    world = written(**{f"n{number}": number for number in range(1, 501)})
+    world.documents.save_line("d1", 250, 1)
+    world.settle()
+    check(world)
+    assert [of.number for of in last(world).lines] == [250]
+
+
+def test_a_document_whose_state_cannot_be_kept_is_rejected_alone_and_nothing_is_sent() -> None:
+    world = written()
+    world.documents.save("d2", name="Endless", customer="m1")
+    lines: dict[str, Json] = {str(number): 1 for number in range(1, 4001)}
+    world.documents.save("d2", lines=lines)
+    world.documents.save_line("d1", 1, 11)
+    world.settle(hours=0.2)
+    assert world.state.failures.load("documents", ["d2"])["d2"].cause == "state_too_large"
+    assert "d2" not in world.document_target.rows
+    assert quantities(world)[1] == 11
+
+
+Edit = tuple[int, Json]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(1, 5))), max_size=12))
+def test_any_edits_of_lines_end_in_step(edits: list[Edit]) -> None:
+    world = written()
+    gone: set[int] = set()
+    for number, quantity in edits:
+        there = lines_of(world.documents.rows["d1"])
+        if quantity is None and number in there:
+            world.documents.remove_line("d1", number)
+            gone.add(number)
+        elif quantity is not None and number not in gone:
+            world.documents.save_line("d1", number, quantity)
+    world.pull("documents")
+    world.drain()
+    check(world)
+    assert quantities(world) == dict(sorted(lines_of(world.documents.rows["d1"]).items()))
