@@ -81,7 +81,7 @@ class Assortment:
     def _apply(self, method: str, record: object) -> str:
         if not isinstance(record, dict) or not isinstance(record.get(_NUMBER), str):
             raise ValueError(f"{record!r} is no product; name its {_NUMBER}, a text.")  # noqa: TRY004
-        given = {name: _exact(value) for name, value in record.items()}
+        given = {name: exact_number(value) for name, value in record.items()}
         try:
             if method == "DELETE":
                 self.remove(given)
@@ -122,6 +122,6 @@ class Assortment:
         return {**row, **fixed}
 
 
-def _exact(value: Json | float) -> Json:
+def exact_number(value: Json | float) -> Json:
     """The number that was written: the control plane reads prices as floats."""
     return Decimal(str(value)) if isinstance(value, float) else value

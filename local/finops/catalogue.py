@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from local.finops.refusals import RecordUnknown, RouteUnknown, bad_request
-from local.finops.rules import SERVED
 from local.finops.schema import EntityType, Enumeration, Kind, Property, load_schema
+from local.finops.served import SERVED
 from shared.records import Json
 
 # String and Enum are as captured; the other words are the kernel's own type names and unconfirmed on this wire.
@@ -91,7 +91,7 @@ def _public_property(of: EntityType, property_: Property) -> dict[str, Json]:
         "IsKey": is_key,
         "IsMandatory": property_.mandatory,
         "ConfigurationEnabled": True,
-        "AllowEdit": not is_key and writable,
+        "AllowEdit": not is_key and writable and property_.name not in SERVED[of.set_name].fixed,
         "AllowEditOnCreate": writable,
         "IsDimension": False,
         "DimensionRelation": None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from local.finops.rules import SERVED
+from local.finops.served import SERVED
 from local.finops.switches import Right, Switches
 from local.simulator.control import Control
 

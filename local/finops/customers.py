@@ -62,7 +62,7 @@ def derived(row: Row, given: frozenset[str]) -> Row:
     """A new customer with its search name, the beginning of its name."""
     if "NameAlias" in given:
         return row
-    return {**row, "NameAlias": _name(row)[:ALIAS_LENGTH].rstrip(" ")}
+    return {**row, "NameAlias": name_of(row)[:ALIAS_LENGTH].rstrip(" ")}
 
 
 def complaints(row: Row) -> tuple[str, ...]:
@@ -72,7 +72,8 @@ def complaints(row: Row) -> tuple[str, ...]:
     return () if row["OrganizationName"] else ("Field 'Organization name' must be filled in.",)
 
 
-def _name(row: Row) -> str:
+def name_of(row: Row) -> str:
+    """The name of a customer as people read it."""
     if row["PartyType"] != PERSON:
         return str(row["OrganizationName"])
     parts = (row["PersonFirstName"], row["PersonMiddleName"], row["PersonLastName"])

@@ -2,6 +2,7 @@
 
 from local.finops.assortment import Assortment
 from local.finops.controls import controls
+from local.finops.salesdesk import SalesDesk
 from local.finops.service import Finops
 from local.finops.settings import Settings
 from local.finops.switches import Switches
@@ -38,5 +39,10 @@ def finops_simulator(
         admin_token,
         tls,
         guard=pressure.guard,
-        controls={**controls(switches), "pressure": pressure.control, "products": Assortment(tables, settings).control},
+        controls={
+            **controls(switches),
+            "pressure": pressure.control,
+            "products": Assortment(tables, settings).control,
+            "quotations": SalesDesk(tables, settings).control,
+        },
     )

@@ -8,8 +8,8 @@ from local.finops import products as sellable
 from local.finops import seeds
 from local.finops.assortment import Assortment
 from local.finops.refusals import Refused
-from local.finops.rules import SERVED
 from local.finops.schema import COMPANY, load_schema
+from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.tables import KeyTaken, Tables
 from local.finops.writing import Writer

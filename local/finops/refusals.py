@@ -133,3 +133,8 @@ def row_failed(aot: str, *texts: str) -> Refused:
     """The row as a whole was refused, after the defaults were filled in."""
     lines = tuple(f"Warning: {text}" for text in texts)
     return write_failed(aot, Infolog(lines, f"validateWrite failed on data source '{aot} ({aot})'"))
+
+
+def delete_failed(aot: str, text: str) -> Refused:
+    """A row cannot be deleted; that the message has the form of a refused write is inferred."""
+    return write_failed(aot, Infolog((f"Warning: {text}",), f"validateDelete failed on data source '{aot} ({aot})'"))

@@ -1,20 +1,34 @@
-"""What the business logic of each served collection asks of its rows, as data."""
+"""What the business logic of a collection can ask of its rows, as data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.finops import customers, products
 from local.finops.schema import COMPANY
 from local.finops.values import Stored
 
 Row = Mapping[str, Stored]
 
 
+def nothing(_target: Row) -> Row:
+    """What a new row takes over from one that it only names."""
+    return {}
+
+
+def _any(_target: Row) -> str | None:
+    return None
+
+
+def _fits(_row: Row, _target: Row) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A property that must name a row of another collection, or be empty.
 
-    `label` and `table` are the words that the refusal uses for the field and the table.
+    `label` and `table` are the words that the refusal uses for the field and the table. A new row takes over what
+    the named row `gives`; `accept` refuses a named row with a text; `complain` names what the finished row lacks
+    because of the row that it names.
     """
 
     name: str
@@ -22,6 +36,19 @@ class Reference:
     target_name: str
     label: str
     table: str
+    gives: Callable[[Row], Row] = nothing
+    accept: Callable[[Row], str | None] = _any
+    complain: Callable[[Row, Row], tuple[str, ...]] = _fits
+
+    @property
+    def complains(self) -> bool:
+        """Whether the named row has a say in the finished one."""
+        return self.complain is not _fits
+
+    @property
+    def gives_something(self) -> bool:
+        """Whether a new row takes anything over from the named one."""
+        return self.gives is not nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +67,40 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A second table behind the entity, shared by all rows with the same `link`: it has its own pair in the tag."""
+    """A second table behind the entity, shared by all rows with the same `link`: it has its own pair in the tag.
+
+    `exclusive` says that no two rows of a company share one, where the environment is set up so.
+    """
 
     link: str
     names: frozenset[str]
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The document that a line belongs to: the row of `target` with the same `link`.
+
+    `number` is the property that numbers the lines of a document; `total` of the document is the sum of `amount`.
+    """
+
+    target: str
+    link: str
+    number: str
+    amount: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Rows of another collection whose `link` names a row: they are deleted with it where `cascades`, else they keep
+    it from being deleted. `label` is what the refusal calls them."""
+
+    target: str
+    link: str
+    link_target: str
+    label: str
+    cascades: bool = False
 
 
 def _unchanged(row: Row, _given: frozenset[str]) -> Row:
@@ -62,16 +119,6 @@ def _no_refusal(_name: str, _value: str) -> str | None:
     return None
 
 
-def _company_refusal(name: str, value: str) -> str | None:
-    if name == "LegalEntityId" and not 1 <= len(value) <= 4:
-        return f"The value '{value}' in field 'Company' must have 1 to 4 characters."
-    return None
-
-
-def _company_normalised(name: str, value: Stored) -> Stored:
-    return value.lower() if name == "LegalEntityId" and isinstance(value, str) else value
-
-
 def _as_given(_name: str, value: Stored) -> Stored:
     return value
 
@@ -82,7 +129,10 @@ class Rules:
 
     `accept` refuses a given value with a text, `normalise` gives the form in which it is kept, `derive`
     fills what follows from other values at creation, `compute` calculates what follows from them at every write,
-    `complain` names what the finished row lacks. `read_only` collections refuse every write of a client.
+    `complain` names what the finished row lacks, `locked` says why a row cannot be changed any more.
+    `today` are dates that a new row has for today, `fixed` are properties that never change, `unique` are properties
+    that no two rows of a company share, `counted` are totals of the lines that a row owns. `read_only` collections
+    refuse every write of a client.
     """
 
     table: str
@@ -90,80 +140,24 @@ class Rules:
     references: tuple[Reference, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     joined: Joined | None = None
+    owner: Owner | None = None
+    dependents: tuple[Dependent, ...] = ()
     accept: Callable[[str, str], str | None] = _no_refusal
     normalise: Callable[[str, Stored], Stored] = _as_given
     derive: Callable[[Row, frozenset[str]], Row] = _unchanged
     compute: Callable[[Row], Row] = _as_it_is
     complain: Callable[[Row], tuple[str, ...]] = _no_complaint
+    locked: Callable[[Row], str | None] = _any
+    today: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     read_only: bool = False
     labels: Mapping[str, str] | None = None
 
     def label(self, name: str, default: str) -> str:
         """The word that messages use for a property."""
         return (self.labels or {}).get(name, default)
-
-
-_PAYMENT_TERM = Reference("PaymentTermId", "PaymentTerms", "Name", "Terms of payment", "Terms of payment")
-
-SERVED: Mapping[str, Rules] = {
-    "CustomersV3": Rules(
-        table="Customers (CustTable)",
-        record_label="Customer account",
-        references=(
-            Reference("CustomerGroupId", "CustomerGroups", "CustomerGroupId", "Customer group", "Customer groups"),
-            Reference("SalesCurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies"),
-            Reference("PaymentTerms", "PaymentTerms", "Name", "Terms of payment", "Terms of payment"),
-            Reference("DeliveryTerms", "DeliveryTerms", "TermsCode", "Delivery terms", "Terms of delivery"),
-            Reference("DeliveryMode", "DeliveryModesV2", "ModeCode", "Mode of delivery", "Modes of delivery"),
-        ),
-        sequences=(
-            Sequence("CustomerAccount", True, chosen_by="CustomerGroupId", chosen_in="CustomerAccountNumberSequence"),
-            Sequence("PartyNumber", False),
-        ),
-        joined=Joined("PartyNumber", customers.PARTY_PROPERTIES),
-        accept=customers.refusal,
-        normalise=customers.normalised,
-        derive=customers.derived,
-        complain=customers.complaints,
-        labels={
-            "CustomerAccount": "Customer account",
-            "CustomerGroupId": "Customer group",
-            "SalesCurrencyCode": "Currency",
-            "OrganizationName": "Organization name",
-        },
-    ),
-    "CustomerGroups": Rules(
-        table="Customer groups (CustGroup)",
-        record_label="Customer group",
-        references=(_PAYMENT_TERM,),
-        labels={"CustomerGroupId": "Customer group"},
-    ),
-    "Currencies": Rules(table="Currencies (Currency)", record_label="Currency"),
-    "UnitsOfMeasure": Rules(table="Units (UnitOfMeasure)", record_label="Unit"),
-    products.SET_NAME: Rules(
-        table="Released products (InventTable)",
-        record_label="Product number",
-        references=(
-            Reference("InventoryUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Inventory unit", "Units"),
-            Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Sales unit", "Units"),
-            Reference("CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies"),
-        ),
-        derive=products.derived,
-        compute=products.computed,
-        # It is documented as an entity for export and no source shows a write: that it refuses writes is our decision.
-        read_only=True,
-        labels={"ProductNumber": "Product number", "SalesUnitSymbol": "Sales unit"},
-    ),
-    "LegalEntities": Rules(
-        table="Legal entities (CompanyInfo)",
-        record_label="Company",
-        accept=_company_refusal,
-        normalise=_company_normalised,
-    ),
-    "PaymentTerms": Rules(table="Terms of payment (PaymTerm)", record_label="Terms of payment"),
-    "DeliveryTerms": Rules(table="Terms of delivery (DlvTerm)", record_label="Delivery terms"),
-    "DeliveryModesV2": Rules(table="Modes of delivery (DlvMode)", record_label="Mode of delivery"),
-}
 
 
 def described(rules: Rules, key: Row) -> str:

@@ -1,5 +1,6 @@
 """Number sequences: the numbers that the service gives where the caller brings none."""
 
+from local.finops.parties import NUMBERS, Parties
 from local.finops.refusals import field_failed
 from local.finops.rules import Rules, Sequence
 from local.finops.schema import COMPANY, EntityType, load_schema
@@ -12,12 +13,13 @@ class Sequences:
 
     def __init__(self, tables: Tables, *, manual: bool) -> None:
         self._tables = tables
+        self._parties = Parties(tables)
         self._manual = manual
 
     def check(self, of: EntityType, rules: Rules, given: Row) -> None:
         """Raises Refused (400) for a number of the caller's own where the sequences do not allow one."""
         for sequence in rules.sequences:
-            if self._manual or sequence.name not in given or self._names_party(of, rules, sequence, given):
+            if self._manual or sequence.name not in given or self._names_party(of, sequence, given):
                 continue
             label = rules.label(sequence.name, of.properties[sequence.name].label)
             text = f"The number sequence of field '{label}' does not allow manual numbers."
@@ -25,7 +27,11 @@ class Sequences:
 
     def number(self, of: EntityType, rules: Rules, sequence: Sequence, row: Row) -> str:
         """The next number that no row has yet: people may have brought numbers of their own."""
-        counter, prefix, digits = f"{of.set_name}.{sequence.name}", "", 9
+        # All parties are numbered by one sequence, that of the customers.
+        counted, counted_name = (
+            next(iter(NUMBERS.items())) if _of_parties(of, sequence) else (of.set_name, sequence.name)
+        )
+        counter, prefix, digits = f"{counted}.{counted_name}", "", 9
         if sequence.per_company:
             name = self._chosen(rules, sequence, row) or str(row[COMPANY]).upper()
             counter, prefix, digits = f"{counter}.{row[COMPANY]}.{name}", f"{name}-", 6
@@ -34,11 +40,9 @@ class Sequences:
             if not self._taken(of, sequence, row, number):
                 return number
 
-    def _names_party(self, of: EntityType, rules: Rules, sequence: Sequence, given: Row) -> bool:
+    def _names_party(self, of: EntityType, sequence: Sequence, given: Row) -> bool:
         """Whether the number is no new one but that of a party that exists."""
-        if rules.joined is None or rules.joined.link != sequence.name:
-            return False
-        return self._tables.count(of, Condition(f'"{sequence.name}" = ?', (given[sequence.name],))) > 0
+        return _of_parties(of, sequence) and self._parties.exist(given[sequence.name])
 
     def _chosen(self, rules: Rules, sequence: Sequence, row: Row) -> str:
         for reference in rules.references:
@@ -50,6 +54,12 @@ class Sequences:
         return ""
 
     def _taken(self, of: EntityType, sequence: Sequence, row: Row, number: str) -> bool:
+        if _of_parties(of, sequence):
+            return self._parties.exist(number)
         scope = {COMPANY: row[COMPANY]} if sequence.per_company else {}
         key = {**scope, sequence.name: number}
         return self._tables.count(of, Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))) > 0
+
+
+def _of_parties(of: EntityType, sequence: Sequence) -> bool:
+    return NUMBERS.get(of.set_name) == sequence.name

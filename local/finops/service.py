@@ -18,8 +18,8 @@ from local.finops.refusals import (
     bad_request,
     several_to_update,
 )
-from local.finops.rules import SERVED
-from local.finops.schema import EntityType, Kind, load_schema, metadata_document
+from local.finops.schema import NAMESPACE, EntityType, Kind, load_schema, metadata_document
+from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.switches import Right, Switches
 from local.finops.tables import Record, Row, Tables
@@ -220,6 +220,9 @@ def _key_text(of: EntityType, row: Row) -> str:
 
 def _literal(of: EntityType, name: str, row: Row) -> str:
     value = str(row[name])
+    enumeration = of.properties[name].enumeration
+    if enumeration is not None:
+        return f"{NAMESPACE}.{enumeration.name}'{value}'"
     if of.properties[name].kind is not Kind.STRING:
         return value
     return "'" + quote(value.replace("'", "''"), safe="'") + "'"

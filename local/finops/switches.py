@@ -5,8 +5,8 @@ from enum import StrEnum
 from threading import Lock
 
 from local.finops.refusals import right_missing, update_conflict
-from local.finops.rules import SERVED
 from local.finops.schema import EntityType
+from local.finops.served import SERVED
 
 
 class Right(StrEnum):

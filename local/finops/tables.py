@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from local.finops.etags import FRESH_VERSION, Pair
-from local.finops.rules import SERVED
 from local.finops.schema import EntityType, Kind, load_schema
+from local.finops.served import SERVED
 from local.finops.sqlfunctions import install
 from local.finops.values import Stored
 from local.simulator.filters import Condition
@@ -124,12 +124,18 @@ class Tables:
                 assert rules.joined is not None
                 found = self.find(of, key)
                 assert found is not None
-                link = rules.joined.link
-                self._store.update(of.set_name, {link: found.row[link]}, {**joined, "_joined_version": self._version()})
+                self.update_linked(of, str(found.row[rules.joined.link]), joined)
 
-    def delete(self, of: EntityType, key: Row) -> None:
-        """Remove the row with this key."""
-        self._store.delete(of.set_name, key)
+    def update_linked(self, of: EntityType, link: str, joined: Row) -> None:
+        """Change properties of the joined table that all rows with this link show, if there are any."""
+        rules = SERVED[of.set_name]
+        assert rules.joined is not None
+        with self.writing():
+            self._store.update(of.set_name, {rules.joined.link: link}, {**joined, "_joined_version": self._version()})
+
+    def delete(self, of: EntityType, key: Row) -> int:
+        """Remove the rows with these values, by their key the only one; returns how many there were."""
+        return self._store.delete(of.set_name, key)
 
     def next_number(self, sequence: str) -> int:
         """Draw the next number of a sequence, from 1; numbers of a failed transaction are given again."""
@@ -156,10 +162,21 @@ class Tables:
 
 
 def _table(of: EntityType) -> Table:
-    joined = SERVED[of.set_name].joined
     own = dict.fromkeys(_PAIRS, Column.INTEGER)
     columns = {name: _column(property_.kind) for name, property_ in of.properties.items()}
-    return Table(of.set_name, own | columns, of.key, ((joined.link,),) if joined else ())
+    return Table(of.set_name, own | columns, of.key, tuple(_indexes(of)))
+
+
+def _indexes(of: EntityType) -> Iterator[tuple[str, ...]]:
+    """What rows are looked up by, besides their key: what they share, what they belong to, what must be unique."""
+    rules = SERVED[of.set_name]
+    yield from ((name,) for name in rules.unique)
+    if rules.joined is not None:
+        yield (rules.joined.link,)
+    if rules.owner is not None:
+        yield (rules.owner.link,)
+    for served in SERVED.values():
+        yield from ((dependent.link,) for dependent in served.dependents if dependent.target == of.set_name)
 
 
 def _column(kind: Kind) -> Column:

@@ -1,10 +1,14 @@
 """Applies writes the way the service does: fields are checked, blanks filled, the row checked, then written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from local.finops import companies
+from local.finops.checking import Checks
+from local.finops.documents import Documents
 from local.finops.etags import etag, matches
+from local.finops.parties import Parties
 from local.finops.refusals import (
     TagStale,
     bad_request,
@@ -12,16 +16,16 @@ from local.finops.refusals import (
     field_failed,
     nothing_to_update,
     record_exists,
-    row_failed,
 )
-from local.finops.rules import SERVED, Reference, Rules, described
-from local.finops.schema import COMPANY, NAMESPACE, EntityType, Kind, Property, load_schema
+from local.finops.rules import Rules, described
+from local.finops.schema import COMPANY, NAMESPACE, EntityType
 from local.finops.sequences import Sequences
-from local.finops.settings import Overlong, Settings
+from local.finops.served import SERVED
+from local.finops.settings import Settings
 from local.finops.sqlfunctions import folded
 from local.finops.tables import KeyTaken, Record, Row, Tables
-from local.finops.values import Stored, stored
-from local.simulator.filters import Condition
+from local.finops.values import Stored, moment, stored
+from local.simulator.auth import system_clock
 from shared.records import Json
 
 
@@ -38,11 +42,22 @@ class Target:
 class Writer:
     """Writes as the user of the settings; with `read_only_too` as the application itself, also what users only read."""
 
-    def __init__(self, tables: Tables, settings: Settings, *, read_only_too: bool = False) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        settings: Settings,
+        *,
+        read_only_too: bool = False,
+        clock: Callable[[], datetime] = system_clock,
+    ) -> None:
         self._read_only_too = read_only_too
         self._tables = tables
         self._settings = settings
+        self._clock = clock
         self._sequences = Sequences(tables, manual=settings.manual_numbers)
+        self._checks = Checks(tables, settings, read_only_too=read_only_too)
+        self._documents = Documents(tables)
+        self._parties = Parties(tables)
 
     def create(self, of: EntityType, body: Mapping[str, Json]) -> Record:
         """Add a record and give it back whole. Raises Refused where the service would refuse it."""
@@ -51,11 +66,13 @@ class Writer:
         with self._tables.writing():
             given = self._with_company(of, _given(of, body))
             self._sequences.check(of, rules, given)
-            given = self._check_fields(of, rules, given, given.get(COMPANY))
+            given = self._checks.fields(of, rules, given, given.get(COMPANY))
             shared = self._shared(of, rules, given)
-            row = self._filled(of, rules, given, shared)
-            self._check_row(of, rules, row)
-            self._check_party(of, rules, row)
+            row = self._filled(of, rules, given, {**self._taken_over(rules, given), **shared})
+            self._checks.row(of, rules, row)
+            self._checks.party(of, rules, row)
+            self._checks.unique(of, rules, row)
+            self._require_open(of, rules, row)
             return self._insert(of, rules, row, shared)
 
     def restore(self, of: EntityType, body: Mapping[str, Json]) -> None:
@@ -63,8 +80,12 @@ class Writer:
         but names and types, no other record of its party changes. Raises Refused and KeyTaken."""
         rules = SERVED[of.set_name]
         with self._tables.writing():
-            given = {name: rules.normalise(name, value) for name, value in _given(of, body).items()}
-            self._tables.insert(of, self._filled(of, rules, given, {}))
+            # Totals are counted together anew, from the lines that are imported.
+            given = {name: value for name, value in _given(of, body).items() if name not in rules.counted}
+            given = {name: rules.normalise(name, value) for name, value in given.items()}
+            row = self._filled(of, rules, given, {})
+            self._tables.insert(of, row)
+            self._count_in(rules, row, before=None, after=row)
 
     def update(self, target: Target, body: Mapping[str, Json]) -> None:
         """Change the given properties of a record. Raises Refused and TagStale."""
@@ -76,25 +97,39 @@ class Writer:
             _require_same(of, record.row, given, of.key)
             if rules.joined is not None:
                 _require_same(of, record.row, given, (rules.joined.link,))
-            changed = self._check_fields(of, rules, given, record.row.get(COMPANY))
+            _require_same(of, record.row, given, rules.fixed)
+            self._require_open(of, rules, record.row)
+            given = {name: value for name, value in given.items() if name not in rules.fixed}
+            changed = self._checks.fields(of, rules, given, record.row.get(COMPANY))
             changed = {name: value for name, value in changed.items() if value != record.row[name]}
             changed = {name: value for name, value in changed.items() if name not in of.key}
             after = rules.compute({**record.row, **changed})
             changed = {name: value for name, value in after.items() if value != record.row[name]}
-            self._check_row(of, rules, after)
+            self._checks.row(of, rules, after)
+            self._checks.unique(of, rules, after)
             own, joined = _parted(rules, changed)
             self._tables.update(of, record_key(of, record.row), own, joined)
+            self._spread(of, rules, record.row, joined)
+            self._count_in(rules, after, before=record.row, after=after)
 
     def delete(self, target: Target) -> None:
-        """Remove a record. Raises Refused and TagStale."""
-        self._require_writable(target.of, SERVED[target.of.set_name])
+        """Remove a record, with what goes with it. Raises Refused and TagStale."""
+        of, rules = target.of, SERVED[target.of.set_name]
+        self._require_writable(of, rules)
         with self._tables.writing():
             record = self._selected(target)
-            self._tables.delete(target.of, record_key(target.of, record.row))
+            self._require_open(of, rules, record.row)
+            self._documents.remove_dependents(of, rules, record.row)
+            self._tables.delete(of, record_key(of, record.row))
+            self._count_in(rules, record.row, before=record.row, after=None)
 
     def _require_writable(self, of: EntityType, rules: Rules) -> None:
         if rules.read_only and not self._read_only_too:
             raise entity_read_only(of.aot, of.set_name)
+
+    def _require_open(self, of: EntityType, rules: Rules, row: Row) -> None:
+        if not self._read_only_too:
+            self._documents.require_open(of, rules, row)
 
     def _selected(self, target: Target) -> Record:
         of = target.of
@@ -111,88 +146,32 @@ class Writer:
             return {**given, COMPANY: companies.require_company(self._tables, company)}
         return given
 
-    def _check_fields(self, of: EntityType, rules: Rules, given: Row, company: Stored) -> Row:
-        fitting = {name: self._fitting(of, rules, of.properties[name], value) for name, value in given.items()}
-        for reference in rules.references:
-            if fitting.get(reference.name):
-                self._require_target(of, reference, fitting[reference.name], company)
-        for name, value in fitting.items():
-            refusal = rules.accept(name, value) if isinstance(value, str) else None
-            if refusal is not None:
-                raise field_failed(of.aot, name, refusal)
-        return {name: rules.normalise(name, value) for name, value in fitting.items()}
-
-    def _fitting(self, of: EntityType, rules: Rules, property_: Property, value: Stored) -> Stored:
-        if property_.kind is not Kind.STRING or not isinstance(value, str):
-            return value
-        limit, overlong = property_.max_length, Overlong.REJECT
-        if limit is None:
-            limit, overlong = property_.usual_length, self._settings.overlong
-        if limit is None or overlong is Overlong.OFF or _units(value) <= limit:
-            return value
-        if overlong is Overlong.CUT:
-            return _cut(value, limit)
-        label = rules.label(property_.name, property_.label)
-        raise field_failed(
-            of.aot, property_.name, f"The value in field '{label}' is longer than the maximum of {limit} characters."
-        )
-
-    def _require_target(self, of: EntityType, reference: Reference, value: Stored, company: Stored) -> None:
-        target = load_schema().entities[reference.target]
-        key: dict[str, Stored] = {COMPANY: company} if target.company_specific else {}
-        if self._tables.find(target, {**key, reference.target_name: value}) is None:
-            raise field_failed(
-                of.aot,
-                reference.name,
-                f"The value '{value}' in field '{reference.label}' "
-                f"is not found in the related table '{reference.table}'.",
-            )
-
-    def _filled(self, of: EntityType, rules: Rules, given: Row, shared: Row) -> Row:
+    def _filled(self, of: EntityType, rules: Rules, given: Row, taken_over: Row) -> Row:
         row: dict[str, Stored] = {name: property_.initial for name, property_ in of.properties.items()}
-        row |= shared
+        row |= {name: moment(of.properties[name], self._clock().isoformat()) for name in rules.today}
+        row |= taken_over
         row |= given
         for sequence in rules.sequences:
             if sequence.name not in given:
                 row[sequence.name] = self._sequences.number(of, rules, sequence, row)
-        return rules.compute(rules.derive(row, frozenset(given) | frozenset(shared)))
+        if rules.owner is not None and rules.owner.number not in given:
+            row[rules.owner.number] = self._documents.next_number(of, rules.owner, row)
+        return rules.compute(rules.derive(row, frozenset(given) | _party_names(rules, taken_over)))
+
+    def _taken_over(self, rules: Rules, given: Row) -> Row:
+        """What a new row takes over from the rows that it names, the later ones first."""
+        taken_over: dict[str, Stored] = {}
+        for reference in rules.references:
+            if reference.gives_something:
+                found = self._checks.target(reference, given.get(reference.name), given.get(COMPANY))
+                taken_over |= reference.gives(found.row) if found else {}
+        return taken_over
 
     def _shared(self, of: EntityType, rules: Rules, given: Row) -> Row:
         """What a row of the joined table already says, when the new record names one that exists."""
         if rules.joined is None or not given.get(rules.joined.link):
             return {}
-        where = Condition(f'"{rules.joined.link}" = ?', (given[rules.joined.link],))
-        names = tuple(sorted(rules.joined.names))
-        found = next(self._tables.select(of, where, names=names, order=(), limit=1, offset=0), None)
-        return found.row if found else {}
-
-    def _check_row(self, of: EntityType, rules: Rules, row: Row) -> None:
-        numbered = {sequence.name for sequence in rules.sequences}
-        needed = [
-            name
-            for name, property_ in of.properties.items()
-            if property_.mandatory or name in of.key or name in numbered
-        ]
-        texts = [
-            f"Field '{rules.label(name, of.properties[name].label)}' must be filled in."
-            for name in needed
-            if isinstance(row[name], str) and not folded(str(row[name]))
-        ]
-        texts += rules.complain(row)
-        if texts:
-            raise row_failed(of.aot, *texts)
-
-    def _check_party(self, of: EntityType, rules: Rules, row: Row) -> None:
-        if rules.joined is None or not self._settings.one_customer_per_party:
-            return
-        link = rules.joined.link
-        where = Condition(f'"{COMPANY}" = ? AND "{link}" = ?', (row[COMPANY], row[link]))
-        taken = next(self._tables.select(of, where, names=of.key, order=(), limit=1, offset=0), None)
-        if taken is not None and not _same_key(of, taken.row, row):
-            other = described(rules, record_key(of, taken.row))
-            raise field_failed(
-                of.aot, link, f"The party number '{row[link]}' is already used in this company. {other}."
-            )
+        return self._parties.shared(of, given[rules.joined.link], rules.joined.names)
 
     def _insert(self, of: EntityType, rules: Rules, row: Row, shared: Row) -> Record:
         key = record_key(of, row)
@@ -200,20 +179,28 @@ class Writer:
             self._tables.insert(of, row)
         except KeyTaken as error:
             raise record_exists(of.aot, rules.table, described(rules, key)) from error
-        # What is said about a party is said of every customer that it is.
-        self._tables.update(of, key, {}, {name: row[name] for name, known in shared.items() if row[name] != known})
+        # What is said about a party is said of every record that shows it.
+        changed = {name: row[name] for name, known in shared.items() if row[name] != known}
+        self._tables.update(of, key, {}, changed)
+        self._spread(of, rules, row, changed)
+        self._count_in(rules, row, before=None, after=row)
         inserted = self._tables.find(of, key)
         assert inserted is not None
         return inserted
+
+    def _spread(self, of: EntityType, rules: Rules, row: Row, joined: Row) -> None:
+        if rules.joined is not None and joined:
+            self._parties.spread(of, row[rules.joined.link], joined)
+
+    def _count_in(self, rules: Rules, row: Row, *, before: Row | None, after: Row | None) -> None:
+        if rules.owner is not None:
+            was, becomes = (None if of is None else of[rules.owner.amount] for of in (before, after))
+            self._documents.count_in(rules, row, before=was, after=becomes)
 
 
 def record_key(of: EntityType, row: Row) -> Row:
     """The key of a row."""
     return {name: row[name] for name in of.key}
-
-
-def _same_key(of: EntityType, row: Row, other: Row) -> bool:
-    return all(folded(str(row[name])) == folded(str(other[name])) for name in of.key)
 
 
 def _given(of: EntityType, body: Mapping[str, Json]) -> Row:
@@ -240,10 +227,6 @@ def _parted(rules: Rules, changed: Row) -> tuple[Row, Row]:
     return own, {name: value for name, value in changed.items() if name in names}
 
 
-def _units(text: str) -> int:
-    """The length as the database counts it, in UTF-16 units."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def _cut(text: str, limit: int) -> str:
-    return text.encode("utf-16-le")[: 2 * limit].decode("utf-16-le", errors="ignore")
+def _party_names(rules: Rules, taken_over: Row) -> frozenset[str]:
+    """What the party of a new row already says counts as given."""
+    return frozenset(taken_over) & (rules.joined.names if rules.joined else frozenset())

@@ -61,9 +61,10 @@ class FinopsSystem:
             "correct the company in the settings, or give the user access to it",
         )
 
-    def url(self, path: str, parameters: Mapping[str, str]) -> str:
-        """The address of a collection or record."""
-        return self.channel.origin.url(f"/data/{path}?{quoting.query(parameters)}")
+    def url(self, path: str, parameters: Mapping[str, str] | None = None) -> str:
+        """The address of a collection or record, or of the service's own ones such as $batch."""
+        options = f"?{quoting.query(parameters)}" if parameters else ""
+        return self.channel.origin.url(f"/data/{path}{options}")
 
 
 class FinopsTable:
@@ -157,7 +158,7 @@ class FinopsCollection:
     def _update(self, write: Write, turn: Turn) -> None:
         table = self._table
         url = table.url(table.key.segment(write.key))
-        values = {name: value for name, value in write.values.items() if name not in table.key.names}
+        values = table.key.changes(write.values)
         if not values:
             return
         answer = self._channel.write("PATCH", url, values, subject=table.entity_set, turn=turn)

@@ -11,7 +11,7 @@ from shared.clients.finops import FinopsTable, Row
 from shared.clients.finops_refusals import Refusal
 from shared.clients.multipart import BatchPart
 from shared.clients.sending import send_each
-from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError
+from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError, Transient
 from shared.records import LineAction, LineWrite, TargetRow, Write
 
 
@@ -47,7 +47,7 @@ class FinopsDocuments:
         boundary = f"batch_{uuid4()}"
         answer = self._channel.send(
             "POST",
-            self._headers.system.url("$batch", {}),
+            self._headers.system.url("$batch"),
             multipart.compose_change_set(parts, boundary),
             subject=self._headers.entity_set,
             turn=turn,
@@ -62,7 +62,8 @@ class FinopsDocuments:
         if write.create:
             return [BatchPart("POST", headers.url(), encoded({**write.values, **headers.key.values(write.key)}))]
         url = headers.url(headers.key.segment(write.key))
-        return [BatchPart("PATCH", url, encoded(write.values))] if write.values else []
+        values = headers.key.changes(write.values)
+        return [BatchPart("PATCH", url, encoded(values))] if values else []
 
     def _line_part(self, key: str, line: LineWrite) -> BatchPart:
         lines = self._lines
@@ -75,18 +76,20 @@ class FinopsDocuments:
         return BatchPart("PATCH", url, encoded(line.values))
 
     def _refused_part(self, answer: Answer, count: int) -> Answer | None:
-        """The answer that refuses the change set, None when it is applied. A refused one has a single answer, whose
-        Content-ID says nothing. Raises what the answer means for the system, and OutcomeUnknown when one is missing."""
-        found = multipart.read_answers(answer, count)
-        for part in found:
-            if part is not None and part.status >= 400:
-                self._channel.check_written(part, self._headers.entity_set)
-                return part
-        if None in found:
+        """The answer that refuses the change set, None when it is applied. Raises what an answer means for the system,
+        and OutcomeUnknown when one is missing."""
+        # A refused change set has a single answer, and its Content-ID names any request: only statuses count.
+        parts = multipart.read_parts(answer)
+        for part in parts:
+            self._channel.check_written(part, self._headers.entity_set)
+        refused = next((part for part in parts if part.status >= 400), None)
+        if refused is None and len(parts) < count:
             system = self._channel.system
-            text = f"{system}: the answer of a change set of {self._headers.entity_set} lacks a part"
+            text = (
+                f"{system}: the answer to a change set of {self._headers.entity_set} has {len(parts)} of {count} parts"
+            )
             raise OutcomeUnknown(system, text)
-        return None
+        return refused
 
     def _refusal(self, write: Write, refusal: Refusal) -> SyncError:
         """Why a document was refused. Texts come in the user's language, so what is there is looked at."""
@@ -108,4 +111,8 @@ class FinopsDocuments:
         )
 
     def _number_of(self, row: Row) -> int:
-        return int(str(row.get(self._line_key)))
+        number = row.get(self._line_key)
+        if not isinstance(number, int):
+            system, entity_set = self._channel.system, self._lines.entity_set
+            raise Transient(system, f"the answer of F&O for {entity_set} is wrong: a line has no {self._line_key}")
+        return number

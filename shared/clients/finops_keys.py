@@ -39,6 +39,10 @@ class FinopsKey:
         constants = {name: member.member for name, member in self.constants.items()}
         return {COMPANY: self.company, **constants, **self._parts(key)}
 
+    def changes(self, values: Values) -> dict[str, Json]:
+        """The fields of an update, which changes no key."""
+        return {name: value for name, value in values.items() if name not in self.names}
+
     def can_be_found(self, key: str) -> bool:
         """Whether a filter finds the record of this key and no other."""
         parts = self._split(key)

@@ -71,6 +71,11 @@ def read_answers(answer: Answer, count: int) -> list[Answer | None]:
     return [found.get(number) for number in range(1, count + 1)]
 
 
+def read_parts(answer: Answer) -> list[Answer]:
+    """The answers of a batch in the order in which they came, whatever numbers they carry."""
+    return [part for _, part in _parts(answer)]
+
+
 def _parts(answer: Answer) -> list[tuple[int | None, Answer]]:
     head = f"Content-Type: {answer.header('Content-Type') or ''}\r\n\r\n".encode()
     message = message_from_bytes(head + answer.body, policy=HTTP)

@@ -1,7 +1,7 @@
 """Batches: what is sent, and how the answers find their requests."""
 
 from shared.clients.calls import Answer
-from shared.clients.multipart import BatchPart, compose, read_answers
+from shared.clients.multipart import BatchPart, compose, compose_change_set, read_answers, read_parts
 
 HEAD = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
 
@@ -47,6 +47,17 @@ def test_a_batch_has_a_content_id_and_the_headers_of_each_request() -> None:
         b"--b--",
         b"",
     ]
+
+
+def test_a_change_set_is_a_batch_within_the_only_part_of_a_batch() -> None:
+    parts = [BatchPart("POST", "https://x/a", b"{}"), BatchPart("DELETE", "https://x/a(1)")]
+    head = b'--b\r\nContent-Type: multipart/mixed; boundary="changeset_b"\r\n\r\n'
+    assert compose_change_set(parts, "b") == head + compose(parts, "changeset_b") + b"--b--\r\n"
+
+
+def test_the_answers_of_a_batch_are_there_whatever_numbers_they_carry() -> None:
+    found = read_parts(answer(part(204, 7), part(201, 7), part(400, None)))
+    assert [one.status for one in found] == [204, 201, 400]
 
 
 def test_answers_are_matched_by_content_id_whatever_their_order() -> None:

@@ -1,0 +1,74 @@
+"""Documents: lines that belong to a header, and rows that go or stay because others depend on them."""
+
+from decimal import Decimal
+
+from local.finops.refusals import delete_failed, row_failed
+from local.finops.rules import Owner, Rules
+from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.served import SERVED
+from local.finops.tables import Record, Row, Tables
+from local.finops.values import Stored, exact
+from local.simulator.filters import Condition
+
+
+class Documents:
+    """What the service does with the other rows of a document when one of its rows is written."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def require_open(self, of: EntityType, rules: Rules, row: Row) -> None:
+        """Raises Refused (400) where the row, or the document that it belongs to, cannot be changed any more."""
+        header = None if rules.owner is None else self._header(rules.owner, row)
+        reason = rules.locked(row) or (header and SERVED[_entity(rules).set_name].locked(header.row))
+        if reason:
+            raise row_failed(of.aot, reason)
+
+    def next_number(self, of: EntityType, owner: Owner, row: Row) -> int:
+        """The number of a line that brings none: the one after the highest of its document, from 1."""
+        where = _equal({COMPANY: row[COMPANY], owner.link: row[owner.link]})
+        order = ((owner.number, True),)
+        found = next(self._tables.select(of, where, names=(owner.number,), order=order, limit=1, offset=0), None)
+        return 1 if found is None else int(found.row[owner.number] or 0) + 1
+
+    def count_in(self, rules: Rules, row: Row, *, before: Stored, after: Stored) -> None:
+        """Let the total of the document follow the amount of a line that was `before` and is `after`."""
+        difference = Decimal(after or 0) - Decimal(before or 0)
+        header = None if rules.owner is None else self._header(rules.owner, row)
+        if rules.owner is None or header is None or not difference:
+            return
+        of = _entity(rules)
+        total = exact(of.properties[rules.owner.total], Decimal(header.row[rules.owner.total] or 0) + difference)
+        self._tables.update(of, {name: header.row[name] for name in of.key}, {rules.owner.total: total}, {})
+
+    def remove_dependents(self, of: EntityType, rules: Rules, row: Row) -> None:
+        """Delete what goes with a row. Raises Refused (400) where there is something that keeps it."""
+        keys = [
+            (dependent, {COMPANY: row[COMPANY], dependent.link: row[dependent.link_target]})
+            for dependent in rules.dependents
+        ]
+        for dependent, key in keys:
+            target = load_schema().entities[dependent.target]
+            if not dependent.cascades and self._tables.count(target, _equal(key)):
+                raise delete_failed(
+                    of.aot,
+                    f"{rules.table} cannot be deleted while dependent {dependent.label} exist. "
+                    f"Delete dependent {dependent.label} and try again.",
+                )
+        for dependent, key in keys:
+            if dependent.cascades:
+                self._tables.delete(load_schema().entities[dependent.target], key)
+
+    def _header(self, owner: Owner, row: Row) -> Record | None:
+        return self._tables.find(
+            load_schema().entities[owner.target], {COMPANY: row[COMPANY], owner.link: row[owner.link]}
+        )
+
+
+def _entity(rules: Rules) -> EntityType:
+    assert rules.owner is not None
+    return load_schema().entities[rules.owner.target]
+
+
+def _equal(key: Row) -> Condition:
+    return Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))
