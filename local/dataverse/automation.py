@@ -13,6 +13,11 @@ from local.simulator.store import Row
 _NUMBERED = {"account": "accountnumber", "contact": "msdynce_contactnumber"}
 _PRICED_BY = frozenset({"price", "pricelevelid", "defaultuomid", "transactioncurrencyid"})
 _EXTERNAL = "msdynce_ismaintainedexternally"
+# The names differ in one syllable.
+_OF_QUOTE = "msdynce_hasexternallymaintainedproductsonly"
+_OF_LINE = "msdynce_quotehasexternalmaintainedproductsonly"
+_REVISION = "msdynce_quoterevisionnumber"
+_IS_CUSTOMER = "msdynce_isactivecustomer"
 _DATE = slice(len("2026-01-31"))
 
 
@@ -47,11 +52,37 @@ def before_update(entity: EntityType, changes: Row) -> Row:
 def after_write(
     organisation: Organisation, writer: RowWriter, entity: EntityType, row: Row, changed: frozenset[str] | None
 ) -> None:
-    """The price of a product that comes from Finance & Operations; `changed` is None after a creation."""
+    """The price of a product that comes from Finance & Operations, and the mark of a contact that a quote names as its
+    customer; `changed` is None after a creation."""
+    if entity.name == "quote" and (changed is None or "customerid" in changed):
+        _mark_customer(organisation, writer, row)
     if entity.name != "product" or not row.get(_EXTERNAL):
         return
     if changed is None or changed & _PRICED_BY:
         _assign_price(organisation, writer, row)
+
+
+def flags_of_lines(organisation: Organisation, quote: Row) -> Row:
+    """Whether all products of a quote come from Finance & Operations, an empty quote included; its lines get a copy."""
+    line_of, product_of = organisation.entity("quotedetail"), organisation.entity("product")
+    lines = organisation.rows(line_of.name, quoteid=quote["quoteid"])
+    products = [organisation.find(product_of, str(line["productid"])) for line in lines]
+    only = int(all(product is not None and bool(product[_EXTERNAL]) for product in products))
+    copy: Row = {_OF_LINE: only, _REVISION: quote["revisionnumber"]}
+    for line in lines:
+        if any(line[name] != value for name, value in copy.items()):
+            organisation.change(line_of, str(line[line_of.primary_id]), copy)
+    return {_OF_QUOTE: only}
+
+
+def _mark_customer(organisation: Organisation, writer: RowWriter, quote: Row) -> None:
+    """A contact that is the customer of a quote is an active customer from then on."""
+    contact_of = organisation.entity("contact")
+    if quote.get("customerid__type") != contact_of.name:
+        return
+    contact = organisation.find(contact_of, str(quote["customerid"]))
+    if contact is not None and not contact[_IS_CUSTOMER]:
+        writer.update(contact_of, contact, {_IS_CUSTOMER: 1})
 
 
 def _company_flag(row: Row) -> Row:

@@ -1,5 +1,6 @@
 """Loads sample rows from JSON lines: rows that existed before, so nothing is computed and no automation runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.dataverse import rules
@@ -21,7 +22,11 @@ FILES = {
     "accounts.jsonl": "account",
     "contacts.jsonl": "contact",
     "contacts_individuals.jsonl": "contact",
+    "quotes.jsonl": "quote",
+    "quotedetails.jsonl": "quotedetail",
 }
+# Columns that the platform counts by itself: what a line says of them is not read.
+_COUNTED: Mapping[str, Row] = {"quote": {"revisionnumber": 0}}
 PRODUCTS = {"products_dataverse.jsonl": "product"}
 _LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
@@ -72,7 +77,7 @@ def _load_line(organisation: Organisation, entity: EntityType, line: str, place:
     row = _standing(organisation, entity) | _row(entity, content, place)
     if row.get(entity.primary_id) is None:
         raise LineRefused(f"{place}: column {entity.primary_id} is missing; give every row its id.")
-    row = _completed(entity, row)
+    row = _completed(entity, row) | _COUNTED.get(entity.name, {})
     try:
         organisation.add(entity, row)
     except Refused as error:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from local.dataverse import quotes
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule, invalid_argument
@@ -22,7 +23,10 @@ def apply(organisation: Organisation, entity: EntityType, before: Row, after: Ro
     row = {**after, **_priced(organisation, entity, before, after)}
     row = {**row, **_composed(entity, row)}
     check = _CHECKS.get(entity.name)
-    return {**row, **check(organisation, before, row)} if check else row
+    if check is None:
+        return row
+    row = {**row, **check(organisation, before, row)}
+    return {**row, **_base_amounts(organisation, entity, _money(entity), row)}
 
 
 def decimals(organisation: Organisation, of: Property, row: Row) -> int | None:
@@ -58,7 +62,7 @@ def state_changes(entity: EntityType, before: Row, changes: Row) -> Row:
 def _priced(organisation: Organisation, entity: EntityType, before: Row, after: Row) -> Row:
     """Money: its currency and rate, the amounts in base currency, the decimals that are kept."""
     row: Row = {}
-    money = [of for of in entity.properties.values() if of.kind is Kind.MONEY and not of.column.endswith("_base")]
+    money = _money(entity)
     given = [of for of in money if after.get(of.column) is not None]
     if given and "transactioncurrencyid" in entity.columns and after.get("transactioncurrencyid") is None:
         row["transactioncurrencyid"] = organisation.settings_row()["basecurrencyid"]
@@ -72,6 +76,10 @@ def _priced(organisation: Organisation, entity: EntityType, before: Row, after: 
             row[of.column] = _trimmed(value, decimals(organisation, of, full))
     row.update(_base_amounts(organisation, entity, money, {**full, **row}))
     return row
+
+
+def _money(entity: EntityType) -> list[Property]:
+    return [of for of in entity.properties.values() if of.kind is Kind.MONEY and not of.column.endswith("_base")]
 
 
 def _base_amounts(organisation: Organisation, entity: EntityType, money: list[Property], row: Row) -> Row:
@@ -245,11 +253,10 @@ def _of_price_list(organisation: Organisation, after: Row, unit: Row, product: R
         "organizationid": organisation.settings_row()["organizationid"],
     }
     entity = organisation.entity("productpricelevel")
-    money = [of for of in entity.properties.values() if of.kind is Kind.MONEY and not of.column.endswith("_base")]
     rated = _row(organisation, "transactioncurrency", currency)
     if rated is not None:
         filled["exchangerate"] = rated["exchangerate"]
-        filled.update(_base_amounts(organisation, entity, money, {**after, **filled}))
+        filled.update(_base_amounts(organisation, entity, _money(entity), {**after, **filled}))
     return filled
 
 
@@ -260,6 +267,8 @@ _CHECKS: Mapping[str, Check] = {
     "uom": _uom,
     "pricelevel": _pricelevel,
     "productpricelevel": _productpricelevel,
+    "quote": quotes.check_quote,
+    "quotedetail": quotes.check_line,
 }
 
 

@@ -20,6 +20,8 @@ SERVED = (
     "pricelevel",
     "productpricelevel",
     "product",
+    "quote",
+    "quotedetail",
     "systemuser",
     "team",
     "businessunit",

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 from local.dataverse import editing
+from local.dataverse.actions import ACTIONS
 from local.dataverse.addresses import ROOT, Segment, Target, segments, target
 from local.dataverse.batch import Batch
 from local.dataverse.bulk import NAMESPACE, write_rows
@@ -10,6 +11,7 @@ from local.dataverse.functions import total_record_count, who_am_i
 from local.dataverse.metadata import read_definitions
 from local.dataverse.options import read_options
 from local.dataverse.organisation import APPLICATION_USER_ID, Organisation
+from local.dataverse.quotes import QUOTE
 from local.dataverse.reading import JSON_HEADERS, read_collection, read_count, read_row
 from local.dataverse.refusals import Refused, method_refused, not_simulated, privilege_missing, resource_missing
 from local.dataverse.schema import EntityType
@@ -90,6 +92,11 @@ class Service:
             case "RetrieveTotalRecordCount":
                 _require("GET", request)
                 return total_record_count(self._organisation, path[0], request)
+            case name if name in ACTIONS:
+                _require("POST", request)
+                caller = self.caller(request)
+                self._check_privilege(self._organisation.entity(QUOTE), caller, request)
+                return ACTIONS[name](self._organisation, Writer(self._organisation, caller), request)
             case "EntityDefinitions":
                 _require("GET", request)
                 return read_definitions(self._organisation, path, request)

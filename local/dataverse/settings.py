@@ -57,7 +57,8 @@ def _require_number(name: str, value: float, *, above_zero: bool) -> None:
 class Settings:
     """Fixed for the life of a simulator. Without `limits` there is no service protection.
 
-    `no_bulk` names tables that get no bulk messages in a new organisation although the product documents them.
+    `administrator` says that the application user is one, who may save quotes that are read-only for others. `no_bulk`
+    names tables that get no bulk messages in a new organisation although the product documents them.
     """
 
     page_cap: int = 5000
@@ -69,6 +70,7 @@ class Settings:
     columns_not_valid: NotValid = NotValid.REFUSE
     stamp: Stamp = Stamp.LAST_PAGE
     products_only_in_draft: bool = False
+    administrator: bool = False
     no_bulk: frozenset[str] = frozenset()
     limits: Limits | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local.dataverse import automation, rules
+from local.dataverse import automation, quotes, rules
 from local.dataverse.organisation import BUSINESS_UNIT_ID, Organisation
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import Refused, business_rule, invalid_argument
@@ -61,10 +61,24 @@ class Writer:
             self._follow_up(entity, before, stored, frozenset(changes))
             return organisation.get(entity, row_id)
 
+    def set_state(self, entity: EntityType, before: Row, changes: Row) -> Row:
+        """The row in a state that only an action of its own reaches, which has checked it."""
+        with self._organisation.store.transaction():
+            stamp = self._stamp(entity, created=False, row=before)
+            return self._organisation.change(entity, str(before[entity.primary_id]), changes | stamp)
+
     def delete(self, entity: EntityType, row: Row) -> None:
         """The row and what cascades from it are gone. Raises Refused (405) where another row forbids it."""
-        with self._organisation.store.transaction():
+        organisation = self._organisation
+        with organisation.store.transaction():
+            of_quote = entity.name == quotes.LINE
+            if of_quote:
+                quotes.require_open(
+                    organisation, organisation.get(organisation.entity(quotes.QUOTE), str(row["quoteid"]))
+                )
             self._delete(entity, str(row[entity.primary_id]), frozenset())
+            if of_quote:
+                self._line_changed(row["quoteid"])
 
     def _delete(self, entity: EntityType, row_id: str, above: frozenset[str]) -> None:
         for other, of, behaviour in _referrers(self._organisation, entity):
@@ -86,8 +100,21 @@ class Writer:
         organisation = self._organisation
         if entity.name == "uomschedule" and not before:
             self.create(organisation.entity("uom"), rules.base_unit(organisation, row))
+        if entity.name == quotes.LINE:
+            for quote_id in {row["quoteid"], before.get("quoteid", row["quoteid"])}:
+                self._line_changed(quote_id)
         if organisation.schema.solution:
             automation.after_write(organisation, self, entity, row, changed if before else None)
+
+    def _line_changed(self, quote_id: Value) -> None:
+        """A changed line changes its quote: totals, and what the solution keeps of its lines."""
+        organisation = self._organisation
+        entity = organisation.entity(quotes.QUOTE)
+        quote = organisation.get(entity, str(quote_id))
+        changes = quotes.totals(organisation, quote)
+        if organisation.schema.solution:
+            changes |= automation.flags_of_lines(organisation, quote)
+        organisation.change(entity, str(quote_id), changes | self._stamp(entity, created=False, row=quote))
 
     def _stamp(self, entity: EntityType, *, created: bool, row: Mapping[str, Value]) -> Row:
         """Who wrote it and when, and who owns it."""
