@@ -77,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         default=default.priority.value,
         help="throttling priority of the clients (default: %(default)s)",
     )
+    parser.add_argument(
+        "--amount-decimals",
+        type=int,
+        choices=range(7),
+        default=default.amount_decimals,
+        help="decimals of line amounts (default: %(default)s)",
+    )
     parser.add_argument("--shared-parties", action="store_true", help="let customers of a company share a party")
     parser.add_argument(
         "--seed", type=int, default=default.seed, help="seed of versions and made-up products (default: %(default)s)"
@@ -110,6 +117,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         seed=parsed.seed,
         accounting_currency=parsed.currency,
         priority=Priority(parsed.priority),
+        amount_decimals=parsed.amount_decimals,
     )
 
 

@@ -13,7 +13,7 @@ AMOUNT, TOTAL = "LineAmount", "QuotationTotalAmount"
 SITE, WAREHOUSE = "ShippingSiteId", "ShippingWarehouseId"
 
 # A number has so many decimals in the database type, an amount so many by the usual rounding rule of a currency.
-STORED_DECIMALS, AMOUNT_DECIMALS = 6, 2
+STORED_DECIMALS = 6
 
 _OF = load_schema().entities[SET_NAME]
 _DECIMALS = frozenset(name for name, property_ in _OF.properties.items() if property_.kind is Kind.DECIMAL)
@@ -105,7 +105,12 @@ def computed(row: Row) -> Row:
         for name in ("LineDiscountPercentage", "MultilineDiscountPercentage"):
             price *= 1 - _number(row, name) / 100
         amount = _number(row, "RequestedSalesQuantity") * price + _number(row, "FixedPriceCharges")
-        return {**row, AMOUNT: _rounded(AMOUNT, amount, AMOUNT_DECIMALS)}
+        return {**row, AMOUNT: _rounded(AMOUNT, amount, STORED_DECIMALS)}
+
+
+def in_currency(row: Row, decimals: int) -> Row:
+    """The row with its amount in the decimals that the company's currencies have."""
+    return {**row, AMOUNT: _rounded(AMOUNT, _number(row, AMOUNT), decimals)}
 
 
 def complaints(row: Row) -> tuple[str, ...]:

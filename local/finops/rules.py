@@ -14,6 +14,11 @@ def nothing(_target: Row) -> Row:
     return {}
 
 
+def _exactly(row: Row, _decimals: int) -> Row:
+    """Amounts as they are calculated."""
+    return row
+
+
 def _any(_target: Row) -> str | None:
     return None
 
@@ -127,12 +132,12 @@ def _as_given(_name: str, value: Stored) -> Stored:
 class Rules:
     """One collection. `table` is its table with the label, as duplicates are reported.
 
-    `accept` refuses a given value with a text, `normalise` gives the form in which it is kept, `derive`
-    fills what follows from other values at creation, `compute` calculates what follows from them at every write,
-    `complain` names what the finished row lacks, `locked` says why a row cannot be changed any more.
-    `today` are dates that a new row has for today, `fixed` are properties that never change, `unique` are properties
-    that no two rows of a company share, `counted` are totals of the lines that a row owns. `read_only` collections
-    refuse every write of a client.
+    `accept` refuses a given value with a text, `normalise` gives the form in which it is kept, `derive` fills what
+    follows from other values at creation, `compute` calculates what follows from them at every write and `in_currency`
+    rounds the amounts of that, `complain` names what the finished row lacks, `locked` says why a row cannot be changed
+    any more. `today` are dates that a new row has for today, `fixed` are properties that never change, `unique` are
+    properties that no two rows of a company share, `counted` are totals of the lines that a row owns. `read_only`
+    collections refuse every write of a client.
     """
 
     table: str
@@ -146,6 +151,7 @@ class Rules:
     normalise: Callable[[str, Stored], Stored] = _as_given
     derive: Callable[[Row, frozenset[str]], Row] = _unchanged
     compute: Callable[[Row], Row] = _as_it_is
+    in_currency: Callable[[Row, int], Row] = _exactly
     complain: Callable[[Row], tuple[str, ...]] = _no_complaint
     locked: Callable[[Row], str | None] = _any
     today: tuple[str, ...] = ()

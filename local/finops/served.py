@@ -138,6 +138,7 @@ SERVED: Mapping[str, Rules] = {
         normalise=quotationlines.normalised,
         derive=quotationlines.derived,
         compute=quotationlines.computed,
+        in_currency=quotationlines.in_currency,
         complain=quotationlines.complaints,
         fixed=("ProductNumber",),
         unique=("InventoryLotId",),

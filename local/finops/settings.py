@@ -28,6 +28,7 @@ class Settings:
     path and query. `manual_numbers` allows a caller to bring the numbers that a sequence would give.
     `later_properties` adds properties of newer product versions to every answer.
     `accounting_currency` is the one of every company. `priority` is the one of every client.
+    `amount_decimals` are those that the currencies round line amounts to.
     `one_customer_per_party` refuses a second customer of a party in the same company: a decision of ours.
     """
 
@@ -41,3 +42,4 @@ class Settings:
     seed: int = 1
     accounting_currency: str = "USD"
     priority: Priority = Priority.MEDIUM
+    amount_decimals: int = 2

@@ -103,7 +103,7 @@ class Writer:
             changed = self._checks.fields(of, rules, given, record.row.get(COMPANY))
             changed = {name: value for name, value in changed.items() if value != record.row[name]}
             changed = {name: value for name, value in changed.items() if name not in of.key}
-            after = rules.compute({**record.row, **changed})
+            after = self._computed(rules, {**record.row, **changed})
             changed = {name: value for name, value in after.items() if value != record.row[name]}
             self._checks.row(of, rules, after)
             self._checks.unique(of, rules, after)
@@ -156,7 +156,10 @@ class Writer:
                 row[sequence.name] = self._sequences.number(of, rules, sequence, row)
         if rules.owner is not None and rules.owner.number not in given:
             row[rules.owner.number] = self._documents.next_number(of, rules.owner, row)
-        return rules.compute(rules.derive(row, frozenset(given) | _party_names(rules, taken_over)))
+        return self._computed(rules, rules.derive(row, frozenset(given) | _party_names(rules, taken_over)))
+
+    def _computed(self, rules: Rules, row: Row) -> Row:
+        return rules.in_currency(rules.compute(row), self._settings.amount_decimals)
 
     def _taken_over(self, rules: Rules, given: Row) -> Row:
         """What a new row takes over from the rows that it names, the later ones first."""

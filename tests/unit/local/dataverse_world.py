@@ -110,7 +110,8 @@ class World:
 
 @cache
 def schema(*, solution: bool = True, product_number_key: bool = False) -> Schema:
-    return load_schema(solution=solution, unique_product_number=product_number_key)
+    tracked = dict.fromkeys(("contact", "quote", "quotedetail"), True)
+    return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked)
 
 
 @contextmanager
