@@ -22,12 +22,15 @@ FILES = {
     "accounts.jsonl": "account",
     "contacts.jsonl": "contact",
     "contacts_individuals.jsonl": "contact",
-    "quotes.jsonl": "quote",
-    "quotedetails.jsonl": "quotedetail",
 }
 # Columns that the platform counts by itself: what a line says of them is not read.
 _COUNTED: Mapping[str, Row] = {"quote": {"revisionnumber": 0}}
-PRODUCTS = {"products_dataverse.jsonl": "product"}
+# What usually comes later: products by the sync, quotes from sales people who quote them.
+PRODUCTS = {
+    "products_dataverse.jsonl": "product",
+    "quotes.jsonl": "quote",
+    "quotedetails.jsonl": "quotedetail",
+}
 _LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
 
@@ -43,8 +46,8 @@ def has_rows(folder: Path) -> bool:
 def load_folder(organisation: Organisation, folder: Path, *, products: bool = False) -> int:
     """Add the rows of all known files of the folder; returns how many. Raises LineRefused, and then adds none.
 
-    A file that is missing means no such rows; references to rows that are missing stay as they are. Products are
-    loaded on demand only, since usually the sync brings them.
+    A file that is missing means no such rows; references to rows that are missing stay as they are. Products and
+    their quotes are loaded on demand only, since usually the sync brings the products.
     """
     files = {**FILES, **PRODUCTS} if products else FILES
     count = 0

@@ -14,12 +14,19 @@ def watched_accounts(settings: Settings) -> Watched:
     company = settings.COMPANY.casefold()
     return Watched(
         name=flows.ACCOUNTS,
-        rules=mapper,
         mapper=mapper,
         source=Collection(
             DATAVERSE, accounts.ENTITY_SET, accounts.ID_COLUMN, columns, expand=mapper.table.expand, by_id=True
         ),
-        target=Collection(FINOPS, accounts.TARGET_SET, accounts.KEY_FIELD, mapper.table.target_fields, company=company),
+        target=Collection(
+            FINOPS,
+            accounts.TARGET_SET,
+            accounts.KEY_FIELD,
+            mapper.table.target_fields,
+            company=company,
+            # Contacts become customers, too.
+            only={"PartyType": "Organization"},
+        ),
         view=PlainView(mapper),
         asked={DATAVERSE: frozenset({accounts.ENTITY_SET}), FINOPS: frozenset({accounts.TARGET_SET})},
         adopt=mapper.adopts_existing,

@@ -17,8 +17,8 @@ from shared.state.keys import fold
 class Fields(Protocol):
     """What is known of the fields of a target."""
 
-    def ended(self) -> Mapping[str, Json]:
-        """What changes in the target when a source record ends."""
+    def ended(self, key: str) -> Mapping[str, Json]:
+        """What changes in a target row when its source record ends."""
 
     def empty(self, field: str) -> Json:
         """What an emptied field holds."""
@@ -62,13 +62,15 @@ class Past:
     `before`: keys in the target before the first sync, left alone unless adopted. `keys`: by source id, the key
     under which a record was expected at an earlier comparison; it never changes, and stays when its source ends.
     `refused`: ids of records that the target itself refuses at present, which no mapping can foresee.
-    `adopt`: whether rows that were there before become ours.
+    `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key; what it
+    leaves behind then is left alone.
     """
 
     before: frozenset[str] = frozenset()
     keys: Mapping[str, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     adopt: bool = False
+    moves: bool = False
 
 
 def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list[tuple[str, Mapped]]]:
@@ -79,7 +81,8 @@ def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list
         if not isinstance(verdict, Mapped) or id in past.refused:
             continue
         key = fold(verdict.key)
-        if fold(past.keys.get(id, key)) != key or (key in before and not past.adopt):
+        moved = fold(past.keys.get(id, key)) != key and not past.moves
+        if moved or (key in before and not past.adopt):
             continue
         expected[key].append((id, verdict))
     return expected
@@ -105,7 +108,7 @@ def compare(
         difference
         for key in _ended_keys(verdicts, past)
         if key in found and key not in expected
-        for difference in differences(found[key][0], fields.ended(), found[key][1], fields)
+        for difference in differences(found[key][0], fields.ended(found[key][0]), found[key][1], fields)
     ]
     return Comparison(
         expected=len(expected),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from local.demo import environment
 from local.demo.accounts import watched_accounts
+from local.demo.contacts import watched_contacts
 from local.demo.errors import UserMistake
 from local.demo.flows import Watched
 from local.demo.products import watched_products
+from local.demo.quotations import watched_quotations
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import SHIPPED
@@ -62,7 +64,12 @@ def read_configuration(
     document = {} if value_maps is None else {VALUE_MAPS: value_maps}
     try:
         settings = Settings.read({**quick, **_NOT_KNOWN_YET, **document, **chosen})
-        flows = (watched_accounts(settings), watched_products(settings))
+        flows = (
+            watched_accounts(settings),
+            watched_contacts(settings),
+            watched_products(settings),
+            watched_quotations(settings),
+        )
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid
     notes = tuple(

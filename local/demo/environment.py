@@ -30,7 +30,9 @@ QUICK: Mapping[str, str] = {
     "PYTHON_THREADPOOL_THREAD_COUNT": "40",
     "COMPANY": "usmf",
     "ACCOUNTS_SCHEDULE": "*/3 * * * * *",
+    "CONTACTS_SCHEDULE": "*/3 * * * * *",
     "PRODUCTS_SCHEDULE": "*/3 * * * * *",
+    "QUOTATIONS_SCHEDULE": "*/3 * * * * *",
     # There is more to see of a product that is gone in F&O than one that simply stays.
     "PRODUCTS_WHEN_VANISHED": "retire",
     "SWEEP_SCHEDULE": "*/5 * * * * *",

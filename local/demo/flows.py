@@ -9,7 +9,7 @@ from local.demo.comparison import Past
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
 from shared.mapping.verdicts import Known, Verdict
-from shared.records import Json, SourceRow, Values
+from shared.records import KEY_SEPARATOR, Json, SourceRow, Values
 from shared.state.failures import Failure
 from shared.sync.flow import Mapper, TargetRules
 
@@ -22,10 +22,35 @@ _ACROSS = {"cross-company": "true"}
 _FORESEEN = frozenset({"key_taken", "key_changed", "target_exists"})
 
 
+class Sources(Protocol):
+    """Where the records of a flow come from."""
+
+    @property
+    def system(self) -> str:
+        """Which system that is."""
+
+    def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
+        """Every record as it is now, or those with an id."""
+
+
+class Targets(Protocol):
+    """What the records of a flow become."""
+
+    @property
+    def system(self) -> str:
+        """Which system that is."""
+
+    def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
+        """Every record as it is now, or those with a key; each with its key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The rows of one collection of a system, each with its key. `company` is that of F&O, empty for Dataverse;
-    `by_id` says that the key is an id that stands bare in a filter."""
+    """The rows of one collection of a system, each with its key; satisfies Sources and Targets.
+
+    `company` is that of F&O, empty for Dataverse; `by_id` says that the key is an id that stands bare in a filter.
+    `key_too` is a second part of the key. Only the rows count that have the values of `only`.
+    """
 
     system: str
     entity_set: str
@@ -34,25 +59,49 @@ class Collection:
     expand: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     company: str = ""
     by_id: bool = False
+    key_too: str = ""
+    only: Mapping[str, Json] = field(default_factory=dict)
 
-    def rows(self, systems: Systems, key: str | None = None) -> Iterator[Values]:
+    def rows(self, systems: Systems, key: str | None = None) -> list[Values]:
         """Every row as it is now, or those with a key."""
+        return list(self._rows(systems, key))
+
+    def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
+        """See Sources."""
+        return [self._record(row) for row in self._rows(systems, id)]
+
+    def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
+        """See Targets."""
+        return [(self.key_of(row), row) for row in self._rows(systems, key)]
+
+    def key_of(self, row: Values) -> str:
+        """The key of a row, as the sync knows it."""
+        key = str(row[self.key])
+        if self.key_too:
+            return KEY_SEPARATOR.join((key, str(row[self.key_too])))
+        return key.lower() if self.by_id else key
+
+    def _rows(self, systems: Systems, key: str | None) -> Iterator[Values]:
         conditions = [quoting.equals("dataAreaId", self.company)] if self.company else []
         if key is not None:
-            conditions.append(quoting.equals(self.key, quoting.Guid(key) if self.by_id else key))
+            first, _, second = key.partition(KEY_SEPARATOR) if self.key_too else (key, "", "")
+            conditions.append(quoting.equals(self.key, quoting.Guid(first) if self.by_id else first))
+            conditions += [quoting.equals(self.key_too, second)] if self.key_too else []
         parameters = {
-            "$select": quoting.columns((self.key, *self.columns)),
+            "$select": quoting.columns(filter(None, (self.key, self.key_too, *self.only, *self.columns))),
             "$expand": quoting.expansions(self.expand),
             "$filter": quoting.all_of(*conditions),
             **(_ACROSS if self.company else {}),
         }
         root = API if self.system == DATAVERSE else _DATA
-        return systems[self.system].rows(f"{root}/{self.entity_set}?{quoting.query(parameters)}")
+        for row in systems[self.system].rows(f"{root}/{self.entity_set}?{quoting.query(parameters)}"):
+            if all(row.get(name) == value for name, value in self.only.items()):
+                yield row
 
-    def key_of(self, row: Values) -> str:
-        """The key of a row, as the sync knows it."""
-        key = str(row[self.key])
-        return key.lower() if self.by_id else key
+    def _record(self, row: Values) -> SourceRow:
+        values = {name: value for name, value in row.items() if "@" not in name}
+        version = row.get("versionnumber")
+        return SourceRow(self.key_of(row), None if version is None else int(str(version)), values)
 
 
 class View(Protocol):
@@ -61,8 +110,17 @@ class View(Protocol):
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
         """What the mapping may know of a source record; read for one key, or for all of them."""
 
+    def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
+        """A verdict as the comparison takes it: what the target shall hold, in the form in which it is presented."""
+
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:
         """Target rows in the names of the mapping."""
+
+    def ended(self, key: str) -> Mapping[str, Json]:
+        """What changes in a target row when its source record ends."""
+
+    def empty(self, field: str) -> Json:
+        """What an emptied field of the target holds."""
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value is ours."""
@@ -79,9 +137,21 @@ class PlainView:
         known = Known(datetime.now(UTC))
         return lambda _row: known
 
+    def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - it says everything
+        """See View."""
+        return verdict
+
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
         """See View."""
         return rows
+
+    def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
+        """See View."""
+        return self.rules.ended()
+
+    def empty(self, field: str) -> Json:
+        """See View."""
+        return self.rules.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """See View."""
@@ -90,16 +160,17 @@ class PlainView:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address."""
+    """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address;
+    `moves` says that a record may get another key."""
 
     name: str
     mapper: Mapper
-    rules: TargetRules
-    source: Collection
-    target: Collection
+    source: Sources
+    target: Targets
     view: View
     asked: Mapping[str, frozenset[str]]
     adopt: bool = False
+    moves: bool = False
 
     @property
     def direction(self) -> str:
@@ -108,42 +179,40 @@ class Watched:
 
     def sources(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
         """Every source record as it is now, or those with an id."""
-        return [self._source(row) for row in self.source.rows(systems, id)]
+        return self.source.records(systems, id)
 
     def verdicts(self, systems: Systems) -> dict[str, Verdict]:
         """What the mapping makes of every source record, by id."""
         known = self.view.known(systems, None)
-        return {row.id: self.mapper.evaluate(row, known(row)) for row in self.sources(systems)}
+        return {row.id: self._judged(row, known(row)) for row in self.sources(systems)}
 
     def verdict(self, systems: Systems, id: str) -> Verdict | None:
         """What the mapping makes of one source record, None when there is none."""
         row = next(iter(self.sources(systems, id)), None)
-        return None if row is None else self.mapper.evaluate(row, self.view.known(systems, id)(row))
+        return None if row is None else self._judged(row, self.view.known(systems, id)(row))
 
     def targets(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
         """Every target record as it is now, or those with a key; each with its key."""
-        rows = list(self.target.rows(systems, key))
-        keys = [self.target.key_of(row) for row in rows]
-        return list(zip(keys, self.view.present(systems, rows), strict=True))
+        found = self.target.keyed(systems, key)
+        presented = self.view.present(systems, [row for _, row in found])
+        return list(zip([key for key, _ in found], presented, strict=True))
 
     def past(self, *, before: list[str], keys: Mapping[str, str], failures: tuple[Failure, ...]) -> Past:
         """What the comparison must know from before; see Past."""
         refused = frozenset(failure.id for failure in failures if failure.cause not in _FORESEEN)
-        return Past(frozenset(before), keys, refused, self.adopt)
+        return Past(frozenset(before), keys, refused, self.adopt, self.moves)
 
-    def ended(self) -> Mapping[str, Json]:
-        """What changes in the target when a source record ends."""
-        return self.rules.ended()
+    def ended(self, key: str) -> Mapping[str, Json]:
+        """What changes in a target row when its source record ends."""
+        return self.view.ended(key)
 
     def empty(self, field: str) -> Json:
         """What an emptied field of the target holds."""
-        return self.rules.empty(field)
+        return self.view.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value is ours."""
         return self.view.agree(field, ours, theirs)
 
-    def _source(self, row: Values) -> SourceRow:
-        values = {name: value for name, value in row.items() if "@" not in name}
-        version = row.get("versionnumber")
-        return SourceRow(self.source.key_of(row), None if version is None else int(str(version)), values)
+    def _judged(self, row: SourceRow, known: Known) -> Verdict:
+        return self.view.judged(row, self.mapper.evaluate(row, known), known)

@@ -11,7 +11,7 @@ from shared import flows
 from shared.clients import quoting
 from shared.mapping import catalogue, products
 from shared.mapping.products import ProductMapper
-from shared.mapping.verdicts import Known
+from shared.mapping.verdicts import Known, Verdict
 from shared.records import Json, SourceRow, Values, fold
 from shared.settings import Settings
 
@@ -27,7 +27,6 @@ def watched_products(settings: Settings) -> Watched:
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
     return Watched(
         name=flows.PRODUCTS,
-        rules=mapper,
         mapper=mapper,
         source=Collection(FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=settings.COMPANY),
         target=_target((*columns, _OWN_LIST, products.STATE, products.ID_COLUMN)),
@@ -67,6 +66,18 @@ class ProductView:
         """See View. The items of a product are a list of all that it has."""
         items = _items(systems, rows)
         return [self._present(row, items) for row in rows]
+
+    def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - it says everything
+        """See View."""
+        return verdict
+
+    def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
+        """See View."""
+        return self.mapper.ended()
+
+    def empty(self, field: str) -> Json:
+        """See View."""
+        return self.mapper.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """See View. Exactly the one item that there shall be: its price list, its unit and its amount; or none."""

@@ -52,7 +52,7 @@ class ProductScenes:
             return
         self._fulfilment.remove_product(number)
         ended = self._arrivals.ended(number)
-        retires = bool(self._arrivals.flow.ended())
+        retires = bool(self._arrivals.flow.ended(number))
         then = "retired in Sales" if retires else "noted; it stays in Sales as it is"
         self._show(number, f'"{values["ProductName"]}" is not sellable any more', ended, then=then)
         self._fulfilment.put_products([values])

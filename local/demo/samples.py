@@ -12,8 +12,8 @@ from local.finops.settings import Settings
 from shared import exact_json
 from shared.records import Values
 
-KNOWN = frozenset({*sales.FILES, *fulfilment.FILES})
-"""The files of a folder that one of the two systems loads."""
+KNOWN = frozenset({*sales.FILES, *sales.PRODUCTS, *fulfilment.FILES})
+"""The files of a folder that one of the two systems loads, or that the demo writes into Sales."""
 
 USUAL_CURRENCY = Settings().accounting_currency
 

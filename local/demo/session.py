@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,8 @@ _HOST_DRAIN_S = 3
 _HOST_LEASE_S = 20
 # The prices and costs of the sample records have up to four decimals.
 _PRICE_DECIMALS = 4
+# Tables that an administrator has to switch change tracking on for.
+_TRACKED = ("contact", "quote", "quotedetail")
 _MEGABYTE = 1e6
 _KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.settings.json")
 
@@ -97,10 +99,10 @@ class Session:
         since = system_clock()
         return {flow: Standing(self.storage, flow, since) for flow in self._flows}
 
-    def resume_flows(self) -> None:
-        """Do what an operator does after a deployment."""
+    def resume_flows(self, flows: Collection[str] | None = None) -> None:
+        """Do what an operator does after a deployment: let all flows run, or only these yet."""
         control = Control(self.storage.table("control"))
-        for flow in self._flows:
+        for flow in self._flows if flows is None else flows:
             # After a deployment every flow is paused until an operator resumes it. Here that is the demo. What
             # blocked a flow last time blocks it again if it is still so.
             control.save_flow(replace(control.flow(flow), paused=False, blocked=""))
@@ -172,11 +174,13 @@ class Session:
         return Identity(self._secrets.signing_key, self._secrets.identity_header, resources)
 
     def _start_dataverse(self) -> tuple[Child, Path]:
-        return self._start_system(DATAVERSE, "local.dataverse", ["--pricing-precision", str(_PRICE_DECIMALS)])
+        tracked = [option for table in _TRACKED for option in ("--track", table)]
+        precision = ["--pricing-precision", str(_PRICE_DECIMALS)]
+        return self._start_system(DATAVERSE, "local.dataverse", [*precision, *tracked])
 
     def _start_finops(self) -> tuple[Child, Path]:
         company = ["--company", self._given["COMPANY"], "--currency", self._currency]
-        return self._start_system(FINOPS, "local.finops", company)
+        return self._start_system(FINOPS, "local.finops", [*company, "--amount-decimals", str(_PRICE_DECIMALS)])
 
     def _start_system(self, name: str, module: str, more: list[str]) -> tuple[Child, Path]:
         ready = self._fresh(f"{name}.ready")

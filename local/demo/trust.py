@@ -112,7 +112,7 @@ class Act:
         began, first = time.monotonic(), 0.0
         while True:
             self.session.require_alive()
-            in_hand = {flow.name: self.standings[flow.name].claimed() for flow in self.configuration.flows}
+            in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS)}
             now = time.monotonic()
             first = first or (now if any(in_hand.values()) else 0.0)
             if all(in_hand.values()) or (first and now - first > _ONE_ALONE_S) or now - began > _AT_MOST_S:

@@ -28,7 +28,7 @@ class SmallMapper:
             return Rejected("number_missing", "no number", "give it one")
         return Mapped(str(row.values["number"]), {"Name": row.values.get("name")}, {"Group": "10"})
 
-    def ended(self) -> Mapping[str, Json]:
+    def ended(self, key: str) -> Mapping[str, Json]:
         return self.at_the_end
 
     def empty(self, field: str) -> Json:

@@ -1,0 +1,125 @@
+"""The contacts flow as the demo watches it: contact persons and the customers that contacts have become."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from local.demo.customers import read_customers, unless_waiting
+from local.demo.flows import Collection, Systems, Watched
+from local.demo.systems import DATAVERSE, FINOPS
+from shared import flows
+from shared.mapping import contacts
+from shared.mapping.contacts import ContactMapper, ContactRules
+from shared.mapping.verdicts import Known, Mapped, Verdict
+from shared.records import Json, SourceRow, Values
+from shared.settings import Settings
+
+
+def watched_contacts(settings: Settings) -> Watched:
+    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    mapper = flows.contact_mapper(settings)
+    company = settings.COMPANY.casefold()
+    columns = ("versionnumber", *mapper.select)
+    person, person_too = contacts.PERSON_KEY
+    return Watched(
+        name=flows.CONTACTS,
+        mapper=mapper,
+        source=Collection(
+            DATAVERSE, contacts.ENTITY_SET, contacts.ID_COLUMN, columns, expand=mapper.expand, by_id=True
+        ),
+        target=PersonsAndCustomers(
+            {
+                contacts.PERSON: Collection(
+                    FINOPS,
+                    contacts.PERSON_SET,
+                    person,
+                    mapper.person.target_fields,
+                    company=company,
+                    key_too=person_too,
+                ),
+                contacts.CUSTOMER: Collection(
+                    FINOPS,
+                    contacts.CUSTOMER_SET,
+                    contacts.CUSTOMER_KEY,
+                    mapper.customer.target_fields,
+                    company=company,
+                    only={"PartyType": "Person"},
+                ),
+            }
+        ),
+        view=ContactView(mapper, company),
+        asked={
+            DATAVERSE: frozenset({contacts.ENTITY_SET}),
+            # The customers of contacts count with those of accounts: they go to one collection.
+            FINOPS: frozenset({contacts.PERSON_SET}),
+        },
+        adopt=mapper.adopts_existing,
+        moves=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsAndCustomers:
+    """Both targets of contacts. A key says of which one it is."""
+
+    routes: Mapping[str, Collection]
+    system: str = FINOPS
+
+    def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
+        """See Targets."""
+        if key is not None:
+            route, _, own = key.partition(" ")
+            return [(_place(route, found), row) for found, row in self.routes[route].keyed(systems, own)]
+        return [(_place(route, found), row) for route, of in self.routes.items() for found, row in of.keyed(systems)]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactView:
+    """What the mapping of a contact needs: whether its account is a customer, and whether it is one itself."""
+
+    mapper: ContactMapper
+    company: str
+
+    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
+        """See View."""
+        now, customers = datetime.now(UTC), read_customers(systems, self.company)
+
+        def known(row: SourceRow) -> Known:
+            is_customer = customers.is_person(row.values.get(contacts.KEY_COLUMN))
+            keys = customers.keys_of(self.mapper.parents(row))
+            return Known(now, route=contacts.CUSTOMER if is_customer else None, keys=keys)
+
+        return known
+
+    def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - the row says no more
+        """See View."""
+        verdict = unless_waiting(verdict, known)
+        if isinstance(verdict, Mapped):
+            return replace(verdict, key=_place(verdict.route or "", verdict.key))
+        return verdict
+
+    def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
+        """See View."""
+        return rows
+
+    def ended(self, key: str) -> Mapping[str, Json]:
+        """See View."""
+        route = key.partition(" ")[0]
+        return (self.mapper.person_rules if route == contacts.PERSON else self.mapper.customer_rules).ended()
+
+    def empty(self, field: str) -> Json:
+        """See View."""
+        return self._rules(field).empty(field)
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """See View."""
+        return self._rules(field).agree(field, ours, theirs)
+
+    def _rules(self, field: str) -> ContactRules:
+        """No field has the same name in both targets but what is never compared."""
+        is_person = field in self.mapper.person.target_fields
+        return self.mapper.person_rules if is_person else self.mapper.customer_rules
+
+
+def _place(route: str, key: str) -> str:
+    return f"{route} {key}"

@@ -1,0 +1,197 @@
+"""The quotations flow as the demo watches it: quotes with their lines, and what has become of them in F&O."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from local.demo.customers import read_customers, unless_waiting
+from local.demo.flows import API, Collection, Systems, Watched
+from local.demo.systems import DATAVERSE, FINOPS
+from shared import flows
+from shared.clients import quoting
+from shared.mapping import quotations
+from shared.mapping.quotations import QuotationMapper
+from shared.mapping.verdicts import Known, Mapped, Verdict
+from shared.records import Json, SourceRow, Values
+from shared.settings import Settings
+
+ACTIVE = 1
+AMOUNT, LINES = "amount of all lines", "lines"
+_TOTAL = "totallineitemamount"
+_LINE_AMOUNT = "LineAmount"
+_OF_HEADER = f"_{quotations.LINE_HEADER}_value"
+
+
+def watched_quotations(settings: Settings) -> Watched:
+    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    mapper = flows.quotation_mapper(settings)
+    company = settings.COMPANY.casefold()
+    of = quotations
+    headers = Collection(FINOPS, of.TARGET_SET, of.KEY_FIELD, mapper.header_fields, company=company)
+    columns = (of.LINE_KEY_FIELD, _LINE_AMOUNT, *mapper.line_fields)
+    lines = Collection(FINOPS, of.TARGET_LINE_SET, of.KEY_FIELD, columns, company=company)
+    return Watched(
+        name=flows.QUOTATIONS,
+        mapper=mapper,
+        source=Quotes(mapper),
+        target=Quotations(headers, lines),
+        view=QuotationView(mapper, company),
+        asked={
+            DATAVERSE: frozenset({of.HEADER_SET, of.LINE_SET}),
+            FINOPS: frozenset({of.TARGET_SET, of.TARGET_LINE_SET, "$batch"}),
+        },
+        adopt=mapper.adopts_existing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """The quotes of Sales by their number, with all revisions and their lines."""
+
+    mapper: QuotationMapper
+    system: str = DATAVERSE
+
+    def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
+        """See Sources."""
+        mapper, of = self.mapper, quotations
+        wanted = "" if id is None else quoting.equals(of.KEY_COLUMN, id)
+        select = (of.HEADER_ID_COLUMN, _TOTAL, *mapper.header_select)
+        headers = _rows(systems, of.HEADER_SET, select, mapper.header_expand, wanted)
+        ids = [quoting.Guid(str(row[of.HEADER_ID_COLUMN])) for row in headers]
+        of_these = "" if id is None or not ids else quoting.any_of(_OF_HEADER, ids)
+        lines: dict[str, list[Json]] = defaultdict(list)
+        select = (_OF_HEADER, of.LINE_POSITION, *mapper.line_select)
+        for row in _rows(systems, of.LINE_SET, select, mapper.line_expand, of_these):
+            lines[str(row[_OF_HEADER])].append(_plain(row))
+        by_number: dict[str, list[Json]] = defaultdict(list)
+        for row in headers:
+            header = _plain(row)
+            if mapper.reads_lines_of(header):
+                header[of.LINES] = lines[str(row[of.HEADER_ID_COLUMN])]
+            by_number[str(row[of.KEY_COLUMN])].append(header)
+        return [
+            SourceRow(number, None, {of.KEY_COLUMN: number, of.REVISIONS: revisions})
+            for number, revisions in by_number.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Quotations:
+    """The quotations of F&O, each with all its lines."""
+
+    headers: Collection
+    lines: Collection
+    system: str = FINOPS
+
+    def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
+        """See Targets."""
+        lines: dict[str, list[Json]] = defaultdict(list)
+        for number, row in self.lines.keyed(systems, key):
+            lines[number].append(dict(row))
+        return [(number, {**row, LINES: lines[number]}) for number, row in self.headers.keyed(systems, key)]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotationView:
+    """What the mapping of a quote needs: under which number its customer is one in F&O. Lines are compared one by one,
+    whatever their numbers are; what F&O fills in by itself, where Sales says nothing, is not ours."""
+
+    mapper: QuotationMapper
+    company: str
+
+    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
+        """See View."""
+        now, customers = datetime.now(UTC), read_customers(systems, self.company)
+        return lambda row: Known(now, keys=customers.keys_of(self.mapper.parents(row)))
+
+    def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
+        """See View."""
+        verdict = unless_waiting(verdict, known)
+        if not isinstance(verdict, Mapped):
+            return verdict
+        lines: list[Json] = [_filled(line.owned) for line in verdict.lines.values()]
+        return replace(verdict, owned={**_filled(verdict.owned), LINES: lines, AMOUNT: _total(row)})
+
+    def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
+        """See View."""
+        return [
+            {**row, AMOUNT: sum((_decimal(line, _LINE_AMOUNT) for line in lines_of(row)), Decimal(0))} for row in rows
+        ]
+
+    def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
+        """See View."""
+        return self.mapper.rules.ended()
+
+    def empty(self, field: str) -> Json:
+        """See View."""
+        return self.mapper.rules.empty(field)
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """See View."""
+        if field == AMOUNT:
+            return Decimal(str(ours)) == Decimal(str(theirs))
+        if field == LINES:
+            return self._lines_agree(_listed(ours), _listed(theirs))
+        return self.mapper.rules.agree(field, ours, theirs)
+
+    def _lines_agree(self, ours: Sequence[Values], theirs: Sequence[Values]) -> bool:
+        left = list(theirs)
+        for line in ours:
+            match = next((other for other in left if self._line_agrees(line, other)), None)
+            if match is None:
+                return False
+            left.remove(match)
+        return not left
+
+    def _line_agrees(self, ours: Values, theirs: Values) -> bool:
+        agree = self.mapper.rules.agree_on_line
+        return all(agree(name, value, theirs.get(name)) for name, value in ours.items())
+
+
+def lines_of(row: Values) -> list[Values]:
+    """The lines of a quotation as it is presented."""
+    return _listed(row.get(LINES))
+
+
+def _listed(lines: Json) -> list[Values]:
+    return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
+
+
+def _amount(quotation: Values) -> Decimal:
+    return sum((_decimal(line, _LINE_AMOUNT) for line in lines_of(quotation)), Decimal(0))
+
+
+def _total(row: SourceRow) -> Decimal:
+    """What all lines of the active revision come to in Sales."""
+    active = [of for of in _listed(row.values.get(quotations.REVISIONS)) if of.get("statecode") == ACTIVE]
+    newest = max(active, key=lambda header: int(str(header.get("revisionnumber") or 0)))
+    return _decimal(newest, _TOTAL)
+
+
+def _decimal(row: Values, name: str) -> Decimal:
+    return Decimal(str(row.get(name) or 0))
+
+
+def _filled(values: Values) -> dict[str, Json]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _rows(
+    systems: Systems, entity_set: str, select: tuple[str, ...], expand: Mapping[str, tuple[str, ...]], wanted: str
+) -> list[Values]:
+    parameters = {
+        "$select": quoting.columns(select),
+        "$expand": quoting.expansions(expand),
+        "$filter": wanted,
+    }
+    return list(systems[DATAVERSE].rows(f"{API}/{entity_set}?{quoting.query(parameters)}"))
+
+
+def _plain(row: Values) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for name, value in row.items():
+        if "@" not in name:
+            found[name] = _plain(value) if isinstance(value, dict) else value
+    return found
