@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from local.dataverse import quotes
-from local.dataverse.addresses import ROOT, segments, target
+from local.dataverse.addresses import target
 from local.dataverse.organisation import Organisation
-from local.dataverse.payloads import Reference, read_body, set_lookup
+from local.dataverse.payloads import Reference, read_body, row_segment, set_lookup
 from local.dataverse.reading import JSON_HEADERS, SERVICE
 from local.dataverse.refusals import invalid_argument
 from local.dataverse.showing import Presenter, etag, view
@@ -73,10 +73,10 @@ def _bound_quote(organisation: Organisation, address: Json) -> Json:
     """The id in the address of the quote that an activity is bound to."""
     if not isinstance(address, str):
         raise invalid_argument("QuoteClose needs quoteid@odata.bind, the address of the quote.")
-    path = segments(ROOT.sub("/", address) if ROOT.match(address) else address)
-    if len(path) != 1 or path[0].name != "quotes" or path[0].key is None:
+    segment = row_segment(address)
+    if segment.name != "quotes" or segment.key is None:
         raise invalid_argument(f"quoteid@odata.bind is {address!r}; give the address of a quote.")
-    return target(organisation.entity(quotes.QUOTE), path[0].key).row_id
+    return target(organisation.entity(quotes.QUOTE), segment.key).row_id
 
 
 def _quote(organisation: Organisation, quote_id: Json) -> Row:

@@ -33,6 +33,20 @@ class RowWriter(Protocol):
         ...
 
 
+def install(organisation: Organisation) -> None:
+    """What the solution's installation does to rows that are there: it numbers accounts and contacts, and marks the
+    contacts that have been quoted (prospect-to-cash, sections 5 and 7)."""
+    for table, name in _NUMBERED.items():
+        entity = organisation.entity(table)
+        for row in organisation.rows(table):
+            added: Row = {} if row.get(name) else {name: _next_number(organisation, table)}
+            if table == "contact":
+                quoted = organisation.rows("quote", customerid=row["contactid"], customerid__type="contact")
+                added |= {**_company_flag(row), _IS_CUSTOMER: int(bool(quoted))}
+            if added:
+                organisation.change(entity, str(row[entity.primary_id]), added)
+
+
 def before_create(organisation: Organisation, entity: EntityType, row: Row) -> Row:
     """Numbers of accounts and contacts, and the flag of a contact that belongs to an account."""
     added: Row = {}

@@ -1,9 +1,10 @@
-"""Loads sample rows from JSON lines: rows that existed before, so nothing is computed and no automation runs."""
+"""Loads sample rows from JSON lines: rows that existed before, so nothing is computed and no automation runs. What the
+installation of the Prospect-to-cash solution does to existing rows is done to them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.dataverse import rules
+from local.dataverse import automation, rules
 from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, Organisation, fixed_id
 from local.dataverse.refusals import Refused
 from local.dataverse.schema import EntityType, Property
@@ -55,6 +56,8 @@ def load_folder(organisation: Organisation, folder: Path, *, products: bool = Fa
         for name, table in files.items():
             if table in organisation.schema.entities and (folder / name).is_file():
                 count += _load_file(organisation, organisation.entity(table), folder / name)
+        if organisation.schema.solution:
+            automation.install(organisation)
         _complete_schedules(organisation)
         _set_base_currency(organisation)
     return count

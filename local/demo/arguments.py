@@ -15,7 +15,8 @@ class Options:
     """What the user asked for.
 
     `trust` asks for the act in which the functions are killed at once, not after the first edits; `currency` is that
-    of the company in F&O, None where the records tell; `timeout_s` is how long the demo waits without any progress,
+    of the company in F&O, None where the records tell; `worst_order` lets quotes and contacts flow before the accounts
+    that they wait for; `timeout_s` is how long the demo waits without any progress,
     `pause_s` how long between two edits.
     """
 
@@ -25,6 +26,7 @@ class Options:
     report: Path | None = None
     keep: Path | None = None
     currency: str | None = None
+    worst_order: bool = False
     latency_ms: float = 0.0
     timeout_s: float = 600.0
     pause_s: float = 3.0
@@ -41,6 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         report=parsed.report,
         keep=parsed.keep,
         currency=parsed.currency,
+        worst_order=parsed.worst_order,
         latency_ms=parsed.latency_ms,
         timeout_s=parsed.timeout_s,
         pause_s=parsed.pause_s,
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
+    add("--worst-order", action="store_true", help="let quotes and contacts flow first, the accounts they need last")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")

@@ -15,24 +15,31 @@ INACTIVE: Mapping[str, Json] = {"statecode": 1, "statuscode": 2}
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """A sales person at work in Dataverse."""
+    """A sales person at work in Dataverse, with the rows of one table."""
 
     access: Access
+    entity_set: str = "accounts"
+    table: str = "account"
 
     def create(self, values: Mapping[str, Json]) -> str:
-        """Add an account; returns its id."""
-        created = self.access.send("POST", f"{_API}/accounts", {**values}, **_REPRESENTATION)
-        return str(created["accountid"]).lower()
+        """Add a row; returns its id."""
+        created = self.access.send("POST", f"{_API}/{self.entity_set}", {**values}, **_REPRESENTATION)
+        return str(created[self._id_column]).lower()
 
     def change(self, id: str, values: Mapping[str, Json]) -> None:
-        """Change some columns of an account that exists."""
-        self.access.send("PATCH", f"{_API}/accounts({id})", {**values}, **{"If-Match": "*"})
+        """Change some columns of a row that exists."""
+        self.access.send("PATCH", f"{_API}/{self.entity_set}({id})", {**values}, **{"If-Match": "*"})
 
     def change_many(self, changes: Mapping[str, Mapping[str, Json]]) -> None:
-        """Change columns of many accounts that exist, by their ids, in one request."""
-        kind = "Microsoft.Dynamics.CRM.account"
-        targets: list[Json] = [{"@odata.type": kind, "accountid": id, **values} for id, values in changes.items()]
-        self.access.send("POST", f"{_API}/accounts/Microsoft.Dynamics.CRM.UpdateMultiple", {"Targets": targets})
+        """Change columns of many rows that exist, by their ids, in one request."""
+        kind = f"Microsoft.Dynamics.CRM.{self.table}"
+        targets: list[Json] = [{"@odata.type": kind, self._id_column: id, **values} for id, values in changes.items()]
+        path = f"{_API}/{self.entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
+        self.access.send("POST", path, {"Targets": targets})
+
+    @property
+    def _id_column(self) -> str:
+        return f"{self.table}id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from local.demo.standing import Account, Glance, Standing
 
 _LOOK_EVERY_S = 0.5
 _PATIENCE_WHEN_BLOCKED_S = 6.0
+# What still waits for another record when nothing has moved for so long goes on waiting.
+_PATIENCE_FOR_WAITING_S = 8.0
 
 Standings = Mapping[str, Standing]
 
@@ -32,6 +34,11 @@ class Ended:
         """Whether every record of the flow is decided and nothing goes on."""
         account = self.account
         return self.glance.quiet and account is not None and not account.unaccounted and not account.claimed
+
+    @property
+    def waits(self) -> bool:
+        """Whether records of it wait for records of another flow."""
+        return self.account is not None and self.account.waiting > 0
 
 
 def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> None:
@@ -71,12 +78,15 @@ def wait_until_in_step(
             progress.show(glances, {name: counts.total for name, counts in session.counts().items()})
             quiet = all(glance.quiet for glance in glances.values())
             ended = {flow.name: _ended(session, flow, standings, glances, look=quiet) for flow in flows}
-            if all(each.in_step for each in ended.values()):
+            all_in_step = all(each.in_step for each in ended.values())
+            if all_in_step and not any(each.waits for each in ended.values()):
                 return ended
             now = [glance.progress for glance in glances.values()]
             blocked = any(glance.blocked for glance in glances.values())
             if now != moved:
                 moved, moved_at = now, time.monotonic()
+            elif all_in_step and time.monotonic() - moved_at > _PATIENCE_FOR_WAITING_S:
+                return ended
             elif time.monotonic() - moved_at > (_PATIENCE_WHEN_BLOCKED_S if blocked else patience_s):
                 return {flow.name: _ended(session, flow, standings, glances, look=True) for flow in flows}
             sleep(_LOOK_EVERY_S)

@@ -16,7 +16,7 @@ if os.name == "posix":
     import fcntl
 
 MANIFEST = "demo.json"
-FORMAT = 2
+FORMAT = 3
 STATE = ("azurite", "dataverse", "finops")
 _LOCK = ".lock"
 
@@ -26,15 +26,16 @@ class Memory:
     """What the demo must remember from one start to the next.
 
     The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
-    are in. By flow: `before` are the keys of the target records that were there before the first sync; `keys` says
-    under which key each source record was last expected in the target. Both are the comparison's own, made without
-    the links.
+    are in; `quoted`: the quotes are written, too. By flow: `before` are the keys of the target records that were there
+    before the first sync; `keys` says under which key each source record was last expected in the target. Both are the
+    comparison's own, made without the links.
     """
 
     data: str
     folder: str
     ports: dict[str, int]
     loaded: bool = False
+    quoted: bool = False
     before: dict[str, list[str]] = field(default_factory=dict)
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -67,6 +68,7 @@ class Place:
             "folder": memory.folder,
             "ports": memory.ports,
             "loaded": memory.loaded,
+            "quoted": memory.quoted,
             "before": memory.before,
             "keys": memory.keys,
         }
@@ -184,5 +186,6 @@ def _memory(content: Mapping[str, object]) -> Memory:
             listed = {str(flow): [str(key) for key in kept] for flow, kept in before.items()}
             by_id = {str(flow): dict(kept) for flow, kept in keys.items()}
             loaded = bool(content["loaded"])
-            return Memory(data, folder, {str(k): int(v) for k, v in ports.items()}, loaded, listed, by_id)
+            numbers = {str(k): int(v) for k, v in ports.items()}
+            return Memory(data, folder, numbers, loaded, bool(content["quoted"]), listed, by_id)
     raise ValueError("something is missing in it")

@@ -16,7 +16,8 @@ from shared.records import Json, SourceRow, Values, fold
 from shared.settings import Settings
 
 _DRAFT = 2
-_OWN_LIST = "_pricelevelid_value"
+_OWN_LIST, _OWN_CURRENCY = "_pricelevelid_value", "_transactioncurrencyid_value"
+_LIST_COLUMNS = ("pricelevelid", _OWN_CURRENCY)
 _ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevelid", "uomid")), products.AMOUNT)
 
 
@@ -98,7 +99,7 @@ class ProductView:
         return products.ACTIVE if state in as_good else state
 
     def _lists(self, systems: Systems, key: str | None) -> dict[str, str]:
-        rows = list(_target((_OWN_LIST, products.ID_COLUMN)).rows(systems, key))
+        rows = _target((_OWN_LIST, _OWN_CURRENCY, products.ID_COLUMN)).rows(systems, key)
         items = _items(systems, rows)
         lists: dict[str, str] = {}
         for row in rows:
@@ -110,17 +111,24 @@ class ProductView:
 
 
 def _target(columns: tuple[str, ...]) -> Collection:
-    return Collection(DATAVERSE, products.TARGET_SET, products.KEY_COLUMN, columns)
+    # What people of Sales have entered for themselves is none of ours.
+    only = {"msdynce_ismaintainedexternally": True}
+    return Collection(DATAVERSE, products.TARGET_SET, products.KEY_COLUMN, columns, only=only)
 
 
 def _items(systems: Systems, rows: list[Values]) -> dict[str, list[Values]]:
-    """The price list items by product: those of one product, or all that there are."""
+    """The price list items by product, on lists in the product's own currency: those of one product, or all that
+    there are. On lists in other currencies people of Sales put their own prices."""
+    currencies = {str(row[products.ID_COLUMN]).lower(): row.get(_OWN_CURRENCY) for row in rows}
+    of_list = {_id(row["pricelevelid"]): row[_OWN_CURRENCY] for row in _rows(systems, "pricelevels", _LIST_COLUMNS)}
     ids = [str(row[products.ID_COLUMN]).lower() for row in rows]
     wanted = quoting.equals("_productid_value", quoting.Guid(ids[0])) if len(ids) == 1 else ""
     found: dict[str, list[Values]] = defaultdict(list)
     for row in _rows(systems, products.ITEM_SET, _ITEM_COLUMNS, wanted):
         of = {name: _id(row[f"_{name}_value"]) for name in ("pricelevelid", "uomid")}
-        found[str(row["_productid_value"]).lower()].append({**of, products.AMOUNT: row[products.AMOUNT]})
+        product = str(row["_productid_value"]).lower()
+        if of_list.get(of["pricelevelid"]) == currencies.get(product):
+            found[product].append({**of, products.AMOUNT: row[products.AMOUNT]})
     return found
 
 

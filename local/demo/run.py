@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,17 +17,21 @@ from local.demo.arrivals import Arrivals
 from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
+from local.demo.flows import Watched
 from local.demo.keep import Place, place
 from local.demo.productscenes import ProductScenes
+from local.demo.quotescenes import QuoteScenes
 from local.demo.session import SYSTEMS, Session, require_node_modules
 from local.demo.stage import Stage
 from local.demo.standing import Standing
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES
 from local.demo.trust import Act
-from shared.flows import ACCOUNTS, PRODUCTS
+from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
+# The products must be in Sales before anything can be quoted.
+_FIRST_IN_WORST_ORDER = (PRODUCTS,)
 # With slower answers the short times of a hasty app would not do.
 _HASTY_UP_TO_MS = 250.0
 
@@ -75,20 +80,15 @@ def _play(
     began = time.monotonic()
     with session:
         firstsync.note_before(session, here, flows)
-        session.resume_flows()
+        session.resume_flows(_FIRST_IN_WORST_ORDER if options.worst_order else None)
         standings = session.watch()
         session.start_functions()
         _started(console, time.monotonic() - began, here)
-        ended = firstsync.wait_until_in_step(
-            session,
-            flows,
-            standings,
-            console,
-            totals=firstsync.totals(session, here, flows),
-            patience_s=options.timeout_s,
-        )
-        in_step = all(of.in_step for of in ended.values())
         act = _act(options, console, configuration, session, here, standings)
+        quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings)[QUOTATIONS], session.sales)
+        story = FirstSync(options, console, configuration, session, here, standings)
+        ended = story.play(quotes)
+        in_step = all(of.in_step for of in ended.values())
         if in_step and options.trust:
             result = act.play(stop=options.once)
         else:
@@ -102,6 +102,63 @@ def _play(
         elif not options.once:
             _tell(options, configuration, session, standings, act)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSync:
+    """From empty flows to quotes that have arrived."""
+
+    options: Options
+    console: Console
+    configuration: Configuration
+    session: Session
+    here: Place
+    standings: Mapping[str, Standing]
+
+    def play(self, quotes: QuoteScenes) -> dict[str, firstsync.Ended]:
+        """Let everything flow that is there, write the quotes once the products are in Sales, and let them flow; how
+        the wait for each flow ended."""
+        flows = self.configuration.flows
+        worst = self.options.worst_order
+        ended = self._wait([flow for flow in flows if not worst or flow.name in _FIRST_IN_WORST_ORDER])
+        if all(of.in_step for of in ended.values()) and not self.here.memory.quoted:
+            self.console.print("\nSales people quote what has arrived.\n", style="bold")
+            quotes.write(self.options.data)
+            self.here.memory.quoted = True
+            self.here.save()
+            if worst:
+                self._let_flow(QUOTATIONS, CONTACTS)
+            ended = self._wait(flows)
+            if all(of.in_step for of in ended.values()):
+                quotes.why_is_it_not_there()
+                quotes.follow()
+                ended = self._wait(flows)
+        return ended
+
+    def _let_flow(self, *first: str) -> None:
+        """Quotes and contacts are read while the accounts that they wait for are not: then these, too."""
+        flows = self.configuration.flows
+        self.session.resume_flows(first)
+        ended = self._wait([flow for flow in flows if flow.name in first])
+        waiting = {name: of.account.waiting for name, of in ended.items() if of.account is not None}
+        listed = ", ".join(f"{count} {name}" for name, count in waiting.items())
+        _say(self.console, f"waiting: {listed}. Only now the accounts may flow.", style="yellow")
+        self.session.resume_flows()
+
+    def _wait(self, flows: Sequence[Watched]) -> dict[str, firstsync.Ended]:
+        chosen = tuple(flows)
+        return firstsync.wait_until_in_step(
+            self.session,
+            chosen,
+            self.standings,
+            self.console,
+            totals=firstsync.totals(self.session, self.here, chosen),
+            patience_s=self.options.timeout_s,
+        )
+
+
+def _arrivals(session: Session, configuration: Configuration, standings: Mapping[str, Standing]) -> dict[str, Arrivals]:
+    return {flow.name: Arrivals(session, flow, standings[flow.name]) for flow in configuration.flows}
 
 
 def _act(  # noqa: PLR0917 - the parts of a demo in their fixed order
@@ -121,11 +178,12 @@ def _tell(
 ) -> None:
     stage = act.stage
     stage.console.print("\nNow people work in both systems. Ctrl-C ends the demo.\n", style="bold")
-    arrivals = {flow.name: Arrivals(session, flow, standings[flow.name]) for flow in configuration.flows}
+    arrivals = _arrivals(session, configuration, standings)
     fulfilment = Fulfilment(session.finops, configuration.company)
     scenes = told_by_turns(
         AccountScenes(stage, arrivals[ACCOUNTS], Sales(session.sales), fulfilment).all(),
         ProductScenes(stage, arrivals[PRODUCTS], fulfilment).all(),
+        QuoteScenes(stage, arrivals[QUOTATIONS], session.sales).all(),
     )
 
     def trust() -> None:

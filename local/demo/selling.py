@@ -52,7 +52,10 @@ class Seller:
 
     def catalogue(self) -> Catalogue:
         """What can be quoted now: active products, and the price list of each currency."""
-        select = "productid,productnumber,name,price,_defaultuomid_value,_defaultuomscheduleid_value"
+        select = (
+            "productid,productnumber,name,price,_defaultuomid_value,_defaultuomscheduleid_value,"
+            "_transactioncurrencyid_value"
+        )
         rows = self._rows("products", select, "statecode eq 0")
         lists = self._rows("pricelevels", "pricelevelid,_transactioncurrencyid_value", "statecode eq 0")
         return Catalogue(
@@ -61,7 +64,7 @@ class Seller:
         )
 
     def add_prices(self, folder: Path, catalogue: Catalogue) -> int:
-        """Put the quoted products on the price lists of the quotes that they are not on yet; how many items."""
+        """Put the quoted products on the price lists of the quotes in other currencies; how many items."""
         lists = {str(row["quoteid"]): str(row["_pricelevelid_value"]) for row in read_rows(folder, "quotes.jsonl")}
         items = self._rows("productpricelevels", "_productid_value,_pricelevelid_value", "")
         there = {(str(item["_pricelevelid_value"]), str(item["_productid_value"])) for item in items}
@@ -71,6 +74,8 @@ class Seller:
             product = catalogue.products.get(numbers.get(str(line["_productid_value"]), ""))
             price_list = lists.get(str(line["_quoteid_value"]))
             if product is None or price_list is None or (price_list, str(product["productid"])) in there:
+                continue
+            if price_list == catalogue.lists.get(str(product["_transactioncurrencyid_value"])):
                 continue
             there.add((price_list, str(product["productid"])))
             self._add_price(price_list, product, line["priceperunit"])

@@ -211,7 +211,8 @@ class DataverseDocuments:
 
 class DataverseDocumentLines:
     """The lines of documents as a further source of them; satisfies the engine's TrackedSource. Its changes name
-    documents: a changed or deleted line is a change of the document that it belongs to, and of one that it has left."""
+    documents: a changed or deleted line is a change of the document that it belongs to, and of one that it has left.
+    The version is that of the line: Dataverse counts in one sequence for all tables, so it compares with headers'."""
 
     def __init__(self, system: DataverseSystem, documents: DataverseDocuments, memory: Memory, flow: str) -> None:
         lines = documents.tables.lines
@@ -246,8 +247,16 @@ class DataverseDocumentLines:
         present = {self._rows.id_of(row): self._rows.lookup_of(row, self._header_column) for row in page.rows}
         headers = dict(self._memory.remember(self._flow, kind, present)) if present else {}
         headers |= self._memory.owners(self._flow, kind, page.gone) if page.gone else {}
+        versions = {self._rows.id_of(row): self._rows.version_of(row) for row in page.rows}
         numbers = self._documents.numbers_of(header for of in headers.values() for header in of)
-        return page.with_changes(_one_per_document(_touched(number for of in numbers.values() for number in of)))
+        return page.with_changes(
+            _one_per_document(
+                Change(number, versions.get(id))
+                for id, of in headers.items()
+                for header in of
+                for number in numbers.get(header, ())
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """Waiting records: row `W|parent flow|parent route|parent id|child id` in the child's own partition (protocol W1)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from shared.state.rows import Row, Stored, Table, escape
+
+_MOST_CHILDREN = 1000
+_MOST_WAITS = 3000
+_FEW_PARENTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,24 @@ class Waits:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def of_parent(self, flow: str, parent_flow: str, parent_route: str, parent: str, limit: int) -> list[str]:
-        """At most `limit` children in `flow` that wait for a parent."""
-        key = escape(f"W|{parent_flow}|{parent_route}|{parent}")
-        stored = self._table.scan(escape(flow), start=f"{key}|", end=f"{key}}}", limit=limit)
-        return [_to_wait(flow, row).child for row in stored]
+    def of_parents(self, flow: str, parent_flow: str, parent_route: str, parents: Collection[str]) -> list[str]:
+        """The children in `flow` that wait for one of these parents; of a single parent at most _MOST_CHILDREN.
+
+        Many parents are looked for at once, unless so much is waiting for others that single looks are cheaper.
+        """
+        prefix = f"W|{parent_flow}|{parent_route}|"
+        if len(parents) > _FEW_PARENTS:
+            keys = [escape(prefix + parent) for parent in parents]
+            stored = self._table.scan(escape(flow), start=f"{min(keys)}|", end=f"{max(keys)}}}", limit=_MOST_WAITS)
+            if len(stored) < _MOST_WAITS:
+                waits = [_to_wait(flow, row) for row in stored]
+                return [wait.child for wait in waits if wait.parent in parents]
+        found: list[str] = []
+        for parent in parents:
+            key = escape(f"{prefix}{parent}")
+            stored = self._table.scan(escape(flow), start=f"{key}|", end=f"{key}}}", limit=_MOST_CHILDREN)
+            found += [_to_wait(flow, row).child for row in stored]
+        return found
 
     def load(self, flow: str, keys: Sequence[str]) -> list[Wait]:
         """The waits with these row keys that exist."""

@@ -24,7 +24,6 @@ from shared.sync.work import Kind, Work
 from shared.sync.writing import Writing
 from shared.telemetry import log_event
 
-_CHILDREN_PER_PARENT = 1000
 # A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
 _SOON_S = 300.0
 # What comes back after trouble, though the gate is open, must not go round at full speed.
@@ -154,13 +153,16 @@ class Apply:
 
     def _release_children(self, works: Sequence[Work]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
+        released: dict[str, set[str]] = defaultdict(set)
+        for work in works:
+            for route in self._routes_that_release(work):
+                released[route].add(work.id)
+        waits = self._parts.state.waits
         for flow in self._parts.dependents(self._flow.name):
-            for work in works:
-                for route in self._routes_that_release(work):
-                    children = self._parts.state.waits.of_parent(
-                        flow.name, self._flow.name, route, work.id, _CHILDREN_PER_PARENT
-                    )
-                    self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
+            children: dict[str, None] = {}
+            for route, parents in released.items():
+                children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
+            self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
 
     def _routes_that_release(self, work: Work) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it

@@ -1,11 +1,11 @@
 """What a pull needs of a way to find changes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from shared.state.checkpoints import Checkpoint
-from shared.state.links import LinkState
+from shared.state.links import Link, LinkState
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
 from shared.sync.parts import Parts
@@ -48,13 +48,15 @@ class Reader(Protocol):
         """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
 
 
-def linked_among(parts: Parts, flow: Flow, ids: list[str], so_far: int) -> int:
-    """How many linked records a walk meets, `ids` included. Links are asked only once the lower limit is passed: until
-    then every id counts as one of a linked record."""
+def linked_among(
+    parts: Parts, flow: Flow, ids: list[str], so_far: int, counts: Callable[[Link], bool] = lambda _link: True
+) -> int:
+    """How many linked records a walk meets, `ids` included; of those only the ones that `counts`. Links are asked only
+    once the lower limit is passed: until then every id counts."""
     if so_far + len(ids) <= parts.limits.gone_limit_count:
         return so_far + len(ids)
     links = parts.state.links.load(flow.name, ids)
-    return so_far + sum(link.linked for link in links.values())
+    return so_far + sum(link.linked and counts(link) for link in links.values())
 
 
 def gone_hints(flow: Flow, doubtful: Iterable[str]) -> tuple[Hint, ...]:

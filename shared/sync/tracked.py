@@ -1,5 +1,6 @@
 """Changes by the source's own change tracking (protocol P2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shared.errors import LinkRefused, OperatorNeeded, Transient
@@ -123,15 +124,17 @@ class TrackedReader:
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         hints = self._hints(page.changes)
         gone = self._linked([c.id for c in page.changes if c.gone], checkpoint.gone)
-        changed = self._linked([c.id for c in page.changes if not c.gone], checkpoint.changed)
+        # What has been looked at already, since another source of the flow or an operator has named it, is no news.
+        news = {c.id: c for c in page.changes if not c.gone}
+        changed = self._linked(list(news), checkpoint.changed, lambda link: self._is_other(link, news[link.id]))
         if page.delta_link is None:
             after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
             return Step(hints, after, gone, changed, pages=1)
         after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
         return Step(hints, after, gone, changed, pages=1, caught_up=True)
 
-    def _linked(self, ids: list[str], so_far: int) -> int:
-        return linked_among(self._parts, self._flow, ids, so_far)
+    def _linked(self, ids: list[str], so_far: int, counts: Callable[[Link], bool] = lambda _link: True) -> int:
+        return linked_among(self._parts, self._flow, ids, so_far, counts)
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())

@@ -1,0 +1,99 @@
+"""All flows between both simulators, looked at with the eyes of the demo."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from local.demo.comparison import Comparison, Past, compare
+from local.demo.configuration import read_configuration
+from local.demo.flows import Systems, Watched
+from local.demo.selling import Catalogue, Seller, Wanted
+from local.demo.systems import DATAVERSE, FINOPS, Access, Secrets
+from local.finops.settings import Settings as FinopsSettings
+from shared.flows import FLOWS
+from tests.support.assortment import VALUE_MAPS, Assortment
+from tests.unit.local import dataverse_world, finops_environment
+
+_PRECISION = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
+
+
+class Looking(Access):
+    """Reads and writes a simulator with a token that is fixed."""
+
+    def __init__(self, name: str, url: str, token: str) -> None:
+        super().__init__(name, url, Secrets())
+        self._token = token
+
+    def _authorised(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+
+@dataclass
+class Trade:
+    """Accounts and contacts in Sales, products in F&O, and quotes."""
+
+    shop: Assortment
+    systems: Systems
+    flows: Mapping[str, Watched]
+    seller: Seller
+
+    def sync(self) -> None:
+        """Every flow in turn, until what waits for another record has had its chance."""
+        for _ in range(2):
+            for flow in FLOWS:
+                self.shop.flow = flow
+                self.shop.tick()
+
+    def compared(self, flow: str, past: Past | None = None) -> Comparison:
+        """The comparison of one flow."""
+        watched = self.flows[flow]
+        past = past or Past(moves=watched.moves)
+        return compare(watched.verdicts(self.systems), watched.targets(self.systems), watched, past)
+
+    def wrong_fields(self, flow: str, key: str) -> set[str]:
+        """The fields in which one target record is not as it should be."""
+        return {difference.field for difference in self.compared(flow).different if difference.key == key}
+
+    def contact(self, account: str | None = None, **values: object) -> tuple[str, str]:
+        """A new contact, of an account or of nobody; its id and number."""
+        bound = {} if account is None else {"parentcustomerid_account__to": f"/accounts({account})"}
+        id = self.shop.sales.create("contacts", **{"lastname": "Trujillo", **bound, **values})
+        (row,) = self.shop.sales.rows(f"contacts?$select=msdynce_contactnumber&$filter=contactid eq {id}")
+        return id, str(row["msdynce_contactnumber"])
+
+    def quote(self, customer: str, *wanted: Wanted, active: bool = True, **values: Any) -> tuple[str, str]:
+        """A new quote to an account or contact; its id and number."""
+        id, number = self.seller.quote(customer, "Quote", wanted, self.catalogue(), **values)
+        if active:
+            self.seller.change(id, {"statecode": 1})
+        return id, number
+
+    def catalogue(self) -> Catalogue:
+        """What can be quoted now."""
+        return self.seller.catalogue()
+
+    def spoil(self, path: str, values: Mapping[str, object]) -> None:
+        """Somebody changes a record in F&O."""
+        address = f"{path}?cross-company=true"
+        answer = self.shop.finops.send("PATCH", f"/data/{address}", json=values, headers={"If-Match": "*"})
+        assert answer.status_code == 204, answer.text
+
+
+@contextmanager
+def trade() -> Iterator[Trade]:
+    """Fresh simulators with two products that are in Sales already."""
+    with (
+        dataverse_world.dataverse(settings_row=_PRECISION) as world,
+        finops_environment.environment(FinopsSettings(amount_decimals=4)) as finops,
+    ):
+        shop = Assortment(world, finops)
+        sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN)
+        theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN)
+        flows = read_configuration({"VALUE_MAPS": VALUE_MAPS}).flows
+        running = Trade(shop, {DATAVERSE: sales, FINOPS: theirs}, {flow.name: flow for flow in flows}, Seller(sales))
+        shop.put("BK-1", "BK-2")
+        running.sync()
+        yield running
+        sales.close()
+        theirs.close()
