@@ -108,8 +108,8 @@ class Seller:
     ) -> tuple[str, str]:
         """Write a quote in the company's currency to an account or contact, given as the address of its row; the
         quote's id and number. It is a draft."""
-        product = next(iter(catalogue.products.values()))
-        price_list, currency = self._usual_list(product)
+        priced = (row for row in catalogue.products.values() if row["_transactioncurrencyid_value"] is not None)
+        price_list, currency = self._usual_list(next(priced))
         kind = "customerid_account" if customer.startswith("/accounts") else "customerid_contact"
         body: dict[str, Json] = {
             "name": name,

@@ -241,7 +241,7 @@ def test_the_changed_lines_of_a_document_are_one_change_of_its_number() -> None:
     at = world()
     at.told_of_quotes(header(Q, "Q-1", 5), header(R, "Q-2", 6))
     changes = at.told_of_lines(detail(A, Q), detail(B, Q.upper()), detail(C, R))
-    assert changes == (Change("Q-1", None), Change("Q-2", None))
+    assert changes == (Change("Q-1", 1), Change("Q-2", 1))
     assert at.asked == ["quotes", "quotedetails"]
 
 
@@ -270,7 +270,7 @@ def test_a_line_that_has_moved_is_a_change_of_both_documents() -> None:
     at = world()
     at.told_of_quotes(header(Q, "Q-1", 5), header(R, "Q-2", 6))
     at.told_of_lines(detail(A, Q))
-    assert set(at.told_of_lines(detail(A, R))) == {Change("Q-1", None), Change("Q-2", None)}
+    assert set(at.told_of_lines(detail(A, R))) == {Change("Q-1", 1), Change("Q-2", 1)}
 
 
 def test_headers_that_were_never_met_are_looked_up_once_and_remembered() -> None:
@@ -279,7 +279,7 @@ def test_headers_that_were_never_met_are_looked_up_once_and_remembered() -> None
     at.sales.quote(R, "Q-2")
     for _ in range(2):
         changes = at.told_of_lines(detail(A, Q), detail(B, R))
-        assert set(changes) == {Change("Q-1", None), Change("Q-2", None)}
+        assert set(changes) == {Change("Q-1", 1), Change("Q-2", 1)}
     assert at.asked == ["quotedetails", "quotes", "quotedetails"]
     assert options(at.at.server.calls[1])["$select"] == "quoteid,quotenumber"
     assert at.told_of_quotes(deleted(Q)) == (Change("Q-1", None, gone=True),)

@@ -45,8 +45,21 @@ def test_rows_are_kept_as_they_are(tmp_path: Path) -> None:
         loaded = world.get(f"contacts({CONTACT})?$expand=parentcustomerid_account($select=name)").json()
         assert (loaded["fullname"], loaded["createdon"]) == ("Catherine R. Abel", "2015-04-15T16:33:33Z")
         assert loaded["parentcustomerid_account"]["name"] == "Next-Door Bike Store"
-        assert (loaded["msdynce_contactnumber"], loaded["msdynce_iscompanyanaccount"]) == (None, None)
-        assert account["accountnumber"] is None
+
+
+def test_rows_that_are_older_than_the_solution_are_numbered_and_marked_by_its_installation(tmp_path: Path) -> None:
+    parent = {
+        "_parentcustomerid_value": ACCOUNT,
+        "_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname": "account",
+    }
+    _write(tmp_path, "accounts.jsonl", _account())
+    _write(tmp_path, "contacts.jsonl", {"contactid": CONTACT, "lastname": "Abel", **parent})
+    with dataverse() as world:
+        load_folder(world.organisation, tmp_path)
+        assert world.get(f"accounts({ACCOUNT})").json()["accountnumber"].startswith("ACC-01000-")
+        loaded = world.get(f"contacts({CONTACT})").json()
+        assert loaded["msdynce_contactnumber"].startswith("CON-01000-")
+        assert (loaded["msdynce_iscompanyanaccount"], loaded["msdynce_isactivecustomer"]) == (True, False)
 
 
 def test_a_reference_to_a_missing_row_stays(tmp_path: Path) -> None:

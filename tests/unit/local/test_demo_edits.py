@@ -80,6 +80,15 @@ def test_many_accounts_change_in_one_request(sales: Sales) -> None:
     assert [account(sales, id)["name"] for id in ids] == ["changed 0", "changed 1"]
 
 
+def test_a_contact_is_edited_as_an_account_is(sales: Sales) -> None:
+    contacts = Sales(sales.access, "contacts", "contact")
+    ids = [contacts.create({"lastname": name}) for name in ("Okafor", "Moreau")]
+    contacts.change(ids[0], {"lastname": "Novák"})
+    contacts.change_many({ids[1]: {"lastname": "Tanaka"}})
+    rows = sales.access.rows("/api/data/v9.2/contacts?$select=lastname")
+    assert {str(row["contactid"]): row["lastname"] for row in rows} == {ids[0]: "Novák", ids[1]: "Tanaka"}
+
+
 def test_a_product_is_released_changes_its_price_and_goes(fulfilment: Fulfilment) -> None:
     def prices() -> list[object]:
         path = "/data/SellableReleasedProducts?cross-company=true&$filter=ProductNumber eq 'P-1'"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -90,9 +91,7 @@ def test_two_equal_lines_are_two_lines(running: Trade, customer: str) -> None:
     [{"active": False}, {"discountpercentage": 5}],
     ids=["a draft", "a discount on everything"],
 )
-def test_a_quote_that_is_not_for_finops_is_not_expected(
-    running: Trade, customer: str, values: dict[str, object]
-) -> None:
+def test_a_quote_that_is_not_for_finops_is_not_expected(running: Trade, customer: str, values: dict[str, Any]) -> None:
     running.sync()
     _, number = running.quote(customer, BIKE, **values)
     running.sync()

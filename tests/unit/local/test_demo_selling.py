@@ -84,10 +84,17 @@ def test_a_quote_with_a_product_that_sales_does_not_have_is_not_written(
     assert quotes(running, id) == []
 
 
-def test_prices_are_added_once_where_a_price_list_lacks_a_quoted_product(
+def test_prices_are_added_once_where_the_price_list_of_another_currency_lacks_a_quoted_product(
     running: Trade, customer: str, tmp_path: Path
 ) -> None:
-    currency = running.shop.catalogue["currency"]
+    currency = running.shop.sales.create(
+        "transactioncurrencies",
+        isocurrencycode="EUR",
+        currencyname="Euro",
+        currencysymbol="E",
+        currencyprecision=2,
+        exchangerate=2,
+    )
     other = running.shop.sales.create(
         "pricelevels", name=f"Other {uuid4()}", transactioncurrencyid__to=f"/transactioncurrencies({currency})"
     )
