@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from local.demo.comparison import differences
 from local.demo.flows import Watched
+from local.demo.keep import Memory
 from local.demo.session import Session
 from local.demo.standing import Standing
 from shared.mapping.verdicts import Mapped
@@ -25,11 +26,13 @@ _ENDED = (LinkState.ENDED, LinkState.DELETED)
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Looks at one flow from outside, with both systems at hand."""
+    """Looks at one flow from outside, with both systems at hand. What has been seen is remembered: a record may come
+    and end between two comparisons."""
 
     session: Session
     flow: Watched
     standing: Standing
+    memory: Memory
 
     def some(self, chance: random.Random) -> SourceRow | None:
         """A source record that is in the target and may be edited, None where none is found."""
@@ -48,7 +51,12 @@ class Arrivals:
         """Seconds until the target holds every field as the source says; None when it takes too long."""
         began = time.monotonic()
         mapped = self.mapped(id)
-        return None if mapped is None else self._until(lambda: self._holds(mapped), began)
+        if mapped is None:
+            return None
+        seconds = self._until(lambda: self._holds(mapped), began)
+        if seconds is not None:
+            self.memory.expect(self.flow.name, id, mapped.key)
+        return seconds
 
     def ended(self, id: str) -> float | None:
         """Seconds until the sync has noted that a source record came to its end, or is gone."""

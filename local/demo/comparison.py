@@ -63,7 +63,7 @@ class Past:
     under which a record was expected at an earlier comparison; it never changes, and stays when its source ends.
     `refused`: ids of records that the target itself refuses at present, which no mapping can foresee.
     `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key; what it
-    leaves behind then is left alone.
+    leaves behind then is left alone. `left`: the keys that records had before the last one.
     """
 
     before: frozenset[str] = frozenset()
@@ -71,6 +71,7 @@ class Past:
     refused: frozenset[str] = frozenset()
     adopt: bool = False
     moves: bool = False
+    left: frozenset[str] = frozenset()
 
 
 def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list[tuple[str, Mapped]]]:
@@ -95,7 +96,7 @@ def compare(
     expected = expected_keys(verdicts, past)
     found = {fold(key): (key, values) for key, values in targets}
     refused = (of.key for id, of in verdicts.items() if id in past.refused and isinstance(of, Mapped))
-    tolerated = {fold(key) for key in (*past.before, *past.keys.values(), *refused)}
+    tolerated = {fold(key) for key in (*past.before, *past.keys.values(), *past.left, *refused)}
     adopted = {fold(key) for key in past.before}
     times = Counter(fold(key) for key, _ in targets)
     different = [

@@ -129,12 +129,13 @@ def _result(session: Session, place: Place, flow: Watched, standing: Standing) -
     account = standing.account_for(list(verdicts))
     memory = place.memory
     keys = memory.keys.setdefault(flow.name, {})
-    past = flow.past(before=memory.before.get(flow.name, []), keys=keys, failures=account.failures)
+    left = memory.left.setdefault(flow.name, [])
+    past = flow.past(before=memory.before.get(flow.name, []), keys=keys, left=left, failures=account.failures)
     comparison = compare(verdicts, flow.targets(session.systems), flow, past)
     for candidates in expected_keys(verdicts, past).values():
         # Of several records with one key only one got it; which one does not matter to the comparison.
         if len(candidates) == 1:
-            keys[candidates[0][0]] = candidates[0][1].key
+            memory.expect(flow.name, candidates[0][0], candidates[0][1].key)
     asked = {name: counted.of(flow.asked.get(name, frozenset())) for name, counted in session.counts().items()}
     return FlowResult(standing.glance(), account, comparison, asked, flow.direction)
 

@@ -197,10 +197,12 @@ class Watched:
         presented = self.view.present(systems, [row for _, row in found])
         return list(zip([key for key, _ in found], presented, strict=True))
 
-    def past(self, *, before: list[str], keys: Mapping[str, str], failures: tuple[Failure, ...]) -> Past:
+    def past(
+        self, *, before: list[str], keys: Mapping[str, str], left: list[str], failures: tuple[Failure, ...]
+    ) -> Past:
         """What the comparison must know from before; see Past."""
         refused = frozenset(failure.id for failure in failures if failure.cause not in _FORESEEN)
-        return Past(frozenset(before), keys, refused, self.adopt, self.moves)
+        return Past(frozenset(before), keys, refused, self.adopt, self.moves, frozenset(left))
 
     def ended(self, key: str) -> Mapping[str, Json]:
         """What changes in a target row when its source record ends."""

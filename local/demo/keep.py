@@ -27,8 +27,8 @@ class Memory:
 
     The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
     are in; `quoted`: the quotes are written, too. By flow: `before` are the keys of the target records that were there
-    before the first sync; `keys` says under which key each source record was last expected in the target. Both are the
-    comparison's own, made without the links.
+    before the first sync; `keys` says under which key each source record was last expected in the target, `left` names
+    the keys that moving records had before. All are the comparison's own, made without the links.
     """
 
     data: str
@@ -38,6 +38,14 @@ class Memory:
     quoted: bool = False
     before: dict[str, list[str]] = field(default_factory=dict)
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)
+
+    def expect(self, flow: str, id: str, key: str) -> None:
+        """Note under which key a source record is expected in the target, or was seen there."""
+        keys = self.keys.setdefault(flow, {})
+        if keys.get(id, key) != key:
+            self.left.setdefault(flow, []).append(keys[id])
+        keys[id] = key
 
 
 @dataclass(slots=True)
@@ -71,6 +79,7 @@ class Place:
             "quoted": memory.quoted,
             "before": memory.before,
             "keys": memory.keys,
+            "left": memory.left,
         }
         part = self.root / f"{MANIFEST}.part"
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -182,10 +191,12 @@ def _memory(content: Mapping[str, object]) -> Memory:
             "ports": dict() as ports,
             "before": dict() as before,
             "keys": dict() as keys,
+            "left": dict() as left,
         }:
             listed = {str(flow): [str(key) for key in kept] for flow, kept in before.items()}
             by_id = {str(flow): dict(kept) for flow, kept in keys.items()}
             loaded = bool(content["loaded"])
             numbers = {str(k): int(v) for k, v in ports.items()}
-            return Memory(data, folder, numbers, loaded, bool(content["quoted"]), listed, by_id)
+            behind = {str(flow): [str(key) for key in kept] for flow, kept in left.items()}
+            return Memory(data, folder, numbers, loaded, bool(content["quoted"]), listed, by_id, behind)
     raise ValueError("something is missing in it")

@@ -15,6 +15,7 @@ from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
 from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
+from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.flows import Watched
@@ -85,7 +86,7 @@ def _play(
         session.start_functions()
         _started(console, time.monotonic() - began, here)
         act = _act(options, console, configuration, session, here, standings)
-        quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings)[QUOTATIONS], session.sales)
+        quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings, here)[QUOTATIONS], session.sales)
         story = FirstSync(options, console, configuration, session, here, standings)
         ended = story.play(quotes)
         in_step = all(of.in_step for of in ended.values())
@@ -157,8 +158,10 @@ class FirstSync:
         )
 
 
-def _arrivals(session: Session, configuration: Configuration, standings: Mapping[str, Standing]) -> dict[str, Arrivals]:
-    return {flow.name: Arrivals(session, flow, standings[flow.name]) for flow in configuration.flows}
+def _arrivals(
+    session: Session, configuration: Configuration, standings: Mapping[str, Standing], here: Place
+) -> dict[str, Arrivals]:
+    return {flow.name: Arrivals(session, flow, standings[flow.name], here.memory) for flow in configuration.flows}
 
 
 def _act(  # noqa: PLR0917 - the parts of a demo in their fixed order
@@ -178,10 +181,11 @@ def _tell(
 ) -> None:
     stage = act.stage
     stage.console.print("\nNow people work in both systems. Ctrl-C ends the demo.\n", style="bold")
-    arrivals = _arrivals(session, configuration, standings)
+    arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     scenes = told_by_turns(
         AccountScenes(stage, arrivals[ACCOUNTS], Sales(session.sales), fulfilment).all(),
+        ContactScenes(stage, arrivals[CONTACTS], arrivals[ACCOUNTS], Sales(session.sales, "contacts", "contact")).all(),
         ProductScenes(stage, arrivals[PRODUCTS], fulfilment).all(),
         QuoteScenes(stage, arrivals[QUOTATIONS], session.sales).all(),
     )
@@ -193,6 +197,7 @@ def _tell(
 
     with suppress(KeyboardInterrupt):
         tell(scenes, options.pause_s, once=None if options.trust else trust)
+    act.place.save()
     stage.console.print("\nEnding the demo ...", highlight=False)
 
 

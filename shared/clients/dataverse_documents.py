@@ -11,7 +11,6 @@ from typing import Protocol
 
 from shared.clients import quoting
 from shared.clients.dataverse import DataverseSystem, Row, RowPage, TableRows
-from shared.errors import Transient
 from shared.records import Change, ChangePage, Json, SourceRow, Values, fold
 
 REVISIONS, LINES = "revisions", "lines"
@@ -86,7 +85,7 @@ class DataverseDocuments:
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         """The documents that exist now, by number as asked for: every header that has it, with the lines of those whose
-        lines are wanted. Header and lines are of one moment."""
+        lines are wanted. Header and lines are of one moment, unless somebody changes the document all the while."""
         asked = _by_folded_number(ids)
         pending = [same[0] for same in asked.values()]
         found: dict[str, SourceRow] = {}
@@ -94,13 +93,11 @@ class DataverseDocuments:
             # A filter takes more texts for equal than we do, such as those that differ by an accent.
             documents = {key: of for key, of in self._read_headers(pending).items() if key in asked}
             changing = self._read_lines([header for headers in documents.values() for header in headers])
-            steady = {key: headers for key, headers in documents.items() if not changing & _ids(headers)}
-            found |= {key: self._document(headers) for key, headers in steady.items()}
-            pending = [asked[key][0] for key in documents if key not in steady]
+            found |= {key: self._document(headers) for key, headers in documents.items()}
+            pending = [asked[key][0] for key, headers in documents.items() if changing & _ids(headers)]
             if not pending:
                 break
-        if pending:
-            raise self._moving(pending)
+        # What still changes while it is read is taken as it is: the change itself will name it once more.
         return {
             id: SourceRow(id, document.version, document.values) for key, document in found.items() for id in asked[key]
         }
@@ -202,11 +199,6 @@ class DataverseDocuments:
             REVISIONS: [header.values for header in headers],
         }
         return SourceRow(newest.number, newest.version, values)
-
-    def _moving(self, numbers: Sequence[str]) -> Transient:
-        return self._headers.unreadable(
-            f"{len(numbers)} documents have changed while they were read, {_MAX_ROUNDS} times in a row"
-        )
 
 
 class DataverseDocumentLines:

@@ -45,7 +45,7 @@ from shared.mapping.vocabulary import (
     rounded_half_up,
     value_of,
 )
-from shared.records import Json, SourceRow, TargetRow, Values
+from shared.records import Json, SourceRow, TargetRow, Values, fold
 
 HEADER_SET = "quotes"
 HEADER_ID_COLUMN = "quoteid"
@@ -63,6 +63,7 @@ KEY_FIELD = "SalesQuotationNumber"
 LINE_KEY_FIELD = "LineCreationSequenceNumber"
 KEY_LENGTH = 20
 CUSTOMER_FIELD = "RequestingCustomerAccountNumber"
+PRODUCT_FIELD = "ProductNumber"
 STATUS_FIELD = "SalesQuotationStatus"
 ORDER_FIELD = "GeneratedSalesOrderNumber"
 
@@ -175,7 +176,7 @@ def line_words(choices: QuotationChoices) -> tuple[Word, ...]:
     """The mapping of a line."""
     requested = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
     return (
-        copy(PRODUCT, "ProductNumber"),
+        copy(PRODUCT, PRODUCT_FIELD),
         sales_unit_symbol("uomid.name", "SalesUnitSymbol"),
         quantity("quantity", "RequestedSalesQuantity"),
         price("priceperunit", "SalesPrice"),
@@ -222,6 +223,10 @@ class QuotationRules:
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether F&O's value is ours, after its normalisation."""
         return self.header.agree(field, ours, theirs)
+
+    def same_line(self, ours: Values, theirs: Values) -> bool:
+        """Whether a line of F&O is one of ours: it has the same product."""
+        return fold(str(ours.get(PRODUCT_FIELD))) == fold(str(theirs.get(PRODUCT_FIELD)))
 
     def empty_line(self, field: str) -> Json:
         """What empties a field of a line in F&O."""

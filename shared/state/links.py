@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import islice
 
 from shared import exact_json
-from shared.records import Json
+from shared.records import Json, fold
 from shared.state.rows import Cell, Row, Stored, Table, escape
 
 SCHEMA_VERSION = 1
@@ -52,10 +52,15 @@ class Intent:
 @dataclass(frozen=True, slots=True)
 class FormerTarget:
     """A target row that a record has left for another one. It stays the record's own: nobody else gets its key, and a
-    record that comes back to it finds it again."""
+    record that comes back to it finds it again. `ended` says that the row was ended when it was left."""
 
     route: str
     key: str
+    ended: bool = False
+
+    def is_at(self, route: str, key: str) -> bool:
+        """Whether it is the row under this key."""
+        return self.route == route and fold(self.key) == fold(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,8 @@ class Link:
     `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
     `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
     against the record (protocol F1). Of a document, `lines` are digests of the lines as last written by number,
-    `numbers` the line numbers that were ever used (see Known.numbers), and `line_fields` the owned fields that any of
-    its lines has ever filled: they can be emptied again.
+    `numbers` the line numbers that were ever used (see Known.numbers), `line_fields` the owned fields that any of its
+    lines has ever filled, which can be emptied again, and `noted` the numbers of lines that a write in flight adds.
     """
 
     flow: str
@@ -89,6 +94,7 @@ class Link:
     lines: dict[int, str] = field(default_factory=dict)
     numbers: dict[int, str] = field(default_factory=dict)
     line_fields: tuple[str, ...] = ()
+    noted: tuple[int, ...] = ()
     former: tuple[FormerTarget, ...] = ()
     fingerprint: str | None = None
     seen_version: int | None = None
@@ -115,13 +121,32 @@ class Link:
 
     def was_at(self, route: str, key: str) -> bool:
         """Whether the record has left a target row with this key."""
-        return FormerTarget(route, key) in self.former
+        return any(left.is_at(route, key) for left in self.former)
 
-    def without_target(self) -> "Link":
+    def back_at_former(self) -> "Link":
+        """The link of a record that has left a row without ending it, and has not arrived elsewhere: it is at that row
+        still. What was applied to it is not known any more."""
+        if self.linked or not self.former or self.former[-1].ended:
+            return self
+        *others, last = self.former
+        return replace(
+            self,
+            route=last.route,
+            target_key=last.key,
+            held_key=last.key,
+            intent=None,
+            applied={},
+            touched=(),
+            former=tuple(others),
+        )
+
+    def without_target(self, *, ended: bool) -> "Link":
         """The link of a record that leaves its target row for another one."""
         former = self.former
-        if self.route is not None and self.target_key is not None and not self.was_at(self.route, self.target_key):
-            former = (*former, FormerTarget(self.route, self.target_key))
+        route, key = self.route, self.target_key
+        if route is not None and key is not None:
+            former = tuple(left for left in former if not left.is_at(route, key))
+            former = (*former, FormerTarget(route, key, ended))
         return replace(
             self,
             route=None,
@@ -134,6 +159,7 @@ class Link:
             lines={},
             numbers={},
             line_fields=(),
+            noted=(),
             former=former,
         )
 
@@ -153,8 +179,11 @@ class Link:
             "touched": exact_json.dumps(list(self.touched)) if self.touched else None,
             "lines": _numbered_text(self.lines),
             "numbers": _numbered_text(self.numbers),
+            "noted": exact_json.dumps(list(self.noted)) if self.noted else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
-            "former": exact_json.dumps([[left.route, left.key] for left in self.former]) if self.former else None,
+            "former": exact_json.dumps([[left.route, left.key, left.ended] for left in self.former])
+            if self.former
+            else None,
             "fingerprint": self.fingerprint,
             "seen_version": None if self.seen_version is None else str(self.seen_version),
             "seen_epoch": self.seen_epoch,
@@ -194,7 +223,12 @@ def to_link(flow: str, stored: Stored) -> Link:
         lines=_numbered(cells.get("lines")),
         numbers=_numbered(cells.get("numbers")),
         line_fields=_texts(cells.get("line_fields")),
-        former=tuple(FormerTarget(*map(str, of)) for of in _json_list(cells.get("former")) if isinstance(of, list)),
+        former=tuple(
+            FormerTarget(str(of[0]), str(of[1]), of[2] is True)
+            for of in _json_list(cells.get("former"))
+            if isinstance(of, list)
+        ),
+        noted=tuple(int(number) for number in _texts(cells.get("noted"))),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
         seen_epoch=_text(cells.get("seen_epoch")),
@@ -209,6 +243,10 @@ def to_link(flow: str, stored: Stored) -> Link:
         etag=stored.etag,
         age_s=stored.age_s,
     )
+
+
+def _former_text(former: Sequence[FormerTarget]) -> str | None:
+    return exact_json.dumps([[left.route, left.key, left.ended] for left in former]) if former else None
 
 
 def _numbered_text(texts: Mapping[int, str]) -> str | None:

@@ -19,7 +19,7 @@ from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts, hold_queue
-from shared.sync.settling import settle_intents
+from shared.sync.settling import return_to_former_targets, settle_intents
 from shared.sync.work import Kind, Work
 from shared.sync.writing import Writing
 from shared.telemetry import log_event
@@ -104,6 +104,7 @@ class Apply:
             for work in works:
                 work.row = rows.get(work.id)
             settle_intents(self._flow, works)
+            return_to_former_targets(works)
             judging.judge([work for work in works if work.outcome is None])
             writing.write([work for work in works if work.outcome is None])
         except SystemTrouble as trouble:

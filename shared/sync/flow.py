@@ -6,7 +6,7 @@ from typing import Protocol
 
 from shared import errors
 from shared.mapping.verdicts import Known, Parent, Rejected, Verdict
-from shared.records import Json, SourceRow, TargetRow
+from shared.records import Json, SourceRow, TargetRow, Values
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 
 WEEK_S = 7 * 24 * 3600.0
@@ -48,6 +48,9 @@ class DocumentRules(Protocol):
 
     def refusal(self, row: TargetRow) -> Rejected | None:
         """Why a document that exists must not be changed any more, None when it may be."""
+
+    def same_line(self, ours: Values, theirs: Values) -> bool:
+        """Whether a line that stands in the target under the number of one of ours is that line."""
 
     def empty_line(self, field: str) -> Json:
         """What to send to empty a field of a line."""

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import References, SourceRow
+from shared.records import KEY_SEPARATOR, References, SourceRow
 from shared.state.failures import Failure
 from shared.state.keys import fold
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Route
 from shared.sync.parts import Parts
 from shared.sync.work import Kind, Work
 
@@ -45,7 +45,7 @@ class Judging:
     def _evaluate(self, works: Sequence[Work], max_age_s: float) -> dict[str, Verdict]:
         """What the mapping says of every record that exists and is in scope."""
         rows = [(work, work.row) for work in works if work.row is not None]
-        rows = [(work, row) for work, row in rows if work.link.linked or self._flow.mapper.in_scope(row)]
+        rows = [(work, row) for work, row in rows if _is_begun(work.link) or self._flow.mapper.in_scope(row)]
         if not rows:
             return {}
         references: References = self._flow.lookup.rows(max_age_s=max_age_s) if self._flow.lookup else {}
@@ -94,7 +94,7 @@ class Judging:
     def _judge_key(self, work: Work, mapped: Mapped) -> None:
         route = self._flow.route(mapped.route)
         committed = work.link.key_on(route.name)
-        if committed is not None and fold(committed) != fold(mapped.key) and not route.moves:
+        if committed is not None and not _may_become(committed, mapped.key, route):
             self.reject(
                 work,
                 "key_changed",
@@ -141,6 +141,19 @@ class Judging:
             by_flow[parent.flow].append(parent.id)
         found = {flow: self._parts.state.links.load(flow, list(dict.fromkeys(ids))) for flow, ids in by_flow.items()}
         return {parent: found[parent.flow][parent.id] for parent in parents}
+
+
+def _is_begun(link: Link) -> bool:
+    """Whether a record has, or may have, something in the target: the scope of the first run is not for it."""
+    return link.linked or link.intent is not None or bool(link.former)
+
+
+def _may_become(committed: str, key: str, route: Route) -> bool:
+    """Whether a linked record may have this key. Where a route lets records move it is to another parent, whose key is
+    the last part: the record's own number never changes."""
+    old, new = fold(committed), fold(key)
+    own = [text.rpartition(KEY_SEPARATOR)[0] for text in (old, new)]
+    return old == new or (route.moves and own[0] == own[1])
 
 
 def _lacks_a_name(verdict: Verdict | None) -> bool:

@@ -77,7 +77,7 @@ class Owning:
         for work in works:
             link = work.link
             same = link.route == self._route.name and fold(link.held_key or "") == fold(work.content.key)
-            if link.route is not None and link.held_key and not same:
+            if not link.linked and link.route is not None and link.held_key and not same:
                 former[link.route].append(work)
         for route, left in former.items():
             self._release(self._parts.state.keys_of(self._flow, self._flow.route(route)), route, left)
@@ -116,7 +116,7 @@ class Owning:
     def _unlink_gone(self, link: Link) -> bool:
         if link.etag is None:
             return True
-        unlinked = replace(link.without_target(), former=(), state=LinkState.DELETED)
+        unlinked = replace(link.without_target(ended=False), former=(), state=LinkState.DELETED)
         groups = [Group(link, (link_operation(unlinked),))]
         return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
 

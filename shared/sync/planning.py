@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from shared import exact_json
 from shared.mapping.verdicts import Mapped, MappedLine, Rejected
@@ -10,6 +11,13 @@ from shared.sync.flow import DocumentRules, Route
 from shared.sync.work import Work
 
 _DIGEST_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersTaken:
+    """Lines of other people have these numbers: ours need others."""
+
+    numbers: frozenset[int]
 
 
 class Planning:
@@ -48,21 +56,35 @@ class Planning:
         key = link.key_on(self._route.name) or content.key
         return Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
 
-    def document(self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool) -> Write | Rejected | None:
+    def document(
+        self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool
+    ) -> Write | Rejected | NumbersTaken | None:
         """What brings a document as it was read to what it shall be; None when it is that already, and the reason when
-        it must not be changed. Where the link is trusted only what has changed since then is looked at."""
-        trusted = work.trusted and work.link.linked
+        it must not be changed. Where the link is trusted only what has changed since then is looked at.
+
+        Lines under numbers that we have not given are those of other people: they stay as they are.
+        """
+        content, link = work.content, work.link
+        if not link.linked:
+            strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
+            if strange:
+                return _lines_differ(content.key, strange)
+        ours = {*link.lines, *link.noted} if link.linked else set(row.lines)
+        trusted = work.trusted and link.linked
+        numbers = self.changed_lines(work) if trusted else {*content.lines, *ours}
+        taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]
+        if taken:
+            return NumbersTaken(frozenset(taken))
         wanted = self.difference(work) if trusted else self._everything_owned(work, row)
         agree = self._route.rules.agree
         values = {name: of for name, of in wanted.items() if not agree(name, of, row.values.get(name))}
-        numbers = self.changed_lines(work) if trusted else {*work.content.lines, *work.link.lines, *work.link.numbers}
         lines = tuple(of for number in sorted(numbers) for of in self._line(work, row, number, rules))
-        if not values and not lines and work.link.linked:
+        if not values and not lines and link.linked:
             return None
         refusal = rules.refusal(row) if values or lines else None
         if refusal is not None:
             return refusal
-        key = work.link.key_on(self._route.name) or work.content.key
+        key = link.key_on(self._route.name) or content.key
         return Write(work.id, key, values, create=False, before=row, alone=alone, lines=lines)
 
     def _line(self, work: Work, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
@@ -73,11 +95,8 @@ class Planning:
         elif there is None:
             yield _new(number, line)
         else:
-            values = {
-                name: of
-                for name, of in _line_values(work, line, rules)
-                if not rules.agree_on_line(name, of, there.get(name))
-            }
+            ours = _line_values(work, line, rules)
+            values = {name: of for name, of in ours if not rules.agree_on_line(name, of, there.get(name))}
             if values:
                 yield LineWrite(number, LineAction.UPDATE, values)
 
@@ -89,6 +108,19 @@ class Planning:
         ours = set(owned) if taken_over else {*link.applied, *link.touched}
         emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
         return filled(owned) | emptied
+
+
+def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:
+    line = content.lines.get(number)
+    return line is not None and rules.same_line(line.owned, row.lines[number])
+
+
+def _lines_differ(key: str, numbers: list[int]) -> Rejected:
+    return Rejected(
+        "lines_differ",
+        f"{key} exists already, and its lines {', '.join(map(str, sorted(numbers)))} are not those of the source",
+        "make the lines equal in both systems by number and product, or give the record another number; then retry",
+    )
 
 
 def digests(content: Mapped) -> dict[int, str]:

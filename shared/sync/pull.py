@@ -74,7 +74,7 @@ class Pull:
             if excess:
                 self._block(f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}")
                 return False
-            self._send(step)
+            self._send(step, reader)
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
             checkpoint = replace(step.after, etag=checkpoint.etag)
             if done or reader.saves_each_step:
@@ -142,9 +142,11 @@ class Pull:
             self._linked = self._parts.state.links.count_linked(self._flow.name, self._counted_to)
         return self._linked
 
-    def _send(self, step: Step) -> None:
+    def _send(self, step: Step, reader: Reader) -> None:
         limit = self._parts.limits.hints_per_message
-        for message in messages(self._flow.name, self._run_id, step.hints, limit, epoch=step.after.epoch):
+        # What was seen counts in the epoch of the records' own source.
+        epoch = step.after.epoch if reader.source_name is None else None
+        for message in messages(self._flow.name, self._run_id, step.hints, limit, epoch=epoch):
             self._parts.queues.send(self._flow.name, message.to_body())
         if step.hints:
             self._counts["hints"] += len(step.hints)

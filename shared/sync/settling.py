@@ -27,6 +27,15 @@ def settle_intents(flow: Flow, works: Sequence[Work]) -> None:
             _settle(route, work, found)
 
 
+def return_to_former_targets(works: Sequence[Work]) -> None:
+    """A record that was on its way to another target and has not arrived there is still at the one that it has left,
+    unless that was ended: it can be ended there, and it is found there when it goes back."""
+    for work in works:
+        link = work.link.back_at_former()
+        if link is not work.link:
+            work.link, work.trusted = link, False
+
+
 def _settle(route: Route, work: Work, found: Mapping[str, TargetRow]) -> None:
     intent = work.link.intent
     assert intent is not None

@@ -28,6 +28,8 @@ class TrackedReader:
         # What has been seen of a document cannot be told from one version: its parts have versions of their own.
         self._is_of_parts = bool(feed.further)
         self._run_id = run_id
+        # A document whose lines stand on several pages changes once.
+        self._met: set[str] = set()
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """See Reader. A changed mapping lets every row be read again, and keeps the delta link."""
@@ -123,15 +125,22 @@ class TrackedReader:
 
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         hints = self._hints(page.changes)
-        gone = self._linked([c.id for c in page.changes if c.gone], checkpoint.gone)
+        gone = self._linked(self._gone(page), checkpoint.gone)
         # What has been looked at already, since another source of the flow or an operator has named it, is no news.
-        news = {c.id: c for c in page.changes if not c.gone}
+        news = {c.id: c for c in page.changes if not c.gone and c.id not in self._met}
+        self._met |= news.keys()
         changed = self._linked(list(news), checkpoint.changed, lambda link: self._is_other(link, news[link.id]))
         if page.delta_link is None:
             after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
             return Step(hints, after, gone, changed, pages=1)
         after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
         return Step(hints, after, gone, changed, pages=1, caught_up=True)
+
+    def _gone(self, page: ChangePage) -> list[str]:
+        """The records that a page takes away. A document of which one header is deleted may have others."""
+        ids = [change.id for change in page.changes if change.gone]
+        existing = self._source.existing(ids) if ids and self._is_of_parts else frozenset()
+        return [id for id in ids if id not in existing]
 
     def _linked(self, ids: list[str], so_far: int, counts: Callable[[Link], bool] = lambda _link: True) -> int:
         return linked_among(self._parts, self._flow, ids, so_far, counts)

@@ -67,7 +67,8 @@ class Target:
             lines=dict(self.lines),
             numbers=dict(self.numbers),
             line_fields=self.line_fields,
-            former=tuple(left for left in link.former if (left.route, left.key) != (self.route, self.key)),
+            noted=(),
+            former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
         )
 
 
@@ -147,7 +148,7 @@ class Work:
 
     def leave_target(self) -> None:
         """The present target row has ended: the record comes back at once, to be written under its new key."""
-        link = replace(self.link.without_target(), state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        link = replace(self.link.without_target(ended=True), state=LinkState.RETRYING, claim_id=None, claim_kind=None)
         self.outcome = Outcome(Kind.RETRIED, link, delay_s=0.0)
 
     def retry(self, *, delay_s: float | None = None, attempts: int = 0) -> None:

@@ -17,7 +17,7 @@ from shared.errors import (
     Transient,
 )
 from shared.mapping.verdicts import Rejected
-from shared.records import Json, TargetRow, Write, fold
+from shared.records import Json, LineAction, TargetRow, Write, fold
 from shared.state.links import Intent, Link, LinkState
 from shared.state.rows import check_size
 from shared.sync.claiming import BUSY_DELAY_S
@@ -27,7 +27,7 @@ from shared.sync.judging import Judging, new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.owning import Owning
 from shared.sync.parts import Parts
-from shared.sync.planning import Planning, digests, filled, line_fields
+from shared.sync.planning import NumbersTaken, Planning, digests, filled, line_fields
 from shared.sync.work import Kind, Target, Work
 
 _SENT_KEPT = 3
@@ -71,12 +71,12 @@ class Writing:
         if not link.linked:
             return route.name
         if link.route != route.name:
-            work.link = link.without_target()
+            work.link = link.without_target(ended=False)
         elif fold(link.target_key or "") != fold(work.content.key):
             if route.rules.ended():
                 work.leaving = True
             else:
-                work.link = link.without_target()
+                work.link = link.without_target(ended=True)
         return route.name
 
 
@@ -102,10 +102,9 @@ class _RouteWriting:
         self._send([work for work in works if work.outcome is None and work.write is not None])
 
     def _plan(self, works: Sequence[Work]) -> None:
+        self._plan_leaving([work for work in works if work.leaving])
         for work in works:
-            if work.leaving:
-                self._plan_leaving(work)
-            elif work.trusted and work.link.linked:
+            if not work.leaving and work.trusted and work.link.linked:
                 self._plan_difference(work)
         doubtful = [work for work in works if work.outcome is None and work.write is None]
         if not doubtful:
@@ -115,10 +114,18 @@ class _RouteWriting:
             self._plan_by_target(work, found.get(work.content.key))
         self._owning.own([work for work in doubtful if work.outcome is None and not work.link.linked])
 
-    def _plan_leaving(self, work: Work) -> None:
-        link = work.link
-        values = dict(self._route.rules.ended())
-        work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
+    def _plan_leaving(self, works: Sequence[Work]) -> None:
+        """A record leaves its row only for a key that it can have."""
+        found = self._route.target.find([work.content.key for work in works]) if works else {}
+        for work in works:
+            key = work.content.key
+            if key in found and not (work.link.was_at(self._route.name, key) or self._route.adopt_existing):
+                self._owning.reject_existing(work)
+        self._owning.own([work for work in works if work.outcome is None])
+        for work in works:
+            if work.outcome is None:
+                link, values = work.link, dict(self._route.rules.ended())
+                work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
 
     def _plan_difference(self, work: Work) -> None:
         """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes
@@ -150,6 +157,10 @@ class _RouteWriting:
                 work.write = write
             case Rejected(cause, message, remedy):
                 self._judging.reject(work, cause, message, remedy)
+            case NumbersTaken(numbers):
+                # Whoever maps it again knows that these are not to be had.
+                work.link = replace(work.link, numbers={**work.content.numbers, **dict.fromkeys(numbers, "")})
+                work.retry(delay_s=0.0)
             case None:
                 self._finish(work, Kind.UNCHANGED, ())
 
@@ -208,7 +219,13 @@ class _RouteWriting:
             work.link = replace(link, route=self._route.name, held_key=held_key, touched=(*link.touched, *first))
         if self._route.document is not None and work.ending is None:
             target = self._target(work)
-            work.link = replace(work.link, numbers=dict(target.numbers), line_fields=target.line_fields)
+            added = {line.number for line in write.lines if line.action is LineAction.CREATE}
+            work.link = replace(
+                work.link,
+                numbers=dict(target.numbers),
+                line_fields=target.line_fields,
+                noted=tuple(sorted({*link.noted, *added})),
+            )
         return work.link is not link or not work.was_linked
 
     def _send(self, works: Sequence[Work]) -> None:
@@ -304,6 +321,9 @@ class _RouteWriting:
             work.write = self._planning.create(work)
 
     def _refused(self, work: Work, refusal: RecordRejected) -> None:
+        if work.write is not None:
+            added = {line.number for line in work.write.lines if line.action is LineAction.CREATE}
+            work.link = replace(work.link, noted=tuple(number for number in work.link.noted if number not in added))
         attempts = work.link.attempts + 1
         if refusal.cause != "target_exists":
             # A definite refusal: nothing of ours can be there, unless an earlier create is still unsettled.
@@ -353,9 +373,10 @@ def _ending(work: Work) -> tuple[Kind, LinkState, str]:
 
 def _same_note(now: Link, noted: Link) -> bool:
     ours = now.claim_id == noted.claim_id
-    return ours and (now.intent, now.touched, now.numbers, now.target_key) == (
+    return ours and (now.intent, now.touched, now.numbers, now.noted, now.target_key) == (
         noted.intent,
         noted.touched,
         noted.numbers,
+        noted.noted,
         noted.target_key,
     )

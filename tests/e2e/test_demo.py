@@ -17,8 +17,11 @@ import requests
 from local.demo import processes
 from local.demo.arguments import SAMPLES
 
-ACCOUNTS, PRODUCTS = 701, 504
-RUN_LIMIT_S = 120.0
+ACCOUNTS, PERSONS, INDIVIDUALS, QUOTED, PRODUCTS = 701, 753, 476, 25, 504
+# The sample quotes, those of individuals, a revised one, and the one that is mended before the eyes of the user.
+QUOTATIONS = 179 + QUOTED + 2
+KEPT_IN_SALES = {"draft": 1, "lost": 1, "write_in_line": 1, "own_product": 1, "no_lines": 1}
+RUN_LIMIT_S = 300.0
 TOKEN = "fixed-for-this-test"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
@@ -83,6 +86,12 @@ def exchanges(report: Path, system: str) -> list[Mapping[str, Any]]:
     return [exchange for line in lines if (exchange := json.loads(line))["system"] == system]
 
 
+def looks(report: Path, system: str, collection: str) -> int:
+    """How often a flow has asked whether anything has changed: a delta link of Dataverse, a walk of F&O."""
+    asked = [exchange["url"] for exchange in exchanges(report, system) if f"/{collection}" in exchange["url"]]
+    return len(asked) if system == "finops" else sum("deltatoken" in url for url in asked)
+
+
 @contextmanager
 def sales_system(keep: Path, folder: Path) -> Iterator[str]:
     """The kept Dataverse alone, while the sync is down."""
@@ -121,14 +130,26 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     accounts, products = first["flows"]["accounts"], first["flows"]["products"]
     assert (accounts["read"], accounts["outcomes"]["created"], accounts["rejected"]) == (ACCOUNTS, ACCOUNTS, {})
     assert (products["read"], products["outcomes"]["created"], products["rejected"]) == (PRODUCTS, PRODUCTS, {})
+    contacts, quotations = first["flows"]["contacts"], first["flows"]["quotations"]
+    assert (contacts["outcomes"]["created"], contacts["rejected"]) == (PERSONS + QUOTED, {})
+    assert contacts["filtered"] == {"no_account": INDIVIDUALS - QUOTED}
+    assert (quotations["outcomes"]["created"], quotations["rejected"]) == (QUOTATIONS, {})
+    assert quotations["filtered"] == KEPT_IN_SALES
+    assert first["comparison"]["contacts"]["expected"] == PERSONS + QUOTED
+    assert first["comparison"]["quotations"]["expected"] == QUOTATIONS
+    assert [flow["waiting"] for flow in first["flows"].values()] == [0, 0, 0, 0]
     asked = {
         name: {system: sum(of.values()) for system, of in first["flows"][name]["requests"].items()}
         for name in first["flows"]
     }
     assert asked["accounts"]["finops"] <= 1.1 * ACCOUNTS
-    assert asked["accounts"]["dataverse"] <= 0.03 * ACCOUNTS
-    assert asked["products"]["finops"] + asked["products"]["dataverse"] <= 0.2 * PRODUCTS
-    assert accounts["requests"]["dataverse"]["write"] == products["requests"]["finops"]["write"] == 0
+    # A look for changes at every tick is one request; the longer the session, the more of them.
+    assert asked["accounts"]["dataverse"] - looks(tmp_path / "first", "dataverse", "accounts?") <= 0.03 * ACCOUNTS
+    walks = looks(tmp_path / "first", "finops", "SellableReleasedProducts?")
+    assert asked["products"]["finops"] + asked["products"]["dataverse"] - walks <= 0.2 * PRODUCTS
+    for name, source in (("accounts", "dataverse"), ("contacts", "dataverse"), ("products", "finops")):
+        assert first["flows"][name]["requests"][source]["write"] == 0
+    assert quotations["requests"]["dataverse"]["write"] == 0
     assert first["peak_memory_mb"] < 300
     sent = exchanges(tmp_path / "first", "finops")
     assert len(sent) == sum(first["requests"]["finops"].values())
@@ -138,14 +159,21 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
 
     with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):
         read_to("Now people work")
+        # The scenes of the four flows by turns.
         assert "in F&O after" in read_to("renamed")
+        assert "in F&O after" in read_to("has the last name")
         assert "in Sales after" in read_to("the price of")
+        assert "in F&O after" in read_to("is quoted")
         assert "in F&O after" in read_to("new account")
+        assert "the former contact person inactive, after" in read_to("moves to")
         assert "in Sales after" in read_to("new product")
+        assert "in F&O after" in read_to("revised: another quantity")
         assert "is refused after" in read_to("CustomerGroupId")
         assert "in F&O after" in read_to("new account")
+        assert "inactive in F&O after" in read_to("deactivated")
         assert "retired in Sales after" in read_to("not sellable any more")
         assert "in Sales after" in read_to("sellable again")
+        assert "noted after" in read_to("lost; the quotation stays")
         assert ended_by_ctrl_c(demo) == 0
 
     with sales_system(keep, tmp_path) as address:
@@ -158,9 +186,21 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
 
     third = run_once(keep, tmp_path / "third")
     assert_well(third)
-    assert [flow["outcomes"]["written"] for flow in third["flows"].values()] == [0, 0]
+    assert [flow["outcomes"]["written"] for flow in third["flows"].values()] == [0, 0, 0, 0]
     sent = [*exchanges(tmp_path / "third", "finops"), *exchanges(tmp_path / "third", "dataverse")]
     assert not [exchange for exchange in sent if exchange["method"] in WRITES]
+
+
+def test_in_the_worst_order_everything_waits_for_the_accounts_and_ends_the_same(tmp_path: Path) -> None:
+    report = run_once(tmp_path / "keep", tmp_path / "report", "--worst-order")
+    assert_well(report)
+    assert {name: compared["expected"] for name, compared in report["comparison"].items()} == {
+        "accounts": ACCOUNTS,
+        "contacts": PERSONS + QUOTED,
+        "products": PRODUCTS,
+        "quotations": QUOTATIONS,
+    }
+    assert [flow["waiting"] for flow in report["flows"].values()] == [0, 0, 0, 0]
 
 
 def test_functions_that_are_killed_amid_their_work_lose_double_and_leave_behind_nothing(tmp_path: Path) -> None:

@@ -215,11 +215,79 @@ def test_a_document_that_exists_already_is_never_touched_unless_adopted() -> Non
         world.documents.save("d1", name="Ours", customer="m1")
         world.documents.save_line("d1", 1, 10)
         world.settle(hours=0.2)
-        if adopt:
-            assert (world.document_target.rows["d1"]["name"], quantities(world)) == ("Ours", {1: 10, 7: 7})
-        else:
-            assert world.state.failures.load("documents", ["d1"])["d1"].cause == "target_exists"
-            assert (world.document_target.rows["d1"], quantities(world)) == ({"name": "Theirs"}, {1: 1, 7: 7})
+        cause = "lines_differ" if adopt else "target_exists"
+        assert world.state.failures.load("documents", ["d1"])["d1"].cause == cause
+        assert (world.document_target.rows["d1"], quantities(world)) == ({"name": "Theirs"}, {1: 1, 7: 7})
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_document_is_adopted_only_if_its_lines_are_those_of_the_source(same: bool) -> None:
+    world = World(flows=TRADE, adopt=True)
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.document_target.rows["d1"] = {"name": "Theirs"}
+    world.document_target.lines["d1"] = {1: {"quantity": 1, **({} if same else {"product": "other"})}}
+    world.documents.save("d1", name="Ours", customer="m1")
+    world.documents.save_line("d1", 1, 10)
+    world.documents.save_line("d1", 2, 20)
+    world.settle(hours=0.2)
+    if same:
+        check(world)
+        assert quantities(world) == {1: 10, 2: 20}
+    else:
+        assert world.state.failures.load("documents", ["d1"])["d1"].cause == "lines_differ"
+
+
+def test_a_line_that_people_of_the_target_have_added_keeps_its_number_and_ours_gets_another() -> None:
+    world = written()
+    world.document_target.lines["d1"][4] = {"quantity": 99}
+    world.documents.save_line("d1", 4, 40)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20, 3: 30, 4: 99, 5: 40}
+    world.documents.remove_line("d1", 4)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20, 3: 30, 4: 99}
+
+
+def test_a_line_of_others_that_comes_while_ours_is_on_its_way_keeps_its_number() -> None:
+    world = written()
+
+    def meddle(_write: Write) -> None:
+        world.document_target.fault = lambda _write: None
+        world.document_target.lines["d1"][4] = {"quantity": 99}
+
+    world.document_target.fault = meddle
+    world.documents.save_line("d1", 4, 40)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20, 3: 30, 4: 99, 5: 40}
+
+
+def test_a_line_of_others_under_a_number_that_was_once_ours_stays() -> None:
+    world = written()
+    world.documents.remove_line("d1", 2)
+    world.settle()
+    world.document_target.lines["d1"][2] = {"quantity": 99}
+    world.document_target.fault, world.document_target.lands = (
+        lambda _write: OutcomeUnknown(System.FINOPS, "no answer"),
+        True,
+    )
+    world.documents.save("d1", name="Renamed")
+    world.pull("documents")
+    world.drain()
+    world.document_target.fault = lambda _write: None
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 99, 3: 30}
+
+
+def test_deleting_one_header_of_several_or_many_lines_of_one_document_is_no_mass_change() -> None:
+    world = written(**{f"n{number}": number for number in range(1, 81)})
+    for number in range(1, 81):
+        world.documents.save_line("d1", number, 100 + number)
+    world.pull("documents")
+    assert not world.state.control.flow("documents").blocked
 
 
 def test_a_field_of_a_line_that_was_never_filled_is_not_emptied() -> None:

@@ -160,7 +160,7 @@ def test_walks_bring_every_document_and_then_the_changed_ones_only(sales: Sales)
     changes, _ = walk(sales.documents, sales.documents.follow(delta))
     assert numbers(changes).items() >= {"Q-3": False}.items()
     assert numbers(changes).keys() <= {"Q-3", "Q-5"}
-    assert walk(sales.lines, sales.lines.follow(lines_delta))[0] == [Change("Q-5", None)]
+    assert numbers(walk(sales.lines, sales.lines.follow(lines_delta))[0]) == {"Q-5": False}
 
 
 def test_deleted_rows_are_told_by_the_number_of_their_document(sales: Sales) -> None:

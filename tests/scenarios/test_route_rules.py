@@ -1,10 +1,11 @@
 """Routes, moving keys, and parents by route (protocol W1, W2; rules.md, contacts): one record, several targets."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
-from shared.errors import OutcomeUnknown, RecordRejected, System
+from shared.errors import NotSent, OutcomeUnknown, RecordRejected, SyncError, System
 from shared.records import Write
 from shared.state.links import Link, LinkState
 from tests.support.invariants import check, left
@@ -246,3 +247,64 @@ def test_parents_and_children_that_arrive_in_any_order_end_the_same(order: tuple
     assert (set(world.contacts.rows), set(world.customers.rows)) == ({"m1/a1"}, {"m2", "m3"})
     world.settle(hours=0.1)
     check(world)
+
+
+@pytest.mark.parametrize("trouble", [RecordRejected("group", "no group", remedy=""), NotSent("no time")])
+def test_a_contact_person_whose_way_to_the_other_route_failed_ends_when_the_record_does(trouble: SyncError) -> None:
+    world = with_contact()
+    world.customers.fault = lambda _write: trouble
+    world.people.save("m1", customer=True)
+    world.pull("people")
+    world.drain(["people"]) if isinstance(trouble, RecordRejected) else world.host_once("people")
+    world.people.save("m1", state="inactive")
+    world.settle()
+    check(world)
+    assert (link(world).state, world.contacts.rows["m1/a1"]["hold"]) == (LinkState.ENDED, "All")
+
+
+def test_a_move_after_a_failed_change_of_route_leaves_one_contact_person_active() -> None:
+    world = with_contact()
+    world.customers.fault = lambda _write: RecordRejected("group", "no group", remedy="")
+    world.people.save("m1", customer=True)
+    world.settle(hours=0.1)
+    world.people.save("m1", customer=False, parent="a2")
+    world.settle()
+    check(world)
+    assert {key: row["hold"] for key, row in world.contacts.rows.items()} == {"m1/a1": "All", "m1/a2": "No"}
+
+
+def test_a_record_that_has_begun_to_move_is_never_out_of_scope() -> None:
+    world = with_contact()
+    world.mappers["people"] = replace(world.mappers["people"], scope=lambda _row: False)
+    world.people.save("m1", parent="a2")
+    world.settle()
+    check(world)
+    assert world.contacts.rows["m1/a2"]["hold"] == "No"
+
+
+def test_a_record_leaves_its_row_only_for_a_key_that_it_can_have() -> None:
+    world = with_contact()
+    world.contacts.rows["m1/a2"] = {"name": "Entered by hand"}
+    world.people.save("m1", parent="a2")
+    world.settle(hours=0.2)
+    assert world.state.failures.load("people", ["m1"])["m1"].cause == "target_exists"
+    assert world.contacts.rows["m1/a1"] == {"name": "Ana", "hold": "No"}
+    assert link(world).key_on(CONTACT) == "M1/A1"
+
+
+def test_the_records_own_number_never_changes_on_a_route_that_lets_it_move() -> None:
+    world = with_contact()
+    world.people.save("m1", number="M9")
+    world.settle(hours=0.2)
+    assert world.state.failures.load("people", ["m1"])["m1"].cause == "key_changed"
+    assert set(world.contacts.rows) == {"m1/a1"}
+
+
+def test_a_former_row_is_found_again_whatever_the_letters_of_its_key_are() -> None:
+    world = with_contact()
+    world.people.save("m1", parent="a2")
+    world.settle()
+    world.people.save("m1", number="m1", parent="a1")
+    world.settle()
+    check(world)
+    assert {key: row["hold"] for key, row in world.contacts.rows.items()} == {"m1/a1": "No", "m1/a2": "All"}

@@ -82,7 +82,7 @@ def _row_in_step(id: str, mapped: Mapped, route: Route) -> None:
     if isinstance(target, DocumentTarget):
         assert route.document is not None
         lines = target.lines.get(mapped.key.casefold(), {})
-        ours = {number for number in lines if number in mapped.numbers}
+        ours = {number for number in lines if mapped.numbers.get(number)}
         assert ours == set(mapped.lines), f"{id} has the lines {sorted(ours)}, not {sorted(mapped.lines)}"
         for number, line in mapped.lines.items():
             for name, value in line.owned.items():

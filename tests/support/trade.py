@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected, Verdict
-from shared.records import Change, ChangePage, Json, LineAction, SourceRow, TargetRow, Write
+from shared.records import Change, ChangePage, Json, LineAction, SourceRow, TargetRow, Values, Write
 from tests.support.doubles import FakeMapper, FakeSource, FakeTarget
 
 CONTACT, CUSTOMER, DOCUMENT = "contact", "customer", "document"
@@ -65,14 +65,22 @@ class DocumentMapper(FakeMapper):
             return Filtered("draft", ends=True)
         parents = self.parents(row)
         owned = {"name": values.get("name"), "customer": known.keys.get(parents[0])}
-        lines = {number: MappedLine({"quantity": of, "note": None}) for number, of in lines_of(row).items()}
-        numbers = {**dict.fromkeys(known.numbers, ""), **{number: f"id{number}" for number in lines}}
+        ever, given = dict(known.numbers), {of: number for number, of in known.numbers.items() if of}
+        for own in lines_of(row):
+            if f"id{own}" not in given:
+                given[f"id{own}"] = own if own not in ever else max(ever) + 1
+                ever[given[f"id{own}"]] = f"id{own}"
+        lines = {given[f"id{own}"]: MappedLine({"quantity": of, "note": None}) for own, of in lines_of(row).items()}
+        numbers = {number: of if number in lines else "" for number, of in ever.items()}
         return Mapped(row.id, owned, {"group": "10"}, parents, lines=lines, numbers=numbers)
 
     def refusal(self, row: TargetRow) -> Rejected | None:
         if row.values.get("status") == "confirmed":
             return Rejected("confirmed", "the document is confirmed", "set it back")
         return None
+
+    def same_line(self, ours: Values, theirs: Values) -> bool:
+        return "product" not in theirs
 
     def empty_line(self, field: str) -> Json:
         return ""

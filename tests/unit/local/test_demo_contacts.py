@@ -94,3 +94,17 @@ def test_a_contact_who_has_moved_is_expected_at_the_new_account(running: Trade, 
     assert not [key for key in (*found.missing, *found.extra) if own in key]
     (left,) = running.flows[CONTACTS].targets(running.systems, f"contact {own}/{number}")
     assert left[1]["IsInactive"] == "Yes"
+
+
+def test_what_a_contact_has_left_behind_earlier_is_not_extra(running: Trade, number: str) -> None:
+    other = f"{number}-X"
+    id, own = running.contact(running.shop.account(number))
+    new = running.shop.account(other)
+    running.sync()
+    bound = {"parentcustomerid_account@odata.bind": f"/accounts({new})"}
+    assert running.shop.sales.patch(f"contacts({id})", bound, If_Match="*").status_code == 204
+    running.sync()
+    former, present = f"contact {own}/{number}", f"contact {own}/{other}"
+    unknown = running.compared(CONTACTS, Past(keys={id: present}, moves=True))
+    known = running.compared(CONTACTS, Past(keys={id: present}, moves=True, left=frozenset({former})))
+    assert (former in unknown.extra, former in known.extra) == (True, False)

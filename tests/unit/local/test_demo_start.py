@@ -182,6 +182,18 @@ def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> 
         assert not again.fresh
 
 
+def test_a_key_that_a_record_had_before_is_remembered_when_it_gets_another(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        first = opened(stack, tmp_path / "keep")
+        first.memory.loaded = True
+        for key in ("K1", "K1", "K2"):
+            first.memory.expect("contacts", "1", key)
+        first.save()
+    with ExitStack() as stack:
+        kept = opened(stack, tmp_path / "keep").memory
+        assert (kept.keys, kept.left) == ({"contacts": {"1": "K2"}}, {"contacts": ["K1"]})
+
+
 def test_a_folder_whose_loading_was_cut_short_begins_anew(tmp_path: Path) -> None:
     with ExitStack() as stack:
         (opened(stack, tmp_path / "keep").folder("dataverse") / "half").touch()
