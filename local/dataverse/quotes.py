@@ -19,19 +19,8 @@ _NUMBERS, _FIRST_NUMBER, _SUFFIX = "quote numbers", 1000, 6
 _NOT_IN_PRICE_LIST = 11
 _NO_CODE = "0x80040216"
 
-# What may change in a quote that is not a draft: its state, and what the platform keeps itself.
-_ALWAYS = frozenset(
-    {
-        "statecode",
-        "statuscode",
-        "modifiedon",
-        "modifiedby",
-        "modifiedonbehalfby",
-        "versionnumber",
-        "closedon",
-        "msdynce_hasexternallymaintainedproductsonly",
-    }
-)
+# What may change in a quote that is not a draft, of what a client may write: its state, and what the solution keeps.
+_ALWAYS = frozenset({"statecode", "statuscode", "closedon", "msdynce_hasexternallymaintainedproductsonly"})
 _ACTION_OF = {WON: "WinQuote", CLOSED: "CloseQuote"}
 _STATE_NAMES = {DRAFT: "Draft", ACTIVE: "Active", WON: "Won", CLOSED: "Closed"}
 
@@ -159,8 +148,8 @@ def _check_transition(before: Row, after: Row) -> None:
 def _check_editable(organisation: Organisation, before: Row, after: Row) -> None:
     if before["statecode"] == DRAFT or organisation.settings.administrator:
         return
-    different = {name for name in after if after[name] != before.get(name)} - _ALWAYS
-    if {name for name in different if not name.endswith("_base")}:
+    of_clients = {of.column for of in organisation.entity(QUOTE).properties.values() if of.on_update} - _ALWAYS
+    if any(name in of_clients and value != before.get(name) for name, value in after.items()):
         raise business_rule(_NO_CODE, "Cannot Update a Read-Only Entity")
 
 

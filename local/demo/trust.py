@@ -58,7 +58,7 @@ class Act:
             self.configuration.flows,
             watch,
             self.stage.console,
-            totals=dict.fromkeys(touched),
+            totals={flow.name: None for flow in self.configuration.flows},
             patience_s=max(self.patience_s, self.configuration.claim_live_s + _AT_MOST_S),
         )
         in_step = all(of.in_step for of in ended.values())

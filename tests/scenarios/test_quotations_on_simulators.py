@@ -1,0 +1,398 @@
+"""The quotations flow as it is deployed, between both simulators (rules.md; prospect-to-cash, 9 and 10.4)."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from local.simulator.faults import Rule
+from shared.errors import System
+from shared.flows import FLOWS
+from shared.state.links import LinkState
+from tests.support.faults import FAULTS, name_of
+from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
+
+
+@pytest.fixture
+def desk() -> Iterator[Trading]:
+    with trading() as running:
+        yield running
+
+
+@pytest.fixture
+def account(desk: Trading) -> str:
+    """An account that is a customer."""
+    id = desk.account("A-1")
+    desk.tick()
+    return id
+
+
+def same_amounts(desk: Trading, quote: str, number: str) -> None:
+    """Every line, and their sum, costs the same in both systems."""
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    there = {n: Decimal(str(line["LineAmount"])) for n, line in quotation["lines"].items()}
+    here = {
+        line["lineitemnumber"]: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
+        for line in desk.lines(quote)
+    }
+    assert there == here
+    header = desk.sales.get(f"quotes({quote})?$select=totallineitemamount").json()
+    assert sum(there.values()) == Decimal(str(header["totallineitemamount"]))
+
+
+def cause(desk: Trading, number: str) -> str:
+    failure = desk.failure(number)
+    assert failure is not None
+    return failure.cause
+
+
+def rule_of(desk: Trading, number: str) -> str | None:
+    assert desk.quotation(number) is None
+    link = desk.link(number)
+    assert link.state is LinkState.FILTERED
+    return link.rule
+
+
+def test_an_active_quote_becomes_a_quotation_with_its_lines(desk: Trading, account: str) -> None:
+    id, number = desk.quote(
+        account, lines=3, shipto_name="Depot", shipto_city="Seattle", shipto_country="United States"
+    )
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert (quotation["RequestingCustomerAccountNumber"], quotation["CurrencyCode"]) == ("A-1", "USD")
+    assert (quotation["DeliveryAddressName"], quotation["DeliveryAddressCity"]) == ("Depot", "Seattle")
+    assert list(quotation["lines"]) == [1, 2, 3]
+    line = quotation["lines"][1]
+    assert (line["ProductNumber"], line["SalesUnitSymbol"], line["RequestedSalesQuantity"]) == ("P-1", "EA", 2)
+    same_amounts(desk, id, number)
+
+
+def test_the_discount_of_a_line_costs_the_same_on_both_sides(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account, lines=0, active=False)
+    desk.line(id, quantity=3, manualdiscountamount=10)
+    desk.line(id, quantity=7, manualdiscountamount=0.01)
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert (quotation["lines"][1]["LineDiscountAmount"], quotation["lines"][1]["FixedPriceCharges"]) == (
+        3.3333,
+        -0.0001,
+    )
+    same_amounts(desk, id, number)
+
+
+def test_a_quote_to_a_contact_waits_until_the_contact_is_a_customer(desk: Trading) -> None:
+    contact = desk.contact()
+    _, number = desk.quote(contact=contact)
+    desk.service.pull("quotations")
+    desk.drain()
+    assert desk.link(number).state is LinkState.WAITING
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert quotation["RequestingCustomerAccountNumber"] == desk.contact_number(contact)
+
+
+def test_a_quote_to_an_account_that_is_not_for_finops_is_filtered_with_its_rule(desk: Trading) -> None:
+    account = desk.account("A-9")
+    desk.edit(account, statecode=1, statuscode=2)
+    _, number = desk.quote(account)
+    desk.tick()
+    assert rule_of(desk, number) == "parent filtered by inactive"
+
+
+@pytest.mark.parametrize("order", [FLOWS, tuple(reversed(FLOWS)), ("quotations", "contacts", "products", "accounts")])
+def test_whatever_flows_first_it_ends_the_same(order: tuple[str, ...]) -> None:
+    with trading() as desk:
+        account, person = desk.account("A-1"), desk.contact()
+        contact = desk.contact(account)
+        numbers = [desk.quote(account)[1], desk.quote(contact=person)[1]]
+        for flow in order:
+            desk.service.pull(flow)
+            desk.flow = flow
+            desk.drain()
+        desk.flow = "quotations"
+        desk.settle(2)
+        assert all(desk.quotation(number) is not None for number in numbers)
+        assert set(desk.persons()) == {(desk.contact_number(contact), "A-1")}
+
+
+@pytest.mark.parametrize("status", [LOST, CANCELED])
+def test_a_quote_that_is_closed_before_it_is_read_is_filtered_by_how_it_was_closed(
+    desk: Trading, account: str, status: int
+) -> None:
+    id, number = desk.quote(account)
+    desk.close(id, status)
+    desk.tick()
+    assert rule_of(desk, number) == {LOST: "lost", CANCELED: "canceled"}[status]
+
+
+def test_a_draft_is_filtered_until_it_is_activated(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account, active=False)
+    desk.tick()
+    assert rule_of(desk, number) == "draft"
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    assert desk.quotation(number) is not None
+
+
+def test_a_quote_with_a_write_in_line_is_filtered_by_name(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account, active=False)
+    body = {"isproductoverridden": True, "productdescription": "Assembly", "priceperunit": 5, "quantity": 1}
+    desk.sales.create("quotedetails", quoteid__to=f"/quotes({id})", **body)
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    assert rule_of(desk, number) == "write_in_line"
+
+
+def test_a_quote_with_a_product_of_sales_is_filtered_by_name(desk: Trading, account: str) -> None:
+    product = desk.sales.product(desk.catalogue, "OWN")
+    desk.sales.patch(f"products({product})", {"statecode": 0, "statuscode": 1}, If_Match="*")
+    id, number = desk.quote(account, active=False)
+    desk.line(id, "OWN", ispriceoverridden=True, priceperunit=1)
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    assert rule_of(desk, number) == "own_product"
+
+
+def test_an_empty_quote_is_filtered_by_name(desk: Trading, account: str) -> None:
+    _, number = desk.quote(account, lines=0)
+    desk.tick()
+    assert rule_of(desk, number) == "no_lines"
+
+
+@pytest.mark.parametrize("discount", [{"discountpercentage": 5}, {"discountamount": 5}])
+def test_a_quote_with_a_discount_of_the_whole_is_filtered_by_name(
+    desk: Trading, account: str, discount: dict[str, Any]
+) -> None:
+    _, number = desk.quote(account, **discount)
+    desk.tick()
+    assert rule_of(desk, number) == "header_discount"
+
+
+def test_a_changed_quote_updates_its_quotation_line_by_line(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account, lines=3)
+    desk.tick()
+    desk.set_state(id, DRAFT)
+    first, second, _ = desk.lines(id)
+    desk.change_draft(f"quotedetails({first['quotedetailid']})", quantity=9)
+    desk.sales.send("DELETE", f"quotedetails({second['quotedetailid']})")
+    desk.line(id)
+    desk.change_draft(f"quotes({id})", name="Renamed")
+    desk.set_state(id, ACTIVE)
+    _, before = desk.sent(System.FINOPS)
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert quotation["SalesQuotationName"] == "Renamed"
+    assert {n: line["RequestedSalesQuantity"] for n, line in quotation["lines"].items()} == {1: 9, 3: 2, 4: 2}
+    assert desk.sent(System.FINOPS)[1] - before == 1
+    same_amounts(desk, id, number)
+
+
+def test_a_revision_updates_the_same_quotation_and_its_lines_keep_their_numbers(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account, lines=2)
+    desk.tick()
+    lots = {n: line["InventoryLotId"] for n, line in (desk.quotation(number) or {})["lines"].items()}
+    again = desk.revise(id)
+    desk.tick()
+    assert (desk.link(number).state, desk.link(number).rule) == (LinkState.ENDED, "draft")
+    desk.change_draft(f"quotedetails({desk.lines(again)[0]['quotedetailid']})", quantity=5)
+    desk.line(again)
+    desk.set_state(again, ACTIVE)
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert [line["RequestedSalesQuantity"] for line in quotation["lines"].values()] == [5, 2, 2]
+    assert {n: line["InventoryLotId"] for n, line in quotation["lines"].items() if n in lots} == lots
+    assert len(desk.finops.rows("CDSSalesQuotationHeaders", {"cross-company": "true"})) == 1
+
+
+@pytest.mark.parametrize("end", ["won", "lost", "draft", "deleted"])
+def test_a_quotation_stays_as_it_is_when_its_quote_ends(desk: Trading, account: str, end: str) -> None:
+    id, number = desk.quote(account, lines=2)
+    desk.tick()
+    before = desk.quotation(number)
+    match end:
+        case "won":
+            activity = {"subject": "Won", "quoteid@odata.bind": f"/quotes({id})"}
+            assert desk.sales.send("POST", "WinQuote", {"Status": -1, "QuoteClose": activity}).status_code == 204
+        case "lost":
+            desk.close(id, LOST)
+        case "draft":
+            desk.set_state(id, DRAFT)
+        case "deleted":
+            assert desk.sales.send("DELETE", f"quotes({id})").status_code == 204
+    desk.tick()
+    assert desk.quotation(number) == before
+    assert desk.link(number).state is (LinkState.DELETED if end == "deleted" else LinkState.ENDED)
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        ({"SalesQuotationStatus": "Sent"}, "quotation_status"),
+        ({"SalesQuotationStatus": "Confirmed"}, "quotation_status"),
+        ({"GeneratedSalesOrderNumber": "SO-1"}, "quotation_ordered"),
+    ],
+)
+def test_a_quotation_that_has_gone_on_is_not_changed_any_more(
+    desk: Trading, account: str, there: dict[str, str], why: str
+) -> None:
+    id, number = desk.quote(account)
+    desk.tick()
+    desk.at_finops(number, **there)
+    before = desk.quotation(number)
+    desk.set_state(id, DRAFT)
+    desk.change_draft(f"quotes({id})", name="Too late")
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    assert cause(desk, number) == why
+    assert desk.quotation(number) == before
+
+
+def test_a_quotation_of_others_with_the_number_of_a_quote_is_never_touched(desk: Trading, account: str) -> None:
+    _, theirs = desk.quote(account)
+    desk.tick()
+    desk.at_finops("Q-1", RequestingCustomerAccountNumber="A-1", CurrencyCode="USD", SalesQuotationName="Theirs")
+    assert desk.quotation(theirs) is not None
+    _, number = desk.quote(account, quotenumber="Q-1")
+    desk.tick()
+    assert cause(desk, number) == "target_exists"
+    quotation = desk.quotation("Q-1")
+    assert quotation is not None
+    assert (quotation["SalesQuotationName"], quotation["lines"]) == ("Theirs", {})
+
+
+def test_a_product_that_finops_does_not_have_is_named_and_heals(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account)
+    desk.take_away("P-1")
+    desk.service.pull("quotations")
+    desk.drain()
+    failure = desk.failure(number)
+    assert failure is not None
+    assert "P-1" in failure.message or "Product" in failure.message
+    desk.put("P-1")
+    desk.sales.patch(f"quotes({id})", dict(DRAFT), If_Match="*")
+    desk.set_state(id, ACTIVE)
+    desk.tick()
+    assert desk.quotation(number) is not None
+    assert desk.failure(number) is None
+
+
+def test_lines_that_people_of_finops_have_added_stay(desk: Trading, account: str) -> None:
+    id, number = desk.quote(account)
+    desk.tick()
+    extra = {
+        "LineCreationSequenceNumber": 2,
+        "ProductNumber": "P-1",
+        "SalesUnitSymbol": "EA",
+        "RequestedSalesQuantity": 77,
+    }
+    desk.at_finops(number, lines=[extra])
+    desk.set_state(id, DRAFT)
+    desk.line(id, quantity=3)
+    desk.set_state(id, ACTIVE)
+    desk.settle(1)
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert {n: line["RequestedSalesQuantity"] for n, line in quotation["lines"].items()} == {1: 2, 2: 77, 3: 3}
+
+
+@pytest.mark.parametrize("rule", FAULTS, ids=name_of)
+def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_quote(desk: Trading, account: str, rule: Rule) -> None:
+    quotes = [desk.quote(account, lines=2) for _ in range(3)]
+    desk.finops.faults.add(rule)
+    desk.settle(40)
+    desk.finops.faults.clear()
+    desk.settle(20)
+    for id, number in quotes:
+        same_amounts(desk, id, number)
+        assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
+
+
+def sample_id(kind: int, number: int) -> str:
+    return str(UUID(int=(kind << 96) + number, version=4))
+
+
+def many_quotes(desk: Trading, folder: Path, account: str, *, quotes: int, lines: int, text: str = "") -> list[str]:
+    """Put active quotes into Sales as if they had always been there; their numbers."""
+    product = desk.product("P-1")
+    assert product is not None
+    header = {
+        "_customerid_value": account,
+        "_customerid_value@Microsoft.Dynamics.CRM.lookuplogicalname": "account",
+        "_pricelevelid_value": desk.catalogue["prices"],
+        "_transactioncurrencyid_value": desk.catalogue["currency"],
+        "statecode": 1,
+        "statuscode": 2,
+        "name": text[:100] or "Quote",
+    }
+    line = {
+        "_productid_value": product["productid"],
+        "_uomid_value": desk.catalogue["unit"],
+        "quantity": 2,
+        "priceperunit": 12.5,
+        "baseamount": 25,
+        "manualdiscountamount": 1.25,
+        **({"shipto_name": text[:200], "shipto_line1": text[:80], "shipto_city": text[:60]} if text else {}),
+        **({"shipto_country": "US"} if text else {}),
+    }
+    headers = [
+        {**header, "quoteid": sample_id(1, n), "quotenumber": f"S-{n:05d}", "totallineitemamount": lines * 23.75}
+        for n in range(quotes)
+    ]
+    details = [
+        {**line, "quotedetailid": sample_id(2, n * 1000 + at), "_quoteid_value": sample_id(1, n), "lineitemnumber": at}
+        for n in range(quotes)
+        for at in range(1, lines + 1)
+    ]
+    load(desk, folder, {"quotes.jsonl": headers, "quotedetails.jsonl": details})
+    return [f"S-{n:05d}" for n in range(quotes)]
+
+
+def test_a_thousand_quotes_of_ten_lines_cost_at_most_1100_writes_to_finops_and_80_reads_of_sales(
+    desk: Trading, account: str, tmp_path: Path
+) -> None:
+    numbers = many_quotes(desk, tmp_path, account, quotes=1000, lines=10)
+    reads, _ = desk.sent(System.DATAVERSE)
+    _, writes = desk.sent(System.FINOPS)
+    desk.service.pull("quotations")
+    desk.drain()
+    assert desk.sent(System.FINOPS)[1] - writes <= 1100
+    assert desk.sent(System.DATAVERSE)[0] - reads <= 80
+    links = desk.state.links.load("quotations", numbers)
+    assert {link.state for link in links.values()} == {LinkState.WRITTEN}
+    desk.service.pull("quotations")
+    desk.drain()
+    assert desk.sent(System.FINOPS)[1] - writes <= 1000, "the second look writes nothing"
+
+
+def test_a_quote_with_500_lines_of_maximum_length_is_written_and_changed(
+    desk: Trading, account: str, tmp_path: Path
+) -> None:
+    (number,) = many_quotes(desk, tmp_path, account, quotes=1, lines=500, text="Ж" * 300)
+    desk.service.pull("quotations")
+    desk.drain()
+    assert desk.failure(number) is None
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    assert len(quotation["lines"]) == 500
+    desk.set_state(sample_id(1, 0), DRAFT)
+    desk.change_draft(f"quotedetails({sample_id(2, 250)})", quantity=9)
+    desk.set_state(sample_id(1, 0), ACTIVE)
+    desk.tick()
+    quotation = desk.quotation(number)
+    assert quotation is not None
+    changed = {
+        n: line["RequestedSalesQuantity"]
+        for n, line in quotation["lines"].items()
+        if line["RequestedSalesQuantity"] != 2
+    }
+    assert changed == {250: 9}
