@@ -11,8 +11,9 @@ from enum import StrEnum
 from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
+from shared.mapping.numbers import Numbering
 from shared.mapping.scope import Scope
-from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
@@ -24,7 +25,6 @@ from shared.mapping.vocabulary import (
     copy,
     currency,
     default,
-    length_of,
     value_of,
 )
 from shared.records import Json, SourceRow
@@ -35,6 +35,13 @@ TARGET_SET = "CustomersV3"
 KEY_COLUMN = "accountnumber"
 KEY_FIELD = "CustomerAccount"
 KEY_LENGTH = 20
+NUMBERING = Numbering(
+    KEY_COLUMN,
+    needed_as=KEY_FIELD,
+    length=KEY_LENGTH,
+    when_missing="give the account a number (the Sales solution numbers new accounts by itself)",
+    when_too_long="give the account a shorter number",
+)
 
 OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
 _ALSO_READ = (
@@ -154,7 +161,7 @@ class AccountMapper:
         if not all_hold(self._conditions, values):
             return Filtered("account_filter")
         try:
-            key = _key(row)
+            key = NUMBERING.of(values)
             _require_name(row)
             content = self.table.content(values)
         except Unmappable as unmappable:
@@ -185,25 +192,6 @@ class AccountMapper:
     def in_scope(self, row: SourceRow) -> bool:
         """Whether an account without a link belongs to the first run."""
         return self._choices.scope.holds(row)
-
-
-def _key(row: SourceRow) -> str:
-    number = value_of(row.values, KEY_COLUMN)
-    if number is None:
-        raise Unmappable(
-            "number_missing",
-            f"{KEY_COLUMN} is blank, and F&O needs it as {KEY_FIELD}",
-            remedy="give the account a number (the Sales solution numbers new accounts by itself)",
-        )
-    key = str(number)
-    refuse_characters(f"{KEY_COLUMN} (for {KEY_FIELD})", key)
-    if length_of(key) > KEY_LENGTH:
-        raise Unmappable(
-            "number_too_long",
-            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {KEY_FIELD} takes {KEY_LENGTH}",
-            remedy="give the account a shorter number",
-        )
-    return key
 
 
 def _require_name(row: SourceRow) -> None:

@@ -12,8 +12,9 @@ from shared.errors import SettingsInvalid
 from shared.mapping.accounts import OnHold
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
+from shared.mapping.numbers import Numbering
 from shared.mapping.scope import Scope
-from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
@@ -27,7 +28,6 @@ from shared.mapping.vocabulary import (
     currency,
     default,
     expand_of,
-    length_of,
     select_of,
     value_of,
 )
@@ -44,6 +44,14 @@ PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
 PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
 ASSOCIATED_CONTACT_TYPE = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
 CUSTOMER_KEY = "CustomerAccount"
+# Also of a contact person: it may become a customer, and its number never changes.
+NUMBERING = Numbering(
+    KEY_COLUMN,
+    needed_as=CUSTOMER_KEY,
+    length=KEY_LENGTH,
+    when_missing="give the contact a number (the Sales solution numbers new contacts by itself)",
+    when_too_long="give the contact a shorter number",
+)
 # The names of both tables in the value-map document.
 PERSON_PART, CUSTOMER_PART = "contact_persons", "contact_customers"
 
@@ -229,13 +237,13 @@ class ContactMapper:
         return self._choices.scope.holds(row)
 
     def _as_customer(self, row: SourceRow) -> Mapped:
-        number = _number(row, CUSTOMER_KEY)
+        number = NUMBERING.of(row.values)
         _require_name(row)
         content = self.customer.content(row.values)
         return Mapped(number, content.owned, content.on_create, route=CUSTOMER)
 
     def _as_person(self, row: SourceRow, known: Known) -> Mapped:
-        number = _number(row, PERSON_KEY[0])
+        number = NUMBERING.of(row.values)
         _require_name(row)
         content = self.person.content(row.values)
         parents = self.parents(row)
@@ -251,26 +259,6 @@ def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
             f"{what}, and ownership.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
             f"remove ownership.{part}.{name}"
         )
-
-
-def _number(row: SourceRow, needed_as: str) -> str:
-    number = value_of(row.values, KEY_COLUMN)
-    if number is None:
-        raise Unmappable(
-            "number_missing",
-            f"{KEY_COLUMN} is blank, and F&O needs it as {needed_as}",
-            remedy="give the contact a number (the Sales solution numbers new contacts by itself)",
-        )
-    key = str(number)
-    refuse_characters(f"{KEY_COLUMN} (for {needed_as})", key)
-    if length_of(key) > KEY_LENGTH:
-        raise Unmappable(
-            "number_too_long",
-            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {CUSTOMER_KEY}, which it is or may become, "
-            f"takes {KEY_LENGTH}",
-            remedy="give the contact a shorter number",
-        )
-    return key
 
 
 def _require_name(row: SourceRow) -> None:

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from shared.errors import System
 from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
-from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.numbers import Numbering
+from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
@@ -21,7 +22,6 @@ from shared.mapping.vocabulary import (
     Word,
     constant,
     copy,
-    length_of,
     looked_up,
     mapped_option,
     rounded,
@@ -36,6 +36,13 @@ LOGICAL_NAME = "product"
 ID_COLUMN = "productid"
 KEY_COLUMN = "productnumber"
 NUMBER_LENGTH = 100
+NUMBERING = Numbering(
+    KEY_FIELD,
+    needed_as=KEY_COLUMN,
+    length=NUMBER_LENGTH,
+    when_missing="give the product a number in F&O",
+    when_too_long="give the product a shorter number in F&O",
+)
 MAX_DECIMALS = 5
 
 ITEM = "productpricelevel"
@@ -142,7 +149,7 @@ class ProductMapper:
         self.table.check_source(values)
         catalogue = self._catalogue(known.references)
         try:
-            key = _key(row)
+            key = NUMBERING.of(row.values)
             _require_name(values)
             _check_decimals(values)
             found = self._look_up(values, catalogue, known)
@@ -203,20 +210,6 @@ def late_columns(choices: ProductChoices) -> frozenset[str]:
     price list: a price without one would put the product on the first list that the automation finds."""
     price = {"price"} if choices.price_items is PriceItems.AUTOMATION else set()
     return frozenset({STATE, "pricelevelid", *price})
-
-
-def _key(row: SourceRow) -> str:
-    number = row.values.get(KEY_FIELD)
-    if not isinstance(number, str) or not number.strip():
-        raise Unmappable("number_missing", f"{KEY_FIELD} is blank", remedy="give the product a number in F&O")
-    refuse_characters(KEY_FIELD, number)
-    if length_of(number) > NUMBER_LENGTH:
-        raise Unmappable(
-            "number_too_long",
-            f"{KEY_FIELD} has {length_of(number)} characters; {KEY_COLUMN} takes {NUMBER_LENGTH}",
-            remedy="give the product a shorter number in F&O",
-        )
-    return number
 
 
 def _require_name(values: Values) -> None:

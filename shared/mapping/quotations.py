@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.discounts import DiscountSplit, number_of
 from shared.mapping.lines import Place, number_lines
+from shared.mapping.numbers import Numbering
 from shared.mapping.quotation_words import (
     ACCOUNT,
     CONTACT,
@@ -26,7 +27,7 @@ from shared.mapping.quotation_words import (
     storage,
 )
 from shared.mapping.scope import Scope
-from shared.mapping.table import FieldTable, refuse_characters, require_known
+from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected, Verdict
 from shared.mapping.vocabulary import (
@@ -40,7 +41,6 @@ from shared.mapping.vocabulary import (
     currency,
     day,
     default,
-    length_of,
     looked_up_name,
     rounded_half_up,
     value_of,
@@ -62,6 +62,13 @@ TARGET_LINE_SET = "CDSSalesQuotationLines"
 KEY_FIELD = "SalesQuotationNumber"
 LINE_KEY_FIELD = "LineCreationSequenceNumber"
 KEY_LENGTH = 20
+NUMBERING = Numbering(
+    KEY_COLUMN,
+    needed_as=KEY_FIELD,
+    length=KEY_LENGTH,
+    when_missing="give the quote a number",
+    when_too_long="shorten the pattern of quote numbers in Sales, and create the quote anew: its number never changes",
+)
 CUSTOMER_FIELD = "RequestingCustomerAccountNumber"
 PRODUCT_FIELD = "ProductNumber"
 STATUS_FIELD = "SalesQuotationStatus"
@@ -336,7 +343,7 @@ class QuotationMapper:
         return self._choices.scope.holds(SourceRow(row.id, row.version, newest))
 
     def _map(self, header: Values, lines: Sequence[Values], known: Known) -> Mapped:
-        key, customer = _key(header), _require_customer(header)
+        key, customer = NUMBERING.of(header), _require_customer(header)
         content = self.header.content({**header, looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)})
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
@@ -412,21 +419,6 @@ def _filter(header: Values, lines: Sequence[Values]) -> str | None:
 
 def _has_discount(header: Values) -> bool:
     return any(number_of(header, column) != 0 for column in _HEADER_DISCOUNTS)
-
-
-def _key(header: Values) -> str:
-    number = value_of(header, KEY_COLUMN)
-    if number is None:
-        raise Unmappable("number_missing", f"{KEY_COLUMN} is blank", remedy="give the quote a number")
-    key = str(number)
-    refuse_characters(f"{KEY_COLUMN} (for {KEY_FIELD})", key)
-    if length_of(key) > KEY_LENGTH:
-        raise Unmappable(
-            "number_too_long",
-            f"{KEY_COLUMN} {key[:60]!r} has {length_of(key)} characters; {KEY_FIELD} takes {KEY_LENGTH}",
-            remedy="shorten the pattern of quote numbers in Sales, and create the quote anew: its number never changes",
-        )
-    return key
 
 
 def _customer(header: Values) -> Parent | None:
