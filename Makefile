@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 NODE_READY := node_modules/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint format lock clean
+.PHONY: demo test coverage bench lint format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(READY) $(NODE_READY)
@@ -17,6 +17,10 @@ test: $(READY) $(NODE_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# Tracing every line makes the tests take three times as long.
+coverage: $(READY) $(NODE_READY)
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY)

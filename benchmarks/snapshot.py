@@ -29,6 +29,7 @@ from shared.records import SourceRow, Walked, WalkPage
 from shared.state.rows import Table, escape
 from shared.sync.flow import Flow
 from shared.sync.flow import Walked as WalkedFeed
+from shared.sync.parts import new_id
 from shared.sync.pull import Pull
 
 _WALKS = ("first walk", "unchanged walk", "1 % changed")
@@ -134,7 +135,7 @@ def _pull(count: int, *, changed: bool) -> Pulled:
         flow = _with_source(flow, GeneratedSource(count, changed=changed))
         parts = replace(parts, flows={PRODUCTS: flow})
     began = time.monotonic()
-    Pull(parts, flow, service.gates).run()
+    Pull(parts, flow, service.gates, new_id()).run()
     seconds = time.monotonic() - began
     hints = next(iter(parts.state.runs.latest(PRODUCTS, 1))).counts.get("hints", 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -4,7 +4,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,7 +20,7 @@ from shared.clients.finops import ACCEPT, FinopsSystem
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
-from shared.errors import System
+from shared.errors import StorageTrouble, System
 from shared.flows import FLOWS, flows_of
 from shared.settings import Settings
 from shared.state.checkpoints import Checkpoints
@@ -41,7 +42,7 @@ from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
 from shared.sync.pull import Pull
 from shared.sync.sweep import Sweep
-from shared.telemetry import quiet_libraries
+from shared.telemetry import quiet_libraries, tell_trouble
 
 
 class SystemClock:
@@ -69,22 +70,36 @@ class Service:
 
     def pull(self, flow: str) -> None:
         """Find out which records changed and queue hints."""
-        with correlated(new_id()):
-            Pull(self.parts, self.parts.flows[flow], self.gates).run()
+        with _run(flow) as run_id:
+            Pull(self.parts, self.parts.flows[flow], self.gates, run_id).run()
 
     def apply(self, flow: str, body: bytes) -> None:
         """Write the records that a message names."""
-        with correlated(new_id()):
-            Apply(self.parts, self.parts.flows[flow], self.gates).run(_text(body))
+        with _run(flow) as run_id:
+            Apply(self.parts, self.parts.flows[flow], self.gates, run_id).run(_text(body))
 
     def poison(self, flow: str, body: bytes) -> None:
         """Split or list a message that failed too often."""
-        Poison(self.parts, self.parts.flows[flow]).run(_text(body))
+        with _run(flow) as run_id:
+            Poison(self.parts, self.parts.flows[flow], run_id).run(_text(body))
 
     def sweep(self) -> None:
         """Bring back what waits for something else than a change."""
-        with correlated(new_id()):
-            Sweep(self.parts, self.gates).run()
+        with _run(None) as run_id:
+            Sweep(self.parts, self.gates, run_id).run()
+
+
+@contextmanager
+def _run(flow: str | None) -> Iterator[str]:
+    """The id of an invocation: its events carry it, and its requests ids that begin with it. Trouble of the storage
+    is told as an event, too: where it lasts there is nothing else that could tell."""
+    run_id = new_id()
+    with correlated(run_id):
+        try:
+            yield run_id
+        except StorageTrouble as trouble:
+            tell_trouble(trouble, flow=flow, run=run_id)
+            raise
 
 
 _making = threading.Lock()

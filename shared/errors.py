@@ -34,6 +34,15 @@ class OperatorNeeded(SystemTrouble):
     """Access, configuration or schema is wrong: repeating cannot help until somebody mends it."""
 
 
+class AccessRefused(OperatorNeeded):
+    """The system, or the identity endpoint, does not let us in. `lacks` is what is missing: `identity` (no token is
+    handed out), `token` (the system refuses it) or `privilege`."""
+
+    def __init__(self, system: System, message: str, *, lacks: str) -> None:
+        super().__init__(system, message)
+        self.lacks = lacks
+
+
 class OutcomeUnknown(SystemTrouble):
     """A write may have been applied: read back before writing again."""
 
@@ -93,4 +102,9 @@ class RowTooLarge(SyncError):
 
 
 class StorageTrouble(SyncError):
-    """Our own storage did not answer: the invocation ends and its message comes back."""
+    """Our own storage did not answer: the invocation ends and its message comes back. `refused` says that it answered
+    and does not let us in."""
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused

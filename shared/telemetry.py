@@ -1,10 +1,136 @@
-"""One compact JSON event per line as the log message. Ids and counts only: never names, addresses or amounts."""
+"""One compact JSON event per line as the log message. Ids and counts only: never names, addresses or amounts.
+
+The fields stand in the message because nothing else of a log record reaches Application Insights. `EVENTS` is the
+contract with the alert rules and the workbook (docs/telemetry.md).
+"""
 
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from shared.errors import StorageTrouble
 
 QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
+
+_RUN = {"flow": "the flow", "run": "id of the invocation; its requests carry ids that begin with it"}
+_OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled skipped busy overtaken"
+_COUNTS = dict.fromkeys(f"read {_OUTCOMES}".split(), "records, where there are any")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event says, and its fields by name. `optional` fields may be left out."""
+
+    meaning: str
+    fields: Mapping[str, str]
+    optional: Mapping[str, str] = field(default_factory=dict)
+
+
+EVENTS: Mapping[str, Event] = MappingProxyType(
+    {
+        "pull_run": Event(
+            "a pull has ended",
+            {
+                **_RUN,
+                "ended": "`caught_up`, `out_of_time` (it goes on at the next tick), `overtaken` (by another pull), "
+                "`blocked` (by a threshold or a changed environment) or `trouble` (a gate has closed)",
+                "ms": "milliseconds",
+                "pages": "pages read",
+                "hints": "records named in messages",
+            },
+        ),
+        "pull_skipped": Event("a pull did not run: its flow or its source is closed", {**_RUN, "reason": "by what"}),
+        "full_walk": Event("a walk looks at every product again", _RUN),
+        "mapping_changed": Event("the mapping has changed: every record is looked at again", _RUN),
+        "link_refused": Event(
+            "the source has refused its own next link or delta link",
+            {**_RUN, "phase": "of the walk", "restarts": "refusals in a row"},
+        ),
+        "flow_blocked": Event(
+            "a pull has blocked its flow until an operator accepts",
+            {**_RUN, "kind": "`threshold` or `environment`", "reason": "counts, or the ids that differ"},
+        ),
+        "batch_applied": Event(
+            "an apply has ended",
+            {**_RUN, "sent_by": "run that sent the message", "ms": "milliseconds"},
+            _COUNTS,
+        ),
+        "record_rejected": Event(
+            "a record cannot be written; it is listed as a failure",
+            {**_RUN, "id": "of the record in the source", "cause": "code of docs/rules.md"},
+        ),
+        "message_held": Event("an apply did nothing: a gate is closed", {**_RUN, "reason": "by what"}),
+        "waiting_released": Event(
+            "records go on because what they waited for is linked or filtered now",
+            {**_RUN, "by": "flow of the parents", "records": "how many"},
+        ),
+        "records_sent_again": Event("a sweep has sent waiting or failed records", {**_RUN, "records": "how many"}),
+        "held_returned": Event("a sweep has returned held messages", {**_RUN, "messages": "how many"}),
+        "sweep_skipped": Event("a sweep has left out a closed flow", {**_RUN, "reason": "by what it is closed"}),
+        "poison_split": Event(
+            "a message that failed too often is sent again record by record",
+            {**_RUN, "sent_by": "run that sent the message", "records": "how many"},
+        ),
+        "poison_listed": Event(
+            "a record that failed too often, or an unreadable message, is listed as a failure",
+            {**_RUN, "id": "of the record in the source, or of the message", "cause": "code of docs/rules.md"},
+        ),
+        "gate_closed": Event(
+            "a system is in trouble, and not called for a while",
+            {
+                "system": "`dataverse` or `finops`",
+                "until": "when it is asked again, UTC",
+                "for_s": "seconds until then",
+                "reason": "what it has answered",
+            },
+        ),
+        "gate_opened": Event(
+            "a system has answered a probe",
+            {"system": "`dataverse` or `finops`", "closed_s": "seconds for which it was closed"},
+        ),
+        "access_refused": Event(
+            "a system, or the identity endpoint, does not let us in",
+            {
+                "system": "`dataverse` or `finops`",
+                "lacks": "`identity` (no token), `token` (the system refuses it) or `privilege`",
+                "reason": "what was answered",
+            },
+        ),
+        "storage_trouble": Event(
+            "the storage account does not do what it should; messages come back by themselves",
+            {"kind": "`refused` (no access) or `unreachable`", "reason": "what was answered", **_RUN},
+        ),
+        "run_not_kept": Event("the row of a run could not be written; nothing else is lost", {**_RUN, "reason": "why"}),
+        "flow_state": Event(
+            "how a flow stands, at every sweep",
+            {
+                **_RUN,
+                "paused": "whether it waits for an operator to resume it",
+                "blocked": "why a pull has blocked it, empty when it has not",
+                "checkpoint_age_s": "seconds since its source was last read to the end; null before the first pull",
+                "queued": "messages in its queue, about",
+                "queued_s": "age of the message that is next, null when none is visible",
+                "held": "messages held behind a closed gate, about",
+                "poison": "messages in its poison queue, about",
+                "failures_open": "failures that are listed, at most 10,000 are counted",
+                "waiting": "records that wait for another one, of at most 10,000 waits",
+                "waiting_s": "seconds for which the one that has waited longest waits, null when none does",
+            },
+        ),
+        "gate_state": Event(
+            "how a system stands, at every sweep",
+            {
+                "system": "`dataverse` or `finops`",
+                "run": "id of the invocation",
+                "closed": "whether it is not called",
+                "closed_s": "seconds since it was last open",
+            },
+        ),
+    }
+)
 
 
 def quiet_libraries() -> None:
@@ -14,5 +140,11 @@ def quiet_libraries() -> None:
 
 
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
-    """Log an event with its fields."""
+    """Log an event of `EVENTS` with its fields."""
     _LOGGER.log(level, json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False))
+
+
+def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None:
+    """Log trouble of the storage account; `flow` is None where it concerns all."""
+    kind = "refused" if trouble.refused else "unreachable"
+    log_event("storage_trouble", level=logging.WARNING, flow=flow, run=run, kind=kind, reason=str(trouble))

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from shared import exact_json
 from shared.clients.calls import Answer
-from shared.errors import OperatorNeeded, OutcomeUnknown, System, SystemTrouble, Transient
+from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, System, SystemTrouble, Transient
 from shared.records import Json
 
 # The statuses by which a target refuses one record (finops-odata: client rule; 413 and 414: it is too large).
@@ -146,16 +146,18 @@ def _raise_for_access(system: System, subject: str, answer: Answer, now: datetim
 def _access_trouble(system: System, subject: str, answer: Answer, now: datetime) -> SystemTrouble | None:
     match answer.status:
         case 401:
-            return OperatorNeeded(
+            return AccessRefused(
                 system,
                 f"{system} refused a new token (401) for {subject}; register the application's identity there "
                 "and check that the environment's URL is the right one",
+                lacks="token",
             )
         case 403:
-            return OperatorNeeded(
+            return AccessRefused(
                 system,
                 f"{system} refused access to {subject} (403): {error_text(answer)}; "
                 "give the application's user a role that may do this",
+                lacks="privilege",
             )
         case 429:
             seconds = retry_after_s(answer, now)

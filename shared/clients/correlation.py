@@ -1,13 +1,17 @@
-"""Request ids by which the logs of both sides can be brought together."""
+"""Request ids by which the logs of both sides can be brought together.
+
+Every request carries `x-ms-client-request-id`: the first 24 digits of the id of its run, which our events name, and a
+number of the request. Whoever knows the one finds the other.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
-_NAMESPACE = UUID("5a7f8c56-6e0c-4e0c-9a55-3d3f8c9f2f10")
-_PROCESS = str(uuid4())
+_PROCESS = uuid4().hex
+_NUMBER_BITS = 32
 
 _current: ContextVar[str] = ContextVar("correlation", default=_PROCESS)
 _numbers = count(1)
@@ -15,7 +19,8 @@ _numbers = count(1)
 
 @contextmanager
 def correlated(id: str) -> Iterator[None]:
-    """Requests made inside, also those of the clients' threads, carry ids that follow from this one."""
+    """Requests made inside, also those of the clients' threads, carry ids that begin like this one: 32 hexadecimal
+    digits."""
     token = _current.set(id)
     try:
         yield
@@ -25,4 +30,5 @@ def correlated(id: str) -> Iterator[None]:
 
 def next_request_id() -> str:
     """A new id for one request."""
-    return str(uuid5(_NAMESPACE, f"{_current.get()}/{next(_numbers)}"))
+    run = UUID(_current.get()).int >> _NUMBER_BITS
+    return str(UUID(int=(run << _NUMBER_BITS) + next(_numbers) % (1 << _NUMBER_BITS)))

@@ -10,7 +10,7 @@ from azure.identity import ManagedIdentityCredential
 
 from shared.clients.clock import Clock
 from shared.clients.origin import Origin
-from shared.errors import OperatorNeeded, System, Transient
+from shared.errors import AccessRefused, System, Transient
 
 _RENEW_BEFORE = timedelta(minutes=5)
 # Asks for no claim; its presence makes the credential pass over its own cache.
@@ -35,7 +35,7 @@ def managed_identity(client_id: str | None = None) -> TokenCredential:
 class TokenProvider:
     """Tokens for one origin, kept until shortly before they expire. Safe for use by many threads.
 
-    Raises OperatorNeeded where the identity is refused and Transient where its endpoint does not answer.
+    Raises AccessRefused where the identity is refused and Transient where its endpoint does not answer.
     """
 
     def __init__(self, system: System, origin: Origin, credential: TokenCredential, clock: Clock) -> None:
@@ -82,9 +82,10 @@ class TokenProvider:
             self._system, f"no token for {self._origin}: the identity endpoint did not answer ({type(error).__name__})"
         )
 
-    def _refused(self, error: AzureError) -> OperatorNeeded:
+    def _refused(self, error: AzureError) -> AccessRefused:
         text = " ".join(str(error.message).split())[:300]
-        return OperatorNeeded(
+        return AccessRefused(
             self._system,
             f"no token for {self._origin}: {text}; give the Function App its managed identity and register it there",
+            lacks="identity",
         )

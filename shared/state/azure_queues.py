@@ -1,6 +1,7 @@
 """Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from threading import Lock
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -46,6 +47,12 @@ class AzureQueues:
         """See Queues."""
         with storage_errors("Queue Storage"):
             return int(self._client(queue).get_queue_properties().approximate_message_count or 0)
+
+    def oldest(self, queue: str) -> datetime | None:
+        """See Queues."""
+        with storage_errors("Queue Storage"):
+            messages = self._client(queue).peek_messages(max_messages=1)
+            return messages[0].inserted_on if messages else None
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""

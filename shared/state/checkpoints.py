@@ -37,6 +37,7 @@ class Checkpoint:
     meant.
     Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
     such walk began.
+    `current_at` is when the source had last been read to its end; before the first time, when reading began.
     """
 
     flow: str
@@ -54,6 +55,7 @@ class Checkpoint:
     changed: int = 0
     ignores_snapshot: bool = False
     full_at: datetime | None = None
+    current_at: datetime | None = None
     etag: str | None = None
 
     def with_mapping(self, fingerprint: str) -> "Checkpoint":
@@ -79,6 +81,7 @@ class Checkpoint:
             "changed": self.changed,
             "ignores_snapshot": self.ignores_snapshot,
             "full_at": self.full_at,
+            "current_at": self.current_at,
         }
         return Row(escape(self.flow), _row_key(self.source), {k: v for k, v in cells.items() if v is not None})
 
@@ -89,7 +92,6 @@ def _row_key(source: str | None) -> str:
 
 def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
     cells = stored.row.cells
-    full_at = cells.get("full_at")
     text = {name: str(cells[name]) for name in ("cursor", "delta_link", "fingerprint") if name in cells}
     return Checkpoint(
         flow=flow,
@@ -106,9 +108,14 @@ def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
         gone=int(str(cells["gone"])),
         changed=int(str(cells["changed"])),
         ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
-        full_at=full_at if isinstance(full_at, datetime) else None,
+        full_at=_time(cells.get("full_at")),
+        current_at=_time(cells.get("current_at")),
         etag=stored.etag,
     )
+
+
+def _time(cell: Cell | None) -> datetime | None:
+    return cell if isinstance(cell, datetime) else None
 
 
 class Checkpoints:

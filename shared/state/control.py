@@ -29,13 +29,15 @@ class FlowControl:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a system may be called. `strikes` counts closings in a row, for the back-off; until `probed_until` one
+    """Whether a system may be called. `strikes` counts closings in a row, for the back-off;
+    `closed_at` is the last of them, `closed_since` the first since the gate was open; until `probed_until` one
     worker alone asks whether it is back."""
 
     system: System
     closed: bool = False
     blocked_until: datetime | None = None
     closed_at: datetime | None = None
+    closed_since: datetime | None = None
     reason: str = ""
     strikes: int = 0
     probed_until: datetime | None = None
@@ -86,6 +88,7 @@ class Control:
             closed=bool(cells["closed"]),
             blocked_until=_time(cells.get("blocked_until")),
             closed_at=_time(cells.get("closed_at")),
+            closed_since=_time(cells.get("closed_since")),
             reason=str(cells["reason"]),
             strikes=int(str(cells["strikes"])),
             probed_until=_time(cells.get("probed_until")),
@@ -98,6 +101,7 @@ class Control:
             "closed": gate.closed,
             "blocked_until": gate.blocked_until,
             "closed_at": gate.closed_at,
+            "closed_since": gate.closed_since,
             "reason": gate.reason[:2000],
             "strikes": gate.strikes,
             "probed_until": gate.probed_until,

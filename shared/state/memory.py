@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.errors import RowConflict
@@ -25,7 +26,10 @@ from shared.state.rows import (
 
 
 class Seconds(Protocol):
-    """A clock that gives seconds."""
+    """A clock that gives seconds, and the time of day."""
+
+    def now(self) -> datetime:
+        """The wall clock in UTC."""
 
     def monotonic(self) -> float:
         """Seconds that only grow."""
@@ -112,12 +116,15 @@ class MemoryQueues:
     clock: Seconds
     step: Callable[[str], None] = _no_step
     _queues: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
+    _put_at: dict[str, float] = field(default_factory=dict)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
         self.step(f"send {queue}")
-        self._queues.setdefault(queue, {})[str(next(self._ids))] = body, self.clock.monotonic() + delay_s
+        id, now = str(next(self._ids)), self.clock.monotonic()
+        self._queues.setdefault(queue, {})[id] = body, now + delay_s
+        self._put_at[id] = now
         self.step(f"send {queue} done")
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
@@ -139,6 +146,12 @@ class MemoryQueues:
     def depth(self, queue: str) -> int:
         """See Queues."""
         return len(self._queues.get(queue, {}))
+
+    def oldest(self, queue: str) -> datetime | None:
+        """See Queues."""
+        now = self.clock.monotonic()
+        visible = [id for id, (_, visible) in self._queues.get(queue, {}).items() if visible <= now]
+        return self.clock.now() - timedelta(seconds=now - self._put_at[visible[0]]) if visible else None
 
     def bodies(self, queue: str) -> list[str]:
         """What lies in a queue, visible or not: for assertions."""

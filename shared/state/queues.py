@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 HOLD_SUFFIX = "-hold"
@@ -32,3 +33,6 @@ class Queues(Protocol):
 
     def depth(self, queue: str) -> int:
         """About how many messages lie in the queue, invisible ones included."""
+
+    def oldest(self, queue: str) -> datetime | None:
+        """When the message was put that is next to be received; None when none is visible."""

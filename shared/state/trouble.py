@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from shared.errors import StorageTrouble
+
+_NO_ACCESS = frozenset({401, 403})
 
 
 @contextmanager
@@ -13,7 +15,11 @@ def storage_errors(service: str) -> Iterator[None]:
     """Raise StorageTrouble for whatever the SDK raises; the cause is chained, the message names no content."""
     try:
         yield
-    except HttpResponseError as refused:
-        raise StorageTrouble(f"{service} answered {refused.status_code}: {refused.reason}") from refused
+    except HttpResponseError as error:
+        text = f"{service} answered {error.status_code}: {error.reason}"
+        if error.status_code is None:
+            text = f"no answer of {service}: {type(error).__name__}; look at the identity of the app"
+        refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
+        raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
         raise StorageTrouble(f"{service} did not answer: {type(trouble).__name__}") from trouble

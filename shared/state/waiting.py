@@ -1,9 +1,9 @@
 """Waiting records: row `W|parent flow|parent route|parent id|child id` in the child's own partition (protocol W1)."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from shared.state.rows import Row, Stored, Table, escape
+from shared.state.rows import Cell, Row, Stored, Table, escape
 
 _MOST_CHILDREN = 1000
 _MOST_WAITS = 3000
@@ -12,21 +12,25 @@ _FEW_PARENTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One child that waits for one parent."""
+    """One child that waits for one parent. `is_parked` says that the parent is filtered, and the child with it: then it
+    does not wait, but goes on when that changes. `age_s` is for how long, by the storage service's own clock."""
 
     flow: str
     child: str
     parent_flow: str
     parent_route: str
     parent: str
+    is_parked: bool = False
+    age_s: float = field(default=0.0, compare=False)
 
     def to_row(self) -> Row:
         """The row as stored."""
-        cells = {
+        cells: dict[str, Cell] = {
             "child": self.child,
             "parent_flow": self.parent_flow,
             "parent_route": self.parent_route,
             "parent": self.parent,
+            "is_parked": self.is_parked,
         }
         return Row(escape(self.flow), self.key, cells)
 
@@ -38,7 +42,15 @@ class Wait:
 
 def _to_wait(flow: str, stored: Stored) -> Wait:
     cells = stored.row.cells
-    return Wait(flow, str(cells["child"]), str(cells["parent_flow"]), str(cells["parent_route"]), str(cells["parent"]))
+    return Wait(
+        flow,
+        child=str(cells["child"]),
+        parent_flow=str(cells["parent_flow"]),
+        parent_route=str(cells["parent_route"]),
+        parent=str(cells["parent"]),
+        is_parked=bool(cells["is_parked"]),
+        age_s=stored.age_s,
+    )
 
 
 class Waits:

@@ -22,7 +22,7 @@ from shared.sync.parts import Parts, hold_queue
 from shared.sync.settling import return_to_former_targets, settle_intents
 from shared.sync.work import Kind, Work
 from shared.sync.writing import Writing
-from shared.telemetry import log_event
+from shared.telemetry import log_event, tell_trouble
 
 # A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
 _SOON_S = 300.0
@@ -43,11 +43,11 @@ class Batch:
 class Apply:
     """One queue invocation of one flow."""
 
-    def __init__(self, parts: Parts, flow: Flow, gates: Gates) -> None:
+    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str) -> None:
         self._parts = parts
         self._flow = flow
         self._gates = gates
-        self._run_id = parts.new_id()
+        self._run_id = run_id
         self._claim_id = parts.new_id()
 
     def run(self, body: str) -> None:
@@ -62,7 +62,7 @@ class Apply:
             self._run(message, body)
         except StorageTrouble as trouble:
             self._parts.queues.send(self._flow.name, body, delay_s=_STORAGE_DELAY_S)
-            log_event("storage_trouble", flow=self._flow.name, run=self._run_id, reason=str(trouble))
+            tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, message: HintMessage, body: str) -> None:
         closed = self._closed()
@@ -85,7 +85,7 @@ class Apply:
         if closed is None and (change := self._parts.environment.change_by_settings()):
             closed = Closed(f"the environment changed: {change}")
         if closed is not None:
-            log_event("message_held", flow=self._flow.name, reason=closed.reason)
+            log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
         return closed
 
     def _place_to_wait(self, closed: Closed) -> tuple[str, float]:
@@ -164,6 +164,10 @@ class Apply:
             for route, parents in released.items():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
             self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
+            if children:
+                log_event(
+                    "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=len(children)
+                )
 
     def _routes_that_release(self, work: Work) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it

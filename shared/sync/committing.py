@@ -81,7 +81,10 @@ class Committing:
             return []
         kept = {wait.key for wait in outcome.waits}
         gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
-        return [*(Put(wait.to_row()) for wait in outcome.waits), *(Delete(row) for row in gone)]
+        # One that goes on waiting as before keeps its row, whose age is for how long it has waited.
+        known = work.link.waits if outcome.link.state is work.was_state else ()
+        new = [wait for wait in outcome.waits if wait.key not in known]
+        return [*(Put(wait.to_row()) for wait in new), *(Delete(row) for row in gone)]
 
     def _failure_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
         if outcome.failure is not None:

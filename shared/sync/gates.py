@@ -6,9 +6,9 @@ trouble and is reopened by one probe: whoever finds its time over takes the prob
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shared.errors import StorageTrouble, System, SystemTrouble
+from shared.errors import AccessRefused, StorageTrouble, System, SystemTrouble
 from shared.state.control import Control, Gate
 from shared.sync.flow import Flow
 from shared.sync.ports import Clock
@@ -81,9 +81,19 @@ class Gates:
         if gate.closed and gate.blocked_until is not None:
             until = max(until, gate.blocked_until)
         reason = f"{type(trouble).__name__}: {trouble}"
-        saved = self._control.save_gate(Gate(gate.system, True, until, now, reason, min(strikes, 20), etag=gate.etag))
+        closed = Gate(
+            system=gate.system,
+            closed=True,
+            blocked_until=until,
+            closed_at=now,
+            closed_since=gate.closed_since if gate.closed else now,
+            reason=reason,
+            strikes=min(strikes, 20),
+            etag=gate.etag,
+        )
+        saved = self._control.save_gate(closed)
         if saved:
-            log_event("gate_closed", system=str(gate.system), until=until.isoformat(), reason=reason)
+            _tell_closed(trouble, until, (until - now).total_seconds(), reason)
         return saved
 
     def note_answer(self, system: System) -> None:
@@ -134,10 +144,11 @@ class Gates:
             self._note_failed_probe(gate, trouble)
             return self._still_closed(self._control.gate(gate.system))
         current = self._control.gate(gate.system)
-        opened = replace(current, closed=False, blocked_until=None, probed_until=None)
+        opened = replace(current, closed=False, blocked_until=None, closed_since=None, probed_until=None)
         if current.blocked_until != gate.blocked_until or not self._control.save_gate(opened):
             return self._still_closed(self._control.gate(gate.system))
-        log_event("gate_opened", system=str(gate.system))
+        closed_s = 0.0 if current.closed_since is None else (now - current.closed_since).total_seconds()
+        log_event("gate_opened", system=str(gate.system), closed_s=round(closed_s))
         return None
 
     def _note_failed_probe(self, gate: Gate, trouble: SystemTrouble) -> None:
@@ -145,6 +156,13 @@ class Gates:
         for _ in range(_ROUNDS):
             if self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1):
                 return
+
+
+def _tell_closed(trouble: SystemTrouble, until: datetime, seconds: float, reason: str) -> None:
+    system = str(trouble.system)
+    log_event("gate_closed", system=system, until=until.isoformat(), for_s=round(seconds), reason=reason)
+    if isinstance(trouble, AccessRefused):
+        log_event("access_refused", system=system, lacks=trouble.lacks, reason=reason)
 
 
 def _asked_s(trouble: SystemTrouble) -> float:

@@ -124,8 +124,10 @@ class Judging:
                 continue
             unlinked.sort(key=lambda parent: parents[parent].state is not LinkState.FILTERED)
             parked = dict.fromkeys(unlinked[:MOST_PARKED])
-            waits = tuple(Wait(self._flow.name, work.id, p.flow, p.route, p.id) for p in parked)
             filtered = [parents[parent] for parent in unlinked if parents[parent].state is LinkState.FILTERED]
+            waits = tuple(
+                Wait(self._flow.name, work.id, p.flow, p.route, p.id, is_parked=bool(filtered)) for p in parked
+            )
             work.mapped = None
             if filtered:
                 # It stays parked: when the parent is no longer filtered, the parent's commit sends it again.

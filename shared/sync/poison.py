@@ -12,9 +12,10 @@ from shared.telemetry import log_event
 class Poison:
     """One invocation of a poison function."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
+    def __init__(self, parts: Parts, flow: Flow, run_id: str) -> None:
         self._parts = parts
         self._flow = flow
+        self._run_id = run_id
 
     def run(self, body: str) -> None:
         """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure."""
@@ -27,7 +28,8 @@ class Poison:
             for hint in message.hints:
                 alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
                 self._parts.queues.send(self._flow.name, alone.to_body())
-            log_event("poison_split", flow=self._flow.name, run=message.run, records=len(message.hints))
+            counts = {"records": len(message.hints)}
+            log_event("poison_split", flow=self._flow.name, run=self._run_id, sent_by=message.run, **counts)
             return
         self._list(
             message.hints[0].id,
@@ -54,4 +56,4 @@ class Poison:
         if may_retry:
             failure = renewed(earlier, failure)
         self._parts.state.failures.put(failure)
-        log_event("poison_listed", flow=self._flow.name, id=id, cause=cause)
+        log_event("poison_listed", flow=self._flow.name, run=self._run_id, id=id, cause=cause)

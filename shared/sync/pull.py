@@ -6,6 +6,7 @@ source without versions. What both have in common is here: gate, environment, th
 
 from collections import Counter
 from dataclasses import replace
+from enum import StrEnum
 
 from shared.errors import LinkRefused, SystemTrouble
 from shared.state.checkpoints import Checkpoint
@@ -22,14 +23,25 @@ from shared.telemetry import log_event
 MAX_PAGES = 10_000
 
 
+class Ended(StrEnum):
+    """How a pull ended."""
+
+    CAUGHT_UP = "caught_up"
+    OUT_OF_TIME = "out_of_time"
+    OVERTAKEN = "overtaken"
+    BLOCKED = "blocked"
+    TROUBLE = "trouble"
+
+
 class Pull:
     """One timer invocation of one flow."""
 
-    def __init__(self, parts: Parts, flow: Flow, gates: Gates) -> None:
+    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str) -> None:
         self._parts = parts
         self._flow = flow
         self._gates = gates
-        self._run_id = parts.new_id()
+        self._run_id = run_id
+        self._ended = Ended.TROUBLE
         self._counts: Counter[str] = Counter()
         self._linked, self._counted_to = 0, 0
 
@@ -40,52 +52,61 @@ class Pull:
         """
         closed = self._gates.closed_for_pull(self._flow)
         if closed is not None:
-            log_event("pull_skipped", flow=self._flow.name, reason=closed.reason)
+            log_event("pull_skipped", flow=self._flow.name, run=self._run_id, reason=closed.reason)
             return
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
         try:
-            self._pull(began + self._parts.limits.pull_budget_s)
+            self._ended = self._pull(began + self._parts.limits.pull_budget_s)
         except SystemTrouble as trouble:
             self._gates.close(trouble)
             if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:
-            log_event("pull_run", flow=self._flow.name, run=self._run_id, **self._counts)
-        seconds = self._parts.clock.monotonic() - began
+            seconds = self._parts.clock.monotonic() - began
+            self._tell(seconds)
         if self._counts:
             self._parts.state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
 
-    def _pull(self, deadline: float) -> None:
-        if self._environment_changed():
-            return
-        for reader in self._readers():
-            if not self._read(reader, deadline):
-                return
+    def _tell(self, seconds: float) -> None:
+        counts = {name: self._counts[name] for name in ("pages", "hints")}
+        ms = round(seconds * 1000)
+        log_event("pull_run", flow=self._flow.name, run=self._run_id, ended=str(self._ended), ms=ms, **counts)
 
-    def _read(self, reader: Reader, deadline: float) -> bool:
-        """Whether a source has been read up to now."""
+    def _pull(self, deadline: float) -> Ended:
+        if self._environment_changed():
+            return Ended.BLOCKED
+        for reader in self._readers():
+            ended = self._read(reader, deadline)
+            if ended is not Ended.CAUGHT_UP:
+                return ended
+        return Ended.CAUGHT_UP
+
+    def _read(self, reader: Reader, deadline: float) -> Ended:
+        """Read a source up to now, as far as may be."""
         checkpoint = self._begin(reader)
         if checkpoint is None:
-            return False
+            return Ended.OVERTAKEN
         for _ in range(MAX_PAGES):
             step = reader.next(checkpoint)
             self._counts["pages"] += step.pages
             excess = self._excess(checkpoint, step)
             if excess:
-                self._block(f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}")
-                return False
+                reason = f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}"
+                self._block("threshold", reason)
+                return Ended.BLOCKED
             self._send(step, reader)
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
             checkpoint = replace(step.after, etag=checkpoint.etag)
+            if step.caught_up:
+                checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
             if done or reader.saves_each_step:
                 saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
-                    log_event("pull_overtaken", flow=self._flow.name, run=self._run_id)
-                    return False
+                    return Ended.OVERTAKEN
                 checkpoint = saved
             if done:
-                return step.caught_up
-        return False
+                return Ended.CAUGHT_UP if step.caught_up else Ended.OUT_OF_TIME
+        return Ended.OUT_OF_TIME
 
     def _begin(self, reader: Reader) -> Checkpoint | None:
         """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
@@ -93,6 +114,8 @@ class Pull:
         another pull is ahead."""
         loaded = self._parts.state.checkpoints.load(self._flow.name, reader.source_name)
         checkpoint = reader.begin(loaded)
+        if checkpoint.current_at is None:
+            checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
         return checkpoint if checkpoint == loaded else self._save(checkpoint)
 
     def _readers(self) -> list[Reader]:
@@ -113,7 +136,7 @@ class Pull:
     def _environment_changed(self) -> bool:
         change = self._parts.environment.change()
         if change:
-            self._block(f"the environment changed: {change}")
+            self._block("environment", f"the environment changed: {change}")
         return bool(change)
 
     def _excess(self, checkpoint: Checkpoint, step: Step) -> str:
@@ -151,10 +174,10 @@ class Pull:
         if step.hints:
             self._counts["hints"] += len(step.hints)
 
-    def _block(self, reason: str) -> None:
+    def _block(self, kind: str, reason: str) -> None:
         control = self._parts.state.control.flow(self._flow.name)
         self._parts.state.control.save_flow(replace(control, blocked=reason))
-        log_event("flow_blocked", flow=self._flow.name, run=self._run_id, reason=reason)
+        log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)
 
 
 def _part_of(count: int, percent: int) -> int:

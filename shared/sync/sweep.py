@@ -15,6 +15,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
+from shared.sync.observing import Observing
 from shared.sync.parts import Parts, hold_queue
 from shared.telemetry import log_event
 
@@ -25,17 +26,18 @@ _INVISIBLE_S = 60.0
 class Sweep:
     """One timer invocation, for every flow."""
 
-    def __init__(self, parts: Parts, gates: Gates) -> None:
+    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
         self._parts = parts
         self._gates = gates
-        self._run_id = parts.new_id()
+        self._run_id = run_id
 
     def run(self) -> None:
-        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe."""
+        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
+        everything stands."""
         for flow in self._parts.flows.values():
             closed = self._gates.closed_for_apply(flow)
             if closed is not None:
-                log_event("sweep_skipped", flow=flow.name, reason=closed.reason)
+                log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=closed.reason)
                 continue
             self._return_held(flow)
             control = self._parts.state.control.flow(flow.name)
@@ -44,6 +46,7 @@ class Sweep:
             swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
             if swept != control:
                 self._parts.state.control.save_flow(swept)
+        Observing(self._parts, self._run_id).tell()
 
     def _return_held(self, flow: Flow) -> None:
         returned = 0

@@ -64,6 +64,10 @@ class _Renamed:
         depth: int = self._queues.depth(self._name)
         return depth
 
+    def oldest(self, _queue: str) -> datetime | None:
+        put_at: datetime | None = self._queues.oldest(self._name)
+        return put_at
+
 
 def row(key: str, **cells: Cell) -> Row:
     """A row of partition p."""
@@ -155,7 +159,9 @@ def test_what_the_service_would_refuse_is_refused_before_sending(table: Table) -
 
 
 def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> None:
+    assert queues.oldest("accounts") is None
     queues.send("accounts", "Grüße")
+    assert queues.oldest("accounts") is not None
     (message,) = queues.receive("accounts", limit=32, invisible_s=60)
     assert message.body == "Grüße"
     assert queues.receive("accounts", limit=32, invisible_s=60) == []
@@ -167,6 +173,7 @@ def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> 
 
 def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:
     queues.send("accounts", "later", delay_s=60)
+    assert queues.oldest("accounts") is None
     assert queues.receive("accounts", limit=1, invisible_s=60) == []
     assert queues.depth("accounts") == 1
 

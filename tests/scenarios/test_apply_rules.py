@@ -769,7 +769,7 @@ def test_w1_the_sweep_releases_a_child_whose_parents_commit_told_nobody() -> Non
     parts = replace(world.parts(), flows={"parents": world.parts().flows["parents"]})
     world.pull()
     for body in world.queues.bodies("parents"):
-        Apply(parts, parts.flows["parents"], world.gates()).run(body)
+        Apply(parts, parts.flows["parents"], world.gates(), parts.new_id()).run(body)
     world.drain(["children"])
     assert "c1" not in world.child_target.rows
     world.sweep()

@@ -1,6 +1,7 @@
 """When a gate closes and opens, and where messages wait meanwhile (protocol A1, F1)."""
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -134,10 +135,7 @@ def test_a_worker_that_dies_while_it_probes_keeps_the_gate_closed_for_its_lease_
     world.gates().close(Transient(System.FINOPS, "x", retry_after_s=10))
     world.clock.sleep(11)
     gate = world.state.control.gate(System.FINOPS)
-    dead = Gate(
-        gate.system, True, gate.blocked_until, gate.closed_at, gate.reason, 1,
-        probed_until=world.clock.now() + timedelta(seconds=120), etag=gate.etag,
-    )  # fmt: skip
+    dead = replace(gate, probed_until=world.clock.now() + timedelta(seconds=120))
     assert world.state.control.save_gate(dead)
     assert asked(world) == Closed("finops is being probed", 5.0)
     world.clock.sleep(121)

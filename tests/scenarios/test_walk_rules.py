@@ -72,7 +72,7 @@ class Walking:
         parts = self.world.parts()
         flow = self.flow()
         parts = replace(parts, flows={**parts.flows, NAME: flow})
-        Pull(parts, flow, Gates(self.world.state.control, self.world.systems, self.world.clock)).run()
+        Pull(parts, flow, Gates(self.world.state.control, self.world.systems, self.world.clock), parts.new_id()).run()
         return self.take()
 
     def take(self) -> set[str]:

@@ -172,16 +172,17 @@ class World:
     def pull(self, flow: str = "parents") -> None:
         """One tick of a pull."""
         parts = self.parts()
-        Pull(parts, parts.flows[flow], self.gates()).run()
+        Pull(parts, parts.flows[flow], self.gates(), parts.new_id()).run()
 
     def sweep(self) -> None:
         """One tick of the sweep."""
-        Sweep(self.parts(), self.gates()).run()
+        parts = self.parts()
+        Sweep(parts, self.gates(), parts.new_id()).run()
 
     def apply(self, body: str, flow: str = "parents") -> None:
         """One invocation of an apply function."""
         parts = self.parts()
-        Apply(parts, parts.flows[flow], self.gates()).run(body)
+        Apply(parts, parts.flows[flow], self.gates(), parts.new_id()).run(body)
 
     def host_once(self, flow: str = "parents") -> bool:
         """Run the function of a queue on its next visible message, as the host does; False when there is none."""
@@ -210,7 +211,7 @@ class World:
         received = self.queues.receive(poison_queue(flow), limit=1, invisible_s=LEASE_S)
         for message in received:
             parts = self.parts()
-            Poison(parts, parts.flows[flow]).run(message.body)
+            Poison(parts, parts.flows[flow], parts.new_id()).run(message.body)
             self.queues.delete(poison_queue(flow), message)
         return bool(received)
 

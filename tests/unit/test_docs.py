@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from shared.mapping.value_maps import Condition, Defaults, ValueMaps, read_value
 from shared.mapping.vocabulary import Word
 from shared.settings import settings_table
 from shared.state.links import LinkState
+from shared.telemetry import EVENTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -112,7 +113,21 @@ def _columns(columns: str) -> str:
     return f"`{block[1]}_*`" if block else _code(columns)
 
 
+def events() -> list[str]:
+    """The contract of the events."""
+    rows = [
+        f"| `{name}` | {event.meaning} | {_fields({**event.fields, **event.optional})} |"
+        for name, event in EVENTS.items()
+    ]
+    return ["| event | when | fields |", "|---|---|---|", *rows]
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    return "<br>".join(f"`{name}`: {meaning}" for name, meaning in fields.items())
+
+
 GENERATED = {
+    "events": events,
     "settings": settings,
     "accounts": accounts,
     "contact_persons": contact_persons,
@@ -130,7 +145,7 @@ def renewed(text: str) -> str:
 
 @pytest.mark.parametrize("part", GENERATED)
 def test_the_generated_tables_are_up_to_date(part: str) -> None:
-    name = "settings.md" if part == "settings" else "mapping.md"
+    name = {"settings": "settings.md", "events": "telemetry.md"}.get(part, "mapping.md")
     text = (DOCS / name).read_text(encoding="utf-8")
     assert f"<!-- generated: {part} -->" in text
     assert text == renewed(text), "run `python -m tests.unit.test_docs`"

@@ -1,0 +1,37 @@
+"""The number of a source record that becomes its key in the target."""
+
+from dataclasses import dataclass
+
+from shared.mapping.table import refuse_characters
+from shared.mapping.vocabulary import Unmappable, length_of, value_of
+from shared.records import Values
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Which column holds the number, and what it must be good for. `needed_as` is the target's key field, `length` the
+    most characters that it takes; the two remedies say what to do about a record without a number, or with a long
+    one."""
+
+    column: str
+    needed_as: str
+    length: int
+    when_missing: str
+    when_too_long: str
+
+    def of(self, values: Values) -> str:
+        """The number of a record. Raises Unmappable when it has none, or one that cannot be a key."""
+        number = value_of(values, self.column)
+        if number is None:
+            what = f"{self.column} is blank, and it is needed as {self.needed_as}"
+            raise Unmappable("number_missing", what, remedy=self.when_missing)
+        key = str(number)
+        refuse_characters(f"{self.column} (for {self.needed_as})", key)
+        if length_of(key) > self.length:
+            what = f"{self.column} {key[:_SHOWN]!r} has {length_of(key)} characters"
+            raise Unmappable(
+                "number_too_long", f"{what}; {self.needed_as} takes {self.length}", remedy=self.when_too_long
+            )
+        return key

@@ -1,0 +1,80 @@
+"""What an operator is told of every flow and system at each sweep, as events: the alerts and the workbook read them.
+
+What is told costs a few reads a minute, however much lies in queues and lists: counts stop at `MOST_COUNTED`.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from shared.errors import System
+from shared.state.failures import Failure
+from shared.state.waiting import Wait
+from shared.sync.flow import Flow, Tracked
+from shared.sync.parts import Parts, hold_queue, poison_queue
+from shared.telemetry import log_event
+
+Item = TypeVar("Item", Failure, Wait)
+MOST_COUNTED = 10_000
+_PAGE = 1000
+
+
+class Observing:
+    """Tells how everything stands. It changes nothing."""
+
+    def __init__(self, parts: Parts, run_id: str) -> None:
+        self._parts = parts
+        self._run_id = run_id
+
+    def tell(self) -> None:
+        """One event for each flow, also a paused one, and one for each system. Raises StorageTrouble."""
+        for flow in self._parts.flows.values():
+            self._tell_flow(flow)
+        for system in self._parts.systems:
+            self._tell_gate(system)
+
+    def _tell_flow(self, flow: Flow) -> None:
+        state, queues = self._parts.state, self._parts.queues
+        control = state.control.flow(flow.name)
+        waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
+        log_event(
+            "flow_state",
+            flow=flow.name,
+            run=self._run_id,
+            paused=control.paused,
+            blocked=control.blocked,
+            checkpoint_age_s=self._checkpoint_age_s(flow),
+            queued=queues.depth(flow.name),
+            held=queues.depth(hold_queue(flow.name)),
+            poison=queues.depth(poison_queue(flow.name)),
+            queued_s=self._age_s(queues.oldest(flow.name)),
+            failures_open=sum(1 for _ in _counted(state.failures.page, flow)),
+            waiting=len({wait.child for wait in waits}),
+            waiting_s=max((round(wait.age_s) for wait in waits), default=None),
+        )
+
+    def _tell_gate(self, system: System) -> None:
+        gate = self._parts.state.control.gate(system)
+        closed_s = self._age_s(gate.closed_since) if gate.closed else 0
+        log_event("gate_state", system=str(system), run=self._run_id, closed=gate.closed, closed_s=closed_s)
+
+    def _checkpoint_age_s(self, flow: Flow) -> int | None:
+        """For how long the flow has not been read to its end; of several sources the one that is furthest behind. None
+        before the first pull."""
+        further = flow.feed.further if isinstance(flow.feed, Tracked) else ()
+        checkpoints = [self._parts.state.checkpoints.load(flow.name, source) for source in (None, *further)]
+        ages = [self._age_s(of.current_at) for of in checkpoints if of is not None]
+        return max((age for age in ages if age is not None), default=None)
+
+    def _age_s(self, moment: datetime | None) -> int | None:
+        return None if moment is None else max(0, round((self._parts.clock.now() - moment).total_seconds()))
+
+
+def _counted(page: Callable[[str, str, int], tuple[list[Item], str | None]], flow: Flow) -> Iterator[Item]:
+    """The first items of a list that is read page by page."""
+    after: str | None = ""
+    for _ in range(MOST_COUNTED // _PAGE):
+        if after is None:
+            return
+        items, after = page(flow.name, after, _PAGE)
+        yield from items

@@ -1,0 +1,59 @@
+"""The events that the code logs, held against their contract."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from shared.telemetry import EVENTS
+
+LOGGER = "p2c"
+
+
+class Heard(logging.Handler):
+    """Keeps every event that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        self.events.append(json.loads(record.getMessage()))
+
+    def of(self, event: str, **fields: object) -> list[dict[str, Any]]:
+        """The events of one kind, with these fields."""
+        found = [each for each in self.events if each["event"] == event]
+        return [each for each in found if all(each.get(name) == value for name, value in fields.items())]
+
+
+@contextmanager
+def listening() -> Iterator[Heard]:
+    """Hear what is logged inside."""
+    heard, logger = Heard(), logging.getLogger(LOGGER)
+    level = logger.level
+    logger.addHandler(heard)
+    logger.setLevel(logging.INFO)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(heard)
+        logger.setLevel(level)
+
+
+def breaches(events: list[dict[str, Any]]) -> set[str]:
+    """What differs from the contract in `shared/telemetry.py`, empty when nothing does."""
+    return {breach for event in events for breach in _breaches(event)}
+
+
+def _breaches(event: dict[str, Any]) -> Iterator[str]:
+    name = event["event"]
+    if name not in EVENTS:
+        yield f"the event {name} is not in EVENTS"
+        return
+    given, contract = event.keys() - {"event"}, EVENTS[name]
+    for field in sorted(contract.fields.keys() - given):
+        yield f"{name} is logged without its field {field}"
+    for field in sorted(given - contract.fields.keys() - contract.optional.keys()):
+        yield f"{name} is logged with {field}, which is not in EVENTS"
