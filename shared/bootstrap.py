@@ -177,7 +177,7 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         hints_per_message=settings.HINTS_PER_MESSAGE,
         pull_budget_s=settings.PULL_BUDGET_S,
-        apply_budget_s=settings.function_timeout_s / 2,
+        run_budget_s=settings.function_timeout_s / 2,
         claim_live_s=settings.claim_live_s,
         unsettled_live_s=settings.unsettled_live_s,
         gone_limit_count=settings.GONE_LIMIT_COUNT,

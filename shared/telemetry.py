@@ -69,7 +69,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "records_sent_again": Event("a sweep has sent waiting or failed records", {**_RUN, "records": "how many"}),
         "held_returned": Event("a sweep has returned held messages", {**_RUN, "messages": "how many"}),
-        "sweep_skipped": Event("a sweep has left out a closed flow", {**_RUN, "reason": "by what it is closed"}),
+        "sweep_skipped": Event("a sweep has left out a flow", {**_RUN, "reason": "by what it is closed, or no time"}),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},

@@ -41,8 +41,8 @@ QUICK: Mapping[str, str] = {
 # The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could
 # still land. Where one is killed before the eyes of the user, that is short: here nothing stalls, and nothing is far.
 HASTY: Mapping[str, str] = {
-    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
-    "PULL_BUDGET_S": "15",
+    "AzureFunctionsJobHost__functionTimeout": "00:00:40",
+    "PULL_BUDGET_S": "25",
     "REQUEST_TIMEOUT_S": "10",
     "CLAIM_MARGIN_S": "5",
 }

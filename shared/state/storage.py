@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
+from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from requests import Session
+from requests.adapters import HTTPAdapter
 
 from shared.state.azure_queues import AzureQueues
 from shared.state.azure_tables import AzureTable
@@ -17,6 +21,8 @@ from shared.state.trouble import storage_errors
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
 _CONNECT_S, _READ_S = 10, 60
+# More than there are threads, or connections would be made and thrown away all the time.
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +67,25 @@ class Storage:
 def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
     codec = {"message_encode_policy": TextBase64EncodePolicy(), "message_decode_policy": TextBase64DecodePolicy()}
     if account.connection_string is not None:
-        tables = TableServiceClient.from_connection_string(
-            account.connection_string, connection_timeout=_CONNECT_S, read_timeout=_READ_S
-        )
-        queues = QueueServiceClient.from_connection_string(
-            account.connection_string, connection_timeout=_CONNECT_S, read_timeout=_READ_S
-        )
+        tables = TableServiceClient.from_connection_string(account.connection_string, **_options())
+        queues = QueueServiceClient.from_connection_string(account.connection_string, **_options())
     else:
         if account.table_url is None or account.queue_url is None or account.credential is None:
             raise ValueError("an account without connection string needs both addresses and a credential")
-        tables = TableServiceClient(
-            account.table_url, credential=account.credential, connection_timeout=_CONNECT_S, read_timeout=_READ_S
-        )
-        queues = QueueServiceClient(
-            account.queue_url, credential=account.credential, connection_timeout=_CONNECT_S, read_timeout=_READ_S
-        )
+        tables = TableServiceClient(account.table_url, credential=account.credential, **_options())
+        queues = QueueServiceClient(account.queue_url, credential=account.credential, **_options())
     return tables, lambda name: queues.get_queue_client(name, **codec)
+
+
+def _options() -> dict[str, Any]:
+    """Timeouts, and a transport of its own for each service."""
+    session = Session()
+    session.mount("https://", _adapter())
+    session.mount("http://", _adapter())
+    transport = RequestsTransport(session=session)
+    return {"connection_timeout": _CONNECT_S, "read_timeout": _READ_S, "transport": transport}
+
+
+def _adapter() -> HTTPAdapter:
+    """The SDK retries by itself, so the adapter does not."""
+    return HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0)

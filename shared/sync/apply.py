@@ -97,7 +97,7 @@ class Apply:
 
     def _work(self, works: Sequence[Work], began: float) -> None:
         judging = Judging(self._parts, self._flow)
-        not_after = began + self._parts.limits.apply_budget_s
+        not_after = began + self._parts.limits.run_budget_s
         writing = Writing(self._parts, self._flow, judging, self._gates, not_after=not_after)
         try:
             rows = self._flow.source.read([work.id for work in works])

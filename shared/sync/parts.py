@@ -23,6 +23,7 @@ from shared.sync.ports import Clock, System
 class Limits:
     """Times in seconds and counts, all from the settings.
 
+    `run_budget_s`: after how long an apply or a sweep begins nothing more, for a pull it is `pull_budget_s`.
     `claim_live_s`: how long a claim holds off others, longer than any invocation and its last request can last.
     `unsettled_live_s`: how long a request of unknown outcome may still land. `change_limit_percent` and the two
     gone limits are the thresholds of protocol P4.
@@ -30,7 +31,7 @@ class Limits:
 
     hints_per_message: int = 100
     pull_budget_s: float = 240
-    apply_budget_s: float = 150
+    run_budget_s: float = 150
     claim_live_s: float = 600
     unsettled_live_s: float = 300
     max_attempts: int = 5

@@ -1,10 +1,12 @@
 """Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
 
 Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
-come. Each part is bounded per run and goes on where it stopped.
+come. Each part is bounded per run and goes on where it stopped; where the storage is slow the run ends early, so that
+the host never has to kill it.
 """
 
 from dataclasses import replace
+from zlib import crc32
 
 from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
@@ -34,19 +36,34 @@ class Sweep:
     def run(self) -> None:
         """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
         everything stands."""
-        for flow in self._parts.flows.values():
+        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
+        for flow in self._in_turn():
             closed = self._gates.closed_for_apply(flow)
             if closed is not None:
-                log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=closed.reason)
-                continue
-            self._return_held(flow)
-            control = self._parts.state.control.flow(flow.name)
-            waiting_cursor = self._release_waiting(flow, control)
-            failures_cursor = self._retry_failures(flow, control)
-            swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
-            if swept != control:
-                self._parts.state.control.save_flow(swept)
+                self._skip(flow, closed.reason)
+            elif self._parts.clock.monotonic() >= not_after:
+                self._skip(flow, "this run has no time left; another one begins with another flow")
+            else:
+                self._sweep(flow)
         Observing(self._parts, self._run_id).tell()
+
+    def _in_turn(self) -> list[Flow]:
+        """Every flow; each run begins with another one, so that none is always last."""
+        flows = list(self._parts.flows.values())
+        first = crc32(self._run_id.encode()) % len(flows)
+        return flows[first:] + flows[:first]
+
+    def _skip(self, flow: Flow, reason: str) -> None:
+        log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=reason)
+
+    def _sweep(self, flow: Flow) -> None:
+        self._return_held(flow)
+        control = self._parts.state.control.flow(flow.name)
+        waiting_cursor = self._release_waiting(flow, control)
+        failures_cursor = self._retry_failures(flow, control)
+        swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
+        if swept != control:
+            self._parts.state.control.save_flow(swept)
 
     def _return_held(self, flow: Flow) -> None:
         returned = 0

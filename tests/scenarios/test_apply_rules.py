@@ -218,7 +218,7 @@ def test_a3_a_claim_expires_only_after_its_whole_time_by_the_storage_clock() -> 
 def test_a3_no_target_request_starts_after_half_the_function_timeout() -> None:
     world = one()
     world.source.save("p1", name="Changed")
-    world.source.trouble = lambda name: world.clock.sleep(world.limits.apply_budget_s + 1) if name == "read" else None
+    world.source.trouble = lambda name: world.clock.sleep(world.limits.run_budget_s + 1) if name == "read" else None
     world.apply(hint("p1"))
     assert world.target.rows["p1"]["name"] == "First"
     world.source.trouble = None

@@ -110,7 +110,7 @@ def test_a_system_that_names_no_time_to_wait_is_given_a_growing_one(retry_after_
 def test_what_comes_back_after_trouble_comes_back_with_a_delay_though_the_gate_is_open() -> None:
     world = one()
     world.source.save("p1", name="Changed")
-    world.source.trouble = lambda name: world.clock.sleep(world.limits.apply_budget_s + 1) if name == "read" else None
+    world.source.trouble = lambda name: world.clock.sleep(world.limits.run_budget_s + 1) if name == "read" else None
     world.apply(hint("p1"))
     assert world.queues.depth("parents") == 1
     assert not world.host_once()

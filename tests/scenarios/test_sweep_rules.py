@@ -1,0 +1,51 @@
+"""A sweep on slow storage: it ends in time, tells how everything stands, and no flow is left out for good."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.state.queues import Message
+from shared.sync.parts import Limits, hold_queue
+from tests.support.events import Heard
+from tests.support.world import World
+
+
+def swept(heard: Heard) -> list[str]:
+    """The flows that the sweeps so far have looked at."""
+    return [event["flow"] for event in heard.of("held_returned")]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world where taking messages takes longer than a sweep has time; each flow has a message held."""
+    world = World(limits=Limits(run_budget_s=10))
+    receive = world.queues.receive
+
+    def after_a_while(queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
+        world.clock.sleep(11)
+        return receive(queue, limit=limit, invisible_s=invisible_s)
+
+    monkeypatch.setattr(world.queues, "receive", after_a_while)
+    for flow in world.flows:
+        world.queues.send(hold_queue(flow), "x")
+    return world
+
+
+def test_a_sweep_without_time_begins_with_no_further_flow_and_says_so(slow: World, heard: Heard) -> None:
+    slow.sweep()
+    assert len(swept(heard)) == 1
+    assert {event["flow"] for event in heard.of("sweep_skipped")} == set(slow.flows) - set(swept(heard))
+    assert "no time" in heard.of("sweep_skipped")[0]["reason"]
+
+
+def test_a_sweep_without_time_still_tells_how_every_flow_stands(slow: World, heard: Heard) -> None:
+    slow.sweep()
+    assert {event["flow"] for event in heard.of("flow_state")} == set(slow.flows)
+
+
+def test_every_flow_has_its_turn_when_no_sweep_reaches_them_all(slow: World, heard: Heard) -> None:
+    for _ in range(20):
+        for flow in slow.flows:
+            slow.queues.send(hold_queue(flow), "x")
+        slow.sweep()
+    assert set(swept(heard)) == set(slow.flows)
