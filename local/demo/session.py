@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import psutil
 
@@ -24,6 +24,7 @@ from shared.state.control import Control
 from shared.state.storage import Account, Storage
 
 SYSTEMS = (DATAVERSE, FINOPS)
+_HOST = "functions host"
 _HOST_DRAIN_S = 3
 # How long a message stays invisible that a host has fetched and was killed over; it renews what it is at.
 _HOST_LEASE_S = 20
@@ -81,6 +82,11 @@ class Session:
         return [self._run / f"{name}-exchanges.jsonl" for name in SYSTEMS]
 
     @property
+    def functions_log(self) -> Path:
+        """What the functions host has written, of every start."""
+        return self._log_of(_HOST)
+
+    @property
     def peak_memory_mb(self) -> float:
         """The largest resident size of the functions host seen so far, in units of 1,000,000 bytes."""
         return self._peak_memory_mb
@@ -107,14 +113,15 @@ class Session:
             # blocked a flow last time blocks it again if it is still so.
             control.save_flow(replace(control.flow(flow), paused=False, blocked=""))
 
-    def start_functions(self) -> None:
-        """Start the functions host on the app."""
+    def start_functions(self, changed: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start the functions host on the app; `changed` are app settings that are otherwise from now on."""
+        self._settings |= changed
         ready, summary = self._fresh("host.ready"), self._fresh("host.summary")
         settings = environment.write_settings(self._run / _SETTINGS, self._settings)
         arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
         arguments += ["--summary", str(summary), "--drain-seconds", str(_HOST_DRAIN_S)]
         arguments += ["--lease-seconds", str(_HOST_LEASE_S)]
-        self._host = self._child("functions host", "local.host", arguments, self._host_stack, self._settings)
+        self._host = self._child(_HOST, "local.host", arguments, self._host_stack, self._settings)
         self._host.wait_for(ready)
 
     def kill_functions(self) -> None:
@@ -201,9 +208,12 @@ class Session:
     def _child(
         self, name: str, module: str, arguments: list[str], stack: ExitStack, settings: Mapping[str, str]
     ) -> Child:
-        log = self._logs / f"{name.replace(' ', '-')}.log"
+        log = self._log_of(name)
         variables = environment.child_environment(os.environ, settings)
         return stack.enter_context(running(name, module, arguments, log=log, environment=variables))
+
+    def _log_of(self, name: str) -> Path:
+        return self._logs / f"{name.replace(' ', '-')}.log"
 
     def _url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._place.memory.ports[name]}"

@@ -1,0 +1,163 @@
+"""A small demo in the hands of a test: trouble on demand, and what the functions have logged meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.demo import samples
+from local.demo.arguments import Options
+from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
+from local.demo.edits import Fulfilment, Sales
+from local.demo.keep import Place, place
+from local.demo.selling import Seller
+from local.demo.session import SYSTEMS, Session
+from local.demo.standing import Standing
+from shared.sync.parts import poison_queue
+from tests.e2e.host_log import Line, read_lines
+from tests.e2e.marked import Chosen, write_marked_samples
+
+PATIENCE_S = 90.0
+_LOOK_EVERY_S = 0.25
+_QUICK = {
+    "ACCOUNTS_SCHEDULE": "*/2 * * * * *",
+    "CONTACTS_SCHEDULE": "*/2 * * * * *",
+    "PRODUCTS_SCHEDULE": "*/2 * * * * *",
+    "QUOTATIONS_SCHEDULE": "*/2 * * * * *",
+    "SWEEP_SCHEDULE": "*/2 * * * * *",
+}
+# A message that failed comes back at once.
+_HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A running session with its records, and what one does to it."""
+
+    session: Session
+    chosen: Chosen
+    configuration: Configuration
+    folder: Path
+    standings: Mapping[str, Standing]
+    poison: list[str] = field(default_factory=list)
+
+    @property
+    def sales(self) -> Sales:
+        """Somebody who works with accounts."""
+        return Sales(self.session.sales)
+
+    @property
+    def fulfilment(self) -> Fulfilment:
+        """Somebody who works in F&O."""
+        return Fulfilment(self.session.finops, self.configuration.company)
+
+    @property
+    def people(self) -> Sales:
+        """Somebody who works with contacts."""
+        return Sales(self.session.sales, "contacts", "contact")
+
+    def quote(self) -> None:
+        """Write and activate the quotes of the records; the products are in Sales."""
+        seller = Seller(self.session.sales)
+        catalogue = seller.catalogue()
+        seller.add_prices(self.folder, catalogue)
+        assert seller.write_sample_quotes(self.folder, catalogue)[0] == len(self.chosen.quotes)
+
+    def take_poison(self, flow: str) -> bool:
+        """Look into a poison queue; true when something was there."""
+        queue = poison_queue(flow)
+        taken = self.session.storage.queues.receive(queue, limit=32, invisible_s=1)
+        self.poison += [message.body for message in taken]
+        return bool(taken)
+
+    def trouble(self, system: str, **rule: Any) -> None:
+        """Switch a fault of a simulator on."""
+        self.session.systems[system].control("POST", "faults", rule)
+
+    def heal(self) -> None:
+        """Switch all faults off."""
+        for access in self.session.systems.values():
+            access.control("DELETE", "faults")
+
+    def mark(self) -> int:
+        """Where the log ends now."""
+        return len(self.log())
+
+    def log(self, since: int = 0) -> str:
+        """What was logged since a mark."""
+        log = self.session.functions_log
+        return log.read_text(encoding="utf-8")[since:] if log.exists() else ""
+
+    def lines(self, since: int = 0) -> list[Line]:
+        """The records logged since a mark."""
+        return read_lines(self.log(since))
+
+    def events(self, kind: str, since: int = 0, **fields: Any) -> list[dict[str, Any]]:
+        """The events of a kind with these values, logged since a mark."""
+        events = (line.event for line in self.lines(since))
+        return [
+            event
+            for event in events
+            if event.get("event") == kind and all(event.get(name) == value for name, value in fields.items())
+        ]
+
+    def told(self, flow: str, field: str, since: int) -> int:
+        """What the last sweep has told of a flow, 0 when nothing."""
+        events = self.events("flow_state", since, flow=flow)
+        return (events[-1][field] if events else 0) or 0
+
+    def gate_told(self, system: str, since: int) -> int:
+        """For how many seconds a gate is closed, as the last sweep has told."""
+        events = self.events("gate_state", since, system=system)
+        return events[-1]["closed_s"] if events else 0
+
+    def failed(self, function: str, since: int) -> bool:
+        """Whether a function has failed since a mark."""
+        return any(f"Executed 'Functions.{function}' (Failed" in line.message for line in self.lines(since))
+
+    def until_written(self, expected: Mapping[str, int]) -> None:
+        """Wait until so many records of flows are in their targets."""
+        for flow, count in expected.items():
+            self.until(f"{count} {flow} are written", lambda: len(self.standings[flow].written()) >= count)  # noqa: B023
+
+    def until_swept(self) -> None:
+        """Wait until a sweep that begins from now on has told how everything stands."""
+        since = self.mark()
+        self.until("two sweeps have ended", lambda: len(self.events("gate_state", since, system="finops")) > 1)
+
+    def until(self, what: str, condition: Callable[[], object]) -> None:
+        """Wait until something is so. Fails with the end of the log when it is not after a while."""
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.session.require_alive()
+            assert time.monotonic() < end, f"not within {PATIENCE_S:g} s: {what}\n{self.log()[-4000:]}"
+            time.sleep(_LOOK_EVERY_S)
+
+
+@contextmanager
+def rehearsing(folder: Path, **settings: str) -> Iterator[Rehearsal]:
+    """A session on marked records with its flows resumed; the functions run once it is asked for."""
+    data, keep = folder / "data", folder / "keep"
+    data.mkdir(parents=True)
+    chosen = write_marked_samples(data)
+    configuration = read_configuration(
+        {**_QUICK, **settings}, unit_group=samples.unit_group(data), units=samples.unit_pairs(data)
+    )
+    digest = samples.check_folder(data, samples.KNOWN)
+    currency = samples.company_currency(data, None)
+    names = tuple(flow.name for flow in configuration.flows)
+    with place(keep, data=digest, folder=data, systems=SYSTEMS) as here:
+        app_settings = {**configuration.settings, **_document(configuration, here), **_HOST}
+        options = Options(once=True, data=data, keep=keep)
+        with Session(options, here, app_settings, names, currency) as session:
+            session.resume_flows()
+            yield Rehearsal(session, chosen, configuration, data, session.watch())
+
+
+def _document(configuration: Configuration, here: Place) -> dict[str, str]:
+    assert configuration.value_maps is not None
+    file = here.folder("run") / "value_maps.json"
+    file.write_text(configuration.value_maps, encoding="utf-8")
+    return {VALUE_MAPS: str(file)}

@@ -1,0 +1,168 @@
+"""The rehearsal: a healthy run and then one trouble after the other; what was logged in each act is kept."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from local.demo.systems import DATAVERSE, FINOPS
+from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.sync.hints import Hint, messages
+from tests.e2e.marked import AMOUNT, MARK, marked_texts
+from tests.e2e.rehearsal import Rehearsal, rehearsing
+
+HEALTHY, REJECTED, DOWN, RECOVERED, REFUSED, UNREADABLE, BROKEN, BLOCKED, STOPPED = ACTS = (
+    "healthy", "rejected", "down", "recovered", "refused", "unreadable", "broken", "blocked", "stopped",
+)  # fmt: skip
+LONG_S = 6
+"""For how long, in seconds, something goes wrong in an act at least."""
+_SAYS_TOO_MUCH = json.dumps({"error": {"code": "0x80040216", "message": f"Cannot save {MARK} at {AMOUNT}"}})
+_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """`logs` is what the functions host wrote, by act; `poison` the bodies that lay in poison queues, `sent` those of
+    every message that was ever in a queue."""
+
+    logs: Mapping[str, str]
+    poison: tuple[str, ...]
+    sent: tuple[str, ...]
+
+
+def rehearse(folder: Path) -> Rehearsed:
+    """Play every act. Takes about a minute and a half."""
+    logs: dict[str, str] = {}
+    with rehearsing(folder, GONE_LIMIT_COUNT="1") as on_stage:
+        for name, act in _ACTS.items():
+            since = on_stage.mark()
+            act(on_stage)
+            logs[name] = on_stage.log(since)
+    return Rehearsed(logs, tuple(on_stage.poison), tuple(_sent(folder / "keep" / "azurite")))
+
+
+def _healthy(on_stage: Rehearsal) -> None:
+    on_stage.session.start_functions()
+    chosen = on_stage.chosen
+    on_stage.until_written({ACCOUNTS: len(chosen.accounts), CONTACTS: len(chosen.contacts)})
+    on_stage.until_written({PRODUCTS: len(chosen.products)})
+    on_stage.quote()
+    on_stage.until_written({QUOTATIONS: len(chosen.quotes)})
+    on_stage.until_swept()
+
+
+def _rejected(on_stage: Rehearsal) -> None:
+    """An account in a country that nobody knows, and a contact who waits for it."""
+    since = on_stage.mark()
+    account = on_stage.sales.create({**marked_texts("account"), "customertypecode": 3, "address1_country": MARK})
+    on_stage.people.create({**marked_texts("contact"), "parentcustomerid_account@odata.bind": f"/accounts({account})"})
+    on_stage.until("the account is rejected", lambda: on_stage.events("record_rejected", since, flow=ACCOUNTS))
+    on_stage.until("the contact has waited", lambda: on_stage.told(CONTACTS, "waiting_s", since) >= LONG_S)
+    on_stage.until_swept()
+
+
+def _down(on_stage: Rehearsal) -> None:
+    """Sales answers nothing but errors, which quote what they should not."""
+    since = on_stage.mark()
+    on_stage.trouble(DATAVERSE, kind="error_before", status=500, body=_SAYS_TOO_MUCH)
+    on_stage.until("the gate is closed", lambda: on_stage.events("gate_closed", since, system=DATAVERSE))
+    on_stage.until("it is closed for long", lambda: on_stage.gate_told(DATAVERSE, since) >= LONG_S)
+    on_stage.until("it lags", lambda: on_stage.told(ACCOUNTS, "checkpoint_age_s", since) >= LONG_S)
+
+
+def _recovered(on_stage: Rehearsal) -> None:
+    since = on_stage.mark()
+    on_stage.heal()
+    on_stage.until("the gate opens", lambda: on_stage.events("gate_opened", since, system=DATAVERSE))
+    on_stage.until("accounts are read", lambda: on_stage.events("pull_run", since, flow=ACCOUNTS, ended="caught_up"))
+    on_stage.until_swept()
+
+
+def _refused(on_stage: Rehearsal) -> None:
+    since = on_stage.mark()
+    on_stage.trouble(FINOPS, kind="refuse_token")
+    on_stage.until("F&O lets nobody in", lambda: on_stage.events("access_refused", since, system=FINOPS))
+    on_stage.heal()
+    on_stage.until("the gate opens", lambda: on_stage.events("gate_opened", since, system=FINOPS))
+
+
+def _unreadable(on_stage: Rehearsal) -> None:
+    """A message of a stranger in a queue of ours."""
+    since = on_stage.mark()
+    on_stage.session.storage.queues.send(CONTACTS, "no hint at all")
+    on_stage.until("it is listed", lambda: on_stage.events("poison_listed", since, flow=CONTACTS))
+
+
+def _broken(on_stage: Rehearsal) -> None:
+    """A mistake in the settings: every function fails, and a message of ours with it."""
+    since = on_stage.mark()
+    on_stage.session.stop_functions()
+    id = on_stage.chosen.accounts[0]["accountid"]
+    (message,) = messages(ACCOUNTS, "rehearsal", [Hint(id)], 1)
+    on_stage.session.storage.queues.send(ACCOUNTS, message.to_body())
+    on_stage.session.start_functions({"COMPANY": "no company has such a name"})
+    on_stage.until("the message is poison", lambda: on_stage.take_poison(ACCOUNTS))
+    on_stage.until("pulls fail", lambda: on_stage.failed("accounts_pull", since))
+    on_stage.session.stop_functions()
+
+
+def _blocked(on_stage: Rehearsal) -> None:
+    """More prices change at once than usual."""
+    since = on_stage.mark()
+    on_stage.session.start_functions({"COMPANY": on_stage.configuration.company})
+    numbers = [row["ProductNumber"] for row in on_stage.chosen.products]
+    on_stage.fulfilment.put_products(
+        [{"ProductNumber": number, "SalesPrice": Decimal(str(AMOUNT)) + 1} for number in numbers]
+    )
+    on_stage.until("the flow is blocked", lambda: on_stage.events("flow_blocked", since, flow=PRODUCTS))
+    on_stage.until_swept()
+
+
+def _stopped(on_stage: Rehearsal) -> None:
+    on_stage.session.stop_functions()
+
+
+_ACTS: Mapping[str, Callable[[Rehearsal], None]] = {
+    HEALTHY: _healthy,
+    REJECTED: _rejected,
+    DOWN: _down,
+    RECOVERED: _recovered,
+    REFUSED: _refused,
+    UNREADABLE: _unreadable,
+    BROKEN: _broken,
+    BLOCKED: _blocked,
+    STOPPED: _stopped,
+}
+
+
+def _sent(store: Path) -> list[str]:
+    """Every message that the emulator has on disk, also those that were taken long ago."""
+    found: list[str] = []
+    for file in store.rglob("*"):
+        if file.is_file() and "queue" in str(file.relative_to(store)):
+            found += filter(None, map(_decoded, _BASE64.findall(file.read_bytes())))
+    return found
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8", "replace")
+    except binascii.Error:
+        return ""
+
+
+def as_json(rehearsed: Rehearsed) -> str:
+    """To keep it in a file."""
+    content: dict[str, Any] = {"logs": dict(rehearsed.logs), "poison": rehearsed.poison, "sent": rehearsed.sent}
+    return json.dumps(content)
+
+
+def from_json(text: str) -> Rehearsed:
+    """What `as_json` has kept."""
+    content = json.loads(text)
+    return Rehearsed(content["logs"], tuple(content["poison"]), tuple(content["sent"]))

@@ -1,0 +1,47 @@
+"""Ids only: nothing of what stands in the records reaches a log, a queue or a poison message."""
+
+import json
+
+import pytest
+
+from shared.flows import FLOWS
+from shared.telemetry import EVENTS
+from tests.e2e.host_log import read_lines
+from tests.e2e.marked import AMOUNT, MARK
+from tests.e2e.rehearsed import ACTS, BROKEN, STOPPED, Rehearsed
+
+SECRET = (MARK.casefold(), str(AMOUNT).split(".", maxsplit=1)[0])
+
+
+def told(text: str) -> list[str]:
+    """The lines that tell what stands in a record."""
+    return [line for line in text.splitlines() if any(secret in line.casefold() for secret in SECRET)]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_no_line_of_the_log_tells_a_name_an_address_or_an_amount(rehearsed: Rehearsed, act: str) -> None:
+    assert not told(rehearsed.logs[act])
+
+
+def test_no_message_in_any_queue_tells_a_name_an_address_or_an_amount(rehearsed: Rehearsed) -> None:
+    hints = [json.loads(body) for body in rehearsed.sent if body.startswith('{"format"')]
+    assert {hint["flow"] for hint in hints} == set(FLOWS)
+    assert not told("\n".join(rehearsed.sent))
+
+
+def test_a_poison_message_tells_ids_only(rehearsed: Rehearsed) -> None:
+    assert any(body.startswith('{"format"') for body in rehearsed.poison)
+    assert not told("\n".join(rehearsed.poison))
+
+
+def test_every_event_of_the_rehearsal_keeps_to_the_contract(rehearsed: Rehearsed) -> None:
+    events = [line.event for log in rehearsed.logs.values() for line in read_lines(log) if line.event]
+    assert len({event["event"] for event in events}) > len(EVENTS) / 2
+    for event in events:
+        of = EVENTS[event["event"]]
+        assert set(of.fields) <= set(event) - {"event"} <= set(of.fields) | set(of.optional), event
+
+
+def test_every_act_but_the_last_has_logged_something(rehearsed: Rehearsed) -> None:
+    assert [act for act in ACTS if not rehearsed.logs[act] and act != STOPPED] == []
+    assert "Traceback" in rehearsed.logs[BROKEN]
