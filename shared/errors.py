@@ -17,12 +17,14 @@ class System(StrEnum):
 class SystemTrouble(SyncError):
     """A system is in trouble, no record is to blame: close its gate, count no attempt (protocol F1).
 
-    `retry_after_s` is what the system asked for (seconds from now), None when it named no time.
+    `retry_after_s` is what the system asked for (seconds from now), None when it named no time. `said` are the
+    system's own words, for the operator: they may show a record, so they are kept out of the message, which is logged.
     """
 
-    def __init__(self, system: System, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, system: System, message: str, *, said: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.system = system
+        self.said = said
         self.retry_after_s = retry_after_s
 
 
@@ -38,8 +40,8 @@ class AccessRefused(OperatorNeeded):
     """The system, or the identity endpoint, does not let us in. `lacks` is what is missing: `identity` (no token is
     handed out), `token` (the system refuses it) or `privilege`."""
 
-    def __init__(self, system: System, message: str, *, lacks: str) -> None:
-        super().__init__(system, message)
+    def __init__(self, system: System, message: str, *, lacks: str, said: str = "") -> None:
+        super().__init__(system, message, said=said)
         self.lacks = lacks
 
 

@@ -84,7 +84,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "system": "`dataverse` or `finops`",
                 "until": "when it is asked again, UTC",
                 "for_s": "seconds until then",
-                "reason": "what it has answered",
+                "reason": "the kind of trouble, with the status of the answer",
             },
         ),
         "gate_opened": Event(
@@ -96,7 +96,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {
                 "system": "`dataverse` or `finops`",
                 "lacks": "`identity` (no token), `token` (the system refuses it) or `privilege`",
-                "reason": "what was answered",
+                "reason": "what it is, with the remedy",
             },
         ),
         "storage_trouble": Event(

@@ -211,7 +211,8 @@ _NOT_FOR_THE_TARGET = (LinkState.FILTERED, LinkState.ENDED)
 
 def _closed(gate: Gate) -> str:
     until = f" (next try at {gate.blocked_until.astimezone():%H:%M:%S})" if gate.blocked_until else ""
-    return f"{gate.reason}{until}"
+    said = f": {gate.said}" if gate.said else ""
+    return f"{gate.reason}{said}{until}"
 
 
 def _rule(link: Link) -> str:

@@ -19,6 +19,9 @@ _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 # Requests, and their combined time, counted over a window (dataverse-web-api, section 8): going slower helps.
 _TOO_FAST = frozenset({"0x80072322", "0x80072321"})
 _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
+_CODE = re.compile(r"0x[0-9a-fA-F]{8}|[A-Za-z]{1,40}")
+# A privilege, or a property that an entity does not have: names of the schema, never of a record.
+_NAMED = re.compile(r"\b(prv[A-Z]\w{2,60})|property (?:named )?'(\w{1,128})'")
 _LONGEST_TEXT = 500
 
 
@@ -29,8 +32,8 @@ class Throttled(Transient):
 class ReadRefused(OperatorNeeded):
     """A read was refused as such (400, 404 ...): its address, its columns or its link are not what the system has."""
 
-    def __init__(self, system: System, message: str, status: int) -> None:
-        super().__init__(system, message)
+    def __init__(self, system: System, message: str, status: int, *, said: str = "") -> None:
+        super().__init__(system, message, said=said)
         self.status = status
 
 
@@ -89,6 +92,18 @@ def error_code(answer: Answer) -> str:
     return str(error.get("code") or "") if isinstance(error, dict) else ""
 
 
+def _coded(answer: Answer) -> str:
+    """Status and code: what the logs may have of an answer."""
+    code = error_code(answer)
+    return f"{answer.status} {code}" if _CODE.fullmatch(code) else str(answer.status)
+
+
+def schema_name(text: str) -> str:
+    """The privilege or property that the text of an error names, for our own message; empty when it names none."""
+    found = _NAMED.search(text)
+    return f" ('{found[1] or found[2]}')" if found else ""
+
+
 def is_too_fast(answer: Answer) -> bool:
     """Whether a 429 says that too much was asked over a window, and not just that the system is busy now."""
     return error_code(answer) in _TOO_FAST
@@ -110,13 +125,14 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
     status = answer.status
     _raise_for_access(system, subject, answer, now)
     if status == 408 or status >= 500 or status < 300:
-        text = f"{system} answered {status} to a read of {subject}: {error_text(answer)}"
-        raise Transient(system, text, retry_after_s=retry_after_s(answer, now))
+        text = f"{system} answered {_coded(answer)} to a read of {subject}"
+        raise Transient(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
     raise ReadRefused(
         system,
-        f"{system} refused a read of {subject} ({status}): {error_text(answer)}; "
+        f"{system} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
         "compare the tables and columns of the mapping with the environment",
         status,
+        said=error_text(answer),
     )
 
 
@@ -128,12 +144,11 @@ def raise_for_write(system: System, subject: str, answer: Answer, now: datetime)
     if status == 404 and error_code(answer) in _ROW_MISSING:
         return
     _raise_for_access(system, subject, answer, now)
-    text = f"{system} answered {status} to a write of {subject}"
+    text = f"{system} answered {_coded(answer)} to a write of {subject}"
     if status == 408 or status >= 500 or status < 300:
-        # Without its words: they may show the record, and this message reaches the logs.
-        raise OutcomeUnknown(system, text, retry_after_s=retry_after_s(answer, now))
+        raise OutcomeUnknown(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
     raise OperatorNeeded(
-        system, f"{text}: {error_text(answer)}; compare the tables of the mapping with the environment"
+        system, f"{text}; compare the tables of the mapping with the environment", said=error_text(answer)
     )
 
 
@@ -155,13 +170,15 @@ def _access_trouble(system: System, subject: str, answer: Answer, now: datetime)
         case 403:
             return AccessRefused(
                 system,
-                f"{system} refused access to {subject} (403): {error_text(answer)}; "
+                f"{system} refused access to {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
                 "give the application's user a role that may do this",
                 lacks="privilege",
+                said=error_text(answer),
             )
         case 429:
             seconds = retry_after_s(answer, now)
-            return Throttled(system, f"{system} throttles (429): {error_text(answer)}", retry_after_s=seconds)
+            text = f"{system} throttles ({_coded(answer)})"
+            return Throttled(system, text, said=error_text(answer), retry_after_s=seconds)
         case status if 300 <= status < 400:
             return OperatorNeeded(
                 system,

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.clients.answers import error_code, json_object, redacted
+from shared.clients.answers import error_code, json_object, redacted, schema_name
 from shared.clients.calls import Answer
 from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, System
 
@@ -44,8 +44,9 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
     if code == _UNKNOWN_PROPERTY:
         return OperatorNeeded(
             system,
-            f"Dataverse does not know a column that the mapping of {subject} sends: {text}; compare the mapping with "
-            "the organisation (columns msdynce_* come with the Prospect-to-cash solution for Sales)",
+            f"Dataverse does not know a column that the mapping of {subject} sends{schema_name(text)}; compare the "
+            "mapping with the organisation (columns msdynce_* come with the Prospect-to-cash solution for Sales)",
+            said=text,
         )
     if code in _EXISTS:
         remedy = "if it is the same record, allow adoption for this flow and retry; otherwise change the number"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from shared.clients import quoting
+from shared.clients.answers import schema_name
 from shared.clients.calls import Answer
 from shared.clients.channel import Channel, RequestCounts, Turn
 from shared.clients.finops_keys import FinopsKey
@@ -102,8 +103,9 @@ class FinopsTable:
         if refusal.schema_drift:
             raise OperatorNeeded(
                 self._channel.system,
-                f"F&O does not know a field that the mapping of {self.entity_set} sends: {refusal.text}; "
+                f"F&O does not know a field that the mapping of {self.entity_set} sends{schema_name(refusal.text)}; "
                 "compare the mapping with the environment's version",
+                said=refusal.text,
             )
         return refusal
 

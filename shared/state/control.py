@@ -29,9 +29,9 @@ class FlowControl:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a system may be called. `strikes` counts closings in a row, for the back-off;
-    `closed_at` is the last of them, `closed_since` the first since the gate was open; until `probed_until` one
-    worker alone asks whether it is back."""
+    """Whether a system may be called. `reason` is why not, `said` what the system has answered; `strikes` counts
+    closings in a row, for the back-off; `closed_at` is the last of them, `closed_since` the first since the gate was
+    open; until `probed_until` one worker alone asks whether it is back."""
 
     system: System
     closed: bool = False
@@ -39,6 +39,7 @@ class Gate:
     closed_at: datetime | None = None
     closed_since: datetime | None = None
     reason: str = ""
+    said: str = ""
     strikes: int = 0
     probed_until: datetime | None = None
     etag: str | None = None
@@ -90,6 +91,7 @@ class Control:
             closed_at=_time(cells.get("closed_at")),
             closed_since=_time(cells.get("closed_since")),
             reason=str(cells["reason"]),
+            said=str(cells.get("said", "")),
             strikes=int(str(cells["strikes"])),
             probed_until=_time(cells.get("probed_until")),
             etag=stored.etag,
@@ -103,6 +105,7 @@ class Control:
             "closed_at": gate.closed_at,
             "closed_since": gate.closed_since,
             "reason": gate.reason[:2000],
+            "said": gate.said[:2000],
             "strikes": gate.strikes,
             "probed_until": gate.probed_until,
         }

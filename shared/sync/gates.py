@@ -88,6 +88,7 @@ class Gates:
             closed_at=now,
             closed_since=gate.closed_since if gate.closed else now,
             reason=reason,
+            said=trouble.said,
             strikes=min(strikes, 20),
             etag=gate.etag,
         )
@@ -144,7 +145,7 @@ class Gates:
             self._note_failed_probe(gate, trouble)
             return self._still_closed(self._control.gate(gate.system))
         current = self._control.gate(gate.system)
-        opened = replace(current, closed=False, blocked_until=None, closed_since=None, probed_until=None)
+        opened = replace(current, closed=False, blocked_until=None, closed_since=None, probed_until=None, said="")
         if current.blocked_until != gate.blocked_until or not self._control.save_gate(opened):
             return self._still_closed(self._control.gate(gate.system))
         closed_s = 0.0 if current.closed_since is None else (now - current.closed_since).total_seconds()

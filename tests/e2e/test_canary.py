@@ -1,7 +1,5 @@
 """Ids only: nothing of what stands in the records reaches a log, a queue or a poison message."""
 
-import json
-
 import pytest
 
 from shared.flows import FLOWS
@@ -24,9 +22,9 @@ def test_no_line_of_the_log_tells_a_name_an_address_or_an_amount(rehearsed: Rehe
 
 
 def test_no_message_in_any_queue_tells_a_name_an_address_or_an_amount(rehearsed: Rehearsed) -> None:
-    hints = [json.loads(body) for body in rehearsed.sent if body.startswith('{"format"')]
-    assert {hint["flow"] for hint in hints} == set(FLOWS)
-    assert not told("\n".join(rehearsed.sent))
+    sent = "\n".join(rehearsed.sent)
+    assert [flow for flow in FLOWS if f'"flow":"{flow}"' not in sent] == []
+    assert not told(sent)
 
 
 def test_a_poison_message_tells_ids_only(rehearsed: Rehearsed) -> None:
