@@ -1,4 +1,4 @@
-"""What end-to-end tests share: one emulator, and one rehearsal with everything that was logged in it."""
+"""What end-to-end tests share: one emulator, and a run that many tests look at."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ def azurite() -> Iterator[Azurite]:
 
 @pytest.fixture(scope="session")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
-    """What the acts of the rehearsal have logged. It is played once, whichever test process asks first."""
+    """What the acts of the rehearsal have logged. It is played once, by whichever test process asks first."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     result = shared / "rehearsed.json"

@@ -1,0 +1,56 @@
+// Where logs go, and who is told.
+param location string
+param tags object
+param token string
+param retentionDays int
+param dailyCapGb int
+param alertEmail string
+param moreAlertEmails array
+
+var addresses = concat(empty(alertEmail) ? [] : [alertEmail], moreAlertEmails)
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
+  name: 'log-${token}'
+  location: location
+  tags: tags
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: retentionDays
+    workspaceCapping: { dailyQuotaGb: dailyCapGb }
+    features: { disableLocalAuth: true }
+  }
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
+  name: 'appi-${token}'
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    IngestionMode: 'LogAnalytics'
+    DisableLocalAuth: true
+  }
+}
+
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'p2c-sync'
+    emailReceivers: [for (address, index) in addresses: {
+      name: 'receiver-${index}'
+      emailAddress: address
+      useCommonAlertSchema: true
+    }]
+  }
+}
+
+output workspaceId string = workspace.id
+output applicationInsightsId string = applicationInsights.id
+output applicationInsightsName string = applicationInsights.name
+output applicationInsightsConnection string = applicationInsights.properties.ConnectionString
+output actionGroupId string = actionGroup.id
