@@ -13,7 +13,7 @@ var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 // Blobs: the package and the host's own leases. Queues: triggers, and moving messages to poison queues. Tables: the state.
 var appRoles = [blobDataOwner, queueDataContributor, tableDataContributor]
-var operatorRoles = [queueDataContributor, tableDataContributor]
+var operatorRoles = empty(operatorGroupId) ? [] : [queueDataContributor, tableDataContributor]
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageAccountName
@@ -49,7 +49,7 @@ resource appTelemetryRole 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-resource operatorStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in operatorRoles: if (!empty(operatorGroupId)) {
+resource operatorStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in operatorRoles: {
   name: guid(storage.id, operatorGroupId, role)
   scope: storage
   properties: {

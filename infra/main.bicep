@@ -167,8 +167,19 @@ module storage 'storage.bicep' = {
     token: token
     redundancy: storageRedundancy
     isPrivate: useVirtualNetwork
-    endpointSubnetId: useVirtualNetwork ? network!.outputs.endpointSubnetId : ''
-    networkId: useVirtualNetwork ? network!.outputs.networkId : ''
+  }
+}
+
+module endpoints 'endpoints.bicep' = if (useVirtualNetwork) {
+  name: 'endpoints'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    storageAccountId: storage.outputs.id
+    networkId: network!.outputs.networkId
+    subnetId: network!.outputs.endpointSubnetId
   }
 }
 

@@ -4,14 +4,11 @@ param tags object
 param token string
 param redundancy string
 param isPrivate bool
-param endpointSubnetId string
-param networkId string
 
 var packageContainer = 'app-package'
 // As in shared/flows.py and shared/state/storage.py.
 var flows = ['accounts', 'contacts', 'products', 'quotations']
 var tables = ['checkpoints', 'links', 'keys', 'runs', 'control']
-var services = ['blob', 'queue', 'table']
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: 'st${token}'
@@ -81,54 +78,7 @@ resource stateTables 'Microsoft.Storage/storageAccounts/tableServices/tables@202
   name: table
 }]
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for service in services: if (isPrivate) {
-  name: 'privatelink.${service}.${environment().suffixes.storage}'
-  location: 'global'
-  tags: tags
-}]
-
-resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (service, index) in services: if (isPrivate) {
-  parent: zones[index]
-  name: 'link-${token}'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: networkId }
-  }
-}]
-
-resource endpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [for service in services: if (isPrivate) {
-  name: 'pe-${service}-${token}'
-  location: location
-  tags: tags
-  properties: {
-    subnet: { id: endpointSubnetId }
-    privateLinkServiceConnections: [
-      {
-        name: service
-        properties: {
-          privateLinkServiceId: storage.id
-          groupIds: [service]
-        }
-      }
-    ]
-  }
-}]
-
-resource endpointZones 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-07-01' = [for (service, index) in services: if (isPrivate) {
-  parent: endpoints[index]
-  name: 'default'
-  properties: {
-    privateDnsZoneConfigs: [
-      {
-        name: service
-        properties: { privateDnsZoneId: zones[index].id }
-      }
-    ]
-  }
-}]
-
+output id string = storage.id
 output name string = storage.name
 output packageContainerUrl string = '${storage.properties.primaryEndpoints.blob}${packageContainer}'
 output blobEndpoint string = storage.properties.primaryEndpoints.blob
