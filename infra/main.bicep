@@ -128,8 +128,7 @@ param waitingLimitHours int = 24
 @description('Alert: further open failures of a flow within an hour.')
 param openFailuresGrowth int = 10
 
-@minValue(1)
-@maxValue(120)
+@allowed([5, 10, 15, 20, 40, 60])
 @description('Alert: minutes between two pulls of the slowest flow. Three times as long without a pull is too long.')
 param pullScheduleMinutes int = 15
 
@@ -247,7 +246,6 @@ module alerts 'alerts.bicep' = {
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
-    applicationInsightsId: monitoring.outputs.applicationInsightsId
     actionGroupId: monitoring.outputs.actionGroupId
     prefix: 'alert-${token}'
     lagLimitMinutes: lagLimitMinutes
@@ -266,7 +264,6 @@ module workbook 'workbook.bicep' = {
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
-    applicationInsightsId: monitoring.outputs.applicationInsightsId
     displayName: 'Prospect to cash: ${environmentName}'
   }
 }

@@ -1,0 +1,185 @@
+// Who is told when something is wrong. Each rule has a section in docs/runbook.md; the queries are in queries/.
+param location string
+param tags object
+param workspaceId string
+param actionGroupId string
+param prefix string
+param lagLimitMinutes int
+param gateClosedLimitMinutes int
+param waitingLimitHours int
+param pullScheduleMinutes int
+param openFailuresGrowth int
+param enabled bool
+
+var runbook = 'docs/runbook.md'
+var events = loadTextContent('queries/events.kql')
+var flowStates = '${events}${loadTextContent('queries/flow_states.kql')}'
+var gateStates = '${events}${loadTextContent('queries/gate_states.kql')}'
+
+// `window` is what is looked at, `every` how often (ISO 8601). A rule fires for each value of `dimension` of which the
+// column `measure` is beyond the threshold, and resolves by itself.
+var rules = [
+  {
+    name: 'function-failures'
+    text: 'Functions of a flow fail.'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('queries/failed_functions.kql')
+    measure: 'failures'
+    operator: 'GreaterThan'
+    threshold: 2
+    dimension: 'flow'
+  }
+  {
+    name: 'poison-message'
+    text: 'A message failed too often.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${events}${loadTextContent('queries/poison.kql')}'
+    measure: 'messages'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: 'flow'
+  }
+  {
+    name: 'open-failures-grew'
+    text: 'More records than usual are rejected.'
+    severity: 2
+    every: 'PT15M'
+    window: 'PT1H'
+    query: '${flowStates}${loadTextContent('queries/failures_grew.kql')}'
+    measure: 'growth'
+    operator: 'GreaterThanOrEqual'
+    threshold: openFailuresGrowth
+    dimension: 'flow'
+  }
+  {
+    name: 'lag'
+    text: 'A flow is behind its source.'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${flowStates}${loadTextContent('queries/lag.kql')}'
+    measure: 'lag_minutes'
+    operator: 'GreaterThan'
+    threshold: lagLimitMinutes
+    dimension: 'flow'
+  }
+  {
+    name: 'no-successful-pull'
+    text: 'A flow was not read for three schedules.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT${3 * pullScheduleMinutes}M'
+    query: '${flowStates}${loadTextContent('queries/pulls.kql')}'
+    measure: 'pulls'
+    operator: 'LessThan'
+    threshold: 1
+    dimension: 'flow'
+  }
+  {
+    name: 'gate-closed'
+    text: 'A system is out of reach for long.'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${gateStates}${loadTextContent('queries/closed_gates.kql')}'
+    measure: 'closed_minutes'
+    operator: 'GreaterThan'
+    threshold: gateClosedLimitMinutes
+    dimension: 'system'
+  }
+  {
+    name: 'flow-blocked'
+    text: 'A flow waits for an operator: a threshold, or a changed environment.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${flowStates}${loadTextContent('queries/blocked_flows.kql')}'
+    measure: 'blocks'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: 'flow'
+  }
+  {
+    name: 'waiting-too-long'
+    text: 'A record waits for another one that does not come.'
+    severity: 3
+    every: 'PT15M'
+    window: 'PT15M'
+    query: '${flowStates}${loadTextContent('queries/waiting.kql')}'
+    measure: 'waiting_hours'
+    operator: 'GreaterThan'
+    threshold: waitingLimitHours
+    dimension: 'flow'
+  }
+  {
+    name: 'access-refused'
+    text: 'Storage, the identity endpoint or a system does not let the app in.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${events}${loadTextContent('queries/refused.kql')}'
+    measure: 'refusals'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: 'source'
+  }
+  {
+    name: 'daily-cap'
+    text: 'No more logs are taken today: every other alert is blind.'
+    severity: 1
+    every: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('queries/daily_cap.kql')
+    measure: 'notices'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: ''
+  }
+]
+
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
+  name: '${prefix}-${rule.name}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: rule.name
+    description: '${rule.text} ${runbook}#${rule.name}'
+    enabled: enabled
+    severity: rule.severity
+    scopes: [workspaceId]
+    targetResourceTypes: ['Microsoft.OperationalInsights/workspaces']
+    evaluationFrequency: rule.every
+    windowSize: rule.window
+    autoMitigate: true
+    // The tables are empty at the first deployment, and an empty table has no columns yet.
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: rule.query
+          timeAggregation: 'Maximum'
+          metricMeasureColumn: rule.measure
+          operator: rule.operator
+          threshold: rule.threshold
+          dimensions: empty(rule.dimension) ? [] : [
+            {
+              name: rule.dimension
+              operator: 'Include'
+              values: ['*']
+            }
+          ]
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    actions: { actionGroups: [actionGroupId] }
+  }
+}]
