@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE_READY := node_modules/.ready
+CHECKOV_READY := .venv-checkov/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test coverage bench lint format lock clean
@@ -12,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(READY) $(NODE_READY)
 	@$(BIN)/python -m local.demo $(ARGS)
 
-test: $(READY) $(NODE_READY)
+test: $(READY) $(NODE_READY) $(CHECKOV_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -20,7 +21,7 @@ test: $(READY) $(NODE_READY)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY)
+coverage: $(READY) $(NODE_READY) $(CHECKOV_READY)
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY)
@@ -34,9 +35,10 @@ lock: $(READY)
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-checkov.in -o requirements-checkov.txt
 
 clean:
-	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-checkov node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'
@@ -48,6 +50,12 @@ $(READY): requirements-dev.txt requirements-worker.txt | $(VENV)/bin/python
 	@echo "Installing Python packages (about a minute) ..."
 	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	@$(BIN)/pip install --quiet --require-hashes --no-deps --ignore-requires-python -r requirements-worker.txt
+	@touch $@
+
+$(CHECKOV_READY): requirements-checkov.txt | $(VENV)/bin/python
+	@echo "Installing the linter of the infrastructure (about half a minute) ..."
+	@$(BIN)/python -m venv .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --require-hashes -r requirements-checkov.txt
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json
