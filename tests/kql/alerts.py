@@ -1,0 +1,105 @@
+"""The alert rules as they would be deployed, and whether they would fire over rows of telemetry."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from tests.infra.deployment import Resource, deploy
+from tests.infra.templates import MINIMAL
+from tests.kql.evaluation import Row, run
+from tests.kql.parsing import Parsed, parse
+
+_RULES = "Microsoft.Insights/scheduledQueryRules"
+_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "GreaterThan": lambda value, threshold: value > threshold,
+    "GreaterThanOrEqual": lambda value, threshold: value >= threshold,
+    "LessThan": lambda value, threshold: value < threshold,
+}
+_PERIOD = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?")
+
+Telemetry = Mapping[str, Sequence[Row]]
+"""Rows by table; `TimeGenerated` is when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One rule. `dimension` is empty where it does not tell flows apart."""
+
+    name: str
+    description: str
+    severity: int
+    resolves: bool
+    query: str
+    window: timedelta
+    every: timedelta
+    aggregation: str
+    measure: str
+    operator: str
+    threshold: float
+    dimension: str
+
+    def fires(self, telemetry: Telemetry, now: datetime) -> list[str]:
+        """For which values of the dimension it would fire at a moment; [""] for a rule without one."""
+        seen = {
+            table: [row for row in rows if now - self.window < row["TimeGenerated"] <= now]
+            for table, rows in telemetry.items()
+        }
+        rows = run(_parsed()[self.name].tree, {"AppTraces": [], "AppRequests": [], "_LogOperation": [], **seen})
+        if self.aggregation != "Maximum":
+            raise NotImplementedError(f"the aggregation {self.aggregation}")
+        groups: dict[str, list[float]] = {}
+        for row in rows:
+            if row[self.measure] is not None:
+                groups.setdefault(str(row[self.dimension]) if self.dimension else "", []).append(row[self.measure])
+        beyond = _OPERATORS[self.operator]
+        return sorted(name for name, found in groups.items() if beyond(max(found), self.threshold))
+
+
+@cache
+def alerts() -> Mapping[str, Alert]:
+    """The rules of the template by name, with the limits that it has by default."""
+    rules = (_alert(resource) for resource in deploy(environment=MINIMAL).of(_RULES))
+    return {rule.name: rule for rule in rules}
+
+
+@cache
+def _parsed() -> dict[str, Parsed]:
+    return parse({name: alert.query for name, alert in alerts().items()})
+
+
+@cache
+def workbook_queries() -> Mapping[str, str]:
+    """The queries of the workbook by title."""
+    (workbook,) = deploy(environment=MINIMAL).of("Microsoft.Insights/workbooks")
+    items = json.loads(workbook.properties["serializedData"])["items"]
+    return {item["content"]["title"]: item["content"]["query"] for item in items if item["type"] == 3}
+
+
+def _alert(resource: Resource) -> Alert:
+    of = resource.properties
+    (criterion,) = of["criteria"]["allOf"]
+    dimensions: list[dict[str, Any]] = criterion["dimensions"]
+    return Alert(
+        name=of["displayName"],
+        description=of["description"],
+        severity=of["severity"],
+        resolves=of["autoMitigate"],
+        query=criterion["query"],
+        window=_period(of["windowSize"]),
+        every=_period(of["evaluationFrequency"]),
+        aggregation=criterion["timeAggregation"],
+        measure=criterion["metricMeasureColumn"],
+        operator=criterion["operator"],
+        threshold=criterion["threshold"],
+        dimension=dimensions[0]["name"] if dimensions else "",
+    )
+
+
+def _period(text: str) -> timedelta:
+    found = _PERIOD.fullmatch(text)
+    assert found is not None, text
+    return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))

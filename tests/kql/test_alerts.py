@@ -1,0 +1,192 @@
+"""Each alert fires for its fault, for its flow or system only, not over a healthy hour, and resolves by itself."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.errors import System
+from shared.flows import FLOWS
+from tests.kql.alerts import Alert, Telemetry, alerts
+from tests.kql.evaluation import Row
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CALM: dict[str, Any] = {
+    "run": "r",
+    "paused": False,
+    "blocked": "",
+    "checkpoint_age_s": 20,
+    "queued": 0,
+    "queued_s": None,
+    "held": 0,
+    "poison": 0,
+    "failures_open": 2,
+    "waiting": 0,
+    "waiting_s": None,
+}
+MINUTES = range(60)
+
+
+def told(minutes_ago: float, event: str, **fields: Any) -> Row:
+    """A row of the log for an event."""
+    text = json.dumps({"event": event, **fields}, separators=(",", ":"))
+    return {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "Message": text}
+
+
+def states(minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS, **other: Any) -> list[Row]:
+    """How flows stood at each of these minutes before now."""
+    return [told(ago, "flow_state", flow=flow, **{**CALM, **other}) for ago in minutes for flow in flows]
+
+
+def pulls(minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS, ended: str = "caught_up") -> list[Row]:
+    return [
+        told(ago, "pull_run", flow=flow, run="r", ended=ended, ms=1, pages=1, hints=0)
+        for ago in minutes
+        for flow in flows
+    ]
+
+
+def gates(minutes: Iterable[float] = MINUTES, closed_s: int = 0) -> list[Row]:
+    return [
+        told(ago, "gate_state", system=str(system), run="r", closed=closed_s > 0, closed_s=closed_s)
+        for ago in minutes
+        for system in System
+    ]
+
+
+def runs(name: str, count: int, *, success: bool) -> list[Row]:
+    return [{"TimeGenerated": NOW - timedelta(minutes=1), "Name": name, "Success": success, "ItemCount": 1}] * count
+
+
+def traced(*rows: list[Row]) -> Telemetry:
+    return {"AppTraces": [row for part in rows for row in part]}
+
+
+def fires(name: str, telemetry: Telemetry, *, later: timedelta = timedelta()) -> list[str]:
+    return alerts()[name].fires(telemetry, NOW + later)
+
+
+HEALTHY = {
+    **traced(states(), pulls(), gates()),
+    "AppRequests": runs("accounts_pull", 60, success=True),
+}
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_no_alert_fires_over_a_healthy_hour(alert: Alert) -> None:
+    assert alert.fires(HEALTHY, NOW) == []
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_every_alert_resolves_by_itself(alert: Alert) -> None:
+    assert alert.resolves
+    assert alert.every <= alert.window
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_paused_flows_of_a_new_deployment_raise_no_alert(alert: Alert) -> None:
+    assert alert.fires(traced(states(paused=True, checkpoint_age_s=None), gates()), NOW) == []
+
+
+def test_functions_that_fail_are_told_by_flow() -> None:
+    failing = [*runs("accounts_apply", 3, success=False), *runs("contacts_pull", 2, success=False)]
+    assert fires("function-failures", {"AppRequests": failing}) == ["accounts"]
+    assert fires("function-failures", {"AppRequests": failing}, later=timedelta(minutes=20)) == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {
+            "TimeGenerated": NOW,
+            "Message": "Message has reached MaxDequeueCount of 5. Moving message to queue 'products-poison'.",
+        },
+        told(1, "poison_split", flow="products", run="r", sent_by="q", records=3),
+        told(1, "poison_listed", flow="products", run="r", id="X", cause="internal_error"),
+    ],
+)
+def test_a_poison_message_is_told_by_flow(row: Row) -> None:
+    assert fires("poison-message", traced([row])) == ["products"]
+    assert fires("poison-message", traced([row]), later=timedelta(minutes=20)) == []
+
+
+def test_open_failures_that_grow_are_told_and_those_that_shrink_or_stay_are_not() -> None:
+    grown = [*states(range(1, 60), ["accounts"], failures_open=2), *states([0], ["accounts"], failures_open=12)]
+    assert fires("open-failures-grew", traced(grown)) == ["accounts"]
+    shrunk = [*states(range(1, 60), ["accounts"], failures_open=90), *states([0], ["accounts"], failures_open=12)]
+    assert fires("open-failures-grew", traced(shrunk)) == []
+    assert fires("open-failures-grew", traced(states(failures_open=900))) == []
+
+
+@pytest.mark.parametrize("field", ["checkpoint_age_s", "queued_s"])
+def test_a_flow_that_is_behind_is_told_whether_it_was_not_read_or_not_applied(field: str) -> None:
+    much: dict[str, Any] = {field: 31 * 60}
+    less: dict[str, Any] = {field: 29 * 60}
+    behind = [*states(flows=["accounts"], **much), *states(flows=["contacts"], **less)]
+    assert fires("lag", traced(behind)) == ["accounts"]
+
+
+def test_a_paused_flow_does_not_lag() -> None:
+    assert fires("lag", traced(states(paused=True, checkpoint_age_s=99_999))) == []
+
+
+def test_a_flow_that_has_caught_up_lags_no_longer() -> None:
+    assert fires("lag", traced(states(range(1, 60), checkpoint_age_s=99_999), states([0]))) == []
+
+
+def test_an_app_that_tells_nothing_at_all_is_told_for_every_flow() -> None:
+    assert fires("no-successful-pull", {}) == sorted(FLOWS)
+
+
+def test_a_flow_whose_pulls_all_fail_is_told() -> None:
+    others = [flow for flow in FLOWS if flow != "contacts"]
+    failing = traced(states(), pulls(flows=others), pulls(flows=["contacts"], ended="trouble"))
+    assert fires("no-successful-pull", failing) == ["contacts"]
+
+
+def test_a_long_first_read_counts_as_pulls() -> None:
+    assert fires("no-successful-pull", traced(states(), pulls(ended="out_of_time"))) == []
+
+
+def test_flows_that_are_paused_or_blocked_need_no_pull() -> None:
+    assert fires("no-successful-pull", traced(states(paused=True))) == []
+    assert fires("no-successful-pull", traced(states(blocked="300 of 1000 records would be gone"))) == []
+
+
+def test_a_gate_that_is_closed_for_long_is_told_by_system_until_it_opens() -> None:
+    assert fires("gate-closed", traced(gates(closed_s=16 * 60))) == ["dataverse", "finops"]
+    assert fires("gate-closed", traced(gates(closed_s=14 * 60))) == []
+    assert fires("gate-closed", traced(gates(range(1, 60), closed_s=99 * 60), gates([0]))) == []
+
+
+def test_a_blocked_flow_is_told_until_it_is_accepted() -> None:
+    assert fires("flow-blocked", traced(states(flows=["products"], blocked="why"))) == ["products"]
+    assert fires("flow-blocked", traced(states(range(1, 60), blocked="why"), states([0]))) == []
+
+
+def test_a_record_that_waits_too_long_is_told() -> None:
+    waiting = [*states(flows=["contacts"], waiting=3, waiting_s=25 * 3600), *states(flows=["quotations"], waiting_s=60)]
+    assert fires("waiting-too-long", traced(waiting)) == ["contacts"]
+
+
+def test_storage_and_systems_that_refuse_the_app_are_told_by_name() -> None:
+    refused = [
+        told(1, "storage_trouble", flow="accounts", run="r", kind="refused", reason="403"),
+        told(1, "access_refused", system="finops", lacks="token", reason="401"),
+    ]
+    assert fires("access-refused", traced(refused)) == ["finops", "storage"]
+    unreachable = [told(1, "storage_trouble", flow="accounts", run="r", kind="unreachable", reason="503")]
+    assert fires("access-refused", traced(unreachable)) == []
+
+
+def test_the_daily_cap_is_told() -> None:
+    notice = {
+        "TimeGenerated": NOW - timedelta(minutes=5),
+        "Category": "Ingestion",
+        "Operation": "Data collection stopped",
+        "Level": "Warning",
+        "Detail": "OverQuota: data collection stopped, daily limit reached",
+    }
+    assert fires("daily-cap", {"_LogOperation": [notice]}) == [""]

@@ -1,0 +1,58 @@
+"""Every query of an alert or of the workbook is read by Microsoft's parser, and uses only what is there."""
+
+import pytest
+
+from tests.infra.deployment import INFRA
+from tests.kql.alerts import alerts, workbook_queries
+from tests.kql.contract import breaches
+from tests.kql.parsing import Parsed, parse
+
+LAG = alerts()["lag"].query
+
+
+@pytest.fixture(scope="module")
+def parsed() -> dict[str, Parsed]:
+    return parse({**{name: alert.query for name, alert in alerts().items()}, **workbook_queries()})
+
+
+def test_every_query_parses_and_uses_only_tables_and_columns_that_exist(parsed: dict[str, Parsed]) -> None:
+    assert len(parsed) == len(alerts()) + len(workbook_queries())
+    assert {name: of.errors for name, of in parsed.items() if of.errors} == {}
+
+
+def test_every_query_uses_only_events_and_fields_that_the_app_logs(parsed: dict[str, Parsed]) -> None:
+    assert {name: found for name, of in parsed.items() if (found := breaches(of.tree))} == {}
+
+
+def test_every_file_of_queries_is_used() -> None:
+    templates = "".join(file.read_text(encoding="utf-8") for file in INFRA.glob("*.bicep"))
+    assert [file.name for file in (INFRA / "queries").iterdir() if f"queries/{file.name}'" not in templates] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("lag_s / 60.0", "lags / 60.0", "'lags' does not refer to any known"),
+        ("AppTraces", "AppTrace", "'AppTrace' does not refer to any known"),
+        ("summarize arg_max", "summarise arg_max", "summarise"),
+        ("not(paused)", "nor(paused)", "'nor' does not refer to any known function"),
+        ("where not(paused)", "where not(paused", "Expected: )"),
+    ],
+)
+def test_a_mistake_in_a_query_is_found_and_named(old: str, new: str, named: str) -> None:
+    assert old in LAG
+    (parsed,) = parse({"mistaken": LAG.replace(old, new)}).values()
+    assert named in "\n".join(parsed.errors)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("e.checkpoint_age_s", "e.checkpoint_age", "no event has a field 'checkpoint_age'"),
+        ('"flow_state"', '"flow_states"', "no event 'flow_states' is logged"),
+    ],
+)
+def test_an_event_or_a_field_that_is_never_logged_is_found(old: str, new: str, named: str) -> None:
+    assert old in LAG
+    (parsed,) = parse({"mistaken": LAG.replace(old, new)}).values()
+    assert named in breaches(parsed.tree)
