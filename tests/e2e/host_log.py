@@ -59,6 +59,7 @@ def _traces(lines: Sequence[Line]) -> Iterator[Row]:
             "Message": line.message,
             "SeverityLevel": _SEVERITY[line.level],
             "Properties": {"Category": line.category},
+            "ItemCount": 1,
         }
 
 
@@ -73,4 +74,5 @@ def _requests(lines: Sequence[Line]) -> Iterator[Row]:
                 "Success": found[2] == "Succeeded",
                 "OperationId": found[3],
                 "DurationMs": float(found[4]),
+                "ItemCount": 1,
             }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
 from shared.sync.hints import Hint, messages
 from tests.e2e.marked import AMOUNT, MARK, marked_texts
 from tests.e2e.rehearsal import Rehearsal, rehearsing
@@ -21,6 +21,12 @@ HEALTHY, REJECTED, DOWN, RECOVERED, REFUSED, UNREADABLE, BROKEN, BLOCKED, STOPPE
 )  # fmt: skip
 LONG_S = 6
 """For how long, in seconds, something goes wrong in an act at least."""
+SCHEDULE_S = 2
+"""Seconds between two pulls of a flow."""
+OFTEN = 3
+"""How often every timer fails in an act."""
+MANY = 10
+"""How many accounts are rejected in an act."""
 _SAYS_TOO_MUCH = json.dumps({"error": {"code": "0x80040216", "message": f"Cannot save {MARK} at {AMOUNT}"}})
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -57,11 +63,12 @@ def _healthy(on_stage: Rehearsal) -> None:
 
 
 def _rejected(on_stage: Rehearsal) -> None:
-    """An account in a country that nobody knows, and a contact who waits for it."""
+    """Accounts in a country that nobody knows, and a contact who waits for one of them."""
     since = on_stage.mark()
-    account = on_stage.sales.create({**marked_texts("account"), "customertypecode": 3, "address1_country": MARK})
+    values = {**marked_texts("account"), "customertypecode": 3, "address1_country": MARK}
+    *_, account = [on_stage.sales.create(values) for _ in range(MANY)]
     on_stage.people.create({**marked_texts("contact"), "parentcustomerid_account@odata.bind": f"/accounts({account})"})
-    on_stage.until("the account is rejected", lambda: on_stage.events("record_rejected", since, flow=ACCOUNTS))
+    on_stage.until("they are listed", lambda: on_stage.told(ACCOUNTS, "failures_open", since) >= MANY)
     on_stage.until("the contact has waited", lambda: on_stage.told(CONTACTS, "waiting_s", since) >= LONG_S)
     on_stage.until_swept()
 
@@ -80,6 +87,9 @@ def _recovered(on_stage: Rehearsal) -> None:
     on_stage.heal()
     on_stage.until("the gate opens", lambda: on_stage.events("gate_opened", since, system=DATAVERSE))
     on_stage.until("accounts are read", lambda: on_stage.events("pull_run", since, flow=ACCOUNTS, ended="caught_up"))
+    on_stage.until(
+        "nothing lags", lambda: max(on_stage.told(flow, "checkpoint_age_s", since) for flow in FLOWS) < LONG_S
+    )
     on_stage.until_swept()
 
 
@@ -107,7 +117,8 @@ def _broken(on_stage: Rehearsal) -> None:
     on_stage.session.storage.queues.send(ACCOUNTS, message.to_body())
     on_stage.session.start_functions({"COMPANY": "no company has such a name"})
     on_stage.until("the message is poison", lambda: on_stage.take_poison(ACCOUNTS))
-    on_stage.until("pulls fail", lambda: on_stage.failed("accounts_pull", since))
+    timers = [*(f"{flow}_pull" for flow in FLOWS), "sweep"]
+    on_stage.until("all timers fail", lambda: min(on_stage.failed(timer, since) for timer in timers) >= OFTEN)
     on_stage.session.stop_functions()
 
 

@@ -1,4 +1,4 @@
-"""Evaluates the syntax tree of a Kusto query over rows. It knows no query, and refuses operators that it does not know."""
+"""Evaluates the tree of a Kusto query over rows. It knows no query, and refuses operators that it does not know."""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,0 +1,94 @@
+"""Each alert over what the functions really logged: it fires once its fault is there, and not before.
+
+A rehearsal lasts seconds where an outage lasts hours: the limits of alerts that measure time are shortened to its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from tests.e2e.host_log import Line, read_lines, telemetry
+from tests.e2e.rehearsed import (
+    ACTS,
+    BLOCKED,
+    BROKEN,
+    DOWN,
+    HEALTHY,
+    LONG_S,
+    RECOVERED,
+    REFUSED,
+    REJECTED,
+    SCHEDULE_S,
+    STOPPED,
+    UNREADABLE,
+    Rehearsed,
+)
+from tests.kql.alerts import Alert, alerts
+
+FROM_SALES = [ACCOUNTS, CONTACTS, QUOTATIONS]
+# Azure itself writes what this one looks at: tests/kql has it.
+NOT_OURS = {"daily-cap"}
+SHORT_S = LONG_S * 0.9
+SHORTENED = {
+    "lag": replace(alerts()["lag"], threshold=SHORT_S / 60),
+    "gate-closed": replace(alerts()["gate-closed"], threshold=SHORT_S / 60),
+    "waiting-too-long": replace(alerts()["waiting-too-long"], threshold=SHORT_S / 3600),
+    "no-successful-pull": replace(alerts()["no-successful-pull"], window=timedelta(seconds=3 * SCHEDULE_S)),
+}
+FAULTS: dict[str, tuple[str, Sequence[str]]] = {
+    "function-failures": (BROKEN, [*FLOWS, "sweep"]),
+    "poison-message": (UNREADABLE, [CONTACTS]),
+    "open-failures-grew": (REJECTED, [ACCOUNTS]),
+    "lag": (DOWN, FROM_SALES),
+    "no-successful-pull": (DOWN, FROM_SALES),
+    "gate-closed": (DOWN, ["dataverse"]),
+    "flow-blocked": (BLOCKED, [PRODUCTS]),
+    "waiting-too-long": (REJECTED, [CONTACTS]),
+    "access-refused": (REFUSED, ["finops"]),
+}
+
+
+def fires(alert: Alert, rehearsed: Rehearsed, act: str, *, later: timedelta = timedelta()) -> list[str]:
+    """Whether an alert would fire at the end of an act, over everything that was logged until then."""
+    lines: list[Line] = []
+    for name in ACTS[: ACTS.index(act) + 1]:
+        lines += read_lines(rehearsed.logs[name])
+    now: datetime = max(line.moment for line in lines)
+    return alert.fires(telemetry(lines), now + later)
+
+
+def rehearsal_limit(name: str) -> Alert:
+    return SHORTENED.get(name, alerts()[name])
+
+
+def test_every_alert_has_its_fault_in_the_rehearsal() -> None:
+    assert FAULTS.keys() | NOT_OURS == alerts().keys()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_an_alert_fires_when_its_fault_was_logged(rehearsed: Rehearsed, name: str) -> None:
+    act, expected = FAULTS[name]
+    assert fires(rehearsal_limit(name), rehearsed, act) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_no_alert_fires_over_the_healthy_run(rehearsed: Rehearsed, name: str) -> None:
+    assert fires(alerts()[name], rehearsed, HEALTHY) == []
+
+
+@pytest.mark.parametrize("name", ["lag", "gate-closed"])
+def test_an_alert_resolves_when_its_fault_is_over(rehearsed: Rehearsed, name: str) -> None:
+    assert fires(rehearsal_limit(name), rehearsed, RECOVERED) == []
+
+
+def test_the_host_tells_of_a_message_that_it_gives_up(rehearsed: Rehearsed) -> None:
+    lines = [line for line in read_lines(rehearsed.logs[BROKEN]) if "MaxDequeueCount" in line.message]
+    assert alerts()["poison-message"].fires(telemetry(lines), lines[-1].moment) == [ACCOUNTS]
+
+
+def test_an_app_that_is_gone_is_told_for_every_flow_that_should_run(rehearsed: Rehearsed) -> None:
+    silence = alerts()["no-successful-pull"]
+    assert fires(silence, rehearsed, STOPPED, later=silence.window) == sorted(FLOWS)
