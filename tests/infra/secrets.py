@@ -1,7 +1,6 @@
 """Secrets in files: keys, connection strings, tokens. The emulator's published key is the only one here."""
 
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,17 +20,6 @@ _EMULATOR = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 def secrets_in(root: Path, files: Iterable[Path]) -> list[str]:
     """Every place that looks like a secret; its value is not repeated."""
     return [found for file in files for found in _in_file(root, file)]
-
-
-def tracked(root: Path) -> list[Path]:
-    """The files of the project, or all files of a folder that is no repository."""
-    listed = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if listed.returncode == 0:
-        return [root / name for name in listed.stdout.split("\0") if name]
-    return [file for file in root.rglob("*") if file.is_file()]
 
 
 def _in_file(root: Path, file: Path) -> Iterator[str]:

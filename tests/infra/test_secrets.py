@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.secrets import secrets_in, tracked
-from tests.infra.templates import ROOT
+from tests.infra.secrets import secrets_in
+from tests.support.project import ROOT, project_files
 
 # Put together here, so that this file holds none.
 KEY = "a1B2" * 21 + "cD"
@@ -23,7 +23,7 @@ MISTAKES = {
 
 
 def test_no_file_of_the_project_holds_a_secret() -> None:
-    files = tracked(ROOT)
+    files = project_files()
     assert ROOT / "infra" / "main.bicep" in files
     assert secrets_in(ROOT, files) == []
 

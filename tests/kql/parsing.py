@@ -25,6 +25,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "OperationId": "string",
         "AppRoleName": "string",
         "ItemCount": "int",
+        "_BilledSize": "real",
+    },
+    "AppExceptions": {
+        "TimeGenerated": "datetime",
+        "ProblemId": "string",
+        "ExceptionType": "string",
+        "OuterMessage": "string",
+        "OperationName": "string",
     },
     "AppRequests": {
         "TimeGenerated": "datetime",

@@ -1,6 +1,7 @@
 """The documentation says what the code does. `python -m tests.unit.test_docs` writes the generated parts anew."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ from shared.mapping.vocabulary import Word
 from shared.settings import settings_table
 from shared.state.links import LinkState
 from shared.telemetry import EVENTS
+from tests.infra.deployment import INFRA
+from tests.infra.findings import Findings
+from tests.infra.syntax import literal, parts, read_source, text
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -126,7 +130,26 @@ def _fields(fields: Mapping[str, str]) -> str:
     return "<br>".join(f"`{name}`: {meaning}" for name, meaning in fields.items())
 
 
+def parameters() -> list[str]:
+    """What a deployment is asked for, and what it may be told."""
+    variables = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    rows = []
+    for name, declaration in read_source(INFRA / "main.bicep", Findings()).parameters.items():
+        given = variables[name]["value"]
+        variable = f"`{given.strip('${}')}`" if isinstance(given, str) else "the names of the settings"
+        (meaning,) = (
+            literal(parts(call)[1].named_children[0])
+            for call in declaration.decorators
+            if text(call).startswith("description")
+        )
+        value = parts(declaration.node)[2:]
+        default = "required" if not value else "" if not isinstance(given, str) else _code(text(value[0]).strip("'"))
+        rows.append(f"| {variable} | {default} | {meaning} |")
+    return ["| azd variable | default | meaning |", "|---|---|---|", *rows]
+
+
 GENERATED = {
+    "parameters": parameters,
     "events": events,
     "settings": settings,
     "accounts": accounts,
@@ -145,7 +168,8 @@ def renewed(text: str) -> str:
 
 @pytest.mark.parametrize("part", GENERATED)
 def test_the_generated_tables_are_up_to_date(part: str) -> None:
-    name = {"settings": "settings.md", "events": "telemetry.md"}.get(part, "mapping.md")
+    files = {"settings": "settings.md", "events": "telemetry.md", "parameters": "infrastructure.md"}
+    name = files.get(part, "mapping.md")
     text = (DOCS / name).read_text(encoding="utf-8")
     assert f"<!-- generated: {part} -->" in text
     assert text == renewed(text), "run `python -m tests.unit.test_docs`"

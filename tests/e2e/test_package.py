@@ -1,0 +1,97 @@
+"""What is deployed runs by itself: the unpacked package, with its own requirements and nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from local.azurite import Azurite
+from shared.flows import FLOWS
+from shared.state.storage import Account, Storage
+from tests.e2e.packaging import packaged_files, write_package
+from tests.support.project import ROOT
+
+_PATIENCE_S = 120
+_HOST_NEEDS = ("cronsim", "azure/storage/blob")
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The unpacked zip."""
+    with zipfile.ZipFile(write_package(tmp_path / "package.zip")) as archive:
+        archive.extractall(tmp_path / "wwwroot")
+    return tmp_path / "wwwroot"
+
+
+def environment_of(package: Path, folder: Path) -> Path:
+    """A new Python environment with the package's requirements and nothing else; its interpreter."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    subprocess.run([*install, "-r", str(package / "requirements.txt")], check=True, timeout=_PATIENCE_S)
+    return python
+
+
+def host_alone(folder: Path) -> Path:
+    """A folder with the local host and what it needs for itself: in Azure the host is no part of the app either."""
+    shutil.copytree(ROOT / "local" / "host", folder / "local" / "host")
+    shutil.copy(ROOT / "local" / "__init__.py", folder / "local")
+    installed = Path(sysconfig.get_paths()["purelib"])
+    for name in _HOST_NEEDS:
+        shutil.copytree(installed / name, folder / name)
+    return folder
+
+
+def test_only_the_app_is_packaged() -> None:
+    files = packaged_files()
+    assert {path.partition("/")[0] for path in files} == {"function_app.py", "host.json", "requirements.txt", "shared"}
+    assert "shared/mapping/value_maps.json" in files
+    assert {Path(path).suffix for path in files} == {".py", ".json", ".txt"}
+
+
+def test_the_unpacked_package_runs_with_its_own_requirements_only(
+    package: Path, azurite: Azurite, tmp_path: Path
+) -> None:
+    python = environment_of(package, tmp_path / "environment")
+    Storage(Account(connection_string=azurite.connection_string)).create(FLOWS)
+    settings = {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
+        "FINOPS_URL": "https://contoso.operations.dynamics.com",
+        "COMPANY": "usmf",
+        **{f"{name.upper()}_SCHEDULE": "* * * * * *" for name in (*FLOWS, "sweep")},
+    }
+    (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
+    host = subprocess.Popen(
+        [str(python), "-m", "local.host", "--app", str(package), "--settings", str(tmp_path / "settings.json"),
+         "--ready-file", str(tmp_path / "ready")],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(host_alone(tmp_path / "host")), **settings},
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert host.stderr is not None
+    awaited = {f"{flow}_pull" for flow in FLOWS} | {"sweep"}
+    lines: list[str] = []
+    try:
+        for line in host.stderr:
+            lines.append(line)
+            awaited -= {name for name in awaited if f"Executed 'Functions.{name}' (Succeeded" in line}
+            if not awaited:
+                break
+    finally:
+        host.terminate()
+        host.communicate(timeout=_PATIENCE_S)
+
+    log = "".join(lines)
+    assert awaited == set(), log
+    assert "(Failed" not in log, log
+    # A new deployment is paused: neither system was called.
+    assert [flow for flow in FLOWS if f"flow {flow} is paused" not in log] == []
+    assert len(json.loads((tmp_path / "ready").read_text(encoding="utf-8"))["functions"]) == 3 * len(FLOWS) + 1

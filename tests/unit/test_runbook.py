@@ -1,0 +1,37 @@
+"""The runbook and the alerts belong together."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.kql.alerts import Alert, alerts
+from tests.kql.parsing import parse
+
+DOCS = Path(__file__).parents[2] / "docs"
+RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+QUERIES = re.findall(r"```kusto\n(.*?)```", RUNBOOK, re.DOTALL)
+
+
+def test_every_alert_has_a_section_and_every_section_an_alert() -> None:
+    assert SECTIONS.keys() == alerts().keys()
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_the_text_of_an_alert_leads_to_its_section(alert: Alert) -> None:
+    assert alert.description.endswith(f"docs/runbook.md#{alert.name}")
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_a_section_says_what_it_means_where_to_look_and_what_to_do(name: str) -> None:
+    assert all(f"*{part}*" in SECTIONS[name] for part in ("Meaning", "First look", "Action"))
+
+
+def test_every_query_of_the_runbook_is_read_by_the_parser() -> None:
+    beginning, *queries = QUERIES
+    whole = {
+        str(number): (beginning + query if query.startswith("events") else query)
+        for number, query in enumerate(queries)
+    }
+    assert {name: of.errors for name, of in parse(whole).items() if of.errors} == {}
