@@ -26,7 +26,9 @@ from tests.e2e.rehearsed import (
     UNREADABLE,
     Rehearsed,
 )
-from tests.kql.alerts import Alert, alerts
+from tests.kql.alerts import Alert, alerts, workbook_queries
+from tests.kql.evaluation import run
+from tests.kql.parsing import parse
 
 FROM_SALES = [ACCOUNTS, CONTACTS, QUOTATIONS]
 # Azure itself writes what this one looks at: tests/kql has it.
@@ -92,3 +94,10 @@ def test_the_host_tells_of_a_message_that_it_gives_up(rehearsed: Rehearsed) -> N
 def test_an_app_that_is_gone_is_told_for_every_flow_that_should_run(rehearsed: Rehearsed) -> None:
     silence = alerts()["no-successful-pull"]
     assert fires(silence, rehearsed, STOPPED, later=silence.window) == sorted(FLOWS)
+
+
+def test_every_chart_of_the_workbook_has_something_to_show(rehearsed: Rehearsed) -> None:
+    rows = telemetry(read_lines("".join(rehearsed.logs.values())))
+    shown = {title: run(query.tree, rows) for title, query in parse(workbook_queries()).items()}
+    assert len(shown) > len(FLOWS)
+    assert [title for title, found in shown.items() if not found] == []

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from shared.state.owners import Owners
 from shared.state.rows import Put, Row
 from shared.state.storage import TABLES
 from shared.sync.flow import Flow, Tracked
+from tests.kql.alerts import alerts
 from tests.support.clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +112,8 @@ def entities() -> Iterator[tuple[str, str, dict[str, str]]]:
 def test_every_setting_that_the_guide_names_exists() -> None:
     release = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     variables = set(re.findall(r"vars\.(\w+)", release))
+    template = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
+    variables |= set(re.findall(r"\$\{(\w+)\}", template))
     known = {name for name, *_ in settings_table()} | variables | {"..._ON_EXISTING"}
     named = set(re.findall(r"`(?:export )?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", GUIDE))
     named |= set(re.findall(r"azd env set ([A-Z_]+) [^V]", GUIDE))
@@ -304,7 +308,7 @@ def test_the_estimate_adds_up() -> None:
         ("work", 15_000 * 20 / 1000 * 2 * 0.000026),
         ("Table Storage", 3_800_000 / 10_000 * 0.00036 + 0.05),
         ("Queue Storage", 2_100_000 / 10_000 * 0.004),
-        ("alerts", 10 * 1.5),
+        ("alerts", sum(1.5 if rule.every == timedelta(minutes=5) else 0.5 for rule in alerts().values())),
     ],
 )
 def test_an_item_of_the_estimate_follows_from_its_assumptions(item: str, worked_out: float) -> None:
