@@ -84,7 +84,12 @@ class PartlyApplied(SyncError):
 
 
 class LinkRefused(SyncError):
-    """The source refused a next link or a delta link: read again from an earlier point (protocol P2)."""
+    """The source refused a next link or a delta link: read again from an earlier point (protocol P2). `said` as in
+    SystemTrouble."""
+
+    def __init__(self, message: str, *, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class SettingsInvalid(SyncError):

@@ -182,7 +182,7 @@ class TableRows:
         except ReadRefused as refused:
             if refused.status in _LINK_NOT_AT_FAULT:
                 raise
-            raise LinkRefused(f"{self.entity_set}: {refused}") from refused
+            raise LinkRefused(f"{self.entity_set}: {refused}", said=refused.said) from refused
         tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
         return self._page(body, tracked=tracked)
 

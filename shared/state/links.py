@@ -181,9 +181,7 @@ class Link:
             "numbers": _numbered_text(self.numbers),
             "noted": exact_json.dumps(list(self.noted)) if self.noted else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
-            "former": exact_json.dumps([[left.route, left.key, left.ended] for left in self.former])
-            if self.former
-            else None,
+            "former": _former_text(self.former),
             "fingerprint": self.fingerprint,
             "seen_version": None if self.seen_version is None else str(self.seen_version),
             "seen_epoch": self.seen_epoch,

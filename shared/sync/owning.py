@@ -127,3 +127,20 @@ class Owning:
             f"the number {work.content.key} is taken by record {owner}",
             f"give one of the two records another number (this one: {work.id}), then retry",
         )
+
+
+class KeyLook(Owning):
+    """Says what owning would: it takes no key and releases none. For a look at what would be written."""
+
+    def own(self, works: Sequence[Work]) -> None:
+        """Give its outcome to each record whose key another one has, and keeps."""
+        wanted = self._one_per_key(works)
+        owners = self._keys.owners([work.content.key for work in wanted.values()]) if wanted else {}
+        for key, owned in owners.items():
+            work = wanted[fold(key)]
+            if owned.owner != self._owner(work) and self._is_kept(owned, work):
+                self._reject_taken(work, owned.owner.id)
+
+    def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
+        link = self._parts.state.links.load(owned.owner.flow, [owned.owner.id])[owned.owner.id]
+        return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)

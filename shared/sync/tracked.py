@@ -90,6 +90,7 @@ class TrackedReader:
                 self._flow.source_system,
                 f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
                 f"({refused}); the walk begins anew at each tick, look at the source's health",
+                said=refused.said,
             ) from refused
         return again
 

@@ -1,6 +1,5 @@
 """Writes of the mapped records and their results (protocol A6, A7, A8)."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,9 +15,8 @@ from shared.errors import (
     SystemTrouble,
     Transient,
 )
-from shared.mapping.verdicts import Rejected
-from shared.records import Json, LineAction, TargetRow, Write, fold
-from shared.state.links import Intent, Link, LinkState
+from shared.records import LineAction
+from shared.state.links import Intent, Link
 from shared.state.rows import check_size
 from shared.sync.claiming import BUSY_DELAY_S
 from shared.sync.flow import Flow, Route
@@ -27,8 +25,8 @@ from shared.sync.judging import Judging, new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.owning import Owning
 from shared.sync.parts import Parts
-from shared.sync.planning import NumbersTaken, Planning, digests, filled, line_fields
-from shared.sync.work import Kind, Target, Work
+from shared.sync.routeplan import RoutePlanning, by_route, ending_of
+from shared.sync.work import Kind, Work
 
 _SENT_KEPT = 3
 _GENERAL_TROUBLE = 3
@@ -53,31 +51,12 @@ class Writing:
 
         Raises SystemTrouble when a look-up fails; nothing of the undecided records has been written then.
         """
-        by_route: dict[str, list[Work]] = defaultdict(list)
-        for work in works:
-            if work.mapped is not None:
-                by_route[self._take_route(work)].append(work)
-        for name, of_route in by_route.items():
+        for name, of_route in by_route(self._flow, works).items():
             route = self._flow.route(name)
             writing = _RouteWriting(
                 self._parts, self._flow, route, self._judging, self._gates, not_after=self._not_after
             )
             writing.write(of_route)
-
-    def _take_route(self, work: Work) -> str:
-        """The route of a record. One that is linked elsewhere leaves that target: on another route at once, which
-        leaves the row there as it is; on the same one after the row under the former key has been ended."""
-        route, link = self._flow.route(work.content.route), work.link
-        if not link.linked:
-            return route.name
-        if link.route != route.name:
-            work.link = link.without_target(ended=False)
-        elif fold(link.target_key or "") != fold(work.content.key):
-            if route.rules.ended():
-                work.leaving = True
-            else:
-                work.link = link.without_target(ended=True)
-        return route.name
 
 
 class _RouteWriting:
@@ -92,86 +71,13 @@ class _RouteWriting:
         self._judging = judging
         self._gates = gates
         self._not_after = not_after
-        self._planning = Planning(route)
-        self._owning = Owning(parts, flow, route, judging)
+        self._planning = RoutePlanning(route, judging, Owning(parts, flow, route, judging))
 
     def write(self, works: Sequence[Work]) -> None:
-        self._plan(works)
+        self._planning.plan(works)
         self._note_before_sending([work for work in works if work.outcome is None and work.write is not None])
         self._send(works)
         self._send([work for work in works if work.outcome is None and work.write is not None])
-
-    def _plan(self, works: Sequence[Work]) -> None:
-        self._plan_leaving([work for work in works if work.leaving])
-        for work in works:
-            if not work.leaving and work.trusted and work.link.linked:
-                self._plan_difference(work)
-        doubtful = [work for work in works if work.outcome is None and work.write is None]
-        if not doubtful:
-            return
-        found = self._route.target.find([work.content.key for work in doubtful])
-        for work in doubtful:
-            self._plan_by_target(work, found.get(work.content.key))
-        self._owning.own([work for work in doubtful if work.outcome is None and not work.link.linked])
-
-    def _plan_leaving(self, works: Sequence[Work]) -> None:
-        """A record leaves its row only for a key that it can have."""
-        found = self._route.target.find([work.content.key for work in works]) if works else {}
-        for work in works:
-            key = work.content.key
-            if key in found and not (work.link.was_at(self._route.name, key) or self._route.adopt_existing):
-                self._owning.reject_existing(work)
-        self._owning.own([work for work in works if work.outcome is None])
-        for work in works:
-            if work.outcome is None:
-                link, values = work.link, dict(self._route.rules.ended())
-                work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
-
-    def _plan_difference(self, work: Work) -> None:
-        """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes
-        of a document depends on its lines as they are: it stays without a write and is looked up."""
-        if not self._planning.difference(work) and not self._planning.changed_lines(work):
-            self._finish(work, Kind.UNCHANGED, ())
-        elif self._route.document is None:
-            work.write = self._planning.update(work)
-
-    def _plan_by_target(self, work: Work, row: TargetRow | None) -> None:
-        # What went with others and got no clear answer goes by itself now: one record must not hold up the rest.
-        alone = work.link.unanswered > 0
-        link, key = work.link, work.content.key
-        if work.ending is not None:
-            self._plan_ending(work, row, alone=alone)
-        elif row is None:
-            work.write = self._planning.create(work, alone=alone)
-        elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
-            self._owning.reject_existing(work)
-        elif self._route.document is None:
-            work.write = self._planning.overwrite(work, row, alone=alone)
-        else:
-            self._plan_document(work, row, alone=alone)
-
-    def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
-        assert self._route.document is not None
-        match self._planning.document(work, row, self._route.document, alone=alone):
-            case Write() as write:
-                work.write = write
-            case Rejected(cause, message, remedy):
-                self._judging.reject(work, cause, message, remedy)
-            case NumbersTaken(numbers):
-                # Whoever maps it again knows that these are not to be had.
-                work.link = replace(work.link, numbers={**work.content.numbers, **dict.fromkeys(numbers, "")})
-                work.retry(delay_s=0.0)
-            case None:
-                self._finish(work, Kind.UNCHANGED, ())
-
-    def _plan_ending(self, work: Work, row: TargetRow | None, *, alone: bool) -> None:
-        """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
-        if row is None:
-            work.end(*_ending(work)[:2], reason=_ending(work)[2])
-            return
-        values = dict(self._route.rules.ended())
-        key = work.content.key
-        work.write = Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
 
     def _note_before_sending(self, works: Sequence[Work]) -> None:
         """Keep in the link what must be known if the answer, or this worker, gets lost: the intent of a first
@@ -196,7 +102,7 @@ class _RouteWriting:
         applied = {**work.link.applied, **write.values}
         link = replace(work.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied)
         try:
-            check_size((link if work.leaving else self._target(work).on(link)).to_row())
+            check_size((link if work.leaving else self._planning.target_of(work).on(link)).to_row())
         except RowTooLarge as large:
             message = f"the sync state of this record is too large to be kept: {large}"
             self._judging.reject(work, "state_too_large", message, "shorten its texts in the source")
@@ -218,7 +124,7 @@ class _RouteWriting:
             held_key = link.held_key if link.linked else write.key
             work.link = replace(link, route=self._route.name, held_key=held_key, touched=(*link.touched, *first))
         if self._route.document is not None and work.ending is None:
-            target = self._target(work)
+            target = self._planning.target_of(work)
             added = {line.number for line in write.lines if line.action is LineAction.CREATE}
             work.link = replace(
                 work.link,
@@ -275,7 +181,7 @@ class _RouteWriting:
                 work.leave_target()
             case None:
                 fields = (*write.values, *(f"line {line.number}" for line in write.lines))
-                self._finish(work, Kind.CREATED if write.create else Kind.UPDATED, fields[:_FIELDS_KEPT])
+                self._planning.finish(work, Kind.CREATED if write.create else Kind.UPDATED, fields[:_FIELDS_KEPT])
             case RecordMissing():
                 self._repeat_in_full(work)
             case RecordRejected():
@@ -287,38 +193,16 @@ class _RouteWriting:
             case _:
                 raise result
 
-    def _finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
-        applied: dict[str, Json] | None = filled(work.content.owned)
-        state, reason = LinkState.WRITTEN, ""
-        if work.ending is not None:
-            kind, state, reason = work.ending
-            if not work.trusted:
-                work.link = replace(work.link, applied=filled(work.content.owned))
-                applied = None
-        target = None if applied is None else self._target(work)
-        work.end(kind, state, reason=reason, applied=applied, target=target, fields=fields)
-
-    def _target(self, work: Work) -> Target:
-        """Where the record is once its write is applied."""
-        link, content = work.link, work.content
-        key = link.key_on(self._route.name) or content.key
-        id = work.write.target_id if work.write is not None else link.target_id
-        if work.ending is not None:
-            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields)
-        fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
-        return Target(self._route.name, key, id, digests(content), content.numbers, fields)
-
     def _repeat_in_full(self, work: Work) -> None:
         """The target row is gone: dirty, and written once more as a complete record (protocol A8)."""
         if work.leaving:
             work.leave_target()
         elif work.ending is not None:
-            work.end(*_ending(work)[:2], reason=_ending(work)[2])
+            work.end(*ending_of(work)[:2], reason=ending_of(work)[2])
         elif not work.link.linked or work.write is None or work.write.create:
             work.retry(delay_s=self._parts.limits.retry_delay_s, attempts=work.link.attempts + 1)
         else:
-            work.trusted = False
-            work.write = self._planning.create(work)
+            self._planning.again_in_full(work)
 
     def _refused(self, work: Work, refusal: RecordRejected) -> None:
         if work.write is not None:
@@ -364,11 +248,6 @@ class _Blame:
 def _is_answer(result: SyncError | None) -> bool:
     """Whether the system has answered this write; a refusal of our own, before sending, says nothing about it."""
     return result.sent if isinstance(result, RecordRejected) else not isinstance(result, SystemTrouble | NotSent)
-
-
-def _ending(work: Work) -> tuple[Kind, LinkState, str]:
-    assert work.ending is not None
-    return work.ending
 
 
 def _same_note(now: Link, noted: Link) -> bool:

@@ -1,5 +1,5 @@
-// Reads {tables: {name: {column: type}}, queries: {name: text}} and writes, by query, what Microsoft's Kusto parser says of it:
-// its syntax tree and its errors. A node is [kind, ...parts], a token is its text.
+// For each line {tables: {name: {column: type}}, queries: {name: text}} it writes a line: by query, what Microsoft's Kusto parser
+// says of it, its syntax tree and its errors. A node is [kind, ...parts], a token is its text.
 "use strict";
 require("@kusto/language-service-next/bridge.min.js");
 require("@kusto/language-service-next/Kusto.Language.Bridge.min.js");
@@ -34,15 +34,15 @@ function errors(code) {
     });
 }
 
-let input = "";
-process.stdin.on("data", (part) => (input += part));
-process.stdin.on("end", () => {
-  const { tables, queries } = JSON.parse(input);
-  const database = new Symbols.DatabaseSymbol.ctor("workspace", Object.entries(tables).map(table));
-  const globals = GlobalState.Default.WithDatabase(database);
-  const parsed = Object.entries(queries).map(([name, text]) => {
-    const code = KustoCode.ParseAndAnalyze(text, globals);
-    return [name, { errors: errors(code), tree: tree(code.Syntax) }];
+require("node:readline")
+  .createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const { tables, queries } = JSON.parse(line);
+    const database = new Symbols.DatabaseSymbol.ctor("workspace", Object.entries(tables).map(table));
+    const globals = GlobalState.Default.WithDatabase(database);
+    const parsed = Object.entries(queries).map(([name, text]) => {
+      const code = KustoCode.ParseAndAnalyze(text, globals);
+      return [name, { errors: errors(code), tree: tree(code.Syntax) }];
+    });
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(parsed))}\n`);
   });
-  process.stdout.write(JSON.stringify(Object.fromEntries(parsed)));
-});

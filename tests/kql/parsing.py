@@ -1,14 +1,15 @@
 """Kusto queries as Microsoft's own parser reads them: syntax trees, and what is wrong."""
 
+import atexit
 import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _SCRIPT = Path(__file__).with_name("parse.js")
-_LIMIT_S = 60
 
 Tree = list[Any]
 """A node: its kind, then its parts; a token is a text."""
@@ -65,11 +66,24 @@ class Parsed:
 
 
 def parse(queries: Mapping[str, str]) -> dict[str, Parsed]:
-    """Parse queries by name, all in one run of the parser."""
-    given = json.dumps({"tables": TABLES, "queries": queries})
-    ended = subprocess.run(
-        ["node", str(_SCRIPT)], input=given, capture_output=True, text=True, timeout=_LIMIT_S, check=False
-    )
-    assert ended.returncode == 0, f"the parser does not run; `make test` installs it: {ended.stderr[-2000:]}"
-    found = json.loads(ended.stdout)
-    return {name: Parsed(of["tree"], tuple(of["errors"])) for name, of in found.items()}
+    """Parse queries by name."""
+    parser = _parser()
+    assert parser.stdin is not None
+    assert parser.stdout is not None
+    parser.stdin.write(json.dumps({"tables": TABLES, "queries": queries}) + "\n")
+    parser.stdin.flush()
+    answer = parser.stdout.readline()
+    assert answer, "the parser does not run; `make test` installs it"
+    return {name: Parsed(of["tree"], tuple(of["errors"])) for name, of in json.loads(answer).items()}
+
+
+@cache
+def _parser() -> "subprocess.Popen[str]":
+    """The parser, which takes a second to start: one for a whole test process."""
+    parser = subprocess.Popen(["node", str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(_end, parser)
+    return parser
+
+
+def _end(parser: "subprocess.Popen[str]") -> None:
+    parser.communicate()
