@@ -7,11 +7,14 @@ NODE_READY := node_modules/.ready
 CHECKOV_READY := .venv-checkov/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test coverage bench lint format lock clean
+.PHONY: demo p2c test coverage bench lint format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(READY) $(NODE_READY)
 	@$(BIN)/python -m local.demo $(ARGS)
+
+p2c: $(READY)
+	@$(BIN)/python -m p2c $(ARGS)
 
 test: $(READY) $(NODE_READY) $(CHECKOV_READY)
 	$(BIN)/ruff format --check .

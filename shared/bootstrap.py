@@ -23,6 +23,7 @@ from shared.clients.transport import HttpTransport
 from shared.errors import StorageTrouble, System
 from shared.flows import FLOWS, flows_of
 from shared.settings import Settings
+from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
@@ -143,6 +144,7 @@ def state_of(table: Callable[[str], Table]) -> State:
         checkpoints=Checkpoints(table("checkpoints")),
         control=Control(table("control")),
         runs=Runs(table("runs")),
+        audit=Audit(table("runs")),
         keys=table("keys"),
         snapshots=table("checkpoints"),
     )

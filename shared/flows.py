@@ -5,6 +5,7 @@ A new flow is a mapping module, a function here, and its triggers in function_ap
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from shared.clients.dataverse import DataverseSystem, DataverseTable
@@ -62,16 +63,16 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
     key = FinopsKey(settings.COMPANY, (accounts.KEY_FIELD,))
     customers = FinopsCollection(FinopsTable(finops, accounts.TARGET_SET, key, mapper.table.target_fields))
     route = Route("customer", accounts.TARGET_SET, customers, mapper, adopt_existing=mapper.adopts_existing)
+    table = DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand)
     return Flow(
         name=ACCOUNTS,
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=settings.COMPANY.casefold(),
-        feed=Tracked(
-            DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand)
-        ),
+        feed=Tracked(table),
         routes={route.name: route},
         mapper=mapper,
+        find=partial(table.ids_with, accounts.KEY_COLUMN),
     )
 
 
@@ -108,15 +109,17 @@ def _contacts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
             adopt_existing=adopts,
         ),
     )
+    table = DataverseTable(dataverse, contacts.ENTITY_SET, contacts.ID_COLUMN, mapper.select, mapper.expand)
     return Flow(
         name=CONTACTS,
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=company.casefold(),
-        feed=Tracked(DataverseTable(dataverse, contacts.ENTITY_SET, contacts.ID_COLUMN, mapper.select, mapper.expand)),
+        feed=Tracked(table),
         routes={route.name: route for route in routes},
         mapper=mapper,
         parents=(ACCOUNTS,),
+        find=partial(table.ids_with, contacts.KEY_COLUMN),
     )
 
 

@@ -281,6 +281,11 @@ class DataverseTable:
         only_ids = {"$select": self._rows.id_column}
         return frozenset(self._rows.id_of(row) for row in self._rows.by_id(ids, only_ids))
 
+    def ids_with(self, column: str, value: str) -> list[str]:
+        """The ids of the rows whose column has a value."""
+        only_ids = {"$select": self._rows.id_column}
+        return [self._rows.id_of(row) for row in self._rows.by_value(column, [value], only_ids)]
+
     def _changes(self, page: RowPage) -> ChangePage:
         changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)
         gone = (Change(id, None, gone=True) for id in page.gone)

@@ -1,7 +1,7 @@
 """Failures: rejected records, listed until resolved. Row `F|id` in the flow's partition."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import RowConflict
@@ -15,7 +15,8 @@ _FEW, _MANY = 5, 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record is not in step and what to do. `next_try` None: only an operator can try again."""
+    """Why a record is not in step and what to do. `next_try` None: only an operator can try again. `asked_at` is when
+    an operator last had it tried; `dismissed` is why an operator does not want to see it, empty when it is open."""
 
     flow: str
     id: str
@@ -26,7 +27,14 @@ class Failure:
     last_seen: datetime
     tries: int = 0
     next_try: datetime | None = None
+    asked_at: datetime | None = None
+    dismissed: str = ""
     etag: str | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an operator has had it tried since it was last seen: it is on its way."""
+        return self.asked_at is not None and self.asked_at > self.last_seen
 
     def to_row(self) -> Row:
         """The row as stored; the message is cut to what a property can hold."""
@@ -39,6 +47,8 @@ class Failure:
             "last_seen": self.last_seen,
             "tries": self.tries,
             "next_try": self.next_try,
+            "asked_at": self.asked_at,
+            "dismissed": self.dismissed or None,
         }
         return Row(escape(self.flow), failure_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -55,19 +65,15 @@ def retry_after(tries: int) -> timedelta:
 
 
 def renewed(earlier: Failure | None, current: Failure) -> Failure:
-    """`current`, with the first sighting and the tries of an earlier failure of the same record kept."""
-    tries = earlier.tries if earlier else 0
-    return Failure(
-        current.flow,
-        current.id,
-        current.cause,
-        current.message,
-        current.remedy,
-        earlier.first_seen if earlier else current.first_seen,
-        current.last_seen,
-        tries,
-        current.next_try or current.last_seen + retry_after(tries),
-    )
+    """`current`, with the first sighting and the tries of an earlier failure of the same record kept. One that was
+    dismissed stays so while it says the same."""
+    if earlier is None:
+        return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
+    same = (earlier.cause, earlier.message) == (current.cause, current.message)
+    kept = replace(current, first_seen=earlier.first_seen, tries=earlier.tries)
+    if earlier.dismissed and same:
+        return replace(kept, dismissed=earlier.dismissed, next_try=None)
+    return replace(kept, next_try=current.next_try or current.last_seen + retry_after(earlier.tries))
 
 
 class Failures:
@@ -120,6 +126,8 @@ def _to_failure(flow: str, stored: Stored) -> Failure:
         last_seen=_time(cells["last_seen"]),
         tries=int(str(cells["tries"])),
         next_try=_time(cells["next_try"]) if "next_try" in cells else None,
+        asked_at=_time(cells["asked_at"]) if "asked_at" in cells else None,
+        dismissed=str(cells.get("dismissed", "")),
         etag=stored.etag,
     )
 

@@ -72,6 +72,11 @@ class MemoryTable:
         self.step(f"{self.name}.transact done")
         return etags
 
+    def content(self) -> dict[tuple[str, str], Row]:
+        """Every row by partition and key."""
+        with self._lock:
+            return {place: row for place, (row, _, _) in self._rows.items()}
+
     def _stored(self, partition: str, key: str) -> Stored:
         row, etag, written = self._rows[partition, key]
         return Stored(row, etag, self.clock.monotonic() - written)

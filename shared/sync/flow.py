@@ -1,6 +1,6 @@
 """A flow as the engine sees it: one entity's sync in one direction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -95,7 +95,8 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
-    that its mapping needs; `parents` the flows whose records its own wait for."""
+    that its mapping needs; `parents` the flows whose records its own wait for. `find` gives the ids of the records that
+    have a number, None where the number is the id."""
 
     name: str
     source_system: errors.System
@@ -106,6 +107,7 @@ class Flow:
     mapper: Mapper
     lookup: Lookup | None = None
     parents: tuple[str, ...] = ()
+    find: Callable[[str], Sequence[str]] | None = None
 
     @property
     def source(self) -> Source:

@@ -4,6 +4,7 @@ What is told costs a few reads a minute, however much lies in queues and lists: 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +20,22 @@ MOST_COUNTED = 10_000
 _PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """How a flow stands; the fields are those of the event `flow_state` (docs/telemetry.md)."""
+
+    paused: bool
+    blocked: str
+    checkpoint_age_s: int | None
+    queued: int
+    queued_s: int | None
+    held: int
+    poison: int
+    failures_open: int
+    waiting: int
+    waiting_s: int | None
+
+
 class Observing:
     """Tells how everything stands. It changes nothing."""
 
@@ -29,26 +46,24 @@ class Observing:
     def tell(self) -> None:
         """One event for each flow, also a paused one, and one for each system. Raises StorageTrouble."""
         for flow in self._parts.flows.values():
-            self._tell_flow(flow)
+            log_event("flow_state", flow=flow.name, run=self._run_id, **asdict(self.flow(flow)))
         for system in self._parts.systems:
             self._tell_gate(system)
 
-    def _tell_flow(self, flow: Flow) -> None:
+    def flow(self, flow: Flow) -> FlowState:
+        """How a flow stands now. Raises StorageTrouble."""
         state, queues = self._parts.state, self._parts.queues
         control = state.control.flow(flow.name)
         waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
-        log_event(
-            "flow_state",
-            flow=flow.name,
-            run=self._run_id,
+        return FlowState(
             paused=control.paused,
             blocked=control.blocked,
             checkpoint_age_s=self._checkpoint_age_s(flow),
             queued=queues.depth(flow.name),
+            queued_s=self._age_s(queues.oldest(flow.name)),
             held=queues.depth(hold_queue(flow.name)),
             poison=queues.depth(poison_queue(flow.name)),
-            queued_s=self._age_s(queues.oldest(flow.name)),
-            failures_open=sum(1 for _ in _counted(state.failures.page, flow)),
+            failures_open=sum(1 for failure in _counted(state.failures.page, flow) if not failure.dismissed),
             waiting=len({wait.child for wait in waits}),
             waiting_s=max((round(wait.age_s) for wait in waits), default=None),
         )

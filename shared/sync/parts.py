@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared import errors
+from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
@@ -54,6 +55,7 @@ class State:
     checkpoints: Checkpoints
     control: Control
     runs: Runs
+    audit: Audit
     keys: Table
     snapshots: Table
 

@@ -10,6 +10,8 @@ from typing import Any
 from azure.core.credentials import AccessToken
 
 from shared.bootstrap import Service, assemble, state_of
+from shared.clients.finops import FinopsSystem
+from shared.errors import System
 from shared.flows import FLOWS
 from shared.settings import Settings
 from shared.state.control import FlowControl
@@ -50,7 +52,7 @@ class Product:
         self.sales, self.finops = sales, finops
         self.clock = ManualClock()
         self.queues = MemoryQueues(self.clock)
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, MemoryTable] = {}
         self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
         self._settings = {
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -63,6 +65,11 @@ class Product:
             self.state.control.save_flow(FlowControl(flow, paused=False))
         self.service = self.start(**settings)
 
+    @property
+    def settings(self) -> Settings:
+        """The settings of the app that runs."""
+        return Settings.read(self._settings)
+
     def _table(self, name: str) -> Table:
         return self._tables.setdefault(name, MemoryTable(self.clock, name))
 
@@ -70,7 +77,7 @@ class Product:
         """Start the app anew, perhaps with other settings."""
         self._settings |= settings
         credential = FixedCredential(self.clock, self._tokens)
-        self.service = assemble(Settings.read(self._settings), self.state, self.queues, credential, self.clock)
+        self.service = assemble(self.settings, self.state, self.queues, credential, self.clock)
         return self.service
 
     def account(self, number: str | None = "A-1", **values: object) -> str:
@@ -142,6 +149,23 @@ class Product:
             self.service.sweep()
             self.drain()
             self.clock.sleep(60)
+
+    def snapshot(self) -> dict[str, object]:
+        """Everything that is remembered, and how much lies in queues."""
+        return {**{name: table.content() for name, table in self._tables.items()}, "queued": self.depth()}
+
+    def forget_everything(self) -> None:
+        """Lose the storage account: the flows run, and nothing is remembered."""
+        self._tables.clear()
+        self.state = state_of(self._table)
+        for flow in FLOWS:
+            self.state.control.save_flow(FlowControl(flow, paused=False))
+
+    def writes(self) -> int:
+        """How many writes were sent to F&O."""
+        finops = self.service.parts.systems[System.FINOPS]
+        assert isinstance(finops, FinopsSystem)
+        return finops.requests.writes
 
     def depth(self) -> int:
         """How many messages lie anywhere."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from shared import errors
 from shared.errors import SyncError
+from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
@@ -109,7 +110,8 @@ class World:
         links = tables["links"]
         self.state = State(
             Links(links), Failures(links), Waits(links), Checkpoints(tables["checkpoints"]),
-            Control(tables["control"]), Runs(tables["runs"]), tables["keys"], tables["checkpoints"],
+            Control(tables["control"]), Runs(tables["runs"]), Audit(tables["runs"]),
+            tables["keys"], tables["checkpoints"],
         )  # fmt: skip
         self._ids = iter(range(10**9))
         self._dequeues: dict[str, int] = {}

@@ -16,6 +16,7 @@ from shared.mapping.quotations import FILTERS, QuotationChoices, QuotationMapper
 from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps, read_value_maps
 from shared.mapping.vocabulary import Word
+from shared.operations.filters import FILTERS as IN_WORDS
 from shared.settings import settings_table
 from shared.state.links import LinkState
 from shared.telemetry import EVENTS
@@ -236,6 +237,10 @@ def test_causes_are_found_in_the_code() -> None:
 def test_every_cause_and_every_filter_is_explained() -> None:
     explained = set(re.findall(r"^\| `([^`]+)` \|", RULES, re.MULTILINE))
     assert sorted((causes() | rules()) - explained) == []
+
+
+def test_every_filter_has_words_for_an_operator() -> None:
+    assert IN_WORDS.keys() == rules()
 
 
 def test_every_state_of_a_record_is_explained() -> None:

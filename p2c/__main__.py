@@ -1,0 +1,290 @@
+"""p2c: an operator sees what is not in step, why, and repairs it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from p2c import reports
+from p2c.connecting import Connection, Mistake, connect
+from p2c.showing import as_json, console, say, table
+from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from shared.operations.dryrun import DryRun, summary_of
+from shared.operations.examining import Examined
+from shared.operations.explaining import Explaining
+from shared.operations.failing import Failing
+from shared.operations.locating import NotFound, locate
+from shared.operations.status import status_of
+from shared.operations.steering import Steering
+from shared.operations.syncing import Syncing
+from shared.state.history import Histories
+from shared.telemetry import quiet_libraries
+
+WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
+MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; all without it")]
+Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+All = Annotated[bool, typer.Option("--all", help="everything")]
+Reason = Annotated[str, typer.Option("--reason", help="kept in the audit")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many")]
+
+_given: dict[str, Path | None] = {"settings": None}
+
+
+@app.callback()
+def main(
+    settings: Annotated[
+        Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
+    ] = None,
+) -> None:
+    """Which deployment."""
+    quiet_libraries()
+    _given["settings"] = settings
+
+
+@app.command()
+def status(flow: MaybeFlow = None, json: Json = False) -> None:
+    """How every flow stands. Exit code 1 when somebody should look."""
+    with _connected() as to:
+        told = status_of(to.parts, to.flows(flow))
+        as_json(told) if json else reports.status(told)
+    raise typer.Exit(ATTENTION if told.needs_attention else WELL)
+
+
+@app.command()
+def failures(
+    flow: MaybeFlow = None,
+    cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option(help="those that were dismissed")] = False,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """What cannot be written, by cause; with --cause record by record."""
+    with _connected() as to:
+        failing, flows = Failing(to.parts), to.flows(flow)
+        if cause is None:
+            causes = failing.causes(flows, dismissed=dismissed)
+            as_json(causes) if json else reports.causes(causes)
+            return
+        found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)][:limit]
+        links = {of.id: to.parts.state.links.load(of.flow, [of.id])[of.id] for of in found}
+        as_json(found) if json else reports.failures(found, links)
+
+
+@app.command()
+def retry(
+    flow: Flow,
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    everything: All = False,
+    limit: Limit = None,
+) -> None:
+    """Try failed records again, as they are now. What is on its way already is left out, so it can be interrupted."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        if sum(map(bool, (ids, cause, everything))) != 1:
+            raise Mistake("name ids, or --cause X, or --all")
+        chosen = failing.load(name, _located(to, name, ids)) if ids else list(failing.walk(name, cause=cause))
+        chosen = chosen[:limit]
+        if not chosen:
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task(name, total=len(chosen))
+            sent = failing.retry(name, chosen, to.deeds, progress=lambda count: progress.update(task, completed=count))
+        say(f"{name}: sent again: {sent}, on their way already: {len(chosen) - sent}.")
+
+
+@app.command()
+def dismiss(
+    flow: Flow,
+    ids: Annotated[list[str], typer.Argument(help="ids or numbers of records")],
+    reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
+    yes: Yes = False,
+) -> None:
+    """Take failures off the list of open ones. One that says something else later is open again."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        chosen = failing.load(name, _located(to, name, ids))
+        if not chosen:
+            raise Mistake(f"none of these has an open failure; see `p2c failures {name}`")
+        _confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
+        say(f"{name}: dismissed: {failing.dismiss(name, chosen, reason, to.deeds)} ({reason}).")
+
+
+@app.command()
+def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
+    """Why a record is, or is not, in step, and the one thing that helps."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = _located(to, name, [record])
+        told = Explaining(to.parts, to.parts.flows[name]).explain(id)
+        if told.examined.is_unheard_of:
+            raise NotFound(f"nobody knows a record {record!r} of {name}; give its id or number")
+        as_json(told) if json else reports.explanation(told)
+
+
+@app.command()
+def plan(  # noqa: PLR0917 - the options of a command
+    flow: Flow,
+    ids: Ids = None,
+    limit: Limit = None,
+    markdown: Annotated[Path | None, typer.Option(help="write it to this file, for a review")] = None,
+    without_state: Annotated[
+        bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
+    with _connected(without_state=without_state) as to:
+        (name,) = to.flows(flow)
+        run = DryRun(to.parts, to.parts.flows[name])
+        chosen: Iterator[Examined] = run.of(_located(to, name, ids)) if ids else run.of_all(limit)
+        examined = list(chosen)
+        summary = summary_of(examined)
+        estimate = reports.estimate(to.parts.limits, summary)
+        if markdown is not None:
+            markdown.write_text(reports.plan_markdown(name, summary, examined, estimate), encoding="utf-8")
+            say(f"The plan is in {markdown}.")
+        if json:
+            as_json({"summary": summary, "estimate": estimate, "records": examined})
+        elif markdown is None:
+            reports.plan(name, summary, examined, estimate)
+
+
+@app.command()
+def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
+    """Let flows rest."""
+    _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
+
+
+@app.command()
+def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
+    """Let flows run."""
+    _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
+
+
+@app.command()
+def accept(flow: Flow, yes: Yes = False) -> None:
+    """Accept what has blocked a flow, after it was shown."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        blocked = to.parts.state.control.flow(name).blocked
+        if not blocked:
+            raise Mistake(f"{name} is not blocked")
+        say(f"{name} is blocked: {blocked}")
+        _confirm("Is that meant?", yes)
+        if not Steering(to.parts, to.deeds).accept(name, blocked):
+            raise Mistake(f"{name} has changed meanwhile; look again")
+        say(f"{name} goes on.")
+
+
+@app.command()
+def sync(
+    flow: Flow,
+    ids: Ids = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="read everything again; unchanged records cost no write")
+    ] = False,
+) -> None:
+    """Have records looked at now, or everything."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        if bool(ids) == full:
+            raise Mistake("name ids, or --full")
+        syncing = Syncing(to.parts, to.deeds)
+        if ids:
+            say(f"{name}: queued: {syncing.some(name, _located(to, name, ids))}.")
+        elif syncing.everything(name):
+            say(f"The next pull of {name} reads everything.")
+        else:
+            raise Mistake(f"{name} is being read just now; ask again when that is over")
+
+
+@app.command()
+def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
+    """What was done with a record, when and by which run."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = _located(to, name, [record])
+        entries = Histories(to.parts.state.links.table).latest(name, id, 200)
+        if not entries:
+            raise NotFound(f"nothing was done with a record {record!r} of {name}")
+        if json:
+            as_json(entries)
+        else:
+            rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
+            table(["when (UTC)", "what", "fields", "run"], rows)
+
+
+@app.command()
+def audit(limit: Limit = 100, json: Json = False) -> None:
+    """What operators have done."""
+    with _connected() as to:
+        deeds = to.parts.state.audit.latest(limit or 100)
+        if json:
+            as_json(deeds)
+        else:
+            rows = ((of.time, of.who, of.what, of.flow, of.subject[:60], of.reason) for of in deeds)
+            table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)
+
+
+def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:
+    with _connected() as to:
+        if (flow is None) != everything:
+            raise Mistake("name a flow, or --all")
+        steering = Steering(to.parts, to.deeds)
+        for name in to.flows(flow):
+            say(f"{name} {done if steer(steering, name) else idle}.")
+
+
+def _located(to: Connection, flow: str, given: list[str]) -> list[str]:
+    return [locate(to.parts.flows[flow], text) for text in given]
+
+
+def _confirm(question: str, yes: bool) -> None:
+    try:
+        agreed = yes or typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise Mistake("nothing is changed; answer y, or give --yes")
+
+
+@contextmanager
+def _connected(*, without_state: bool = False) -> Iterator[Connection]:
+    """The deployment; whatever goes wrong becomes one sentence and an exit code."""
+    try:
+        yield connect(_given["settings"], without_state=without_state)
+    except (Mistake, NotFound) as mistake:
+        _end(str(mistake), MISTAKE)
+    except OperatorNeeded as needed:
+        _end(_with_words(needed), TROUBLE)
+    except SystemTrouble as trouble:
+        _end(f"{_with_words(trouble)}; try again later", TROUBLE)
+    except StorageTrouble as trouble:
+        role = "; you need the roles Storage Table and Queue Data Contributor" if trouble.refused else ""
+        _end(f"the storage account: {trouble}{role}", TROUBLE)
+
+
+def _with_words(trouble: SystemTrouble) -> str:
+    return f"{trouble} ({trouble.said})" if trouble.said else str(trouble)
+
+
+def _end(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app(prog_name="p2c")

@@ -1,0 +1,130 @@
+"""How the command line reaches the deployment: its settings, and the operator's own identity."""
+
+import base64
+import getpass
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential
+
+from shared.bootstrap import SystemClock, account_of, assemble, state_of
+from shared.clients.credentials import managed_identity
+from shared.errors import SettingsInvalid
+from shared.operations.deeds import Deeds
+from shared.settings import Settings
+from shared.state.memory import MemoryQueues, MemoryTable
+from shared.state.queues import Queues
+from shared.state.rows import Table
+from shared.state.storage import Storage
+from shared.sync.parts import Parts
+
+ACCOUNT = "STORAGE_ACCOUNT_NAME"
+_SCOPE = "https://storage.azure.com/.default"
+_SERVICES = {"table": "AzureWebJobsStorage__tableServiceUri", "queue": "AzureWebJobsStorage__queueServiceUri"}
+
+
+class Mistake(Exception):
+    """The user has to correct something; the message says what and how."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The deployment that a command works on. `without_state` leaves its storage aside: nothing is remembered, and
+    nothing can be changed."""
+
+    environ: Mapping[str, str]
+    without_state: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the deployment. Raises Mistake."""
+        given = dict(self.environ)
+        if self.without_state:
+            given |= {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+        try:
+            return Settings.read(given)
+        except SettingsInvalid as invalid:
+            raise Mistake(f"{invalid}\nGive them by --settings FILE, or in the environment.") from invalid
+
+    @cached_property
+    def credential(self) -> TokenCredential:
+        """The operator's own identity; in the demo that of the app."""
+        if "IDENTITY_ENDPOINT" in self.environ:
+            os.environ |= {name: self.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
+            return managed_identity()
+        return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Storage and both systems. Nobody is asked yet. Raises Mistake."""
+        clock = SystemClock()
+        tables: dict[str, Table] = {}
+
+        def in_memory(name: str) -> Table:
+            return tables.setdefault(name, MemoryTable(clock, name))
+
+        queues: Queues = MemoryQueues(clock)
+        state = state_of(in_memory)
+        if not self.without_state:
+            storage = Storage(account_of(self.settings, lambda: self.credential))
+            state, queues = state_of(storage.table), storage.queues
+        try:
+            return assemble(self.settings, state, queues, self.credential, clock).parts
+        except SettingsInvalid as invalid:
+            raise Mistake(str(invalid)) from invalid
+
+    @cached_property
+    def deeds(self) -> Deeds:
+        """Notes what this operator does."""
+        return Deeds(self.parts, self._who())
+
+    def flows(self, name: str | None) -> list[str]:
+        """The flow with a name, or all of them. Raises Mistake."""
+        known = list(self.parts.flows)
+        if name is None:
+            return known
+        if name not in known:
+            raise Mistake(f"there is no flow {name!r}; the flows are {', '.join(known)}")
+        return [name]
+
+    def _who(self) -> str:
+        if self.settings.AzureWebJobsStorage:
+            return f"{getpass.getuser()} (by key)"
+        try:
+            claims = _claims(self.credential.get_token(_SCOPE).token)
+        except ClientAuthenticationError as refused:
+            raise Mistake("nobody is signed in: call `az login` or `azd auth login`") from refused
+        return str(claims.get("upn") or claims.get("oid") or claims.get("appid") or "unknown")
+
+
+def connect(settings: Path | None, *, without_state: bool = False) -> Connection:
+    """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
+    `eval "$(azd env get-values)"`. Raises Mistake."""
+    environ = dict(os.environ)
+    if settings is not None:
+        try:
+            values = json.loads(settings.read_text(encoding="utf-8"))["Values"]
+            environ |= {str(name): str(value) for name, value in values.items()}
+        except (OSError, ValueError, KeyError, AttributeError) as wrong:
+            raise Mistake(f"--settings {settings}: no settings can be read ({wrong!r}); name a file in the form of "
+                          "local.settings.json.example") from wrong  # fmt: skip
+    if ACCOUNT in environ and not environ.get("AzureWebJobsStorage"):
+        for service, name in _SERVICES.items():
+            environ.setdefault(name, f"https://{environ[ACCOUNT]}.{service}.core.windows.net")
+    return Connection(environ, without_state)
+
+
+def _claims(token: str) -> Mapping[str, object]:
+    """What a token of our own says of us. It is for the record only, so nobody checks its signature."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

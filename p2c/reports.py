@@ -1,0 +1,152 @@
+"""The longer answers: status, causes, explanations, plans."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from p2c.showing import age, say, table, words
+from shared.operations.dryrun import Summary
+from shared.operations.examining import Examined, FieldChange
+from shared.operations.explaining import Explanation
+from shared.operations.failing import Cause
+from shared.operations.status import Status
+from shared.state.failures import Failure
+from shared.state.links import Link
+from shared.sync.parts import Limits
+
+_SHOWN = 20
+_LONGEST = 60
+# Reads for the hundred records of a message: the records, their lookups, their rows in the target.
+_READS_A_BATCH = 3
+_WINDOW_REQUESTS = 6000
+
+
+def status(told: Status) -> None:
+    """How everything stands."""
+    rows = []
+    for of in told.flows:
+        state = of.state
+        running = "blocked" if state.blocked else "paused" if state.paused else "runs"
+        queues = f"{state.queued} / {state.held} / {state.poison}"
+        waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
+        rows.append(
+            (of.flow, running, of.last_pull, age(state.checkpoint_age_s), queues, of.links, waiting,
+             state.failures_open or "", of.applied)
+        )  # fmt: skip
+    columns = ["flow", "", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
+    table([*columns, "last hour"], rows)
+    for of in told.flows:
+        if of.state.blocked:
+            say(f"{of.flow} is blocked: {of.state.blocked}", style="red")
+    for gate in told.gates:
+        if gate.closed:
+            said = f" It said: {gate.said}" if gate.said else ""
+            say(f"{gate.system} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}", style="red")
+
+
+def causes(found: Sequence[Cause]) -> None:
+    """Failures by cause."""
+    if not found:
+        say("No failures.")
+        return
+    table(
+        ["flow", "cause", "records", "for example", "since (UTC)", "last (UTC)", "what helps"],
+        (
+            (of.flow, of.cause, of.count, f"{of.example.id}: {of.example.message}", of.first_seen, of.last_seen,
+             of.example.remedy)
+            for of in found
+        ),
+    )  # fmt: skip
+
+
+def failures(found: Sequence[Failure], links: Mapping[str, Link]) -> None:
+    """Failures record by record, with the keys on both sides."""
+    table(
+        ["flow", "id", "key", "message", "since (UTC)", "tries", "next try (UTC)"],
+        (
+            (of.flow, of.id, links[of.id].target_key or links[of.id].held_key, of.message, of.first_seen, of.tries,
+             of.next_try)
+            for of in found
+        ),
+    )  # fmt: skip
+
+
+def explanation(told: Explanation) -> None:
+    """One record."""
+    examined = told.examined
+    say(f"{told.flow} {examined.id}", style="bold")
+    for sentence in told.sentences:
+        say(f"  {sentence}")
+    if examined.changes:
+        _changes(examined.changes)
+    if told.action:
+        say(f"  What helps: {told.action}", style="green")
+
+
+def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> None:
+    """A dry run."""
+    say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them taken over")
+    say(f"  {estimate.sentence}")
+    for each in [of for of in examined if of.writes or of.failure][:_SHOWN]:
+        reason = f" {each.failure.cause}: {each.failure.message}" if each.failure else ""
+        say(f"{each.kind} {each.key or ''} ({each.id}){reason}", style="bold")
+        _changes(each.changes)
+    hidden = sum(1 for of in examined if of.writes or of.failure) - _SHOWN
+    if hidden > 0:
+        say(f"{hidden} more; --markdown FILE or --json has them all.")
+
+
+def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> str:
+    """A dry run as a document for a review."""
+    lines = [f"# Plan: {flow}", "", f"{summary.records} records: {words(summary.outcomes)}.", "", estimate.sentence, ""]
+    for each in examined:
+        if each.writes or each.failure:
+            lines += [f"## {each.kind}: {each.key or each.id}", "", f"`{each.id}`", ""]
+            if each.failure:
+                lines += [f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}", ""]
+            if each.changes:
+                lines += ["| field | old | new |", "|---|---|---|"]
+                lines += [f"| {_field(of)} | {_cell(of.old)} | {_cell(of.new)} |" for of in each.changes]
+                lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run would cost: requests to the target, and the share of the 6,000 requests that Dataverse and F&O take
+    from one user in five minutes."""
+
+    reads: int
+    writes: int
+    window_percent: float
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        return (
+            f"About {self.reads} reads and {self.writes} writes: {self.window_percent:.1f} % of the 6,000 requests "
+            "that a system takes from one user in five minutes."
+        )
+
+
+def estimate(limits: Limits, summary: Summary) -> Estimate:
+    """What the run of a plan would cost."""
+    batches = -(-summary.records // limits.hints_per_message)
+    reads = batches * _READS_A_BATCH
+    return Estimate(reads, summary.writes, 100 * max(reads, summary.writes) / _WINDOW_REQUESTS)
+
+
+def _changes(changes: Sequence[FieldChange]) -> None:
+    table(["field", "old", "new"], ((_field(of), _short(of.old), _short(of.new)) for of in changes))
+
+
+def _field(change: FieldChange) -> str:
+    return change.field if change.line is None else f"line {change.line}: {change.field}"
+
+
+def _short(value: object) -> str:
+    text = words(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _cell(value: object) -> str:
+    return words(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,70 @@
+"""Answers on the terminal: tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+console = Console()
+
+
+def as_json(answer: Any) -> None:
+    """Write an answer as one JSON document."""
+    sys.stdout.write(json.dumps(answer, default=_plain, ensure_ascii=False, indent=1) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Write a table."""
+    shown = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        shown.add_row(*(Text(words(cell)) for cell in row))
+    console.print(shown)
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Write a line."""
+    console.print(Text(text, style=style or ""), soft_wrap=True)
+
+
+def words(cell: object) -> str:
+    """A value for people."""
+    match cell:
+        case None | "":
+            return ""
+        case bool():
+            return "yes" if cell else "no"
+        case datetime():
+            return f"{cell:%Y-%m-%d %H:%M:%S}"
+        case Mapping():
+            return ", ".join(f"{count} {name}" for name, count in cell.items())
+    return str(cell)
+
+
+def age(seconds: float | None) -> str:
+    """A time for people: 45 s, 12 min, 3 h, 2 d."""
+    if seconds is None:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case tuple() | set() | frozenset():
+            return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")

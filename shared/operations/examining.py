@@ -1,0 +1,150 @@
+"""What apply would do with records now. It reads storage and both systems as apply does, and writes nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.mapping.verdicts import Parent
+from shared.records import Json, LineAction, SourceRow, Values, Write
+from shared.state.failures import Failure
+from shared.state.links import Link
+from shared.sync.flow import Flow, Route
+from shared.sync.hints import Hint
+from shared.sync.judging import Judging
+from shared.sync.owning import KeyLook
+from shared.sync.parts import Parts
+from shared.sync.routeplan import RoutePlanning, by_route
+from shared.sync.settling import return_to_former_targets, settle_intents
+from shared.sync.work import Kind, Work
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of the target that would change. `line` is the number of a document's line, None for its header."""
+
+    field: str
+    old: Json
+    new: Json
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One record as it stands, and what would become of it.
+
+    `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
+    UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
+    not linked yet. `reason` is the rule or cause, `failure` why it would be rejected, `parents` for whom it would wait.
+    """
+
+    link: Link
+    row: SourceRow | None
+    kind: Kind
+    key: str | None = None
+    route: str | None = None
+    changes: tuple[FieldChange, ...] = ()
+    adopts: bool = False
+    reason: str = ""
+    failure: Failure | None = None
+    parents: tuple[Parent, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the record in the source."""
+        return self.link.id
+
+    @property
+    def is_unheard_of(self) -> bool:
+        """Whether neither the source nor the sync knows it."""
+        return self.row is None and self.link.etag is None
+
+    @property
+    def writes(self) -> bool:
+        """Whether something would be sent to the target."""
+        return bool(self.changes)
+
+
+class Examining:
+    """Examines records of one flow."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+
+    def examine(self, ids: Sequence[str]) -> list[Examined]:
+        """Every record, in the order of `ids`. Raises SystemTrouble and StorageTrouble."""
+        wanted = list(dict.fromkeys(ids))
+        links = self._parts.state.links.load(self._flow.name, wanted)
+        failures = self._parts.state.failures.load(self._flow.name, wanted)
+        works = [Work(Hint(id), links[id], _is_trusted(links[id]), failures.get(id)) for id in wanted]
+        rows = self._flow.source.read(wanted)
+        for work in works:
+            work.row = rows.get(work.id)
+        settle_intents(self._flow, works)
+        return_to_former_targets(works)
+        judging = Judging(self._parts, self._flow)
+        judging.judge(works)
+        self._plan(judging, [work for work in works if work.outcome is None])
+        return [self._examined(links[work.id], work) for work in works]
+
+    def _plan(self, judging: Judging, works: Sequence[Work]) -> None:
+        for name, of_route in by_route(self._flow, works).items():
+            route = self._flow.route(name)
+            look = KeyLook(self._parts, self._flow, route, judging)
+            RoutePlanning(route, judging, look).plan(of_route)
+
+    def _examined(self, link: Link, work: Work) -> Examined:
+        outcome, write = work.outcome, work.write
+        if outcome is not None:
+            return Examined(
+                link,
+                work.row,
+                outcome.kind,
+                key=work.mapped.key if work.mapped else link.target_key,
+                route=work.mapped.route if work.mapped else link.route,
+                reason=outcome.reason,
+                failure=outcome.failure,
+                parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
+            )
+        assert write is not None
+        route = self._flow.route(work.content.route)
+        return Examined(
+            link,
+            work.row,
+            _kind(work, write),
+            key=write.key,
+            route=route.name,
+            changes=tuple(_changes(route, link, write)),
+            adopts=write.before is not None and not link.linked and link.intent is None,
+            reason=work.ending[2] if work.ending else "",
+        )
+
+
+def _is_trusted(link: Link) -> bool:
+    """As for a worker that claims it: an earlier claim or the dirty mark says that the target may differ."""
+    return link.claim_id is None and not link.dirty
+
+
+def _kind(work: Work, write: Write) -> Kind:
+    if work.ending is not None:
+        return work.ending[0]
+    return Kind.CREATED if write.create else Kind.UPDATED
+
+
+def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
+    """The fields that differ from what the target holds, as far as that is known: as read, or as last written."""
+    old: Values = link.applied if write.before is None else write.before.values
+    there = {} if write.create else old
+    yield from _fields(write.values, there, route, None)
+    lines: Mapping[int, Values] = write.before.lines if write.before is not None else {}
+    for line in write.lines:
+        before = lines.get(line.number, {})
+        if line.action is LineAction.DELETE:
+            yield from (FieldChange(name, value, None, line.number) for name, value in before.items())
+        else:
+            yield from (FieldChange(name, before.get(name), value, line.number) for name, value in line.values.items())
+
+
+def _fields(values: Values, there: Values, route: Route, line: int | None) -> Iterator[FieldChange]:
+    for name, value in values.items():
+        if name not in there or not route.rules.agree(name, value, there[name]):
+            yield FieldChange(name, there.get(name), value, line)

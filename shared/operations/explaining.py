@@ -1,0 +1,142 @@
+"""Why one record is, or is not, in step: in words, as data, and with the one thing that helps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.mapping.verdicts import Parent
+from shared.operations.examining import Examined, Examining
+from shared.operations.filters import in_words
+from shared.state.control import FlowControl
+from shared.state.failures import Failure
+from shared.state.history import Entry, Histories
+from shared.state.links import LinkState
+from shared.sync.claiming import claim_ends_in
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+from shared.sync.work import Kind
+
+_ENTRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One record. `sentences` say how it stands, `action` is what helps, empty when nothing is needed."""
+
+    flow: str
+    examined: Examined
+    failure: Failure | None
+    history: tuple[Entry, ...]
+    sentences: tuple[str, ...]
+    action: str
+
+
+class Explaining:
+    """Explains records of one flow."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._source = _name(flow.source_system)
+        self._target = _name(flow.target_system)
+
+    def explain(self, id: str) -> Explanation:
+        """Explain one record by its id. Raises SystemTrouble and StorageTrouble."""
+        (examined,) = Examining(self._parts, self._flow).examine([id])
+        state = self._parts.state
+        failure = state.failures.load(self._flow.name, [id]).get(id)
+        history = Histories(state.links.table).latest(self._flow.name, id, _ENTRIES)
+        control = state.control.flow(self._flow.name)
+        sentences = [self._standing(examined), *self._last(history), self._now(examined), *self._obstacles(control)]
+        if failure is not None:
+            sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
+        action = self._action(examined, failure, control)
+        return Explanation(self._flow.name, examined, failure, tuple(history), tuple(sentences), action)
+
+    def _standing(self, examined: Examined) -> str:
+        link = examined.link
+        if link.etag is None:
+            return "The sync has not looked at it yet."
+        held = claim_ends_in(link, self._parts.limits)
+        busy = f" A worker has it in its hands, for at most {held:.0f} s more." if held else ""
+        match link.state:
+            case LinkState.WRITTEN:
+                return f"It was in step when it was last looked at, in {self._target} as {link.target_key}.{busy}"
+            case LinkState.ENDED:
+                return f"It was in {self._target} as {link.target_key} and has ended there.{busy}"
+            case state:
+                linked = f", in {self._target} as {link.target_key}" if link.linked else ""
+                return f"Its state is {state}{linked}.{busy}"
+
+    @staticmethod
+    def _last(history: Sequence[Entry]) -> list[str]:
+        written = next((entry for entry in history if entry.outcome in (Kind.CREATED, Kind.UPDATED)), None)
+        if written is None:
+            return []
+        return [f"Last written {written.time:%Y-%m-%d %H:%M:%S} UTC by run {written.run}: {', '.join(written.fields)}."]
+
+    def _now(self, examined: Examined) -> str:
+        match examined.kind:
+            case Kind.UNCHANGED:
+                return f"Now: {self._source} and what was last written agree; there is nothing to write."
+            case Kind.CREATED:
+                fields = len(examined.changes)
+                return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."
+            case Kind.UPDATED if examined.adopts:
+                return (
+                    f"Now: {examined.key} is there already in {self._target}, and would be taken over as this record."
+                )
+            case Kind.UPDATED if not examined.writes:
+                return f"Now: it would be written once more as it is in {self._target}, to be sure."
+            case Kind.UPDATED:
+                return f"Now: {len(examined.changes)} fields would change in {self._target}."
+            case Kind.FILTERED:
+                return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}."
+            case Kind.ENDED:
+                return f"Now: it ends, because {in_words(examined.reason).meaning}; its row in {self._target} stays."
+            case Kind.WAITING:
+                return f"Now: it waits for {', '.join(map(_told, examined.parents))}."
+            case Kind.REJECTED if examined.failure is not None:
+                return f"Now: it is rejected ({examined.failure.cause}): {examined.failure.message}"
+            case Kind.DELETED:
+                return f"Now: it does not exist in {self._source}."
+            case kind:
+                return f"Now: it is {kind} and comes back by itself."
+
+    def _obstacles(self, control: FlowControl) -> list[str]:
+        found = []
+        if control.paused:
+            found.append(f"The flow {self._flow.name} is paused.")
+        if control.blocked:
+            found.append(f"The flow {self._flow.name} is blocked: {control.blocked}")
+        for system in (self._flow.source_system, self._flow.target_system):
+            gate = self._parts.state.control.gate(system)
+            if gate.closed:
+                said = f" It said: {gate.said}" if gate.said else ""
+                found.append(f"{_name(system)} is out of reach: {gate.reason}.{said}")
+        return found
+
+    def _action(self, examined: Examined, failure: Failure | None, control: FlowControl) -> str:
+        if control.paused:
+            return f"resume the flow {self._flow.name}"
+        if control.blocked:
+            return f"look at the reason of the block, and accept it if it is meant: {self._flow.name}"
+        if examined.failure is not None:
+            return examined.failure.remedy
+        match examined.kind:
+            case Kind.WAITING:
+                return f"look at {_told(examined.parents[0])}; this record goes on by itself when that one is linked"
+            case Kind.FILTERED:
+                return f"{in_words(examined.reason).remedy}, if it shall go to {self._target}"
+            case Kind.CREATED | Kind.UPDATED if failure is not None:
+                return "retry it: what was wrong has been corrected"
+            case Kind.CREATED | Kind.UPDATED:
+                return "nothing: the sync writes it when it next looks at it; sync it, to have that at once"
+        return "retry it: what was wrong has been corrected" if failure is not None else ""
+
+
+def _told(parent: Parent) -> str:
+    return f"{parent.flow} {parent.id}"
+
+
+def _name(system: str) -> str:
+    return {"dataverse": "Sales", "finops": "F&O"}[system]

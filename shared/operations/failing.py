@@ -1,0 +1,108 @@
+"""Open failures: grouped by cause, tried again, dismissed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.operations.deeds import Deeds
+from shared.state.failures import Failure, retry_after
+from shared.sync.hints import Hint, messages
+from shared.sync.parts import Parts
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Every open failure of a flow with one cause. `example` is the one that was seen last."""
+
+    flow: str
+    cause: str
+    count: int
+    example: Failure
+    first_seen: datetime
+    last_seen: datetime
+
+
+class Failing:
+    """The failures of the flows."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def causes(self, flows: Iterable[str], *, dismissed: bool = False) -> list[Cause]:
+        """The causes, the most frequent first; of `dismissed` failures instead of open ones where that is asked."""
+        found: dict[tuple[str, str], Cause] = {}
+        for flow in flows:
+            for failure in self.walk(flow, dismissed=dismissed):
+                key = flow, failure.cause
+                found[key] = _joined(found.get(key), failure)
+        return sorted(found.values(), key=lambda cause: (-cause.count, cause.flow, cause.cause))
+
+    def walk(self, flow: str, *, cause: str | None = None, dismissed: bool = False) -> Iterator[Failure]:
+        """The failures of a flow one by one, page by page; with one cause, where that is asked."""
+        after: str | None = ""
+        while after is not None:
+            page, after = self._parts.state.failures.page(flow, after, _PAGE)
+            for failure in page:
+                if bool(failure.dismissed) == dismissed and cause in (None, failure.cause):
+                    yield failure
+
+    def load(self, flow: str, ids: Sequence[str]) -> list[Failure]:
+        """The failures of these records, those that have one."""
+        return list(self._parts.state.failures.load(flow, ids).values())
+
+    def retry(
+        self, flow: str, failures: Iterable[Failure], deeds: Deeds, *, progress: Callable[[int], None] = lambda _: None
+    ) -> int:
+        """Send records again, in batches; how many. What is on its way already is left out, so that whoever was
+        interrupted calls it once more and goes on. `progress` is told after each batch how many were sent."""
+        sent, batch = 0, list[Failure]()
+        for failure in failures:
+            if not failure.is_asked:
+                batch.append(failure)
+            if len(batch) == self._parts.limits.hints_per_message:
+                sent += self._send(flow, batch, deeds)
+                progress(sent)
+                batch = []
+        if batch:
+            sent += self._send(flow, batch, deeds)
+            progress(sent)
+        return sent
+
+    def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
+        """Take failures off the list of open ones, with a reason that stays; how many. A failure that says something
+        else later is open again."""
+        deeds.note("dismiss", flow, _ids(failures), reason)
+        dismissed = (replace(failure, dismissed=reason, next_try=None) for failure in failures)
+        return sum(self._parts.state.failures.save(failure) for failure in dismissed)
+
+    def _send(self, flow: str, failures: Sequence[Failure], deeds: Deeds) -> int:
+        deeds.note("retry", flow, _ids(failures))
+        hints = [Hint(failure.id) for failure in failures]
+        run = self._parts.new_id()
+        for message in messages(flow, run, hints, self._parts.limits.hints_per_message):
+            self._parts.queues.send(flow, message.to_body())
+        now = self._parts.clock.now()
+        for failure in failures:
+            tries = failure.tries + 1
+            asked = replace(failure, asked_at=now, dismissed="", tries=tries, next_try=now + retry_after(tries))
+            # One that has been resolved or renewed meanwhile is as it should be.
+            self._parts.state.failures.save(asked)
+        return len(failures)
+
+
+def _joined(cause: Cause | None, failure: Failure) -> Cause:
+    if cause is None:
+        return Cause(failure.flow, failure.cause, 1, failure, failure.first_seen, failure.last_seen)
+    return replace(
+        cause,
+        count=cause.count + 1,
+        example=failure if failure.last_seen > cause.last_seen else cause.example,
+        first_seen=min(cause.first_seen, failure.first_seen),
+        last_seen=max(cause.last_seen, failure.last_seen),
+    )
+
+
+def _ids(failures: Sequence[Failure]) -> str:
+    return " ".join(failure.id for failure in failures)

@@ -1,0 +1,53 @@
+"""What operators have done: who, what, on what, when and why. Partition `audit` of the runs table, the newest first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.state.history import inverted
+from shared.state.rows import Cell, Put, Row, Stored, Table, escape
+
+_PARTITION = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that an operator did. `flow` is empty where it concerns all; `subject` names records or counts them."""
+
+    time: datetime
+    who: str
+    what: str
+    flow: str
+    subject: str = ""
+    reason: str = ""
+
+
+class Audit:
+    """The deeds of all operators."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, deed: Deed, id: str) -> None:
+        """Note a deed; `id` tells it from others of the same moment. Raises StorageTrouble: no deed without a note."""
+        cells: dict[str, Cell] = {
+            "time": deed.time,
+            "who": deed.who[:200],
+            "what": deed.what,
+            "flow": deed.flow,
+            "subject": deed.subject[:8000],
+            "reason": deed.reason[:2000],
+        }
+        self._table.transact([Put(Row(_PARTITION, escape(f"{inverted(deed.time)}|{id}"), cells))])
+
+    def latest(self, limit: int) -> list[Deed]:
+        """At most `limit` deeds, the newest first."""
+        return [_to_deed(row) for row in self._table.scan(_PARTITION, start="0", end="~", limit=limit)]
+
+
+def _to_deed(stored: Stored) -> Deed:
+    cells = stored.row.cells
+    time = cells["time"]
+    if not isinstance(time, datetime):
+        raise TypeError("a deed without its time")
+    who, what, flow, subject, reason = (str(cells[name]) for name in ("who", "what", "flow", "subject", "reason"))
+    return Deed(time, who, what, flow, subject, reason)

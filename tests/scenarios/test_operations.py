@@ -1,0 +1,285 @@
+"""What an operator asks and does, between both simulators: it tells the truth, and a look changes nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.operations.deeds import Deeds
+from shared.operations.dryrun import DryRun, summary_of
+from shared.operations.explaining import Explaining, Explanation
+from shared.operations.failing import Failing
+from shared.operations.locating import NotFound, locate
+from shared.operations.status import status_of
+from shared.operations.steering import Steering
+from shared.operations.syncing import Syncing
+from shared.state.links import LinkState
+from shared.sync.parts import Parts
+from shared.sync.work import Kind
+from tests.support.product import FLOW, Product, product
+
+WHO = "operator@contoso"
+US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
+
+
+@pytest.fixture
+def sync() -> Iterator[Product]:
+    with product() as made:
+        yield made
+
+
+def parts(sync: Product) -> Parts:
+    return sync.service.parts
+
+
+def deeds(sync: Product) -> Deeds:
+    return Deeds(parts(sync), WHO)
+
+
+def explained(sync: Product, id: str) -> Explanation:
+    return Explaining(parts(sync), parts(sync).flows[FLOW]).explain(id)
+
+
+def rejected(sync: Product, count: int = 1) -> list[str]:
+    """Accounts in a country that nobody knows."""
+    ids = [sync.account(f"R-{number}", address1_country="Atlantis") for number in range(count)]
+    sync.tick()
+    assert all(sync.failure(id) for id in ids)
+    return ids
+
+
+# --- a look changes nothing -------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_what_would_be_created_and_writes_nothing(sync: Product) -> None:
+    id = sync.account("A-1", **US)
+    before = sync.snapshot()
+    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()
+    assert (examined.id, examined.kind, examined.key) == (id, Kind.CREATED, "A-1")
+    assert {change.field: change.new for change in examined.changes}["OrganizationName"] == "Account A-1"
+    assert sync.snapshot() == before
+    assert sync.customers() == 0
+
+
+def test_a_dry_run_tells_an_update_field_by_field_with_old_and_new(sync: Product) -> None:
+    (id, _) = sync.linked(2)
+    sync.edit(id, name="Renamed")
+    changed = [each for each in DryRun(parts(sync), parts(sync).flows[FLOW]).of_all() if each.writes]
+    assert [each.id for each in changed] == [id]
+    fields = {change.field: (change.old, change.new) for change in changed[0].changes}
+    assert fields["OrganizationName"] == ("Account A-0", "Renamed")
+
+
+def test_a_dry_run_tells_what_would_be_taken_over(sync: Product) -> None:
+    sync.linked(1)
+    sync.forget_everything()
+    sync.start(ACCOUNTS_ON_EXISTING="adopt")
+    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()
+    assert (examined.kind, examined.adopts) == (Kind.UPDATED, True)
+    assert summary_of([examined]).adopted == 1
+
+
+def test_a_dry_run_tells_who_would_be_rejected_for_a_number_that_another_record_has(sync: Product) -> None:
+    sync.linked(1)
+    second = sync.account("A-0")
+    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of([second])
+    assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
+
+
+def test_a_dry_run_agrees_with_what_the_sync_then_does(sync: Product) -> None:
+    sync.linked(3)
+    sync.account("B-1", **US)
+    sync.account("B-2", address1_country="Atlantis")
+    sync.edit(sync.account("B-3"), statecode=1, statuscode=2)
+    foretold = {each.id: each.kind for each in DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()}
+    sync.tick()
+    states = {
+        Kind.CREATED: LinkState.WRITTEN,
+        Kind.UNCHANGED: LinkState.WRITTEN,
+        Kind.REJECTED: LinkState.REJECTED,
+        Kind.FILTERED: LinkState.FILTERED,
+    }
+    assert {id: sync.link(id).state for id in foretold} == {id: states[kind] for id, kind in foretold.items()}
+
+
+# --- explain ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_in_step_is_said_to_be_so_with_what_was_written_last(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    told = explained(sync, id)
+    assert "in step" in told.sentences[0]
+    assert any("Last written" in sentence and "OrganizationName" in sentence for sentence in told.sentences)
+    assert told.action == ""
+
+
+def test_a_rejected_record_is_explained_with_the_remedy(sync: Product) -> None:
+    (id,) = rejected(sync)
+    told = explained(sync, id)
+    assert told.failure is not None
+    assert told.failure.cause == "country_unknown"
+    assert any("Atlantis" in sentence for sentence in told.sentences)
+    assert told.action == told.failure.remedy
+
+
+def test_a_record_whose_fault_is_corrected_is_said_to_need_a_retry_only(sync: Product) -> None:
+    (id,) = rejected(sync)
+    sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
+    told = explained(sync, id)
+    assert told.examined.kind is Kind.CREATED
+    assert told.action.startswith("retry it")
+
+
+def test_a_filtered_record_is_explained_in_words(sync: Product) -> None:
+    id = sync.account("A-1")
+    sync.edit(id, statecode=1, statuscode=2)
+    sync.tick()
+    told = explained(sync, id)
+    assert told.examined.reason == "inactive"
+    assert any("inactive in Sales" in sentence for sentence in told.sentences)
+    assert told.action.startswith("activate it")
+
+
+def test_a_paused_flow_is_the_first_thing_that_helps(sync: Product) -> None:
+    id = sync.account("A-1")
+    Steering(parts(sync), deeds(sync)).pause(FLOW)
+    assert explained(sync, id).action == "resume the flow accounts"
+
+
+def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
+    id = sync.account("A-1")
+    flow = parts(sync).flows[FLOW]
+    assert locate(flow, "A-1") == locate(flow, id.upper()) == id
+    assert locate(parts(sync).flows["products"], " P-1 ") == "P-1"
+    with pytest.raises(NotFound, match="'A-2'"):
+        locate(flow, "A-2")
+    other = sync.account("A-1")
+    with pytest.raises(NotFound, match=other):
+        locate(flow, "A-1")
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def test_failures_of_one_cause_are_one_line_with_count_example_and_remedy(sync: Product) -> None:
+    rejected(sync, 3)
+    (cause,) = Failing(parts(sync)).causes([FLOW])
+    assert (cause.cause, cause.count) == ("country_unknown", 3)
+    assert "Atlantis" in cause.example.message
+    assert cause.example.remedy
+
+
+def test_a_retry_looks_at_the_record_as_it_is_now_and_closes_the_failure(sync: Product) -> None:
+    (id,) = rejected(sync)
+    sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
+    failing = Failing(parts(sync))
+    assert failing.retry(FLOW, failing.load(FLOW, [id]), deeds(sync)) == 1
+    sync.drain()
+    assert sync.failure(id) is None
+    assert sync.customer("R-0") is not None
+
+
+def test_a_retry_that_was_interrupted_goes_on_where_it_stopped(sync: Product) -> None:
+    sync.start(HINTS_PER_MESSAGE="2")
+    rejected(sync, 5)
+    sync.clock.sleep(60)
+    failing = Failing(parts(sync))
+
+    def interrupt(sent: int) -> None:
+        raise KeyboardInterrupt(sent)
+
+    with pytest.raises(KeyboardInterrupt):
+        failing.retry(FLOW, failing.walk(FLOW), deeds(sync), progress=interrupt)
+    assert failing.retry(FLOW, failing.walk(FLOW), deeds(sync)) == 3
+    assert failing.retry(FLOW, failing.walk(FLOW), deeds(sync)) == 0
+
+
+def test_a_dismissed_failure_is_not_open_any_more_keeps_its_reason_and_is_not_tried_again(sync: Product) -> None:
+    (id,) = rejected(sync)
+    failing = Failing(parts(sync))
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", deeds(sync)) == 1
+    assert failing.causes([FLOW]) == []
+    (cause,) = failing.causes([FLOW], dismissed=True)
+    assert cause.example.dismissed == "a test record"
+    sync.clock.sleep(48 * 3600)
+    sync.service.sweep()
+    assert sync.depth() == 0
+
+
+def test_a_dismissed_failure_is_open_again_when_it_says_something_else(sync: Product) -> None:
+    (id,) = rejected(sync)
+    failing = Failing(parts(sync))
+    failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", deeds(sync))
+    sync.edit(id, telephone1="1")
+    sync.tick()
+    assert failing.causes([FLOW]) == []
+    sync.edit(id, address1_country="Utopia")
+    sync.tick()
+    assert [cause.count for cause in failing.causes([FLOW])] == [1]
+
+
+# --- steering ---------------------------------------------------------------------------------------------------------
+
+
+def test_flows_are_paused_and_resumed_once_and_every_deed_is_noted(sync: Product) -> None:
+    steering = Steering(parts(sync), deeds(sync))
+    assert steering.pause(FLOW, "go-live")
+    assert not steering.pause(FLOW)
+    sync.account("A-1")
+    sync.tick()
+    assert sync.customers() == 0
+    sync.clock.sleep(1)
+    assert steering.resume(FLOW)
+    sync.tick()
+    assert sync.customers() == 1
+    noted = parts(sync).state.audit.latest(10)
+    assert [(deed.what, deed.flow, deed.who, deed.reason) for deed in noted] == [
+        ("resume", FLOW, WHO, ""),
+        ("pause", FLOW, WHO, "go-live"),
+    ]
+
+
+def test_a_blocked_walk_is_accepted_only_as_it_was_seen(sync: Product) -> None:
+    sync.start(GONE_LIMIT_COUNT="1", CHANGE_LIMIT_PERCENT="1")
+    for id in sync.linked(4):
+        sync.edit(id, telephone1="7")
+    sync.tick()
+    blocked = parts(sync).state.control.flow(FLOW).blocked
+    assert "would change" in blocked
+    steering = Steering(parts(sync), deeds(sync))
+    assert not steering.accept(FLOW, "something else")
+    assert steering.accept(FLOW, blocked)
+    sync.tick()
+    assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
+
+
+def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Product) -> None:
+    sync.linked(3)
+    writes = sync.writes()
+    assert Syncing(parts(sync), deeds(sync)).everything(FLOW)
+    sync.settle(2)
+    runs = parts(sync).state.runs.latest(FLOW, 50)
+    assert sum(run.counts.get("unchanged", 0) for run in runs) == 3
+    assert sync.writes() == writes
+
+
+def test_some_records_are_sent_on_demand(sync: Product) -> None:
+    ids = sync.linked(3)
+    assert Syncing(parts(sync), deeds(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2
+    sync.drain()
+    assert sum(run.counts.get("unchanged", 0) for run in parts(sync).state.runs.latest(FLOW, 50)) == 2
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_status_tells_links_outcomes_failures_and_whether_somebody_should_look(sync: Product) -> None:
+    sync.linked(2)
+    calm = status_of(parts(sync), [FLOW])
+    assert calm.flows[0].links == {"written": 2}
+    assert calm.flows[0].applied == {"created": 2}
+    assert not calm.needs_attention
+    rejected(sync)
+    told = status_of(parts(sync), [FLOW])
+    assert told.flows[0].state.failures_open == 1
+    assert told.needs_attention
+    assert told.flows[0].last_pull is not None

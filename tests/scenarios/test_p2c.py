@@ -1,0 +1,274 @@
+"""The operators' command line between both simulators: problem by problem, until everything is in step again."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from local.simulator.faults import Kind, Rule
+from p2c import __main__ as commands
+from p2c.connecting import Connection
+from shared.operations.deeds import Deeds
+from shared.settings import Settings
+from shared.sync.parts import Parts
+from tests.support.product import FLOW, Product, product
+from tests.unit.local.finops_environment import customer_url
+
+US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
+
+
+@dataclass(frozen=True)
+class ToProduct(Connection):
+    """The connection to a product in this process."""
+
+    sync: Product | None = None
+
+    @property
+    def settings(self) -> Settings:
+        assert self.sync is not None
+        return self.sync.settings
+
+    @property
+    def parts(self) -> Parts:
+        assert self.sync is not None
+        return self.sync.service.parts
+
+    @property
+    def deeds(self) -> Deeds:
+        return Deeds(self.parts, "operator@contoso")
+
+
+@pytest.fixture
+def sync(monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
+    monkeypatch.setenv("COLUMNS", "300")
+    with product() as made:
+        monkeypatch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+        yield made
+
+
+def p2c(*arguments: str, code: int = 0) -> str:
+    """What a command says; it must end with this code."""
+    ended = CliRunner().invoke(commands.app, list(arguments))
+    assert ended.exit_code == code, ended.output
+    return ended.output
+
+
+def answer(*arguments: str, code: int = 0) -> Any:
+    """What a command answers to a program."""
+    return json.loads(p2c(*arguments, "--json", code=code))
+
+
+# --- problems, from the first sign to the end -------------------------------------------------------------------------
+
+Problem = Callable[[Product], str]
+Repair = Callable[[Product, str], None]
+
+
+def _corrected(sync: Product, id: str) -> None:
+    sync.edit(id, **US)
+
+
+@pytest.mark.parametrize(
+    ("make", "cause", "repair"),
+    [
+        (lambda sync: sync.account("A-1", address1_country="Atlantis"), "country_unknown", _corrected),
+        (
+            lambda sync: sync.account("A-1", address1_country="United States", address1_stateorprovince="Oz"),
+            "state_unknown",
+            _corrected,
+        ),
+        (
+            lambda sync: sync.account("A-1", name="N" * 120),
+            "text_too_long",
+            lambda sync, id: sync.edit(id, name="Short"),
+        ),
+        (
+            lambda sync: (sync.account("A-1"), sync.tick(), sync.account("A-1"))[-1],
+            "key_taken",
+            lambda sync, id: sync.edit(id, accountnumber="A-2"),
+        ),
+    ],
+    ids=["country", "state", "text", "duplicate number"],
+)
+def test_a_rejected_record_is_found_explained_repaired_and_in_step_again(
+    sync: Product, make: Problem, cause: str, repair: Repair
+) -> None:
+    id = make(sync)
+    sync.tick()
+    assert answer("status", FLOW, code=1)["flows"][0]["state"]["failures_open"] == 1
+    (group,) = answer("failures", FLOW)
+    assert (group["cause"], group["count"]) == (cause, 1)
+    assert id in p2c("failures", FLOW, "--cause", cause)
+    told = answer("explain", FLOW, id)
+    assert told["failure"]["cause"] == cause
+    assert told["action"] == told["failure"]["remedy"]
+    repair(sync, id)
+    assert answer("explain", FLOW, id)["action"].startswith("retry it")
+    p2c("retry", FLOW, "--cause", cause)
+    sync.drain()
+    assert "in step" in p2c("explain", FLOW, id)
+    assert answer("failures", FLOW) == []
+    p2c("status", FLOW)
+
+
+def test_a_customer_group_that_is_gone_is_one_cause_and_mended_once_for_all(sync: Product) -> None:
+    group = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
+    row = sync.finops.get(group, {"cross-company": "true"}).json()
+    assert sync.finops.delete(group, {"cross-company": "true"}).status_code == 204
+    for number in range(3):
+        sync.account(f"G-{number}")
+    sync.tick()
+    (cause,) = answer("failures", FLOW)
+    assert (cause["count"], cause["cause"]) == (3, "finops.validateField.CustomerGroupId")
+    body = {name: value for name, value in row.items() if "@" not in name}
+    assert sync.finops.post("CustomerGroups", body).status_code == 201
+    p2c("retry", FLOW, "--all")
+    sync.drain()
+    assert sync.customers() == 3
+    p2c("status", FLOW)
+
+
+def test_a_token_that_is_refused_is_told_with_what_to_do(sync: Product) -> None:
+    sync.account("A-1")
+    sync.finops.faults.add(Rule(Kind.REFUSE_TOKEN))
+    sync.tick()
+    assert "register the application's identity" in p2c("status", FLOW, code=1)
+    sync.finops.faults.clear()
+    sync.settle(15)
+    p2c("status", FLOW)
+    assert sync.customers() == 1
+
+
+def test_a_column_that_is_gone_is_named_by_the_status(sync: Product) -> None:
+    sync.account("A-1")
+    text = "Could not find a property named 'fax' on type 'Microsoft.Dynamics.CRM.account'."
+    body = json.dumps({"error": {"code": "0x80060888", "message": text}})
+    sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), "fax", status=400, body=body))
+    sync.tick()
+    told = p2c("status", FLOW, code=1)
+    assert "('fax')" in told
+    assert text in told
+    sync.sales.faults.clear()
+    sync.settle(15)
+    p2c("status", FLOW)
+
+
+def test_a_throttled_system_is_told_and_the_work_goes_on_by_itself(sync: Product) -> None:
+    sync.account("A-1")
+    sync.finops.faults.add(Rule(Kind.THROTTLE, retry_after="600"))
+    sync.tick()
+    assert "out of reach" in p2c("status", FLOW, code=1)
+    sync.finops.faults.clear()
+    sync.settle(15)
+    p2c("status", FLOW)
+    assert sync.customers() == 1
+
+
+def test_a_paused_flow_is_told_and_resumed(sync: Product) -> None:
+    p2c("pause", FLOW, "--reason", "holidays")
+    id = sync.account("A-1")
+    sync.tick()
+    assert "paused" in p2c("status", FLOW, code=1)
+    assert answer("explain", FLOW, id)["action"] == "resume the flow accounts"
+    p2c("resume", "--all")
+    sync.tick()
+    assert "in step" in p2c("explain", FLOW, id)
+    assert "holidays" in p2c("audit")
+
+
+def test_a_blocked_flow_shows_why_before_it_is_accepted(sync: Product) -> None:
+    sync.start(GONE_LIMIT_COUNT="1", CHANGE_LIMIT_PERCENT="1")
+    for id in sync.linked(4):
+        sync.edit(id, telephone1="7")
+    sync.tick()
+    assert "is blocked" in p2c("status", FLOW, code=1)
+    assert "would change" in p2c("accept", FLOW, code=2)
+    assert "goes on" in p2c("accept", FLOW, "--yes")
+    sync.tick()
+    p2c("status", FLOW)
+
+
+def test_a_deleted_customer_is_made_again_when_it_is_looked_at(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    gone = sync.finops.delete(customer_url("A-0"), {"cross-company": "true"})
+    assert gone.status_code == 204, gone.text
+    sync.edit(id, telephone1="7")
+    sync.tick()
+    sync.settle(2)
+    assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
+    assert "in step" in p2c("explain", FLOW, "A-0")
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_a_table_a_document_and_data(sync: Product, tmp_path: Path) -> None:
+    sync.linked(1)
+    sync.account("B-1", **US)
+    shown = p2c("plan", FLOW)
+    assert "1 created, 1 unchanged" in shown or "1 unchanged, 1 created" in shown
+    assert "OrganizationName" in shown
+    p2c("plan", FLOW, "--markdown", str(tmp_path / "plan.md"))
+    assert "| OrganizationName |  | Account B-1 |" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+    assert answer("plan", FLOW)["summary"]["writes"] == 1
+    assert sync.customer("B-1") is None
+
+
+def test_records_are_synced_by_number_and_the_history_tells_it(sync: Product) -> None:
+    sync.linked(1)
+    assert "queued: 1" in p2c("sync", FLOW, "A-0")
+    assert "reads everything" in p2c("sync", FLOW, "--full")
+    assert [entry["outcome"] for entry in answer("history", FLOW, "A-0")] == ["created"]
+
+
+def test_a_dismissed_failure_leaves_the_list_and_keeps_its_reason(sync: Product) -> None:
+    id = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    assert "nothing is changed" in p2c("dismiss", FLOW, id, "--reason", "a test", code=2)
+    p2c("dismiss", FLOW, id, "--reason", "a test", "--yes")
+    assert answer("failures", FLOW) == []
+    assert answer("failures", FLOW, "--dismissed")[0]["example"]["dismissed"] == "a test"
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["status", "orders"], "there is no flow 'orders'; the flows are accounts, contacts, products, quotations"),
+        (["explain", FLOW, "NOPE"], "no record of accounts has the number 'NOPE'"),
+        (["explain", "quotations", "NOPE"], "nobody knows a record 'NOPE' of quotations"),
+        (["history", "products", "NOPE"], "nothing was done with a record 'NOPE'"),
+        (["retry", FLOW], "name ids, or --cause X, or --all"),
+        (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
+        (["resume"], "name a flow, or --all"),
+        (["accept", FLOW], "accounts is not blocked"),
+        (["sync", FLOW], "name ids, or --full"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_code_2(sync: Product, arguments: list[str], said: str) -> None:
+    told = p2c(*arguments, code=2)
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product) -> None:
+    id = sync.account("A-1")
+    sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, status=503))
+    told = p2c("explain", FLOW, id, code=3)
+    assert "try again later" in told
+    assert "Traceback" not in told
+
+
+def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name, raising=False)
+    assert "DATAVERSE_URL is not set" in p2c("status", code=2)
+    file = tmp_path / "settings.json"
+    file.write_text("{}", encoding="utf-8")
+    assert "name a file in the form of local.settings.json.example" in p2c("--settings", str(file), "status", code=2)
