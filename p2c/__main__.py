@@ -125,7 +125,7 @@ def dismiss(
 @app.command()
 def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
     """Why a record is, or is not, in step, and the one thing that helps."""
-    with _connected() as to:
+    with _connected(looks_only=True) as to:
         (name,) = to.flows(flow)
         (id,) = _located(to, name, [record])
         told = Explaining(to.parts, to.parts.flows[name]).explain(id)
@@ -146,7 +146,7 @@ def plan(  # noqa: PLR0917 - the options of a command
     json: Json = False,
 ) -> None:
     """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
-    with _connected(without_state=without_state) as to:
+    with _connected(looks_only=True, without_state=without_state) as to:
         (name,) = to.flows(flow)
         run = DryRun(to.parts, to.parts.flows[name])
         chosen: Iterator[Examined] = run.of(_located(to, name, ids)) if ids else run.of_all(limit)
@@ -262,10 +262,10 @@ def _confirm(question: str, yes: bool) -> None:
 
 
 @contextmanager
-def _connected(*, without_state: bool = False) -> Iterator[Connection]:
+def _connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
     """The deployment; whatever goes wrong becomes one sentence and an exit code."""
     try:
-        yield connect(_given["settings"], without_state=without_state)
+        yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
     except (Mistake, NotFound) as mistake:
         _end(str(mistake), MISTAKE)
     except OperatorNeeded as needed:

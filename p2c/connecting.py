@@ -4,7 +4,7 @@ import base64
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from shared.bootstrap import SystemClock, account_of, assemble, state_of
 from shared.clients.credentials import managed_identity
 from shared.errors import SettingsInvalid
 from shared.operations.deeds import Deeds
+from shared.operations.looking import LookOnly
 from shared.settings import Settings
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Queues
@@ -35,10 +36,11 @@ class Mistake(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """The deployment that a command works on. `without_state` leaves its storage aside: nothing is remembered, and
-    nothing can be changed."""
+    """The deployment that a command works on. `looks_only` changes nothing in its storage; `without_state` leaves that
+    aside: nothing is remembered."""
 
     environ: Mapping[str, str]
+    looks_only: bool = False
     without_state: bool = False
 
     @cached_property
@@ -73,11 +75,14 @@ class Connection:
         state = state_of(in_memory)
         if not self.without_state:
             storage = Storage(account_of(self.settings, lambda: self.credential))
-            state, queues = state_of(storage.table), storage.queues
+            state, queues = state_of(self._table_of(storage)), storage.queues
         try:
             return assemble(self.settings, state, queues, self.credential, clock).parts
         except SettingsInvalid as invalid:
             raise Mistake(str(invalid)) from invalid
+
+    def _table_of(self, storage: Storage) -> Callable[[str], Table]:
+        return (lambda name: LookOnly(storage.table(name))) if self.looks_only else storage.table
 
     @cached_property
     def deeds(self) -> Deeds:
@@ -103,7 +108,7 @@ class Connection:
         return str(claims.get("upn") or claims.get("oid") or claims.get("appid") or "unknown")
 
 
-def connect(settings: Path | None, *, without_state: bool = False) -> Connection:
+def connect(settings: Path | None, *, looks_only: bool = False, without_state: bool = False) -> Connection:
     """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
     `eval "$(azd env get-values)"`. Raises Mistake."""
     environ = dict(os.environ)
@@ -117,7 +122,7 @@ def connect(settings: Path | None, *, without_state: bool = False) -> Connection
     if ACCOUNT in environ and not environ.get("AzureWebJobsStorage"):
         for service, name in _SERVICES.items():
             environ.setdefault(name, f"https://{environ[ACCOUNT]}.{service}.core.windows.net")
-    return Connection(environ, without_state)
+    return Connection(environ, looks_only, without_state)
 
 
 def _claims(token: str) -> Mapping[str, object]:

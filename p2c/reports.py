@@ -48,14 +48,11 @@ def causes(found: Sequence[Cause]) -> None:
     if not found:
         say("No failures.")
         return
-    table(
-        ["flow", "cause", "records", "for example", "since (UTC)", "last (UTC)", "what helps"],
-        (
-            (of.flow, of.cause, of.count, f"{of.example.id}: {of.example.message}", of.first_seen, of.last_seen,
-             of.example.remedy)
-            for of in found
-        ),
-    )  # fmt: skip
+    for of in found:
+        say(f"{of.count} x {of.cause} ({of.flow})", style="bold")
+        say(f"  since {words(of.first_seen)}, last {words(of.last_seen)} UTC")
+        say(f"  for example {of.example.id}: {of.example.message}")
+        say(f"  what helps: {of.example.remedy}")
 
 
 def failures(found: Sequence[Failure], links: Mapping[str, Link]) -> None:

@@ -22,7 +22,9 @@ def as_json(answer: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Write a table."""
-    shown = Table(*columns, title=title, title_justify="left")
+    shown = Table(title=title, title_justify="left")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
     console.print(shown)

@@ -16,6 +16,7 @@ from shared.sync.parts import Parts
 from shared.sync.work import Kind
 
 _ENTRIES = 10
+_CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,16 @@ class Explaining:
             case Kind.FILTERED:
                 return f"{in_words(examined.reason).remedy}, if it shall go to {self._target}"
             case Kind.CREATED | Kind.UPDATED if failure is not None:
-                return "retry it: what was wrong has been corrected"
+                return _retry(failure)
             case Kind.CREATED | Kind.UPDATED:
                 return "nothing: the sync writes it when it next looks at it; sync it, to have that at once"
-        return "retry it: what was wrong has been corrected" if failure is not None else ""
+        return _retry(failure) if failure is not None else ""
+
+
+def _retry(failure: Failure) -> str:
+    """What helps with a failure that no look can reproduce: only the target itself knows whether it is mended."""
+    of_target = failure.cause.startswith(_CAUSES_OF_TARGETS)
+    return f"{failure.remedy}; then retry it" if of_target else "retry it: what was wrong has been corrected"
 
 
 def _told(parent: Parent) -> str:

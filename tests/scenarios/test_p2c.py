@@ -124,6 +124,8 @@ def test_a_customer_group_that_is_gone_is_one_cause_and_mended_once_for_all(sync
     sync.tick()
     (cause,) = answer("failures", FLOW)
     assert (cause["count"], cause["cause"]) == (3, "finops.validateField.CustomerGroupId")
+    # Only F&O itself knows when the group is there again.
+    assert answer("explain", FLOW, "G-1")["action"] == f"{cause['example']['remedy']}; then retry it"
     body = {name: value for name, value in row.items() if "@" not in name}
     assert sync.finops.post("CustomerGroups", body).status_code == 201
     p2c("retry", FLOW, "--all")
