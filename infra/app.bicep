@@ -22,6 +22,7 @@ param contactsSchedule string
 param productsSchedule string
 param quotationsSchedule string
 param sweepSchedule string
+param functionTimeout string
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: 'plan-${token}'
@@ -102,6 +103,9 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     PRODUCTS_SCHEDULE: empty(productsSchedule) ? '0 */15 * * * *' : productsSchedule
     QUOTATIONS_SCHEDULE: empty(quotationsSchedule) ? '0 * * * * *' : quotationsSchedule
     SWEEP_SCHEDULE: empty(sweepSchedule) ? '30 * * * * *' : sweepSchedule
+    // The host reads it, too, over host.json. A blank one would mean the host's own half hour there and five minutes in the
+    // code, so that functions would outlive their claims.
+    AzureFunctionsJobHost__functionTimeout: empty(functionTimeout) ? '00:05:00' : functionTimeout
   })
 }
 

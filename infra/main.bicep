@@ -78,8 +78,10 @@ param flowSettings object = {
   GONE_LIMIT_PERCENT: ''
   CHANGE_LIMIT_PERCENT: ''
   PULL_BUDGET_S: ''
-  AzureFunctionsJobHost__functionTimeout: ''
 }
+
+@description('How long a function may run: HH:MM:SS. Empty: as in host.json.')
+param functionTimeout string = ''
 
 @minValue(1)
 @maxValue(1000)
@@ -236,7 +238,10 @@ module app 'app.bicep' = {
     productsSchedule: productsSchedule
     quotationsSchedule: quotationsSchedule
     sweepSchedule: sweepSchedule
+    functionTimeout: functionTimeout
   }
+  // With a network of its own the app has no other way to its storage.
+  dependsOn: [endpoints]
 }
 
 module alerts 'alerts.bicep' = {
