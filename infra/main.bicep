@@ -105,8 +105,9 @@ param retentionDays int = 30
 @description('Gigabytes of logs a day, after which no more are taken until the next day. An alert tells.')
 param dailyCapGb int = 1
 
-@description('Receives the alerts. Empty: nobody by e-mail.')
-param alertEmail string = ''
+@minLength(1)
+@description('E-mail address that receives the alerts.')
+param alertEmail string
 
 @description('Further e-mail addresses that receive the alerts.')
 param moreAlertEmails array = []

@@ -7,7 +7,7 @@ param dailyCapGb int
 param alertEmail string
 param moreAlertEmails array
 
-var addresses = concat(empty(alertEmail) ? [] : [alertEmail], moreAlertEmails)
+var addresses = concat([alertEmail], moreAlertEmails)
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
   name: 'log-${token}'

@@ -95,7 +95,8 @@ def _texts(of: Any) -> Iterator[str]:
 def _other_defaults(given: Mapping[str, str]) -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         value = given.get(name, "")
-        if value and name.endswith("_SCHEDULE") and value != field.default:
+        read_by_the_host = name.endswith("_SCHEDULE") or name.startswith("AzureFunctionsJobHost__")
+        if read_by_the_host and value != field.default:
             yield f"app.bicep: {name} is {value!r} by default, and {field.default!r} in the code; make them equal"
 
 
@@ -183,9 +184,13 @@ def azure_yaml(root: Path) -> list[str]:
 
 
 def host_json(root: Path) -> list[str]:
-    """host.json has the form that the host reads."""
+    """host.json has the form that the host reads, and the timeout that the code reckons with."""
     content = json.loads((root / "host.json").read_text(encoding="utf-8"))
-    return _against("host.schema.json", content, "host.json")
+    wrong = _against("host.schema.json", content, "host.json")
+    timeout = Settings.model_fields["AzureFunctionsJobHost__functionTimeout"].default
+    if content.get("functionTimeout") != timeout:
+        wrong.append(f"host.json: functionTimeout is {content.get('functionTimeout')!r}, and {timeout!r} in the code")
+    return wrong
 
 
 def _against(schema: str, content: Any, file: str) -> list[str]:

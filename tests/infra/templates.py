@@ -13,6 +13,7 @@ MINIMAL: Mapping[str, str] = {
     "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
     "FINOPS_URL": "https://contoso.operations.dynamics.com",
     "COMPANY": "usmf",
+    "ALERT_EMAIL": "first@contoso.com",
 }
 """What azd knows when only that is given that has no default."""
 
@@ -20,7 +21,6 @@ WHOLE: Mapping[str, str] = {
     **MINIMAL,
     "USE_VIRTUAL_NETWORK": "true",
     "OPERATOR_GROUP_ID": "operators",
-    "ALERT_EMAIL": "first@contoso.com",
     "MORE_ALERT_EMAILS": '["second@contoso.com"]',
 }
 """Everything that can be asked for."""

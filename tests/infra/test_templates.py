@@ -110,6 +110,11 @@ def test_nothing_is_wrong_with_what_is_deployed(check: Check) -> None:
         (checks.settings, mistake("infra/main.bicep", "  PRODUCTS_SCOPE: ''\n", ""), "PRODUCTS_SCOPE"),
         (
             checks.settings,
+            mistake("infra/app.bicep", "'00:05:00'", "''"),
+            "AzureFunctionsJobHost__functionTimeout is ''",
+        ),
+        (
+            checks.settings,
             mistake("infra/app.bicep", "    COMPANY: company\n", ""),
             "the app setting COMPANY is missing",
         ),
