@@ -18,6 +18,7 @@ from shared.operations.examining import Examined
 from shared.operations.explaining import Explaining
 from shared.operations.failing import Failing
 from shared.operations.locating import NotFound, locate
+from shared.operations.preflight import Preflight, Verdict
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
@@ -160,6 +161,19 @@ def plan(  # noqa: PLR0917 - the options of a command
             as_json({"summary": summary, "estimate": estimate, "records": examined})
         elif markdown is None:
             reports.plan(name, summary, examined, estimate)
+
+
+@app.command()
+def preflight(
+    without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
+    json: Json = False,
+) -> None:
+    """Is everything there that the flows need? Exit code 1 when something is wrong."""
+    with _connected(looks_only=True, without_state=without_state) as to:
+        checks = list(Preflight(to.parts, to.settings).checks())
+        as_json(checks) if json else reports.checks(checks)
+    wrong = any(check.verdict is Verdict.WRONG for check in checks)
+    raise typer.Exit(ATTENTION if wrong else WELL)
 
 
 @app.command()

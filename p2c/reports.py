@@ -1,5 +1,6 @@
 """The longer answers: status, causes, explanations, plans."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from shared.operations.dryrun import Summary
 from shared.operations.examining import Examined, FieldChange
 from shared.operations.explaining import Explanation
 from shared.operations.failing import Cause
+from shared.operations.preflight import Check, Verdict
 from shared.operations.status import Status
 from shared.state.failures import Failure
 from shared.state.links import Link
@@ -41,6 +43,18 @@ def status(told: Status) -> None:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""
             say(f"{gate.system} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}", style="red")
+
+
+def checks(found: Sequence[Check]) -> None:
+    """What a look at the set-up has found: what is wrong first, then what only people can see."""
+    for verdict, style in ((Verdict.WRONG, "red"), (Verdict.BY_HAND, "yellow")):
+        for check in found:
+            if check.verdict is verdict:
+                said = f": {check.found}" if check.found else ""
+                say(f"{verdict}: {check.area}: {check.what}{said}", style=style)
+                say(f"  what helps: {check.remedy}")
+    count = Counter(check.verdict for check in found)
+    say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
 
 
 def causes(found: Sequence[Cause]) -> None:
@@ -84,9 +98,12 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
     say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them taken over")
     say(f"  {estimate.sentence}")
     for each in [of for of in examined if of.writes or of.failure][:_SHOWN]:
-        reason = f" {each.failure.cause}: {each.failure.message}" if each.failure else ""
-        say(f"{each.kind} {each.key or ''} ({each.id}){reason}", style="bold")
-        _changes(each.changes)
+        say(f"{each.kind} {each.key or ''} ({each.id})", style="bold")
+        if each.failure:
+            say(f"  {each.failure.cause}: {each.failure.message}")
+            say(f"  what helps: {each.failure.remedy}")
+        if each.changes:
+            _changes(each.changes)
     hidden = sum(1 for of in examined if of.writes or of.failure) - _SHOWN
     if hidden > 0:
         say(f"{hidden} more; --markdown FILE or --json has them all.")
