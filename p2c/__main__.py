@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from shared.operations.dryrun import DryRun, summary_of
 from shared.operations.examining import Examined
 from shared.operations.explaining import Explaining
 from shared.operations.failing import Failing
+from shared.operations.forgetting import forget as forget_record
+from shared.operations.linking import Linking, Refused
 from shared.operations.locating import NotFound, locate
 from shared.operations.preflight import Preflight, Verdict
 from shared.operations.status import status_of
@@ -24,6 +27,15 @@ from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.history import Histories
 from shared.telemetry import quiet_libraries
+
+
+class LinkDeed(StrEnum):
+    """What is done with a link."""
+
+    SHOW = "show"
+    UNLINK = "unlink"
+    LINK = "link"
+
 
 WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
@@ -226,6 +238,42 @@ def sync(
 
 
 @app.command()
+def links(
+    flow: Flow,
+    deed: Annotated[LinkDeed, typer.Argument(help="show, unlink or link")],
+    record: Annotated[str, typer.Argument(help="id or number")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """The tie between a record and its row in the target: shown, taken off, or made to a row that is there."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = _located(to, name, [record])
+        linking = Linking(to.parts, to.parts.flows[name], to.deeds)
+        link = linking.show(id)
+        if deed is LinkDeed.SHOW:
+            as_json(link) if json else reports.link(link)
+            return
+        if deed is LinkDeed.UNLINK:
+            _confirm(f"Unlink {id} from {link.target_key}? The sync takes it for a new record then.", yes)
+            say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
+            return
+        _confirm(f"Link {id} to the row of its number, and write its fields there?", yes)
+        say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
+
+
+@app.command()
+def forget(
+    flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone")], yes: Yes = False
+) -> None:
+    """Take the personal data of a record that is gone in its source out of the sync's own storage."""
+    with _connected() as to:
+        (name,) = to.flows(flow)
+        _confirm(f"Forget everything that is remembered of {id}?", yes)
+        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], id, to.deeds)} rows.")
+
+
+@app.command()
 def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
     """What was done with a record, when and by which run."""
     with _connected() as to:
@@ -280,7 +328,7 @@ def _connected(*, looks_only: bool = False, without_state: bool = False) -> Iter
     """The deployment; whatever goes wrong becomes one sentence and an exit code."""
     try:
         yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
-    except (Mistake, NotFound) as mistake:
+    except (Mistake, NotFound, Refused) as mistake:
         _end(str(mistake), MISTAKE)
     except OperatorNeeded as needed:
         _end(_with_words(needed), TROUBLE)

@@ -81,6 +81,17 @@ def failures(found: Sequence[Failure], links: Mapping[str, Link]) -> None:
     )  # fmt: skip
 
 
+def link(of: Link) -> None:
+    """What is remembered of a record's place in the target."""
+    rows: list[tuple[str, object]] = [
+        ("state", of.state), ("rule", of.rule), ("route", of.route), ("key in the target", of.target_key),
+        ("id in the target", of.target_id), ("key that it owns", of.held_key), ("dirty", of.dirty),
+        ("claimed", of.claim_kind), ("waits for", ", ".join(of.waits)),
+        ("has left", ", ".join(f"{left.route} {left.key}" for left in of.former)),
+    ]  # fmt: skip
+    table(["", of.id], [*rows, *((f"applied {name}", value) for name, value in of.applied.items())])
+
+
 def explanation(told: Explanation) -> None:
     """One record."""
     examined = told.examined

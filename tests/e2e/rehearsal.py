@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from local.demo import samples
 from local.demo.arguments import Options
 from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
@@ -134,7 +136,8 @@ class Rehearsal:
         while not condition():
             self.session.require_alive()
             assert time.monotonic() < end, f"not within {PATIENCE_S:g} s: {what}\n{self.log()[-4000:]}"
-            time.sleep(_LOOK_EVERY_S)
+            # Looks again when a process has ended, or after a moment.
+            psutil.wait_procs(psutil.Process().children(), timeout=_LOOK_EVERY_S)
 
 
 @contextmanager

@@ -49,8 +49,7 @@ class Alert:
             for table, rows in telemetry.items()
         }
         rows = run(_parsed()[self.name].tree, {"AppTraces": [], "AppRequests": [], "_LogOperation": [], **seen})
-        if self.aggregation != "Maximum":
-            raise NotImplementedError(f"the aggregation {self.aggregation}")
+        assert self.aggregation == "Maximum", f"the aggregation {self.aggregation} is not known here"
         groups: dict[str, list[float]] = {}
         for row in rows:
             if row[self.measure] is not None:

@@ -274,3 +274,23 @@ def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tm
     file = tmp_path / "settings.json"
     file.write_text("{}", encoding="utf-8")
     assert "name a file in the form of local.settings.json.example" in p2c("--settings", str(file), "status", code=2)
+
+
+def test_a_link_is_shown_taken_off_and_made_again(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert answer("links", FLOW, "show", "A-0")["target_key"] == "A-0"
+    assert "applied OrganizationName" in p2c("links", FLOW, "show", id)
+    assert "nothing is changed" in p2c("links", FLOW, "unlink", id, code=2)
+    assert "unlinked from A-0" in p2c("links", FLOW, "unlink", id, "--yes")
+    assert "linked to A-0" in p2c("links", FLOW, "link", id, "--yes")
+    sync.drain()
+    sync.check_in_step([id])
+
+
+def test_a_record_that_is_gone_is_forgotten(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert "is still in dataverse" in p2c("forget", FLOW, id, "--yes", code=2)
+    assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    sync.tick()
+    assert "removed" in p2c("forget", FLOW, id, "--yes")
+    assert "nothing was done" in p2c("history", FLOW, id, code=2)

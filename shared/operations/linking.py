@@ -1,0 +1,89 @@
+"""Links mended by hand: taken off, or tied to a target row that is there. Both sides are looked at first."""
+
+from dataclasses import dataclass, replace
+
+from shared.operations.deeds import Deeds
+from shared.operations.examining import Examining
+from shared.operations.syncing import Syncing
+from shared.state.keys import Owner
+from shared.state.links import Link, LinkState
+from shared.sync.claiming import claim_ends_in
+from shared.sync.flow import Flow
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+
+
+class Refused(Exception):
+    """It must not be done; the message says why, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """Mends links of one flow. Every deed is noted."""
+
+    parts: Parts
+    flow: Flow
+    deeds: Deeds
+
+    def show(self, id: str) -> Link:
+        """The link of a record as it is remembered."""
+        return self.parts.state.links.load(self.flow.name, [id])[id]
+
+    def unlink(self, id: str) -> Link:
+        """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the
+        sync then. Returns the link as it was. Raises Refused."""
+        link = self._free(id)
+        if not link.linked or link.target_key is None:
+            raise Refused(f"{id} of {self.flow.name} is not linked; see `p2c links {self.flow.name} show {id}`")
+        self.deeds.note("unlink", self.flow.name, f"{id} {link.target_key}")
+        unlinked = replace(
+            link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
+        )
+        self._save(link, unlinked)
+        route = self.flow.route(link.route)
+        keys = self.parts.state.keys_of(self.flow, route)
+        owned = keys.owners([link.target_key]).get(link.target_key)
+        if owned is not None and owned.owner == Owner(self.flow.name, route.name, id):
+            keys.release(owned)
+        return link
+
+    def link(self, id: str) -> Link:
+        """Tie a record to the row that the target has under its number, as adoption would: its owned fields are written
+        there at the next look. Raises Refused, and SystemTrouble."""
+        link = self._free(id)
+        if link.linked:
+            raise Refused(f"{id} is linked to {link.target_key} already; unlink it first")
+        (examined,) = Examining(self.parts, self.flow).examine([id])
+        if examined.row is None:
+            raise Refused(f"there is no record {id} in {self.flow.source_system}")
+        if examined.key is None:
+            raise Refused(f"{id} is {examined.kind}: see `p2c explain {self.flow.name} {id}`")
+        route, key = self.flow.route(examined.route), examined.key
+        row = route.target.find([key]).get(key)
+        if row is None:
+            raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
+        owner = Owner(self.flow.name, route.name, id)
+        taken = self.parts.state.keys_of(self.flow, route).own({key: owner})
+        if taken:
+            raise Refused(f"{key} belongs to record {taken[key].owner.id}; unlink that one first")
+        self.deeds.note("link", self.flow.name, f"{id} {key}")
+        # Nothing is known of what was written: the next look compares with the row itself.
+        linked = replace(
+            link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
+            intent=None, applied={}, state=LinkState.RETRYING,
+        )  # fmt: skip
+        self._save(link, linked)
+        Syncing(self.parts, self.deeds).some(self.flow.name, [id])
+        return linked
+
+    def _free(self, id: str) -> Link:
+        link = self.show(id)
+        held = claim_ends_in(link, self.parts.limits)
+        if held > 0:
+            raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")
+        return link
+
+    def _save(self, was: Link, now: Link) -> None:
+        written = LinkWriter(self.parts.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
+        if written.foreign:
+            raise Refused(f"{was.id} has changed meanwhile; look again")
