@@ -22,6 +22,7 @@ from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking, Refused
 from shared.operations.locating import NotFound, locate
 from shared.operations.preflight import Preflight, Verdict
+from shared.operations.reconciling import Reconciling
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
@@ -186,6 +187,26 @@ def preflight(
         as_json(checks) if json else reports.checks(checks)
     wrong = any(check.verdict is Verdict.WRONG for check in checks)
     raise typer.Exit(ATTENTION if wrong else WELL)
+
+
+@app.command()
+def reconcile(
+    flow: Flow,
+    repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
+    json: Json = False,
+) -> None:
+    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
+    with _connected(looks_only=not repair) as to:
+        (name,) = to.flows(flow)
+        reconciling = Reconciling(to.parts, to.parts.flows[name])
+        drifted = list(reconciling.drifted())
+        if json:
+            as_json({"compared": reconciling.compared, "drifted": drifted})
+        else:
+            reports.drift(name, reconciling.compared, drifted)
+        if repair and drifted:
+            say(f"{name}: queued: {reconciling.repair(drifted, to.deeds)}.")
+    raise typer.Exit(ATTENTION if drifted else WELL)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from shared.operations.examining import Examined, FieldChange
 from shared.operations.explaining import Explanation
 from shared.operations.failing import Cause
 from shared.operations.preflight import Check, Verdict
+from shared.operations.reconciling import Drifted
 from shared.operations.status import Status
 from shared.state.failures import Failure
 from shared.state.links import Link
@@ -55,6 +56,18 @@ def checks(found: Sequence[Check]) -> None:
                 say(f"  what helps: {check.remedy}")
     count = Counter(check.verdict for check in found)
     say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
+
+
+def drift(flow: str, compared: int, drifted: Sequence[Drifted]) -> None:
+    """What a comparison has found."""
+    for of in drifted[:_SHOWN]:
+        say(f"{of.drift}: {of.key} ({of.id})", style="bold")
+        if of.changes:
+            _changes(of.changes)
+    hidden = len(drifted) - _SHOWN
+    if hidden > 0:
+        say(f"{hidden} more; --json has them all.")
+    say(f"{flow}: compared: {compared}, drifted: {len(drifted)}.")
 
 
 def causes(found: Sequence[Cause]) -> None:

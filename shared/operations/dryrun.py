@@ -39,21 +39,23 @@ class DryRun:
 
     def of_all(self, limit: int | None = None) -> Iterator[Examined]:
         """What would become of every record of the source, or of the first ones."""
-        return self.of(islice(self._ids(), limit))
+        return self.of(islice(source_ids(self._flow), limit))
 
-    def _ids(self) -> Iterator[str]:
-        feed = self._flow.feed
-        if isinstance(feed, Tracked):
-            for page in _pages(feed):
-                yield from (change.id for change in page.changes if not change.gone)
+
+def source_ids(flow: Flow) -> Iterator[str]:
+    """The id of every record of a flow's source, page by page. Raises SystemTrouble."""
+    feed = flow.feed
+    if isinstance(feed, Tracked):
+        for page in _pages(feed):
+            yield from (change.id for change in page.changes if not change.gone)
+        return
+    after: str | None = None
+    while True:
+        walked = feed.source.walk(after)
+        yield from (record.id for record in walked.records)
+        if walked.last is None:
             return
-        after: str | None = None
-        while True:
-            walked = feed.source.walk(after)
-            yield from (record.id for record in walked.records)
-            if walked.last is None:
-                return
-            after = walked.last
+        after = walked.last
 
 
 def _pages(feed: Tracked) -> Iterator[ChangePage]:

@@ -70,12 +70,13 @@ class Examining:
         self._parts = parts
         self._flow = flow
 
-    def examine(self, ids: Sequence[str]) -> list[Examined]:
-        """Every record, in the order of `ids`. Raises SystemTrouble and StorageTrouble."""
+    def examine(self, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
+        """Every record, in the order of `ids`. Without `trust` what was last written counts for nothing: the target's
+        own rows are compared. Raises SystemTrouble and StorageTrouble."""
         wanted = list(dict.fromkeys(ids))
         links = self._parts.state.links.load(self._flow.name, wanted)
         failures = self._parts.state.failures.load(self._flow.name, wanted)
-        works = [Work(Hint(id), links[id], _is_trusted(links[id]), failures.get(id)) for id in wanted]
+        works = [Work(Hint(id), links[id], trust and _is_trusted(links[id]), failures.get(id)) for id in wanted]
         rows = self._flow.source.read(wanted)
         for work in works:
             work.row = rows.get(work.id)

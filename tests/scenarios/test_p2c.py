@@ -294,3 +294,17 @@ def test_a_record_that_is_gone_is_forgotten(sync: Product) -> None:
     sync.tick()
     assert "removed" in p2c("forget", FLOW, id, "--yes")
     assert "nothing was done" in p2c("history", FLOW, id, code=2)
+
+
+def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:
+    ids = sync.linked(2)
+    assert "drifted: 0" in p2c("reconcile", FLOW)
+    changed = {"OrganizationName": "Changed by hand"}
+    assert sync.finops.patch(customer_url("A-0"), changed, {"cross-company": "true"}).status_code in (200, 204)
+    assert "Changed by hand" in p2c("reconcile", FLOW, code=1)
+    (found,) = answer("reconcile", FLOW, code=1)["drifted"]
+    assert (found["key"], found["drift"]) == ("A-0", "different")
+    assert "queued: 1" in p2c("reconcile", FLOW, "--repair", code=1)
+    sync.drain()
+    assert "drifted: 0" in p2c("reconcile", FLOW)
+    sync.check_in_step(ids)
