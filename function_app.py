@@ -101,3 +101,17 @@ def quotations_poison(message: func.QueueMessage) -> None:
 def sweep(timer: func.TimerRequest) -> None:
     """Bring back held messages, waiting records and failures whose time has come; probe blocked systems."""
     service().sweep()
+
+
+@app.function_name("reconcile")
+@app.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def reconcile(timer: func.TimerRequest) -> None:
+    """Compare both systems, and tell what has drifted."""
+    service().reconcile()
+
+
+@app.function_name("cleanup")
+@app.timer_trigger(arg_name="timer", schedule="%CLEANUP_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def cleanup(timer: func.TimerRequest) -> None:
+    """Remove history, runs and audit that are older than they are kept."""
+    service().cleanup()

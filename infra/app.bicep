@@ -22,6 +22,8 @@ param contactsSchedule string
 param productsSchedule string
 param quotationsSchedule string
 param sweepSchedule string
+param reconcileSchedule string
+param cleanupSchedule string
 param functionTimeout string
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
@@ -103,6 +105,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     PRODUCTS_SCHEDULE: empty(productsSchedule) ? '0 */15 * * * *' : productsSchedule
     QUOTATIONS_SCHEDULE: empty(quotationsSchedule) ? '0 * * * * *' : quotationsSchedule
     SWEEP_SCHEDULE: empty(sweepSchedule) ? '30 * * * * *' : sweepSchedule
+    RECONCILE_SCHEDULE: empty(reconcileSchedule) ? '0 0 4 * * 0' : reconcileSchedule
+    CLEANUP_SCHEDULE: empty(cleanupSchedule) ? '0 0 3 * * *' : cleanupSchedule
     // The host reads it, too, over host.json. A blank one would mean the host's own half hour there and five minutes in the
     // code, so that functions would outlive their claims.
     AzureFunctionsJobHost__functionTimeout: empty(functionTimeout) ? '00:05:00' : functionTimeout

@@ -43,6 +43,12 @@ param quotationsSchedule string = ''
 @description('When the sweep runs. Empty: every minute, at its half.')
 param sweepSchedule string = ''
 
+@description('When both systems are compared. Empty: on Sundays at 4:00.')
+param reconcileSchedule string = ''
+
+@description('When old history is removed. Empty: every day at 3:00.')
+param cleanupSchedule string = ''
+
 @description('Settings of the flows by the name of the app setting (docs/settings.md). An empty one has the default of the code.')
 param flowSettings object = {
   VALUE_MAPS: ''
@@ -78,6 +84,7 @@ param flowSettings object = {
   GONE_LIMIT_PERCENT: ''
   CHANGE_LIMIT_PERCENT: ''
   PULL_BUDGET_S: ''
+  HISTORY_DAYS: ''
 }
 
 @description('How long a function may run: HH:MM:SS. Empty: as in host.json.')
@@ -239,6 +246,8 @@ module app 'app.bicep' = {
     productsSchedule: productsSchedule
     quotationsSchedule: quotationsSchedule
     sweepSchedule: sweepSchedule
+    reconcileSchedule: reconcileSchedule
+    cleanupSchedule: cleanupSchedule
     functionTimeout: functionTimeout
   }
   // With a network of its own the app has no other way to its storage.

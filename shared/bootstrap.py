@@ -22,6 +22,8 @@ from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
 from shared.errors import StorageTrouble, System
 from shared.flows import FLOWS, flows_of
+from shared.operations.cleanup import Cleanup
+from shared.operations.reconciling import Comparison
 from shared.settings import Settings
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
@@ -68,6 +70,7 @@ class Service:
 
     parts: Parts
     gates: Gates
+    history_days: int = 90
 
     def pull(self, flow: str) -> None:
         """Find out which records changed and queue hints."""
@@ -88,6 +91,16 @@ class Service:
         """Bring back what waits for something else than a change."""
         with _run(None) as run_id:
             Sweep(self.parts, self.gates, run_id).run()
+
+    def reconcile(self) -> None:
+        """Compare both systems, and tell what has drifted."""
+        with _run(None) as run_id:
+            Comparison(self.parts, self.gates, run_id).run()
+
+    def cleanup(self) -> None:
+        """Remove what is kept no longer."""
+        with _run(None) as run_id:
+            Cleanup(self.parts, run_id, keep_days=self.history_days).run()
 
 
 @contextmanager
@@ -160,7 +173,7 @@ def assemble(settings: Settings, state: State, queues: Queues, credential: Token
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
     parts = Parts(flows, systems, environment, state, queues, clock, limits_of(settings))
-    return Service(parts, Gates(state.control, systems, clock))
+    return Service(parts, Gates(state.control, systems, clock), settings.HISTORY_DAYS)
 
 
 def account_of(settings: Settings, credential: Callable[[], TokenCredential]) -> Account:

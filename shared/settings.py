@@ -15,7 +15,7 @@ from shared.errors import SettingsInvalid
 
 _SECRET = re.compile(r"^AzureWebJobsStorage$")
 _OURS = re.compile(
-    r"^(ACCOUNTS|CONTACTS|PRODUCTS|QUOTATIONS|BUSINESS|BULK|SWEEP|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|"
+    r"^(ACCOUNTS|CONTACTS|PRODUCTS|QUOTATIONS|BUSINESS|BULK|SWEEP|CLEANUP|RECONCILE|HISTORY|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|"
     r"HINTS|CLAIM)_"
 )
 _PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
@@ -175,6 +175,9 @@ class Settings(_Times):
     )
     ACCOUNTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `accounts_pull` runs")
     SWEEP_SCHEDULE: Schedule = Field(default="30 * * * * *", description="When `sweep` runs")
+    CLEANUP_SCHEDULE: Schedule = Field(default="0 0 3 * * *", description="When `cleanup` runs")
+    RECONCILE_SCHEDULE: Schedule = Field(default="0 0 4 * * 0", description="When `reconcile` runs")
+    HISTORY_DAYS: int = Field(default=90, ge=1, description="Days for which history, runs and the audit are kept")
     ACCOUNTS_SCOPE: Scope = Field(
         default="all", description="Accounts without a link that are synced: all, none, or those changed since a day"
     )

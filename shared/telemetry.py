@@ -70,6 +70,18 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "records_sent_again": Event("a sweep has sent waiting or failed records", {**_RUN, "records": "how many"}),
         "held_returned": Event("a sweep has returned held messages", {**_RUN, "messages": "how many"}),
         "sweep_skipped": Event("a sweep has left out a flow", {**_RUN, "reason": "by what it is closed, or no time"}),
+        "reconciled": Event(
+            "a comparison of both systems has ended",
+            {
+                **_RUN,
+                "complete": "whether every record was looked at; a large flow is compared by `p2c reconcile`",
+                "compared": "records that the sync has written",
+                "missing": "their rows in the target are gone",
+                "extra": "they are gone in the source, untold",
+                "different": "fields that we own differ",
+            },
+        ),
+        "cleaned_up": Event("what is kept no longer was removed", {**_RUN, "rows": "how many"}),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},

@@ -36,6 +36,8 @@ QUICK: Mapping[str, str] = {
     # There is more to see of a product that is gone in F&O than one that simply stays.
     "PRODUCTS_WHEN_VANISHED": "retire",
     "SWEEP_SCHEDULE": "*/5 * * * * *",
+    "RECONCILE_SCHEDULE": "0 0 4 * * 0",
+    "CLEANUP_SCHEDULE": "0 0 3 * * *",
 }
 
 # The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could

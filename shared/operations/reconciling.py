@@ -4,21 +4,26 @@ What is compared is read from both systems. From the links only comes which reco
 bounded by a batch.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import TypeVar
 
+from shared.errors import SystemTrouble
 from shared.operations.deeds import Deeds
 from shared.operations.dryrun import source_ids
 from shared.operations.examining import Examined, Examining, FieldChange
 from shared.operations.syncing import Syncing
 from shared.state.links import LinkState
 from shared.sync.flow import Flow
+from shared.sync.gates import Gates
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
+from shared.telemetry import log_event
 
 _AT_A_TIME = 100
 Item = TypeVar("Item")
@@ -46,22 +51,27 @@ class Drifted:
 
 
 class Reconciling:
-    """Compares the records of one flow. It writes nothing but what `repair` is asked for."""
+    """Compares the records of one flow. It writes nothing but what `repair` is asked for. `compared` counts records,
+    `complete` says whether all of them were looked at."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
         self._examining = Examining(parts, flow)
         self.compared = 0
+        self.complete = False
 
-    def drifted(self) -> Iterator[Drifted]:
-        """Every record that has drifted, as it is found; `compared` counts on. Raises SystemTrouble."""
+    def drifted(self, *, not_after: float = math.inf) -> Iterator[Drifted]:
+        """Every record that has drifted, as it is found, as far as there is time. Raises SystemTrouble."""
         for ids in _batches(source_ids(self._flow)):
+            if self._parts.clock.monotonic() >= not_after:
+                return
             for examined in self._examining.examine(ids, trust=False):
                 if examined.link.state is LinkState.WRITTEN:
                     self.compared += 1
                     yield from _drift(examined)
         yield from self._extra()
+        self.complete = True
 
     def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
         """Have these records looked at as if nothing was known of their target rows; how many are queued."""
@@ -79,6 +89,40 @@ class Reconciling:
         for links in _batches(written):
             there = self._flow.source.existing([link.id for link in links])
             yield from (Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there)
+
+
+class Comparison:
+    """One timer invocation: every flow that runs is compared, as far as there is time, and the drift is told."""
+
+    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
+        self._parts = parts
+        self._gates = gates
+        self._run_id = run_id
+
+    def run(self) -> None:
+        """Compare. A system in trouble closes its gate, and its flow is left out. Raises StorageTrouble."""
+        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
+        for flow in self._parts.flows.values():
+            if self._gates.closed_for_apply(flow) is None:
+                try:
+                    self._compare(flow, not_after)
+                except SystemTrouble as trouble:
+                    self._gates.close(trouble)
+
+    def _compare(self, flow: Flow, not_after: float) -> None:
+        reconciling, found = Reconciling(self._parts, flow), Counter[str]()
+        for drifted in reconciling.drifted(not_after=not_after):
+            found[drifted.drift] += 1
+        log_event(
+            "reconciled",
+            flow=flow.name,
+            run=self._run_id,
+            complete=reconciling.complete,
+            compared=reconciling.compared,
+            missing=found[Drift.MISSING],
+            extra=found[Drift.EXTRA],
+            different=found[Drift.DIFFERENT],
+        )
 
 
 def _drift(examined: Examined) -> Iterator[Drifted]:

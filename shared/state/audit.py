@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.state.history import inverted
 from shared.state.rows import Cell, Put, Row, Stored, Table, escape
 
-_PARTITION = "audit"
+PARTITION = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Audit:
             "subject": deed.subject[:8000],
             "reason": deed.reason[:2000],
         }
-        self._table.transact([Put(Row(_PARTITION, escape(f"{inverted(deed.time)}|{id}"), cells))])
+        self._table.transact([Put(Row(PARTITION, escape(f"{inverted(deed.time)}|{id}"), cells))])
 
     def latest(self, limit: int) -> list[Deed]:
         """At most `limit` deeds, the newest first."""
-        return [_to_deed(row) for row in self._table.scan(_PARTITION, start="0", end="~", limit=limit)]
+        return [_to_deed(row) for row in self._table.scan(PARTITION, start="0", end="~", limit=limit)]
 
 
 def _to_deed(stored: Stored) -> Deed:

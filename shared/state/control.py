@@ -24,6 +24,7 @@ class FlowControl:
     accepted_walk: str = ""
     waiting_cursor: str = ""
     failures_cursor: str = ""
+    history_cursor: str = ""
     etag: str | None = None
 
 
@@ -64,6 +65,7 @@ class Control:
             accepted_walk=str(cells.get("accepted_walk", "")),
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
+            history_cursor=str(cells.get("history_cursor", "")),
             etag=stored.etag,
         )
 
@@ -75,6 +77,7 @@ class Control:
             "accepted_walk": control.accepted_walk,
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
+            "history_cursor": control.history_cursor,
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
 

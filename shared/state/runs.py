@@ -33,18 +33,18 @@ class Runs:
     """The runs of every flow."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
 
     def add(self, run: Run) -> None:
         """Keep a run. It is a note about work that is done: when it cannot be written, that is logged and no more."""
         try:
-            self._table.transact([Put(run.to_row())])
+            self.table.transact([Put(run.to_row())])
         except StorageTrouble as trouble:
             log_event("run_not_kept", flow=run.flow, run=run.id, reason=str(trouble))
 
     def latest(self, flow: str, limit: int) -> list[Run]:
         """At most `limit` runs, the newest first."""
-        return [_to_run(flow, stored.row) for stored in self._table.scan(escape(flow), start="0", end="~", limit=limit)]
+        return [_to_run(flow, stored.row) for stored in self.table.scan(escape(flow), start="0", end="~", limit=limit)]
 
 
 def _to_run(flow: str, row: Row) -> Run:

@@ -28,6 +28,7 @@ EXAMPLE: Mapping[str, Any] = json.loads((ROOT / "local.settings.json.example").r
 QUEUES: Mapping[str, Any] = HOST["extensions"]["queues"]
 # What the platform reads: https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 OF_THE_PLATFORM = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"}
+FOR_ALL = ("sweep", "reconcile", "cleanup")
 KINDS = ("pull", "apply", "poison")
 RUN = "0123456789abcdef0123456789abcdef"
 ID = "11111111-2222-3333-4444-{:012d}"
@@ -107,6 +108,8 @@ def test_the_app_has_exactly_these_functions_and_triggers(functions: dict[str, F
         "quotations_apply": [{**queue, "queueName": "quotations"}],
         "quotations_poison": [{**queue, "queueName": "quotations-poison"}],
         "sweep": [{"type": "timerTrigger", "schedule": "%SWEEP_SCHEDULE%"}],
+        "reconcile": [{"type": "timerTrigger", "schedule": "%RECONCILE_SCHEDULE%"}],
+        "cleanup": [{"type": "timerTrigger", "schedule": "%CLEANUP_SCHEDULE%"}],
     }
 
 
@@ -116,7 +119,7 @@ def _essence(binding: Mapping[str, object]) -> dict[str, object]:
 
 def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> None:
     timers = [binding for function in functions.values() for binding in function.bindings if "schedule" in binding]
-    assert len(timers) == len(FLOWS) + 1
+    assert len(timers) == len(FLOWS) + len(FOR_ALL)
     assert [timer for timer in timers if timer.get("runOnStartup")] == []
     assert [timer for timer in timers if not timer.get("useMonitor")] == []
 
@@ -124,7 +127,7 @@ def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> No
 def test_every_setting_that_a_binding_names_is_known_and_in_the_example(functions: dict[str, Function]) -> None:
     text = json.dumps([dict(binding) for function in functions.values() for binding in function.bindings])
     named = set(re.findall(r"%(\w+)%", text))
-    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS, "sweep")}
+    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS, *FOR_ALL)}
     assert named <= set(Settings.model_fields)
     assert named <= EXAMPLE["Values"].keys()
 
@@ -298,7 +301,7 @@ def test_the_first_invocation_makes_every_table_and_queue(functions: dict[str, F
     assert {f"{flow}{suffix}" for flow in FLOWS for suffix in ("", "-hold", "-poison")} <= _existing(storage_account)
 
 
-@pytest.mark.parametrize("name", [f"{flow}_{kind}" for flow in FLOWS for kind in KINDS] + ["sweep"])
+@pytest.mark.parametrize("name", [f"{flow}_{kind}" for flow in FLOWS for kind in KINDS] + [*FOR_ALL])
 def test_a_missing_setting_fails_every_trigger_with_the_one_message(
     functions: dict[str, Function], environment: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -333,6 +336,6 @@ def test_the_app_is_indexed_without_any_setting(monkeypatch: pytest.MonkeyPatch)
         if name in Settings.model_fields:
             monkeypatch.delenv(name)
     try:
-        assert len(worker_library.load(ROOT)) == 13
+        assert len(worker_library.load(ROOT)) == 3 * len(FLOWS) + len(FOR_ALL)
     finally:
         worker_library.close()

@@ -65,7 +65,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
         "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
         "FINOPS_URL": "https://contoso.operations.dynamics.com",
         "COMPANY": "usmf",
-        **{f"{name.upper()}_SCHEDULE": "* * * * * *" for name in (*FLOWS, "sweep")},
+        **{f"{name.upper()}_SCHEDULE": "* * * * * *" for name in (*FLOWS, "sweep", "reconcile", "cleanup")},
     }
     (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
     host = subprocess.Popen(
@@ -77,7 +77,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
         text=True,
     )  # fmt: skip
     assert host.stderr is not None
-    awaited = {f"{flow}_pull" for flow in FLOWS} | {"sweep"}
+    awaited = {f"{flow}_pull" for flow in FLOWS} | {"sweep", "reconcile", "cleanup"}
     lines: list[str] = []
     try:
         for line in host.stderr:
@@ -94,4 +94,4 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
     assert "(Failed" not in log, log
     # A new deployment is paused: neither system was called.
     assert [flow for flow in FLOWS if f"flow {flow} is paused" not in log] == []
-    assert len(json.loads((tmp_path / "ready").read_text(encoding="utf-8"))["functions"]) == 3 * len(FLOWS) + 1
+    assert len(json.loads((tmp_path / "ready").read_text(encoding="utf-8"))["functions"]) == 3 * len(FLOWS) + 3

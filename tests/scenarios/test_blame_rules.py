@@ -24,7 +24,7 @@ def test_a_table_of_runs_that_fails_decides_about_no_record() -> None:
         if name == "runs.transact":
             raise StorageTrouble("runs answered 503")
 
-    object.__setattr__(world.state.runs._table, "step", down)
+    object.__setattr__(world.state.runs.table, "step", down)
     world.source.save("p1", name="Changed")
     world.settle(hours=1.2)
     check(world)

@@ -319,8 +319,14 @@ def test_an_item_of_the_estimate_follows_from_its_assumptions(item: str, worked_
 
 def test_the_executions_of_the_estimate_are_those_of_the_default_schedules() -> None:
     schedules = {name: default for name, default, *_ in settings_table() if name.endswith("_SCHEDULE")}
-    in_an_hour = {"0 * * * * *": 60, "30 * * * * *": 60, "0 */15 * * * *": 4}
-    executions = sum(in_an_hour[schedule] for schedule in schedules.values()) * 24 * 30
+    in_a_month = {
+        "0 * * * * *": 60 * 24 * 30,
+        "30 * * * * *": 60 * 24 * 30,
+        "0 */15 * * * *": 4 * 24 * 30,
+        "0 0 3 * * *": 30,
+        "0 0 4 * * 0": 4,
+    }
+    executions = sum(in_a_month[schedule] for schedule in schedules.values())
     assert f"{executions:,}" in GUIDE
 
 

@@ -1,0 +1,68 @@
+"""Retention: history, runs and the audit are kept for so many days, and no longer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.state.audit import PARTITION as AUDIT
+from shared.state.history import inverted
+from shared.state.rows import Delete, Row, Stored, Table, escape, split_into_transactions
+from shared.sync.parts import Parts
+from shared.telemetry import log_event
+
+_PAGE = 1000
+_HISTORY, _END_OF_HISTORY = "H|", "H}"
+
+
+class Cleanup:
+    """One timer invocation. It ends in time, and goes on at the next one where it stopped."""
+
+    def __init__(self, parts: Parts, run_id: str, *, keep_days: int) -> None:
+        self._parts = parts
+        self._run_id = run_id
+        self._until = parts.clock.now() - timedelta(days=keep_days)
+        self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
+
+    def run(self) -> None:
+        """Remove what is too old, flow by flow. Raises StorageTrouble."""
+        runs = self._parts.state.runs.table
+        for flow in self._parts.flows:
+            removed = self._clean_runs(runs, escape(flow)) + self._clean_history(flow)
+            log_event("cleaned_up", flow=flow, run=self._run_id, rows=removed)
+        self._clean_runs(runs, AUDIT)
+
+    def _clean_runs(self, table: Table, partition: str) -> int:
+        """The newest come first, so what is too old stands at the end."""
+        removed, start = 0, inverted(self._until)
+        while self._has_time() and (page := table.scan(partition, start=start, end="~", limit=_PAGE)):
+            removed += _remove(table, page, lambda _: True)
+        return removed
+
+    def _clean_history(self, flow: str) -> int:
+        """The history of each record stands by itself: every row is looked at."""
+        table, control = self._parts.state.links.table, self._parts.state.control.flow(flow)
+        removed, after = 0, control.history_cursor or _HISTORY
+        while self._has_time():
+            page = table.scan(escape(flow), start=after, end=_END_OF_HISTORY, limit=_PAGE)
+            removed += _remove(table, page, self._is_too_old)
+            after = page[-1].row.key + " " if len(page) == _PAGE else ""
+            if not after:
+                break
+        if after != control.history_cursor:
+            # Whoever was faster has changed what counts more; the next run begins where this one did.
+            self._parts.state.control.save_flow(replace(self._parts.state.control.flow(flow), history_cursor=after))
+        return removed
+
+    def _is_too_old(self, row: Row) -> bool:
+        time = row.cells.get("time")
+        return isinstance(time, datetime) and time < self._until
+
+    def _has_time(self) -> bool:
+        return self._parts.clock.monotonic() < self._not_after
+
+
+def _remove(table: Table, page: Sequence[Stored], is_due: Callable[[Row], bool]) -> int:
+    due = [stored.row for stored in page if is_due(stored.row)]
+    for transaction in split_into_transactions([[Delete(row)] for row in due]):
+        table.transact([delete for group in transaction for delete in group])
+    return len(due)
