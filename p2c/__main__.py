@@ -112,7 +112,7 @@ def retry(
         chosen = chosen[:limit]
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
-        with Progress(console=console, transient=True) as progress:
+        with Progress(console=console(), transient=True) as progress:
             task = progress.add_task(name, total=len(chosen))
             sent = failing.retry(name, chosen, to.deeds, progress=lambda count: progress.update(task, completed=count))
         say(f"{name}: sent again: {sent}, on their way already: {len(chosen) - sent}.")

@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console()
+
+def console() -> Console:
+    """The terminal as it is now."""
+    return Console()
 
 
 def as_json(answer: Any) -> None:
@@ -27,12 +30,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
-    console.print(shown)
+    console().print(shown)
 
 
 def say(text: str, *, style: str | None = None) -> None:
     """Write a line."""
-    console.print(Text(text, style=style or ""), soft_wrap=True)
+    console().print(Text(text, style=style or ""), soft_wrap=True)
 
 
 def words(cell: object) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from local.simulator.faults import Kind, Rule
 from p2c import __main__ as commands
 from p2c.connecting import Connection
 from shared.operations.deeds import Deeds
+from shared.operations.linking import Linking
 from shared.settings import Settings
 from shared.sync.parts import Parts
+from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product, product
+from tests.support.trading import Trading, trading
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
@@ -42,11 +46,24 @@ class ToProduct(Connection):
         return Deeds(self.parts, "operator@contoso")
 
 
+@contextmanager
+def operated(made: Product) -> Iterator[None]:
+    """The command line works on this product."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "300")
+        patch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+        yield
+
+
 @pytest.fixture
-def sync(monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
-    monkeypatch.setenv("COLUMNS", "300")
-    with product() as made:
-        monkeypatch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+def sync() -> Iterator[Product]:
+    with product() as made, operated(made):
+        yield made
+
+
+@pytest.fixture
+def desk() -> Iterator[Trading]:
+    with trading() as made, operated(made):
         yield made
 
 
@@ -203,6 +220,76 @@ def test_a_deleted_customer_is_made_again_when_it_is_looked_at(sync: Product) ->
     sync.settle(2)
     assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
     assert "in step" in p2c("explain", FLOW, "A-0")
+
+
+def test_a_product_with_a_unit_that_nobody_knows_is_explained_and_repaired() -> None:
+    with assortment() as shop, operated(shop):
+        shop.put("P-1", SalesUnitSymbol="BOX")
+        shop.tick()
+        (cause,) = answer("failures", "products")
+        assert cause["cause"] == "unit_unknown"
+        assert "'Boxes'" in p2c("explain", "products", "P-1")
+        shop.change("P-1", SalesUnitSymbol="EA")
+        p2c("retry", "products", "P-1")
+        shop.drain()
+        assert "in step" in p2c("explain", "products", "P-1")
+
+
+def test_a_product_in_a_currency_without_a_price_list_is_explained_and_repaired() -> None:
+    with assortment() as shop, operated(shop):
+        prices = f"pricelevels({shop.catalogue['prices']})"
+        assert shop.sales.patch(prices, {"statecode": 1, "statuscode": 100002}, If_Match="*").status_code == 204
+        shop.put("P-1")
+        shop.tick()
+        told = answer("explain", "products", "P-1")
+        assert told["failure"]["cause"] == "no_price_list"
+        assert shop.sales.patch(prices, {"statecode": 0, "statuscode": 100001}, If_Match="*").status_code == 204
+        shop.clock.sleep(600)
+        p2c("retry", "products", "--cause", "no_price_list")
+        shop.drain()
+        assert "in step" in p2c("explain", "products", "P-1")
+
+
+def test_a_contact_that_waits_for_its_account_names_it_and_goes_on_with_it(desk: Trading) -> None:
+    account = desk.account("A-1", address1_country="Atlantis")
+    contact = desk.contact(account)
+    desk.tick()
+    told = answer("explain", "contacts", contact)
+    assert told["examined"]["kind"] == "waiting"
+    assert told["action"].startswith(f"look at accounts {account}")
+    assert "1 (" in p2c("status", "contacts")
+    desk.edit(account, **US)
+    p2c("retry", FLOW, account)
+    desk.tick()
+    assert "in step" in p2c("explain", "contacts", contact)
+
+
+def test_a_quotation_number_of_somebody_else_is_never_touched_and_told(desk: Trading) -> None:
+    desk.stock("P-1")
+    account = desk.account("A-1")
+    desk.tick()
+    _, number = desk.quote(account)
+    desk.tick()
+    Linking(desk.service.parts, desk.service.parts.flows["quotations"], Deeds(desk.service.parts, "x")).unlink(number)
+    p2c("sync", "quotations", number)
+    desk.tick()
+    told = answer("explain", "quotations", number)
+    assert told["failure"]["cause"] == "target_exists"
+    assert "adoption" in told["action"]
+    p2c("links", "quotations", "link", number, "--yes")
+    desk.tick()
+    assert "in step" in p2c("explain", "quotations", number)
+
+
+def test_a_draft_is_said_to_need_activation(desk: Trading) -> None:
+    desk.stock("P-1")
+    account = desk.account("A-1")
+    id, number = desk.quote(account, active=False)
+    desk.tick()
+    assert answer("explain", "quotations", number)["action"].startswith("activate it")
+    desk.set_state(id, {"statecode": 1, "statuscode": 2})
+    desk.tick()
+    assert "in step" in p2c("explain", "quotations", number)
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
