@@ -180,7 +180,9 @@ def _tell(
     options: Options, configuration: Configuration, session: Session, standings: Mapping[str, Standing], act: Act
 ) -> None:
     stage = act.stage
-    stage.console.print("\nNow people work in both systems. Ctrl-C ends the demo.\n", style="bold")
+    stage.console.print("\nNow people work in both systems. Ctrl-C ends the demo.", style="bold")
+    settings = act.place.folder("run") / "local.settings.json"
+    _say(stage.console, f'look into it as an operator: make p2c ARGS="--settings {settings} status"\n')
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     scenes = told_by_turns(
