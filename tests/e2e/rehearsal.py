@@ -1,5 +1,8 @@
 """A small demo in the hands of a test: trouble on demand, and what the functions have logged meanwhile."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +16,9 @@ from local.demo import samples
 from local.demo.arguments import Options
 from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
+from local.demo.environment import child_environment
 from local.demo.keep import Place, place
+from local.demo.processes import ROOT
 from local.demo.selling import Seller
 from local.demo.session import SYSTEMS, Session
 from local.demo.standing import Standing
@@ -45,6 +50,7 @@ class Rehearsal:
     folder: Path
     standings: Mapping[str, Standing]
     poison: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
 
     @property
     def sales(self) -> Sales:
@@ -67,6 +73,15 @@ class Rehearsal:
         catalogue = seller.catalogue()
         seller.add_prices(self.folder, catalogue)
         assert seller.write_sample_quotes(self.folder, catalogue)[0] == len(self.chosen.quotes)
+
+    def ask(self, name: str, *arguments: str, code: int = 0) -> None:
+        """Keep what the operators' command line answers, in a process of its own; it must end with this code."""
+        settings = self.folder.parent / "keep" / "run" / "local.settings.json"
+        command = [sys.executable, "-m", "p2c", "--settings", str(settings), *arguments]
+        environment = child_environment(os.environ)
+        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == code, f"{arguments}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
+        self.answers[name] = ended.stdout
 
     def take_poison(self, flow: str) -> bool:
         """Look into a poison queue; true when something was there."""

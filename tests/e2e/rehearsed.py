@@ -34,11 +34,12 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     """`logs` is what the functions host wrote, by act; `poison` the bodies that lay in poison queues, `sent` those of
-    every message that was ever in a queue."""
+    every message that was ever in a queue; `answers` what the operators' command line said."""
 
     logs: Mapping[str, str]
     poison: tuple[str, ...]
     sent: tuple[str, ...]
+    answers: Mapping[str, str]
 
 
 def rehearse(folder: Path) -> Rehearsed:
@@ -49,7 +50,7 @@ def rehearse(folder: Path) -> Rehearsed:
             since = on_stage.mark()
             act(on_stage)
             logs[name] = on_stage.log(since)
-    return Rehearsed(logs, tuple(on_stage.poison), tuple(_sent(folder / "keep" / "azurite")))
+    return Rehearsed(logs, tuple(on_stage.poison), tuple(_sent(folder / "keep" / "azurite")), on_stage.answers)
 
 
 def _healthy(on_stage: Rehearsal) -> None:
@@ -71,6 +72,12 @@ def _rejected(on_stage: Rehearsal) -> None:
     on_stage.until("they are listed", lambda: on_stage.told(ACCOUNTS, "failures_open", since) >= MANY)
     on_stage.until("the contact has waited", lambda: on_stage.told(CONTACTS, "waiting_s", since) >= LONG_S)
     on_stage.until_swept()
+    on_stage.ask("status", "status", "--json", code=1)
+    on_stage.ask("failures", "failures", "--json")
+    on_stage.ask("explanation", "explain", ACCOUNTS, account, "--json")
+    on_stage.ask("plan", "plan", PRODUCTS, "--json")
+    on_stage.ask("retry", "retry", ACCOUNTS, account)
+    on_stage.ask("audit", "audit", "--json")
 
 
 def _down(on_stage: Rehearsal) -> None:
@@ -170,10 +177,11 @@ def _decoded(text: bytes) -> str:
 def as_json(rehearsed: Rehearsed) -> str:
     """To keep it in a file."""
     content: dict[str, Any] = {"logs": dict(rehearsed.logs), "poison": rehearsed.poison, "sent": rehearsed.sent}
+    content["answers"] = dict(rehearsed.answers)
     return json.dumps(content)
 
 
 def from_json(text: str) -> Rehearsed:
     """What `as_json` has kept."""
     content = json.loads(text)
-    return Rehearsed(content["logs"], tuple(content["poison"]), tuple(content["sent"]))
+    return Rehearsed(content["logs"], tuple(content["poison"]), tuple(content["sent"]), content["answers"])
