@@ -35,8 +35,8 @@ def test_every_file_of_queries_is_used() -> None:
         ("lag_s / 60.0", "lags / 60.0", "'lags' does not refer to any known"),
         ("AppTraces", "AppTrace", "'AppTrace' does not refer to any known"),
         ("summarize arg_max", "summarise arg_max", "summarise"),
-        ("not(paused)", "nor(paused)", "'nor' does not refer to any known function"),
-        ("where not(paused)", "where not(paused", "Expected: )"),
+        ("isnotempty(blocked)", "isnotemptied(blocked)", "'isnotemptied' does not refer to any known function"),
+        ("isnotempty(blocked)", "isnotempty(blocked", "Expected: )"),
     ],
 )
 def test_a_mistake_in_a_query_is_found_and_named(old: str, new: str, named: str) -> None:
