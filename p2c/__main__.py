@@ -21,12 +21,13 @@ from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking, Refused
 from shared.operations.locating import NotFound, locate
-from shared.operations.preflight import Preflight, Verdict
+from shared.operations.preflight import Preflight, Verdict, close_gates
 from shared.operations.reconciling import Reconciling
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.history import Histories
+from shared.sync.gates import Gates
 from shared.telemetry import quiet_libraries
 
 
@@ -91,7 +92,10 @@ def failures(
             return
         found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)][:limit]
         links = {of.id: to.parts.state.links.load(of.flow, [of.id])[of.id] for of in found}
-        as_json(found) if json else reports.failures(found, links)
+        if json:
+            as_json(found)
+        else:
+            reports.failures(found, links, lambda of: to.addresses(of.flow, of.id, links[of.id].target_key))
 
 
 @app.command()
@@ -145,7 +149,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         told = Explaining(to.parts, to.parts.flows[name]).explain(id)
         if told.examined.is_unheard_of:
             raise NotFound(f"nobody knows a record {record!r} of {name}; give its id or number")
-        as_json(told) if json else reports.explanation(told)
+        as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
 
 
 @app.command()
@@ -166,7 +170,7 @@ def plan(  # noqa: PLR0917 - the options of a command
         chosen: Iterator[Examined] = run.of(_located(to, name, ids)) if ids else run.of_all(limit)
         examined = list(chosen)
         summary = summary_of(examined)
-        estimate = reports.estimate(to.parts.limits, summary)
+        estimate = reports.estimate(to.parts.limits, summary, to.parts.state.runs.latest(name, 500))
         if markdown is not None:
             markdown.write_text(reports.plan_markdown(name, summary, examined, estimate), encoding="utf-8")
             say(f"The plan is in {markdown}.")
@@ -181,10 +185,15 @@ def preflight(
     without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
     json: Json = False,
 ) -> None:
-    """Is everything there that the flows need? Exit code 1 when something is wrong."""
-    with _connected(looks_only=True, without_state=without_state) as to:
-        checks = list(Preflight(to.parts, to.settings).checks())
+    """Is everything there that the flows need? Exit code 1 when something is wrong. Columns that are not as the mapping
+    knows them close the system's gate, as in a run."""
+    with _connected(without_state=without_state) as to:
+        parts = to.parts
+        checks = list(Preflight(parts, to.settings).checks())
         as_json(checks) if json else reports.checks(checks)
+        closed = close_gates(Gates(parts.state.control, parts.systems, parts.clock), checks)
+        if closed and not json:
+            say(f"closed until that is mended: {', '.join(closed)}", style="red")
     wrong = any(check.verdict is Verdict.WRONG for check in checks)
     raise typer.Exit(ATTENTION if wrong else WELL)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
@@ -26,6 +27,11 @@ from shared.state.storage import Storage
 from shared.sync.parts import Parts
 
 ACCOUNT = "STORAGE_ACCOUNT_NAME"
+# Templates of addresses under which people find a record; {id}, {table}, {key} and {company} are filled in. Those of
+# F&O differ from one environment to the other.
+SALES_ADDRESS = "P2C_SALES_ADDRESS"
+FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
+_TABLES = {"accounts": "account", "contacts": "contact"}
 _SCOPE = "https://storage.azure.com/.default"
 _SERVICES = {"table": "AzureWebJobsStorage__tableServiceUri", "queue": "AzureWebJobsStorage__queueServiceUri"}
 
@@ -98,6 +104,17 @@ class Connection:
             raise Mistake(f"there is no flow {name!r}; the flows are {', '.join(known)}")
         return [name]
 
+    def addresses(self, flow: str, id: str, key: str | None) -> list[str]:
+        """Where people find a record, as far as templates are given."""
+        place = {"id": id, "table": _TABLES.get(flow, ""), "key": key or "", "company": self.settings.COMPANY}
+        usual = f"{self.settings.DATAVERSE_URL}/main.aspx?pagetype=entityrecord&etn={{table}}&id={{id}}"
+        found = []
+        if place["table"]:
+            found.append(_filled(self.environ.get(SALES_ADDRESS) or usual, place))
+        if key and self.environ.get(FINOPS_ADDRESS):
+            found.append(_filled(self.environ[FINOPS_ADDRESS], place))
+        return found
+
     def _who(self) -> str:
         if self.settings.AzureWebJobsStorage:
             return f"{getpass.getuser()} (by key)"
@@ -123,6 +140,12 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
         for service, name in _SERVICES.items():
             environ.setdefault(name, f"https://{environ[ACCOUNT]}.{service}.core.windows.net")
     return Connection(environ, looks_only, without_state)
+
+
+def _filled(template: str, place: Mapping[str, str]) -> str:
+    for name, value in place.items():
+        template = template.replace(f"{{{name}}}", quote(value, safe=""))
+    return template
 
 
 def _claims(token: str) -> Mapping[str, object]:

@@ -74,8 +74,8 @@ class Failing:
         """Take failures off the list of open ones, with a reason that stays; how many. A failure that says something
         else later is open again."""
         deeds.note("dismiss", flow, _ids(failures), reason)
-        dismissed = (replace(failure, dismissed=reason, next_try=None) for failure in failures)
-        return sum(self._parts.state.failures.save(failure) for failure in dismissed)
+        dismissed = [replace(failure, dismissed=reason, next_try=None) for failure in failures]
+        return self._parts.state.failures.save_all(dismissed)
 
     def _send(self, flow: str, failures: Sequence[Failure], deeds: Deeds) -> int:
         deeds.note("retry", flow, _ids(failures))
@@ -83,13 +83,12 @@ class Failing:
         run = self._parts.new_id()
         for message in messages(flow, run, hints, self._parts.limits.hints_per_message):
             self._parts.queues.send(flow, message.to_body())
-        now = self._parts.clock.now()
-        for failure in failures:
-            tries = failure.tries + 1
-            asked = replace(failure, asked_at=now, dismissed="", tries=tries, next_try=now + retry_after(tries))
-            # One that has been resolved or renewed meanwhile is as it should be.
-            self._parts.state.failures.save(asked)
+        self._parts.state.failures.save_all([self._asked(failure) for failure in failures])
         return len(failures)
+
+    def _asked(self, failure: Failure) -> Failure:
+        now, tries = self._parts.clock.now(), failure.tries + 1
+        return replace(failure, asked_at=now, dismissed="", tries=tries, next_try=now + retry_after(tries))
 
 
 def _joined(cause: Cause | None, failure: Failure) -> Cause:

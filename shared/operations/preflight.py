@@ -1,7 +1,8 @@
 """Is everything there that the flows need? Asked before the first run, and whenever something is odd."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 
 from shared.clients import quoting
@@ -11,13 +12,20 @@ from shared.errors import OperatorNeeded, System, SystemTrouble
 from shared.mapping import catalogue
 from shared.mapping.catalogue import Catalogue
 from shared.mapping.value_maps import ValueMaps, read_value_maps
-from shared.mapping.vocabulary import Unmappable
+from shared.mapping.vocabulary import Unmappable, WireType
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.records import Json, References
 from shared.settings import Settings
+from shared.sync.gates import Gates
 from shared.sync.parts import Parts
 
 _LINE_ITEM = 0
+# How both systems name what arrives as such a value (Dataverse: AttributeType, F&O: DataType).
+_NAMED_TYPES: Mapping[WireType, frozenset[str]] = {
+    bool: frozenset({"Boolean"}),
+    int: frozenset({"Integer", "BigInt", "Picklist", "State", "Status", "Int32", "Int64"}),
+    Decimal: frozenset({"Money", "Decimal", "Double", "Real"}),
+}
 
 
 class Verdict(StrEnum):
@@ -30,13 +38,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was looked at, what was found, and what helps (a step of docs/setup.md)."""
+    """One check: what was looked at, what was found, and what helps (a step of docs/setup.md). `drift` says that it
+    is about columns as the mapping knows them."""
 
     area: str
     what: str
     verdict: Verdict
     found: str = ""
     remedy: str = ""
+    drift: bool = False
 
 
 BY_HAND = (
@@ -105,8 +115,10 @@ class Preflight:
         row = self._dataverse.url(use.entity_set, {"$select": f"{logical}id", "$top": "1"})
         yield _looked("Sales", f"{use.entity_set} may be read", lambda: list(self._dataverse.rows(use.entity_set, row)))
         place = f"(LogicalName={quoting.literal(logical)})"
-        listed = self._dataverse.rows("Attributes", self._definitions(f"{place}/Attributes", "LogicalName"))
-        yield _columns("Sales", use.entity_set, use.columns, {str(of["LogicalName"]) for of in listed})
+        address = self._definitions(f"{place}/Attributes", "LogicalName,AttributeType")
+        there = {str(of["LogicalName"]): str(of["AttributeType"]) for of in self._dataverse.rows("Attributes", address)}
+        yield _columns("Sales", use.entity_set, use.columns, there)
+        yield _typed("Sales", use.entity_set, use.types, there)
         if use.tracked:
             address = self._definitions(place, "ChangeTrackingEnabled")
             definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
@@ -150,7 +162,9 @@ class Preflight:
         if not rows:
             yield Check("F&O", f"collection {use.entity_set}", Verdict.WRONG, "there is none", "check F&O's version")
             return
-        yield _columns("F&O", use.entity_set, use.properties, set(_names(rows[0].get("Properties"))))
+        there = dict(_properties(rows[0].get("Properties")))
+        yield _columns("F&O", use.entity_set, use.properties, there)
+        yield _typed("F&O", use.entity_set, use.types, there)
 
     def _customer_group(self) -> Check:
         group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
@@ -164,6 +178,18 @@ class Preflight:
         except OperatorNeeded as refused:
             return Check("F&O", what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
         return _check("F&O", what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
+
+
+def close_gates(gates: Gates, checks: Iterable[Check]) -> list[System]:
+    """Close the gate of each system whose columns are not as the mapping knows them, as a run does; which."""
+    drifted = [check for check in checks if check.drift and check.verdict is Verdict.WRONG]
+    closed = {}
+    for check in drifted:
+        system = System.DATAVERSE if check.area == "Sales" else System.FINOPS
+        if system not in closed:
+            closed[system] = OperatorNeeded(system, f"schema drift: {check.what}: {check.found}; {check.remedy}")
+            gates.close(closed[system])
+    return list(closed)
 
 
 def _price_lists(references: References, maps: ValueMaps) -> Iterator[Check]:
@@ -180,17 +206,29 @@ def _price_lists(references: References, maps: ValueMaps) -> Iterator[Check]:
         yield _check("Sales", f"price list {name} of {code}", name in names, "there is none", "correct price_lists")
 
 
-def _names(properties: Json) -> Iterator[str]:
+def _properties(properties: Json) -> Iterator[tuple[str, str]]:
     for of in properties if isinstance(properties, list) else ():
         if isinstance(of, dict):
-            yield str(of.get("Name"))
+            yield str(of.get("Name")), str(of.get("DataType"))
 
 
-def _columns(area: str, table: str, needed: Iterable[str], there: set[str]) -> Check:
-    missing = sorted(set(needed) - there)
+def _columns(area: str, table: str, needed: Iterable[str], there: Mapping[str, str]) -> Check:
+    missing = sorted(set(needed) - there.keys())
     found = f"missing: {', '.join(missing)}"
     remedy = "columns msdynce_* come with the Prospect-to-cash solution; else compare the mapping with the environment"
-    return _check(area, f"{table} has the columns of the mapping", not missing, found, remedy)
+    return replace(_check(area, f"{table} has the columns of the mapping", not missing, found, remedy), drift=True)
+
+
+def _typed(area: str, table: str, needed: Mapping[str, WireType], there: Mapping[str, str]) -> Check:
+    other = sorted(f"{name} is {there[name]}" for name, of in needed.items() if not _fits(of, there.get(name)))
+    remedy = "schema drift: compare the column's type with the mapping"
+    check = _check(area, f"{table} has them with the types of the mapping", not other, ", ".join(other), remedy)
+    return replace(check, drift=True)
+
+
+def _fits(expected: WireType, named: str | None) -> bool:
+    """Whether a type of the metadata arrives as the mapping expects it; one that is not there is told elsewhere."""
+    return named is None or named in _NAMED_TYPES.get(expected, frozenset({named}))
 
 
 def _check(area: str, what: str, well: bool, found: str, remedy: str) -> Check:

@@ -1,6 +1,7 @@
 """What an operator asks and does, between both simulators: it tells the truth, and a look changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -283,3 +284,15 @@ def test_the_status_tells_links_outcomes_failures_and_whether_somebody_should_lo
     assert told.flows[0].state.failures_open == 1
     assert told.needs_attention
     assert told.flows[0].last_pull is not None
+
+
+def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_is(sync: Product) -> None:
+    ids = rejected(sync, 3)
+    failing = Failing(parts(sync))
+    seen = failing.load(FLOW, ids)
+    sync.edit(ids[1], address1_country="Utopia")
+    sync.tick()
+    assert parts(sync).state.failures.save_all([replace(failure, dismissed="x") for failure in seen]) == 2
+    renewed = sync.failure(ids[1])
+    assert renewed is not None
+    assert (renewed.dismissed, "Utopia" in renewed.message) == ("", True)

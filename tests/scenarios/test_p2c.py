@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
 from p2c import __main__ as commands
 from p2c.connecting import Connection
@@ -395,3 +396,18 @@ def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:
     sync.drain()
     assert "drifted: 0" in p2c("reconcile", FLOW)
     sync.check_in_step(ids)
+
+
+def test_a_column_of_another_type_closes_the_gate_of_its_system_by_name(sync: Product) -> None:
+    properties = sync.sales.organisation.schema.entities["account"].properties
+    assert isinstance(properties, dict)
+    properties["numberofemployees"] = replace(properties["numberofemployees"], kind=SchemaKind.TEXT)
+    told = p2c("preflight", code=1)
+    assert "numberofemployees is String" in told
+    assert "closed until that is mended: dataverse" in told
+    assert "numberofemployees" in p2c("status", FLOW, code=1)
+
+
+def test_it_is_told_where_people_find_a_record(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert f"/main.aspx?pagetype=entityrecord&etn=account&id={id}" in p2c("explain", FLOW, "A-0")

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+from local.dataverse.schema import Kind as SchemaKind
 from local.dataverse.schema import load_schema
 from local.simulator.faults import Kind, Rule
 from shared.operations.preflight import Check, Preflight, Verdict
@@ -89,3 +91,12 @@ def test_what_the_flows_use_exists_in_both_schemas() -> None:
         "quotedetails",
     }
     assert len(collections_of_finops(settings)) == 5
+
+
+def test_a_column_of_another_type_is_named() -> None:
+    with prepared() as sync:
+        properties = sync.sales.organisation.schema.entities["account"].properties
+        assert isinstance(properties, dict)
+        properties["numberofemployees"] = replace(properties["numberofemployees"], kind=SchemaKind.TEXT)
+        (found,) = [check for check in wrong(sync) if check.what.startswith("accounts has them")]
+    assert found.found == "numberofemployees is String"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from p2c.__main__ import app
 from tests.kql.alerts import Alert, alerts
 from tests.kql.parsing import parse
 
@@ -35,3 +36,13 @@ def test_every_query_of_the_runbook_is_read_by_the_parser() -> None:
         for number, query in enumerate(queries)
     }
     assert {name: of.errors for name, of in parse(whole).items() if of.errors} == {}
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_every_section_uses_the_command_line(name: str) -> None:
+    assert re.search(r"p2c (status|failures|explain|accept|retry|preflight)", SECTIONS[name])
+
+
+def test_every_command_that_the_runbook_names_exists() -> None:
+    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    assert set(re.findall(r"p2c ([a-z]+)", RUNBOOK)) <= known
