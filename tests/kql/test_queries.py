@@ -48,7 +48,9 @@ def test_a_mistake_in_a_query_is_found_and_named(old: str, new: str, named: str)
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("e.checkpoint_age_s", "e.checkpoint_age", "no event has a field 'checkpoint_age'"),
+        ("e.checkpoint_age_s", "e.checkpoint_age", "no field 'checkpoint_age' is logged with 'flow_state'"),
+        ("e.checkpoint_age_s", "e.closed_s", "no field 'closed_s' is logged with 'flow_state'"),
+        ("tostring(e.system)", "tostring(e.systems)", "no field 'systems' is logged with any event"),
         ('"flow_state"', '"flow_states"', "no event 'flow_states' is logged"),
     ],
 )
