@@ -14,6 +14,8 @@ param enabled bool
 var runbook = 'docs/runbook.md'
 var events = loadTextContent('queries/events.kql')
 var flowStates = '${events}${loadTextContent('queries/flow_states.kql')}'
+// Who resumes a flow is not told at once that it is late: its first pull is still to come.
+var restingFlows = '${flowStates}${loadTextContent('queries/resting_flows.kql')}'
 var gateStates = '${events}${loadTextContent('queries/gate_states.kql')}'
 
 // `window` is what is looked at, `every` how often (ISO 8601). A rule fires for each value of `dimension` of which the
@@ -60,8 +62,8 @@ var rules = [
     text: 'A flow is behind its source.'
     severity: 2
     every: 'PT5M'
-    window: 'PT15M'
-    query: '${flowStates}${loadTextContent('queries/lag.kql')}'
+    window: 'PT30M'
+    query: '${restingFlows}${loadTextContent('queries/lag.kql')}'
     measure: 'lag_minutes'
     operator: 'GreaterThan'
     threshold: lagLimitMinutes
@@ -73,7 +75,7 @@ var rules = [
     severity: 1
     every: 'PT5M'
     window: 'PT${3 * pullScheduleMinutes}M'
-    query: '${flowStates}${loadTextContent('queries/pulls.kql')}'
+    query: '${restingFlows}${loadTextContent('queries/pulls.kql')}'
     measure: 'pulls'
     operator: 'LessThan'
     threshold: 1
@@ -132,9 +134,9 @@ var rules = [
     text: 'No more logs are taken today: every other alert is blind.'
     severity: 1
     every: 'PT15M'
-    window: 'PT1H'
+    window: 'P1D'
     query: loadTextContent('queries/daily_cap.kql')
-    measure: 'notices'
+    measure: 'stopped'
     operator: 'GreaterThan'
     threshold: 0
     dimension: ''

@@ -19,7 +19,7 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqual": lambda value, threshold: value >= threshold,
     "LessThan": lambda value, threshold: value < threshold,
 }
-_PERIOD = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?")
+_PERIOD = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 
 Telemetry = Mapping[str, Sequence[Row]]
 """Rows by table; `TimeGenerated` is when."""
@@ -101,4 +101,5 @@ def _alert(resource: Resource) -> Alert:
 def _period(text: str) -> timedelta:
     found = _PERIOD.fullmatch(text)
     assert found is not None, text
-    return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
+    days, hours, minutes = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes)

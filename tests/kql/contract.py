@@ -8,24 +8,43 @@ from tests.kql.parsing import Tree
 
 # The column of the parsed message, and that of the event's name (infra/queries/events.kql).
 _MESSAGE, _EVENT = "e", "event"
-_FIELDS = {"event"} | {field for of in EVENTS.values() for field in (*of.fields, *of.optional)}
 
 
 def breaches(tree: Tree) -> list[str]:
-    """Events and fields in a query that no event of the contract has."""
-    return sorted({f"no event {name!r} is logged" for name in _events(tree) if name not in EVENTS}) + sorted(
-        {f"no event has a field {name!r}" for name in _fields(tree) if name not in _FIELDS}
-    )
+    """Events in a query that are never logged, and fields that no event has which the query looks at there."""
+    return sorted(set(_breaches(tree, [])))
 
 
-def _fields(tree: Any) -> Iterator[str]:
+def _breaches(tree: Any, looked_at: list[str]) -> Iterator[str]:
+    """`looked_at` are the events that the filters of the pipe leave; none where it does not filter by event."""
     match tree:
+        case ["PipeExpression", *_]:
+            stages = list(_stages(tree))
+            events = [name for stage in stages for name in _filtered(stage)]
+            for stage in stages:
+                yield from _breaches(stage, events)
         case ["PathExpression", ["NameReference", ["TokenName", name]], ".", ["NameReference", ["TokenName", field]]]:
-            if name == _MESSAGE:
-                yield str(field)
+            if name == _MESSAGE and field not in _fields(looked_at):
+                owner = " or ".join(map(repr, looked_at)) or "any event"
+                yield f"no field {field!r} is logged with {owner}"
+        case ["EqualExpression" | "InExpression", ["NameReference", ["TokenName", name]], _, other] if name == _EVENT:
+            yield from (f"no event {named!r} is logged" for named in _texts(other) if named not in EVENTS)
         case [_, *parts]:
             for part in parts:
-                yield from _fields(part)
+                yield from _breaches(part, looked_at)
+
+
+def _stages(tree: Tree) -> Iterator[Tree]:
+    """The source of a pipe, and every operator on it."""
+    while tree[0] == "PipeExpression":
+        yield tree[3]
+        tree = tree[1]
+    yield tree
+
+
+def _filtered(stage: Tree) -> Iterator[str]:
+    if stage[0] == "FilterOperator":
+        yield from _events(stage)
 
 
 def _events(tree: Any) -> Iterator[str]:
@@ -35,6 +54,12 @@ def _events(tree: Any) -> Iterator[str]:
         case [_, *parts]:
             for part in parts:
                 yield from _events(part)
+
+
+def _fields(events: list[str]) -> set[str]:
+    """What stands in these events; in any event where none is named. An unknown event is told by itself."""
+    known = [EVENTS[name] for name in events if name in EVENTS] or EVENTS.values()
+    return {_EVENT} | {field for of in known for field in (*of.fields, *of.optional)}
 
 
 def _texts(tree: Any) -> Iterator[str]:

@@ -62,6 +62,8 @@ class _Query:
                 return [{**row, **_columns(columns, row)} for row in rows]
             case ["ProjectOperator", "project", columns]:
                 return [_columns(columns, row) for row in rows]
+            case ["DistinctOperator", "distinct", _, columns]:
+                return _distinct(columns, rows)
             case ["SummarizeOperator", "summarize", _, aggregates, *by]:
                 return _summarized(rows, _listed(aggregates), _listed(by[0][2]) if by else [])
             case ["SortOperator", _, _, "by", order]:
@@ -83,6 +85,15 @@ def _columns(tree: Tree, row: Row) -> Row:
     for of in _listed(tree):
         # A column may use one that stands before it.
         found[_column_name(of)] = _value(_unnamed(of), {**row, **found})
+    return found
+
+
+def _distinct(columns: Tree, rows: Rows) -> Rows:
+    found: Rows = []
+    for row in rows:
+        of = _columns(columns, row)
+        if of not in found:
+            found.append(of)
     return found
 
 
@@ -191,12 +202,12 @@ def _call(name: str, arguments: Sequence[Any]) -> Any:
 
 _BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "AndExpression": values.both,
-    "ContainsExpression": lambda text, part: part.casefold() in text.casefold(),
+    "ContainsExpression": lambda text, part: part.casefold() in values.to_string(text).casefold(),
     "DivideExpression": values.quotient,
     "EqualExpression": values.equal,
     "GreaterThanExpression": values.greater,
     "OrExpression": values.either,
-    "StartsWithExpression": lambda text, part: text.casefold().startswith(part.casefold()),
+    "StartsWithExpression": lambda text, part: values.to_string(text).casefold().startswith(part.casefold()),
     "SubtractExpression": values.difference,
 }
 _LITERALS: Mapping[str, Callable[[str], Any]] = {

@@ -128,8 +128,27 @@ def test_a_flow_that_is_behind_is_told_whether_it_was_not_read_or_not_applied(fi
     assert fires("lag", traced(behind)) == ["accounts"]
 
 
-def test_a_paused_flow_does_not_lag() -> None:
-    assert fires("lag", traced(states(paused=True, checkpoint_age_s=99_999))) == []
+@pytest.mark.parametrize("rest", [{"paused": True}, {"blocked": "300 of 1000 records would be gone"}])
+def test_a_flow_that_is_paused_or_blocked_does_not_lag(rest: dict[str, Any]) -> None:
+    assert fires("lag", traced(states(**rest, checkpoint_age_s=99_999))) == []
+
+
+@pytest.mark.parametrize("name", ["lag", "no-successful-pull"])
+@pytest.mark.parametrize("rest", [{"paused": True}, {"blocked": "300 of 1000 records would be gone"}])
+def test_a_flow_that_was_just_resumed_has_time_for_its_first_pull(name: str, rest: dict[str, Any]) -> None:
+    behind = 3 * 86_400
+    before = states(range(10, 60), **rest, checkpoint_age_s=behind)
+    after = states(range(10), checkpoint_age_s=behind)
+    assert fires(name, traced(before, after)) == []
+
+
+@pytest.mark.parametrize("name", ["lag", "no-successful-pull"])
+def test_a_flow_that_is_not_read_for_long_after_it_was_resumed_is_told(name: str) -> None:
+    behind = 3 * 86_400
+    before = states(range(50, 90), paused=True, checkpoint_age_s=behind)
+    after = states(range(50), ["products"], checkpoint_age_s=behind)
+    others = [*states(range(50), set(FLOWS) - {"products"}), *pulls(range(50), set(FLOWS) - {"products"})]
+    assert fires(name, traced(before, after, others)) == ["products"]
 
 
 def test_a_flow_that_has_caught_up_lags_no_longer() -> None:
@@ -181,12 +200,33 @@ def test_storage_and_systems_that_refuse_the_app_are_told_by_name() -> None:
     assert fires("access-refused", traced(unreachable)) == []
 
 
-def test_the_daily_cap_is_told() -> None:
-    notice = {
-        "TimeGenerated": NOW - timedelta(minutes=5),
+def notice(hours_ago: float, operation: str, detail: str) -> Row:
+    return {
+        "TimeGenerated": NOW - timedelta(hours=hours_ago),
         "Category": "Ingestion",
-        "Operation": "Data collection stopped",
+        "Operation": operation,
         "Level": "Warning",
-        "Detail": "OverQuota: data collection stopped, daily limit reached",
+        "Detail": detail,
     }
-    assert fires("daily-cap", {"_LogOperation": [notice]}) == [""]
+
+
+STOPPED = "Data collection stopped due to daily limit of free data reached. Ingestion status = OverQuota"
+
+
+def test_the_daily_cap_is_told_for_as_long_as_no_logs_are_taken() -> None:
+    stopped = notice(5, "Data collection stopped", STOPPED)
+    assert fires("daily-cap", {"_LogOperation": [stopped]}) == [""]
+    resumed = notice(1, "Data collection resumed", "Ingestion status = RespectQuota")
+    assert fires("daily-cap", {"_LogOperation": [stopped, resumed]}) == []
+    again = notice(0, "Data collection stopped", STOPPED)
+    assert fires("daily-cap", {"_LogOperation": [stopped, resumed, again]}) == [""]
+
+
+def test_the_daily_cap_is_no_longer_told_a_day_later_without_a_notice_that_logs_are_taken_again() -> None:
+    stopped = notice(5, "Data collection stopped", STOPPED)
+    assert fires("daily-cap", {"_LogOperation": [stopped]}, later=timedelta(hours=20)) == []
+
+
+def test_other_notices_of_the_workspace_are_no_daily_cap() -> None:
+    other = notice(0, "Ingestion rate", "The data ingestion volume rate crossed the threshold in your workspace")
+    assert fires("daily-cap", {"_LogOperation": [other]}) == []

@@ -89,6 +89,20 @@ def test_arg_max_gives_the_columns_of_the_latest_row() -> None:
     ]
 
 
+def test_arg_max_over_nothing_gives_one_row_of_nulls_that_contain_no_text() -> None:
+    query = "AppTraces | summarize arg_max(TimeGenerated, Message)"
+    assert evaluated(query) == [{"TimeGenerated": None, "Message": None}]
+    assert evaluated(f"{query} | where Message contains 'a' or Message startswith 'a'") == []
+
+
+def test_distinct_leaves_each_combination_once() -> None:
+    assert evaluated('datatable(k: string, n: long) ["a", 1, "a", 2, "a", 1] | distinct k, n') == [
+        {"k": "a", "n": 1},
+        {"k": "a", "n": 2},
+    ]
+    assert evaluated('datatable(k: string, n: long) ["a", 1, "a", 2] | distinct k') == [{"k": "a"}]
+
+
 def test_a_moment_is_rounded_down_and_keeps_its_column() -> None:
     rows = evaluated("AppTraces | summarize n = count() by bin(TimeGenerated, 5m)", traces(*"abcdef"))
     assert [(row["TimeGenerated"], row["n"]) for row in rows] == [(NOON, 5), (NOON + timedelta(minutes=5), 1)]

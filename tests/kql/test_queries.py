@@ -35,8 +35,8 @@ def test_every_file_of_queries_is_used() -> None:
         ("lag_s / 60.0", "lags / 60.0", "'lags' does not refer to any known"),
         ("AppTraces", "AppTrace", "'AppTrace' does not refer to any known"),
         ("summarize arg_max", "summarise arg_max", "summarise"),
-        ("not(paused)", "nor(paused)", "'nor' does not refer to any known function"),
-        ("where not(paused)", "where not(paused", "Expected: )"),
+        ("isnotempty(blocked)", "isnotemptied(blocked)", "'isnotemptied' does not refer to any known function"),
+        ("isnotempty(blocked)", "isnotempty(blocked", "Expected: )"),
     ],
 )
 def test_a_mistake_in_a_query_is_found_and_named(old: str, new: str, named: str) -> None:
@@ -48,7 +48,9 @@ def test_a_mistake_in_a_query_is_found_and_named(old: str, new: str, named: str)
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("e.checkpoint_age_s", "e.checkpoint_age", "no event has a field 'checkpoint_age'"),
+        ("e.checkpoint_age_s", "e.checkpoint_age", "no field 'checkpoint_age' is logged with 'flow_state'"),
+        ("e.checkpoint_age_s", "e.closed_s", "no field 'closed_s' is logged with 'flow_state'"),
+        ("tostring(e.system)", "tostring(e.systems)", "no field 'systems' is logged with any event"),
         ('"flow_state"', '"flow_states"', "no event 'flow_states' is logged"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from p2c.__main__ import app
 from tests.kql.alerts import Alert, alerts
+from tests.kql.contract import breaches
 from tests.kql.parsing import parse
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,13 +30,15 @@ def test_a_section_says_what_it_means_where_to_look_and_what_to_do(name: str) ->
     assert all(f"*{part}*" in SECTIONS[name] for part in ("Meaning", "First look", "Action"))
 
 
-def test_every_query_of_the_runbook_is_read_by_the_parser() -> None:
+def test_every_query_of_the_runbook_uses_only_tables_columns_events_and_fields_that_exist() -> None:
     beginning, *queries = QUERIES
     whole = {
         str(number): (beginning + query if query.startswith("events") else query)
         for number, query in enumerate(queries)
     }
-    assert {name: of.errors for name, of in parse(whole).items() if of.errors} == {}
+    parsed = parse(whole).items()
+    assert {name: of.errors for name, of in parsed if of.errors} == {}
+    assert {name: found for name, of in parsed if (found := breaches(of.tree))} == {}
 
 
 @pytest.mark.parametrize("name", alerts())
