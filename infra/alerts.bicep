@@ -82,6 +82,18 @@ var rules = [
     dimension: 'flow'
   }
   {
+    name: 'no-sweep'
+    text: 'The sweep does not run, and most other alerts are blind.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: '${flowStates}${loadTextContent('queries/sweeps.kql')}'
+    measure: 'told'
+    operator: 'LessThan'
+    threshold: 1
+    dimension: ''
+  }
+  {
     name: 'gate-closed'
     text: 'A system is out of reach for long.'
     severity: 2

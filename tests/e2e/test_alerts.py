@@ -33,6 +33,8 @@ from tests.kql.parsing import parse
 FROM_SALES = [ACCOUNTS, CONTACTS, QUOTATIONS]
 # Azure itself writes what this one looks at: tests/kql has it.
 NOT_OURS = {"daily-cap"}
+# What fires when nothing is told any more.
+OF_SILENCE = {"no-sweep"}
 SHORT_S = LONG_S * 0.9
 SHORTENED = {
     "lag": replace(alerts()["lag"], threshold=SHORT_S / 60),
@@ -67,7 +69,7 @@ def rehearsal_limit(name: str) -> Alert:
 
 
 def test_every_alert_has_its_fault_in_the_rehearsal() -> None:
-    assert FAULTS.keys() | NOT_OURS == alerts().keys()
+    assert FAULTS.keys() | NOT_OURS | OF_SILENCE == alerts().keys()
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -94,6 +96,13 @@ def test_the_host_tells_of_a_message_that_it_gives_up(rehearsed: Rehearsed) -> N
 def test_an_app_that_is_gone_is_told_for_every_flow_that_should_run(rehearsed: Rehearsed) -> None:
     silence = alerts()["no-successful-pull"]
     assert fires(silence, rehearsed, STOPPED, later=silence.window) == sorted(FLOWS)
+
+
+@pytest.mark.parametrize("name", sorted(OF_SILENCE))
+def test_silence_is_told_once_its_window_has_passed(rehearsed: Rehearsed, name: str) -> None:
+    alert = alerts()[name]
+    assert fires(alert, rehearsed, STOPPED) == []
+    assert fires(alert, rehearsed, STOPPED, later=alert.window) == [""]
 
 
 def test_every_chart_of_the_workbook_has_something_to_show(rehearsed: Rehearsed) -> None:

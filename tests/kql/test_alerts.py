@@ -230,3 +230,9 @@ def test_the_daily_cap_is_no_longer_told_a_day_later_without_a_notice_that_logs_
 def test_other_notices_of_the_workspace_are_no_daily_cap() -> None:
     other = notice(0, "Ingestion rate", "The data ingestion volume rate crossed the threshold in your workspace")
     assert fires("daily-cap", {"_LogOperation": [other]}) == []
+
+
+def test_a_sweep_that_does_not_run_is_told_also_while_all_flows_are_paused() -> None:
+    assert fires("no-sweep", traced(pulls(), gates())) == [""]
+    assert fires("no-sweep", traced(states(range(16, 60)))) == [""]
+    assert fires("no-sweep", traced(states(paused=True))) == []
