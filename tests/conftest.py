@@ -12,6 +12,16 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test process begins with a share of the list: the tests that take minutes head one share each, so that
+    no process is left with all of them at the end."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    share = -(-len(others) // max(len(long), 1))
+    spread = [[item, *others[at * share : (at + 1) * share]] for at, item in enumerate(long)]
+    items[:] = [item for part in spread for item in part] if long else others
+
+
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[Heard]:
     """The events that the test makes the code log: whatever a test is about, they keep to their contract."""

@@ -123,6 +123,7 @@ def assert_well(report: Report) -> None:
         assert wrong == [[], [], [], []]
 
 
+@pytest.mark.long
 def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
     keep = tmp_path / "keep"
 
@@ -192,6 +193,7 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     assert not [exchange for exchange in sent if exchange["method"] in WRITES]
 
 
+@pytest.mark.long
 def test_begun_in_the_worst_order_and_killed_amid_its_work_it_ends_the_same_with_nothing_lost_or_doubled(
     tmp_path: Path,
 ) -> None:
