@@ -37,7 +37,7 @@ class Drift(StrEnum):
     EXTRA = "extra"
     """It is gone in the source, and nobody has told."""
     DIFFERENT = "different"
-    """Fields that we own differ in the target."""
+    """Fields that we own differ in the target. Of a target that tells ids only (products in Sales) nobody sees that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Comparison:
 def _drift(examined: Examined) -> Iterator[Drifted]:
     if examined.kind is Kind.CREATED:
         yield Drifted(examined.id, examined.key, Drift.MISSING)
-    elif examined.kind is Kind.UPDATED and examined.changes:
+    elif examined.kind is Kind.UPDATED and examined.changes and not examined.unread:
         yield Drifted(examined.id, examined.key, Drift.DIFFERENT, examined.changes)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.operations.deeds import Deeds
 from shared.operations.reconciling import Drift, Drifted, Reconciling
+from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product, product
 from tests.unit.local.finops_environment import customer_url
 
@@ -88,3 +89,27 @@ def test_what_is_found_can_be_told_as_data(sync: Product) -> None:
     changed_in_finops(sync, "A-0", OrganizationName="Changed by hand")
     (found,) = drifted(sync)
     assert json.loads(json.dumps(found.drift)) == "different"
+
+
+def test_products_of_which_only_the_ids_are_read_have_not_drifted_for_that() -> None:
+    with assortment() as shop:
+        shop.put("P-1", "P-2")
+        shop.settle(2)
+        parts = shop.service.parts
+        looked = Reconciling(parts, parts.flows["products"])
+        assert list(looked.drifted()) == []
+        assert looked.compared == 2
+
+
+def test_a_product_that_is_gone_in_sales_is_missing() -> None:
+    with assortment() as shop:
+        shop.put("P-1")
+        shop.settle(2)
+        made = shop.product("P-1")
+        assert made is not None
+        for item in shop.sales.rows("productpricelevels?$select=productpricelevelid"):
+            shop.sales.send("DELETE", f"productpricelevels({item['productpricelevelid']})")
+        reply = shop.sales.send("DELETE", f"products({made['productid']})")
+        assert reply.status_code == 204, reply.text
+        parts = shop.service.parts
+        assert [of.drift for of in Reconciling(parts, parts.flows["products"]).drifted()] == [Drift.MISSING]
