@@ -208,14 +208,16 @@ def reconcile(
     with _connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         reconciling = Reconciling(to.parts, to.parts.flows[name])
-        drifted = list(reconciling.drifted())
+        tally = reports.Drift(name, keeps_all=json)
+        found = tally.of(reconciling.drifted())
+        queued = reconciling.repair(found, to.deeds) if repair else sum(0 for _ in found)
         if json:
-            as_json({"compared": reconciling.compared, "drifted": drifted})
+            as_json({"compared": reconciling.compared, "drifted": tally.kept, "queued": queued})
         else:
-            reports.drift(name, reconciling.compared, drifted)
-        if repair and drifted:
-            say(f"{name}: queued: {reconciling.repair(drifted, to.deeds)}.")
-    raise typer.Exit(ATTENTION if drifted else WELL)
+            tally.show(reconciling.compared)
+            if queued:
+                say(f"{name}: queued: {queued}.")
+    raise typer.Exit(ATTENTION if tally.count else WELL)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The longer answers: status, causes, explanations, plans."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p2c.showing import age, say, table, words
@@ -62,16 +62,34 @@ def checks(found: Sequence[Check]) -> None:
     say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
 
 
-def drift(flow: str, compared: int, drifted: Sequence[Drifted]) -> None:
-    """What a comparison has found."""
-    for of in drifted[:_SHOWN]:
-        say(f"{of.drift}: {of.key} ({of.id})", style="bold")
-        if of.changes:
-            _changes(of.changes)
-    hidden = len(drifted) - _SHOWN
-    if hidden > 0:
-        say(f"{hidden} more; --json has them all.")
-    say(f"{flow}: compared: {compared}, drifted: {len(drifted)}.")
+class Drift:
+    """What a comparison finds, as it is found; only the first are kept, unless `keeps_all`."""
+
+    def __init__(self, flow: str, *, keeps_all: bool) -> None:
+        self._flow = flow
+        self._keeps_all = keeps_all
+        self.kept: list[Drifted] = []
+        self.count = 0
+
+    def of(self, drifted: Iterable[Drifted]) -> Iterator[Drifted]:
+        """The same, noted on their way."""
+        for each in drifted:
+            self.count += 1
+            if self._keeps_all or self.count <= _SHOWN:
+                self.kept.append(each)
+            yield each
+
+    def show(self, compared: int) -> None:
+        """In words."""
+        for each in self.kept:
+            say(f"{each.drift}: {each.key} ({each.id or 'the row of no record'})", style="bold")
+            if each.changes:
+                _changes(each.changes)
+        if self.count > len(self.kept):
+            say(f"{self.count - len(self.kept)} more; --json has them all.")
+        say(f"{self._flow}: compared: {compared}, drifted: {self.count}.")
+        if any(each.id is None for each in self.kept):
+            say("  what helps with the row of no record: end it by hand, or take its mark off; no repair touches it")
 
 
 def causes(found: Sequence[Cause]) -> None:

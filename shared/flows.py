@@ -61,7 +61,9 @@ def flows_of(
 def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: FinopsSystem) -> Flow:
     mapper = account_mapper(settings)
     key = FinopsKey(settings.COMPANY, (accounts.KEY_FIELD,))
-    customers = FinopsCollection(FinopsTable(finops, accounts.TARGET_SET, key, mapper.table.target_fields))
+    customers = FinopsCollection(
+        FinopsTable(finops, accounts.TARGET_SET, key, mapper.table.target_fields, accounts.MARK)
+    )
     route = Route("customer", accounts.TARGET_SET, customers, mapper, adopt_existing=mapper.adopts_existing)
     table = DataverseTable(dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand)
     return Flow(
@@ -72,7 +74,7 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         feed=Tracked(table),
         routes={route.name: route},
         mapper=mapper,
-        find=partial(table.ids_with, accounts.KEY_COLUMN),
+        numbered=partial(table.ids_by, accounts.KEY_COLUMN),
     )
 
 
@@ -88,9 +90,14 @@ def _contacts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         contacts.PERSON_SET,
         FinopsKey(company, contacts.PERSON_KEY, constants),
         mapper.person.target_fields,
+        contacts.PERSON_MARK,
     )
     customers = FinopsTable(
-        finops, contacts.CUSTOMER_SET, FinopsKey(company, (contacts.CUSTOMER_KEY,)), mapper.customer.target_fields
+        finops,
+        contacts.CUSTOMER_SET,
+        FinopsKey(company, (contacts.CUSTOMER_KEY,)),
+        mapper.customer.target_fields,
+        contacts.CUSTOMER_MARK,
     )
     routes = (
         Route(
@@ -119,7 +126,7 @@ def _contacts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         routes={route.name: route for route in routes},
         mapper=mapper,
         parents=(ACCOUNTS,),
-        find=partial(table.ids_with, contacts.KEY_COLUMN),
+        numbered=partial(table.ids_by, contacts.KEY_COLUMN),
     )
 
 
@@ -129,7 +136,7 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
     source = FinopsSource(finops, products.ENTITY_SET, products.KEY_FIELD, company, mapper.select)
     lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
     namespace = f"{PRODUCTS}|{company.casefold()}"
-    target = DataverseTarget(dataverse, _product_table(mapper.choices), namespace, bulk_rows=settings.BULK_ROWS)
+    target = DataverseTarget(dataverse, _product_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
     route = Route("product", products.TARGET_SET, target, mapper, adopt_existing=mapper.adopts_existing)
     return Flow(
         name=PRODUCTS,
@@ -181,7 +188,7 @@ def _quotations_flow(settings: Settings, dataverse: DataverseSystem, finops: Fin
     )
 
 
-def _product_table(choices: ProductChoices) -> RecordTable:
+def _product_table(mapper: ProductMapper) -> RecordTable:
     """A product in Dataverse with its price list item and its state."""
     item = Detail(
         field=products.ITEM,
@@ -191,14 +198,15 @@ def _product_table(choices: ProductChoices) -> RecordTable:
         also_set=("uomid",),
         amount=products.AMOUNT,
         constants=products.CURRENCY_AMOUNT,
-        written_by_others=choices.price_items is PriceItems.AUTOMATION,
+        written_by_others=mapper.choices.price_items is PriceItems.AUTOMATION,
     )
     return RecordTable(
         table=RowTable(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS),
         key_column=products.KEY_COLUMN,
-        late=products.late_columns(choices),
+        columns=mapper.table.target_fields,
+        late=products.late_columns(mapper.choices),
         status_of=products.STATUS_OF,
-        already={products.ACTIVE: frozenset({products.ACTIVE, products.UNDER_REVISION})},
+        already=products.COUNTS_AS,
         detail=item,
     )
 

@@ -83,6 +83,14 @@ class TargetRow:
     lines: Mapping[int, Values] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MarkedRow:
+    """A target row that says of itself that it comes from our source: its key, and the number of its record there."""
+
+    key: str
+    number: str
+
+
 class LineAction(StrEnum):
     """What happens to a line of a document."""
 

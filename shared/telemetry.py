@@ -77,7 +77,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "complete": "whether every record was looked at; a large flow is compared by `p2c reconcile`",
                 "compared": "records that the sync has written",
                 "missing": "their rows in the target are gone",
-                "extra": "they are gone in the source, untold",
+                "extra": "they are gone in the source, untold, or a row that says it comes from there is no record's",
                 "different": "fields that we own differ",
             },
         ),

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from shared.clients import quoting
 from shared.clients.answers import ReadRefused
 from shared.clients.channel import Channel, RequestCounts
 from shared.errors import LinkRefused, OperatorNeeded, Transient
-from shared.records import Change, ChangePage, Json, SourceRow
+from shared.records import Change, ChangePage, Json, SourceRow, fold
 
 MAX_PAGE_SIZE = 5000
 MAX_IDS = 100
@@ -75,10 +76,12 @@ class DataverseSystem:
         url = self.url("sdkmessagefilters", parameters)
         return any(True for _ in self.rows("sdkmessagefilters", url))
 
-    def rows(self, entity_set: str, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Row]:
+    def rows(
+        self, entity_set: str, url: str, headers: Mapping[str, str] | None = None, *, max_pages: int = _MAX_PAGES
+    ) -> Iterator[Row]:
         """Every row behind an address, page by page."""
         link: str | None = url
-        for _ in range(_MAX_PAGES):
+        for _ in range(max_pages):
             if link is None:
                 return
             body = self.page(entity_set, link, _paged(MAX_PAGE_SIZE), headers)
@@ -86,7 +89,7 @@ class DataverseSystem:
             link = self.link(entity_set, body, "@odata.nextLink")
         raise OperatorNeeded(
             self.channel.system,
-            f"{self.channel.system} answers a bulk read of {entity_set} with more than {_MAX_PAGES} pages; "
+            f"{self.channel.system} answers a bulk read of {entity_set} with more than {max_pages} pages; "
             "look at the environment's health",
         )
 
@@ -281,10 +284,14 @@ class DataverseTable:
         only_ids = {"$select": self._rows.id_column}
         return frozenset(self._rows.id_of(row) for row in self._rows.by_id(ids, only_ids))
 
-    def ids_with(self, column: str, value: str) -> list[str]:
-        """The ids of the rows whose column has a value."""
-        only_ids = {"$select": self._rows.id_column}
-        return [self._rows.id_of(row) for row in self._rows.by_value(column, [value], only_ids)]
+    def ids_by(self, column: str, values: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of the rows whose column has one of these texts, by the text as given."""
+        wanted = [value for value in dict.fromkeys(values) if quoting.can_be_quoted(value)]
+        found: dict[str, list[str]] = defaultdict(list)
+        columns = {"$select": quoting.columns([self._rows.id_column, column])}
+        for row in self._rows.by_value(column, wanted, columns) if wanted else ():
+            found[fold(str(row.get(column)))].append(self._rows.id_of(row))
+        return {value: found[fold(value)] for value in wanted if fold(value) in found}
 
     def _changes(self, page: RowPage) -> ChangePage:
         changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)

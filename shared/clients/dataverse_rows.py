@@ -24,7 +24,7 @@ _MUST_EXIST = {"If-Match": "*"}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it is written: `lookups` name the entity set of each lookup column that is set."""
+    """A table as it is written and read: `lookups` name the entity set of each lookup column that is set."""
 
     entity_set: str
     logical_name: str
@@ -34,6 +34,15 @@ class Table:
     def body(self, values: Mapping[str, Json]) -> dict[str, Json]:
         """Columns as a body carries them: a lookup is bound by the address of its row."""
         return dict(self._member(name, value) for name, value in values.items())
+
+    def column(self, name: str) -> str:
+        """A column as $select and answers name it."""
+        return f"_{name}_value" if name in self.lookups else name
+
+    def value(self, row: Mapping[str, Json], name: str) -> Json:
+        """The value of a column of a row as it came; of a lookup the id in lower case."""
+        value = row.get(self.column(name))
+        return value.lower() if name in self.lookups and isinstance(value, str) else value
 
     def _member(self, name: str, value: Json) -> tuple[str, Json]:
         if name not in self.lookups:

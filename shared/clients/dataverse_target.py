@@ -5,7 +5,7 @@ columns that a new row does not take, above all its state. They are written in t
 record is reported as partly applied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.clients import quoting
@@ -14,9 +14,11 @@ from shared.clients.dataverse_rows import BULK_ROWS, RowWrite, RowWriter, Table,
 from shared.clients.halving import Result
 from shared.clients.sending import Sending
 from shared.errors import PartlyApplied, SyncError, SystemTrouble
-from shared.records import Json, TargetRow, Values, Write, fold
+from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 
 STATE, STATUS = "statecode", "statuscode"
+# Of a walk over the whole table: ten million rows.
+_MAX_PAGES_OF_ALL = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,8 @@ class Detail:
     """A row that hangs on the record, at most one per `place` (columns that say which one it is).
 
     It travels as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
-    None says that there shall be no such row. `written_by_others` is true where an automation in Dataverse writes it:
-    then it is only ever removed.
+    None says that there shall be no such row. In a row as it was read `field` holds all such rows, as a list.
+    `written_by_others` is true where an automation in Dataverse writes it: then it is only ever removed.
     """
 
     field: str
@@ -42,12 +44,14 @@ class Detail:
 class RecordTable:
     """A table whose rows are the records of a flow.
 
-    `late` are columns that a creation leaves out and sends afterwards; `status_of` the status that goes with a state;
-    `already` the states of a row that count as a wanted one when the row was read (publishing what is published).
+    `columns` are those that the mapping writes, `late` those that a creation leaves out and sends afterwards;
+    `status_of` the status that goes with a state, `already` the states of a row that count as a wanted one when the row
+    was read (publishing what is published).
     """
 
     table: Table
     key_column: str
+    columns: tuple[str, ...]
     late: frozenset[str]
     status_of: Mapping[int, int]
     already: Mapping[int, frozenset[int]]
@@ -67,16 +71,33 @@ class DataverseTarget:
         self._detail_rows = RowWriter(system, records.detail.table, bulk_rows) if records.detail else None
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
-        """The rows that exist, by the key as given, with id and state. Raises SystemTrouble."""
+        """The rows that exist, by the key as given, with their state and what the mapping writes. Raises
+        SystemTrouble."""
         table, key_column = self._records.table, self._records.key_column
         wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_quoted(key)]
-        parameters = {"$select": quoting.columns([table.id_column, key_column, STATE])}
+        columns = dict.fromkeys((*self._records.columns, STATE))
+        parameters = {"$select": quoting.columns([table.id_column, key_column, *map(table.column, columns)])}
+        rows = {
+            fold(str(row[key_column])): row
+            for row in self._system.rows_with(table.entity_set, key_column, wanted, parameters)
+        }
+        details = self._held_details([self._id_of(row) for row in rows.values()])
         found: dict[str, TargetRow] = {}
-        for row in self._system.rows_with(table.entity_set, key_column, wanted, parameters):
-            id = str(row[table.id_column]).lower()
-            key = fold(str(row[key_column]))
-            found[key] = TargetRow({STATE: row.get(STATE)}, id, ours=id == self._own_id(key))
+        for key, row in rows.items():
+            id = self._id_of(row)
+            values = {name: table.value(row, name) for name in columns}
+            found[key] = TargetRow({**values, **details.get(id, {})}, id, ours=id == self._own_id(key))
         return {key: found[fold(key)] for key in wanted if fold(key) in found}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """The rows whose id says that we have made them: other deployments may write to the same table."""
+        table, key_column = self._records.table, self._records.key_column
+        parameters = {"$select": quoting.columns([table.id_column, key_column]), "$orderby": key_column}
+        url = self._system.url(table.entity_set, parameters)
+        for row in self._system.rows(table.entity_set, url, max_pages=_MAX_PAGES_OF_ALL):
+            number = str(row.get(key_column))
+            if self._id_of(row) == self._own_id(fold(number)):
+                yield MarkedRow(number, number)
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """See Target."""
@@ -90,6 +111,20 @@ class DataverseTarget:
                 for record in due:
                     record.take(trouble)
         return {record.write.id: record.result for record in records}
+
+    def _id_of(self, row: Values) -> str:
+        return str(row[self._records.table.id_column]).lower()
+
+    def _held_details(self, row_ids: Sequence[str]) -> dict[str, Values]:
+        """The details that records have, as values of their field."""
+        detail = self._records.detail
+        if detail is None or not row_ids:
+            return {}
+        columns = (*detail.place, *detail.also_set, detail.amount)
+        return {
+            id: {detail.field: [{name: detail.table.value(row, name) for name in columns} for row in rows]}
+            for id, rows in self._details_of(row_ids).items()
+        }
 
     def _own_id(self, folded_key: str) -> str:
         return own_id(self._namespace, self._records.table.logical_name, folded_key)
@@ -154,12 +189,12 @@ class DataverseTarget:
     def _details_of(self, row_ids: Sequence[str]) -> dict[str, list[Values]]:
         detail = self._records.detail
         assert detail is not None
-        parent, table = f"_{detail.parent}_value", detail.table
-        columns = [table.id_column, parent, *(f"_{name}_value" for name in (*detail.place, *detail.also_set))]
+        table = detail.table
+        columns = (detail.parent, *detail.place, *detail.also_set, detail.amount)
         found: dict[str, list[Values]] = {id: [] for id in row_ids}
-        parameters = {"$select": quoting.columns([*columns, detail.amount])}
+        parameters = {"$select": quoting.columns([table.id_column, *map(table.column, columns)])}
         for row in self._system.rows_with(table.entity_set, detail.parent, list(row_ids), parameters):
-            found.setdefault(str(row.get(parent)).lower(), []).append(row)
+            found.setdefault(str(table.value(row, detail.parent)), []).append(row)
         return found
 
     def _detail_row(
@@ -168,8 +203,8 @@ class DataverseTarget:
         detail = self._records.detail
         assert detail is not None
         table, alone = detail.table, record.write.alone
-        same_place = [row for row in existing[record.row_id] if _agree(row, content, detail.place)]
-        exact = [row for row in same_place if _agree(row, content, detail.also_set)]
+        same_place = [row for row in existing[record.row_id] if _agree(table, row, content, detail.place)]
+        exact = [row for row in same_place if _agree(table, row, content, detail.also_set)]
         own = own_id(self._namespace, table.logical_name, record.row_id, *(str(content[n]) for n in detail.place))
         mine = [row for row in same_place if str(row[table.id_column]).lower() == own]
         held = next(iter(exact or mine), None)
@@ -208,5 +243,5 @@ def _take(records: Sequence[_Record], results: Sequence[Result]) -> None:
         record.take(result)
 
 
-def _agree(row: Values, content: Values, columns: Sequence[str]) -> bool:
-    return all(str(row.get(f"_{name}_value")).lower() == str(content[name]).lower() for name in columns)
+def _agree(table: Table, row: Values, content: Values, columns: Sequence[str]) -> bool:
+    return all(table.value(row, name) == str(content[name]).lower() for name in columns)

@@ -17,13 +17,15 @@ from shared.errors import (
     SyncError,
     Transient,
 )
-from shared.records import Json, TargetRow, Write, fold
+from shared.records import Json, MarkedRow, TargetRow, Write, fold
 
 ACCEPT = "application/json;odata.metadata=minimal"
 MAX_URL_LENGTH = 2000
 
 ACROSS = {"cross-company": "true"}
 _MAX_PAGES = 20
+# Of a walk over a whole collection: ten million rows.
+_MAX_PAGES_OF_ALL = 1000
 
 Row = dict[str, Json]
 
@@ -69,14 +71,23 @@ class FinopsSystem:
 
 
 class FinopsTable:
-    """One collection in one company as it is read. `select` are the fields that the mapping writes."""
+    """One collection in one company as it is read. `select` are the fields that the mapping writes; `mark` are the
+    values by which a row says that it comes from our source, nothing where no field can say that."""
 
-    def __init__(self, system: FinopsSystem, entity_set: str, key: FinopsKey, select: Sequence[str]) -> None:
+    def __init__(
+        self,
+        system: FinopsSystem,
+        entity_set: str,
+        key: FinopsKey,
+        select: Sequence[str],
+        mark: Mapping[str, str] | None = None,
+    ) -> None:
         self.system = system
         self.entity_set = entity_set
         self.key = key
         self._channel = system.channel
         self._select = quoting.columns([*key.names, *select])
+        self._mark = mark or {}
 
     def rows(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, in as few requests as their addresses allow; more where a key has several parts."""
@@ -92,6 +103,21 @@ class FinopsTable:
         wanted = [key for key in dict.fromkeys(keys) if self.key.can_be_found(key)]
         by_key = {self.key.of(row): row for row in self.rows(wanted)}
         return {key: by_key[folded] for key in wanted if (folded := self.key.folded(key)) in by_key}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """See Target. The mark is compared here: F&O cannot filter by every field that it shows."""
+        if not self._mark:
+            return
+        parameters = {
+            "$filter": self.key.everything(),
+            "$orderby": quoting.columns(self.key.fields),
+            **ACROSS,
+            "$select": quoting.columns([*self.key.names, *self._mark]),
+        }
+        url = self.system.url(self.entity_set, parameters)
+        for row in rows_of(self._channel, url, self.entity_set, max_pages=_MAX_PAGES_OF_ALL):
+            if all(row.get(name) == value for name, value in self._mark.items()):
+                yield MarkedRow(self.key.text(row), str(row.get(self.key.fields[0])))
 
     def url(self, segment: str = "") -> str:
         """The address of the collection, or of a record by its key."""
@@ -134,6 +160,10 @@ class FinopsCollection:
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         """The rows that exist, by the key as given; see FinopsTable."""
         return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """See Target."""
+        return self._table.marked()
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel; the result per id is None (applied) or the error that says what to do.
@@ -185,10 +215,10 @@ def urls_for(keys: Iterable[str], url_of: Callable[[Sequence[str]], str]) -> Ite
         yield url_of(chunk)
 
 
-def rows_of(channel: Channel, url: str, subject: str) -> Iterator[Row]:
+def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES) -> Iterator[Row]:
     """The rows of a collection, page by page, without annotations."""
     link: str | None = url
-    for _ in range(_MAX_PAGES):
+    for _ in range(max_pages):
         if link is None:
             return
         body = channel.read(link, subject=subject)
@@ -199,5 +229,5 @@ def rows_of(channel: Channel, url: str, subject: str) -> Iterator[Row]:
         link = following if isinstance(following, str) else None
     raise OperatorNeeded(
         channel.system,
-        f"F&O answers a bulk read of {subject} with more than {_MAX_PAGES} pages; look at the environment's health",
+        f"F&O answers a bulk read of {subject} with more than {max_pages} pages; look at the environment's health",
     )

@@ -1,7 +1,7 @@
 """Documents of F&O as a target: a header with lines, written as one change set (finops-odata, section 7)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import uuid4
 
 from shared.clients import multipart
@@ -12,7 +12,7 @@ from shared.clients.finops_refusals import Refusal
 from shared.clients.multipart import BatchPart
 from shared.clients.sending import send_each
 from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError, Transient
-from shared.records import LineAction, LineWrite, TargetRow, Write
+from shared.records import LineAction, LineWrite, MarkedRow, TargetRow, Write
 
 
 class FinopsDocuments:
@@ -34,6 +34,10 @@ class FinopsDocuments:
         for row in self._lines.rows(list(found)):
             lines[self._lines.key.of(row)][self._number_of(row)] = row
         return {key: TargetRow(row, lines=lines.get(self._headers.key.folded(key), {})) for key, row in found.items()}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """See Target."""
+        return self._headers.marked()
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every document as a change set of its own, in parallel; the result per id is None (applied) or the error

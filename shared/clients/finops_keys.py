@@ -53,8 +53,16 @@ class FinopsKey:
     def filter(self, keys: Sequence[str]) -> str:
         """A condition that holds for the records of these keys; of several parts only the first is compared."""
         first = dict.fromkeys(self._split(key)[0] for key in keys)
+        return quoting.all_of(self.everything(), quoting.any_of(self.fields[0], first))
+
+    def everything(self) -> str:
+        """A condition that holds for every record of the company."""
         constants = [quoting.equals(name, member) for name, member in self.constants.items()]
-        return quoting.all_of(quoting.equals(COMPANY, self.company), *constants, quoting.any_of(self.fields[0], first))
+        return quoting.all_of(quoting.equals(COMPANY, self.company), *constants)
+
+    def text(self, row: Values) -> str:
+        """The key of a row as one text, as F&O writes it."""
+        return KEY_SEPARATOR.join(str(row.get(name)) for name in self.fields)
 
     def of(self, row: Values) -> str:
         """The key of a row as F&O compares it."""

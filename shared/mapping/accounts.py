@@ -35,6 +35,8 @@ TARGET_SET = "CustomersV3"
 KEY_COLUMN = "accountnumber"
 KEY_FIELD = "CustomerAccount"
 KEY_LENGTH = 20
+# Which customers come from accounts, whoever has written them.
+MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Organization"}
 NUMBERING = Numbering(
     KEY_COLUMN,
     needed_as=KEY_FIELD,
@@ -100,8 +102,8 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
     hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
     return (
         copy("accountnumber", "PartyNumber", ownership=party),
-        constant("PartyType", "Organization", ownership=ON_CREATE),
-        constant("IsExternallyMaintained", "Yes"),
+        constant("PartyType", MARK["PartyType"], ownership=ON_CREATE),
+        constant("IsExternallyMaintained", MARK["IsExternallyMaintained"]),
         constant("OnHoldStatus", "No", ownership=hold),
         copy("name", "OrganizationName", max_length=100),
         default("CustomerGroupId", "customer_group"),

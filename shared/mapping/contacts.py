@@ -44,6 +44,9 @@ PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
 PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
 ASSOCIATED_CONTACT_TYPE = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
 CUSTOMER_KEY = "CustomerAccount"
+# Which contact persons and customers come from contacts, whoever has written them.
+PERSON_MARK = {"IsContactPersonExternallyMaintained": "Yes"}
+CUSTOMER_MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Person"}
 # Also of a contact person: it may become a customer, and its number never changes.
 NUMBERING = Numbering(
     KEY_COLUMN,
@@ -89,7 +92,7 @@ class ContactChoices:
 def person_words(choices: ContactChoices) -> tuple[Word, ...]:
     """The mapping to a contact person."""
     return (
-        constant("IsContactPersonExternallyMaintained", "Yes"),
+        constant("IsContactPersonExternallyMaintained", PERSON_MARK["IsContactPersonExternallyMaintained"]),
         constant("IsInactive", "No"),
         copy("firstname", "FirstName"),
         copy("middlename", "MiddleName"),
@@ -113,8 +116,8 @@ def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
     hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
     return (
         copy(KEY_COLUMN, "PartyNumber", ownership=party),
-        constant("PartyType", "Person", ownership=ON_CREATE),
-        constant("IsExternallyMaintained", "Yes"),
+        constant("PartyType", CUSTOMER_MARK["PartyType"], ownership=ON_CREATE),
+        constant("IsExternallyMaintained", CUSTOMER_MARK["IsExternallyMaintained"]),
         constant("OnHoldStatus", "No", ownership=hold),
         copy("firstname", "PersonFirstName"),
         copy("middlename", "PersonMiddleName"),

@@ -54,6 +54,8 @@ CURRENCY_AMOUNT = {"pricingmethodcode": 1}
 STATE = "statecode"
 ACTIVE, RETIRED, UNDER_REVISION = 0, 1, 3
 STATUS_OF = {ACTIVE: 1, RETIRED: 2}
+# The states of a product that are as good as a wanted one: who revises a product has published it before.
+COUNTS_AS = {ACTIVE: frozenset({ACTIVE, UNDER_REVISION})}
 
 LOOKUPS = {
     "transactioncurrencyid": "transactioncurrencies",
@@ -197,7 +199,11 @@ class ProductMapper:
         return ACTIVE if field == STATE else None
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """Whether Dataverse's value is ours."""
+        """Whether Dataverse's value is ours. Of its price list items only the one of our list and unit is looked at."""
+        if field == ITEM and isinstance(ours, dict) and isinstance(theirs, list):
+            return _amount_of(ours, theirs) == ours[AMOUNT]
+        if field == STATE and isinstance(ours, int):
+            return theirs in COUNTS_AS.get(ours, (ours,))
         return self.table.agree(field, ours, theirs)
 
     def in_scope(self, row: SourceRow) -> bool:  # noqa: ARG002 - products have no date to go by
@@ -210,6 +216,13 @@ def late_columns(choices: ProductChoices) -> frozenset[str]:
     price list: a price without one would put the product on the first list that the automation finds."""
     price = {"price"} if choices.price_items is PriceItems.AUTOMATION else set()
     return frozenset({STATE, "pricelevelid", *price})
+
+
+def _amount_of(ours: Values, items: list[Json]) -> Json:
+    """The amount of the price list item that has our list and unit, None where there is none."""
+    places = [name for name in ours if name != AMOUNT]
+    there = (item for item in items if isinstance(item, dict) and all(item[name] == ours[name] for name in places))
+    return next((item[AMOUNT] for item in there), None)
 
 
 def _require_name(values: Values) -> None:

@@ -33,9 +33,7 @@ class Examined:
 
     `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
     UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
-    not linked yet; `unread` that its fields were not read, so that their old values are not known (Dataverse: `find`
-    brings ids only). `reason` is the rule or cause, `failure` why it would be rejected, `parents` for whom it would
-    wait.
+    not linked yet. `reason` is the rule or cause, `failure` why it would be rejected, `parents` for whom it would wait.
     """
 
     link: Link
@@ -45,7 +43,6 @@ class Examined:
     route: str | None = None
     changes: tuple[FieldChange, ...] = ()
     adopts: bool = False
-    unread: bool = False
     reason: str = ""
     failure: Failure | None = None
     parents: tuple[Parent, ...] = ()
@@ -119,7 +116,6 @@ class Examining:
             route=route.name,
             changes=tuple(_changes(route, link, write)),
             adopts=write.before is not None and not link.linked and link.intent is None,
-            unread=write.before is not None and not write.before.values.keys() & write.values.keys(),
             reason=work.ending[2] if work.ending else "",
         )
 

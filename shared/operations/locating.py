@@ -12,11 +12,11 @@ def locate(flow: Flow, text: str) -> str:
     """The id of the record with an id or a number. A record that is gone is found by its id only. Raises NotFound, and
     SystemTrouble."""
     given = text.strip()
-    if flow.find is None:
+    if flow.numbered is None:
         return given
     if is_guid(given):
         return given.lower()
-    ids = list(flow.find(given))
+    ids = flow.numbered([given]).get(given, ())
     if not ids:
         raise NotFound(f"no record of {flow.name} has the number {given!r}; give another number, or the id")
     if len(ids) > 1:

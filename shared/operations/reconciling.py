@@ -1,15 +1,15 @@
 """Both systems compared record by record, whatever the sync believes of them: what is missing, extra or different.
 
-What is compared is read from both systems. From the links only comes which records have been synced at all. Memory is
-bounded by a batch.
+What is compared is read from both systems. From the links only comes which records have been synced at all, and which
+have ended. Memory is bounded by a batch.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from shared.errors import SystemTrouble
@@ -35,16 +35,18 @@ class Drift(StrEnum):
     MISSING = "missing"
     """Its row in the target is gone."""
     EXTRA = "extra"
-    """It is gone in the source, and nobody has told."""
+    """It is in the target and not in the source: a record that is gone untold, or a row that says that it comes from
+    the source, is no record's, and has a number that no record has."""
     DIFFERENT = "different"
-    """Fields that we own differ in the target. Of a target that tells ids only (products in Sales) nobody sees that."""
+    """Fields that we own differ in the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """One record that has drifted."""
+    """One record that has drifted. `id` is None for a row of the target that is no record's: only people know what it
+    is, and no repair touches it."""
 
-    id: str
+    id: str | None
     key: str | None
     drift: Drift
     changes: tuple[FieldChange, ...] = ()
@@ -63,20 +65,16 @@ class Reconciling:
 
     def drifted(self, *, not_after: float = math.inf) -> Iterator[Drifted]:
         """Every record that has drifted, as it is found, as far as there is time. Raises SystemTrouble."""
-        for ids in _batches(source_ids(self._flow)):
+        for found in chain(self._of_source(), self._gone(), self._unowned()):
+            yield from found
             if self._parts.clock.monotonic() >= not_after:
                 return
-            for examined in self._examining.examine(ids, trust=False):
-                if examined.link.state is LinkState.WRITTEN:
-                    self.compared += 1
-                    yield from _drift(examined)
-        yield from self._extra()
         self.complete = True
 
     def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
         """Have these records looked at as if nothing was known of their target rows; how many are queued."""
         queued = 0
-        for batch in _batches(of.id for of in drifted):
+        for batch in _batches(of.id for of in drifted if of.id is not None):
             links = self._parts.state.links.load(self._flow.name, batch)
             groups = [Group(link, (link_operation(replace(link, dirty=True)),)) for link in links.values()]
             # Whoever works on a record right now compares it, too.
@@ -84,11 +82,33 @@ class Reconciling:
             queued += Syncing(self._parts, deeds).some(self._flow.name, batch)
         return queued
 
-    def _extra(self) -> Iterator[Drifted]:
+    def _of_source(self) -> Iterator[list[Drifted]]:
+        for ids in _batches(source_ids(self._flow)):
+            examined = self._examining.examine(ids, trust=False)
+            written = [each for each in examined if each.link.state is LinkState.WRITTEN]
+            self.compared += len(written)
+            yield [drifted for each in written for drifted in _drift(each)]
+
+    def _gone(self) -> Iterator[list[Drifted]]:
+        """The records that are gone in the source, and nobody has told."""
         written = (link for link in self._parts.state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
         for links in _batches(written):
             there = self._flow.source.existing([link.id for link in links])
-            yield from (Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there)
+            yield [Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there]
+
+    def _unowned(self) -> Iterator[list[Drifted]]:
+        """The rows of the target that say they come from the source, and are no record's there."""
+        for route in self._flow.routes.values():
+            keys = self._parts.state.keys_of(self._flow, route)
+            for rows in _batches(route.target.marked()):
+                owned = keys.owners([row.key for row in rows])
+                unowned = [row for row in rows if row.key not in owned]
+                numbers = self._known_numbers([row.number for row in unowned]) if unowned else frozenset()
+                yield [Drifted(None, row.key, Drift.EXTRA) for row in unowned if row.number not in numbers]
+
+    def _known_numbers(self, numbers: list[str]) -> Collection[str]:
+        numbered = self._flow.numbered
+        return self._flow.source.existing(numbers) if numbered is None else numbered(numbers).keys()
 
 
 class Comparison:
@@ -128,7 +148,7 @@ class Comparison:
 def _drift(examined: Examined) -> Iterator[Drifted]:
     if examined.kind is Kind.CREATED:
         yield Drifted(examined.id, examined.key, Drift.MISSING)
-    elif examined.kind is Kind.UPDATED and examined.changes and not examined.unread:
+    elif examined.kind is Kind.UPDATED and examined.changes:
         yield Drifted(examined.id, examined.key, Drift.DIFFERENT, examined.changes)
 
 

@@ -95,8 +95,8 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
-    that its mapping needs; `parents` the flows whose records its own wait for. `find` gives the ids of the records that
-    have a number, None where the number is the id."""
+    that its mapping needs; `parents` the flows whose records its own wait for. `numbered` gives the ids of the records
+    that have these numbers, by the number as given; None where the number is the id."""
 
     name: str
     source_system: errors.System
@@ -107,7 +107,7 @@ class Flow:
     mapper: Mapper
     lookup: Lookup | None = None
     parents: tuple[str, ...] = ()
-    find: Callable[[str], Sequence[str]] | None = None
+    numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]] | None = None
 
     @property
     def source(self) -> Source:

@@ -1,11 +1,11 @@
 """What the engine needs from the outside. Adapters satisfy these by shape and import none of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shared.errors import SyncError
-from shared.records import ChangePage, References, SourceRow, TargetRow, WalkPage, Write
+from shared.records import ChangePage, MarkedRow, References, SourceRow, TargetRow, WalkPage, Write
 
 
 class Source(Protocol):
@@ -49,7 +49,11 @@ class Target(Protocol):
     """A target collection, addressed by our key."""
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
-        """The rows that exist, by the key as given, with what the engine and `write` need of them."""
+        """The rows that exist, by the key as given, with every field that the mapping writes."""
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """Every row that says of itself that it comes from our source, page by page; none where the target has no such
+        mark. Raises SystemTrouble."""
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel. The result per id is None (applied) or the error that says what to do:

@@ -40,7 +40,7 @@ from shared.errors import (
     Transient,
 )
 from shared.mapping import catalogue, products
-from shared.records import Change, ChangePage, Json, TargetRow, Write
+from shared.records import Change, ChangePage, Json, MarkedRow, TargetRow, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
@@ -192,6 +192,7 @@ BY_SYNC = Detail(
 RECORDS = RecordTable(
     table=PRODUCTS,
     key_column=products.KEY_COLUMN,
+    columns=("name", "quantitydecimal", "defaultuomid"),
     late=frozenset({"statecode", "pricelevelid"}),
     status_of=products.STATUS_OF,
     already={0: frozenset({0, 3})},
@@ -635,14 +636,29 @@ def test_a_record_whose_first_part_is_refused_gets_no_other_part(sales: Sales) -
     assert (results[1], items(sales)) == (None, [placed(sales, 2)])
 
 
-def test_the_row_of_a_key_is_found_with_its_id_and_state_and_whether_we_made_it(sales: Sales) -> None:
-    written(sales, create(sales, "P-1", statecode=0))
+def test_the_row_of_a_key_is_found_with_what_the_mapping_writes_and_whether_we_made_it(sales: Sales) -> None:
+    written(sales, create(sales, "P-1", statecode=0, productpricelevel=item(sales, "9.5")))
     foreign = sales.create("products", "productid", **_bound(sales, "Theirs *'ß"))
     found = sales.target().find(["p-1 ", "P-1", "Theirs *'ß", "none", " "])
     assert set(found) == {"p-1 ", "P-1", "Theirs *'ß"}
-    assert (found["P-1"].ours, found["P-1"].values) == (True, {"statecode": 0})
+    unit = sales.catalogue["unit"]
+    columns = {"name": "Bike", "quantitydecimal": 0, "defaultuomid": unit, "statecode": 0}
+    assert found["P-1"].values == {**columns, "productpricelevel": [item(sales, "9.5")]}
+    assert found["P-1"].ours
     assert (found["Theirs *'ß"].ours, found["Theirs *'ß"].id) == (False, foreign)
+    assert found["Theirs *'ß"].values["productpricelevel"] == []
     assert found["p-1 "] == found["P-1"]
+
+
+def test_a_look_that_finds_nothing_asks_for_no_items(sales: Sales) -> None:
+    assert sales.target().find(["P-1"]) == {}
+    assert not [exchange for exchange in sales.reads() if "productpricelevels" in exchange.url]
+
+
+def test_the_rows_that_we_have_made_are_told_from_all_others(sales: Sales) -> None:
+    written(sales, create(sales, "P-2"), create(sales, "P-1"))
+    sales.create("products", "productid", **_bound(sales, "Theirs"))
+    assert list(sales.target().marked()) == [MarkedRow("P-1", "P-1"), MarkedRow("P-2", "P-2")]
 
 
 def _bound(sales: Sales, number: str) -> dict[str, object]:

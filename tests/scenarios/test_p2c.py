@@ -398,6 +398,22 @@ def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:
     sync.check_in_step(ids)
 
 
+def test_a_customer_of_no_account_is_told_with_what_helps(sync: Product) -> None:
+    sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
+    said = p2c("reconcile", FLOW, "--repair", code=1)
+    assert "extra: B-9 (the row of no record)" in said
+    assert "end it by hand" in said
+    assert "queued" not in said
+
+
+def test_only_the_first_of_many_that_have_drifted_are_shown(sync: Product) -> None:
+    for number in range(22):
+        sync.finops.customer(CustomerAccount=f"B-{number}", IsExternallyMaintained="Yes")
+    said = p2c("reconcile", FLOW, code=1)
+    assert (said.count("extra: "), "2 more" in said, "drifted: 22" in said) == (20, True, True)
+    assert len(answer("reconcile", FLOW, code=1)["drifted"]) == 22
+
+
 def test_a_column_of_another_type_closes_the_gate_of_its_system_by_name(sync: Product) -> None:
     properties = sync.sales.organisation.schema.entities["account"].properties
     assert isinstance(properties, dict)

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
 from shared.operations.deeds import Deeds
 from shared.operations.reconciling import Drift, Drifted, Reconciling
-from tests.support.assortment import assortment
+from tests.support.assortment import Assortment, assortment
 from tests.support.product import FLOW, Product, product
+from tests.support.trading import Trading, trading
 from tests.unit.local.finops_environment import customer_url
 
 
@@ -91,14 +93,114 @@ def test_what_is_found_can_be_told_as_data(sync: Product) -> None:
     assert json.loads(json.dumps(found.drift)) == "different"
 
 
-def test_products_of_which_only_the_ids_are_read_have_not_drifted_for_that() -> None:
-    with assortment() as shop:
-        shop.put("P-1", "P-2")
-        shop.settle(2)
+def test_a_customer_that_says_it_comes_from_sales_and_is_no_account_is_extra(sync: Product) -> None:
+    sync.linked(1)
+    sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
+    (found,) = drifted(sync)
+    assert (found.id, found.key, found.drift) == (None, "B-9", Drift.EXTRA)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"IsExternallyMaintained": "No"}, {"PartyType": "Person", "PersonLastName": "Ek"}],
+    ids=["theirs", "person"],
+)
+def test_a_customer_that_does_not_say_so_is_not_extra(sync: Product, values: dict[str, object]) -> None:
+    sync.linked(1)
+    given = {"CustomerAccount": "B-9", "IsExternallyMaintained": "Yes", **values}
+    sync.finops.customer(**given)
+    assert drifted(sync) == []
+
+
+def test_a_customer_whose_account_is_there_and_not_linked_is_not_extra(sync: Product) -> None:
+    sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
+    sync.account("b-9")
+    sync.tick()
+    assert drifted(sync) == []
+
+
+def test_a_customer_whose_account_has_ended_is_not_extra(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    sync.tick()
+    assert drifted(sync) == []
+
+
+def test_a_repair_leaves_the_row_of_no_record_as_it_is(sync: Product) -> None:
+    sync.linked(1)
+    sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
+    before = sync.snapshot()
+    assert reconciling(sync).repair(drifted(sync), Deeds(sync.service.parts, "operator")) == 0
+    assert sync.snapshot() == before
+
+
+def test_a_comparison_without_time_says_that_it_is_not_complete(sync: Product) -> None:
+    sync.linked(1)
+    looked = reconciling(sync)
+    assert list(looked.drifted(not_after=0.0)) == []
+    assert not looked.complete
+
+
+def of_products(shop: Assortment) -> list[Drifted]:
+    parts = shop.service.parts
+    return list(Reconciling(parts, parts.flows["products"]).drifted())
+
+
+@pytest.mark.parametrize("price_items", ["automation", "sync"])
+def test_products_in_step_have_not_drifted(price_items: str) -> None:
+    with assortment(PRODUCTS_PRICE_ITEMS=price_items) as shop:
+        shop.put("P-1", "P-2", ProductDescription="Red", UnitCost=3)
+        shop.put("P-free", SalesPrice=0)
+        shop.settle(3)
         parts = shop.service.parts
         looked = Reconciling(parts, parts.flows["products"])
         assert list(looked.drifted()) == []
-        assert looked.compared == 2
+        assert looked.compared == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "right"), [("name", "By hand", "Bike"), ("price", 99, Decimal("12.5"))], ids=["name", "price"]
+)
+def test_a_column_of_a_product_that_people_have_changed_is_found_and_repaired(
+    column: str, value: object, right: object
+) -> None:
+    with assortment() as shop:
+        shop.put("P-1", "P-2")
+        shop.settle(2)
+        shop.sales.send("PATCH", f"products({product_id(shop, 'P-1')})", {column: value})
+        (found,) = of_products(shop)
+        assert (found.id, found.key, found.drift) == ("P-1", "P-1", Drift.DIFFERENT)
+        assert (column, value, right) in [(of.field, of.old, of.new) for of in found.changes]
+        parts = shop.service.parts
+        assert Reconciling(parts, parts.flows["products"]).repair([found], Deeds(parts, "operator")) == 1
+        shop.drain()
+        assert of_products(shop) == []
+
+
+@pytest.mark.parametrize("price_items", ["automation", "sync"])
+def test_a_price_list_item_that_people_have_changed_is_found_and_repaired(price_items: str) -> None:
+    with assortment(PRODUCTS_PRICE_ITEMS=price_items) as shop:
+        shop.put("P-1")
+        shop.settle(1)
+        (item,) = shop.items("P-1")
+        shop.sales.send("PATCH", f"productpricelevels({item['productpricelevelid']})", {"amount": 1})
+        (found,) = of_products(shop)
+        assert [of.field for of in found.changes] == ["productpricelevel"]
+        parts = shop.service.parts
+        Reconciling(parts, parts.flows["products"]).repair([found], Deeds(parts, "operator"))
+        shop.drain()
+        assert of_products(shop) == []
+        (item,) = shop.items("P-1")
+        assert item["amount"] == Decimal("12.5")
+
+
+def test_a_product_that_we_have_made_and_that_no_product_of_finops_is_any_more_is_extra() -> None:
+    with assortment() as shop:
+        shop.put("P-1")
+        shop.settle(1)
+        shop.take_away("P-1")
+        (found,) = of_products(shop)
+        assert (found.id, found.drift) == ("P-1", Drift.EXTRA)
 
 
 def test_a_product_that_is_gone_in_sales_is_missing() -> None:
@@ -113,3 +215,67 @@ def test_a_product_that_is_gone_in_sales_is_missing() -> None:
         assert reply.status_code == 204, reply.text
         parts = shop.service.parts
         assert [of.drift for of in Reconciling(parts, parts.flows["products"]).drifted()] == [Drift.MISSING]
+
+
+@pytest.fixture
+def desk() -> Iterator[Trading]:
+    with trading() as running:
+        yield running
+
+
+def of_desk(desk: Trading, flow: str) -> list[Drifted]:
+    parts = desk.service.parts
+    return list(Reconciling(parts, parts.flows[flow]).drifted())
+
+
+def test_contacts_of_both_kinds_and_what_they_have_left_have_not_drifted(desk: Trading) -> None:
+    account, other = desk.account("A-1"), desk.account("A-2")
+    moved = desk.contact(account)
+    desk.contact(account)
+    customer = desk.contact(account)
+    desk.tick()
+    reply = desk.sales.patch(
+        f"contacts({moved})", {"parentcustomerid_account@odata.bind": f"/accounts({other})"}, If_Match="*"
+    )
+    assert reply.status_code == 204, reply.text
+    reply = desk.sales.patch(f"contacts({customer})", {"msdynce_isactivecustomer": True}, If_Match="*")
+    assert reply.status_code == 204, reply.text
+    desk.tick()
+    assert len(desk.persons()) == 4
+    assert of_desk(desk, "contacts") == of_desk(desk, "accounts") == []
+
+
+@pytest.mark.parametrize(("mark", "extra"), [("Yes", 1), ("No", 0)])
+def test_a_contact_person_is_extra_only_if_it_says_that_it_comes_from_sales(
+    desk: Trading, mark: str, extra: int
+) -> None:
+    desk.account("A-1")
+    desk.tick()
+    person = {
+        "dataAreaId": "usmf", "ContactPersonPartyNumber": "CON-9", "AssociatedContactType": "Customer",
+        "AssociatedContactNumber": "A-1", "FirstName": "Eva", "LastName": "Ek",
+        "IsContactPersonExternallyMaintained": mark,
+    }  # fmt: skip
+    assert desk.finops.post("CDSContactPersonsV2", person).status_code == 201
+    expected = [(None, "CON-9/A-1", Drift.EXTRA)] * extra
+    assert [(of.id, of.key, of.drift) for of in of_desk(desk, "contacts")] == expected
+
+
+def test_a_line_of_a_quotation_that_people_have_changed_is_found_and_repaired(desk: Trading) -> None:
+    (_, number) = desk.quote(desk.account("A-1"), lines=2)
+    desk.tick()
+    assert of_desk(desk, "quotations") == []
+    line = f"CDSSalesQuotationLines(dataAreaId='usmf',LineCreationSequenceNumber=1,SalesQuotationNumber='{number}')"
+    assert desk.finops.patch(line, {"RequestedSalesQuantity": 7}, {"cross-company": "true"}).status_code == 204
+    (found,) = of_desk(desk, "quotations")
+    assert [(of.line, of.field, of.old, of.new) for of in found.changes] == [(1, "RequestedSalesQuantity", 7, 2)]
+    parts = desk.service.parts
+    Reconciling(parts, parts.flows["quotations"]).repair([found], Deeds(parts, "operator"))
+    desk.tick()
+    assert of_desk(desk, "quotations") == []
+
+
+def product_id(shop: Assortment, number: str) -> str:
+    made = shop.product(number)
+    assert made is not None
+    return str(made["productid"])

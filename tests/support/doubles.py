@@ -4,13 +4,13 @@ They obey the rules that the engine relies on and nothing else, so that thousand
 What the real systems do is tested against the simulators.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared import errors
 from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import Change, ChangePage, Json, SourceRow, TargetRow, WalkPage, Write
+from shared.records import Change, ChangePage, Json, MarkedRow, SourceRow, TargetRow, WalkPage, Write
 from shared.records import Walked as Met
 from shared.state.snapshots import digest
 from tests.support.clock import ManualClock
@@ -144,6 +144,9 @@ class FakeTarget:
         if self.trouble is not None:
             self.trouble("find")
         return {key: TargetRow(dict(self.rows[key.casefold()])) for key in keys if key.casefold() in self.rows}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        yield from (MarkedRow(key, key) for key in self.rows)
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         return {write.id: self._one(write, not_after) for write in writes}
