@@ -14,12 +14,13 @@ from p2c import reports
 from p2c.connecting import Connection, Mistake, connect
 from p2c.showing import as_json, console, say, table
 from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from shared.operations.deeds import Refused
 from shared.operations.dryrun import DryRun, summary_of
 from shared.operations.examining import Examined
 from shared.operations.explaining import Explaining
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
-from shared.operations.linking import Linking, Refused
+from shared.operations.linking import Linking
 from shared.operations.locating import NotFound, locate
 from shared.operations.preflight import Preflight, Verdict, close_gates
 from shared.operations.reconciling import Reconciling
@@ -235,15 +236,25 @@ def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "")
 @app.command()
 def accept(flow: Flow, yes: Yes = False) -> None:
     """Accept what has blocked a flow, after it was shown."""
+    _lift(flow, yes, "Is that meant?", Steering.accept)
+
+
+@app.command()
+def unblock(flow: Flow, yes: Yes = False) -> None:
+    """Lift a block without accepting what it is about: it was corrected, and is measured anew."""
+    _lift(flow, yes, "Is that corrected?", Steering.unblock)
+
+
+def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, str], bool]) -> None:
     with _connected() as to:
         (name,) = to.flows(flow)
         blocked = to.parts.state.control.flow(name).blocked
         if not blocked:
             raise Mistake(f"{name} is not blocked")
         say(f"{name} is blocked: {blocked}")
-        _confirm("Is that meant?", yes)
-        if not Steering(to.parts, to.deeds).accept(name, blocked):
-            raise Mistake(f"{name} has changed meanwhile; look again")
+        _confirm(question, yes)
+        if not lift(Steering(to.parts, to.deeds), name, blocked):
+            raise Mistake(f"what blocks {name} has changed meanwhile; look again")
         say(f"{name} goes on.")
 
 

@@ -1,7 +1,6 @@
 """The personal data of one record, taken out of our own storage. Both systems keep what they have."""
 
-from shared.operations.deeds import Deeds
-from shared.operations.linking import Refused
+from shared.operations.deeds import Deeds, Refused
 from shared.state.keys import Owner
 from shared.state.rows import Delete, Row, escape, split_into_transactions
 from shared.sync.claiming import claim_ends_in

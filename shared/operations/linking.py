@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
 from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
@@ -11,10 +11,6 @@ from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
-
-
-class Refused(Exception):
-    """It must not be done; the message says why, and what helps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,10 @@
 """Which flows run: paused, resumed, and accepted where a pull has blocked them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from shared.errors import StorageTrouble
 from shared.operations.deeds import Deeds
-from shared.state.control import FlowControl
-from shared.sync.flow import Tracked
+from shared.state.control import BlockKind, FlowControl
 from shared.sync.parts import Parts
-
-_ROUNDS = 5
 
 
 class Steering:
@@ -34,29 +29,35 @@ class Steering:
         control = self._parts.state.control.flow(flow)
         if not control.blocked or control.blocked != seen:
             return False
-        walks = [walk for walk in self._walks(flow) if walk in control.blocked]
-        self._deeds.note("accept", flow, reason=control.blocked)
-        if not walks:
-            self._parts.environment.accept()
-        self._change(flow, lambda now: replace(now, blocked="", accepted_walk=walks[0] if walks else now.accepted_walk))
-        return True
+        self._deeds.note("accept", flow, reason=seen, anywhere=True)
+        if control.block_kind is BlockKind.ENVIRONMENT and not self._accepts_environment(seen):
+            return False
+        walk = control.block_walk if control.block_kind is BlockKind.THRESHOLD else None
+        return self._unblock(flow, seen, walk)
 
-    def _walks(self, flow: str) -> list[str]:
-        feed = self._parts.flows[flow].feed
-        sources = (None, *(feed.further if isinstance(feed, Tracked) else ()))
-        found = (self._parts.state.checkpoints.load(flow, source) for source in sources)
-        return [checkpoint.walk for checkpoint in found if checkpoint is not None]
+    def unblock(self, flow: str, seen: str) -> bool:
+        """Lift the block that an operator has `seen` without accepting what it is about: the next pull measures anew,
+        and blocks again where nothing has changed. False as for `accept`."""
+        if not seen or self._parts.state.control.flow(flow).blocked != seen:
+            return False
+        self._deeds.note("unblock", flow, reason=seen, anywhere=True)
+        return self._unblock(flow, seen, None)
+
+    def _unblock(self, flow: str, seen: str, accepted_walk: str | None) -> bool:
+        def change(now: FlowControl) -> FlowControl | None:
+            return now.unblock(accepted_walk) if now.blocked == seen else None
+
+        return self._parts.state.control.change_flow(flow, change) is not None
+
+    def _accepts_environment(self, seen: str) -> bool:
+        """Each flow is blocked by it for itself; the first one to be accepted changes what is stored."""
+        environment = self._parts.environment
+        return environment.accept(seen) or not environment.change()
 
     def _set_paused(self, flow: str, paused: bool, reason: str) -> bool:
         control = self._parts.state.control.flow(flow)
         if control.paused == paused and control.etag is not None:
             return False
-        self._deeds.note("pause" if paused else "resume", flow, reason=reason)
-        self._change(flow, lambda now: replace(now, paused=paused))
+        self._deeds.note("pause" if paused else "resume", flow, reason=reason, anywhere=True)
+        self._parts.state.control.change_flow(flow, lambda now: replace(now, paused=paused))
         return True
-
-    def _change(self, flow: str, change: Callable[[FlowControl], FlowControl]) -> None:
-        for _ in range(_ROUNDS):
-            if self._parts.state.control.save_flow(change(self._parts.state.control.flow(flow))):
-                return
-        raise StorageTrouble(f"the control row of {flow} could not be saved in {_ROUNDS} rounds")

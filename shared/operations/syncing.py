@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.state.checkpoints import Phase
 from shared.sync.flow import Walked
 from shared.sync.hints import Hint, messages
@@ -28,9 +28,14 @@ class Syncing:
 
     def everything(self, flow: str) -> bool:
         """Have the whole source read again, beginning with the next pull. False when it is being read as a whole just
-        now, or a pull was faster: then ask again later."""
+        now, or a pull was faster: then ask again later. Raises Refused for a blocked flow: somebody has yet to look at
+        the walk that blocks it."""
+        blocked = self._parts.state.control.flow(flow).blocked
+        if blocked:
+            raise Refused(f"{flow} is blocked: {blocked}; accept or unblock it first")
         checkpoint = self._parts.state.checkpoints.load(flow)
         if checkpoint is None:
+            self._deeds.note("sync", flow, "everything")
             return True
         if checkpoint.cursor is not None or checkpoint.phase not in (Phase.DELTA, Phase.WALK):
             return False

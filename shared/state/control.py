@@ -1,31 +1,53 @@
 """Control: what may run. One row per flow (paused, blocked), per system (its gate), and one for the environment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
-from shared.errors import RowConflict, System
+from shared.errors import RowConflict, StorageTrouble, System
 from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
 
+_ROUNDS = 5
 _FLOW, _GATE, _ENVIRONMENT = "flow", "gate", "environment"
+
+
+class BlockKind(StrEnum):
+    """Why a flow waits for an operator: more would go or change than the limits allow, one of the systems is not the
+    one of the first run, or columns are not as the mapping knows them."""
+
+    THRESHOLD = "threshold"
+    ENVIRONMENT = "environment"
+    DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True)
 class FlowControl:
     """What an operator or a threshold says of a flow. After a deployment every flow is paused (rules.md, First start).
 
-    `blocked` is the reason of a block, empty when there is none; `accepted_walk` names the walk whose threshold an
-    operator has accepted.
+    `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about;
+    `accepted_walk` names the walk whose threshold an operator has accepted.
     """
 
     flow: str
     paused: bool = True
     blocked: str = ""
+    block_kind: BlockKind | None = None
+    block_walk: str = ""
     accepted_walk: str = ""
     waiting_cursor: str = ""
     failures_cursor: str = ""
     history_cursor: str = ""
     etag: str | None = None
+
+    def block(self, kind: BlockKind, reason: str, walk: str = "") -> "FlowControl":
+        """The same, blocked."""
+        return replace(self, blocked=reason, block_kind=kind, block_walk=walk)
+
+    def unblock(self, accepted_walk: str | None = None) -> "FlowControl":
+        """The same without its block."""
+        walk = self.accepted_walk if accepted_walk is None else accepted_walk
+        return replace(self, blocked="", block_kind=None, block_walk="", accepted_walk=walk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Control:
             flow=flow,
             paused=bool(cells["paused"]),
             blocked=str(cells.get("blocked", "")),
+            block_kind=BlockKind(str(cells["block_kind"])) if cells.get("block_kind") else None,
+            block_walk=str(cells.get("block_walk", "")),
             accepted_walk=str(cells.get("accepted_walk", "")),
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
@@ -74,12 +98,23 @@ class Control:
         cells: dict[str, Cell] = {
             "paused": control.paused,
             "blocked": control.blocked,
+            "block_kind": control.block_kind or "",
+            "block_walk": control.block_walk,
             "accepted_walk": control.accepted_walk,
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
+
+    def change_flow(self, flow: str, change: Callable[[FlowControl], FlowControl | None]) -> FlowControl | None:
+        """Change a flow's control row as it is now, whoever else changes it; None when `change` wants nothing, or the
+        row as saved. Raises StorageTrouble."""
+        for _ in range(_ROUNDS):
+            changed = change(self.flow(flow))
+            if changed is None or self.save_flow(changed):
+                return changed
+        raise StorageTrouble(f"the control row of {flow} could not be saved in {_ROUNDS} rounds")
 
     def gate(self, system: System) -> Gate:
         """The gate of a system; open when there is no row."""
@@ -124,10 +159,13 @@ class Control:
         """Store the ids of the first run; False when another invocation was first."""
         return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), None)
 
-    def accept_environment(self, ids: Mapping[str, str]) -> bool:
-        """Replace the stored ids by those of today: an operator says that the change is meant."""
+    def accept_environment(self, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
+        """Replace the stored ids by those of today: an operator says that the change is meant. False when other ids
+        are stored by now."""
         stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
-        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag if stored else None)
+        if stored is None or stored.row.cells != instead_of:
+            return False
+        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag)
 
     def _one(self, partition: str, key: str) -> Stored | None:
         return self._table.read(escape(partition), [key]).get(key)

@@ -27,12 +27,13 @@ class Environment:
         self._asked: tuple[float, dict[str, str]] | None = None
 
     def change_by_settings(self) -> str:
-        """What the settings have changed since the first run, empty when nothing. Costs one read of our table."""
+        """What the settings have changed since the first run, as a sentence, empty when nothing. Costs one read of our
+        table."""
         stored = self._control.environment()
         return "" if stored is None else _difference(stored, self._settings)
 
     def change(self) -> str:
-        """What differs from the stored environment, empty when nothing. Stores it at the very first run.
+        """What differs from the stored environment, as a sentence, empty when nothing. Stores it at the very first run.
 
         Raises SystemTrouble when a system cannot be asked.
         """
@@ -43,10 +44,15 @@ class Environment:
             stored = self._control.environment() or today
         return _difference(stored, today)
 
-    def accept(self) -> None:
-        """Take today's environment as the right one: an operator has seen what changed."""
+    def accept(self, change: str) -> bool:
+        """Take today's environment as the right one: an operator has seen this `change`. False when it is another one
+        by now. Raises SystemTrouble."""
         self._asked = None
-        self._control.accept_environment(self._settings | self._identities())
+        today = self._settings | self._identities()
+        stored = self._control.environment()
+        if stored is None or _difference(stored, today) != change:
+            return False
+        return self._control.accept_environment(today, stored)
 
     def _identities(self) -> dict[str, str]:
         now = self._clock.monotonic()
@@ -59,4 +65,4 @@ def _difference(stored: Mapping[str, str], today: Mapping[str, str]) -> str:
     changed = [
         f"{name} was {stored[name]} and is {value}" for name, value in today.items() if stored.get(name, value) != value
     ]
-    return "; ".join(changed)
+    return f"the environment changed: {'; '.join(changed)}" if changed else ""

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from shared.errors import LinkRefused, SystemTrouble
 from shared.state.checkpoints import Checkpoint
+from shared.state.control import BlockKind
 from shared.state.runs import Run
 from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
@@ -92,7 +93,7 @@ class Pull:
             excess = self._excess(checkpoint, step)
             if excess:
                 reason = f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}"
-                self._block("threshold", reason)
+                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk)
                 return Ended.BLOCKED
             self._send(step, reader)
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
@@ -136,7 +137,7 @@ class Pull:
     def _environment_changed(self) -> bool:
         change = self._parts.environment.change()
         if change:
-            self._block("environment", f"the environment changed: {change}")
+            self._block(BlockKind.ENVIRONMENT, change)
         return bool(change)
 
     def _excess(self, checkpoint: Checkpoint, step: Step) -> str:
@@ -174,9 +175,8 @@ class Pull:
         if step.hints:
             self._counts["hints"] += len(step.hints)
 
-    def _block(self, kind: str, reason: str) -> None:
-        control = self._parts.state.control.flow(self._flow.name)
-        self._parts.state.control.save_flow(replace(control, blocked=reason))
+    def _block(self, kind: BlockKind, reason: str, walk: str = "") -> None:
+        self._parts.state.control.change_flow(self._flow.name, lambda now: now.block(kind, reason, walk))
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.operations.forgetting import forget
-from shared.operations.linking import Linking, Refused
+from shared.operations.linking import Linking
 from shared.state.links import LinkState
 from tests.support.product import FLOW, Product, product
 

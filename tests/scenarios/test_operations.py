@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.operations.dryrun import DryRun, summary_of
 from shared.operations.explaining import Explaining, Explanation
 from shared.operations.failing import Failing
+from shared.operations.linking import Linking
 from shared.operations.locating import NotFound, locate
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
+from shared.state.control import BlockKind
 from shared.state.links import LinkState
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
@@ -251,6 +254,86 @@ def test_a_blocked_walk_is_accepted_only_as_it_was_seen(sync: Product) -> None:
     assert steering.accept(FLOW, blocked)
     sync.tick()
     assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
+
+
+def a_walk_beyond_the_threshold(sync: Product) -> str:
+    """Block the flow; why it is blocked."""
+    sync.start(GONE_LIMIT_COUNT="1", CHANGE_LIMIT_PERCENT="1")
+    for id in sync.linked(4):
+        sync.edit(id, telephone1="7")
+    sync.tick()
+    return parts(sync).state.control.flow(FLOW).blocked
+
+
+def test_a_block_that_is_lifted_without_being_accepted_is_measured_anew(sync: Product) -> None:
+    blocked = a_walk_beyond_the_threshold(sync)
+    steering = Steering(parts(sync), deeds(sync))
+    assert not steering.unblock(FLOW, "something else")
+    assert steering.unblock(FLOW, blocked)
+    assert not parts(sync).state.control.flow(FLOW).blocked
+    sync.tick()
+    assert "would change" in parts(sync).state.control.flow(FLOW).blocked
+    assert [deed.what for deed in parts(sync).state.audit.latest(2)] == ["unblock"]
+
+
+def test_another_block_that_comes_meanwhile_is_not_lifted(sync: Product) -> None:
+    blocked = a_walk_beyond_the_threshold(sync)
+    control = parts(sync).state.control
+
+    class Meddling(Deeds):
+        def note(self, *of: str, **more: Any) -> None:
+            super().note(*of, **more)
+            assert control.change_flow(FLOW, lambda now: now.block(BlockKind.THRESHOLD, "500 gone", "other"))
+
+    steering = Steering(parts(sync), Meddling(parts(sync), WHO))
+    assert not steering.accept(FLOW, blocked)
+    assert (control.flow(FLOW).blocked, control.flow(FLOW).accepted_walk) == ("500 gone", "")
+
+
+def test_a_blocked_flow_is_not_read_anew_before_somebody_has_looked(sync: Product) -> None:
+    a_walk_beyond_the_threshold(sync)
+    with pytest.raises(Refused, match="accept or unblock it first"):
+        Syncing(parts(sync), deeds(sync)).everything(FLOW)
+
+
+def another_company(sync: Product) -> str:
+    """Let the first run have been with another company, and the flow be blocked for it; why it is blocked."""
+    sync.tick()
+    control = parts(sync).state.control
+    stored = control.environment()
+    assert stored is not None
+    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    sync.tick()
+    return control.flow(FLOW).blocked
+
+
+def test_a_changed_environment_is_accepted_only_as_it_was_seen(sync: Product) -> None:
+    blocked = another_company(sync)
+    assert "company was dat and is usmf" in blocked
+    control = parts(sync).state.control
+    stored = control.environment()
+    assert stored is not None
+    assert control.accept_environment({**stored, "company": "fr"}, stored)
+    steering = Steering(parts(sync), deeds(sync))
+    assert not steering.accept(FLOW, blocked)
+    assert (control.environment() or {})["company"] == "fr"
+    assert control.accept_environment(stored, control.environment() or {})
+    assert steering.accept(FLOW, blocked)
+    assert (control.environment() or {})["company"] == "usmf"
+    sync.linked(1)
+
+
+def test_in_a_changed_environment_no_record_is_touched(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    another_company(sync)
+    before = sync.snapshot()
+    for deed in (
+        lambda: Syncing(parts(sync), deeds(sync)).some(FLOW, [id]),
+        lambda: Linking(parts(sync), parts(sync).flows[FLOW], deeds(sync)).unlink(id),
+    ):
+        with pytest.raises(Refused, match="the environment changed"):
+            deed()
+    assert sync.snapshot() == before
 
 
 def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Product) -> None:
