@@ -1,5 +1,6 @@
 """p2c: an operator sees what is not in step, why, and repairs it."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +28,10 @@ from shared.operations.reconciling import Reconciling
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
+from shared.state.failures import Failure
 from shared.state.history import Histories
 from shared.sync.gates import Gates
-from shared.telemetry import quiet_libraries
+from shared.telemetry import QUIET
 
 
 class LinkDeed(StrEnum):
@@ -63,15 +65,24 @@ def main(
     ] = None,
 ) -> None:
     """Which deployment."""
-    quiet_libraries()
+    # What goes wrong is told in a sentence of ours.
+    for library in QUIET:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     _given["settings"] = settings
 
 
 @app.command()
-def status(flow: MaybeFlow = None, json: Json = False) -> None:
+def status(
+    flow: MaybeFlow = None,
+    lag: Annotated[
+        int | None,
+        typer.Option(min=1, help="minutes that a flow may be behind; without it 15, and 60 for products"),
+    ] = None,
+    json: Json = False,
+) -> None:
     """How every flow stands. Exit code 1 when somebody should look."""
     with _connected() as to:
-        told = status_of(to.parts, to.flows(flow))
+        told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
         as_json(told) if json else reports.status(told)
     raise typer.Exit(ATTENTION if told.needs_attention else WELL)
 
@@ -113,32 +124,42 @@ def retry(
         failing = Failing(to.parts)
         if sum(map(bool, (ids, cause, everything))) != 1:
             raise Mistake("name ids, or --cause X, or --all")
-        chosen = failing.load(name, _located(to, name, ids)) if ids else list(failing.walk(name, cause=cause))
-        chosen = chosen[:limit]
+        chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        due = sorted((of for of in chosen if not of.is_asked), key=lambda of: of.asked_at or of.first_seen)[:limit]
         with Progress(console=console(), transient=True) as progress:
-            task = progress.add_task(name, total=len(chosen))
-            sent = failing.retry(name, chosen, to.deeds, progress=lambda count: progress.update(task, completed=count))
-        say(f"{name}: sent again: {sent}, on their way already: {len(chosen) - sent}.")
+            task = progress.add_task(name, total=len(due))
+            sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
+        on_their_way = sum(of.is_asked for of in chosen)
+        left = len(chosen) - on_their_way - sent
+        say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.")
 
 
 @app.command()
 def dismiss(
     flow: Flow,
-    ids: Annotated[list[str], typer.Argument(help="ids or numbers of records")],
     reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
     yes: Yes = False,
 ) -> None:
     """Take failures off the list of open ones. One that says something else later is open again."""
     with _connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
-        chosen = failing.load(name, _located(to, name, ids))
+        if bool(ids) == bool(cause):
+            raise Mistake("name ids, or --cause X")
+        chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
-            raise Mistake(f"none of these has an open failure; see `p2c failures {name}`")
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
         _confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
-        say(f"{name}: dismissed: {failing.dismiss(name, chosen, reason, to.deeds)} ({reason}).")
+        dismissed = failing.dismiss(name, chosen, reason, to.deeds)
+        say(f"{name}: dismissed: {dismissed} ({reason}).")
+        if dismissed < len(chosen):
+            raise Mistake(
+                f"{len(chosen) - dismissed} have changed meanwhile, or are being worked on; call it once more"
+            )
 
 
 @app.command()
@@ -146,10 +167,9 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
     """Why a record is, or is not, in step, and the one thing that helps."""
     with _connected(looks_only=True) as to:
         (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
         (id,) = _located(to, name, [record])
         told = Explaining(to.parts, to.parts.flows[name]).explain(id)
-        if told.examined.is_unheard_of:
-            raise NotFound(f"nobody knows a record {record!r} of {name}; give its id or number")
         as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
 
 
@@ -167,18 +187,22 @@ def plan(  # noqa: PLR0917 - the options of a command
     """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
     with _connected(looks_only=True, without_state=without_state) as to:
         (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
+        if markdown is not None:
+            _write(markdown, "")
         run = DryRun(to.parts, to.parts.flows[name])
         chosen: Iterator[Examined] = run.of(_located(to, name, ids)) if ids else run.of_all(limit)
         examined = list(chosen)
         summary = summary_of(examined)
         estimate = reports.estimate(to.parts.limits, summary, to.parts.state.runs.latest(name, 500))
         if markdown is not None:
-            markdown.write_text(reports.plan_markdown(name, summary, examined, estimate), encoding="utf-8")
-            say(f"The plan is in {markdown}.")
+            _write(markdown, reports.plan_markdown(name, summary, examined, estimate))
         if json:
             as_json({"summary": summary, "estimate": estimate, "records": examined})
         elif markdown is None:
             reports.plan(name, summary, examined, estimate)
+        else:
+            say(f"The plan is in {markdown}.")
 
 
 @app.command()
@@ -208,6 +232,7 @@ def reconcile(
     """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
     with _connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
         reconciling = Reconciling(to.parts, to.parts.flows[name])
         tally = reports.Drift(name, keeps_all=json)
         found = tally.of(reconciling.drifted())
@@ -298,6 +323,7 @@ def links(
             as_json(link) if json else reports.link(link)
             return
         if deed is LinkDeed.UNLINK:
+            linking.require_linked(link)
             _confirm(f"Unlink {id} from {link.target_key}? The sync takes it for a new record then.", yes)
             say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
             return
@@ -312,8 +338,9 @@ def forget(
     """Take the personal data of a record that is gone in its source out of the sync's own storage."""
     with _connected() as to:
         (name,) = to.flows(flow)
-        _confirm(f"Forget everything that is remembered of {id}?", yes)
-        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], id, to.deeds)} rows.")
+        (found,) = _located(to, name, [id])
+        _confirm(f"Forget what is remembered of {found}?", yes)
+        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
 
 
 @app.command()
@@ -353,8 +380,35 @@ def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], 
             say(f"{name} {done if steer(steering, name) else idle}.")
 
 
+def _warn_of_other_mapping(to: Connection, flow: str) -> None:
+    """What is foretold here follows from the settings given here."""
+    checkpoint = to.parts.state.checkpoints.load(flow)
+    if checkpoint is not None and checkpoint.fingerprint not in (None, to.parts.flows[flow].mapper.fingerprint):
+        sys.stderr.write(
+            f"careful: the app reads {flow} with another mapping than this one: its value maps, its settings or its "
+            "version are not those given here\n"
+        )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise Mistake(f"--markdown {file} cannot be written ({wrong.strerror}); name another file") from wrong
+
+
 def _located(to: Connection, flow: str, given: list[str]) -> list[str]:
-    return [locate(to.parts.flows[flow], text) for text in given]
+    return [locate(to.parts, to.parts.flows[flow], text) for text in given]
+
+
+def _failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
+    """The failures of these records. Raises Mistake for one that has none."""
+    ids = _located(to, flow, given)
+    found = {of.id: of for of in Failing(to.parts).load(flow, ids)}
+    without = [text for text, id in zip(given, ids, strict=True) if id not in found]
+    if without:
+        raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing is changed")
+    return list(found.values())
 
 
 def _confirm(question: str, yes: bool) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from azure.core.credentials import TokenCredential
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential
 
@@ -40,6 +41,23 @@ class Mistake(Exception):
     """The user has to correct something; the message says what and how."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The identity of whoever is signed in on this computer. Raises Mistake when nobody is, or gets no token."""
+
+    inner: TokenCredential
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """See TokenCredential."""
+        try:
+            return self.inner.get_token(*scopes, **options)
+        except ClientAuthenticationError as refused:
+            lines = str(refused.message).splitlines() or [""]
+            raise Mistake(
+                f"no token for {' '.join(scopes)}: call `az login` or `azd auth login` ({lines[0]})"
+            ) from refused
+
+
 @dataclass(frozen=True)
 class Connection:
     """The deployment that a command works on. `looks_only` changes nothing in its storage; `without_state` leaves that
@@ -66,7 +84,7 @@ class Connection:
         if "IDENTITY_ENDPOINT" in self.environ:
             os.environ |= {name: self.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
             return managed_identity()
-        return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
+        return SignedIn(ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential()))
 
     @cached_property
     def parts(self) -> Parts:
@@ -118,10 +136,7 @@ class Connection:
     def _who(self) -> str:
         if self.settings.AzureWebJobsStorage:
             return f"{getpass.getuser()} (by key)"
-        try:
-            claims = _claims(self.credential.get_token(_SCOPE).token)
-        except ClientAuthenticationError as refused:
-            raise Mistake("nobody is signed in: call `az login` or `azd auth login`") from refused
+        claims = _claims(self.credential.get_token(_SCOPE).token)
         return str(claims.get("upn") or claims.get("oid") or claims.get("appid") or "unknown")
 
 
@@ -133,7 +148,7 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
         try:
             values = json.loads(settings.read_text(encoding="utf-8"))["Values"]
             environ |= {str(name): str(value) for name, value in values.items()}
-        except (OSError, ValueError, KeyError, AttributeError) as wrong:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as wrong:
             raise Mistake(f"--settings {settings}: no settings can be read ({wrong!r}); name a file in the form of "
                           "local.settings.json.example") from wrong  # fmt: skip
     if ACCOUNT in environ and not environ.get("AzureWebJobsStorage"):

@@ -32,7 +32,7 @@ def status(told: Status) -> None:
     rows = []
     for of in told.flows:
         state = of.state
-        running = "blocked" if state.blocked else "paused" if state.paused else "runs"
+        running = "blocked" if state.blocked else "paused" if state.paused else "late" if of.is_late else "runs"
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         rows.append(

@@ -146,6 +146,7 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),
         routes={route.name: route},
         mapper=mapper,
+        numbered=source.as_written,
         lookup=DataverseLookup(dataverse, lookups),
     )
 
@@ -184,6 +185,7 @@ def _quotations_flow(settings: Settings, dataverse: DataverseSystem, finops: Fin
         feed=Tracked(quotes, {of.LINE_SET: lines}),
         routes={route.name: route},
         mapper=mapper,
+        numbered=quotes.as_written,
         parents=(ACCOUNTS, CONTACTS),
     )
 

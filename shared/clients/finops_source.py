@@ -9,7 +9,7 @@ from shared import exact_json
 from shared.clients import quoting
 from shared.clients.finops import FinopsSystem, Row, rows_of, urls_for
 from shared.errors import OperatorNeeded, Transient
-from shared.records import Json, SourceRow, Walked, WalkPage
+from shared.records import Json, SourceRow, Walked, WalkPage, fold
 
 PAGE_ROWS = 10_000
 
@@ -79,6 +79,12 @@ class FinopsSource:
         """Those of the ids that exist now."""
         found = {self._id(row) for row in self._rows(ids, quoting.columns([_COMPANY, self._key]))}
         return frozenset(id for id in ids if id in found)
+
+    def as_written(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Those of the ids that exist now, each as F&O writes it, by the id as given."""
+        rows = self._rows(ids, quoting.columns([_COMPANY, self._key])) if ids else ()
+        written = {fold(self._id(row)): self._id(row) for row in rows}
+        return {id: [written[fold(id)]] for id in ids if fold(id) in written}
 
     def _rows(self, ids: Sequence[str], select: str) -> Iterator[Row]:
         wanted = [id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)]

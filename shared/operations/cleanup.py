@@ -1,17 +1,23 @@
 """Retention: history, runs and the audit are kept for so many days, and no longer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.history import inverted
-from shared.state.rows import Delete, Row, Stored, Table, escape, split_into_transactions
+from shared.state.rows import Row, Table, escape, remove
 from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
 _PAGE = 1000
 _HISTORY, _END_OF_HISTORY = "H|", "H}"
+
+
+def rotated(flows: Sequence[str], turn: int) -> list[str]:
+    """The flows with another one first at each turn: what a run has no time for is not always the same."""
+    first = turn % len(flows) if flows else 0
+    return [*flows[first:], *flows[:first]]
 
 
 class Cleanup:
@@ -24,18 +30,18 @@ class Cleanup:
         self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
 
     def run(self) -> None:
-        """Remove what is too old, flow by flow. Raises StorageTrouble."""
+        """Remove what is too old, flow by flow: each day another one is first. Raises StorageTrouble."""
         runs = self._parts.state.runs.table
-        for flow in self._parts.flows:
+        self._clean_runs(runs, AUDIT)
+        for flow in rotated(list(self._parts.flows), self._until.toordinal()):
             removed = self._clean_runs(runs, escape(flow)) + self._clean_history(flow)
             log_event("cleaned_up", flow=flow, run=self._run_id, rows=removed)
-        self._clean_runs(runs, AUDIT)
 
     def _clean_runs(self, table: Table, partition: str) -> int:
         """The newest come first, so what is too old stands at the end."""
         removed, start = 0, inverted(self._until)
         while self._has_time() and (page := table.scan(partition, start=start, end="~", limit=_PAGE)):
-            removed += _remove(table, page, lambda _: True)
+            removed += remove(table, [stored.row for stored in page])
         return removed
 
     def _clean_history(self, flow: str) -> int:
@@ -44,7 +50,7 @@ class Cleanup:
         removed, after = 0, control.history_cursor or _HISTORY
         while self._has_time():
             page = table.scan(escape(flow), start=after, end=_END_OF_HISTORY, limit=_PAGE)
-            removed += _remove(table, page, self._is_too_old)
+            removed += remove(table, [stored.row for stored in page if self._is_too_old(stored.row)])
             after = page[-1].row.key + " " if len(page) == _PAGE else ""
             if not after:
                 break
@@ -59,10 +65,3 @@ class Cleanup:
 
     def _has_time(self) -> bool:
         return self._parts.clock.monotonic() < self._not_after
-
-
-def _remove(table: Table, page: Sequence[Stored], is_due: Callable[[Row], bool]) -> int:
-    due = [stored.row for stored in page if is_due(stored.row)]
-    for transaction in split_into_transactions([[Delete(row)] for row in due]):
-        table.transact([delete for group in transaction for delete in group])
-    return len(due)

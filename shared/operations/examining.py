@@ -53,11 +53,6 @@ class Examined:
         return self.link.id
 
     @property
-    def is_unheard_of(self) -> bool:
-        """Whether neither the source nor the sync knows it."""
-        return self.row is None and self.link.etag is None
-
-    @property
     def writes(self) -> bool:
         """Whether something would be sent to the target."""
         return bool(self.changes)

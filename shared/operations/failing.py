@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.errors import RowConflict
 from shared.operations.deeds import Deeds
+from shared.operations.syncing import send
 from shared.state.failures import Failure, retry_after
-from shared.sync.hints import Hint, messages
+from shared.state.rows import Operation, Replace
+from shared.sync.claiming import claim_ends_in
 from shared.sync.parts import Parts
 
 _PAGE = 1000
@@ -71,24 +74,36 @@ class Failing:
         return sent
 
     def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
-        """Take failures off the list of open ones, with a reason that stays; how many. A failure that says something
-        else later is open again."""
+        """Take failures off the list of open ones, with a reason that stays; how many. One whose record a worker has in
+        its hands is left out: the worker would list it again. One that says something else later is open again."""
         deeds.note("dismiss", flow, _ids(failures), reason)
-        dismissed = [replace(failure, dismissed=reason, next_try=None) for failure in failures]
-        return self._parts.state.failures.save_all(dismissed)
+        return sum(self._dismiss(failure, reason) for failure in failures)
+
+    def _dismiss(self, failure: Failure, reason: str) -> bool:
+        """The link is written with it as it is: whoever claims the record meanwhile has to look at both anew."""
+        links = self._parts.state.links
+        link = links.load(failure.flow, [failure.id])[failure.id]
+        if claim_ends_in(link, self._parts.limits) > 0:
+            return False
+        dismissed = replace(failure, dismissed=reason, next_try=None)
+        rows: list[Operation] = [Replace(dismissed.to_row(), failure.etag or "")]
+        if link.etag is not None:
+            rows.append(Replace(link.to_row(), link.etag))
+        try:
+            links.table.transact(rows)
+        except RowConflict:
+            return False
+        return True
 
     def _send(self, flow: str, failures: Sequence[Failure], deeds: Deeds) -> int:
         deeds.note("retry", flow, _ids(failures))
-        hints = [Hint(failure.id) for failure in failures]
-        run = self._parts.new_id()
-        for message in messages(flow, run, hints, self._parts.limits.hints_per_message):
-            self._parts.queues.send(flow, message.to_body())
+        send(self._parts, flow, [failure.id for failure in failures])
         self._parts.state.failures.save_all([self._asked(failure) for failure in failures])
         return len(failures)
 
     def _asked(self, failure: Failure) -> Failure:
-        now, tries = self._parts.clock.now(), failure.tries + 1
-        return replace(failure, asked_at=now, dismissed="", tries=tries, next_try=now + retry_after(tries))
+        now = self._parts.clock.now()
+        return replace(failure, asked_at=now, dismissed="", next_try=now + retry_after(failure.tries))
 
 
 def _joined(cause: Cause | None, failure: Failure) -> Cause:

@@ -1,47 +1,57 @@
 """The personal data of one record, taken out of our own storage. Both systems keep what they have."""
 
+from shared.errors import RowConflict
 from shared.operations.deeds import Deeds, Refused
-from shared.state.keys import Owner
-from shared.state.rows import Delete, Row, escape, split_into_transactions
+from shared.operations.owned import release_keys
+from shared.state.failures import failure_key
+from shared.state.history import Histories
+from shared.state.links import Link, LinkState
+from shared.state.rows import Delete, Row, escape, remove
 from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
-_PAGE = 1000
-_KINDS = ("L", "F", "H")
-
 
 def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
-    """Remove link, failure, history and owned key of a record that is gone in its source; how many rows. Raises Refused
-    for one that is still there, which the sync would write anew, and SystemTrouble."""
+    """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
+
+    The link goes last, so that whoever is interrupted calls it once more. Raises Refused for a record that is still
+    there, or that the sync itself has not seen gone: an operator may see less of the source than the sync does. Raises
+    SystemTrouble.
+    """
     if flow.source.existing([id]):
         raise Refused(f"{id} is still in {flow.source_system}: delete or anonymise it there first")
     link = parts.state.links.load(flow.name, [id])[id]
     held = claim_ends_in(link, parts.limits)
     if held > 0:
         raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")
-    rows = [*_rows(parts, flow, id), *(Row(escape(flow.name), key, {}) for key in link.waits)]
-    if not rows:
-        raise Refused(f"nothing is remembered of {id} of {flow.name}")
+    if link.etag is not None and link.state is not LinkState.DELETED:
+        raise Refused(
+            f"{id} is {link.state}: the sync has not seen yet that it is gone; `p2c sync {flow.name} {id}`, "
+            "look with `p2c explain`, then forget it"
+        )
+    rows = _rows(parts, flow, link)
+    if not rows and link.etag is None:
+        raise Refused(f"nothing is remembered of {id} of {flow.name}; give the id as `p2c history` takes it")
     deeds.note("forget", flow.name, id)
-    if link.held_key is not None and link.route is not None:
-        keys = parts.state.keys_of(flow, flow.route(link.route))
-        owned = keys.owners([link.held_key]).get(link.held_key)
-        if owned is not None and owned.owner == Owner(flow.name, link.route, id):
-            keys.release(owned)
-    for transaction in split_into_transactions([[Delete(row)] for row in rows]):
-        parts.state.links.table.transact([delete for group in transaction for delete in group])
-    return len(rows)
+    release_keys(parts, flow, link)
+    removed = remove(parts.state.links.table, rows)
+    return removed + _remove_link(parts, link)
 
 
-def _rows(parts: Parts, flow: Flow, id: str) -> list[Row]:
-    table, found = parts.state.links.table, list[Row]()
-    for kind in _KINDS:
-        prefix = escape(f"{kind}|{id}")
-        single = table.read(escape(flow.name), [prefix])
-        found += [stored.row for stored in single.values()]
-        start = f"{prefix}|"
-        while page := table.scan(escape(flow.name), start=start, end=f"{prefix}}}", limit=_PAGE):
-            found += [stored.row for stored in page]
-            start = page[-1].row.key + " "
-    return found
+def _rows(parts: Parts, flow: Flow, link: Link) -> list[Row]:
+    """What is remembered of a record beside its link."""
+    table, partition = parts.state.links.table, escape(flow.name)
+    single = table.read(partition, [failure_key(link.id), *link.waits])
+    history = Histories(table).rows(flow.name, link.id)
+    return [stored.row for stored in (*single.values(), *history)]
+
+
+def _remove_link(parts: Parts, link: Link) -> int:
+    if link.etag is None:
+        return 0
+    try:
+        parts.state.links.table.transact([Delete(link.to_row(), link.etag)])
+    except RowConflict as conflict:
+        raise Refused(f"{link.id} has changed meanwhile; forget it once more") from conflict
+    return 1

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
+from shared.operations.owned import release_keys
 from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
-from shared.state.links import Link, LinkState
+from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
@@ -29,19 +30,19 @@ class Linking:
         """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the
         sync then. Returns the link as it was. Raises Refused."""
         link = self._free(id)
-        if not link.linked or link.target_key is None:
-            raise Refused(f"{id} of {self.flow.name} is not linked; see `p2c links {self.flow.name} show {id}`")
+        self.require_linked(link)
         self.deeds.note("unlink", self.flow.name, f"{id} {link.target_key}")
         unlinked = replace(
             link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
         )
         self._save(link, unlinked)
-        route = self.flow.route(link.route)
-        keys = self.parts.state.keys_of(self.flow, route)
-        owned = keys.owners([link.target_key]).get(link.target_key)
-        if owned is not None and owned.owner == Owner(self.flow.name, route.name, id):
-            keys.release(owned)
+        release_keys(self.parts, self.flow, link)
         return link
+
+    def require_linked(self, link: Link) -> None:
+        """Raises Refused for a record that is tied to no row."""
+        if not link.linked:
+            raise Refused(f"{link.id} of {link.flow} is not linked: its state is {link.state}")
 
     def link(self, id: str) -> Link:
         """Tie a record to the row that the target has under its number, as adoption would: its owned fields are written
@@ -58,17 +59,17 @@ class Linking:
         row = route.target.find([key]).get(key)
         if row is None:
             raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
-        owner = Owner(self.flow.name, route.name, id)
-        taken = self.parts.state.keys_of(self.flow, route).own({key: owner})
+        self.deeds.note("link", self.flow.name, f"{id} {key}")
+        taken = self.parts.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
         if taken:
             raise Refused(f"{key} belongs to record {taken[key].owner.id}; unlink that one first")
-        self.deeds.note("link", self.flow.name, f"{id} {key}")
         # Nothing is known of what was written: the next look compares with the row itself.
         linked = replace(
             link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
-            intent=None, applied={}, state=LinkState.RETRYING,
+            intent=None, applied={}, former=(), state=LinkState.RETRYING,
         )  # fmt: skip
         self._save(link, linked)
+        release_keys(self.parts, self.flow, link, but=FormerTarget(route.name, key))
         Syncing(self.parts, self.deeds).some(self.flow.name, [id])
         return linked
 

@@ -6,7 +6,7 @@ have ended. Memory is bounded by a batch.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, islice
@@ -16,11 +16,11 @@ from shared.errors import SystemTrouble
 from shared.operations.deeds import Deeds
 from shared.operations.dryrun import source_ids
 from shared.operations.examining import Examined, Examining, FieldChange
-from shared.operations.syncing import Syncing
+from shared.operations.syncing import send
 from shared.state.links import LinkState
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
-from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.linkwriter import Group, LinkWriter, link_operation, mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
 from shared.telemetry import log_event
@@ -75,11 +75,13 @@ class Reconciling:
         """Have these records looked at as if nothing was known of their target rows; how many are queued."""
         queued = 0
         for batch in _batches(of.id for of in drifted if of.id is not None):
-            links = self._parts.state.links.load(self._flow.name, batch)
-            groups = [Group(link, (link_operation(replace(link, dirty=True)),)) for link in links.values()]
-            # Whoever works on a record right now compares it, too.
-            LinkWriter(self._parts.state.links, lambda now: now.dirty).write(groups)
-            queued += Syncing(self._parts, deeds).some(self._flow.name, batch)
+            deeds.note("repair", self._flow.name, " ".join(batch))
+            links = self._parts.state.links
+            marked = (replace(link, dirty=True) for link in links.load(self._flow.name, batch).values() if link.etag)
+            groups = [Group(link, (link_operation(link),)) for link in marked]
+            for foreign in LinkWriter(links, lambda now: now.dirty).write(groups).foreign.values():
+                mark_dirty(links, foreign)
+            queued += send(self._parts, self._flow.name, batch)
         return queued
 
     def _of_source(self) -> Iterator[list[Drifted]]:
@@ -103,12 +105,8 @@ class Reconciling:
             for rows in _batches(route.target.marked()):
                 owned = keys.owners([row.key for row in rows])
                 unowned = [row for row in rows if row.key not in owned]
-                numbers = self._known_numbers([row.number for row in unowned]) if unowned else frozenset()
+                numbers = self._flow.numbered([row.number for row in unowned]) if unowned else {}
                 yield [Drifted(None, row.key, Drift.EXTRA) for row in unowned if row.number not in numbers]
-
-    def _known_numbers(self, numbers: list[str]) -> Collection[str]:
-        numbered = self._flow.numbered
-        return self._flow.source.existing(numbers) if numbered is None else numbered(numbers).keys()
 
 
 class Comparison:

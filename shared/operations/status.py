@@ -2,37 +2,39 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import System
+from shared.operations.failing import Failing
 from shared.state.control import Gate
-from shared.state.runs import Run
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Tracked
 from shared.sync.observing import FlowState, Observing
 from shared.sync.parts import Parts
 
 _HOUR = timedelta(hours=1)
-_RUNS_PAGE = 1000
+_LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
 _NOT_WORK = ("skipped", "busy", "overtaken", "read", "pages", "hints")
 
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
-    """One flow. `links` counts records by state; `last_pull` is when the last pull of the last day began, None when
-    there was none; `applied` are the outcomes of the last hour."""
+    """One flow. `links` counts records by state; `last_pull` is when the last pull that is kept began, None when there
+    was none; `applied` are the outcomes of the last hour. `is_late` says that a flow that may run is further behind
+    than it should be: it was not read for too long, or its oldest message waits for too long."""
 
     flow: str
     state: FlowState
     links: Mapping[str, int]
     last_pull: datetime | None
     applied: Mapping[str, int]
+    is_late: bool
 
     @property
     def needs_attention(self) -> bool:
         """Whether somebody should look at it."""
         state = self.state
-        return bool(state.paused or state.blocked or state.failures_open or state.poison)
+        return bool(state.paused or state.blocked or state.failures_open or state.poison or self.is_late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,33 @@ class Status:
         return any(flow.needs_attention for flow in self.flows) or any(gate.closed for gate in self.gates)
 
 
-def status_of(parts: Parts, flows: Iterable[str]) -> Status:
-    """How these flows stand. Reads every link. Raises StorageTrouble."""
+def status_of(parts: Parts, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
+    """How these flows stand; `lag_minutes` is how far they may be behind (rules.md, Default schedules). Reads every
+    link and failure. Raises StorageTrouble."""
     gates = tuple(parts.state.control.gate(system) for system in System)
-    return Status(tuple(_flow_status(parts, parts.flows[name]) for name in flows), gates)
+    return Status(tuple(_flow_status(parts, parts.flows[name], lag_minutes) for name in flows), gates)
 
 
-def _flow_status(parts: Parts, flow: Flow) -> FlowStatus:
+def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatus:
     since = parts.clock.now() - _HOUR
-    runs = parts.state.runs.latest(flow.name, _RUNS_PAGE)
+    last_pull: datetime | None = None
     applied: Counter[str] = Counter()
-    for run in runs:
-        if run.kind == "apply" and run.started >= since:
+    for run in parts.state.runs.walk(flow.name):
+        if run.kind == "pull":
+            last_pull = last_pull or run.started
+        elif run.kind == "apply" and run.started >= since:
             applied.update({name: count for name, count in run.counts.items() if name not in _NOT_WORK})
+        if run.started < since and last_pull is not None:
+            break
     links = Counter(str(link.state) for link in parts.state.links.walk(flow.name))
     state = Observing(parts, "").flow(flow)
-    return FlowStatus(flow.name, state, dict(links), _last_pull(runs), dict(applied))
+    # Of what is counted each minute there is an end, and dismissed failures may come first.
+    state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
+    allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
+    return FlowStatus(flow.name, state, dict(links), last_pull, dict(applied), _is_late(state, allowed_s))
 
 
-def _last_pull(runs: Iterable[Run]) -> datetime | None:
-    return next((run.started for run in runs if run.kind == "pull"), None)
+def _is_late(state: FlowState, allowed_s: float) -> bool:
+    if state.paused or state.blocked:
+        return False
+    return state.checkpoint_age_s is None or max(state.checkpoint_age_s, state.queued_s or 0) > allowed_s

@@ -10,6 +10,13 @@ from shared.sync.hints import Hint, messages
 from shared.sync.parts import Parts
 
 
+def send(parts: Parts, flow: str, ids: Sequence[str]) -> int:
+    """Queue records by their ids; how many."""
+    for message in messages(flow, parts.new_id(), [Hint(id) for id in ids], parts.limits.hints_per_message):
+        parts.queues.send(flow, message.to_body())
+    return len(ids)
+
+
 class Syncing:
     """Has records looked at. Unchanged ones cost no write."""
 
@@ -21,10 +28,7 @@ class Syncing:
         """Queue records by their ids; how many."""
         wanted = list(dict.fromkeys(ids))
         self._deeds.note("sync", flow, " ".join(wanted))
-        limit = self._parts.limits.hints_per_message
-        for message in messages(flow, self._parts.new_id(), [Hint(id) for id in wanted], limit):
-            self._parts.queues.send(flow, message.to_body())
-        return len(wanted)
+        return send(self._parts, flow, wanted)
 
     def everything(self, flow: str) -> bool:
         """Have the whole source read again, beginning with the next pull. False when it is being read as a whole just

@@ -1,6 +1,7 @@
 """Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
 
@@ -24,43 +25,49 @@ class AzureQueues:
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
         visible_in = min(int(delay_s), MAX_DELAY_S)
-        with storage_errors("Queue Storage"):
-            self._client(queue).send_message(body, visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
+        with self._using(queue) as client:
+            client.send_message(body, visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
         """See Queues."""
-        with storage_errors("Queue Storage"):
-            pages = self._client(queue).receive_messages(
+        with self._using(queue) as client:
+            pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
             return [Message(str(m.id), str(m.content), str(m.pop_receipt)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
-        with storage_errors("Queue Storage"):
+        with self._using(queue) as client:
             try:
-                self._client(queue).delete_message(message.id, message.receipt)
+                client.delete_message(message.id, message.receipt)
             except ResourceNotFoundError:
                 return
 
     def depth(self, queue: str) -> int:
         """See Queues."""
-        with storage_errors("Queue Storage"):
-            return int(self._client(queue).get_queue_properties().approximate_message_count or 0)
+        with self._using(queue) as client:
+            return int(client.get_queue_properties().approximate_message_count or 0)
 
     def oldest(self, queue: str) -> datetime | None:
         """See Queues."""
-        with storage_errors("Queue Storage"):
-            messages = self._client(queue).peek_messages(max_messages=1)
+        with self._using(queue) as client:
+            messages = client.peek_messages(max_messages=1)
             return messages[0].inserted_on if messages else None
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""
-        with storage_errors("Queue Storage"):
+        with self._using(queue) as client:
             try:
-                self._client(queue).create_queue()
+                client.create_queue()
             except ResourceExistsError:
                 return
+
+    @contextmanager
+    def _using(self, queue: str) -> Iterator[QueueClient]:
+        client = self._client(queue)
+        with storage_errors(f"queue {queue} of {client.account_name}"):
+            yield client
 
     def _client(self, queue: str) -> QueueClient:
         with self._lock:

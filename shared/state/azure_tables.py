@@ -19,7 +19,7 @@ from azure.data.tables import (
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size
-from shared.state.trouble import storage_errors
+from shared.state.trouble import is_not_made, storage_errors
 
 _CONFLICTS = (404, 409, 412)
 _KEYS = ("PartitionKey", "RowKey")
@@ -31,10 +31,11 @@ class AzureTable:
     def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
         self._client = client
         self._readers = readers
+        self._place = f"table {client.table_name} of {client.account_name}"
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
-        with storage_errors("Table Storage"):
+        with storage_errors(self._place):
             found = list(self._readers.map(lambda key: self._read_one(partition, key), keys))
         return {stored.row.key: stored for stored in found if stored is not None}
 
@@ -42,7 +43,9 @@ class AzureTable:
         dates: list[datetime] = []
         try:
             entity = self._client.get_entity(partition, key, raw_response_hook=_keep_date(dates))
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as missing:
+            if is_not_made(missing):
+                raise
             return None
         return _to_stored(entity, dates[-1])
 
@@ -50,7 +53,7 @@ class AzureTable:
         """See Table."""
         dates: list[datetime] = []
         stored: list[Stored] = []
-        with storage_errors("Table Storage"):
+        with storage_errors(self._place):
             entities = self._client.query_entities(
                 "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
                 parameters={"partition": partition, "start": start, "end": end},
@@ -67,11 +70,11 @@ class AzureTable:
         """See Table."""
         for operation in operations:
             check_size(operation.row)
-        with storage_errors("Table Storage"):
+        with storage_errors(self._place):
             try:
                 answers = self._client.submit_transaction([_to_sdk(operation) for operation in operations])
             except TableTransactionError as refused:
-                if refused.status_code in _CONFLICTS:
+                if refused.status_code in _CONFLICTS and not is_not_made(refused):
                     raise RowConflict(_index(refused, operations), refused.message) from refused
                 raise
         return [str(answer.get("etag", "")) for answer in answers]

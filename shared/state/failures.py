@@ -11,6 +11,7 @@ FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
 _FEW, _MANY = 5, 200
+_MESSAGE_KEPT = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Failure:
         cells: dict[str, Cell | None] = {
             "record_id": self.id,
             "cause": self.cause,
-            "message": self.message[:8000],
+            "message": self.message[:_MESSAGE_KEPT],
             "remedy": self.remedy[:2000],
             "first_seen": self.first_seen,
             "last_seen": self.last_seen,
@@ -69,7 +70,7 @@ def renewed(earlier: Failure | None, current: Failure) -> Failure:
     dismissed stays so while it says the same."""
     if earlier is None:
         return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
-    same = (earlier.cause, earlier.message) == (current.cause, current.message)
+    same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
     kept = replace(current, first_seen=earlier.first_seen, tries=earlier.tries)
     if earlier.dismissed and same:
         return replace(kept, dismissed=earlier.dismissed, next_try=None)

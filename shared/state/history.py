@@ -1,11 +1,13 @@
 """History: what was done with a record, when and by which run. Row `H|id|inverted time|claim`: the newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from shared.state.rows import Cell, Row, Stored, Table, escape
 
+_PAGE = 1000
 _END_OF_TIME_MS = 253_402_300_799_999
 
 
@@ -39,9 +41,18 @@ class Histories:
 
     def latest(self, flow: str, id: str, limit: int) -> list[Entry]:
         """At most `limit` entries of a record, the newest first."""
+        return [_to_entry(row) for row in islice(self.rows(flow, id, min(limit, _PAGE)), limit)]
+
+    def rows(self, flow: str, id: str, page: int = _PAGE) -> Iterator[Stored]:
+        """Every entry of a record as stored, the newest first, page by page."""
         prefix = escape(f"H|{id}")
-        stored = self._table.scan(escape(flow), start=f"{prefix}|", end=f"{prefix}}}", limit=limit)
-        return [_to_entry(row) for row in stored]
+        start, more = f"{prefix}|", True
+        while more:
+            stored = self._table.scan(escape(flow), start=start, end=f"{prefix}}}", limit=page)
+            # The id of another record may begin with this one and go on behind a bar.
+            yield from (row for row in stored if row.row.cells["record_id"] == id)
+            more = len(stored) == page
+            start = stored[-1].row.key + " " if stored else start
 
 
 def _to_entry(stored: Stored) -> Entry:

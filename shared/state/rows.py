@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import RowTooLarge
+from shared.errors import RowConflict, RowTooLarge
 
 Cell = str | int | bool | datetime | bytes
 MAX_TEXT_BYTES = 64 * 1024
@@ -161,3 +161,20 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
         rows += len(group)
         size += group_size
     return packed
+
+
+def remove(table: Table, rows: Sequence[Row]) -> int:
+    """Remove rows of one partition, whatever they hold by now; one that is gone already is left out. How many were
+    removed. Raises StorageTrouble."""
+    removed = 0
+    for at in range(0, len(rows), MAX_TRANSACTION_ROWS):
+        pending = list(rows[at : at + MAX_TRANSACTION_ROWS])
+        while pending:
+            try:
+                table.transact([Delete(row) for row in pending])
+            except RowConflict as conflict:
+                del pending[conflict.index]
+            else:
+                break
+        removed += len(pending)
+    return removed

@@ -1,6 +1,6 @@
 """Runs: what one pull or apply did. Partition = flow, row = inverted time: the newest first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,8 @@ from shared.errors import StorageTrouble
 from shared.state.history import inverted
 from shared.state.rows import Cell, Put, Row, Table, escape
 from shared.telemetry import log_event
+
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Runs:
     def latest(self, flow: str, limit: int) -> list[Run]:
         """At most `limit` runs, the newest first."""
         return [_to_run(flow, stored.row) for stored in self.table.scan(escape(flow), start="0", end="~", limit=limit)]
+
+    def walk(self, flow: str) -> Iterator[Run]:
+        """Every run, the newest first, page by page."""
+        start: str | None = "0"
+        while start is not None:
+            page = self.table.scan(escape(flow), start=start, end="~", limit=_PAGE)
+            yield from (_to_run(flow, stored.row) for stored in page)
+            start = page[-1].row.key + " " if len(page) == _PAGE else None
 
 
 def _to_run(flow: str, row: Row) -> Run:

@@ -50,7 +50,7 @@ class Storage:
 
     def create(self, flows: Iterable[str]) -> None:
         """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
-        with storage_errors("Table Storage"):
+        with storage_errors(f"Table Storage of {self._tables.account_name}"):
             for name in TABLES:
                 self._create_table(name)
         for flow in flows:

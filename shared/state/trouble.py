@@ -8,6 +8,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from shared.errors import StorageTrouble
 
 _NO_ACCESS = frozenset({401, 403})
+_NOT_MADE = frozenset({"TableNotFound", "QueueNotFound"})
 
 
 @contextmanager
@@ -17,9 +18,16 @@ def storage_errors(service: str) -> Iterator[None]:
         yield
     except HttpResponseError as error:
         text = f"{service} answered {error.status_code}: {error.reason}"
+        if is_not_made(error):
+            text = f"{service}: it is not there. Name the storage account of the app; the app makes it when it starts"
         if error.status_code is None:
             text = f"no answer of {service}: {type(error).__name__}; look at the identity of the app"
         refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
         raise StorageTrouble(f"{service} did not answer: {type(trouble).__name__}") from trouble
+
+
+def is_not_made(error: HttpResponseError) -> bool:
+    """Whether it is the table or queue itself that is missing, and not a row or a message of it."""
+    return str(getattr(error, "error_code", "")) in _NOT_MADE

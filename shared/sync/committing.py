@@ -12,12 +12,11 @@ from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split
 from shared.sync.flow import Flow
 from shared.sync.hints import HintMessage
 from shared.sync.judging import new_failure
-from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.linkwriter import Group, LinkWriter, link_operation, mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import DECIDED, Kind, Outcome, Work
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
-_MARK_ROUNDS = 5
 
 
 class Committing:
@@ -38,7 +37,8 @@ class Committing:
         written = writer.write(groups)
         overtaken = [work for work in works if work.id in written.foreign]
         for work in overtaken:
-            self._mark_dirty(written.foreign[work.id])
+            # Another worker has taken the record over while ours was late: the target may now hold either write.
+            mark_dirty(self._parts.state.links, written.foreign[work.id])
         return overtaken
 
     def _fitting_group(self, work: Work) -> Group:
@@ -106,16 +106,3 @@ class Committing:
             fields=",".join(outcome.fields),
         )
         return [Insert(row)]
-
-    def _mark_dirty(self, link: Link) -> None:
-        """Another worker has taken the record over while ours was late: the target may now hold either write."""
-        for _ in range(_MARK_ROUNDS):
-            if link.etag is None:
-                return
-            marked = replace(link, dirty=True)
-            written = LinkWriter(self._parts.state.links, lambda now: now.dirty).write(
-                [Group(marked, (link_operation(marked),))]
-            )
-            if not written.foreign:
-                return
-            link = written.foreign[link.id]

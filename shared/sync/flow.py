@@ -96,7 +96,7 @@ class Route:
 class Flow:
     """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
     that its mapping needs; `parents` the flows whose records its own wait for. `numbered` gives the ids of the records
-    that have these numbers, by the number as given; None where the number is the id."""
+    that have these numbers, by the number as given; where the number is the id, as the source writes it."""
 
     name: str
     source_system: errors.System
@@ -105,9 +105,9 @@ class Flow:
     feed: Tracked | Walked
     routes: Mapping[str, Route]
     mapper: Mapper
+    numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     lookup: Lookup | None = None
     parents: tuple[str, ...] = ()
-    numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]] | None = None
 
     @property
     def source(self) -> Source:

@@ -5,7 +5,7 @@ otherwise it is dropped and the rest is sent again; after three rounds every gro
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.links import Link, Links
@@ -13,6 +13,7 @@ from shared.state.rows import Delete, Insert, Operation, Replace, split_into_tra
 
 _ROUNDS = 3
 _FRUITLESS_ROUNDS = 5
+_MARK_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,17 @@ class LinkWriter:
 
     def _current(self, link: Link) -> Link:
         return self._links.load(link.flow, [link.id])[link.id]
+
+
+def mark_dirty(links: Links, link: Link) -> bool:
+    """Note that the target may hold something else than a link says, whoever works on it; False when there is no such
+    link any more. Raises StorageTrouble."""
+    for _ in range(_MARK_ROUNDS):
+        if link.etag is None:
+            return False
+        marked = replace(link, dirty=True)
+        written = LinkWriter(links, lambda now: now.dirty).write([Group(marked, (link_operation(marked),))])
+        if not written.foreign:
+            return True
+        link = written.foreign[link.id]
+    raise StorageTrouble(f"a link of {link.flow} could not be marked in {_MARK_ROUNDS} rounds")

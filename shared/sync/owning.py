@@ -110,7 +110,8 @@ class Owning:
         the key again a moment later makes the hand-over fail (see Keys.own)."""
         claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
         coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
-        kept = link.linked or link.was_at(owned.owner.route, owned.key)
+        at_home = fold(link.key_on(owned.owner.route) or "") == fold(owned.key)
+        kept = at_home or link.was_at(owned.owner.route, owned.key)
         return not (kept or link.intent or claimed_by_other or coming_back)
 
     def _unlink_gone(self, link: Link) -> bool:

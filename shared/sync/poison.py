@@ -34,8 +34,8 @@ class Poison:
         self._list(
             message.hints[0].id,
             "poison",
-            f"the record could not be processed again and again (sent by run {message.run})",
-            "read the errors of the apply function for this run; the sync tries the record again by itself",
+            "the record could not be processed again and again",
+            "read the errors of the apply function that name it; the sync tries the record again by itself",
             may_retry=True,
         )
 

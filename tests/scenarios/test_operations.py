@@ -152,13 +152,14 @@ def test_a_paused_flow_is_the_first_thing_that_helps(sync: Product) -> None:
 def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
     id = sync.account("A-1")
     flow = parts(sync).flows[FLOW]
-    assert locate(flow, "A-1") == locate(flow, id.upper()) == id
-    assert locate(parts(sync).flows["products"], " P-1 ") == "P-1"
+    assert locate(parts(sync), flow, "A-1") == locate(parts(sync), flow, id.upper()) == id
+    sync.finops.control("products", [{"ProductNumber": "P-1", "ProductName": "Bike", "SalesUnitSymbol": "EA"}])
+    assert locate(parts(sync), parts(sync).flows["products"], " p-1 ") == "P-1"
     with pytest.raises(NotFound, match="'A-2'"):
-        locate(flow, "A-2")
+        locate(parts(sync), flow, "A-2")
     other = sync.account("A-1")
     with pytest.raises(NotFound, match=other):
-        locate(flow, "A-1")
+        locate(parts(sync), flow, "A-1")
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

@@ -331,9 +331,9 @@ def test_a_dismissed_failure_leaves_the_list_and_keeps_its_reason(sync: Product)
     ("arguments", "said"),
     [
         (["status", "orders"], "there is no flow 'orders'; the flows are accounts, contacts, products, quotations"),
-        (["explain", FLOW, "NOPE"], "no record of accounts has the number 'NOPE'"),
-        (["explain", "quotations", "NOPE"], "nobody knows a record 'NOPE' of quotations"),
-        (["history", "products", "NOPE"], "nothing was done with a record 'NOPE'"),
+        (["explain", FLOW, "NOPE"], "no record of accounts has the number or id 'NOPE'"),
+        (["explain", "quotations", "NOPE"], "no record of quotations has the number or id 'NOPE'"),
+        (["history", "products", "NOPE"], "no record of products has the number or id 'NOPE'"),
         (["retry", FLOW], "name ids, or --cause X, or --all"),
         (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
         (["resume"], "name a flow, or --all"),
@@ -381,7 +381,7 @@ def test_a_record_that_is_gone_is_forgotten(sync: Product) -> None:
     assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
     sync.tick()
     assert "removed" in p2c("forget", FLOW, id, "--yes")
-    assert "nothing was done" in p2c("history", FLOW, id, code=2)
+    assert "no record of accounts" in p2c("history", FLOW, id, code=2)
 
 
 def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:

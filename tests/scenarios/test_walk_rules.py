@@ -19,7 +19,7 @@ from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits
 from shared.sync.pull import Pull
-from tests.support.doubles import FakeMapper
+from tests.support.doubles import FakeMapper, unnumbered
 from tests.support.steps import Crash
 from tests.support.world import World
 
@@ -65,7 +65,7 @@ class Walking:
         system = errors.System
         feed = Walked(self.shelf, full_every_s=WEEK_S)
         route = Route(ROUTE, self.mapper.target_entity, self.world.target, self.mapper)
-        return Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper)
+        return Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper, unnumbered)
 
     def tick(self) -> set[str]:
         """One tick of the pull; the ids that it has queued."""

@@ -123,6 +123,11 @@ class WalkedTable:
         return frozenset(id for id in ids if id in self.rows)
 
 
+def unnumbered(_numbers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Of records that have no numbers."""
+    return {}
+
+
 @dataclass
 class FakeTarget:
     """A collection that refuses a second row under one key and an update of a row that is not there.

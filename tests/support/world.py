@@ -36,6 +36,7 @@ from tests.support.doubles import (
     FakeSystem,
     FakeTarget,
     WalkedTable,
+    unnumbered,
 )
 from tests.support.steps import Crash, Steps
 from tests.support.trade import (
@@ -134,7 +135,7 @@ class World:
         routes = {route.name: route for route in self._routes(name)}
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}
         mapper = self.mappers[name]
-        return Flow(name, *ways, "usmf", self._feed(name), routes, mapper, parents=waits_for.get(name, ()))
+        return Flow(name, *ways, "usmf", self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ()))
 
     def _feed(self, name: str) -> Tracked | Walked:
         source = self.sources[name]

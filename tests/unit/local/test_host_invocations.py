@@ -168,8 +168,13 @@ def test_log_lines_carry_category_and_invocation_and_obey_the_longest_prefix(lin
     assert second.endswith("WRN Host.Startup: at its level")
 
 
-def test_the_hosts_own_storage_traffic_is_not_logged_but_the_functions_is(lines: io.StringIO) -> None:
+def test_the_hosts_own_storage_traffic_is_not_logged_but_the_functions_is(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     traffic = logging.getLogger("azure.core.pipeline.policies.http_logging_policy")
+    # The app quiets it, and may have done so in this process.
+    monkeypatch.setattr(traffic, "level", logging.INFO)
+    monkeypatch.setattr(traffic, "_cache", {})
     traffic.info("a request of the host")
     token = current.set(Invocation("id", "work"))
     traffic.info("a request of the function")
