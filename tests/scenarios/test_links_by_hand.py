@@ -1,14 +1,20 @@
 """Links that an operator mends, and records that are forgotten: both sides are looked at first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
-from shared.state.links import LinkState
+from shared.state.history import Histories
+from shared.state.links import ClaimKind, LinkState
+from shared.state.rows import Delete, Replace
+from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product, product
+from tests.support.trading import trading
 
 
 @pytest.fixture
@@ -87,3 +93,104 @@ def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: P
     with pytest.raises(Refused, match="nothing is remembered"):
         forgotten(sync, id)
     assert sync.service.parts.state.audit.latest(1)[0].what == "forget"
+
+
+class Meddling(Deeds):
+    """Something happens between the note of a deed and the deed."""
+
+    def __init__(self, sync: Product, what: Callable[[], object]) -> None:
+        super().__init__(sync.service.parts, "operator")
+        self._what = what
+
+    def note(self, *of: str, **more: Any) -> None:
+        super().note(*of, **more)
+        self._what()
+
+
+def deleted(sync: Product) -> str:
+    """An account that was in step, and that the sync has seen gone."""
+    (id,) = sync.linked(1)
+    assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    sync.tick()
+    return id
+
+
+def test_a_record_that_only_the_operator_does_not_see_is_not_forgotten(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    before = sync.snapshot()
+    with pytest.raises(Refused, match="the sync has not seen yet that it is gone"):
+        forgotten(sync, id)
+    assert sync.snapshot() == before
+
+
+def test_a_row_that_somebody_else_removes_meanwhile_does_not_keep_a_record_from_being_forgotten(sync: Product) -> None:
+    id = deleted(sync)
+    parts = sync.service.parts
+    table = parts.state.links.table
+    gone = next(Histories(table).rows(FLOW, id))
+    deeds = Meddling(sync, lambda: table.transact([Delete(gone.row)]))
+    assert forget(parts, parts.flows[FLOW], id, deeds) > 0
+    assert id not in str(sync.snapshot()["links"])
+
+
+def test_a_record_that_a_worker_takes_meanwhile_keeps_its_link(sync: Product) -> None:
+    id = deleted(sync)
+    parts = sync.service.parts
+
+    def claim() -> None:
+        link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+        parts.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+
+    with pytest.raises(Refused, match="changed meanwhile"):
+        forget(parts, parts.flows[FLOW], id, Meddling(sync, claim))
+    assert sync.link(id).claim_id == "worker"
+
+
+def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
+    with assortment() as shop:
+        shop.put("P-1", "P-1|X")
+        shop.settle(2)
+        shop.take_away("P-1")
+        shop.settle(16)
+        parts = shop.service.parts
+        before = Histories(parts.state.links.table).latest("products", "P-1|X", 10)
+        told = Histories(parts.state.links.table).latest("products", "P-1", 10)
+        assert [entry.outcome for entry in told] == ["deleted: deleted", "created"]
+        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 3
+        assert shop.link("P-1|X").state is LinkState.WRITTEN
+        assert Histories(parts.state.links.table).latest("products", "P-1|X", 10) == before != []
+
+
+def test_forgetting_a_contact_gives_up_the_keys_of_all_rows_that_it_had() -> None:
+    with trading() as desk:
+        first, second = desk.account("A-1"), desk.account("A-2")
+        contact = desk.contact(first)
+        desk.tick()
+        body = {"parentcustomerid_account@odata.bind": f"/accounts({second})"}
+        assert desk.sales.patch(f"contacts({contact})", body, If_Match="*").status_code == 204
+        desk.tick()
+        assert len(desk.persons()) == 2
+        assert str(desk.snapshot()["keys"]).count(contact) == 2
+        assert desk.sales.send("DELETE", f"contacts({contact})").status_code == 204
+        desk.tick()
+        parts = desk.service.parts
+        forget(parts, parts.flows["contacts"], contact, Deeds(parts, "operator"))
+        assert contact not in str(desk.snapshot()["keys"])
+
+
+def test_a_number_that_a_linked_record_has_left_can_be_had_by_another_one(sync: Product) -> None:
+    group = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
+    row = sync.finops.get(group, {"cross-company": "true"}).json()
+    sync.finops.customer(CustomerAccount="B-1")
+    assert sync.finops.delete(group, {"cross-company": "true"}).status_code == 204
+    id = sync.account("A-9")
+    sync.tick()
+    assert sync.link(id).held_key == "A-9"
+    assert sync.sales.patch(f"accounts({id})", {"accountnumber": "B-1"}, If_Match="*").status_code == 204
+    linking(sync).link(id)
+    body = {name: value for name, value in row.items() if "@" not in name}
+    assert sync.finops.post("CustomerGroups", body).status_code == 201
+    other = sync.account("A-9")
+    sync.tick()
+    sync.check_in_step([id, other])

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from shared.errors import RowConflict
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.dryrun import DryRun, summary_of
 from shared.operations.explaining import Explaining, Explanation
@@ -16,10 +18,15 @@ from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
-from shared.state.links import LinkState
+from shared.state.failures import FIRST_RETRY, Failure, renewed
+from shared.state.links import ClaimKind, LinkState
+from shared.state.rows import Replace
+from shared.sync import observing
+from shared.sync.linkwriter import mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
 from tests.support.product import FLOW, Product, product
+from tests.support.trading import trading
 
 WHO = "operator@contoso"
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
@@ -380,3 +387,104 @@ def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_i
     renewed = sync.failure(ids[1])
     assert renewed is not None
     assert (renewed.dismissed, "Utopia" in renewed.message) == ("", True)
+
+
+# --- beside running workers -------------------------------------------------------------------------------------------
+
+
+def claim(sync: Product, id: str) -> None:
+    """A worker has the record in its hands."""
+    link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+    parts(sync).state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+
+
+def test_a_failure_whose_record_is_being_worked_on_is_not_dismissed(sync: Product) -> None:
+    (id,) = rejected(sync)
+    claim(sync, id)
+    failing = Failing(parts(sync))
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 0
+    assert not (sync.failure(id) or failing.load(FLOW, [id])[0]).dismissed
+
+
+def test_whoever_claims_a_record_after_its_dismissal_keeps_it(sync: Product) -> None:
+    (id,) = rejected(sync)
+    failing = Failing(parts(sync))
+    before = sync.link(id)
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 1
+    with pytest.raises(RowConflict):
+        parts(sync).state.links.table.transact([Replace(before.to_row(), before.etag or "")])
+    Syncing(parts(sync), deeds(sync)).some(FLOW, [id])
+    sync.drain()
+    failure = sync.failure(id)
+    assert failure is not None
+    assert failure.dismissed == "known"
+
+
+def test_a_dismissed_failure_with_a_long_message_stays_dismissed_while_it_says_the_same() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    long = Failure("accounts", "1", "cause", "x" * 9000, "remedy", first_seen=now, last_seen=now)
+    stored = replace(long, message=str(long.to_row().cells["message"]), dismissed="known")
+    assert renewed(stored, long).dismissed == "known"
+
+
+def test_a_link_is_marked_whoever_else_has_changed_it(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    stale = sync.link(id)
+    claim(sync, id)
+    assert mark_dirty(parts(sync).state.links, stale)
+    assert (sync.link(id).dirty, sync.link(id).claim_id) == (True, "worker")
+
+
+def test_an_unreadable_message_is_dismissed_by_the_name_of_its_failure(sync: Product) -> None:
+    sync.service.poison(FLOW, b"{nonsense")
+    (cause,) = Failing(parts(sync)).causes([FLOW])
+    assert locate(parts(sync), parts(sync).flows[FLOW], cause.example.id) == cause.example.id
+
+
+def test_a_retry_by_hand_does_not_let_the_next_one_wait_longer(sync: Product) -> None:
+    (id,) = rejected(sync)
+    failing = Failing(parts(sync))
+    for _ in range(3):
+        failing.retry(FLOW, failing.load(FLOW, [id]), deeds(sync))
+        sync.drain()
+    failure = sync.failure(id)
+    assert failure is not None
+    assert failure.next_try == failure.last_seen + FIRST_RETRY
+
+
+# --- the status of a deployment that is dead --------------------------------------------------------------------------
+
+
+def test_a_flow_that_is_not_read_any_more_is_late(sync: Product) -> None:
+    sync.tick()
+    assert not status_of(parts(sync), [FLOW]).needs_attention
+    sync.clock.sleep(16 * 60)
+    (flow,) = status_of(parts(sync), [FLOW]).flows
+    assert (flow.is_late, flow.needs_attention) == (True, True)
+    assert not status_of(parts(sync), [FLOW], lag_minutes=30).needs_attention
+    Steering(parts(sync), deeds(sync)).pause(FLOW)
+    assert not status_of(parts(sync), [FLOW]).flows[0].is_late
+
+
+def test_a_message_that_nobody_takes_makes_a_flow_late(sync: Product) -> None:
+    sync.tick()
+    Syncing(parts(sync), deeds(sync)).some(FLOW, ["somebody"])
+    for _ in range(20):
+        sync.clock.sleep(60)
+        sync.service.pull(FLOW)
+    assert status_of(parts(sync), [FLOW]).flows[0].is_late
+
+
+def test_an_open_failure_is_counted_behind_any_number_of_dismissed_ones(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "MOST_COUNTED", observing.MOST_COUNTED // 10_000)
+    rejected(sync)
+    assert status_of(parts(sync), [FLOW]).flows[0].state.failures_open == 1
+
+
+def test_a_number_in_other_letters_is_the_quote_that_has_it() -> None:
+    with trading() as desk:
+        _, number = desk.quote(desk.account("A-1"))
+        flow = desk.service.parts.flows["quotations"]
+        assert locate(desk.service.parts, flow, number.lower()) == number

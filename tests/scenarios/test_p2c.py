@@ -324,6 +324,24 @@ def test_a_dismissed_failure_leaves_the_list_and_keeps_its_reason(sync: Product)
     assert answer("failures", FLOW, "--dismissed")[0]["example"]["dismissed"] == "a test"
 
 
+def test_a_few_at_a_time_are_retried_until_all_are(sync: Product) -> None:
+    for number in range(5):
+        sync.account(f"A-{number}", address1_country="Atlantis")
+    sync.tick()
+    sync.clock.sleep(1)
+    told = [p2c("retry", FLOW, "--all", "--limit", "2") for _ in range(3)]
+    assert [said.strip()[-61:] for said in told] == [
+        "accounts: sent again: 2, on their way already: 0, left: 3.",
+        "accounts: sent again: 2, on their way already: 2, left: 1.",
+        "accounts: sent again: 1, on their way already: 4, left: 0.",
+    ]
+    sync.clock.sleep(1)
+    sync.drain()
+    p2c("retry", FLOW, "--all", "--limit", "1")
+    asked = [failure.asked_at for failure in sync.state.failures.page(FLOW, "", 9)[0] if failure.is_asked]
+    assert len(asked) == 1
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +352,11 @@ def test_a_dismissed_failure_leaves_the_list_and_keeps_its_reason(sync: Product)
         (["explain", FLOW, "NOPE"], "no record of accounts has the number or id 'NOPE'"),
         (["explain", "quotations", "NOPE"], "no record of quotations has the number or id 'NOPE'"),
         (["history", "products", "NOPE"], "no record of products has the number or id 'NOPE'"),
+        (["links", FLOW, "show", "00000000-0000-0000-0000-000000000001"], "no record of accounts"),
+        (["sync", FLOW, "00000000-0000-0000-0000-000000000001"], "no record of accounts"),
+        (["sync", "quotations", "NOPE"], "no record of quotations"),
+        (["plan", FLOW, "--markdown", "/nowhere/plan.md"], "--markdown /nowhere/plan.md cannot be written"),
+        (["dismiss", FLOW, "--reason", "x"], "name ids, or --cause X"),
         (["retry", FLOW], "name ids, or --cause X, or --all"),
         (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
         (["resume"], "name a flow, or --all"),
@@ -345,6 +368,13 @@ def test_a_mistake_is_one_sentence_and_code_2(sync: Product, arguments: list[str
     told = p2c(*arguments, code=2)
     assert said in told
     assert "Traceback" not in told
+
+
+def test_a_record_without_a_failure_is_named_and_nothing_is_retried(sync: Product) -> None:
+    bad, good = sync.account("R-1", address1_country="Atlantis"), sync.account("A-1")
+    sync.tick()
+    assert f"{good} of accounts has no failure" in p2c("retry", FLOW, bad, good, code=2)
+    assert sync.depth() == 0
 
 
 def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product) -> None:
