@@ -1,6 +1,5 @@
 """Retention: history, runs and the audit are kept for so many days, and no longer."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,12 +13,6 @@ _PAGE = 1000
 _HISTORY, _END_OF_HISTORY = "H|", "H}"
 
 
-def rotated(flows: Sequence[str], turn: int) -> list[str]:
-    """The flows with another one first at each turn: what a run has no time for is not always the same."""
-    first = turn % len(flows) if flows else 0
-    return [*flows[first:], *flows[:first]]
-
-
 class Cleanup:
     """One timer invocation. It ends in time, and goes on at the next one where it stopped."""
 
@@ -30,12 +23,12 @@ class Cleanup:
         self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
 
     def run(self) -> None:
-        """Remove what is too old, flow by flow: each day another one is first. Raises StorageTrouble."""
+        """Remove what is too old, flow by flow. Raises StorageTrouble."""
         runs = self._parts.state.runs.table
         self._clean_runs(runs, AUDIT)
-        for flow in rotated(list(self._parts.flows), self._until.toordinal()):
-            removed = self._clean_runs(runs, escape(flow)) + self._clean_history(flow)
-            log_event("cleaned_up", flow=flow, run=self._run_id, rows=removed)
+        for name in (flow.name for flow in self._parts.flows_in_turn(self._run_id)):
+            removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)
+            log_event("cleaned_up", flow=name, run=self._run_id, rows=removed)
 
     def _clean_runs(self, table: Table, partition: str) -> int:
         """The newest come first, so what is too old stands at the end."""

@@ -33,7 +33,8 @@ class Examined:
 
     `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
     UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
-    not linked yet. `reason` is the rule or cause, `failure` why it would be rejected, `parents` for whom it would wait.
+    not linked yet, `listed` that a failure of it is on the list, open or dismissed. `reason` is the rule or cause,
+    `failure` why it would be rejected, `parents` for whom it would wait.
     """
 
     link: Link
@@ -43,6 +44,7 @@ class Examined:
     route: str | None = None
     changes: tuple[FieldChange, ...] = ()
     adopts: bool = False
+    listed: bool = False
     reason: str = ""
     failure: Failure | None = None
     parents: tuple[Parent, ...] = ()
@@ -97,6 +99,7 @@ class Examining:
                 outcome.kind,
                 key=work.mapped.key if work.mapped else link.target_key,
                 route=work.mapped.route if work.mapped else link.route,
+                listed=work.failure is not None,
                 reason=outcome.reason,
                 failure=outcome.failure,
                 parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
@@ -111,6 +114,7 @@ class Examining:
             route=route.name,
             changes=tuple(_changes(route, link, write)),
             adopts=write.before is not None and not link.linked and link.intent is None,
+            listed=work.failure is not None,
             reason=work.ending[2] if work.ending else "",
         )
 

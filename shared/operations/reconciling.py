@@ -1,14 +1,15 @@
 """Both systems compared record by record, whatever the sync believes of them: what is missing, extra or different.
 
-What is compared is read from both systems. From the links only comes which records have been synced at all, and which
-have ended. Memory is bounded by a batch.
+What is compared is read from both systems. The links say under which key a record is, what is listed as a failure, and
+what has ended. Memory is bounded by a batch.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -17,7 +18,10 @@ from shared.operations.deeds import Deeds
 from shared.operations.dryrun import source_ids
 from shared.operations.examining import Examined, Examining, FieldChange
 from shared.operations.syncing import send
-from shared.state.links import LinkState
+from shared.records import MarkedRow
+from shared.state.keys import Keys
+from shared.state.links import Link, LinkState
+from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.linkwriter import Group, LinkWriter, link_operation, mark_dirty
@@ -27,24 +31,26 @@ from shared.telemetry import log_event
 
 _AT_A_TIME = 100
 Item = TypeVar("Item")
+# One batch of a comparison, still to be looked at.
+Look = Callable[[], "list[Drifted]"]
 
 
 class Drift(StrEnum):
     """How a record is not in step though the sync has written it."""
 
     MISSING = "missing"
-    """Its row in the target is gone."""
+    """It has no row in the target, though it is for the target today."""
     EXTRA = "extra"
-    """It is in the target and not in the source: a record that is gone untold, or a row that says that it comes from
-    the source, is no record's, and has a number that no record has."""
+    """It is in the target and not for it: a record that is gone or has ended, and nobody has told; or a row that says
+    that it comes from the source, is no record's, and has a number that no record has."""
     DIFFERENT = "different"
-    """Fields that we own differ in the target."""
+    """Fields that we own differ in the target, or the record would be rejected today, and nobody has told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """One record that has drifted. `id` is None for a row of the target that is no record's: only people know what it
-    is, and no repair touches it."""
+    """One record that has drifted, or is not in step for another reason and not listed as a failure. `id` is None for a
+    row of the target that is no record's: only people know what it is, and no repair touches it."""
 
     id: str | None
     key: str | None
@@ -54,19 +60,24 @@ class Drifted:
 
 class Reconciling:
     """Compares the records of one flow. It writes nothing but what `repair` is asked for. `compared` counts records,
-    `complete` says whether all of them were looked at."""
+    `position` how far the comparison has come, in batches; `complete` says whether it has come to its end."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
         self._examining = Examining(parts, flow)
         self.compared = 0
+        self.position = 0
         self.complete = False
 
-    def drifted(self, *, not_after: float = math.inf) -> Iterator[Drifted]:
-        """Every record that has drifted, as it is found, as far as there is time. Raises SystemTrouble."""
-        for found in chain(self._of_source(), self._gone(), self._unowned()):
-            yield from found
+    def drifted(self, *, behind: int = 0, not_after: float = math.inf) -> Iterator[Drifted]:
+        """Every record that has drifted, as it is found, behind a position and as far as there is time. Raises
+        SystemTrouble."""
+        for position, look in enumerate(chain(self._of_source(), self._gone(), self._unowned()), 1):
+            if position <= behind:
+                continue
+            self.position = position
+            yield from look()
             if self._parts.clock.monotonic() >= not_after:
                 return
         self.complete = True
@@ -84,33 +95,43 @@ class Reconciling:
             queued += send(self._parts, self._flow.name, batch)
         return queued
 
-    def _of_source(self) -> Iterator[list[Drifted]]:
+    def _of_source(self) -> Iterator[Look]:
         for ids in _batches(source_ids(self._flow)):
-            examined = self._examining.examine(ids, trust=False)
-            written = [each for each in examined if each.link.state is LinkState.WRITTEN]
-            self.compared += len(written)
-            yield [drifted for each in written for drifted in _drift(each)]
+            yield partial(self._examined, ids)
 
-    def _gone(self) -> Iterator[list[Drifted]]:
+    def _examined(self, ids: list[str]) -> list[Drifted]:
+        examined = self._examining.examine(ids, trust=False)
+        self.compared += len(examined)
+        at_rest = [each for each in examined if claim_ends_in(each.link, self._parts.limits) == 0]
+        return [Drifted(of.id, of.key, drift, of.changes) for of in at_rest if (drift := _drift_of(of)) is not None]
+
+    def _gone(self) -> Iterator[Look]:
         """The records that are gone in the source, and nobody has told."""
         written = (link for link in self._parts.state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
         for links in _batches(written):
-            there = self._flow.source.existing([link.id for link in links])
-            yield [Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there]
+            yield partial(self._absent, links)
 
-    def _unowned(self) -> Iterator[list[Drifted]]:
+    def _absent(self, links: list[Link]) -> list[Drifted]:
+        there = self._flow.source.existing([link.id for link in links])
+        return [Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there]
+
+    def _unowned(self) -> Iterator[Look]:
         """The rows of the target that say they come from the source, and are no record's there."""
         for route in self._flow.routes.values():
             keys = self._parts.state.keys_of(self._flow, route)
             for rows in _batches(route.target.marked()):
-                owned = keys.owners([row.key for row in rows])
-                unowned = [row for row in rows if row.key not in owned]
-                numbers = self._flow.numbered([row.number for row in unowned]) if unowned else {}
-                yield [Drifted(None, row.key, Drift.EXTRA) for row in unowned if row.number not in numbers]
+                yield partial(self._strange, keys, rows)
+
+    def _strange(self, keys: Keys, rows: list[MarkedRow]) -> list[Drifted]:
+        owned = keys.owners([row.key for row in rows])
+        unowned = [row for row in rows if row.key not in owned]
+        numbers = self._flow.numbered([row.number for row in unowned]) if unowned else {}
+        return [Drifted(None, row.key, Drift.EXTRA) for row in unowned if row.number not in numbers]
 
 
 class Comparison:
-    """One timer invocation: every flow that runs is compared, as far as there is time, and the drift is told."""
+    """One timer invocation: every flow that runs is compared, and the drift is told. Each has its share of the time,
+    and goes on the next time where it has stopped."""
 
     def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
         self._parts = parts
@@ -119,18 +140,26 @@ class Comparison:
 
     def run(self) -> None:
         """Compare. A system in trouble closes its gate, and its flow is left out. Raises StorageTrouble."""
-        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
-        for flow in self._parts.flows.values():
-            if self._gates.closed_for_apply(flow) is None:
-                try:
-                    self._compare(flow, not_after)
-                except SystemTrouble as trouble:
-                    self._gates.close(trouble)
+        clock = self._parts.clock
+        not_after = clock.monotonic() + self._parts.limits.run_budget_s
+        flows = self._parts.flows_in_turn(self._run_id)
+        for at, flow in enumerate(flows):
+            share = (not_after - clock.monotonic()) / (len(flows) - at)
+            self._compare(flow, clock.monotonic() + share)
 
     def _compare(self, flow: Flow, not_after: float) -> None:
+        control = self._parts.state.control
         reconciling, found = Reconciling(self._parts, flow), Counter[str]()
-        for drifted in reconciling.drifted(not_after=not_after):
-            found[drifted.drift] += 1
+        behind = control.flow(flow.name).compared
+        if self._gates.closed_for_apply(flow) is None:
+            try:
+                for drifted in reconciling.drifted(behind=behind, not_after=not_after):
+                    found[drifted.drift] += 1
+            except SystemTrouble as trouble:
+                self._gates.close(trouble)
+        position = 0 if reconciling.complete else max(behind, reconciling.position)
+        if position != behind:
+            control.change_flow(flow.name, lambda now: replace(now, compared=position))
         log_event(
             "reconciled",
             flow=flow.name,
@@ -143,11 +172,20 @@ class Comparison:
         )
 
 
-def _drift(examined: Examined) -> Iterator[Drifted]:
-    if examined.kind is Kind.CREATED:
-        yield Drifted(examined.id, examined.key, Drift.MISSING)
-    elif examined.kind is Kind.UPDATED and examined.changes:
-        yield Drifted(examined.id, examined.key, Drift.DIFFERENT, examined.changes)
+def _drift_of(examined: Examined) -> Drift | None:
+    """How a record has drifted that is not listed as a failure already."""
+    if examined.listed:
+        return None
+    match examined.kind:
+        case Kind.CREATED:
+            return Drift.MISSING
+        case Kind.UPDATED | Kind.ENDED if examined.changes:
+            return Drift.DIFFERENT
+        case Kind.REJECTED:
+            return Drift.DIFFERENT
+        case Kind.FILTERED | Kind.ENDED if examined.link.state is LinkState.WRITTEN:
+            return Drift.EXTRA
+    return None
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

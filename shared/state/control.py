@@ -26,7 +26,8 @@ class FlowControl:
     """What an operator or a threshold says of a flow. After a deployment every flow is paused (rules.md, First start).
 
     `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about;
-    `accepted_walk` names the walk whose threshold an operator has accepted.
+    `accepted_walk` names the walk whose threshold an operator has accepted; `compared` is the position behind which the
+    next comparison goes on.
     """
 
     flow: str
@@ -38,6 +39,7 @@ class FlowControl:
     waiting_cursor: str = ""
     failures_cursor: str = ""
     history_cursor: str = ""
+    compared: int = 0
     etag: str | None = None
 
     def block(self, kind: BlockKind, reason: str, walk: str = "") -> "FlowControl":
@@ -90,6 +92,7 @@ class Control:
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
             history_cursor=str(cells.get("history_cursor", "")),
+            compared=int(str(cells.get("compared", 0))),
             etag=stored.etag,
         )
 
@@ -104,6 +107,7 @@ class Control:
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
+            "compared": control.compared,
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from zlib import crc32
 
 from shared import errors
 from shared.state.audit import Audit
@@ -81,6 +82,12 @@ class Parts:
     clock: Clock
     limits: Limits
     new_id: Callable[[], str] = new_id
+
+    def flows_in_turn(self, run_id: str) -> list[Flow]:
+        """Every flow; each run begins with another one, so that none is always last."""
+        flows = list(self.flows.values())
+        first = crc32(run_id.encode()) % len(flows)
+        return flows[first:] + flows[:first]
 
     def dependents(self, flow: str) -> list[Flow]:
         """The flows whose records wait for records of `flow`."""

@@ -6,7 +6,6 @@ the host never has to kill it.
 """
 
 from dataclasses import replace
-from zlib import crc32
 
 from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
@@ -37,7 +36,7 @@ class Sweep:
         """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
         everything stands."""
         not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
-        for flow in self._in_turn():
+        for flow in self._parts.flows_in_turn(self._run_id):
             closed = self._gates.closed_for_apply(flow)
             if closed is not None:
                 self._skip(flow, closed.reason)
@@ -46,12 +45,6 @@ class Sweep:
             else:
                 self._sweep(flow)
         Observing(self._parts, self._run_id).tell()
-
-    def _in_turn(self) -> list[Flow]:
-        """Every flow; each run begins with another one, so that none is always last."""
-        flows = list(self._parts.flows.values())
-        first = crc32(self._run_id.encode()) % len(flows)
-        return flows[first:] + flows[:first]
 
     def _skip(self, flow: Flow, reason: str) -> None:
         log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=reason)

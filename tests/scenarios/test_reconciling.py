@@ -1,13 +1,18 @@
 """Both systems compared, whatever the sync believes: what people have changed, deleted or brought back is found."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from shared.operations import reconciling as module
 from shared.operations.deeds import Deeds
+from shared.operations.examining import Examined, Examining
 from shared.operations.reconciling import Drift, Drifted, Reconciling
+from shared.state.links import ClaimKind, LinkState
+from shared.state.rows import Delete, Replace
 from tests.support.assortment import Assortment, assortment
 from tests.support.product import FLOW, Product, product
 from tests.support.trading import Trading, trading
@@ -40,7 +45,7 @@ def test_two_systems_in_step_have_not_drifted(sync: Product) -> None:
     sync.tick()
     looked = reconciling(sync)
     assert list(looked.drifted()) == []
-    assert looked.compared == 3
+    assert looked.compared == 4
 
 
 def test_a_field_that_people_have_changed_in_the_target_is_found_with_both_values(sync: Product) -> None:
@@ -134,11 +139,81 @@ def test_a_repair_leaves_the_row_of_no_record_as_it_is(sync: Product) -> None:
     assert sync.snapshot() == before
 
 
-def test_a_comparison_without_time_says_that_it_is_not_complete(sync: Product) -> None:
-    sync.linked(1)
+def test_a_comparison_without_time_goes_on_where_it_stopped(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_A_TIME", 1)
+    for id in sync.linked(3):
+        assert sync.sales.send("PATCH", f"accounts({id})", {"name": "Renamed"}).status_code == 204
+    found, position = list[Drifted](), 0
+    for _ in range(3):
+        looked = reconciling(sync)
+        found += looked.drifted(behind=position, not_after=0.0)
+        assert (looked.compared, looked.complete) == (1, False)
+        position = looked.position
+    assert len({of.id for of in found}) == 3
     looked = reconciling(sync)
-    assert list(looked.drifted(not_after=0.0)) == []
-    assert not looked.complete
+    assert list(looked.drifted(behind=position)) == []
+    assert looked.complete
+
+
+def test_a_weekly_comparison_gets_to_every_record_in_the_end(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_A_TIME", 1)
+    sync.start(FUNCTION_TIMEOUT="00:05:00")
+    sync.linked(2)
+    looked = list[str]()
+    examine = Examining.examine
+
+    def slowly(self: Examining, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
+        looked.extend(ids)
+        sync.clock.sleep(1000)
+        return examine(self, ids, trust=trust)
+
+    monkeypatch.setattr(Examining, "examine", slowly)
+    for _ in range(2):
+        sync.service.reconcile()
+    assert len(set(looked)) == 2
+
+
+def test_a_record_that_the_sync_knows_nothing_of_any_more_is_missing(sync: Product) -> None:
+    (id, _) = sync.linked(2)
+    parts = sync.service.parts
+    parts.state.links.table.transact([Delete(sync.link(id).to_row())])
+    assert sync.finops.delete(customer_url("A-0"), {"cross-company": "true"}).status_code == 204
+    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.MISSING)]
+
+
+def test_an_account_that_is_active_again_untold_is_missing_and_repaired(sync: Product) -> None:
+    id = sync.account("A-1")
+    sync.edit(id, statecode=1, statuscode=2)
+    sync.tick()
+    assert sync.link(id).state is LinkState.FILTERED
+    sync.edit(id, statecode=0, statuscode=1)
+    (found,) = drifted(sync)
+    assert (found.id, found.drift) == (id, Drift.MISSING)
+    reconciling(sync).repair([found], Deeds(sync.service.parts, "operator"))
+    sync.drain()
+    sync.check_in_step([id])
+
+
+def test_an_account_that_has_ended_untold_is_extra(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    sync.edit(id, statecode=1, statuscode=2)
+    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.EXTRA)]
+
+
+def test_a_record_that_would_be_rejected_and_is_not_listed_is_told(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    sync.edit(id, address1_country="Atlantis")
+    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.DIFFERENT)]
+    sync.tick()
+    assert drifted(sync) == []
+
+
+def test_a_record_in_the_hands_of_a_worker_is_left_to_it(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    changed_in_finops(sync, "A-0", OrganizationName="Changed by hand")
+    link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+    sync.service.parts.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+    assert drifted(sync) == []
 
 
 def of_products(shop: Assortment) -> list[Drifted]:
