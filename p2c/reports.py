@@ -12,6 +12,7 @@ from shared.operations.failing import Cause
 from shared.operations.preflight import Check, Verdict
 from shared.operations.reconciling import Drifted
 from shared.operations.status import Status
+from shared.records import Values
 from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.state.runs import Run
@@ -141,6 +142,21 @@ def explanation(told: Explanation, addresses: Sequence[str]) -> None:
         _changes(examined.changes)
     if told.action:
         say(f"  What helps: {told.action}", style="green")
+    if examined.row is not None:
+        table([f"what {told.source} holds now", ""], _flat(examined.row.values))
+    if examined.link.applied:
+        table([f"what was last written to {told.target}", ""], _flat(examined.link.applied))
+
+
+def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Values by name; those of nested rows by the name of their list and their place in it."""
+    for name, value in values.items():
+        nested = enumerate(value, 1) if isinstance(value, list) else [("", value)]
+        for place, of in nested:
+            if isinstance(of, dict):
+                yield from _flat(of, f"{prefix}{name} {place} ".replace("  ", " "))
+            elif of is not None:
+                yield f"{prefix}{name}", _short(of)
 
 
 def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> None:
@@ -148,7 +164,7 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
     say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them taken over")
     say(f"  {estimate.sentence}")
     for each in [of for of in examined if of.writes or of.failure][:_SHOWN]:
-        say(f"{each.kind} {each.key or ''} ({each.id})", style="bold")
+        say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
         if each.failure:
             say(f"  {each.failure.cause}: {each.failure.message}")
             say(f"  what helps: {each.failure.remedy}")
@@ -164,7 +180,7 @@ def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], est
     lines = [f"# Plan: {flow}", "", f"{summary.records} records: {words(summary.outcomes)}.", "", estimate.sentence, ""]
     for each in examined:
         if each.writes or each.failure:
-            lines += [f"## {each.kind}: {each.key or each.id}", "", f"`{each.id}`", ""]
+            lines += [f"## {each.kind}: {each.key or each.id}", "", f"`{each.id}`{_after(each)}", ""]
             if each.failure:
                 lines += [f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}", ""]
             if each.changes:
@@ -207,6 +223,13 @@ def estimate(limits: Limits, summary: Summary, runs: Sequence[Run]) -> Estimate:
     rate = own or _MEASURED_RATE
     percent = 100 * max(reads, summary.writes) / _WINDOW_REQUESTS
     return Estimate(reads, summary.writes, percent, summary.writes / rate, rate, rate_is_own=own > 0)
+
+
+def _after(each: Examined) -> str:
+    """Whom the same run would write before it, or which row it would end."""
+    first = [f"{parent.flow} {parent.id}" for parent in each.parents]
+    first += [f"the end of {each.leaves}"] if each.leaves else []
+    return f", after {', '.join(first)}" if first else ""
 
 
 def _changes(changes: Sequence[FieldChange]) -> None:

@@ -77,7 +77,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "complete": "whether it came to the end; if not, the next one goes on where this one stopped",
                 "compared": "records of the source that were looked at",
                 "missing": "they have no row in the target",
-                "extra": "they are gone or have ended in the source, untold, or a row that says it comes from there is no record's",
+                "extra": "they are gone or have ended, untold, or the row of no record says that it comes from there",
                 "different": "fields that we own differ, or they would be rejected and nobody has told",
             },
         ),

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from shared.operations.examining import Examined, Examining
+from shared.operations.examining import Examined
+from shared.operations.foreseeing import Foreseeing
 from shared.records import ChangePage
 from shared.sync.flow import Flow, Tracked
 from shared.sync.parts import Parts
@@ -29,7 +30,7 @@ class DryRun:
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
-        self._examining = Examining(parts, flow)
+        self._examining = Foreseeing(parts, flow)
 
     def of(self, ids: Iterable[str]) -> Iterator[Examined]:
         """What would become of these records. Raises SystemTrouble and StorageTrouble."""

@@ -34,7 +34,8 @@ class Examined:
     `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
     UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
     not linked yet, `listed` that a failure of it is on the list, open or dismissed. `reason` is the rule or cause,
-    `failure` why it would be rejected, `parents` for whom it would wait.
+    `failure` why it would be rejected, `parents` for whom it would wait; of one that would be written, whom the same
+    run would write before it. `leaves` is the key of the row that it would end before it gets another one.
     """
 
     link: Link
@@ -45,6 +46,7 @@ class Examined:
     changes: tuple[FieldChange, ...] = ()
     adopts: bool = False
     listed: bool = False
+    leaves: str | None = None
     reason: str = ""
     failure: Failure | None = None
     parents: tuple[Parent, ...] = ()
@@ -61,11 +63,12 @@ class Examined:
 
 
 class Examining:
-    """Examines records of one flow."""
+    """Examines records of one flow, each as if it were the next to be written."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
+        self.planned: dict[tuple[str, str], str] = {}
 
     def examine(self, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
         """Every record, in the order of `ids`. Without `trust` what was last written counts for nothing: the target's
@@ -79,18 +82,23 @@ class Examining:
             work.row = rows.get(work.id)
         settle_intents(self._flow, works)
         return_to_former_targets(works)
-        judging = Judging(self._parts, self._flow)
+        judging = self.judging()
         judging.judge(works)
         self._plan(judging, [work for work in works if work.outcome is None])
-        return [self._examined(links[work.id], work) for work in works]
+        return [self._examined(links[work.id], work, judging) for work in works]
+
+    def judging(self) -> "Looking":
+        """Who judges the next records."""
+        self.planned.clear()
+        return Looking(self._parts, self._flow)
 
     def _plan(self, judging: Judging, works: Sequence[Work]) -> None:
         for name, of_route in by_route(self._flow, works).items():
             route = self._flow.route(name)
-            look = KeyLook(self._parts, self._flow, route, judging)
+            look = KeyLook(self._parts, self._flow, route, judging, self.planned)
             RoutePlanning(route, judging, look).plan(of_route)
 
-    def _examined(self, link: Link, work: Work) -> Examined:
+    def _examined(self, link: Link, work: Work, judging: "Looking") -> Examined:
         outcome, write = work.outcome, work.write
         if outcome is not None:
             return Examined(
@@ -110,13 +118,23 @@ class Examining:
             link,
             work.row,
             _kind(work, write),
-            key=write.key,
+            key=work.content.key if work.leaving else write.key,
             route=route.name,
             changes=tuple(_changes(route, link, write)),
             adopts=write.before is not None and not link.linked and link.intent is None,
             listed=work.failure is not None,
+            leaves=write.key if work.leaving else None,
             reason=work.ending[2] if work.ending else "",
+            parents=tuple(parent for parent in work.parents if parent in judging.foreseen),
         )
+
+
+class Looking(Judging):
+    """Judges for a look. `foreseen` are the parents that are taken for linked without being it: none."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        super().__init__(parts, flow)
+        self.foreseen: set[Parent] = set()
 
 
 def _is_trusted(link: Link) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.mapping.verdicts import Parent
 from shared.operations.examining import Examined, Examining
 from shared.operations.filters import in_words
-from shared.state.control import FlowControl
+from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
 from shared.state.links import LinkState
@@ -16,6 +16,8 @@ from shared.sync.parts import Parts
 from shared.sync.work import Kind
 
 _ENTRIES = 10
+# How far back the last write is looked for: a record may have been rejected many times since.
+_LOOKED_AT = 1000
 _CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison")
 
 
@@ -24,6 +26,8 @@ class Explanation:
     """One record. `sentences` say how it stands, `action` is what helps, empty when nothing is needed."""
 
     flow: str
+    source: str
+    target: str
     examined: Examined
     failure: Failure | None
     history: tuple[Entry, ...]
@@ -45,13 +49,16 @@ class Explaining:
         (examined,) = Examining(self._parts, self._flow).examine([id])
         state = self._parts.state
         failure = state.failures.load(self._flow.name, [id]).get(id)
-        history = Histories(state.links.table).latest(self._flow.name, id, _ENTRIES)
+        history = Histories(state.links.table).latest(self._flow.name, id, _LOOKED_AT)
         control = state.control.flow(self._flow.name)
         sentences = [self._standing(examined), *self._last(history), self._now(examined), *self._obstacles(control)]
         if failure is not None:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
         action = self._action(examined, failure, control)
-        return Explanation(self._flow.name, examined, failure, tuple(history), tuple(sentences), action)
+        names = self._source, self._target
+        return Explanation(
+            self._flow.name, *names, examined, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
+        )
 
     def _standing(self, examined: Examined) -> str:
         link = examined.link
@@ -60,6 +67,8 @@ class Explaining:
         held = claim_ends_in(link, self._parts.limits)
         busy = f" A worker has it in its hands, for at most {held:.0f} s more." if held else ""
         match link.state:
+            case LinkState.WRITTEN if link.dirty:
+                return f"It was written to {self._target} as {link.target_key}, and may differ there since.{busy}"
             case LinkState.WRITTEN:
                 return f"It was in step when it was last looked at, in {self._target} as {link.target_key}.{busy}"
             case LinkState.ENDED:
@@ -82,6 +91,8 @@ class Explaining:
             case Kind.CREATED:
                 fields = len(examined.changes)
                 return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."
+            case Kind.UPDATED if examined.leaves:
+                return f"Now: {examined.leaves} would be ended in {self._target}, and {examined.key} made for it."
             case Kind.UPDATED if examined.adopts:
                 return (
                     f"Now: {examined.key} is there already in {self._target}, and would be taken over as this record."
@@ -109,20 +120,28 @@ class Explaining:
             found.append(f"The flow {self._flow.name} is paused.")
         if control.blocked:
             found.append(f"The flow {self._flow.name} is blocked: {control.blocked}")
-        for system in (self._flow.source_system, self._flow.target_system):
-            gate = self._parts.state.control.gate(system)
+        for gate in self._gates():
             if gate.closed:
                 said = f" It said: {gate.said}" if gate.said else ""
-                found.append(f"{_name(system)} is out of reach: {gate.reason}.{said}")
+                found.append(f"{_name(gate.system)} is out of reach: {gate.reason}.{said}")
         return found
+
+    def _gates(self) -> list[Gate]:
+        systems = (self._flow.source_system, self._flow.target_system)
+        return [self._parts.state.control.gate(system) for system in systems]
 
     def _action(self, examined: Examined, failure: Failure | None, control: FlowControl) -> str:
         if control.paused:
             return f"resume the flow {self._flow.name}"
         if control.blocked:
-            return f"look at the reason of the block, and accept it if it is meant: {self._flow.name}"
+            return (
+                f"look at the reason of the block: accept {self._flow.name} if it is meant, or correct it and unblock"
+            )
         if examined.failure is not None:
             return examined.failure.remedy
+        closed = next((gate for gate in self._gates() if gate.closed), None)
+        if closed is not None:
+            return f"nothing for this record: it goes on by itself when {_name(closed.system)} is in order again"
         match examined.kind:
             case Kind.WAITING:
                 return f"look at {_told(examined.parents[0])}; this record goes on by itself when that one is linked"

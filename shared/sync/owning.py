@@ -131,7 +131,14 @@ class Owning:
 
 
 class KeyLook(Owning):
-    """Says what owning would: it takes no key and releases none. For a look at what would be written."""
+    """Says what owning would: it takes no key and releases none. For a look at what would be written. `planned` are the
+    records that would get a key by then, by collection and key: whoever comes later finds it taken."""
+
+    def __init__(
+        self, parts: Parts, flow: Flow, route: Route, judging: Judging, planned: dict[tuple[str, str], str]
+    ) -> None:
+        super().__init__(parts, flow, route, judging)
+        self._planned = planned
 
     def own(self, works: Sequence[Work]) -> None:
         """Give its outcome to each record whose key another one has, and keeps."""
@@ -141,6 +148,10 @@ class KeyLook(Owning):
             work = wanted[fold(key)]
             if owned.owner != self._owner(work) and self._is_kept(owned, work):
                 self._reject_taken(work, owned.owner.id)
+        for key, work in wanted.items():
+            first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
+            if first != work.id:
+                self._reject_taken(work, first)
 
     def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
         link = self._parts.state.links.load(owned.owner.flow, [owned.owner.id])[owned.owner.id]

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from local.simulator.faults import Kind as FaultKind
+from local.simulator.faults import Rule
 from shared.errors import RowConflict
+from shared.operations import dryrun
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.dryrun import DryRun, summary_of
+from shared.operations.examining import Examined
 from shared.operations.explaining import Explaining, Explanation
 from shared.operations.failing import Failing
 from shared.operations.linking import Linking
@@ -26,7 +30,7 @@ from shared.sync.linkwriter import mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
 from tests.support.product import FLOW, Product, product
-from tests.support.trading import trading
+from tests.support.trading import Trading, trading
 
 WHO = "operator@contoso"
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
@@ -488,3 +492,88 @@ def test_a_number_in_other_letters_is_the_quote_that_has_it() -> None:
         _, number = desk.quote(desk.account("A-1"))
         flow = desk.service.parts.flows["quotations"]
         assert locate(desk.service.parts, flow, number.lower()) == number
+
+
+# --- a dry run before the first run -----------------------------------------------------------------------------------
+
+
+def planned(desk: Trading, flow: str) -> list[Examined]:
+    return list(DryRun(desk.service.parts, desk.service.parts.flows[flow]).of_all())
+
+
+def test_contacts_and_quotes_are_planned_before_their_accounts_are_there() -> None:
+    with trading() as desk:
+        account = desk.account("A-1")
+        contact = desk.contact(account)
+        _, number = desk.quote(account)
+        (of_contact,) = planned(desk, "contacts")
+        assert (of_contact.kind, of_contact.key) == (Kind.CREATED, f"{desk.contact_number(contact)}/A-1")
+        (of_quote,) = planned(desk, "quotations")
+        values = {change.field: change.new for change in of_quote.changes}
+        assert (of_quote.kind, values["RequestingCustomerAccountNumber"]) == (Kind.CREATED, "A-1")
+        assert [(of.flow, of.id) for of in (*of_contact.parents, *of_quote.parents)] == [("accounts", account)] * 2
+        desk.tick()
+        assert [of.kind for flow in ("contacts", "quotations") for of in planned(desk, flow)] == [Kind.UNCHANGED] * 2
+        assert desk.quotation(number) is not None
+
+
+def test_what_waits_for_a_rejected_account_waits_in_the_plan_too() -> None:
+    with trading() as desk:
+        desk.contact(desk.account("A-1", address1_country="Atlantis"))
+        (examined,) = planned(desk, "contacts")
+        assert examined.kind is Kind.WAITING
+
+
+def test_two_records_with_one_number_are_told_wherever_they_stand(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dryrun, "_AT_A_TIME", 2)
+    for number in ("A-1", "A-2", "A-3", "a-1"):
+        sync.account(number)
+    before = sync.snapshot()
+    examined = list(DryRun(parts(sync), parts(sync).flows[FLOW]).of_all())
+    assert sorted(of.kind for of in examined) == [Kind.CREATED, Kind.CREATED, Kind.CREATED, Kind.REJECTED]
+    assert sync.snapshot() == before
+    sync.tick()
+    assert sync.customers() == 3
+
+
+# --- more that an explanation says ------------------------------------------------------------------------------------
+
+
+def test_a_contact_that_moves_is_explained_with_both_rows() -> None:
+    with trading() as desk:
+        contact = desk.contact(desk.account("A-1"))
+        desk.tick()
+        body = {"parentcustomerid_account@odata.bind": f"/accounts({desk.account('A-2')})"}
+        desk.service.pull("accounts")
+        desk.flow = "accounts"
+        desk.drain()
+        assert desk.sales.patch(f"contacts({contact})", body, If_Match="*").status_code == 204
+        told = Explaining(desk.service.parts, desk.service.parts.flows["contacts"]).explain(contact)
+        number = desk.contact_number(contact)
+        assert f"Now: {number}/A-1 would be ended in F&O, and {number}/A-2 made for it." in told.sentences
+
+
+def test_the_last_write_is_told_however_often_the_record_was_rejected_since(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    sync.edit(id, address1_country="Atlantis")
+    for _ in range(12):
+        Syncing(parts(sync), deeds(sync)).some(FLOW, [id])
+        sync.drain()
+    assert any("Last written" in sentence for sentence in explained(sync, id).sentences)
+
+
+def test_a_record_that_may_differ_is_not_said_to_be_in_step(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert "in step" in explained(sync, id).sentences[0]
+    assert mark_dirty(parts(sync).state.links, sync.link(id))
+    assert "may differ" in explained(sync, id).sentences[0]
+
+
+def test_a_record_behind_a_closed_gate_needs_nothing_itself(sync: Product) -> None:
+    id = sync.account("A-1", **US)
+    sync.finops.faults.add(Rule(FaultKind.REFUSE_TOKEN))
+    sync.tick()
+    sync.finops.faults.clear()
+    assert explained(sync, id).action.startswith("nothing for this record: it goes on by itself when F&O")

@@ -296,6 +296,15 @@ def test_a_draft_is_said_to_need_activation(desk: Trading) -> None:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
+def test_an_explanation_shows_what_both_sides_hold(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    told = p2c("explain", FLOW, "A-0")
+    assert "what Sales holds now" in told
+    assert "what was last written to F&O" in told
+    assert "OrganizationName" in told
+    assert answer("explain", FLOW, id)["examined"]["row"]["values"]["name"] == "Account A-0"
+
+
 def test_a_plan_is_a_table_a_document_and_data(sync: Product, tmp_path: Path) -> None:
     sync.linked(1)
     sync.account("B-1", **US)
