@@ -103,11 +103,8 @@ def failures(
             as_json(causes) if json else reports.causes(causes)
             return
         found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)][:limit]
-        links = {of.id: to.parts.state.links.load(of.flow, [of.id])[of.id] for of in found}
-        if json:
-            as_json(found)
-        else:
-            reports.failures(found, links, lambda of: to.addresses(of.flow, of.id, links[of.id].target_key))
+        records = [_failed(to, of) for of in found]
+        as_json(records) if json else reports.failures(records)
 
 
 @app.command()
@@ -399,6 +396,12 @@ def _write(file: Path, text: str) -> None:
 
 def _located(to: Connection, flow: str, given: list[str]) -> list[str]:
     return [locate(to.parts, to.parts.flows[flow], text) for text in given]
+
+
+def _failed(to: Connection, failure: Failure) -> reports.FailedRecord:
+    link = to.parts.state.links.load(failure.flow, [failure.id])[failure.id]
+    key = link.target_key or link.held_key
+    return reports.FailedRecord(failure, key, to.addresses(failure.flow, failure.id, key))
 
 
 def _failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:

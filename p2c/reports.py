@@ -1,7 +1,7 @@
 """The longer answers: status, causes, explanations, plans."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from p2c.showing import age, say, table, words
@@ -105,16 +105,24 @@ def causes(found: Sequence[Cause]) -> None:
         say(f"  what helps: {of.example.remedy}")
 
 
-def failures(
-    found: Sequence[Failure], links: Mapping[str, Link], addresses: Callable[[Failure], Sequence[str]]
-) -> None:
-    """Failures record by record, with the keys on both sides and where people find the record."""
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A failure with the key of its record in the target, and the addresses under which people find both."""
+
+    failure: Failure
+    target_key: str | None
+    where: Sequence[str]
+
+
+def failures(found: Sequence[FailedRecord]) -> None:
+    """Failures record by record."""
     table(
-        ["flow", "id", "key", "message", "since (UTC)", "tries", "next try (UTC)", "where"],
+        ["flow", "id", "number", "key in the target", "message", "since (UTC)", "tries", "next try (UTC)", "where"],
         (
-            (of.flow, of.id, links[of.id].target_key or links[of.id].held_key, of.message, of.first_seen, of.tries,
-             of.next_try, "\n".join(addresses(of)),)
-            for of in found
+            (of.flow, of.id, of.number, each.target_key, of.message, of.first_seen, of.tries, of.next_try,
+             "\n".join(each.where),)
+            for each in found
+            for of in (each.failure,)
         ),
     )  # fmt: skip
 

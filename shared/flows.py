@@ -75,6 +75,7 @@ def _accounts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         routes={route.name: route},
         mapper=mapper,
         numbered=partial(table.ids_by, accounts.KEY_COLUMN),
+        number_column=accounts.KEY_COLUMN,
     )
 
 
@@ -127,6 +128,7 @@ def _contacts_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         mapper=mapper,
         parents=(ACCOUNTS,),
         numbered=partial(table.ids_by, contacts.KEY_COLUMN),
+        number_column=contacts.KEY_COLUMN,
     )
 
 
@@ -147,6 +149,7 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         routes={route.name: route},
         mapper=mapper,
         numbered=source.as_written,
+        number_column=products.KEY_FIELD,
         lookup=DataverseLookup(dataverse, lookups),
     )
 
@@ -186,6 +189,7 @@ def _quotations_flow(settings: Settings, dataverse: DataverseSystem, finops: Fin
         routes={route.name: route},
         mapper=mapper,
         numbered=quotes.as_written,
+        number_column=of.KEY_COLUMN,
         parents=(ACCOUNTS, CONTACTS),
     )
 

@@ -11,13 +11,14 @@ FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
 _FEW, _MANY = 5, 200
-_MESSAGE_KEPT = 8000
+_MESSAGE_KEPT, _NUMBER_KEPT = 8000, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record is not in step and what to do. `next_try` None: only an operator can try again. `asked_at` is when
-    an operator last had it tried; `dismissed` is why an operator does not want to see it, empty when it is open."""
+    """Why a record is not in step and what to do. `number` is the one by which people know it, as far as it has one.
+    `next_try` None: only an operator can try again. `asked_at` is when an operator last had it tried; `dismissed` is
+    why an operator does not want to see it, empty when it is open."""
 
     flow: str
     id: str
@@ -30,6 +31,7 @@ class Failure:
     next_try: datetime | None = None
     asked_at: datetime | None = None
     dismissed: str = ""
+    number: str = ""
     etag: str | None = None
 
     @property
@@ -50,6 +52,7 @@ class Failure:
             "next_try": self.next_try,
             "asked_at": self.asked_at,
             "dismissed": self.dismissed or None,
+            "number": self.number[:_NUMBER_KEPT] or None,
         }
         return Row(escape(self.flow), failure_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -145,6 +148,7 @@ def _to_failure(flow: str, stored: Stored) -> Failure:
         next_try=_time(cells["next_try"]) if "next_try" in cells else None,
         asked_at=_time(cells["asked_at"]) if "asked_at" in cells else None,
         dismissed=str(cells.get("dismissed", "")),
+        number=str(cells.get("number", "")),
         etag=stored.etag,
     )
 

@@ -96,7 +96,8 @@ class Route:
 class Flow:
     """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
     that its mapping needs; `parents` the flows whose records its own wait for. `numbered` gives the ids of the records
-    that have these numbers, by the number as given; where the number is the id, as the source writes it."""
+    that have these numbers, by the number as given; where the number is the id, as the source writes it;
+    `number_column` is where a record has its number, empty where it has none."""
 
     name: str
     source_system: errors.System
@@ -108,6 +109,7 @@ class Flow:
     numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     lookup: Lookup | None = None
     parents: tuple[str, ...] = ()
+    number_column: str = ""
 
     @property
     def source(self) -> Source:

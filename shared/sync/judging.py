@@ -164,5 +164,7 @@ def _lacks_a_name(verdict: Verdict | None) -> bool:
 
 def new_failure(parts: Parts, work: Work, cause: str, message: str, remedy: str) -> Failure:
     """A failure of a record, seen now for the first time."""
-    now = parts.clock.now()
-    return Failure(work.link.flow, work.id, cause, message, remedy, first_seen=now, last_seen=now)
+    now, column = parts.clock.now(), parts.flows[work.link.flow].number_column
+    number = work.row.values.get(column) if work.row is not None else None
+    named = "" if number is None else str(number)
+    return Failure(work.link.flow, work.id, cause, message, remedy, first_seen=now, last_seen=now, number=named)

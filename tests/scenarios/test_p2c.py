@@ -121,6 +121,8 @@ def test_a_rejected_record_is_found_explained_repaired_and_in_step_again(
     (group,) = answer("failures", FLOW)
     assert (group["cause"], group["count"]) == (cause, 1)
     assert id in p2c("failures", FLOW, "--cause", cause)
+    (record,) = answer("failures", FLOW, "--cause", cause)
+    assert record["failure"]["number"] == sync.sales.get(f"accounts({id})").json()["accountnumber"]
     told = answer("explain", FLOW, id)
     assert told["failure"]["cause"] == cause
     assert told["action"] == told["failure"]["remedy"]
