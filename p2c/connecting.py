@@ -142,7 +142,7 @@ class Connection:
 
 def connect(settings: Path | None, *, looks_only: bool = False, without_state: bool = False) -> Connection:
     """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
-    `eval "$(azd env get-values)"`. Raises Mistake."""
+    `set -a; eval "$(azd env get-values)"; set +a`. Raises Mistake."""
     environ = dict(os.environ)
     if settings is not None:
         try:
