@@ -15,22 +15,23 @@ from p2c import reports
 from p2c.connecting import Connection, Mistake, connect
 from p2c.showing import as_json, console, say, table
 from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from shared.operations.checks import Verdict
 from shared.operations.deeds import Refused
 from shared.operations.dryrun import DryRun, summary_of
+from shared.operations.enforcing import Enforcing
 from shared.operations.examining import Examined
 from shared.operations.explaining import Explaining
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking
 from shared.operations.locating import NotFound, locate
-from shared.operations.preflight import Preflight, Verdict, close_gates
+from shared.operations.preflight import Preflight
 from shared.operations.reconciling import Reconciling
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.failures import Failure
 from shared.state.history import Histories
-from shared.sync.gates import Gates
 from shared.telemetry import QUIET
 
 
@@ -207,15 +208,23 @@ def preflight(
     without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
     json: Json = False,
 ) -> None:
-    """Is everything there that the flows need? Exit code 1 when something is wrong. Columns that are not as the mapping
-    knows them close the system's gate, as in a run."""
+    """Is everything there that the flows need? Exit code 1 when something is wrong. Flows whose columns are not as the
+    mapping knows them are blocked, and released once they are well again."""
     with _connected(without_state=without_state) as to:
-        parts = to.parts
-        checks = list(Preflight(parts, to.settings).checks())
-        as_json(checks) if json else reports.checks(checks)
-        closed = close_gates(Gates(parts.state.control, parts.systems, parts.clock), checks)
-        if closed and not json:
-            say(f"closed until that is mended: {', '.join(closed)}", style="red")
+        checks = list(Preflight(to.parts, to.settings).checks())
+        blocked: dict[str, str] = {}
+        released: list[str] = []
+        try:
+            if not without_state:
+                enforcing = Enforcing(to.parts, to.deeds)
+                blocked, released = enforcing.blocked, enforcing.released
+                enforcing.enforce(checks)
+        finally:
+            # What was found is told also where nothing may be noted.
+            if json:
+                as_json({"checks": checks, "blocked": list(blocked), "released": released})
+            else:
+                reports.checks(checks, blocked, released)
     wrong = any(check.verdict is Verdict.WRONG for check in checks)
     raise typer.Exit(ATTENTION if wrong else WELL)
 

@@ -1,15 +1,15 @@
 """The longer answers: status, causes, explanations, plans."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p2c.showing import age, say, table, words
+from shared.operations.checks import Check, Verdict
 from shared.operations.dryrun import Summary
 from shared.operations.examining import Examined, FieldChange
 from shared.operations.explaining import Explanation
 from shared.operations.failing import Cause
-from shared.operations.preflight import Check, Verdict
 from shared.operations.reconciling import Drifted
 from shared.operations.status import Status
 from shared.records import Values
@@ -51,8 +51,9 @@ def status(told: Status) -> None:
             say(f"{gate.system} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}", style="red")
 
 
-def checks(found: Sequence[Check]) -> None:
-    """What a look at the set-up has found: what is wrong first, then what only people can see."""
+def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:
+    """What a look at the set-up has found: what is wrong first, then what only people can see, and which flows it has
+    blocked, by their reason, and released."""
     for verdict, style in ((Verdict.WRONG, "red"), (Verdict.BY_HAND, "yellow")):
         for check in found:
             if check.verdict is verdict:
@@ -61,6 +62,10 @@ def checks(found: Sequence[Check]) -> None:
                 say(f"  what helps: {check.remedy}")
     count = Counter(check.verdict for check in found)
     say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
+    for flow, reason in blocked.items():
+        say(f"{flow} is blocked now: {reason}", style="red")
+    for flow in released:
+        say(f"{flow} is released: its columns are as the mapping knows them", style="green")
 
 
 class Drift:

@@ -121,7 +121,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {
                 **_RUN,
                 "paused": "whether it waits for an operator to resume it",
-                "blocked": "why a pull has blocked it, empty when it has not",
+                "blocked": "why a pull or a preflight has blocked it, empty when none has",
                 "checkpoint_age_s": "seconds since its source was last read to the end; null before the first pull",
                 "queued": "messages in its queue, about",
                 "queued_s": "age of the message that is next, null when none is visible",

@@ -51,8 +51,8 @@ _ALSO_READ = (
     Column("name"),
     Column("statecode", int),
     Column("merged", bool),
-    Column("createdon"),
-    Column("modifiedon"),
+    Column("createdon", is_date=True),
+    Column("modifiedon", is_date=True),
 )
 _INACTIVE = 1
 

@@ -1,6 +1,7 @@
 """What a product refers to in Sales, found by name: currencies, units in their group, price lists."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -91,6 +92,11 @@ class Catalogue:
             "the organization row has no pricingdecimalprecision; give the application's user the right to read the "
             "table organization",
         )
+
+    @property
+    def currencies(self) -> Mapping[str, Currency]:
+        """The active currencies, by ISO code."""
+        return {code: Currency(code, id) for code, id in self._currencies.items()}
 
     def rounded_price(self, price: Json) -> Decimal | None:
         """A price as Sales keeps it: half up to the organisation's pricing precision."""

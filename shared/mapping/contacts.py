@@ -71,8 +71,8 @@ _ALSO_READ = (
     Column("msdynce_isactivecustomer", bool),
     Column(_PARENT),
     Column(_ACCOUNT),
-    Column("createdon"),
-    Column("modifiedon"),
+    Column("createdon", is_date=True),
+    Column("modifiedon", is_date=True),
 )
 _INACTIVE = 1
 

@@ -51,7 +51,9 @@ def expiry(target: str, zone: ZoneInfo) -> Line:
             ) from wrong
 
     meaning = f"`expireson`, a day without time zone; blank: `effectiveto`, {otherwise.meaning}"
-    return Line((Column("expireson"), *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read)
+    return Line(
+        (Column("expireson", is_date=True), *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read
+    )
 
 
 def sales_unit_symbol(source: str, target: str) -> Line:

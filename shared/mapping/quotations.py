@@ -109,8 +109,8 @@ _HEADER_ALSO_READ = (
     Column(ACCOUNT),
     Column(CONTACT),
     *_CURRENCY.columns,
-    Column("createdon"),
-    Column("modifiedon"),
+    Column("createdon", is_date=True),
+    Column("modifiedon", is_date=True),
 )
 _LINE_ALSO_READ = (
     Column(LINE_ID_COLUMN),

@@ -6,7 +6,7 @@ come out, and what cannot be mapped raises Unmappable.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
@@ -44,10 +44,12 @@ WireType = type[str] | type[int] | type[Decimal] | type[bool]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A source column, or `navigation.column` of an expanded lookup, with the type that it has on the wire."""
+    """A source column, or `navigation.column` of an expanded lookup, with the type that it has on the wire. `is_date`
+    says that the text is a day or a moment: it is no part of a fingerprint, since it changes nothing of a record."""
 
     name: str
     type: WireType = str
+    is_date: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Owne
             ) from wrong
 
     into = TargetField(target, ownership, empty=EMPTY_DATE)
-    return Line((Column(source),), into, f"the day in {zone.key}, sent as noon UTC", read)
+    return Line((Column(source, is_date=True),), into, f"the day in {zone.key}, sent as noon UTC", read)
 
 
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:

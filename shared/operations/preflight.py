@@ -1,64 +1,38 @@
 """Is everything there that the flows need? Asked before the first run, and whenever something is odd."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from enum import StrEnum
+from datetime import date
+from functools import partial
 
 from shared.clients import quoting
 from shared.clients.dataverse import API, DataverseSystem
 from shared.clients.finops import FinopsSystem, rows_of
 from shared.errors import OperatorNeeded, System, SystemTrouble
+from shared.flows import FLOWS
 from shared.mapping import catalogue
 from shared.mapping.catalogue import Catalogue
 from shared.mapping.value_maps import ValueMaps, read_value_maps
-from shared.mapping.vocabulary import Unmappable, WireType
+from shared.mapping.vocabulary import Unmappable
+from shared.operations.checks import (
+    ACCESS,
+    BY_HAND,
+    FINOPS,
+    SALES,
+    Check,
+    Verdict,
+    judged,
+    looked,
+    part,
+    unanswered,
+)
+from shared.operations.typenames import fits, known_in_finops
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
-from shared.records import Json, References
+from shared.records import Json
 from shared.settings import Settings
-from shared.sync.gates import Gates
 from shared.sync.parts import Parts
 
 _LINE_ITEM = 0
-# How both systems name what arrives as such a value (Dataverse: AttributeType, F&O: DataType).
-_NAMED_TYPES: Mapping[WireType, frozenset[str]] = {
-    bool: frozenset({"Boolean"}),
-    int: frozenset({"Integer", "BigInt", "Picklist", "State", "Status", "Int32", "Int64"}),
-    Decimal: frozenset({"Money", "Decimal", "Double", "Real"}),
-}
-
-
-class Verdict(StrEnum):
-    """What a check has found. `BY_HAND` is what nobody can see from outside."""
-
-    WELL = "well"
-    WRONG = "wrong"
-    BY_HAND = "by hand"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: what was looked at, what was found, and what helps (a step of docs/setup.md). `drift` says that it
-    is about columns as the mapping knows them."""
-
-    area: str
-    what: str
-    verdict: Verdict
-    found: str = ""
-    remedy: str = ""
-    drift: bool = False
-
-
-BY_HAND = (
-    Check(
-        "F&O", "number sequences of customers, parties and quotations are manual", Verdict.BY_HAND, "", "setup.md, 3"
-    ),
-    Check("F&O", "the app's user has the language en-us", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check("F&O", "the app has a throttling priority", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check("F&O", "sites and warehouses of the value-map document exist", Verdict.BY_HAND, "", "setup.md, 3"),
-    Check("Sales", "the app may read columns with column-level security", Verdict.BY_HAND, "", "setup.md, 6.1"),
-    Check("both", "dual-write and the old projects are off", Verdict.BY_HAND, "", "setup.md, 10"),
-)
+_ORGANISATION = "settings of the organisation (organizations)"
 
 
 class Preflight:
@@ -66,93 +40,113 @@ class Preflight:
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._settings = settings
+        self._today = parts.clock.now().date()
         dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
         self._dataverse = dataverse
         self._finops = finops
-        self._logical: Mapping[str, str] = {}
 
     def checks(self) -> Iterator[Check]:
-        """Every check, one after the other. What a system does not answer is a finding and ends its part."""
+        """Every check, one after the other. What a system does not answer is a finding, and the next part is asked; one
+        that does not let us in at all is asked no more."""
         yield from self._of_sales()
         yield from self._of_finops()
         yield from BY_HAND
 
     def _of_sales(self) -> Iterator[Check]:
-        who = _looked("Sales", "reachable, and lets us in", self._dataverse.probe)
+        who = looked(SALES, "reachable, and lets us in", self._dataverse.probe, FLOWS)
         yield who
         if who.verdict is not Verdict.WELL:
             return
-        self._logical = self._logical_names()
-        for use in tables_of_sales(self._settings):
-            yield from self._table(use)
-        yield from self._organisation()
+        uses = tables_of_sales(self._settings)
+        there = {use.entity_set for use in uses}
+        try:
+            there = self._entity_sets()
+        except SystemTrouble as trouble:
+            yield unanswered(SALES, "the list of tables (EntityDefinitions)", trouble)
+        for use in uses:
+            yield from self._table(use, exists=use.entity_set in there)
+        yield from part(SALES, _ORGANISATION, self._organisation)
         yield from self._catalogue()
 
     def _of_finops(self) -> Iterator[Check]:
-        company = _looked("F&O", f"reachable, and shows the company {self._settings.COMPANY}", self._finops.probe)
+        what = f"reachable, and shows the company {self._settings.COMPANY}"
+        company = looked(FINOPS, what, self._finops.probe, FLOWS)
         yield company
         if company.verdict is not Verdict.WELL:
             return
         for use in collections_of_finops(self._settings):
-            yield _looked("F&O", f"{use.entity_set} may be read", lambda use=use: self._one_of(use))  # type: ignore[misc]
-            yield from self._properties(use)
+            yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
+            what = f"columns of {use.entity_set} (PublicEntities)"
+            yield from part(FINOPS, what, partial(self._properties, use), use.flows)
         yield self._customer_group()
 
-    def _logical_names(self) -> Mapping[str, str]:
+    def _entity_sets(self) -> set[str]:
         rows = self._dataverse.rows("EntityDefinitions", self._definitions("", "LogicalName,EntitySetName"))
-        return {str(row["EntitySetName"]): str(row["LogicalName"]) for row in rows}
+        return {str(row.get("EntitySetName")) for row in rows}
 
     def _definitions(self, path: str, select: str) -> str:
         return self._dataverse.channel.origin.url(f"{API}/EntityDefinitions{path}?{quoting.query({'$select': select})}")
 
-    def _table(self, use: TableUse) -> Iterator[Check]:
-        logical = self._logical.get(use.entity_set)
-        if logical is None:
-            yield Check("Sales", f"table {use.entity_set}", Verdict.WRONG, "there is no such table", "setup.md, 2.1")
+    def _table(self, use: TableUse, *, exists: bool) -> Iterator[Check]:
+        name = use.entity_set
+        if not exists:
+            yield _absent(SALES, f"table {name}", use, "there is no such table", "setup.md, 2.1")
             return
-        row = self._dataverse.url(use.entity_set, {"$select": f"{logical}id", "$top": "1"})
-        yield _looked("Sales", f"{use.entity_set} may be read", lambda: list(self._dataverse.rows(use.entity_set, row)))
-        place = f"(LogicalName={quoting.literal(logical)})"
-        address = self._definitions(f"{place}/Attributes", "LogicalName,AttributeType")
-        there = {str(of["LogicalName"]): str(of["AttributeType"]) for of in self._dataverse.rows("Attributes", address)}
-        yield _columns("Sales", use.entity_set, use.columns, there)
-        yield _typed("Sales", use.entity_set, use.types, there)
+        row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
+        yield looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
+        yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
         if use.tracked:
-            address = self._definitions(place, "ChangeTrackingEnabled")
-            definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
-            yield _check(
-                "Sales",
-                f"changes of {use.entity_set} are tracked",
-                definition.get("ChangeTrackingEnabled") is True,
-                "change tracking is off",
-                "switch it on: setup.md, 2.4",
-            )
+            yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
+
+    def _attributes(self, use: TableUse) -> Iterator[Check]:
+        address = self._definitions(f"{_place(use)}/Attributes", "LogicalName,AttributeType")
+        rows = self._dataverse.rows("Attributes", address)
+        there = {str(of["LogicalName"]): str(of.get("AttributeType") or "") for of in rows if of.get("LogicalName")}
+        yield from _columns(SALES, use, there)
+
+    def _tracking(self, use: TableUse) -> Iterator[Check]:
+        address = self._definitions(_place(use), "ChangeTrackingEnabled")
+        definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
+        tracked = definition.get("ChangeTrackingEnabled") is True
+        what = f"changes of {use.entity_set} are tracked"
+        yield judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
 
     def _organisation(self) -> Iterator[Check]:
         names = "oobpricecalculationenabled,discountcalculationmethod"
         url = self._dataverse.url("organizations", {"$select": names, "$top": "1"})
-        for row in self._dataverse.rows("organizations", url):
+        rows = list(self._dataverse.rows("organizations", url))
+        if not rows:
+            yield Check(SALES, _ORGANISATION, Verdict.WRONG, "no row is shown", ACCESS[SALES])
+        for row in rows:
             pricing, method = row.get("oobpricecalculationenabled"), row.get("discountcalculationmethod")
             remedy = "setup.md, 2.2"
-            yield _check("Sales", "prices are calculated by the system", pricing is True, "they are not", remedy)
+            yield judged(SALES, "prices are calculated by the system", pricing is True, "they are not", remedy)
             found = "it is per unit: F&O would multiply each discount by the quantity"
-            yield _check("Sales", "discounts are those of a line", method == _LINE_ITEM, found, remedy)
+            yield judged(SALES, "discounts are those of a line", method == _LINE_ITEM, found, remedy)
 
     def _catalogue(self) -> Iterator[Check]:
         maps = read_value_maps(self._settings.VALUE_MAPS)
-        references: References = {
-            name: tuple(self._dataverse.rows(name, self._dataverse.url(name, {"$select": quoting.columns(select)})))
-            for name, select in catalogue.TABLES.items()
-        }
+        references: dict[str, tuple[Mapping[str, Json], ...]] = {}
+        for name, select in catalogue.TABLES.items():
+            url = self._dataverse.url(name, {"$select": quoting.columns(select)})
+            try:
+                references[name] = tuple(self._dataverse.rows(name, url))
+            except SystemTrouble as trouble:
+                yield unanswered(SALES, f"rows of {name}", trouble)
         tables = Catalogue(references, maps)
-        for symbol in sorted({unit.finops for unit in maps.units}):
-            yield _mapped(f"unit {symbol} of F&O", lambda symbol=symbol: tables.unit(symbol))  # type: ignore[misc]
-        yield from _price_lists(references, maps)
+        # What is not known is not said to be missing.
+        if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
+            for symbol in sorted({unit.finops for unit in maps.units}):
+                yield _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
+        if catalogue.CURRENCIES in references:
+            yield from _currencies(tables, maps)
+        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS} <= references.keys():
+            yield from _price_lists(tables, maps, self._today)
 
     def _one_of(self, use: CollectionUse) -> object:
-        parameters = {"$top": "1", "cross-company": "true", "$select": quoting.columns(sorted(use.properties)[:1])}
+        parameters = {"$top": "1", "cross-company": "true", "$select": quoting.columns(sorted(use.columns)[:1])}
         return self._finops.channel.read(self._finops.url(use.entity_set, parameters), subject=use.entity_set)
 
     def _properties(self, use: CollectionUse) -> Iterator[Check]:
@@ -160,11 +154,9 @@ class Preflight:
         url = self._finops.channel.origin.url(f"/Metadata/PublicEntities?{query}")
         rows = list(rows_of(self._finops.channel, url, "PublicEntities"))
         if not rows:
-            yield Check("F&O", f"collection {use.entity_set}", Verdict.WRONG, "there is none", "check F&O's version")
+            yield _absent(FINOPS, f"collection {use.entity_set}", use, "there is none", "check F&O's version")
             return
-        there = dict(_properties(rows[0].get("Properties")))
-        yield _columns("F&O", use.entity_set, use.properties, there)
-        yield _typed("F&O", use.entity_set, use.types, there)
+        yield from _columns(FINOPS, use, dict(_named_properties(rows[0].get("Properties"))))
 
     def _customer_group(self) -> Check:
         group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
@@ -176,77 +168,92 @@ class Preflight:
         try:
             found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
         except OperatorNeeded as refused:
-            return Check("F&O", what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
-        return _check("F&O", what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
+            return Check(FINOPS, what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
+        except SystemTrouble as trouble:
+            return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
+        return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
 
 
-def close_gates(gates: Gates, checks: Iterable[Check]) -> list[System]:
-    """Close the gate of each system whose columns are not as the mapping knows them, as a run does; which."""
-    drifted = [check for check in checks if check.drift and check.verdict is Verdict.WRONG]
-    closed = {}
-    for check in drifted:
-        system = System.DATAVERSE if check.area == "Sales" else System.FINOPS
-        if system not in closed:
-            closed[system] = OperatorNeeded(system, f"schema drift: {check.what}: {check.found}; {check.remedy}")
-            gates.close(closed[system])
-    return list(closed)
+def _place(use: TableUse) -> str:
+    return f"(LogicalName={quoting.literal(use.logical_name)})"
 
 
-def _price_lists(references: References, maps: ValueMaps) -> Iterator[Check]:
+def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
+    """A currency that the document does not list is wrong only where a record has it."""
+    for code in tables.currencies:
+        what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
+        yield _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+
+
+def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
     """A currency without a price list is wrong only where a product has it: which, only the products tell."""
-    of_lists = {str(row["_transactioncurrencyid_value"]).lower() for row in references[catalogue.PRICE_LISTS]}
-    for row in references[catalogue.CURRENCIES]:
-        code = str(row["isocurrencycode"])
-        has = str(row["transactioncurrencyid"]).lower() in of_lists
-        verdict = Verdict.WELL if has else Verdict.BY_HAND
-        found = "" if has else "no price list has it; products in it would be rejected"
-        yield Check("Sales", f"currency {code} has a price list", verdict, found, "" if has else "setup.md, 2.3")
-    names = {str(row["name"]) for row in references[catalogue.PRICE_LISTS]}
+    for code, currency in tables.currencies.items():
+        found = ""
+        try:
+            tables.price_list(currency, today=today, kept=None)
+        except Unmappable as missing:
+            found = f"{missing}; products in it would be rejected"
+        yield _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
     for code, name in maps.price_lists.items():
-        yield _check("Sales", f"price list {name} of {code}", name in names, "there is none", "correct price_lists")
+        yield _mapped(
+            f"price list {name} of {code}",
+            lambda code=code: tables.price_list(tables.currency(code), today=today, kept=None),  # type: ignore[misc]
+        )
 
 
-def _properties(properties: Json) -> Iterator[tuple[str, str]]:
+def _or_by_hand(what: str, found: str, remedy: str) -> Check:
+    return Check(SALES, what, Verdict.BY_HAND, found, remedy) if found else Check(SALES, what, Verdict.WELL)
+
+
+def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
     for of in properties if isinstance(properties, list) else ():
-        if isinstance(of, dict):
-            yield str(of.get("Name")), str(of.get("DataType"))
+        if isinstance(of, dict) and of.get("Name"):
+            yield str(of["Name"]), known_in_finops(str(of.get("DataType")))
 
 
-def _columns(area: str, table: str, needed: Iterable[str], there: Mapping[str, str]) -> Check:
-    missing = sorted(set(needed) - there.keys())
-    found = f"missing: {', '.join(missing)}"
+def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the columns are there, and what the mapping takes them for."""
+    name = use.entity_set
+    if not there:
+        yield _absent(area, f"columns of {name}", use, "the metadata shows none", ACCESS[area])
+        return
+    missing = {flow: sorted(columns.keys() - there.keys()) for flow, columns in use.flows.items()}
+    found = f"missing: {', '.join(_every(missing))}"
     remedy = "columns msdynce_* come with the Prospect-to-cash solution; else compare the mapping with the environment"
-    return replace(_check(area, f"{table} has the columns of the mapping", not missing, found, remedy), drift=True)
-
-
-def _typed(area: str, table: str, needed: Mapping[str, WireType], there: Mapping[str, str]) -> Check:
-    other = sorted(f"{name} is {there[name]}" for name, of in needed.items() if not _fits(of, there.get(name)))
+    drift = {flow: f"{name} lacks {', '.join(of)}" for flow, of in missing.items() if of}
+    yield _drifted(area, f"{name} has the columns of the mapping", use, found, remedy, drift)
+    other = {
+        flow: sorted(of for of, names in columns.items() if of in there and not fits(names, there[of]))
+        for flow, columns in use.flows.items()
+    }
+    found = ", ".join(f"{of} is {there[of]}" for of in _every(other))
     remedy = "schema drift: compare the column's type with the mapping"
-    check = _check(area, f"{table} has them with the types of the mapping", not other, ", ".join(other), remedy)
-    return replace(check, drift=True)
+    drift = {
+        flow: ", ".join(f"{name}.{column} is {there[column]}" for column in of) for flow, of in other.items() if of
+    }
+    yield _drifted(area, f"{name} has them with the types of the mapping", use, found, remedy, drift)
 
 
-def _fits(expected: WireType, named: str | None) -> bool:
-    """Whether a type of the metadata arrives as the mapping expects it; one that is not there is told elsewhere."""
-    return named is None or named in _NAMED_TYPES.get(expected, frozenset({named}))
+def _every(by_flow: Mapping[str, Iterable[str]]) -> list[str]:
+    return sorted({name for names in by_flow.values() for name in names})
 
 
-def _check(area: str, what: str, well: bool, found: str, remedy: str) -> Check:
-    return Check(area, what, Verdict.WELL) if well else Check(area, what, Verdict.WRONG, found, remedy)
+def _drifted(  # noqa: PLR0917 - a check with what it is about
+    area: str, what: str, use: CollectionUse, found: str, remedy: str, drift: Mapping[str, str]
+) -> Check:
+    flows = tuple(use.flows)
+    if not drift:
+        return Check(area, what, Verdict.WELL, flows=flows)
+    return Check(area, what, Verdict.WRONG, found, remedy, flows, drift)
+
+
+def _absent(area: str, what: str, use: CollectionUse, found: str, remedy: str) -> Check:
+    return Check(area, what, Verdict.WRONG, found, remedy, tuple(use.flows))
 
 
 def _mapped(what: str, look_up: Callable[[], object]) -> Check:
     try:
         look_up()
     except Unmappable as missing:
-        return Check("Sales", what, Verdict.WRONG, str(missing), missing.remedy)
-    return Check("Sales", what, Verdict.WELL)
-
-
-def _looked(area: str, what: str, look: Callable[[], object]) -> Check:
-    try:
-        look()
-    except SystemTrouble as trouble:
-        said = f" ({trouble.said})" if trouble.said else ""
-        return Check(area, what, Verdict.WRONG, f"{trouble}{said}", "setup.md, 6 and 7")
-    return Check(area, what, Verdict.WELL)
+        return Check(SALES, what, Verdict.WRONG, str(missing), missing.remedy)
+    return Check(SALES, what, Verdict.WELL)

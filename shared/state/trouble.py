@@ -8,6 +8,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from shared.errors import StorageTrouble
 
 _NO_ACCESS = frozenset({401, 403})
+_NOT_THERE = 404
 _NOT_MADE = frozenset({"TableNotFound", "QueueNotFound"})
 
 
@@ -18,7 +19,8 @@ def storage_errors(service: str) -> Iterator[None]:
         yield
     except HttpResponseError as error:
         text = f"{service} answered {error.status_code}: {error.reason}"
-        if is_not_made(error):
+        if error.status_code == _NOT_THERE:
+            # A row or a message that is gone does not come this far: it is the table or the queue itself.
             text = f"{service}: it is not there. Name the storage account of the app; the app makes it when it starts"
         if error.status_code is None:
             text = f"no answer of {service}: {type(error).__name__}; look at the identity of the app"

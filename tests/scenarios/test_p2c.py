@@ -455,14 +455,46 @@ def test_only_the_first_of_many_that_have_drifted_are_shown(sync: Product) -> No
     assert len(answer("reconcile", FLOW, code=1)["drifted"]) == 22
 
 
-def test_a_column_of_another_type_closes_the_gate_of_its_system_by_name(sync: Product) -> None:
+def test_a_column_of_another_type_blocks_its_flow_by_name_until_it_is_well_again(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
     properties = sync.sales.organisation.schema.entities["account"].properties
     assert isinstance(properties, dict)
-    properties["numberofemployees"] = replace(properties["numberofemployees"], kind=SchemaKind.TEXT)
-    told = p2c("preflight", code=1)
-    assert "numberofemployees is String" in told
-    assert "closed until that is mended: dataverse" in told
-    assert "numberofemployees" in p2c("status", FLOW, code=1)
+    with monkeypatch.context() as drifted:
+        drifted.setitem(properties, "fax", replace(properties["fax"], kind=SchemaKind.BOOLEAN))
+        assert "fax is Boolean" in p2c("preflight", "--without-state", code=1)
+        assert not sync.state.control.flow(FLOW).blocked
+        told = p2c("preflight", code=1)
+        assert "fax is Boolean" in told
+        assert "accounts is blocked now: schema drift: accounts.fax is Boolean" in told
+        assert "accounts.fax is Boolean" in p2c("status", FLOW, code=1)
+        assert "goes on" in p2c("accept", FLOW, "--yes")
+        assert answer("preflight", code=1)["blocked"] == [FLOW]
+    assert "accounts is released" in p2c("preflight", code=1)
+    assert answer("preflight", code=1)["released"] == []
+    assert sorted(deed["what"] for deed in answer("audit")) == ["accept", "block", "block", "unblock"]
+
+
+def test_a_preflight_goes_on_where_a_table_is_refused(sync: Product) -> None:
+    body = json.dumps({"error": {"code": "0x80040220", "message": "prvReadPriceLevel is missing"}})
+    sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), r"/pricelevels\?", status=403, body=body))
+    found = {check["what"]: check for check in answer("preflight", code=1)["checks"]}
+    assert "prvReadPriceLevel" in found["rows of pricelevels"]["found"]
+    assert found["customer group 10 exists"]["verdict"] == "well"
+
+
+def test_a_preflight_tells_what_it_has_found_also_where_it_may_not_block(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync.tick()
+    properties = sync.sales.organisation.schema.entities["account"].properties
+    assert isinstance(properties, dict)
+    monkeypatch.delitem(properties, "fax")
+    sync.start(COMPANY="dat")
+    told = p2c("preflight", code=2)
+    assert "missing: fax" in told
+    assert "correct the settings" in told
+    assert not sync.state.control.flow(FLOW).blocked
 
 
 def test_it_is_told_where_people_find_a_record(sync: Product) -> None:

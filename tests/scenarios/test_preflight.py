@@ -1,18 +1,41 @@
 """The look at the set-up, between both simulators: what is wrong is named with what helps."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from local.dataverse.schema import Kind as SchemaKind
+from local.dataverse.schema import Property as SalesProperty
 from local.dataverse.schema import load_schema
+from local.finops.schema import Kind as FinopsKind
+from local.finops.schema import Property as FinopsProperty
+from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
-from shared.operations.preflight import Check, Preflight, Verdict
+from shared.errors import System
+from shared.flows import FLOWS
+from shared.mapping import catalogue
+from shared.mapping.value_maps import SHIPPED
+from shared.operations.checks import Check, Verdict
+from shared.operations.deeds import Deeds
+from shared.operations.enforcing import Enforcing
+from shared.operations.preflight import Preflight
 from shared.operations.uses import collections_of_finops, tables_of_sales
+from shared.state.control import BlockKind
 from tests.support.product import Product, product
 
 TRACKED = ("contact", "quote", "quotedetail")
+
+
+SALES_TABLES = ("accounts", "contacts", "quotes", "quotedetails", "products", "productpricelevels", *catalogue.TABLES)
+FINOPS_TABLES = (
+    "CustomersV3", "CDSContactPersonsV2", "SellableReleasedProducts", "CDSSalesQuotationHeaders",
+    "CDSSalesQuotationLines",
+)  # fmt: skip
+REFUSED = "Principal user is missing a privilege (ReferencedTable)"
 
 
 @contextmanager
@@ -26,9 +49,51 @@ def prepared(**tracked: bool) -> Iterator[Product]:
         yield made
 
 
+@pytest.fixture
+def pair() -> Iterator[Product]:
+    with prepared() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_pair() -> Iterator[Product]:
+    """One pair for the tests that change nothing but faults."""
+    with prepared() as made:
+        yield made
+
+
+def checks_of(sync: Product) -> list[Check]:
+    return list(Preflight(sync.service.parts, sync.settings).checks())
+
+
 def wrong(sync: Product) -> list[Check]:
-    checks = list(Preflight(sync.service.parts, sync.settings).checks())
-    return [check for check in checks if check.verdict is Verdict.WRONG]
+    return [check for check in checks_of(sync) if check.verdict is Verdict.WRONG]
+
+
+def enforced(sync: Product) -> Enforcing:
+    """What a preflight does to the flows."""
+    enforcing = Enforcing(sync.service.parts, Deeds(sync.service.parts, "operator@contoso"))
+    enforcing.enforce(checks_of(sync))
+    return enforcing
+
+
+def sales_columns(sync: Product, table: str) -> MutableMapping[str, SalesProperty]:
+    properties = sync.sales.organisation.schema.entities[table].properties
+    assert isinstance(properties, dict)
+    return properties
+
+
+def finops_fields(collection: str) -> MutableMapping[str, FinopsProperty]:
+    properties = load_finops().entities[collection].properties
+    assert isinstance(properties, dict)
+    return properties
+
+
+def refuse(sync: Product, system: System, path: str) -> None:
+    """The system refuses what it is asked under this path."""
+    simulator = sync.sales if system is System.DATAVERSE else sync.finops
+    body = json.dumps({"error": {"code": "0x80040220", "message": REFUSED}})
+    simulator.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), path, status=403, body=body))
 
 
 def test_a_table_without_change_tracking_is_named() -> None:
@@ -84,6 +149,7 @@ def test_what_the_flows_use_exists_in_both_schemas() -> None:
     entities = {of.entity_set: of for of in load_schema().entities.values()}
     for use in tables_of_sales(settings):
         assert use.columns <= set(entities[use.entity_set].columns), use.entity_set
+        assert use.logical_name == entities[use.entity_set].name
     assert {use.entity_set for use in tables_of_sales(settings) if use.tracked} == {
         "accounts",
         "contacts",
@@ -93,10 +159,241 @@ def test_what_the_flows_use_exists_in_both_schemas() -> None:
     assert len(collections_of_finops(settings)) == 5
 
 
-def test_a_column_of_another_type_is_named() -> None:
-    with prepared() as sync:
-        properties = sync.sales.organisation.schema.entities["account"].properties
-        assert isinstance(properties, dict)
-        properties["numberofemployees"] = replace(properties["numberofemployees"], kind=SchemaKind.TEXT)
-        (found,) = [check for check in wrong(sync) if check.what.startswith("accounts has them")]
-    assert found.found == "numberofemployees is String"
+# --- what cannot be asked ---------------------------------------------------------------------------------------------
+
+
+def _reads() -> Iterator[tuple[System, str, str]]:
+    """Everything that is asked: of which system, under which path, and how the finding names it."""
+    sales, finops = System.DATAVERSE, System.FINOPS
+    for name in SALES_TABLES:
+        yield sales, rf"/v9\.2/{name}\?", name
+    for use in load_schema().entities.values():
+        if use.entity_set in SALES_TABLES:
+            yield sales, rf"\(LogicalName='{use.name}'\)/Attributes\?", f"columns of {use.entity_set}"
+        if use.name in (*TRACKED, "account"):
+            yield sales, rf"\(LogicalName='{use.name}'\)\?", f"changes of {use.entity_set}"
+    yield sales, r"/EntityDefinitions\?", "EntityDefinitions"
+    yield sales, r"/organizations\?.*oobpricecalculationenabled", "settings of the organisation (organizations)"
+    for name in FINOPS_TABLES:
+        yield finops, rf"/data/{name}\?", name
+        yield finops, rf"/PublicEntities\?.*'{name}'", f"columns of {name}"
+
+
+@pytest.mark.parametrize(("system", "path", "named"), list(_reads()))
+def test_what_is_refused_is_named_and_everything_else_is_looked_at(
+    shared_pair: Product, system: System, path: str, named: str
+) -> None:
+    usual = {check.what for check in checks_of(shared_pair)}
+    refuse(shared_pair, system, path)
+    try:
+        checks = checks_of(shared_pair)
+    finally:
+        shared_pair.sales.faults.clear()
+        shared_pair.finops.faults.clear()
+    found = [check for check in checks if REFUSED in check.found]
+    assert found
+    for check in found:
+        assert named in check.what
+        assert (check.verdict, check.remedy[:10], dict(check.drift)) == (Verdict.WRONG, "setup.md, ", {})
+    table = named.removeprefix("columns of ")
+    lost = usual - {check.what for check in checks}
+    assert all(table in what or what.split()[0] in ("unit", "currency", "prices", "discounts") for what in lost)
+
+
+def test_a_customer_group_that_nobody_answers_for_is_one_finding(shared_pair: Product) -> None:
+    shared_pair.finops.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), r"/CustomerGroups\?", status=503))
+    try:
+        checks = checks_of(shared_pair)
+    finally:
+        shared_pair.finops.faults.clear()
+    (found,) = [check for check in checks if "CustomerGroups" in check.what]
+    assert (found.verdict, found.remedy) == (Verdict.WRONG, "setup.md, 7")
+    assert checks[-1].verdict is Verdict.BY_HAND
+
+
+# --- columns that have drifted ----------------------------------------------------------------------------------------
+
+
+def _everything(tmp_path: Path) -> dict[str, str]:
+    """Settings with which every field is read and written."""
+    content = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    content["ownership"] |= {
+        "accounts": {"CreditLimit": "owned"},
+        "contact_persons": {"Gender": "owned", "MaritalStatus": "owned"},
+        "contact_customers": {"PersonGender": "owned", "PersonMaritalStatus": "owned"},
+    }
+    content["account_filter"] = [{"column": "customertypecode", "operator": "eq", "value": 3}]
+    file = tmp_path / "maps.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return {
+        "VALUE_MAPS": str(file), "ACCOUNTS_ON_HOLD_WHEN_ENDED": "All", "CONTACTS_ON_HOLD_WHEN_ENDED": "All",
+        "MAP_COUNTY": "true", "MAP_STREET_NUMBER": "true", "QUOTATIONS_REQUESTED_DATE": "receipt",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_no_column_of_the_known_schemas_is_taken_for_another(pair: Product, tmp_path: Path, everything: bool) -> None:
+    if everything:
+        pair.start(**_everything(tmp_path))
+    checks = [check for check in checks_of(pair) if check.flows]
+    assert len(checks) == 2 * (len(SALES_TABLES) + len(FINOPS_TABLES))
+    assert [check for check in checks if check.verdict is not Verdict.WELL] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind", "found"),
+    [
+        ("account", "name", SchemaKind.LOOKUP, "name is Lookup"),
+        ("account", "name", SchemaKind.BOOLEAN, "name is Boolean"),
+        ("account", "name", SchemaKind.INTEGER, "name is Integer"),
+        ("account", "name", SchemaKind.CHOICE, "name is Picklist"),
+        ("account", "fax", SchemaKind.MOMENT, "fax is DateTime"),
+        ("account", "numberofemployees", SchemaKind.TEXT, "numberofemployees is String"),
+        ("account", "createdon", SchemaKind.TEXT, "createdon is String"),
+        ("contact", "_parentcustomerid_value", SchemaKind.TEXT, "parentcustomerid is String"),
+        ("quote", "expireson", SchemaKind.TEXT, "expireson is String"),
+        ("quotedetail", "priceperunit", SchemaKind.TEXT, "priceperunit is String"),
+        ("product", "name", SchemaKind.LOOKUP, "name is Lookup"),
+        ("product", "_defaultuomid_value", SchemaKind.TEXT, "defaultuomid is String"),
+        ("productpricelevel", "amount", SchemaKind.TEXT, "amount is String"),
+        ("transactioncurrency", "isocurrencycode", SchemaKind.CHOICE, "isocurrencycode is Picklist"),
+    ],
+)
+def test_a_column_of_another_type_is_named(
+    pair: Product, monkeypatch: pytest.MonkeyPatch, table: str, column: str, kind: SchemaKind, found: str
+) -> None:
+    columns = sales_columns(pair, table)
+    monkeypatch.setitem(columns, column, replace(columns[column], kind=kind))
+    assert [check.found for check in wrong(pair) if check.drift] == [found]
+
+
+@pytest.mark.parametrize(
+    ("collection", "field", "kind", "found"),
+    [
+        ("CustomersV3", "OrganizationName", FinopsKind.DECIMAL, "OrganizationName is Real"),
+        ("CustomersV3", "OrganizationNumberOfEmployees", FinopsKind.STRING, "OrganizationNumberOfEmployees is String"),
+        ("CDSContactPersonsV2", "FirstName", FinopsKind.INT64, "FirstName is Int64"),
+        ("SellableReleasedProducts", "SalesPrice", FinopsKind.STRING, "SalesPrice is String"),
+        ("CDSSalesQuotationHeaders", "RequestedShippingDate", FinopsKind.STRING, "RequestedShippingDate is String"),
+        ("CDSSalesQuotationHeaders", "Email", FinopsKind.DATE_TIME, "Email is UtcDateTime"),
+        ("CDSSalesQuotationLines", "LineCreationSequenceNumber", FinopsKind.GUID, "LineCreationSequenceNumber is Guid"),
+    ],
+)
+def test_a_field_of_another_type_is_named(
+    pair: Product, monkeypatch: pytest.MonkeyPatch, collection: str, field: str, kind: FinopsKind, found: str
+) -> None:
+    fields = finops_fields(collection)
+    monkeypatch.setitem(fields, field, replace(fields[field], kind=kind))
+    assert [check.found for check in wrong(pair) if check.drift] == [found]
+
+
+def test_a_type_whose_name_we_do_not_know_is_no_evidence(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.finops.catalogue._DATA_TYPES", dict.fromkeys(FinopsKind, "Container"))
+    assert [check for check in wrong(pair) if check.drift] == []
+
+
+def test_drift_blocks_the_flows_that_use_the_column_and_no_others(
+    pair: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = sales_columns(pair, "account")
+    monkeypatch.setitem(columns, "name", replace(columns["name"], kind=SchemaKind.LOOKUP))
+    monkeypatch.delitem(finops_fields("CustomersV3"), "PersonFirstName")
+    done = enforced(pair)
+    flows = {flow: pair.state.control.flow(flow) for flow in FLOWS}
+    assert list(done.blocked) == ["accounts", "contacts"]
+    assert {flow for flow, control in flows.items() if control.blocked} == {"accounts", "contacts"}
+    assert flows["accounts"].block_kind is BlockKind.DRIFT
+    assert "accounts.name is Lookup" in flows["accounts"].blocked
+    assert "CustomersV3 lacks PersonFirstName" in flows["contacts"].blocked
+    deeds = pair.state.audit.latest(10)
+    assert {(deed.what, deed.flow, deed.reason) for deed in deeds} == {
+        ("block", flow, flows[flow].blocked) for flow in done.blocked
+    }
+
+
+def test_a_column_behind_a_lookup_blocks_the_flows_that_read_it(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sales_columns(pair, "uom"), "name")
+    assert list(enforced(pair).blocked) == ["products", "quotations"]
+
+
+def test_a_drifted_flow_does_not_run_however_well_its_system_answers(
+    pair: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as drifted:
+        columns = sales_columns(pair, "account")
+        drifted.setitem(columns, "fax", replace(columns["fax"], kind=SchemaKind.BOOLEAN))
+        enforced(pair)
+    pair.account("A-1")
+    pair.settle(15)
+    assert pair.customers() == 0
+    assert not pair.state.control.gate(System.DATAVERSE).closed
+    assert enforced(pair).released == ["accounts"]
+    pair.tick()
+    assert pair.customers() == 1
+
+
+def test_a_flow_is_released_only_when_all_of_its_columns_are_seen_to_be_well(
+    pair: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as drifted:
+        drifted.delitem(sales_columns(pair, "account"), "fax")
+        assert list(enforced(pair).blocked) == ["accounts"]
+        again = enforced(pair)
+        assert (again.blocked, again.released) == ({}, [])
+    refuse(pair, System.FINOPS, r"/PublicEntities\?.*'CustomersV3'")
+    assert enforced(pair).released == []
+    pair.finops.faults.clear()
+    pair.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
+    assert enforced(pair).released == []
+    pair.sales.faults.clear()
+    reason = pair.state.control.flow("accounts").blocked
+    assert enforced(pair).released == ["accounts"]
+    assert not pair.state.control.flow("accounts").blocked
+    (deed,) = [deed for deed in pair.state.audit.latest(10) if deed.what == "unblock"]
+    assert (deed.flow, deed.reason) == ("accounts", reason)
+
+
+def test_a_flow_that_is_blocked_already_keeps_its_block(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.state.control.change_flow("accounts", lambda now: now.block(BlockKind.THRESHOLD, "500 gone", "walk"))
+    with monkeypatch.context() as drifted:
+        drifted.delitem(sales_columns(pair, "account"), "fax")
+        assert enforced(pair).blocked == {}
+    assert enforced(pair).released == []
+    control = pair.state.control.flow("accounts")
+    assert (control.blocked, control.block_kind, control.block_walk) == ("500 gone", BlockKind.THRESHOLD, "walk")
+    assert list(pair.state.audit.latest(10)) == []
+
+
+def test_what_is_refused_blocks_no_flow(pair: Product) -> None:
+    refuse(pair, System.DATAVERSE, r"/accounts\?|/Attributes\?")
+    refuse(pair, System.FINOPS, "/PublicEntities")
+    assert enforced(pair).blocked == {}
+
+
+def test_metadata_that_shows_no_columns_is_no_evidence(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.finops.catalogue._public_property", lambda *_: {})
+    assert "columns of CustomersV3" in {check.what for check in wrong(pair)}
+    assert enforced(pair).blocked == {}
+
+
+# --- currencies -------------------------------------------------------------------------------------------------------
+
+
+def test_a_currency_is_compared_with_the_value_map_and_with_the_lists_that_are_valid(
+    pair: Product, tmp_path: Path
+) -> None:
+    assert {check.verdict for check in checks_of(pair) if check.what.startswith("currency USD")} == {Verdict.WELL}
+    common = {"currencysymbol": "x", "currencyprecision": 2, "exchangerate": 1}
+    old = pair.sales.create("transactioncurrencies", isocurrencycode="XTS", currencyname="Test", **common)
+    pair.sales.create(
+        "pricelevels", name="Old", enddate="2001-01-01", transactioncurrencyid__to=f"/transactioncurrencies({old})"
+    )
+    found = {check.what: check for check in checks_of(pair) if check.what.startswith("currency XTS")}
+    assert {check.verdict for check in found.values()} == {Verdict.BY_HAND}
+    assert found["currency XTS is in the value map"].remedy == "setup.md, 4: `currencies`"
+    assert "active and valid today" in found["currency XTS has a price list"].found
+    content = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    content["price_lists"] = {"USD": "Old"}
+    (tmp_path / "maps.json").write_text(json.dumps(content), encoding="utf-8")
+    pair.start(VALUE_MAPS=str(tmp_path / "maps.json"))
+    assert "price list Old of USD" in {check.what for check in wrong(pair)}

@@ -1,0 +1,77 @@
+"""What a look at the set-up finds, check by check."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.errors import SystemTrouble
+
+SALES, FINOPS = "Sales", "F&O"
+# Where docs/setup.md says how the app, or whoever asks here, is let in.
+ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
+
+
+class Verdict(StrEnum):
+    """What a check has found. `BY_HAND` is what nobody can see from outside."""
+
+    WELL = "well"
+    WRONG = "wrong"
+    BY_HAND = "by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was looked at, what was found, and what helps (a step of docs/setup.md).
+
+    `flows` are those of whose columns it tells, or would have told if the system had answered. `drift` is for each of
+    them what the metadata says of columns that are not as the mapping knows them: a refused read is no such evidence,
+    since another user may see more.
+    """
+
+    area: str
+    what: str
+    verdict: Verdict
+    found: str = ""
+    remedy: str = ""
+    flows: tuple[str, ...] = ()
+    drift: Mapping[str, str] = field(default_factory=dict)
+
+
+BY_HAND = (
+    Check(
+        FINOPS, "number sequences of customers, parties and quotations are manual", Verdict.BY_HAND, "", "setup.md, 3"
+    ),
+    Check(FINOPS, "the app's user has the language en-us", Verdict.BY_HAND, "", "setup.md, 7"),
+    Check(FINOPS, "the app has a throttling priority", Verdict.BY_HAND, "", "setup.md, 7"),
+    Check(FINOPS, "sites and warehouses of the value-map document exist", Verdict.BY_HAND, "", "setup.md, 3"),
+    Check(SALES, "the app may read columns with column-level security", Verdict.BY_HAND, "", "setup.md, 6.1"),
+    Check("both", "dual-write and the old projects are off", Verdict.BY_HAND, "", "setup.md, 10"),
+)
+
+
+def judged(area: str, what: str, well: bool, found: str, remedy: str) -> Check:
+    """Well, or wrong as found."""
+    return Check(area, what, Verdict.WELL) if well else Check(area, what, Verdict.WRONG, found, remedy)
+
+
+def looked(area: str, what: str, look: Callable[[], object], flows: Iterable[str] = ()) -> Check:
+    """Well when the system answers."""
+    try:
+        look()
+    except SystemTrouble as trouble:
+        return unanswered(area, what, trouble, flows)
+    return Check(area, what, Verdict.WELL)
+
+
+def part(area: str, what: str, look: Callable[[], Iterator[Check]], flows: Iterable[str] = ()) -> Iterator[Check]:
+    """Some checks. What the system does not answer ends only these, as a finding."""
+    try:
+        yield from look()
+    except SystemTrouble as trouble:
+        yield unanswered(area, what, trouble, flows)
+
+
+def unanswered(area: str, what: str, trouble: SystemTrouble, flows: Iterable[str] = ()) -> Check:
+    """What could not be asked, in the system's own words."""
+    said = f" ({trouble.said})" if trouble.said else ""
+    return Check(area, what, Verdict.WRONG, f"{trouble}{said}", ACCESS[area], tuple(flows))

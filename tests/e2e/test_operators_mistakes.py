@@ -1,0 +1,78 @@
+"""The operators' command line as a process, where it cannot reach what it needs: one sentence, the right exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.azurite import ROOT, Azurite
+
+Answer = Callable[..., str]
+SETTINGS = {
+    "DATAVERSE_URL": "http://127.0.0.1:9",
+    "FINOPS_URL": "http://127.0.0.1:9",
+    "COMPANY": "usmf",
+}
+
+
+@pytest.fixture(scope="module")
+def empty_account() -> Iterator[str]:
+    """A storage account in which no app has ever run."""
+    with Azurite() as running:
+        yield running.connection_string
+
+
+@pytest.fixture
+def p2c(tmp_path: Path) -> Answer:
+    """Asks the command line with these settings; it must end with this code and one sentence."""
+
+    def ask(*arguments: str, code: int, **values: str) -> str:
+        file = tmp_path / "settings.json"
+        file.write_text(json.dumps({"Values": {**SETTINGS, **values}}), encoding="utf-8")
+        # Nobody is signed in where there is no `az` and no `azd`.
+        environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+        kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+        command = [sys.executable, "-m", "p2c", "--settings", str(file), *arguments]
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == code, f"{ended.stdout}{ended.stderr}"
+        assert "Traceback" not in ended.stderr
+        assert len(ended.stderr.strip().splitlines()) == 1
+        return ended.stderr.strip()
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status",), ("failures",), ("pause", "accounts"), ("history", "quotations", "Q-1"), ("audit",)],
+    ids=lambda command: command[0],
+)
+def test_an_account_in_which_the_app_has_never_run_is_named(
+    empty_account: str, p2c: Answer, command: tuple[str, ...]
+) -> None:
+    said = p2c(*command, code=3, AzureWebJobsStorage=empty_account)
+    assert "of devstoreaccount1: it is not there" in said
+    assert "Name the storage account of the app" in said
+
+
+def test_an_account_that_does_not_exist_is_named(p2c: Answer) -> None:
+    with Azurite() as running:
+        gone = running.connection_string
+    assert "of devstoreaccount1 did not answer" in p2c("audit", code=3, AzureWebJobsStorage=gone)
+
+
+def test_whoever_is_not_signed_in_is_told_to_sign_in(p2c: Answer) -> None:
+    said = p2c("status", code=2, STORAGE_ACCOUNT_NAME="contoso")
+    assert "call `az login` or `azd auth login`" in said
+    assert "https://storage.azure.com/.default" in said
+
+
+def test_systems_need_a_sign_in_too(p2c: Answer) -> None:
+    said = p2c("plan", "accounts", "--without-state", code=2)
+    assert "call `az login` or `azd auth login`" in said
