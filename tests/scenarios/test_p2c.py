@@ -1,298 +1,31 @@
-"""The operators' command line between both simulators: problem by problem, until everything is in step again."""
+"""What the operators' command line answers, and what it says to mistakes. Whole problems: test_problems.py."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
-from p2c import __main__ as commands
-from p2c.connecting import Connection
-from shared.operations.deeds import Deeds
-from shared.operations.linking import Linking
+from shared.operations.dryrun import DryRun
+from shared.operations.reconciling import Reconciling
+from shared.operations.syncing import send
 from shared.settings import Settings
-from shared.sync.parts import Parts
-from tests.support.assortment import assortment
+from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
-from tests.support.trading import Trading, trading
+from tests.support.trading import trading
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@dataclass(frozen=True)
-class ToProduct(Connection):
-    """The connection to a product in this process."""
-
-    sync: Product | None = None
-
-    @property
-    def settings(self) -> Settings:
-        assert self.sync is not None
-        return self.sync.settings
-
-    @property
-    def parts(self) -> Parts:
-        assert self.sync is not None
-        return self.sync.service.parts
-
-    @property
-    def deeds(self) -> Deeds:
-        return Deeds(self.parts, "operator@contoso")
-
-
-@contextmanager
-def operated(made: Product) -> Iterator[None]:
-    """The command line works on this product."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "300")
-        patch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
-        yield
 
 
 @pytest.fixture
 def sync() -> Iterator[Product]:
     with product() as made, operated(made):
         yield made
-
-
-@pytest.fixture
-def desk() -> Iterator[Trading]:
-    with trading() as made, operated(made):
-        yield made
-
-
-def p2c(*arguments: str, code: int = 0) -> str:
-    """What a command says; it must end with this code."""
-    ended = CliRunner().invoke(commands.app, list(arguments))
-    assert ended.exit_code == code, ended.output
-    return ended.output
-
-
-def answer(*arguments: str, code: int = 0) -> Any:
-    """What a command answers to a program."""
-    return json.loads(p2c(*arguments, "--json", code=code))
-
-
-# --- problems, from the first sign to the end -------------------------------------------------------------------------
-
-Problem = Callable[[Product], str]
-Repair = Callable[[Product, str], None]
-
-
-def _corrected(sync: Product, id: str) -> None:
-    sync.edit(id, **US)
-
-
-@pytest.mark.parametrize(
-    ("make", "cause", "repair"),
-    [
-        (lambda sync: sync.account("A-1", address1_country="Atlantis"), "country_unknown", _corrected),
-        (
-            lambda sync: sync.account("A-1", address1_country="United States", address1_stateorprovince="Oz"),
-            "state_unknown",
-            _corrected,
-        ),
-        (
-            lambda sync: sync.account("A-1", name="N" * 120),
-            "text_too_long",
-            lambda sync, id: sync.edit(id, name="Short"),
-        ),
-        (
-            lambda sync: (sync.account("A-1"), sync.tick(), sync.account("A-1"))[-1],
-            "key_taken",
-            lambda sync, id: sync.edit(id, accountnumber="A-2"),
-        ),
-    ],
-    ids=["country", "state", "text", "duplicate number"],
-)
-def test_a_rejected_record_is_found_explained_repaired_and_in_step_again(
-    sync: Product, make: Problem, cause: str, repair: Repair
-) -> None:
-    id = make(sync)
-    sync.tick()
-    assert answer("status", FLOW, code=1)["flows"][0]["state"]["failures_open"] == 1
-    (group,) = answer("failures", FLOW)
-    assert (group["cause"], group["count"]) == (cause, 1)
-    assert id in p2c("failures", FLOW, "--cause", cause)
-    (record,) = answer("failures", FLOW, "--cause", cause)
-    assert record["failure"]["number"] == sync.sales.get(f"accounts({id})").json()["accountnumber"]
-    told = answer("explain", FLOW, id)
-    assert told["failure"]["cause"] == cause
-    assert told["action"] == told["failure"]["remedy"]
-    repair(sync, id)
-    assert answer("explain", FLOW, id)["action"].startswith("retry it")
-    p2c("retry", FLOW, "--cause", cause)
-    sync.drain()
-    assert "in step" in p2c("explain", FLOW, id)
-    assert answer("failures", FLOW) == []
-    p2c("status", FLOW)
-
-
-def test_a_customer_group_that_is_gone_is_one_cause_and_mended_once_for_all(sync: Product) -> None:
-    group = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
-    row = sync.finops.get(group, {"cross-company": "true"}).json()
-    assert sync.finops.delete(group, {"cross-company": "true"}).status_code == 204
-    for number in range(3):
-        sync.account(f"G-{number}")
-    sync.tick()
-    (cause,) = answer("failures", FLOW)
-    assert (cause["count"], cause["cause"]) == (3, "finops.validateField.CustomerGroupId")
-    # Only F&O itself knows when the group is there again.
-    assert answer("explain", FLOW, "G-1")["action"] == f"{cause['example']['remedy']}; then retry it"
-    body = {name: value for name, value in row.items() if "@" not in name}
-    assert sync.finops.post("CustomerGroups", body).status_code == 201
-    p2c("retry", FLOW, "--all")
-    sync.drain()
-    assert sync.customers() == 3
-    p2c("status", FLOW)
-
-
-def test_a_token_that_is_refused_is_told_with_what_to_do(sync: Product) -> None:
-    sync.account("A-1")
-    sync.finops.faults.add(Rule(Kind.REFUSE_TOKEN))
-    sync.tick()
-    assert "register the application's identity" in p2c("status", FLOW, code=1)
-    sync.finops.faults.clear()
-    sync.settle(15)
-    p2c("status", FLOW)
-    assert sync.customers() == 1
-
-
-def test_a_column_that_is_gone_is_named_by_the_status(sync: Product) -> None:
-    sync.account("A-1")
-    text = "Could not find a property named 'fax' on type 'Microsoft.Dynamics.CRM.account'."
-    body = json.dumps({"error": {"code": "0x80060888", "message": text}})
-    sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), "fax", status=400, body=body))
-    sync.tick()
-    told = p2c("status", FLOW, code=1)
-    assert "('fax')" in told
-    assert text in told
-    sync.sales.faults.clear()
-    sync.settle(15)
-    p2c("status", FLOW)
-
-
-def test_a_throttled_system_is_told_and_the_work_goes_on_by_itself(sync: Product) -> None:
-    sync.account("A-1")
-    sync.finops.faults.add(Rule(Kind.THROTTLE, retry_after="600"))
-    sync.tick()
-    assert "out of reach" in p2c("status", FLOW, code=1)
-    sync.finops.faults.clear()
-    sync.settle(15)
-    p2c("status", FLOW)
-    assert sync.customers() == 1
-
-
-def test_a_paused_flow_is_told_and_resumed(sync: Product) -> None:
-    p2c("pause", FLOW, "--reason", "holidays")
-    id = sync.account("A-1")
-    sync.tick()
-    assert "paused" in p2c("status", FLOW, code=1)
-    assert answer("explain", FLOW, id)["action"] == "resume the flow accounts"
-    p2c("resume", "--all")
-    sync.tick()
-    assert "in step" in p2c("explain", FLOW, id)
-    assert "holidays" in p2c("audit")
-
-
-def test_a_blocked_flow_shows_why_before_it_is_accepted(sync: Product) -> None:
-    sync.start(GONE_LIMIT_COUNT="1", CHANGE_LIMIT_PERCENT="1")
-    for id in sync.linked(4):
-        sync.edit(id, telephone1="7")
-    sync.tick()
-    assert "is blocked" in p2c("status", FLOW, code=1)
-    assert "would change" in p2c("accept", FLOW, code=2)
-    assert "goes on" in p2c("accept", FLOW, "--yes")
-    sync.tick()
-    p2c("status", FLOW)
-
-
-def test_a_deleted_customer_is_made_again_when_it_is_looked_at(sync: Product) -> None:
-    (id,) = sync.linked(1)
-    gone = sync.finops.delete(customer_url("A-0"), {"cross-company": "true"})
-    assert gone.status_code == 204, gone.text
-    sync.edit(id, telephone1="7")
-    sync.tick()
-    sync.settle(2)
-    assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
-    assert "in step" in p2c("explain", FLOW, "A-0")
-
-
-def test_a_product_with_a_unit_that_nobody_knows_is_explained_and_repaired() -> None:
-    with assortment() as shop, operated(shop):
-        shop.put("P-1", SalesUnitSymbol="BOX")
-        shop.tick()
-        (cause,) = answer("failures", "products")
-        assert cause["cause"] == "unit_unknown"
-        assert "'Boxes'" in p2c("explain", "products", "P-1")
-        shop.change("P-1", SalesUnitSymbol="EA")
-        p2c("retry", "products", "P-1")
-        shop.drain()
-        assert "in step" in p2c("explain", "products", "P-1")
-
-
-def test_a_product_in_a_currency_without_a_price_list_is_explained_and_repaired() -> None:
-    with assortment() as shop, operated(shop):
-        prices = f"pricelevels({shop.catalogue['prices']})"
-        assert shop.sales.patch(prices, {"statecode": 1, "statuscode": 100002}, If_Match="*").status_code == 204
-        shop.put("P-1")
-        shop.tick()
-        told = answer("explain", "products", "P-1")
-        assert told["failure"]["cause"] == "no_price_list"
-        assert shop.sales.patch(prices, {"statecode": 0, "statuscode": 100001}, If_Match="*").status_code == 204
-        shop.clock.sleep(600)
-        p2c("retry", "products", "--cause", "no_price_list")
-        shop.drain()
-        assert "in step" in p2c("explain", "products", "P-1")
-
-
-def test_a_contact_that_waits_for_its_account_names_it_and_goes_on_with_it(desk: Trading) -> None:
-    account = desk.account("A-1", address1_country="Atlantis")
-    contact = desk.contact(account)
-    desk.tick()
-    told = answer("explain", "contacts", contact)
-    assert told["examined"]["kind"] == "waiting"
-    assert told["action"].startswith(f"look at accounts {account}")
-    assert "1 (" in p2c("status", "contacts")
-    desk.edit(account, **US)
-    p2c("retry", FLOW, account)
-    desk.tick()
-    assert "in step" in p2c("explain", "contacts", contact)
-
-
-def test_a_quotation_number_of_somebody_else_is_never_touched_and_told(desk: Trading) -> None:
-    desk.stock("P-1")
-    account = desk.account("A-1")
-    desk.tick()
-    _, number = desk.quote(account)
-    desk.tick()
-    Linking(desk.service.parts, desk.service.parts.flows["quotations"], Deeds(desk.service.parts, "x")).unlink(number)
-    p2c("sync", "quotations", number)
-    desk.tick()
-    told = answer("explain", "quotations", number)
-    assert told["failure"]["cause"] == "target_exists"
-    assert "adoption" in told["action"]
-    p2c("links", "quotations", "link", number, "--yes")
-    desk.tick()
-    assert "in step" in p2c("explain", "quotations", number)
-
-
-def test_a_draft_is_said_to_need_activation(desk: Trading) -> None:
-    desk.stock("P-1")
-    account = desk.account("A-1")
-    id, number = desk.quote(account, active=False)
-    desk.tick()
-    assert answer("explain", "quotations", number)["action"].startswith("activate it")
-    desk.set_state(id, {"statecode": 1, "statuscode": 2})
-    desk.tick()
-    assert "in step" in p2c("explain", "quotations", number)
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -351,6 +84,42 @@ def test_a_few_at_a_time_are_retried_until_all_are(sync: Product) -> None:
     p2c("retry", FLOW, "--all", "--limit", "1")
     asked = [failure.asked_at for failure in sync.state.failures.page(FLOW, "", 9)[0] if failure.is_asked]
     assert len(asked) == 1
+
+
+def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync.start(HINTS_PER_MESSAGE="2")
+    for number in range(5):
+        sync.account(f"A-{number}", address1_country="Atlantis")
+    sync.tick()
+    sync.clock.sleep(1)
+    place = "shared.operations.failing.send"
+
+    def once(*of: Any) -> int:
+        monkeypatch.setattr(place, interrupted)
+        return send(*of)
+
+    def interrupted(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, once)
+    said = p2c("retry", FLOW, "--all", code=130)
+    assert "Traceback" not in said
+    monkeypatch.setattr(place, send)
+    assert sync.depth() == 1
+    assert "sent again: 3, on their way already: 2, left: 0." in p2c("retry", FLOW, "--all")
+    assert sync.depth() == 3
+
+
+def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
+    with trading() as desk:
+        account = desk.account("A-1")
+        desk.contact(account)
+        desk.quote(account)
+        looking, before = desk.looking(), desk.snapshot()
+        for flow in looking.flows.values():
+            assert list(DryRun(looking, flow).of_all())
+            list(Reconciling(looking, flow).drifted())
+        assert desk.snapshot() == before
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------

@@ -13,13 +13,14 @@ from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops import FinopsSystem
 from shared.errors import System
 from shared.flows import FLOWS
+from shared.operations.looking import LookOnly
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
 from shared.state.links import Link, LinkState
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.rows import Table
-from shared.sync.parts import hold_queue, poison_queue
+from shared.sync.parts import Parts, State, hold_queue, poison_queue
 from tests.support.clock import ManualClock
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
@@ -76,9 +77,16 @@ class Product:
     def start(self, **settings: str) -> Service:
         """Start the app anew, perhaps with other settings."""
         self._settings |= settings
-        credential = FixedCredential(self.clock, self._tokens)
-        self.service = assemble(self.settings, self.state, self.queues, credential, self.clock)
+        self.service = self._assembled(self.state)
         return self.service
+
+    def looking(self) -> Parts:
+        """The parts of somebody who must change nothing in the storage."""
+        return self._assembled(state_of(lambda name: LookOnly(self._table(name)))).parts
+
+    def _assembled(self, state: State) -> Service:
+        credential = FixedCredential(self.clock, self._tokens)
+        return assemble(self.settings, state, self.queues, credential, self.clock)
 
     def account(self, number: str | None = "A-1", **values: object) -> str:
         """Create an account in Sales; its id."""

@@ -1,0 +1,59 @@
+"""The operators' command line on a product in this process."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from p2c import __main__ as commands
+from p2c.connecting import Connection
+from shared.operations.deeds import Deeds
+from shared.settings import Settings
+from shared.sync.parts import Parts
+from tests.support.product import Product
+
+
+@dataclass(frozen=True)
+class ToProduct(Connection):
+    """The connection to a product in this process."""
+
+    sync: Product | None = None
+
+    @property
+    def settings(self) -> Settings:
+        assert self.sync is not None
+        return self.sync.settings
+
+    @property
+    def parts(self) -> Parts:
+        assert self.sync is not None
+        return self.sync.service.parts
+
+    @property
+    def deeds(self) -> Deeds:
+        return Deeds(self.parts, "operator@contoso")
+
+
+@contextmanager
+def operated(made: Product) -> Iterator[None]:
+    """The command line works on this product."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "300")
+        patch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+        yield
+
+
+def p2c(*arguments: str, code: int = 0) -> str:
+    """What a command says; it must end with this code."""
+    ended = CliRunner().invoke(commands.app, list(arguments))
+    assert ended.exit_code == code, ended.output
+    return ended.output
+
+
+def answer(*arguments: str, code: int = 0) -> Any:
+    """What a command answers to a program."""
+    return json.loads(p2c(*arguments, "--json", code=code))
