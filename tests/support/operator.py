@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from p2c import __main__ as commands
+from p2c import commands
+from p2c.__main__ import app
 from p2c.connecting import Connection
 from shared.operations.deeds import Deeds
 from shared.settings import Settings
@@ -49,7 +50,7 @@ def operated(made: Product) -> Iterator[None]:
 
 def p2c(*arguments: str, code: int = 0) -> str:
     """What a command says; it must end with this code."""
-    ended = CliRunner().invoke(commands.app, list(arguments))
+    ended = CliRunner().invoke(app, list(arguments))
     assert ended.exit_code == code, ended.output
     return ended.output
 

@@ -1,0 +1,87 @@
+"""What all commands share: the application, its options, and how a command reaches the deployment."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2c.connecting import Connection, Mistake, connect
+from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from shared.operations.deeds import Refused
+from shared.operations.locating import NotFound, locate
+from shared.telemetry import QUIET
+
+WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="An operator sees what is not in step, why, and repairs it.",
+)
+
+Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
+MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; all without it")]
+Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+All = Annotated[bool, typer.Option("--all", help="everything")]
+Reason = Annotated[str, typer.Option("--reason", help="kept in the audit")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many")]
+
+_given: dict[str, Path | None] = {"settings": None}
+
+
+@app.callback()
+def main(
+    settings: Annotated[
+        Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
+    ] = None,
+) -> None:
+    """Which deployment."""
+    # What goes wrong is told in a sentence of ours.
+    for library in QUIET:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    _given["settings"] = settings
+
+
+def located(to: Connection, flow: str, given: list[str]) -> list[str]:
+    return [locate(to.parts, to.parts.flows[flow], text) for text in given]
+
+
+def confirm(question: str, yes: bool) -> None:
+    try:
+        agreed = yes or typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise Mistake("nothing is changed; answer y, or give --yes")
+
+
+@contextmanager
+def connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
+    """The deployment; whatever goes wrong becomes one sentence and an exit code."""
+    try:
+        yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
+    except (Mistake, NotFound, Refused) as mistake:
+        _end(str(mistake), MISTAKE)
+    except OperatorNeeded as needed:
+        _end(_with_words(needed), TROUBLE)
+    except SystemTrouble as trouble:
+        _end(f"{_with_words(trouble)}; try again later", TROUBLE)
+    except StorageTrouble as trouble:
+        role = "; you need the roles Storage Table and Queue Data Contributor" if trouble.refused else ""
+        _end(f"the storage account: {trouble}{role}", TROUBLE)
+
+
+def _with_words(trouble: SystemTrouble) -> str:
+    return f"{trouble} ({trouble.said})" if trouble.said else str(trouble)
+
+
+def _end(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    raise typer.Exit(code)

@@ -1,0 +1,195 @@
+"""The commands that do something: each is noted in the audit, and those that lose something ask."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from p2c import reports
+from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, app, confirm, connected, located
+from p2c.connecting import Connection, Mistake
+from p2c.showing import as_json, console, say
+from shared.operations.failing import Failing
+from shared.operations.forgetting import forget as forget_record
+from shared.operations.linking import Linking
+from shared.operations.steering import Steering
+from shared.operations.syncing import Syncing
+from shared.state.failures import Failure
+
+
+class LinkDeed(StrEnum):
+    """What is done with a link."""
+
+    SHOW = "show"
+    UNLINK = "unlink"
+    LINK = "link"
+
+
+@app.command()
+def retry(
+    flow: Flow,
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    everything: All = False,
+    limit: Limit = None,
+) -> None:
+    """Try failed records again, as they are now. What is on its way already is left out, so it can be interrupted."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        if sum(map(bool, (ids, cause, everything))) != 1:
+            raise Mistake("name ids, or --cause X, or --all")
+        chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
+        if not chosen:
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        due = sorted((of for of in chosen if not of.is_asked), key=lambda of: of.asked_at or of.first_seen)[:limit]
+        with Progress(console=console(), transient=True) as progress:
+            task = progress.add_task(name, total=len(due))
+            sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
+        on_their_way = sum(of.is_asked for of in chosen)
+        left = len(chosen) - on_their_way - sent
+        say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.")
+
+
+@app.command()
+def dismiss(
+    flow: Flow,
+    reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    yes: Yes = False,
+) -> None:
+    """Take failures off the list of open ones. One that says something else later is open again."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        if bool(ids) == bool(cause):
+            raise Mistake("name ids, or --cause X")
+        chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
+        if not chosen:
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
+        dismissed = failing.dismiss(name, chosen, reason, to.deeds)
+        say(f"{name}: dismissed: {dismissed} ({reason}).")
+        if dismissed < len(chosen):
+            raise Mistake(
+                f"{len(chosen) - dismissed} have changed meanwhile, or are being worked on; call it once more"
+            )
+
+
+@app.command()
+def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
+    """Let flows rest."""
+    _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
+
+
+@app.command()
+def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
+    """Let flows run."""
+    _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
+
+
+@app.command()
+def accept(flow: Flow, yes: Yes = False) -> None:
+    """Accept what has blocked a flow, after it was shown."""
+    _lift(flow, yes, "Is that meant?", Steering.accept)
+
+
+@app.command()
+def unblock(flow: Flow, yes: Yes = False) -> None:
+    """Lift a block without accepting what it is about: it was corrected, and is measured anew."""
+    _lift(flow, yes, "Is that corrected?", Steering.unblock)
+
+
+def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, str], bool]) -> None:
+    with connected() as to:
+        (name,) = to.flows(flow)
+        blocked = to.parts.state.control.flow(name).blocked
+        if not blocked:
+            raise Mistake(f"{name} is not blocked")
+        say(f"{name} is blocked: {blocked}")
+        confirm(question, yes)
+        if not lift(Steering(to.parts, to.deeds), name, blocked):
+            raise Mistake(f"what blocks {name} has changed meanwhile; look again")
+        say(f"{name} goes on.")
+
+
+@app.command()
+def sync(
+    flow: Flow,
+    ids: Ids = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="read everything again; unchanged records cost no write")
+    ] = False,
+) -> None:
+    """Have records looked at now, or everything."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        if bool(ids) == full:
+            raise Mistake("name ids, or --full")
+        syncing = Syncing(to.parts, to.deeds)
+        if ids:
+            say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.")
+        elif syncing.everything(name):
+            say(f"The next pull of {name} reads everything.")
+        else:
+            raise Mistake(f"{name} is being read just now; ask again when that is over")
+
+
+@app.command()
+def links(
+    flow: Flow,
+    deed: Annotated[LinkDeed, typer.Argument(help="show, unlink or link")],
+    record: Annotated[str, typer.Argument(help="id or number")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """The tie between a record and its row in the target: shown, taken off, or made to a row that is there."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = located(to, name, [record])
+        linking = Linking(to.parts, to.parts.flows[name], to.deeds)
+        link = linking.show(id)
+        if deed is LinkDeed.SHOW:
+            as_json(link) if json else reports.link(link)
+            return
+        if deed is LinkDeed.UNLINK:
+            linking.require_linked(link)
+            confirm(f"Unlink {id} from {link.target_key}? The sync takes it for a new record then.", yes)
+            say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
+            return
+        confirm(f"Link {id} to the row of its number, and write its fields there?", yes)
+        say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
+
+
+@app.command()
+def forget(
+    flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone")], yes: Yes = False
+) -> None:
+    """Take the personal data of a record that is gone in its source out of the sync's own storage."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        (found,) = located(to, name, [id])
+        confirm(f"Forget what is remembered of {found}?", yes)
+        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
+
+
+def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:
+    with connected() as to:
+        if (flow is None) != everything:
+            raise Mistake("name a flow, or --all")
+        steering = Steering(to.parts, to.deeds)
+        for name in to.flows(flow):
+            say(f"{name} {done if steer(steering, name) else idle}.")
+
+
+def _failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
+    """The failures of these records. Raises Mistake for one that has none."""
+    ids = located(to, flow, given)
+    found = {of.id: of for of in Failing(to.parts).load(flow, ids)}
+    without = [text for text, id in zip(given, ids, strict=True) if id not in found]
+    if without:
+        raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing is changed")
+    return list(found.values())

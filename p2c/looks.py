@@ -1,0 +1,215 @@
+"""The commands that look."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2c import reports
+from p2c.commands import (
+    ATTENTION,
+    WELL,
+    Flow,
+    Ids,
+    Json,
+    Limit,
+    MaybeFlow,
+    app,
+    connected,
+    located,
+)
+from p2c.connecting import Connection, Mistake
+from p2c.showing import as_json, say, table
+from shared.operations.checks import Verdict
+from shared.operations.dryrun import DryRun, summary_of
+from shared.operations.enforcing import Enforcing
+from shared.operations.examining import Examined
+from shared.operations.explaining import Explaining
+from shared.operations.failing import Failing
+from shared.operations.locating import NotFound
+from shared.operations.preflight import Preflight
+from shared.operations.reconciling import Reconciling
+from shared.operations.status import status_of
+from shared.state.failures import Failure
+from shared.state.history import Histories
+
+
+@app.command()
+def status(
+    flow: MaybeFlow = None,
+    lag: Annotated[
+        int | None,
+        typer.Option(min=1, help="minutes that a flow may be behind; without it 15, and 60 for products"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How every flow stands. Exit code 1 when somebody should look."""
+    with connected() as to:
+        told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
+        as_json(told) if json else reports.status(told)
+    raise typer.Exit(ATTENTION if told.needs_attention else WELL)
+
+
+@app.command()
+def failures(
+    flow: MaybeFlow = None,
+    cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option(help="those that were dismissed")] = False,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """What cannot be written, by cause; with --cause record by record."""
+    with connected() as to:
+        failing, flows = Failing(to.parts), to.flows(flow)
+        if cause is None:
+            causes = failing.causes(flows, dismissed=dismissed)
+            as_json(causes) if json else reports.causes(causes)
+            return
+        found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)][:limit]
+        records = [_failed(to, of) for of in found]
+        as_json(records) if json else reports.failures(records)
+
+
+@app.command()
+def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
+    """Why a record is, or is not, in step, and the one thing that helps."""
+    with connected(looks_only=True) as to:
+        (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
+        (id,) = located(to, name, [record])
+        told = Explaining(to.parts, to.parts.flows[name]).explain(id)
+        as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
+
+
+@app.command()
+def plan(  # noqa: PLR0917 - the options of a command
+    flow: Flow,
+    ids: Ids = None,
+    limit: Limit = None,
+    markdown: Annotated[Path | None, typer.Option(help="write it to this file, for a review")] = None,
+    without_state: Annotated[
+        bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
+    with connected(looks_only=True, without_state=without_state) as to:
+        (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
+        if markdown is not None:
+            _write(markdown, "")
+        run = DryRun(to.parts, to.parts.flows[name])
+        chosen: Iterator[Examined] = run.of(located(to, name, ids)) if ids else run.of_all(limit)
+        examined = list(chosen)
+        summary = summary_of(examined)
+        estimate = reports.estimate(to.parts.limits, summary, to.parts.state.runs.latest(name, 500))
+        if markdown is not None:
+            _write(markdown, reports.plan_markdown(name, summary, examined, estimate))
+        if json:
+            as_json({"summary": summary, "estimate": estimate, "records": examined})
+        elif markdown is None:
+            reports.plan(name, summary, examined, estimate)
+        else:
+            say(f"The plan is in {markdown}.")
+
+
+@app.command()
+def preflight(
+    without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
+    json: Json = False,
+) -> None:
+    """Is everything there that the flows need? Exit code 1 when something is wrong. Flows whose columns are not as the
+    mapping knows them are blocked, and released once they are well again."""
+    with connected(without_state=without_state) as to:
+        checks = list(Preflight(to.parts, to.settings).checks())
+        blocked: dict[str, str] = {}
+        released: list[str] = []
+        try:
+            if not without_state:
+                enforcing = Enforcing(to.parts, to.deeds)
+                blocked, released = enforcing.blocked, enforcing.released
+                enforcing.enforce(checks)
+        finally:
+            # What was found is told also where nothing may be noted.
+            if json:
+                as_json({"checks": checks, "blocked": list(blocked), "released": released})
+            else:
+                reports.checks(checks, blocked, released)
+    wrong = any(check.verdict is Verdict.WRONG for check in checks)
+    raise typer.Exit(ATTENTION if wrong else WELL)
+
+
+@app.command()
+def reconcile(
+    flow: Flow,
+    repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
+    json: Json = False,
+) -> None:
+    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
+    with connected(looks_only=not repair) as to:
+        (name,) = to.flows(flow)
+        _warn_of_other_mapping(to, name)
+        reconciling = Reconciling(to.parts, to.parts.flows[name])
+        tally = reports.Drift(name, keeps_all=json)
+        found = tally.of(reconciling.drifted())
+        queued = reconciling.repair(found, to.deeds) if repair else sum(0 for _ in found)
+        if json:
+            as_json({"compared": reconciling.compared, "drifted": tally.kept, "queued": queued})
+        else:
+            tally.show(reconciling.compared)
+            if queued:
+                say(f"{name}: queued: {queued}.")
+    raise typer.Exit(ATTENTION if tally.count else WELL)
+
+
+@app.command()
+def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
+    """What was done with a record, when and by which run."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = located(to, name, [record])
+        entries = Histories(to.parts.state.links.table).latest(name, id, 200)
+        if not entries:
+            raise NotFound(f"nothing was done with a record {record!r} of {name}")
+        if json:
+            as_json(entries)
+        else:
+            rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
+            table(["when (UTC)", "what", "fields", "run"], rows)
+
+
+@app.command()
+def audit(limit: Limit = 100, json: Json = False) -> None:
+    """What operators have done."""
+    with connected() as to:
+        deeds = to.parts.state.audit.latest(limit or 100)
+        if json:
+            as_json(deeds)
+        else:
+            rows = ((of.time, of.who, of.what, of.flow, of.subject[:60], of.reason) for of in deeds)
+            table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)
+
+
+def _warn_of_other_mapping(to: Connection, flow: str) -> None:
+    """What is foretold here follows from the settings given here."""
+    checkpoint = to.parts.state.checkpoints.load(flow)
+    if checkpoint is not None and checkpoint.fingerprint not in (None, to.parts.flows[flow].mapper.fingerprint):
+        sys.stderr.write(
+            f"careful: the app reads {flow} with another mapping than this one: its value maps, its settings or its "
+            "version are not those given here\n"
+        )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise Mistake(f"--markdown {file} cannot be written ({wrong.strerror}); name another file") from wrong
+
+
+def _failed(to: Connection, failure: Failure) -> reports.FailedRecord:
+    link = to.parts.state.links.load(failure.flow, [failure.id])[failure.id]
+    key = link.target_key or link.held_key
+    return reports.FailedRecord(failure, key, to.addresses(failure.flow, failure.id, key))
