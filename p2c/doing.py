@@ -27,7 +27,7 @@ class LinkDeed(StrEnum):
     LINK = "link"
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def retry(
     flow: Flow,
     ids: Ids = None,
@@ -53,7 +53,7 @@ def retry(
         say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def dismiss(
     flow: Flow,
     reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
@@ -79,25 +79,25 @@ def dismiss(
             )
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Let flows rest."""
     _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Let flows run."""
     _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def accept(flow: Flow, yes: Yes = False) -> None:
     """Accept what has blocked a flow, after it was shown."""
     _lift(flow, yes, "Is that meant?", Steering.accept)
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def unblock(flow: Flow, yes: Yes = False) -> None:
     """Lift a block without accepting what it is about: it was corrected, and is measured anew."""
     _lift(flow, yes, "Is that corrected?", Steering.unblock)
@@ -116,7 +116,7 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
         say(f"{name} goes on.")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def sync(
     flow: Flow,
     ids: Ids = None,
@@ -138,7 +138,7 @@ def sync(
             raise Mistake(f"{name} is being read just now; ask again when that is over")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def links(
     flow: Flow,
     deed: Annotated[LinkDeed, typer.Argument(help="show, unlink or link")],
@@ -164,7 +164,7 @@ def links(
         say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
 
 
-@app.command()
+@app.command(rich_help_panel="Do")
 def forget(
     flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone")], yes: Yes = False
 ) -> None:

@@ -36,7 +36,7 @@ from shared.state.failures import Failure
 from shared.state.history import Histories
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def status(
     flow: MaybeFlow = None,
     lag: Annotated[
@@ -52,7 +52,7 @@ def status(
     raise typer.Exit(ATTENTION if told.needs_attention else WELL)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def failures(
     flow: MaybeFlow = None,
     cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
@@ -72,7 +72,7 @@ def failures(
         as_json(records) if json else reports.failures(records)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
     """Why a record is, or is not, in step, and the one thing that helps."""
     with connected(looks_only=True) as to:
@@ -83,7 +83,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
@@ -115,7 +115,7 @@ def plan(  # noqa: PLR0917 - the options of a command
             say(f"The plan is in {markdown}.")
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def preflight(
     without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
     json: Json = False,
@@ -141,7 +141,7 @@ def preflight(
     raise typer.Exit(ATTENTION if wrong else WELL)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def reconcile(
     flow: Flow,
     repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
@@ -164,7 +164,7 @@ def reconcile(
     raise typer.Exit(ATTENTION if tally.count else WELL)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
     """What was done with a record, when and by which run."""
     with connected() as to:
@@ -180,7 +180,7 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             table(["when (UTC)", "what", "fields", "run"], rows)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def audit(limit: Limit = 100, json: Json = False) -> None:
     """What operators have done."""
     with connected() as to:
