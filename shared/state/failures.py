@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import RowConflict
-from shared.state.rows import MAX_TRANSACTION_ROWS, Cell, Put, Replace, Row, Stored, Table, escape
+from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape
 
 FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
@@ -120,18 +120,7 @@ class Failures:
     def save_all(self, failures: Sequence[Failure]) -> int:
         """Write over the versions that were read; how many were written. What has been resolved or renewed meanwhile is
         left as it is."""
-        saved = 0
-        for at in range(0, len(failures), MAX_TRANSACTION_ROWS):
-            pending = list(failures[at : at + MAX_TRANSACTION_ROWS])
-            while pending:
-                try:
-                    self._table.transact([Replace(of.to_row(), of.etag or "") for of in pending])
-                except RowConflict as conflict:
-                    del pending[conflict.index]
-                else:
-                    break
-            saved += len(pending)
-        return saved
+        return apply_where_possible(self._table, [Replace(of.to_row(), of.etag or "") for of in failures])
 
 
 def _to_failure(flow: str, stored: Stored) -> Failure:

@@ -166,15 +166,21 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
 def remove(table: Table, rows: Sequence[Row]) -> int:
     """Remove rows of one partition, whatever they hold by now; one that is gone already is left out. How many were
     removed. Raises StorageTrouble."""
-    removed = 0
-    for at in range(0, len(rows), MAX_TRANSACTION_ROWS):
-        pending = list(rows[at : at + MAX_TRANSACTION_ROWS])
+    return apply_where_possible(table, [Delete(row) for row in rows])
+
+
+def apply_where_possible(table: Table, operations: Sequence[Operation]) -> int:
+    """Apply the operations of one partition but those that meet another version than they expect; how many. Raises
+    StorageTrouble."""
+    applied = 0
+    for at in range(0, len(operations), MAX_TRANSACTION_ROWS):
+        pending = list(operations[at : at + MAX_TRANSACTION_ROWS])
         while pending:
             try:
-                table.transact([Delete(row) for row in pending])
+                table.transact(pending)
             except RowConflict as conflict:
                 del pending[conflict.index]
             else:
                 break
-        removed += len(pending)
-    return removed
+        applied += len(pending)
+    return applied
