@@ -48,7 +48,10 @@ def status(told: Status) -> None:
     for gate in told.gates:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""
-            say(f"{gate.system} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}", style="red")
+            say(
+                f"{gate.system.label} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}",
+                style="red",
+            )
 
 
 def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:
@@ -121,15 +124,20 @@ class FailedRecord:
 
 def failures(found: Sequence[FailedRecord]) -> None:
     """Failures record by record."""
-    table(
-        ["flow", "id", "number", "key in the target", "message", "since (UTC)", "tries", "next try (UTC)", "where"],
-        (
-            (of.flow, of.id, of.number, each.target_key, of.message, of.first_seen, of.tries, of.next_try,
-             "\n".join(each.where),)
-            for each in found
-            for of in (each.failure,)
-        ),
-    )  # fmt: skip
+    if not found:
+        say("No failures.")
+    for each in found:
+        of = each.failure
+        say(f"{of.flow} {of.number} ({of.id})", style="bold")
+        say(f"  {of.message}")
+        told = f"since {words(of.first_seen)} UTC, tried {of.tries} times since"
+        told += f", next at {words(of.next_try)}" if of.next_try else ""
+        told += f", its key in the target: {each.target_key}" if each.target_key else ""
+        say(f"  {told}")
+        if of.dismissed:
+            say(f"  dismissed: {of.dismissed}")
+        for address in each.where:
+            say(f"  {address}")
 
 
 def link(of: Link) -> None:

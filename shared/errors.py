@@ -13,6 +13,11 @@ class System(StrEnum):
     DATAVERSE = "dataverse"
     FINOPS = "finops"
 
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return {System.DATAVERSE: "Sales", System.FINOPS: "F&O"}[self]
+
 
 class SystemTrouble(SyncError):
     """A system is in trouble, no record is to blame: close its gate, count no attempt (protocol F1).

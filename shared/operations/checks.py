@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.errors import SystemTrouble
+from shared.errors import System, SystemTrouble
 
-SALES, FINOPS = "Sales", "F&O"
+SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
 # Where docs/setup.md says how the app, or whoever asks here, is let in.
 ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
 

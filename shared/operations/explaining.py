@@ -41,8 +41,8 @@ class Explaining:
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
-        self._source = _name(flow.source_system)
-        self._target = _name(flow.target_system)
+        self._source = flow.source_system.label
+        self._target = flow.target_system.label
 
     def explain(self, id: str) -> Explanation:
         """Explain one record by its id. Raises SystemTrouble and StorageTrouble."""
@@ -54,6 +54,10 @@ class Explaining:
         sentences = [self._standing(examined), *self._last(history), self._now(examined), *self._obstacles(control)]
         if failure is not None:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
+            if failure.dismissed:
+                sentences.append(
+                    f"Dismissed by an operator, and tried by nobody until it is retried: {failure.dismissed}"
+                )
         action = self._action(examined, failure, control)
         names = self._source, self._target
         return Explanation(
@@ -123,7 +127,7 @@ class Explaining:
         for gate in self._gates():
             if gate.closed:
                 said = f" It said: {gate.said}" if gate.said else ""
-                found.append(f"{_name(gate.system)} is out of reach: {gate.reason}.{said}")
+                found.append(f"{gate.system.label} is out of reach: {gate.reason}.{said}")
         return found
 
     def _gates(self) -> list[Gate]:
@@ -141,7 +145,7 @@ class Explaining:
             return examined.failure.remedy
         closed = next((gate for gate in self._gates() if gate.closed), None)
         if closed is not None:
-            return f"nothing for this record: it goes on by itself when {_name(closed.system)} is in order again"
+            return f"nothing for this record: it goes on by itself when {closed.system.label} is in order again"
         match examined.kind:
             case Kind.WAITING:
                 return f"look at {_told(examined.parents[0])}; this record goes on by itself when that one is linked"
@@ -162,7 +166,3 @@ def _retry(failure: Failure) -> str:
 
 def _told(parent: Parent) -> str:
     return f"{parent.flow} {parent.id}"
-
-
-def _name(system: str) -> str:
-    return {"dataverse": "Sales", "finops": "F&O"}[system]

@@ -20,7 +20,7 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
     SystemTrouble.
     """
     if flow.source.existing([id]):
-        raise Refused(f"{id} is still in {flow.source_system}: delete or anonymise it there first")
+        raise Refused(f"{id} is still in {flow.source_system.label}: delete or anonymise it there first")
     link = parts.state.links.load(flow.name, [id])[id]
     held = claim_ends_in(link, parts.limits)
     if held > 0:

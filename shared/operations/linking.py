@@ -52,7 +52,7 @@ class Linking:
             raise Refused(f"{id} is linked to {link.target_key} already; unlink it first")
         (examined,) = Examining(self.parts, self.flow).examine([id])
         if examined.row is None:
-            raise Refused(f"there is no record {id} in {self.flow.source_system}")
+            raise Refused(f"there is no record {id} in {self.flow.source_system.label}")
         if examined.key is None:
             raise Refused(f"{id} is {examined.kind}: see `p2c explain {self.flow.name} {id}`")
         route, key = self.flow.route(examined.route), examined.key

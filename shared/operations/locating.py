@@ -23,7 +23,7 @@ def locate(parts: Parts, flow: Flow, text: str) -> str:
     ids = list(flow.numbered([given]).get(given, ())) or list(flow.source.existing([id]))
     if not ids:
         raise NotFound(
-            f"no record of {flow.name} has the number or id {given!r}; give it as {flow.source_system} has it"
+            f"no record of {flow.name} has the number or id {given!r}; give it as {flow.source_system.label} has it"
         )
     if len(ids) > 1:
         raise NotFound(f"{len(ids)} records of {flow.name} have the number {given!r}: {', '.join(ids)}; give an id")

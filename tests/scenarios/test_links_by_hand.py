@@ -82,7 +82,7 @@ def test_a_linked_record_is_not_linked_once_more(sync: Product) -> None:
 
 def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: Product) -> None:
     (id, other) = sync.linked(2)
-    with pytest.raises(Refused, match="is still in dataverse"):
+    with pytest.raises(Refused, match="is still in Sales"):
         forgotten(sync, id)
     assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
     sync.tick()

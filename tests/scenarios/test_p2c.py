@@ -187,7 +187,7 @@ def test_a_link_is_shown_taken_off_and_made_again(sync: Product) -> None:
 
 def test_a_record_that_is_gone_is_forgotten(sync: Product) -> None:
     (id,) = sync.linked(1)
-    assert "is still in dataverse" in p2c("forget", FLOW, id, "--yes", code=2)
+    assert "is still in Sales" in p2c("forget", FLOW, id, "--yes", code=2)
     assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
     sync.tick()
     assert "removed" in p2c("forget", FLOW, id, "--yes")
