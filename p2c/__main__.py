@@ -1,7 +1,13 @@
 """p2c: an operator sees what is not in step, why, and repairs it."""
 
-from p2c import asking, doing
-from p2c.commands import app
+import sys
+
+try:
+    from p2c import asking, doing
+    from p2c.commands import app
+except KeyboardInterrupt:
+    # Loading takes a moment; whoever thinks better of it gets no traceback.
+    sys.exit(130)
 
 __all__ = ["app", "asking", "doing"]
 

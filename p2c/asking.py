@@ -67,9 +67,14 @@ def failures(
             causes = failing.causes(flows, dismissed=dismissed)
             as_json(causes) if json else reports.causes(causes)
             return
-        found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)][:limit]
-        records = [_failed(to, of) for of in found]
-        as_json(records) if json else reports.failures(records)
+        found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)]
+        records = [_failed(to, of) for of in found[:limit]]
+        if json:
+            as_json(records)
+            return
+        reports.failures(records)
+        if len(found) > len(records):
+            say(f"{len(found) - len(records)} more; --limit N shows N.")
 
 
 @app.command(rich_help_panel="Look")
@@ -77,7 +82,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
     """Why a record is, or is not, in step, and the one thing that helps."""
     with connected(looks_only=True) as to:
         (name,) = to.flows(flow)
-        _warn_of_other_mapping(to, name)
+        _check_settings(to, name)
         (id,) = located(to, name, [record])
         told = Explaining(to.parts, to.parts.flows[name]).explain(id)
         as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
@@ -97,7 +102,7 @@ def plan(  # noqa: PLR0917 - the options of a command
     """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
     with connected(looks_only=True, without_state=without_state) as to:
         (name,) = to.flows(flow)
-        _warn_of_other_mapping(to, name)
+        _check_settings(to, name)
         if markdown is not None:
             _write(markdown, "")
         run = DryRun(to.parts, to.parts.flows[name])
@@ -150,7 +155,7 @@ def reconcile(
     """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
-        _warn_of_other_mapping(to, name)
+        _check_settings(to, name)
         reconciling = Reconciling(to.parts, to.parts.flows[name])
         tally = reports.Drift(name, keeps_all=json)
         found = tally.of(reconciling.drifted())
@@ -188,12 +193,15 @@ def audit(limit: Limit = 100, json: Json = False) -> None:
         if json:
             as_json(deeds)
         else:
-            rows = ((of.time, of.who, of.what, of.flow, of.subject[:60], of.reason) for of in deeds)
+            rows = ((of.time, of.who, of.what, of.flow, reports.short(of.subject), of.reason) for of in deeds)
             table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)
 
 
-def _warn_of_other_mapping(to: Connection, flow: str) -> None:
-    """What is foretold here follows from the settings given here."""
+def _check_settings(to: Connection, flow: str) -> None:
+    """What is foretold here follows from the settings given here. Raises Mistake where they name other systems."""
+    change = to.parts.environment.change_by_settings()
+    if change:
+        raise Mistake(f"{change}; correct the settings given here: of other systems the sync remembers nothing")
     checkpoint = to.parts.state.checkpoints.load(flow)
     if checkpoint is not None and checkpoint.fingerprint not in (None, to.parts.flows[flow].mapper.fingerprint):
         sys.stderr.write(

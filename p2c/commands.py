@@ -21,7 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="An operator sees what is not in step, why, and repairs it.",
+    help="An operator sees what is not in step, why, and repairs it. Sign in by `az login` or `azd auth login` first.",
+    epilog="Exit codes: 0 well, 1 somebody should look, 2 a mistake of the caller, 3 a system or the storage is out of "
+    "reach. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
 )
 
 Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]

@@ -50,7 +50,7 @@ def retry(
             sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
         on_their_way = sum(of.is_asked for of in chosen)
         left = len(chosen) - on_their_way - sent
-        say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.")
+        say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.{_standstill(to, name)}")
 
 
 @app.command(rich_help_panel="Do")
@@ -67,6 +67,8 @@ def dismiss(
         failing = Failing(to.parts)
         if bool(ids) == bool(cause):
             raise Mistake("name ids, or --cause X")
+        if not reason.strip():
+            raise Mistake("--reason is blank; say why, for whoever looks later")
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
@@ -131,7 +133,7 @@ def sync(
             raise Mistake("name ids, or --full")
         syncing = Syncing(to.parts, to.deeds)
         if ids:
-            say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.")
+            say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.{_standstill(to, name)}")
         elif syncing.everything(name):
             say(f"The next pull of {name} reads everything.")
         else:
@@ -183,6 +185,13 @@ def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], 
         steering = Steering(to.parts, to.deeds)
         for name in to.flows(flow):
             say(f"{name} {done if steer(steering, name) else idle}.")
+
+
+def _standstill(to: Connection, flow: str) -> str:
+    """When that is looked at, where the flow does not run now."""
+    control = to.parts.state.control.flow(flow)
+    why = "paused" if control.paused else "blocked" if control.blocked else ""
+    return f" {flow} is {why}: looked at when it runs again." if why else ""
 
 
 def _failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:

@@ -177,7 +177,7 @@ def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
             if isinstance(of, dict):
                 yield from _flat(of, f"{prefix}{name} {place} ".replace("  ", " "))
             elif of is not None:
-                yield f"{prefix}{name}", _short(of)
+                yield f"{prefix}{name}", short(of)
 
 
 def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> None:
@@ -254,14 +254,15 @@ def _after(each: Examined) -> str:
 
 
 def _changes(changes: Sequence[FieldChange]) -> None:
-    table(["field", "old", "new"], ((_field(of), _short(of.old), _short(of.new)) for of in changes))
+    table(["field", "old", "new"], ((_field(of), short(of.old), short(of.new)) for of in changes))
 
 
 def _field(change: FieldChange) -> str:
     return change.field if change.line is None else f"line {change.line}: {change.field}"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value for people, cut where it is long."""
     text = words(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

@@ -1,6 +1,7 @@
 """Answers on the terminal: tables for people, JSON for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -12,10 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_UNFOLDED = 10_000
+
 
 def console() -> Console:
-    """The terminal as it is now."""
-    return Console()
+    """The terminal as it is now. What goes into a file or another program is not folded to any width."""
+    given = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console() if given else Console(width=_UNFOLDED)
 
 
 def as_json(answer: Any) -> None:

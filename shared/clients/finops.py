@@ -161,6 +161,10 @@ class FinopsCollection:
         """The rows that exist, by the key as given; see FinopsTable."""
         return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
 
+    def check_key(self, key: str) -> None:
+        """See Target."""
+        self._table.key.values(key)
+
     def marked(self) -> Iterator[MarkedRow]:
         """See Target."""
         return self._table.marked()

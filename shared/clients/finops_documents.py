@@ -35,6 +35,10 @@ class FinopsDocuments:
             lines[self._lines.key.of(row)][self._number_of(row)] = row
         return {key: TargetRow(row, lines=lines.get(self._headers.key.folded(key), {})) for key, row in found.items()}
 
+    def check_key(self, key: str) -> None:
+        """See Target."""
+        self._headers.key.values(key)
+
     def marked(self) -> Iterator[MarkedRow]:
         """See Target."""
         return self._headers.marked()

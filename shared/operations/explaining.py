@@ -91,7 +91,10 @@ class Explaining:
     def _now(self, examined: Examined) -> str:
         match examined.kind:
             case Kind.UNCHANGED:
-                return f"Now: {self._source} and what was last written agree; there is nothing to write."
+                return (
+                    f"Now: {self._source} and what was last written agree; there is nothing to write. Whether "
+                    f"{self._target} still holds it, `p2c reconcile {self._flow.name}` tells."
+                )
             case Kind.CREATED:
                 fields = len(examined.changes)
                 return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."

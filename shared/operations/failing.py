@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import RowConflict
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.operations.syncing import send
 from shared.state.failures import Failure, retry_after
 from shared.state.rows import Operation, Replace
@@ -75,7 +75,10 @@ class Failing:
 
     def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
         """Take failures off the list of open ones, with a reason that stays; how many. One whose record a worker has in
-        its hands is left out: the worker would list it again. One that says something else later is open again."""
+        its hands is left out: the worker would list it again. One that says something else later is open again. Raises
+        Refused for a blank reason."""
+        if not reason.strip():
+            raise Refused("a failure is dismissed for a reason that is not blank")
         deeds.note("dismiss", flow, _ids(failures), reason)
         return sum(self._dismiss(failure, reason) for failure in failures)
 

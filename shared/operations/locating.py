@@ -16,7 +16,7 @@ class NotFound(Exception):
 def locate(parts: Parts, flow: Flow, text: str) -> str:
     """The id of the record with an id or a number, as the sync writes it. A record that is gone in its source is found
     by its id only. Raises NotFound, and SystemTrouble."""
-    given = text.strip()
+    given = text.strip().strip("{}")
     id = given.lower() if is_guid(given) else given
     if _is_remembered(parts, flow, id):
         return id

@@ -51,6 +51,9 @@ class Target(Protocol):
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         """The rows that exist, by the key as given, with every field that the mapping writes."""
 
+    def check_key(self, key: str) -> None:
+        """Raises RecordRejected for a key that no row of the target can have."""
+
     def marked(self) -> Iterator[MarkedRow]:
         """Every row that says of itself that it comes from our source, page by page; none where the target has no such
         mark. Raises SystemTrouble."""

@@ -92,8 +92,9 @@ class Pull:
             self._counts["pages"] += step.pages
             excess = self._excess(checkpoint, step)
             if excess:
-                reason = f"{excess} in one walk; look at the source, then accept the walk {checkpoint.walk}"
-                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk)
+                self._block(
+                    BlockKind.THRESHOLD, f"{excess} in walk {checkpoint.walk}; {self._what_helps()}", checkpoint.walk
+                )
                 return Ended.BLOCKED
             self._send(step, reader)
             done = step.caught_up or self._parts.clock.monotonic() >= deadline
@@ -157,6 +158,13 @@ class Pull:
         if step.changed > max(floor, linked * limits.change_limit_percent // 100):
             return f"{step.changed} of {linked} linked records would change"
         return ""
+
+    def _what_helps(self) -> str:
+        name = self._flow.name
+        return (
+            f"look at the source (`p2c reconcile {name}` names the records), then `p2c accept {name}`, or correct it "
+            f"and `p2c unblock {name}`"
+        )
 
     def _count_linked(self, enough: int) -> int:
         """How many records are linked, exactly when they are fewer than `enough`. Counts ahead, so that the pages of

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from shared.errors import RecordRejected
 from shared.mapping.verdicts import Rejected
 from shared.records import Json, TargetRow, Write, fold
 from shared.state.links import LinkState
@@ -101,13 +102,21 @@ class RoutePlanning:
         if work.ending is not None:
             self._plan_ending(work, row, alone=alone)
         elif row is None:
-            work.write = self._planning.create(work, alone=alone)
+            self._plan_creation(work, alone=alone)
         elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
             self._owning.reject_existing(work)
         elif self._route.document is None:
             work.write = self._planning.overwrite(work, row, alone=alone)
         else:
             self._plan_document(work, row, alone=alone)
+
+    def _plan_creation(self, work: Work, *, alone: bool) -> None:
+        try:
+            self._route.target.check_key(work.content.key)
+        except RecordRejected as impossible:
+            self._judging.reject(work, impossible.cause, str(impossible), impossible.remedy)
+        else:
+            work.write = self._planning.create(work, alone=alone)
 
     def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
         assert self._route.document is not None

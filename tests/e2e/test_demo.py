@@ -21,7 +21,8 @@ ACCOUNTS, PERSONS, INDIVIDUALS, QUOTED, PRODUCTS = 701, 753, 476, 25, 504
 # The sample quotes, those of individuals, a revised one, and the one that is mended before the eyes of the user.
 QUOTATIONS = 179 + QUOTED + 2
 KEPT_IN_SALES = {"draft": 1, "lost": 1, "write_in_line": 1, "own_product": 1, "no_lines": 1}
-RUN_LIMIT_S = 300.0
+# Only so that a demo that hangs does not hang for ever.
+RUN_LIMIT_S = 900.0
 TOKEN = "fixed-for-this-test"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 

@@ -137,6 +137,7 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["sync", "quotations", "NOPE"], "no record of quotations"),
         (["plan", FLOW, "--markdown", "/nowhere/plan.md"], "--markdown /nowhere/plan.md cannot be written"),
         (["dismiss", FLOW, "--reason", "x"], "name ids, or --cause X"),
+        (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
         (["retry", FLOW], "name ids, or --cause X, or --all"),
         (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
         (["resume"], "name a flow, or --all"),
@@ -163,6 +164,29 @@ def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product)
     told = p2c("explain", FLOW, id, code=3)
     assert "try again later" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("command", [["explain", FLOW, "A-0"], ["plan", FLOW], ["reconcile", FLOW]])
+def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: Product, command: list[str]) -> None:
+    sync.linked(1)
+    control = sync.service.parts.state.control
+    stored = control.environment() or {}
+    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    assert "company was dat and is usmf; correct the settings given here" in p2c(*command, code=2)
+
+
+def test_what_is_queued_for_a_flow_that_rests_says_so(sync: Product) -> None:
+    sync.linked(1)
+    p2c("pause", FLOW)
+    assert "accounts is paused: looked at when it runs again" in p2c("sync", FLOW, "A-0")
+
+
+def test_more_failures_than_are_shown_are_counted(sync: Product) -> None:
+    for number in range(3):
+        sync.account(f"A-{number}", address1_country="Atlantis")
+    sync.tick()
+    assert "2 more; --limit N shows N." in p2c("failures", FLOW, "--cause", "country_unknown", "--limit", "1")
+    assert "No failures." in p2c("failures", FLOW, "--cause", "nonsense")
 
 
 def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -85,12 +85,17 @@ def _corrected(sync: Product, id: str) -> None:
             lambda sync, id: sync.edit(id, name="Short"),
         ),
         (
+            lambda sync: sync.account("A/1"),
+            "key_not_addressable",
+            lambda sync, id: sync.edit(id, accountnumber="A-1"),
+        ),
+        (
             lambda sync: (sync.account("A-1"), sync.tick(), sync.account("A-1"))[-1],
             "key_taken",
             lambda sync, id: sync.edit(id, accountnumber="A-2"),
         ),
     ],
-    ids=["country", "state", "text", "duplicate number"],
+    ids=["country", "state", "text", "number with a slash", "duplicate number"],
 )
 def test_a_record_that_cannot_be_mapped(
     sync: Product, make: Callable[[Product], str], cause: str, repair: Callable[[Product, str], None]

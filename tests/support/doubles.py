@@ -150,6 +150,9 @@ class FakeTarget:
             self.trouble("find")
         return {key: TargetRow(dict(self.rows[key.casefold()])) for key in keys if key.casefold() in self.rows}
 
+    def check_key(self, key: str) -> None:
+        """Every key will do."""
+
     def marked(self) -> Iterator[MarkedRow]:
         yield from (MarkedRow(key, key) for key in self.rows)
 
