@@ -88,7 +88,7 @@ class Examining:
         return [self._examined(links[work.id], work, judging) for work in works]
 
     def judging(self) -> "Looking":
-        """Who judges the next records."""
+        """Who judges the next records. No number is given by then: each is looked at as if it were the next."""
         self.planned.clear()
         return Looking(self._parts, self._flow)
 
