@@ -76,7 +76,8 @@ def connected(*, looks_only: bool = False, without_state: bool = False) -> Itera
     except SystemTrouble as trouble:
         _end(f"{_with_words(trouble)}; try again later", TROUBLE)
     except StorageTrouble as trouble:
-        role = "; you need the roles Storage Table and Queue Data Contributor" if trouble.refused else ""
+        roles = "; you need the roles Storage Table and Queue Data Contributor, or the account's present key"
+        role = roles if trouble.refused else ""
         _end(f"the storage account: {trouble}{role}", TROUBLE)
 
 

@@ -87,10 +87,10 @@ class Examining:
         self._plan(judging, [work for work in works if work.outcome is None])
         return [self._examined(links[work.id], work, judging) for work in works]
 
-    def judging(self) -> "Looking":
+    def judging(self) -> "LookJudging":
         """Who judges the next records. No number is given by then: each is looked at as if it were the next."""
         self.planned.clear()
-        return Looking(self._parts, self._flow)
+        return LookJudging(self._parts, self._flow)
 
     def _plan(self, judging: Judging, works: Sequence[Work]) -> None:
         for name, of_route in by_route(self._flow, works).items():
@@ -98,7 +98,7 @@ class Examining:
             look = KeyLook(self._parts, self._flow, route, judging, self.planned)
             RoutePlanning(route, judging, look).plan(of_route)
 
-    def _examined(self, link: Link, work: Work, judging: "Looking") -> Examined:
+    def _examined(self, link: Link, work: Work, judging: "LookJudging") -> Examined:
         outcome, write = work.outcome, work.write
         if outcome is not None:
             return Examined(
@@ -129,7 +129,7 @@ class Examining:
         )
 
 
-class Looking(Judging):
+class LookJudging(Judging):
     """Judges for a look. `foreseen` are the parents that are taken for linked without being it: none."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from shared.mapping.verdicts import Parent
-from shared.operations.examining import Examined, Examining, Looking
+from shared.operations.examining import Examined, Examining, LookJudging
 from shared.state.links import Link, LinkState
 from shared.sync.work import Kind
 
@@ -13,12 +13,12 @@ class Foreseeing(Examining):
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
     and a number that an earlier record would get is taken. It remembers each key that it has met."""
 
-    def judging(self) -> Looking:
+    def judging(self) -> LookJudging:
         """See Examining."""
         return _Foreseen(self._parts, self._flow)
 
 
-class _Foreseen(Looking):
+class _Foreseen(LookJudging):
     def load_parents(self, parents: set[Parent]) -> dict[Parent, Link]:
         """The links of parents, as they would be."""
         found = super().load_parents(parents)

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from local.azurite import ROOT, Azurite
+from local.azurite import ACCOUNT, ACCOUNT_KEY, ROOT, Azurite
 
 Answer = Callable[..., str]
 SETTINGS = {
@@ -65,6 +67,38 @@ def test_an_account_that_does_not_exist_is_named(p2c: Answer) -> None:
     with Azurite() as running:
         gone = running.connection_string
     assert "of devstoreaccount1 did not answer" in p2c("audit", code=3, AzureWebJobsStorage=gone)
+
+
+class Forbidding(BaseHTTPRequestHandler):
+    """A storage account in which whoever asks has no role."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        self.send_header("x-ms-error-code", "AuthorizationPermissionMismatch")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def forbidden_account() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbidding) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{ACCOUNT}"
+        yield f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};TableEndpoint={address};QueueEndpoint={address};"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("command", [("status",), ("pause", "accounts")], ids=lambda command: command[0])
+def test_a_missing_role_is_named(forbidden_account: str, p2c: Answer, command: tuple[str, ...]) -> None:
+    said = p2c(*command, code=3, AzureWebJobsStorage=forbidden_account)
+    assert "answered 403" in said
+    assert "you need the roles Storage Table and Queue Data Contributor" in said
 
 
 def test_whoever_is_not_signed_in_is_told_to_sign_in(p2c: Answer) -> None:

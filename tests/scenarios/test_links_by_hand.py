@@ -10,6 +10,7 @@ from shared.operations.deeds import Deeds, Refused
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
 from shared.state.history import Histories
+from shared.state.keys import Owner
 from shared.state.links import ClaimKind, LinkState
 from shared.state.rows import Delete, Replace
 from tests.support.assortment import assortment
@@ -191,6 +192,16 @@ def test_a_number_that_a_linked_record_has_left_can_be_had_by_another_one(sync: 
     linking(sync).link(id)
     body = {name: value for name, value in row.items() if "@" not in name}
     assert sync.finops.post("CustomerGroups", body).status_code == 201
+    other = sync.account("A-9")
+    sync.tick()
+    sync.check_in_step([id, other])
+
+
+def test_a_number_that_a_linked_record_owns_and_does_not_use_can_be_had_by_another_one(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    parts = sync.service.parts
+    flow = parts.flows[FLOW]
+    assert parts.state.keys_of(flow, flow.route(None)).own({"A-9": Owner(FLOW, "customer", id)}) == {}
     other = sync.account("A-9")
     sync.tick()
     sync.check_in_step([id, other])
