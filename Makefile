@@ -1,65 +1,106 @@
-# Everything that a developer or a newcomer runs. Needs Python 3.11 or newer and Node 20 or newer.
+# Everything that a developer or a newcomer runs; `make help` lists it. Needs Python 3.11 or newer, Node 20 or newer and git.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CHECKOV := .venv-checkov
+CHECKOV_READY := $(CHECKOV)/.ready
+APP := .venv-app
+APP_READY := $(APP)/.ready
+PIPS_READY := .pips/.ready
 NODE_READY := node_modules/.ready
-CHECKOV_READY := .venv-checkov/.ready
+TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(PIPS_READY)
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
+# The rules without processes, servers or the infrastructure.
+QUICK := tests/unit tests/contract tests/scenarios
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
 
-.PHONY: demo p2c test coverage bench lint format lock clean
+.PHONY: help demo p2c check test unit nightly coverage bench lint format docs lock clean
 .DELETE_ON_ERROR:
 
-demo: $(READY) $(NODE_READY)
+help:
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s @
+
+demo: $(READY) $(NODE_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
 
-p2c: $(READY)
+p2c: $(READY) ## the operators' command line: make p2c ARGS="status"; ./p2c.sh keeps its exit codes
 	@$(BIN)/python -m p2c $(ARGS)
 
-test: $(READY) $(NODE_READY) $(CHECKOV_READY)
+check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
+	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
+
+test: $(READY) $(NODE_READY) $(TESTS_READY) lint ## everything that a change must pass
+	$(PYTEST) $(PARALLEL) $(ARGS)
+
+unit: $(READY) ## one test, at once: make unit ARGS=tests/unit/test_settings.py
+	@$(PYTEST) $(ARGS)
+
+nightly: $(READY) $(NODE_READY) ## the tests with all sample records, and the long searches
+	$(PYTEST) -m nightly $(ARGS)
+
+# Tracing every line makes the tests take three times as long.
+coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, with the floor that it must not fall below
+	$(PYTEST) $(PARALLEL) --cov --cov-report=term $(ARGS)
+
+bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.operations
+
+lint: $(READY) ## formatter, linter, types, imports, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/codespell
 
-# Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY) $(CHECKOV_READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
-
-bench: $(READY) $(NODE_READY)
-	@$(BIN)/python -m benchmarks $(ARGS)
-	@$(BIN)/python -m benchmarks.operations
-
-format: $(READY)
+format: $(READY) ## write the code in its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(READY)
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-dev.in -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-checkov.in -o requirements-checkov.txt
+lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--upgrade takes newer ones
+	$(BIN)/uv lock $(ARGS)
+	$(BIN)/python -m local.requirements
 
-clean:
-	rm -rf $(VENV) .venv-checkov node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+clean: ## remove what make has installed
+	rm -rf $(VENV) $(CHECKOV) $(APP) .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'
 	@echo "Making the Python environment ..."
 	@$(PYTHON) -m venv $(VENV)
 
-# Microsoft's worker library says Python 3.13, and runs on 3.11 and 3.12 as well: the tests invoke every trigger through it.
-$(READY): requirements-dev.txt requirements-worker.txt | $(VENV)/bin/python
-	@echo "Installing Python packages (about a minute) ..."
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --require-hashes --no-deps --ignore-requires-python -r requirements-worker.txt
+$(BIN)/uv: requirements/uv.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(CHECKOV_READY): requirements-checkov.txt | $(VENV)/bin/python
-	@echo "Installing the linter of the infrastructure (about half a minute) ..."
-	@$(BIN)/python -m venv .venv-checkov
-	@.venv-checkov/bin/pip install --quiet --require-hashes -r requirements-checkov.txt
+# Microsoft's worker library says Python 3.13, and runs on 3.11 and 3.12 as well: the tests invoke every trigger through it.
+$(READY): uv.lock pyproject.toml requirements/worker.txt $(BIN)/uv
+	@echo "Installing Python packages (some seconds) ..."
+	@$(BIN)/uv sync --quiet --locked --inexact --no-install-project
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --python-version 3.13 --no-deps --require-hashes -r requirements/worker.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CHECKOV_READY): uv.lock $(BIN)/uv
+	@echo "Installing the linter of the infrastructure (some seconds) ..."
+	@UV_PROJECT_ENVIRONMENT=$(CHECKOV) $(BIN)/uv sync --quiet --locked --python $(BIN)/python --only-group infrastructure --no-install-project
+	@touch $@
+
+# What the deployment installs, and nothing else: a test runs the package with it.
+$(APP_READY): requirements.txt $(BIN)/uv
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(APP)
+	@$(BIN)/uv pip sync --quiet --python $(APP)/bin/python --require-hashes requirements.txt
+	@touch $@
+
+# The tests install requirements.txt by pips that people have.
+$(PIPS_READY): $(wildcard requirements/pip-*.txt) $(BIN)/uv
+	@for pip in $(patsubst requirements/%.txt,%,$(wildcard requirements/pip-*.txt)); do \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt || exit 1; \
+	done
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json

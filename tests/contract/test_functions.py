@@ -228,24 +228,6 @@ def _file_of(module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-worker.txt"])
-def test_every_package_is_pinned_with_its_hashes(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
-    assert lines
-    wrong = [
-        line[:80] for line in lines if not re.match(r"^[\w.\-\[\]]+==[\w.!+]+\s.*--hash=sha256:[0-9a-f]{64}", line)
-    ]
-    assert wrong == []
-
-
-def test_every_package_that_is_asked_for_is_pinned() -> None:
-    asked = re.findall(r"^[\w.-]+", (ROOT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
-    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    assert asked
-    assert set(asked) <= set(pinned)
-
-
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_pull_of_a_paused_flow_succeeds_and_asks_nobody(

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import zipfile
 from pathlib import Path
@@ -18,6 +17,8 @@ from tests.e2e.packaging import packaged_files, write_package
 from tests.support.project import ROOT
 
 _PATIENCE_S = 120
+# The environment that make fills with requirements.txt and nothing else.
+_PYTHON = ROOT / ".venv-app" / "bin" / "python"
 _HOST_NEEDS = ("cronsim", "azure/storage/blob")
 
 
@@ -27,15 +28,6 @@ def package(tmp_path: Path) -> Path:
     with zipfile.ZipFile(write_package(tmp_path / "package.zip")) as archive:
         archive.extractall(tmp_path / "wwwroot")
     return tmp_path / "wwwroot"
-
-
-def environment_of(package: Path, folder: Path) -> Path:
-    """A new Python environment with the package's requirements and nothing else; its interpreter."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    subprocess.run([*install, "-r", str(package / "requirements.txt")], check=True, timeout=_PATIENCE_S)
-    return python
 
 
 def host_alone(folder: Path) -> Path:
@@ -58,7 +50,6 @@ def test_only_the_app_is_packaged() -> None:
 def test_the_unpacked_package_runs_with_its_own_requirements_only(
     package: Path, azurite: Azurite, tmp_path: Path
 ) -> None:
-    python = environment_of(package, tmp_path / "environment")
     Storage(Account(connection_string=azurite.connection_string)).create(FLOWS)
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
@@ -69,7 +60,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
     }
     (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
     host = subprocess.Popen(
-        [str(python), "-m", "local.host", "--app", str(package), "--settings", str(tmp_path / "settings.json"),
+        [str(_PYTHON), "-m", "local.host", "--app", str(package), "--settings", str(tmp_path / "settings.json"),
          "--ready-file", str(tmp_path / "ready")],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(host_alone(tmp_path / "host")), **settings},

@@ -1,0 +1,55 @@
+"""Writes `requirements.txt`, what the deployment installs, from `uv.lock`: `python -m local.requirements`.
+
+`uv export` names no extras. With hashes, pip before 23.3 needs them: where a package asks for `PyJWT[crypto]` and the
+line says `pyjwt==2.15.1`, it takes the newest release instead, and refuses it for its hash.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Set
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / "uv.lock"
+REQUIREMENTS = ROOT / "requirements.txt"
+# The command line's own: the deployed app has no screen.
+_NOT_DEPLOYED = ("rich", "typer")
+_HEADER = "# What the deployment installs, from uv.lock. `make lock` writes it; change pyproject.toml instead.\n"
+_PIN = re.compile(r"^([a-z0-9._-]+)==", re.MULTILINE)
+
+
+def exported(lock: Path = LOCK) -> str:
+    """The content of requirements.txt as the lock has it. It asks no index."""
+    command = [str(Path(sys.executable).with_name("uv")), "export", "--quiet", "--frozen", "--offline"]
+    command += ["--no-default-groups", "--no-emit-project", "--no-header", "--no-annotate"]
+    command += [option for name in _NOT_DEPLOYED for option in ("--prune", name)]
+    command += ["--project", str(lock.parent)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a command of our own
+    if ended.returncode != 0:
+        raise SystemExit(f"uv cannot export {lock}: {ended.stderr.strip()}")
+    return _HEADER + with_extras(ended.stdout, extras_asked_for(lock))
+
+
+def extras_asked_for(lock: Path) -> Mapping[str, Set[str]]:
+    """By package, the extras that any package of the lock asks for."""
+    asked: dict[str, set[str]] = {}
+    for package in tomllib.loads(lock.read_text(encoding="utf-8"))["package"]:
+        for dependency in package.get("dependencies", ()):
+            asked.setdefault(dependency["name"], set()).update(dependency.get("extra", ()))
+    return asked
+
+
+def with_extras(requirements: str, extras: Mapping[str, Set[str]]) -> str:
+    """The same pins, each with the extras of its package."""
+
+    def pin(found: re.Match[str]) -> str:
+        named = ",".join(sorted(extras.get(found[1], ())))
+        return f"{found[1]}[{named}]==" if named else found[0]
+
+    return _PIN.sub(pin, requirements)
+
+
+if __name__ == "__main__":
+    REQUIREMENTS.write_text(exported(), encoding="utf-8")
