@@ -92,8 +92,8 @@ def test_only_packages_of_this_platform_have_to_be_audited() -> None:
 def test_every_pin_of_our_own_files_is_found() -> None:
     for file in (ROOT / "requirements.txt", *sorted((ROOT / "requirements").glob("*.txt"))):
         text = file.read_text(encoding="utf-8")
-        pins = {line.split("==")[0] for line in text.splitlines() if re.match(r"[A-Za-z0-9].*==", line)}
+        pins = {re.split(r"\[|==", line)[0] for line in text.splitlines() if re.match(r"[A-Za-z0-9].*==", line)}
         found = audit.pinned_names(text, {"sys_platform": "linux", "platform_python_implementation": "CPython"})
-        markers = {line.split("==")[0] for line in text.splitlines() if re.match(r"[A-Za-z0-9].*==.* ; ", line)}
+        markers = {re.split(r"\[|==", line)[0] for line in text.splitlines() if re.match(r"[A-Za-z0-9].*==.* ; ", line)}
         assert pins - markers <= found <= pins
         assert len(found) > 0
