@@ -4,7 +4,6 @@ The doubles obey the rules that the engine relies on and nothing else, so that t
 seconds. What the real systems do is tested against the simulators.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -52,6 +51,7 @@ from tests.support.trade import (
 )
 
 LEASE_S = 600.0
+_TICK_S, _RARE_TICK_S = 60.0, 480.0
 MAX_DEQUEUES = 5
 
 
@@ -218,24 +218,34 @@ class World:
             self.queues.delete(poison_queue(flow), message)
         return bool(received)
 
-    def drain(self, flows: Iterable[str] | None = None) -> None:
-        """Run every message that is visible now."""
-        for _ in range(500):
+    def drain(self, flows: Iterable[str] | None = None) -> int:
+        """Run every message that is visible now; how many there were, or what the host ran of each at least."""
+        for done in range(500):
             busy = [self.host_once(flow) or self.poison_once(flow) for flow in flows or self.flows]
             if not any(busy):
-                return
+                return done
         raise AssertionError("the queues do not run dry")
 
     def settle(self, hours: float = 0.6) -> None:
-        """Let the timers tick and the host work until everything is quiet, and survive crashes on the way."""
-        end = self.clock.seconds + hours * 3600
+        """Let the timers tick and the host work until everything is quiet, and survive crashes on the way.
+
+        While nothing happens and no message lies anywhere, the ticks come ever more rarely."""
+        end, pause_s = self.clock.seconds + hours * 3600, _TICK_S
         while self.clock.seconds < end:
-            pulls: list[Callable[[], None]] = [partial(self.pull, flow) for flow in self.flows]
-            timers: list[Callable[[], None]] = [*pulls, self.sweep, self.drain]
-            for timer in timers:
-                with contextlib.suppress(Crash, SyncError):
-                    timer()
-            self.clock.sleep(60)
+            busy = not self._tick() or self.depth() > 0
+            pause_s = _TICK_S if busy else min(2 * pause_s, _RARE_TICK_S)
+            self.clock.sleep(pause_s)
+
+    def _tick(self) -> bool:
+        """One tick of every timer, and what the host makes of it; False when anything happened."""
+        pulls: list[Callable[[], object]] = [partial(self.pull, flow) for flow in self.flows]
+        quiet = True
+        for timer in (*pulls, self.sweep, self.drain):
+            try:
+                quiet = not timer() and quiet
+            except (Crash, SyncError):
+                quiet = False
+        return quiet
 
     def depth(self) -> int:
         """How many messages lie anywhere."""
