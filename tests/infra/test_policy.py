@@ -4,24 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.policy import SWITCHED_OFF, Verdict, lint
+from tests.infra.policy import SWITCHED_OFF, lint
 from tests.infra.templates import ROOT, change, copied
 
 
-@pytest.fixture(scope="module")
-def verdict() -> Verdict:
-    return lint(ROOT / "infra")
-
-
-def test_the_linter_has_read_every_file(verdict: Verdict) -> None:
+def test_the_linter_reads_every_file_finds_nothing_and_no_rule_is_switched_off_without_need() -> None:
+    verdict = lint(ROOT / "infra")
     assert verdict.broken == ""
-
-
-def test_the_linter_finds_nothing(verdict: Verdict) -> None:
     assert verdict.failed == ()
-
-
-def test_no_rule_is_switched_off_without_need(verdict: Verdict) -> None:
     assert verdict.switched_off == SWITCHED_OFF.keys()
 
 
