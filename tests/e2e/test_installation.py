@@ -1,4 +1,4 @@
-"""requirements.txt installs what it pins: by the pips that people have, on any day."""
+"""requirements.txt installs what it pins, by the pips that people have, on any day; and the project gives `p2c`."""
 
 import base64
 import hashlib
@@ -98,3 +98,18 @@ def test_a_newer_release_of_every_package_changes_nothing(pip: str, index: tuple
         if pin.marker is None or pin.marker.evaluate():
             expected[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
     assert installed == expected
+
+
+def test_the_installed_project_gives_the_command_p2c_with_the_value_maps_that_it_ships(tmp_path: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    target = tmp_path / "installed"
+    install = [str(uv), "pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*install, "--python", sys.executable, "--target", str(target), str(ROOT)], check=True)
+    assert {path.name for path in target.iterdir() if path.is_dir()} >= {"shared", "p2c"}
+    assert (target / "shared" / "mapping" / "value_maps.json").is_file()
+    ended = subprocess.run(
+        [str(target / "bin" / "p2c"), "--help"],
+        cwd=tmp_path, env={"PYTHONPATH": str(target)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Usage: p2c" in ended.stdout

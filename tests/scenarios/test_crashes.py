@@ -340,9 +340,7 @@ def changed_back(world: World) -> None:
         (dealing, changed_lines, changed_back),
     ],
 )
-@pytest.mark.parametrize(
-    "every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"]
-)
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"])
 def test_two_crashes_at_any_two_steps_of_apply_heal_by_themselves(
     make: Callable[[], World], prepare: Deed, meanwhile: Deed, every: int
 ) -> None:
