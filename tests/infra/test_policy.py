@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.infra.policy import SWITCHED_OFF, lint
 from tests.infra.templates import ROOT, change, copied
 
