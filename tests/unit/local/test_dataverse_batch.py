@@ -162,7 +162,6 @@ def test_a_batch_takes_1000_requests_and_no_more(world: World) -> None:
     "body",
     [
         b"",
-        body_of(account("A")).replace(b"\r\n", b"\n"),
         body_of(account("A")).removesuffix(b"--\r\n"),
         body_of(account("A")).replace(b"Content-Transfer-Encoding: binary\r\n", b""),
         body_of(account("A")).replace(b"application/http", b"text/plain"),
