@@ -103,7 +103,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """One table."""
+    """One table. `collections` are the navigations to the rows that point to one of it; a `subset` has further columns
+    in a real organisation."""
 
     name: str
     entity_set: str
@@ -116,6 +117,7 @@ class EntityType:
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation]
     collections: frozenset[str]
+    subset: bool
     keys: tuple[Key, ...]
     rows: tuple[Mapping[str, Json], ...] = ()
 
@@ -184,6 +186,7 @@ def _entity(raw: Mapping[str, Json]) -> EntityType:
         properties={of.name: of for of in properties},
         navigations={of.name: of for of in navigations},
         collections=frozenset(mapping(raw.get("collections") or {})),
+        subset=raw.get("subset") is True,
         keys=tuple(_key(of) for of in mappings(raw.get("alternate_keys"))),
         rows=tuple(mappings(raw.get("rows"))),
     )

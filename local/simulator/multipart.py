@@ -104,6 +104,8 @@ class _Reader:
         for part in parts:
             if part.request.method == "GET":
                 raise BatchMalformed(f"GET {part.request.target} stands in a change set, which takes writes only.")
+            if part.content_id is None:
+                raise BatchMalformed(f"A request of a change set lacks the header {CONTENT_ID}: {part.request.target}.")
         check_ids(parts)
         return ChangeSet(parts)
 
@@ -115,8 +117,7 @@ class _Reader:
         return Part(self._request(content), headers.get(CONTENT_ID))
 
     def _request(self, content: bytes) -> Request:
-        # The line end before a boundary may be the blank line of a request without a body.
-        head, body = _parted(content) or (content.rstrip(b"\r\n"), b"")
+        head, body = self._headed_request(content)
         line, *lines = _LINE_END.split(_text(head))
         found = _REQUEST_LINE.fullmatch(line)
         if found is None:
@@ -126,6 +127,14 @@ class _Reader:
         path, _, query = self._local(found["address"]).partition("?")
         # Further blank lines belong to no body.
         return Request(found["method"], path, query, CIMultiDictProxy(headers), body.lstrip(b"\r\n"), self._base_url)
+
+    @staticmethod
+    def _headed_request(content: bytes) -> tuple[bytes, bytes]:
+        """Head and body. The line end before a boundary may be that of the blank line behind the head."""
+        parted = _parted(content)
+        if parted is None and not content.endswith(b"\n"):
+            raise BatchMalformed("A request has no blank line behind its headers.")
+        return parted or (content.rstrip(b"\r\n"), b"")
 
     def _local(self, address: str) -> str:
         """Path and query of an address. Raises BatchMalformed for one of another host."""
