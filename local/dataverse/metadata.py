@@ -145,7 +145,9 @@ def _picked(place: _Place, key: str) -> _Place:
     name, wanted = (named["name"], named["text"] or named["id"]) if named else (ID, key)
     for each in place.found:
         if each.content[name] == (wanted.lower() if name == ID else wanted):
-            return replace(place, found=[each], one=True, key=f"('{each.name}')")
+            # The service tells a table by its name and everything below it by its id.
+            told = f"'{each.name}'" if place.of is types.ENTITY else str(each.content[ID])
+            return replace(place, found=[each], one=True, key=f"({told})")
     raise row_missing(place.of.name, wanted)
 
 
