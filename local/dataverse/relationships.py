@@ -27,13 +27,17 @@ class Relationship:
 
 def relationships(tables: RawTables) -> Mapping[str, tuple[Relationship, ...]]:
     """The relationships of the referencing tables whose relationships were read, in the order of their names."""
-    known = read_relationships()
-    ids = {name: str(of["primary_id"]) for name, of in tables.items()}
-    ids |= {name: str(of) for name, of in mapping(known["referenced_ids"]).items()}
+    ids = primary_keys(tables)
     return {
         table: tuple(sorted(_lookups(table, tables[table], mapping(names), ids), key=lambda of: of.name.lower()))
-        for table, names in mapping(known["tables"]).items()
+        for table, names in mapping(read_relationships()["tables"]).items()
     }
+
+
+def primary_keys(tables: RawTables) -> Mapping[str, str]:
+    """The primary key of every table, also of those that are only referenced."""
+    others = mapping(read_relationships()["referenced_ids"])
+    return {name: str(of["primary_id"]) for name, of in tables.items()} | {name: str(of) for name, of in others.items()}
 
 
 def _lookups(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from local.dataverse.relationships import Relationship, relationships
+from local.dataverse.relationships import Relationship, primary_keys, relationships
 from local.dataverse.schemafiles import RawTables, mapping, mappings, number, read_tables, texts, whole
 from shared.records import Json
 
@@ -103,8 +103,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """One table. `collections` are the navigations to the rows that point to one of it; a `subset` has further columns
-    in a real organisation."""
+    """One table. `collections` are the navigations to rows that point to one of it, with the table of each; a `subset`
+    has further columns in a real organisation."""
 
     name: str
     entity_set: str
@@ -116,7 +116,7 @@ class EntityType:
     bulk: bool
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation]
-    collections: frozenset[str]
+    collections: Mapping[str, str]
     subset: bool
     keys: tuple[Key, ...]
     rows: tuple[Mapping[str, Json], ...] = ()
@@ -131,13 +131,14 @@ class EntityType:
 class Schema:
     """All served tables, by logical name and by entity set.
 
-    `sets` also holds the entity sets that are only pointed to. `relationships` are by the table that has the lookup;
-    a table that is not there has relationships that no source told.
+    `sets` also holds the entity sets that are only pointed to, and `ids` the primary keys of all whose key is known.
+    `relationships` are by the table that has the lookup; a table that is not there has some that no source told.
     """
 
     entities: Mapping[str, EntityType]
     by_set: Mapping[str, EntityType]
     sets: Mapping[str, str]
+    ids: Mapping[str, str]
     relationships: Mapping[str, tuple[Relationship, ...]]
     solution: bool
 
@@ -162,7 +163,14 @@ def load_schema(
         _declare(entities, "account", Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",)))
     if unique_product_number:
         _declare(entities, "product", Key("new_ProductNumber", "new_productnumber", ("productnumber",)))
-    return Schema(entities, {of.entity_set: of for of in entities.values()}, _sets(raw), relationships(raw), solution)
+    return Schema(
+        entities,
+        {of.entity_set: of for of in entities.values()},
+        _sets(raw),
+        primary_keys(raw),
+        relationships(raw),
+        solution,
+    )
 
 
 def _declare(entities: dict[str, EntityType], name: str, key: Key) -> None:
@@ -185,7 +193,7 @@ def _entity(raw: Mapping[str, Json]) -> EntityType:
         bulk=not str(raw.get("bulk_messages", "NOT")).startswith("NOT"),
         properties={of.name: of for of in properties},
         navigations={of.name: of for of in navigations},
-        collections=frozenset(mapping(raw.get("collections") or {})),
+        collections={name: str(to) for name, to in mapping(raw.get("collections") or {}).items()},
         subset=raw.get("subset") is True,
         keys=tuple(_key(of) for of in mappings(raw.get("alternate_keys"))),
         rows=tuple(mappings(raw.get("rows"))),

@@ -7,12 +7,13 @@ from local.dataverse.actions import ACTIONS
 from local.dataverse.addresses import ROOT, Segment, Target, segments, target
 from local.dataverse.batch import Batch
 from local.dataverse.bulk import NAMESPACE, write_rows
+from local.dataverse.csdl import csdl
 from local.dataverse.functions import total_record_count, who_am_i
 from local.dataverse.metadata import read_metadata
 from local.dataverse.options import read_options
 from local.dataverse.organisation import APPLICATION_USER_ID, Organisation
 from local.dataverse.quotes import QUOTE
-from local.dataverse.reading import JSON_HEADERS, TEXT_HEADERS, read_collection, read_count, read_row
+from local.dataverse.reading import JSON_HEADERS, TEXT_HEADERS, VERSION, read_collection, read_count, read_row
 from local.dataverse.refusals import Refused, method_refused, not_simulated, privilege_missing, resource_missing
 from local.dataverse.schema import EntityType
 from local.dataverse.tracking import count_changes, is_tracked, read_changes
@@ -33,7 +34,6 @@ THROTTLED = exact_json.dumps(
 # What real clients ask the service for beside rows, and what it can do.
 _NOT_SIMULATED = frozenset(
     {
-        "$metadata",
         "BulkDelete",
         "CreateEntities",
         "GlobalOptionSetDefinitions",
@@ -120,6 +120,10 @@ class Service:
             case "$batch":
                 _require("POST", request)
                 return Batch(self._organisation.store, self._part, self.refusal).answer(request)
+            case "$metadata":
+                _require("GET", request)
+                content = csdl(self._organisation.schema)
+                return Reply(200, {"Content-Type": "application/xml", **VERSION}, content)
             case name if name in _NOT_SIMULATED:
                 raise not_simulated(name)
         entity = self._organisation.schema.by_set.get(path[0].name)

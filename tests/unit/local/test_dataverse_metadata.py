@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
+from xml.etree import ElementTree as Xml
 
 import pytest
 
+from local.dataverse.definitions import Definition, relationships, tables
 from tests.unit.local.dataverse_world import World, code, dataverse
 
 CRM = "Microsoft.Dynamics.CRM."
+EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 ACCOUNT = "EntityDefinitions(LogicalName='account')"
 PICKLISTS = f"{ACCOUNT}/Attributes/{CRM}PicklistAttributeMetadata"
 
@@ -267,3 +270,61 @@ def test_relationships_have_an_address_of_their_own(world: World) -> None:
 )
 def test_the_context_tells_the_selected_columns(world: World, path: str, told: str) -> None:
     assert context(world, path) == told
+
+
+def declared(document: Xml.Element) -> dict[str, set[str]]:
+    """The properties and navigations of every type of a CSDL document, with those of its base types."""
+    found: dict[str, set[str]] = {}
+    bases: dict[str, str | None] = {}
+    for of in document.iter(f"{EDM}EntityType"):
+        members = [*of.iter(f"{EDM}Property"), *of.iter(f"{EDM}NavigationProperty")]
+        found[of.attrib["Name"]] = {each.attrib["Name"] for each in members}
+        bases[of.attrib["Name"]] = of.attrib.get("BaseType", "").removeprefix("mscrm.") or None
+    for name in found:
+        above = bases[name]
+        while above is not None:
+            found[name] |= found[above]
+            above = bases[above]
+    return found
+
+
+def everything(world: World) -> list[Definition]:
+    """One definition and all that its navigations lead to, for every table."""
+    found = [*tables(world.organisation.schema, 1033), *relationships(world.organisation.schema)]
+    for each in found:
+        for name, collection in each.collections.items():
+            if name in ("Attributes", "Keys"):
+                found += collection()
+        found += [single() for single in each.singles.values()]
+    return found
+
+
+def test_the_document_declares_every_served_table_and_what_each_has(world: World) -> None:
+    reply = world.get("$metadata")
+    assert reply.headers["Content-Type"].startswith("application/xml")
+    document = Xml.fromstring(reply.content)
+    sets = {of.attrib["Name"] for of in document.iter(f"{EDM}EntitySet")}
+    listed = {str(each["name"]) for each in row(world, "")["value"]}
+    assert listed <= sets
+    assert "territories" in sets
+    types = declared(document)
+    for of in world.organisation.schema.entities.values():
+        missing = set(of.properties) - types[of.name]
+        assert not missing, of.name
+    assert {"quoteid", "quote_details", "customerid_account"} <= types["quote"] | types["quotedetail"]
+
+
+def test_the_document_and_the_types_declare_all_that_is_told_of_tables(world: World) -> None:
+    types = declared(Xml.fromstring(world.get("$metadata").content))
+    for each in everything(world):
+        names = {*each.content, *each.collections, *each.singles}
+        assert names <= types[each.of.name], each.of.name
+        assert all(each.of.declares(name) for name in each.content), each.of.name
+        assert all(each.of.leads(name) for name in (*each.collections, *each.singles)), each.of.name
+
+
+def test_alternate_keys_stand_in_the_document(world: World) -> None:
+    document = Xml.fromstring(world.get("$metadata").content)
+    [contact] = [of for of in document.iter(f"{EDM}EntityType") if of.attrib["Name"] == "contact"]
+    names = {each.attrib.get("PropertyPath") for each in contact.iter(f"{EDM}PropertyValue")}
+    assert "msdynce_contactnumber" in names

@@ -312,7 +312,6 @@ def test_a_wrong_method_is_405(world: World, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "$metadata"),
         ("POST", "BulkDelete"),
         ("POST", "CreateEntities"),
         ("GET", "RetrieveAvailableLanguages"),
