@@ -6,7 +6,7 @@ from local.dataverse import quotes
 from local.dataverse.addresses import target
 from local.dataverse.organisation import Organisation
 from local.dataverse.payloads import Reference, read_body, row_segment, set_lookup
-from local.dataverse.reading import JSON_HEADERS, SERVICE
+from local.dataverse.reading import JSON_HEADERS, SERVICE, VERSION
 from local.dataverse.refusals import invalid_argument
 from local.dataverse.showing import Presenter, etag, view
 from local.dataverse.values import GUID
@@ -16,7 +16,6 @@ from local.simulator.store import Row
 from shared.records import Json
 
 _DEFAULT = -1
-_NO_CONTENT = {"OData-Version": "4.0"}
 
 
 def win_quote(organisation: Organisation, writer: Writer, request: Request) -> Reply:
@@ -66,7 +65,7 @@ def _close(organisation: Organisation, writer: Writer, request: Request, state: 
     quote = _quote(organisation, _bound_quote(organisation, close.get("quoteid@odata.bind")))
     changes = quotes.close(organisation, quote, state, usual if status == _DEFAULT else status)
     writer.set_state(organisation.entity(quotes.QUOTE), quote, changes)
-    return Reply(204, _NO_CONTENT)
+    return Reply(204, VERSION)
 
 
 def _bound_quote(organisation: Organisation, address: Json) -> Json:

@@ -25,7 +25,7 @@ from shared.records import Json
 
 LIMIT = 1000
 # Who asks is said once, for the whole batch.
-_INHERITED = ("Authorization", "MSCRMCallerID")
+_INHERITED = ("Authorization", "CallerObjectId", "MSCRMCallerID")
 _CONTINUE = frozenset({"odata.continue-on-error", "odata.continue-on-error=true"})
 _REFERENCE = re.compile(r"\$(?P<id>[^/$]+)")
 

@@ -8,7 +8,7 @@ from local.dataverse.addresses import Target, target
 from local.dataverse.options import read_options
 from local.dataverse.organisation import Organisation
 from local.dataverse.payloads import Operation, read_body, read_changes, row_segment
-from local.dataverse.reading import JSON_HEADERS, SERVICE
+from local.dataverse.reading import JSON_HEADERS, SERVICE, VERSION
 from local.dataverse.refusals import duplicate_id, invalid_argument, resource_missing, wrong_payload
 from local.dataverse.schema import EntityType
 from local.dataverse.values import GUID
@@ -57,7 +57,7 @@ def write_rows(organisation: Organisation, writer: Writer, entity: EntityType, n
                 _update(organisation, writer, entity, targets)
             case Message.UPSERT:
                 _upsert(organisation, writer, entity, targets)
-    return Reply(204, {"OData-Version": "4.0"})
+    return Reply(204, VERSION)
 
 
 def _message(organisation: Organisation, entity: EntityType, name: str) -> Message:

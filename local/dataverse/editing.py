@@ -6,7 +6,7 @@ from local.dataverse.addresses import Target
 from local.dataverse.options import read_options, read_preferences
 from local.dataverse.organisation import Organisation
 from local.dataverse.payloads import Operation, existing, read_body, read_changes
-from local.dataverse.reading import JSON_HEADERS, SERVICE, applied, row_context
+from local.dataverse.reading import JSON_HEADERS, SERVICE, VERSION, applied, row_context
 from local.dataverse.refusals import (
     Refused,
     duplicate_id,
@@ -56,7 +56,7 @@ def delete_row(organisation: Organisation, writer: Writer, target: Target, reque
     row = get(organisation, target)
     _check_if_match(request, row)
     writer.delete(target.entity, row)
-    return Reply(204, {"OData-Version": "4.0"})
+    return Reply(204, VERSION)
 
 
 def set_property(organisation: Organisation, writer: Writer, target: Target, name: str, request: Request) -> Reply:
@@ -117,7 +117,7 @@ def _set(
     row = get(organisation, target)
     _check_if_match(request, row)
     writer.update(target.entity, row, read_changes(organisation, target.entity, content, Operation.UPDATE))
-    return Reply(204, {"OData-Version": "4.0"})
+    return Reply(204, VERSION)
 
 
 def _property(entity: EntityType, name: str) -> str:
@@ -161,4 +161,4 @@ def _written(
         headers = {**JSON_HEADERS, "ETag": etag(row), **applied(preferences)}
         return Reply(201 if created else 200, headers, text.encode())
     address = address or f"{request.base_url}{SERVICE}/{entity.entity_set}({row[entity.primary_id]})"
-    return Reply(204, {"OData-Version": "4.0", "OData-EntityId": address, "Location": address})
+    return Reply(204, {**VERSION, "OData-EntityId": address, "Location": address})

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from local.dataverse.refusals import unknown_property, wrong_request
+from local.dataverse.expanding import Item, expand_items
+from local.dataverse.refusals import not_simulated, unknown_property, wrong_request
 from local.dataverse.schema import EntityType, Navigation, Property
 from local.simulator.messages import Request
 
 _KNOWN = frozenset({"$select", "$filter", "$orderby", "$top", "$expand", "$apply", "$count", "tag", "partitionId"})
 _TOKENS = frozenset({"$skiptoken", "$deltatoken"})
+# Other ways to ask, which the real service has.
+_NOT_SIMULATED = frozenset({"sql", "fetchXml", "savedQuery", "userQuery"})
 _FORBIDDEN_WITH_TRACKING = ("$filter", "$orderby", "$expand", "$top", "$apply")
-_EXPAND = re.compile(r"\s*(?P<nav>\w+)\s*(?:\((?P<options>[^()]*)\))?\s*(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Options:
 
 
 def read_options(request: Request) -> Options:
-    """The query of a request. Raises Refused (400) for unknown and repeated options."""
+    """The query of a request. Raises Refused: 400 for unknown and repeated options, 501 for other kinds of queries."""
     given: dict[str, str] = {}
     for pair in filter(None, request.query.split("&")):
         raw_name, _, raw_value = pair.partition("=")
@@ -61,6 +63,8 @@ def read_options(request: Request) -> Options:
             name, value = unquote_plus(raw_name, errors="strict"), unquote_plus(raw_value, errors="strict")
         except UnicodeDecodeError as error:
             raise wrong_request(f"The query option '{pair}' is not UTF-8.") from error
+        if name in _NOT_SIMULATED:
+            raise not_simulated(f"the query parameter {name}")
         if name not in _KNOWN | _TOKENS and not name.startswith("@"):
             raise wrong_request(f"The query parameter {name} is not supported.")
         if name in given:
@@ -138,15 +142,11 @@ def ordering(entity: EntityType, text: str | None) -> tuple[tuple[Property, str]
 
 
 def expansions(entity: EntityType, text: str | None, limit: int) -> tuple[Expansion, ...]:
-    """The navigations that $expand names. Raises Refused (400) for unknown ones and for more than the limit."""
-    found: list[Expansion] = []
-    position = 0
-    while text and position < len(text):
-        part = _EXPAND.match(text, position)
-        if part is None:
-            raise wrong_request(f"Bad Request - Error in query syntax: $expand={text}.")
-        found.append(_expansion(entity, part.group("nav"), part.group("options")))
-        position = part.end()
+    """The navigations that $expand names.
+
+    Raises Refused: 400 for unknown ones and for more than the limit, 501 for collections.
+    """
+    found = [_expansion(entity, item) for item in expand_items(text)]
     if len(found) > limit:
         raise wrong_request(f"The number of expanded navigation properties exceeds the limit of {limit}.")
     return tuple(found)
@@ -166,16 +166,16 @@ def true_or_false(text: str, name: str) -> bool:
     return text == "true"
 
 
-def _expansion(entity: EntityType, nav: str, options: str | None) -> Expansion:
-    navigation = entity.navigations.get(nav)
+def _expansion(entity: EntityType, item: Item) -> Expansion:
+    if item.name in entity.collections:
+        raise not_simulated(f"$expand of the collection {item.name}")
+    navigation = entity.navigations.get(item.name)
     if navigation is None:
-        raise wrong_request(
-            f"Could not find a property named '{nav}' on type 'Microsoft.Dynamics.CRM.{entity.name}', or it is a "
-            "collection, which is not served in $expand."
-        )
-    if options is None or not options.strip():
-        return Expansion(navigation, None)
-    name, _, value = options.partition("=")
-    if name.strip() != "$select" or ";" in value:
-        raise wrong_request(f"$expand={nav}({options}): a single-valued navigation takes $select only.")
-    return Expansion(navigation, tuple(part.strip() for part in value.split(",")))
+        raise unknown_property(item.name, entity.name)
+    for option in item.options:
+        if option == "$expand":
+            raise not_simulated(f"$expand within $expand={item.name}")
+        if option != "$select":
+            raise wrong_request(f"$expand={item.name}({option}): a single-valued navigation takes $select only.")
+    select = item.options.get("$select")
+    return Expansion(navigation, None if select is None else tuple(part.strip() for part in select.split(",")))

@@ -25,7 +25,9 @@ from local.simulator.store import Row, Value, quoted
 from shared import exact_json
 
 SERVICE = "/api/data/v9.2"
-JSON_HEADERS = {"Content-Type": "application/json; odata.metadata=minimal", "OData-Version": "4.0"}
+VERSION = {"OData-Version": "4.0"}
+JSON_HEADERS = {"Content-Type": "application/json; odata.metadata=minimal", **VERSION}
+TEXT_HEADERS = {"Content-Type": "text/plain", **VERSION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def read_row(organisation: Organisation, entity: EntityType, row: Row, request: 
     expanded = expansions(entity, options.given.get("$expand"), organisation.settings.expand_limit)
     known = request.header("If-None-Match")
     if known == etag(row) and not expanded and not preferences.annotations:
-        return Reply(304, {"ETag": etag(row)})
+        return Reply(304, {"ETag": etag(row), **VERSION})
     chosen = view(entity, options.given.get("$select"), expanded, preferences.annotations)
     text = Presenter(organisation, chosen).show(row, context=row_context(request, chosen, options))
     return Reply(200, {**JSON_HEADERS, "ETag": etag(row), **applied(preferences)}, text.encode())
@@ -74,7 +76,7 @@ def read_count(organisation: Organisation, entity: EntityType, request: Request)
     options = read_options(request)
     options.only("$filter")
     counted = count_rows(organisation, entity, filter_condition(organisation, entity, options))
-    return Reply(200, {"Content-Type": "text/plain", "OData-Version": "4.0"}, str(counted).encode())
+    return Reply(200, TEXT_HEADERS, str(counted).encode())
 
 
 def filter_condition(organisation: Organisation, entity: EntityType, options: Options) -> Condition:

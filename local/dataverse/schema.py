@@ -1,16 +1,15 @@
 """The tables of the organisation, read from the schema files: a further table is data, not code."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
 from types import MappingProxyType
 
-from shared import exact_json
+from local.dataverse.relationships import Relationship, primary_keys, relationships
+from local.dataverse.schemafiles import RawTables, mapping, mappings, number, read_tables, texts, whole
 from shared.records import Json
 
-FOLDER = Path(__file__).parent.parent / "schemas"
 SERVED = (
     "account",
     "contact",
@@ -104,7 +103,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """One table."""
+    """One table. `collections` are the navigations to rows that point to one of it, with the table of each; a `subset`
+    has further columns in a real organisation."""
 
     name: str
     entity_set: str
@@ -116,6 +116,8 @@ class EntityType:
     bulk: bool
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation]
+    collections: Mapping[str, str]
+    subset: bool
     keys: tuple[Key, ...]
     rows: tuple[Mapping[str, Json], ...] = ()
 
@@ -127,11 +129,17 @@ class EntityType:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All served tables, by logical name and by entity set; `sets` also holds those that are only pointed to."""
+    """All served tables, by logical name and by entity set.
+
+    `sets` also holds the entity sets that are only pointed to, and `ids` the primary keys of all whose key is known.
+    `relationships` are by the table that has the lookup; a table that is not there has some that no source told.
+    """
 
     entities: Mapping[str, EntityType]
     by_set: Mapping[str, EntityType]
     sets: Mapping[str, str]
+    ids: Mapping[str, str]
+    relationships: Mapping[str, tuple[Relationship, ...]]
     solution: bool
 
 
@@ -148,56 +156,30 @@ def load_schema(
     not. `unique_account_number` adds the key that earlier versions of the solution had, `unique_product_number` one
     that a customizer declared on the product number: no organisation brings it along.
     """
-    raw = _read("dataverse-schema.json")
-    if solution:
-        raw = _overlaid(raw, _read("dataverse-p2c-solution.json"))
+    raw = read_tables(solution=solution)
     entities = {name: _entity(raw[name]) for name in SERVED if name in raw}
     entities = {name: replace(of, tracked=tracked.get(name, of.tracked)) for name, of in entities.items()}
     if unique_account_number:
         _declare(entities, "account", Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",)))
     if unique_product_number:
         _declare(entities, "product", Key("new_ProductNumber", "new_productnumber", ("productnumber",)))
-    return Schema(entities, {of.entity_set: of for of in entities.values()}, _sets(raw), solution)
+    return Schema(
+        entities,
+        {of.entity_set: of for of in entities.values()},
+        _sets(raw),
+        primary_keys(raw),
+        relationships(raw),
+        solution,
+    )
 
 
 def _declare(entities: dict[str, EntityType], name: str, key: Key) -> None:
     entities[name] = replace(entities[name], keys=(*entities[name].keys, key))
 
 
-def observed_organization() -> Mapping[str, Json]:
-    """The settings of a live organisation that the one row of the organization table starts with."""
-    whole = exact_json.loads((FOLDER / "dataverse-schema.json").read_bytes())
-    assert isinstance(whole, dict)
-    observed = _mapping(whole["_organization_settings_observed"])
-    return {name: value for name, value in observed.items() if not name.startswith("_")}
-
-
-def _read(name: str) -> dict[str, Mapping[str, Json]]:
-    whole = exact_json.loads((FOLDER / name).read_bytes())
-    assert isinstance(whole, dict)
-    return {entity: _mapping(of) for entity, of in _mapping(whole["entities"]).items()}
-
-
-def _overlaid(
-    base: Mapping[str, Mapping[str, Json]], overlay: Mapping[str, Mapping[str, Json]]
-) -> dict[str, Mapping[str, Json]]:
-    merged = dict(base)
-    for name, added in overlay.items():
-        merged[name] = added if added.get("new_table") else _extended(base[name], added)
-    return merged
-
-
-def _extended(base: Mapping[str, Json], added: Mapping[str, Json]) -> Mapping[str, Json]:
-    changes = {str(of["name"]): _mapping(of["change"]) for of in _mappings(added.get("changed_attributes"))}
-    attributes: list[Json] = [{**of, **changes.get(str(of["name"]), {})} for of in _mappings(base["attributes"])]
-    attributes += [dict(of) for of in _mappings(added.get("attributes"))]
-    keys: list[Json] = [dict(of) for of in _mappings(added.get("alternate_keys"))]
-    return {**base, "attributes": attributes, "alternate_keys": keys}
-
-
 def _entity(raw: Mapping[str, Json]) -> EntityType:
-    lookups = _mappings(raw["lookups"])
-    properties = [_attribute(of, raw) for of in _mappings(raw["attributes"])] + [_lookup(of) for of in lookups]
+    lookups = mappings(raw["lookups"])
+    properties = [_attribute(of, raw) for of in mappings(raw["attributes"])] + [_lookup(of) for of in lookups]
     navigations = [nav for of in lookups for nav in _navigations(of)]
     return EntityType(
         name=str(raw["logical_name"]),
@@ -205,19 +187,22 @@ def _entity(raw: Mapping[str, Json]) -> EntityType:
         schema_name=str(raw["schema_name"]),
         primary_id=str(raw["primary_id"]),
         primary_name=str(raw["primary_name"]),
-        ownership=str(raw["ownership"]),
+        # A remark may follow the word: UserOwned (owner inherited, read-only).
+        ownership=str(raw["ownership"]).partition(" ")[0],
         tracked=raw.get("change_tracking_default") is True,
         bulk=not str(raw.get("bulk_messages", "NOT")).startswith("NOT"),
         properties={of.name: of for of in properties},
         navigations={of.name: of for of in navigations},
-        keys=tuple(_key(of) for of in _mappings(raw.get("alternate_keys"))),
-        rows=tuple(_mappings(raw.get("rows"))),
+        collections={name: str(to) for name, to in mapping(raw.get("collections") or {}).items()},
+        subset=raw.get("subset") is True,
+        keys=tuple(_key(of) for of in mappings(raw.get("alternate_keys"))),
+        rows=tuple(mappings(raw.get("rows"))),
     )
 
 
 def _attribute(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Property:
     name = str(raw["name"])
-    labels = {_int(option["value"]): str(option["label"]) for option in _mappings(raw.get("options"))}
+    labels = {whole(option["value"]): str(option["label"]) for option in mappings(raw.get("options"))}
     read_only = raw["read_only"] is True
     return Property(
         name=name,
@@ -227,16 +212,16 @@ def _attribute(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Property:
         required=str(raw["required_level"]),
         on_create=not read_only and raw.get("valid_for_create") is not False,
         on_update=not read_only and raw.get("valid_for_update") is not False,
-        max_length=_int(raw["max_length"]) if "max_length" in raw else None,
-        minimum=_number(raw.get("min")),
-        maximum=_number(raw.get("max")),
-        precision=_int(raw["precision"]) if "precision" in raw else None,
+        max_length=whole(raw["max_length"]) if "max_length" in raw else None,
+        minimum=number(raw.get("min")),
+        maximum=number(raw.get("max")),
+        precision=whole(raw["precision"]) if "precision" in raw else None,
         precision_source=str(raw.get("precision_source", "")),
         labels=labels,
         default=raw.get("default"),
         state_of_status=_states(raw, of) if name == "statuscode" else {},
         status_of_state={
-            int(state): _int(status) for state, status in _mapping(raw.get("default_status_by_state") or {}).items()
+            int(state): whole(status) for state, status in mapping(raw.get("default_status_by_state") or {}).items()
         },
     )
 
@@ -262,10 +247,10 @@ def _kind(raw: Mapping[str, Json], labels: Mapping[int, str]) -> Kind:
 
 
 def _states(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Mapping[int, int]:
-    state = next(attribute for attribute in _mappings(of["attributes"]) if attribute["name"] == "statecode")
+    state = next(attribute for attribute in mappings(of["attributes"]) if attribute["name"] == "statecode")
     # An option names its state as an identifier: Under_Revision for "Under Revision".
-    values = {str(option["label"]).replace(" ", "_"): _int(option["value"]) for option in _mappings(state["options"])}
-    return {_int(option["value"]): values[str(option["state"])] for option in _mappings(raw["options"])}
+    values = {str(option["label"]).replace(" ", "_"): whole(option["value"]) for option in mappings(state["options"])}
+    return {whole(option["value"]): values[str(option["state"])] for option in mappings(raw["options"])}
 
 
 def _lookup(raw: Mapping[str, Json]) -> Property:
@@ -278,7 +263,7 @@ def _lookup(raw: Mapping[str, Json]) -> Property:
         required=str(raw["required_level"]),
         on_create=not read_only and raw.get("valid_for_create") is not False,
         on_update=not read_only and raw.get("valid_for_update") is not False,
-        targets=_texts(raw["targets"]),
+        targets=texts(raw["targets"]),
     )
 
 
@@ -287,46 +272,22 @@ def _navigations(lookup: Mapping[str, Json]) -> list[Navigation]:
         Navigation(
             name=str(raw["nav"]),
             column=str(lookup["attribute"]),
-            targets=_texts(lookup["targets"]) if "entity_sets" in raw else (str(raw["target"]),),
+            targets=texts(lookup["targets"]) if "entity_sets" in raw else (str(raw["target"]),),
             delete_behavior=str(raw.get("delete_behavior", "NoCascade")),
         )
-        for raw in _mappings(lookup["navigation"])
+        for raw in mappings(lookup["navigation"])
     ]
 
 
-def _sets(raw: Mapping[str, Mapping[str, Json]]) -> Mapping[str, str]:
+def _sets(raw: RawTables) -> Mapping[str, str]:
     """Every entity set that something points to, with its table; also of tables that are not served."""
     sets = {str(of["entity_set"]): str(of["logical_name"]) for of in raw.values()}
     for of in raw.values():
-        for lookup in _mappings(of["lookups"]):
-            for nav in _mappings(lookup["navigation"]):
+        for lookup in mappings(of["lookups"]):
+            for nav in mappings(lookup["navigation"]):
                 sets.setdefault(str(nav["entity_set"]), str(nav["target"]))
     return sets
 
 
 def _key(raw: Mapping[str, Json]) -> Key:
-    return Key(str(raw["schema_name"]), str(raw["logical_name"]), _texts(raw["attributes"]))
-
-
-def _mapping(value: Json) -> dict[str, Json]:
-    assert isinstance(value, dict)
-    return value
-
-
-def _mappings(value: Json) -> list[dict[str, Json]]:
-    assert value is None or isinstance(value, list)
-    return [_mapping(item) for item in value or []]
-
-
-def _texts(value: Json) -> tuple[str, ...]:
-    assert isinstance(value, Iterable)
-    return tuple(str(item) for item in value)
-
-
-def _int(value: Json) -> int:
-    assert isinstance(value, int)
-    return value
-
-
-def _number(value: Json) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) else None
+    return Key(str(raw["schema_name"]), str(raw["logical_name"]), texts(raw["attributes"]))

@@ -9,7 +9,8 @@ from local.dataverse.organisation import (
     Organisation,
     fixed_id,
 )
-from local.dataverse.schema import EntityType, Kind, observed_organization
+from local.dataverse.schema import EntityType, Kind
+from local.dataverse.schemafiles import observed_organization
 from local.dataverse.values import moment, stored
 from local.simulator.store import Row
 from shared.records import Json

@@ -7,12 +7,13 @@ from local.dataverse.actions import ACTIONS
 from local.dataverse.addresses import ROOT, Segment, Target, segments, target
 from local.dataverse.batch import Batch
 from local.dataverse.bulk import NAMESPACE, write_rows
+from local.dataverse.csdl import csdl
 from local.dataverse.functions import total_record_count, who_am_i
-from local.dataverse.metadata import read_definitions
+from local.dataverse.metadata import read_metadata
 from local.dataverse.options import read_options
 from local.dataverse.organisation import APPLICATION_USER_ID, Organisation
 from local.dataverse.quotes import QUOTE
-from local.dataverse.reading import JSON_HEADERS, read_collection, read_count, read_row
+from local.dataverse.reading import JSON_HEADERS, TEXT_HEADERS, VERSION, read_collection, read_count, read_row
 from local.dataverse.refusals import Refused, method_refused, not_simulated, privilege_missing, resource_missing
 from local.dataverse.schema import EntityType
 from local.dataverse.tracking import count_changes, is_tracked, read_changes
@@ -30,6 +31,19 @@ THROTTLED = exact_json.dumps(
         }
     }
 )
+# What real clients ask the service for beside rows, and what it can do.
+_NOT_SIMULATED = frozenset(
+    {
+        "BulkDelete",
+        "CreateEntities",
+        "GlobalOptionSetDefinitions",
+        "ManagedPropertyDefinitions",
+        "RetrieveAvailableLanguages",
+        "RetrieveMetadataChanges",
+    }
+)
+# The headers that name the user to act for, the preferred one first, with the column that each names the user by.
+_ACTS_FOR = {"CallerObjectId": "azureactivedirectoryobjectid", "MSCRMCallerID": "systemuserid"}
 _VERBS = {"GET": "Read", "HEAD": "Read", "POST": "Create", "PATCH": "Write", "PUT": "Write", "DELETE": "Delete"}
 
 
@@ -66,12 +80,14 @@ class Service:
     def caller(self, request: Request) -> Caller:
         """The application user of the token, or the user that it acts for. Raises Refused (403)."""
         user = self._application_user(request)
-        named = request.header("MSCRMCallerID")
-        if named is None:
-            return Caller(user)
-        if self._organisation.find(self._organisation.entity("systemuser"), named.lower()) is None:
-            raise Refused(403, "0x8004a110", f"The user {named} to act for does not exist.")
-        return Caller(named.lower(), on_behalf_of=user)
+        for header, column in _ACTS_FOR.items():
+            named = request.header(header)
+            if named is not None:
+                found = self._organisation.rows("systemuser", **{column: named.lower()})
+                if not found:
+                    raise Refused(403, "0x8004a110", f"The user {named} to act for ({header}) does not exist.")
+                return Caller(str(found[0]["systemuserid"]), on_behalf_of=user)
+        return Caller(user)
 
     def _part(self, request: Request) -> Reply:
         """The answer to a request within a batch, whose addresses may be longer. Raises Refused."""
@@ -97,13 +113,18 @@ class Service:
                 caller = self.caller(request)
                 self._check_privilege(self._organisation.entity(QUOTE), caller, request)
                 return ACTIONS[name](self._organisation, Writer(self._organisation, caller), request)
-            case "EntityDefinitions":
-                _require("GET", request)
-                return read_definitions(self._organisation, path, request)
+            case "EntityDefinitions" | "RelationshipDefinitions" as name:
+                if request.method != "GET":
+                    raise not_simulated(f"{request.method} of {name}")
+                return read_metadata(self._organisation, path, request)
             case "$batch":
                 _require("POST", request)
                 return Batch(self._organisation.store, self._part, self.refusal).answer(request)
-            case "$metadata" as name:
+            case "$metadata":
+                _require("GET", request)
+                content = csdl(self._organisation.schema)
+                return Reply(200, {"Content-Type": "application/xml", **VERSION}, content)
+            case name if name in _NOT_SIMULATED:
                 raise not_simulated(name)
         entity = self._organisation.schema.by_set.get(path[0].name)
         if entity is None:
@@ -166,7 +187,7 @@ class Service:
         if "$deltatoken" not in options.given:
             return read_count(self._organisation, entity, request)
         counted = count_changes(self._organisation, entity, options)
-        return Reply(200, {"Content-Type": "text/plain"}, str(counted).encode())
+        return Reply(200, TEXT_HEADERS, str(counted).encode())
 
     def _check_privilege(self, entity: EntityType, caller: Caller, request: Request) -> None:
         switches = self._organisation.switches

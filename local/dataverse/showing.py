@@ -65,24 +65,26 @@ class Presenter:
     def __init__(self, organisation: Organisation, of: View) -> None:
         self._organisation = organisation
         self._view = of
-        self._parts: Sequence[tuple[str, str, Callable[..., str]]] = [
-            (f'"{prop.name}":', prop.column, renderer(prop)) for prop in of.properties
+        self._parts: Sequence[tuple[Property, str, Callable[..., str]]] = [
+            (prop, f'"{prop.name}":', renderer(prop)) for prop in of.properties
         ]
         self._expanded = [_Expanded(organisation, of.entity, expansion) for expansion in of.expansions]
 
     def show(self, row: Row, *, context: str | None = None) -> str:
         """One row as a JSON object, with the context in front where one is given."""
-        head = [f'"@odata.context":{exact_json.dumps(context)}'] if context else []
-        head.append(f'"@odata.etag":"{etag_text(row)}"')
-        body = [name + render(row[column]) for name, column, render in self._parts]
-        extra = self._annotations(row) if self._view.annotations else []
-        inline = [each.show(row) for each in self._expanded]
-        return "{" + ",".join([*head, *body, *extra, *inline]) + "}"
+        members = [f'"@odata.context":{exact_json.dumps(context)}'] if context else []
+        members.append(f'"@odata.etag":"{etag_text(row)}"')
+        for of, name, render in self._parts:
+            if self._view.annotations:
+                members += self._annotations(of, row)
+            members.append(name + render(row[of.column]))
+        members += [each.show(row) for each in self._expanded]
+        return "{" + ",".join(members) + "}"
 
-    def _annotations(self, row: Row) -> list[str]:
+    def _annotations(self, of: Property, row: Row) -> list[str]:
+        """The annotations of one property, which stand directly before it."""
         return [
             f'"{of.name}@{term}":{exact_json.dumps(value)}'
-            for of in self._view.properties
             for term, value in _annotations(self._view.entity, of, row)
             if value is not None and _wanted(term, self._view.annotations or "")
         ]

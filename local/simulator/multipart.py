@@ -14,6 +14,8 @@ from local.simulator.messages import Reply, Request
 CONTENT_ID = "Content-ID"
 _OPERATION, _MULTIPART = "application/http", "multipart/mixed"
 _REQUEST_LINE = re.compile(r"(?P<method>[A-Z]+) (?P<address>\S+) HTTP/1\.1")
+# The services read a bare line feed like CRLF, and clients send both.
+_LINE_END, _BLANK_LINE = re.compile(r"\r?\n"), re.compile(rb"\r?\n\r?\n")
 
 
 class BatchMalformed(Exception):
@@ -102,6 +104,8 @@ class _Reader:
         for part in parts:
             if part.request.method == "GET":
                 raise BatchMalformed(f"GET {part.request.target} stands in a change set, which takes writes only.")
+            if part.content_id is None:
+                raise BatchMalformed(f"A request of a change set lacks the header {CONTENT_ID}: {part.request.target}.")
         check_ids(parts)
         return ChangeSet(parts)
 
@@ -113,16 +117,24 @@ class _Reader:
         return Part(self._request(content), headers.get(CONTENT_ID))
 
     def _request(self, content: bytes) -> Request:
-        # The line end before a boundary may be the blank line of a request without a body.
-        head, blank, body = content.partition(b"\r\n\r\n")
-        line, _, lines = _text(head if blank else head.removesuffix(b"\r\n")).partition("\r\n")
+        head, body = self._headed_request(content)
+        line, *lines = _LINE_END.split(_text(head))
         found = _REQUEST_LINE.fullmatch(line)
         if found is None:
             raise BatchMalformed(f"'{line}' is no request line, such as GET /path HTTP/1.1.")
         headers = CIMultiDict(self._inherited)
         headers.update(_header_pairs(lines))
         path, _, query = self._local(found["address"]).partition("?")
-        return Request(found["method"], path, query, CIMultiDictProxy(headers), body, self._base_url)
+        # Further blank lines belong to no body.
+        return Request(found["method"], path, query, CIMultiDictProxy(headers), body.lstrip(b"\r\n"), self._base_url)
+
+    @staticmethod
+    def _headed_request(content: bytes) -> tuple[bytes, bytes]:
+        """Head and body. The line end before a boundary may be that of the blank line behind the head."""
+        parted = _parted(content)
+        if parted is None and not content.endswith(b"\n"):
+            raise BatchMalformed("A request has no blank line behind its headers.")
+        return parted or (content.rstrip(b"\r\n"), b"")
 
     def _local(self, address: str) -> str:
         """Path and query of an address. Raises BatchMalformed for one of another host."""
@@ -135,8 +147,8 @@ class _Reader:
 
 def _sections(body: bytes, boundary: str) -> list[bytes]:
     """What stands between the boundaries. Raises BatchMalformed where the closing one is missing."""
-    mark = re.compile(rb"\r\n--" + re.escape(boundary.encode()) + rb"(?P<last>--)?[ \t]*(?=\r\n|\Z)")
-    text = b"\r\n" + body
+    mark = re.compile(rb"\r?\n--" + re.escape(boundary.encode()) + rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)")
+    text = b"\n" + body
     found: list[bytes] = []
     start: int | None = None
     for each in mark.finditer(text):
@@ -144,8 +156,8 @@ def _sections(body: bytes, boundary: str) -> list[bytes]:
             found.append(text[start : each.start()])
         if each["last"]:
             return found
-        start = each.end() + len(b"\r\n")
-    raise BatchMalformed(f"The closing boundary --{boundary}-- is missing; lines end with CRLF.")
+        start = each.end()
+    raise BatchMalformed(f"The closing boundary --{boundary}-- is missing.")
 
 
 def _boundary(content_type: str) -> str:
@@ -162,17 +174,25 @@ def _media_type(headers: CIMultiDict[str]) -> str:
 
 
 def _headed(section: bytes) -> tuple[CIMultiDict[str], bytes]:
-    head, blank, content = section.partition(b"\r\n\r\n")
-    if not blank:
-        raise BatchMalformed("A part has no blank line behind its headers; lines end with CRLF.")
-    return CIMultiDict(_header_pairs(_text(head))), content
+    """Headers and content of a section, which begins with the line end of its boundary."""
+    parted = _parted(section)
+    if parted is None:
+        raise BatchMalformed("A part has no blank line behind its headers.")
+    head, content = parted
+    return CIMultiDict(_header_pairs(_LINE_END.split(_text(head))[1:])), content
 
 
-def _header_pairs(lines: str) -> list[tuple[str, str]]:
+def _parted(text: bytes) -> tuple[bytes, bytes] | None:
+    """What stands before and behind the first blank line, None where there is none."""
+    found = _BLANK_LINE.search(text)
+    return (text[: found.start()], text[found.end() :]) if found else None
+
+
+def _header_pairs(lines: Iterable[str]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    for line in lines.split("\r\n") if lines else ():
+    for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name.strip() or "\n" in line:
+        if not colon or not name.strip():
             raise BatchMalformed(f"'{line}' is no header, such as Content-Type: {_OPERATION}.")
         pairs.append((name.strip(), value.strip()))
     return pairs

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.message import Message
 from typing import Any
@@ -47,9 +47,9 @@ class Answered:
 
 
 def body_of(*members: Op | Sequence[Op]) -> bytes:
-    """The body of a batch; a sequence is a change set."""
+    """The body of a batch; a sequence is a change set, whose requests get the Content-ID that each needs."""
     texts = [
-        member.text() if isinstance(member, Op) else _change_set(f"changeset_{position}", member)
+        member.text() if isinstance(member, Op) else _change_set(f"changeset_{position}", _identified(position, member))
         for position, member in enumerate(members)
     ]
     return _joined("batch_1", texts).encode()
@@ -84,6 +84,13 @@ def _answer(part: Message, boundary: str) -> Answered:
     head, _, text = rest.partition("\n\n")
     headers = dict(each.split(": ", 1) for each in head.split("\n"))
     return Answered(int(status), headers, text, part["Content-ID"], boundary)
+
+
+def _identified(position: int, operations: Sequence[Op]) -> list[Op]:
+    return [
+        each if each.content_id else replace(each, content_id=f"{position}-{number}")
+        for number, each in enumerate(operations)
+    ]
 
 
 def _change_set(boundary: str, operations: Sequence[Op]) -> str:

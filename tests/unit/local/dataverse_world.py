@@ -16,7 +16,7 @@ from local.dataverse.simulator import build_organisation, build_simulator
 from local.simulator.auth import FixedToken
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
-from local.simulator.server import running
+from local.simulator.server import Tls, running
 from shared.records import Json
 
 ADMIN = "admin"
@@ -122,11 +122,12 @@ def dataverse(
     settings_row: Mapping[str, Json] | None = None,
     file: Path | None = None,
     product_number_key: bool = False,
+    tls: Tls | None = None,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
     tables = schema(solution=solution, product_number_key=product_number_key)
     organisation = build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row, file=file)
-    simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN)
+    simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN, tls)
     with running(simulator) as url:
         world = World(url, organisation, clock, faults)
         with world.session:

@@ -261,20 +261,6 @@ def test_who_am_i_works_with_and_without_parentheses(world: World) -> None:
     assert replies[0].headers["x-ms-dop-hint"] == "4"
 
 
-def test_alternate_keys_are_listed(world: World) -> None:
-    path = "EntityDefinitions(LogicalName='contact')/Keys?$select=SchemaName,KeyAttributes,EntityKeyIndexStatus"
-    [key] = world.rows(path)
-    assert (key["KeyAttributes"], key["EntityKeyIndexStatus"]) == (["msdynce_contactnumber"], "Active")
-    assert world.rows("EntityDefinitions(LogicalName='account')/Keys") == []
-
-
-def test_attributes_are_listed_with_length_and_required_level(world: World) -> None:
-    path = "EntityDefinitions(LogicalName='account')/Attributes?$select=LogicalName,MaxLength,RequiredLevel"
-    by_name = {row["LogicalName"]: row for row in world.rows(path)}
-    assert by_name["accountnumber"]["MaxLength"] == 20
-    assert by_name["name"]["RequiredLevel"]["Value"] == "ApplicationRequired"
-
-
 def test_bulk_messages_are_found_where_the_table_has_them(world: World) -> None:
     def found(table: str) -> int:
         condition = "sdkmessageid/name eq @m and primaryobjecttypecode eq @t"

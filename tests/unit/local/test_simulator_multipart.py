@@ -35,6 +35,31 @@ def test_what_stands_before_and_behind_the_boundaries_is_ignored() -> None:
     assert len(read_batch(request(b"before\r\n" + BODY + b"behind"))) == 2
 
 
+@pytest.mark.parametrize("mark", [b"", b"\n", b"\r\n", b"preamble\n"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_batch_is_read_whatever_ends_its_lines_and_stands_before_its_first_boundary(end: bytes, mark: bytes) -> None:
+    single, changed = parts_of(read_batch(request(mark + BODY.replace(b"\r\n", end))))
+    assert (single.request.method, single.request.raw_path, single.request.body) == ("POST", "/a", b'{"b": 1}')
+    assert single.request.header("Content-Type") == "application/json"
+    assert (changed.request.query, changed.content_id, changed.request.body) == ("d=e", "2", b"{}")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/mixed; boundary=batch_1", CONTENT_TYPE])
+def test_the_boundary_may_be_quoted(content_type: str) -> None:
+    assert len(read_batch(request(BODY, content_type))) == 2
+
+
+def test_blank_lines_before_and_in_place_of_a_body_are_no_part_of_it() -> None:
+    head = b"--batch_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary\n\n"
+    posted = head + b'POST /a HTTP/1.1\nContent-Type: application/json; type=entry\n\n\n{"b": 1}\n'
+    deleted = head + b"DELETE /a(1) HTTP/1.1\nContent-Type: application/json\n\n\n\n"
+    bare = head + b"GET /a HTTP/1.1\n\n"
+    parts = parts_of(read_batch(request(posted + deleted + bare + b"\n--batch_1--\n\n")))
+    assert [part.request.method for part in parts] == ["POST", "DELETE", "GET"]
+    assert [part.request.body.rstrip() for part in parts] == [b'{"b": 1}', b"", b""]
+    assert [len(part.request.headers) for part in parts] == [1, 1, 0]
+
+
 @given(st.integers(0, len(BODY)), st.integers(0, 40), st.binary(max_size=20))
 def test_a_damaged_body_is_read_or_refused(start: int, length: int, junk: bytes) -> None:
     try:
