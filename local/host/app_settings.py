@@ -1,11 +1,13 @@
 """App settings: what `local.settings.json` and the environment say, and how bindings refer to them."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 from local.host.errors import SettingsInvalid
+from shared import errors
+from shared.settings_file import read_settings_file
+from shared.storage_settings import connection_mistake
 
 REFERENCE = re.compile(r"%([^%]+)%")
 
@@ -60,6 +62,9 @@ class AppSettings(Mapping[str, str]):
         value = self.get(f"AzureWebJobs{name}") or self.get(name)
         if not value:
             raise SettingsInvalid(f"{where}: {self._no_connection(name)}")
+        mistake = connection_mistake(value)
+        if mistake:
+            raise SettingsInvalid(f"{where}: the connection string {name} cannot be used: {mistake}")
         return DEVELOPMENT_STORAGE if value.strip().rstrip(";") == "UseDevelopmentStorage=true" else value
 
     def _no_connection(self, name: str) -> str:
@@ -76,16 +81,7 @@ class AppSettings(Mapping[str, str]):
 def read_local_settings(path: Path) -> AppSettings:
     """Read the `Values` of a `local.settings.json`."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SettingsInvalid(f"{path} does not exist: create it, or name another file") from None
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} is not JSON ({error}): correct it") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Values"), dict):
-        raise SettingsInvalid(f'{path} has no object "Values": put the app settings there')
-    if document.get("IsEncrypted") is True:
-        raise SettingsInvalid(f"{path} is encrypted: run `func settings decrypt` first")
-    wrong = [name for name, value in document["Values"].items() if not isinstance(value, str)]
-    if wrong:
-        raise SettingsInvalid(f"{path}: the values of {', '.join(sorted(wrong))} must be strings: put them in quotes")
-    return AppSettings(document["Values"])
+        return AppSettings(read_settings_file(path))
+    except errors.SettingsInvalid as invalid:
+        refusal = str(invalid)
+    raise SettingsInvalid(refusal)

@@ -24,6 +24,7 @@ from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
 from local.host.triggers import QueueAddress, QueueFunction, TimerFunction, bind_triggers
+from shared.discretion import shown
 
 log = logging.getLogger("Host.Startup")
 
@@ -213,5 +214,5 @@ def _thread_count(settings: AppSettings) -> int:
     if text is None:
         return min(32, (os.cpu_count() or 1) + 4)
     if not text.isdecimal() or int(text) < 1:
-        raise SettingsInvalid(f"{THREADS_SETTING} = {text!r}: set a whole number of at least 1")
+        raise SettingsInvalid(f"{THREADS_SETTING} is {shown(text)}: set a whole number of at least 1")
     return int(text)

@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from local.host.errors import SettingsInvalid
+from shared.discretion import shown
+from shared.errors import FileUnreadable
+from shared.text_files import read_text
 
 OVERRIDE_PREFIX = "azurefunctionsjobhost"
 TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,7}))?")
@@ -99,12 +102,14 @@ class HostJson(_Section):
 def read_host_json(path: Path, settings: Mapping[str, str] | None = None) -> HostJson:
     """Read host.json under the `AzureFunctionsJobHost__...` overrides of `settings`."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SettingsInvalid(f"{path} does not exist: an app needs a host.json beside function_app.py") from None
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} is not JSON ({error}): correct it") from error
-    return parse_host_json(document, settings or {})
+        document = json.loads(read_text(path, str(path)))
+    except FileUnreadable as unreadable:
+        refusal = f"{unreadable}; an app needs a host.json beside function_app.py"
+    except json.JSONDecodeError as error:
+        refusal = f"{path} is not JSON: look at line {error.lineno}, column {error.colno}"
+    else:
+        return parse_host_json(document, settings or {})
+    raise SettingsInvalid(refusal)
 
 
 def parse_host_json(document: object, settings: Mapping[str, str]) -> HostJson:
@@ -115,8 +120,8 @@ def parse_host_json(document: object, settings: Mapping[str, str]) -> HostJson:
     try:
         return HostJson.model_validate(tree)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
-        raise SettingsInvalid("host.json or its overrides: " + "; ".join(wrong)) from error
+        wrong = [f"{'.'.join(map(str, e['loc']))} = {shown(e['input'])}: {e['msg']}" for e in error.errors()]
+    raise SettingsInvalid("host.json or its overrides: " + "; ".join(wrong))
 
 
 def _lower_keys(value: object) -> object:

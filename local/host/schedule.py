@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from local.host.errors import SettingsInvalid
+from shared.discretion import shown
 
 # cronsim knows more than NCRONTAB: last days, nearest weekdays, nth weekdays, 7 for Sunday.
 BEYOND_NCRONTAB = re.compile(r"#|\bL|L\b|\d+W", re.IGNORECASE)
@@ -19,12 +20,10 @@ class Schedule:
         self.expression = expression.strip()
         fields = self.expression.split()
         if BEYOND_NCRONTAB.search(self.expression) or (len(fields) == 6 and SUNDAY_AS_SEVEN.search(fields[5])):
-            raise SettingsInvalid(f"{where} {expression!r}: L, W, # and weekday 7 are no NCRONTAB")
-        try:
-            CronSim(self.expression, datetime(2000, 1, 1, tzinfo=UTC))
-        except CronSimError as error:
+            raise SettingsInvalid(f"{where} is {shown(expression)}: L, W, # and weekday 7 are no NCRONTAB")
+        if not _is_readable(self.expression):
             remedy = "write {second} {minute} {hour} {day} {month} {weekday}"
-            raise SettingsInvalid(f"{where} {expression!r} is no NCRONTAB expression ({error}): {remedy}") from error
+            raise SettingsInvalid(f"{where} is {shown(expression)}, which is no NCRONTAB expression: {remedy}")
 
     def after(self, moment: datetime) -> datetime:
         """Return the first occurrence later than `moment` (UTC)."""
@@ -34,7 +33,7 @@ class Schedule:
         try:
             return next(occurrences)
         except StopIteration:
-            raise SettingsInvalid(f"schedule {self.expression!r} never occurs: correct it") from None
+            raise SettingsInvalid(f"the schedule {shown(self.expression)} never occurs: correct it") from None
 
     def is_shorter_than_a_minute(self, moment: datetime) -> bool:
         """True when two of the next occurrences lie less than a minute apart."""
@@ -43,3 +42,11 @@ class Schedule:
             if following - moment < timedelta(minutes=1):
                 return True
         return False
+
+
+def _is_readable(expression: str) -> bool:
+    try:
+        CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return True
