@@ -14,7 +14,7 @@ from azure.core.credentials import TokenCredential
 
 from shared.clients.channel import Channel
 from shared.clients.correlation import correlated
-from shared.clients.credentials import TokenProvider, managed_identity
+from shared.clients.credentials import TokenProvider, identity
 from shared.clients.dataverse import DataverseSystem
 from shared.clients.finops import ACCEPT, FinopsSystem
 from shared.clients.origin import Origin
@@ -141,8 +141,8 @@ def forget_service() -> None:
 
 
 def build(settings: Settings) -> Service:
-    """The service of a deployment: its storage account, its identity, real time."""
-    credential = managed_identity(settings.AZURE_CLIENT_ID)
+    """The service of a deployment: its storage account, its identity (on a developer's computer his own), real time."""
+    credential = identity(os.environ, settings.AZURE_CLIENT_ID)
     storage = Storage(account_of(settings, lambda: credential))
     storage.create(FLOWS)
     return assemble(settings, state_of(storage.table), storage.queues, credential, SystemClock())

@@ -17,6 +17,8 @@ SERVICES: Mapping[str, str] = {
 }
 NAME_RULE = "3 to 24 small letters and digits"
 _NAME = re.compile(r"[a-z0-9]{3,24}")
+# What stands where a name of an account does; that an account has no such short name is for Azure to say.
+_IN_PLACE = re.compile(r"[a-z0-9]{1,24}")
 _WITHOUT_KEY = frozenset({"sharedaccesssignature", "usedevelopmentstorage"})
 _COPY = "copy the whole connection string of the account"
 _EMULATOR = "devstoreaccount1"
@@ -40,7 +42,7 @@ def connection_mistake(text: str) -> str:
     parts = connection_parts(text)
     if not ({"accountname", "accountkey"} <= parts.keys() or parts.keys() & _WITHOUT_KEY):
         return f"it has no AccountName and AccountKey; {_COPY}"
-    if not is_account_name(parts.get("accountname", _EMULATOR)):
+    if not _IN_PLACE.fullmatch(parts.get("accountname", _EMULATOR)):
         return f"its AccountName is no name of an account, {NAME_RULE}; {_COPY}"
     if not _is_base64(parts.get("accountkey", "")):
         return f"its AccountKey is cut or damaged; {_COPY}"
@@ -74,7 +76,7 @@ def storage_mistakes(given: Mapping[str, str]) -> list[str]:
             f"{CONNECTION} is not set: give the connection string of the storage account, or both "
             f"{SERVICES['table']} and {SERVICES['queue']}"
         ]
-    return two_accounts(dict(_accounts(given)))
+    return two_accounts(accounts_named(given))
 
 
 def two_accounts(by_setting: Mapping[str, str]) -> list[str]:
@@ -88,15 +90,19 @@ def two_accounts(by_setting: Mapping[str, str]) -> list[str]:
 def account_of_address(url: str) -> str | None:
     """The account whose service has this address; None where the address does not say."""
     account = _host(url).partition(".")[0].removesuffix("-secondary")
-    return account if _service_of(url) and is_account_name(account) else None
+    return account if _service_of(url) and _IN_PLACE.fullmatch(account) else None
+
+
+def accounts_named(given: Mapping[str, str]) -> dict[str, str]:
+    """The accounts that the settings name, as far as they do, by setting."""
+    return dict(_accounts(given))
 
 
 def _accounts(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The accounts that the settings name, as far as they do."""
     parts = connection_parts(given.get(CONNECTION, ""))
     named = parts.get("accountname", _EMULATOR if "usedevelopmentstorage" in parts else "")
-    found = {CONNECTION: named, ACCOUNT_NAME: given.get(ACCOUNT_NAME, "")}
-    yield from ((setting, account) for setting, account in found.items() if is_account_name(account))
+    found = {CONNECTION: named, ACCOUNT_NAME: given.get(ACCOUNT_NAME, "").strip()}
+    yield from ((setting, account) for setting, account in found.items() if _IN_PLACE.fullmatch(account))
     addresses = {f"{of.capitalize()}Endpoint in {CONNECTION}": parts.get(f"{of}endpoint", "") for of in SERVICES}
     addresses |= {setting: given.get(setting, "") for setting in SERVICES.values()}
     for setting, address in addresses.items():

@@ -14,6 +14,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Decod
 from requests import Session
 from requests.adapters import HTTPAdapter
 
+from shared.errors import SettingsInvalid
 from shared.outbound import Way, straight
 from shared.state.azure_queues import AzureQueues
 from shared.state.azure_tables import AzureTable
@@ -78,8 +79,17 @@ def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], Queu
             raise ValueError("an account without connection string needs both addresses and a credential")
         named = partial(TableServiceClient, account.table_url, credential=account.credential)
         queued = partial(QueueServiceClient, account.queue_url, credential=account.credential)
-    tables, queues = _connected(named, account.way), _connected(queued, account.way)
-    return tables, lambda name: queues.get_queue_client(name, **codec)
+    try:
+        tables, queues = _connected(named, account.way), _connected(queued, account.way)
+    except ValueError:
+        # Its message, and what is chained to it, may quote a part of the connection string.
+        pass
+    else:
+        return tables, lambda name: queues.get_queue_client(name, **codec)
+    raise SettingsInvalid(
+        "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
+        "connection string of the account"
+    )
 
 
 def _connected(make: Callable[..., _Client], way: Way) -> _Client:
