@@ -40,11 +40,11 @@ class ToProduct(Connection):
 
 
 @contextmanager
-def operated(made: Product) -> Iterator[None]:
+def operated(made: Product, **environ: str) -> Iterator[None]:
     """The command line works on this product."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "300")
-        patch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+        patch.setattr(commands, "connect", lambda *_, **__: ToProduct(environ, sync=made))
         yield
 
 
