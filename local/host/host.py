@@ -13,6 +13,7 @@ from local.host.app import AppFunction
 from local.host.app_settings import AppSettings
 from local.host.backoff import Backoff
 from local.host.clock import Clock, SystemClock
+from local.host.documents import HIDDEN
 from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
@@ -24,7 +25,6 @@ from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
 from local.host.triggers import QueueAddress, QueueFunction, TimerFunction, bind_triggers
-from shared.discretion import shown
 
 log = logging.getLogger("Host.Startup")
 
@@ -214,5 +214,5 @@ def _thread_count(settings: AppSettings) -> int:
     if text is None:
         return min(32, (os.cpu_count() or 1) + 4)
     if not text.isdecimal() or int(text) < 1:
-        raise SettingsInvalid(f"{THREADS_SETTING} is {shown(text)}: set a whole number of at least 1")
+        raise SettingsInvalid(f"{THREADS_SETTING} is {HIDDEN}: set a whole number of at least 1")
     return int(text)

@@ -1,6 +1,5 @@
 """host.json with the real host's defaults and ranges, and its overrides from app settings."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,10 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from local.host.documents import HIDDEN, read_document
 from local.host.errors import SettingsInvalid
-from shared.discretion import shown
-from shared.errors import FileUnreadable
-from shared.text_files import read_text
 
 OVERRIDE_PREFIX = "azurefunctionsjobhost"
 TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,7}))?")
@@ -101,15 +98,8 @@ class HostJson(_Section):
 
 def read_host_json(path: Path, settings: Mapping[str, str] | None = None) -> HostJson:
     """Read host.json under the `AzureFunctionsJobHost__...` overrides of `settings`."""
-    try:
-        document = json.loads(read_text(path, str(path)))
-    except FileUnreadable as unreadable:
-        refusal = f"{unreadable}; an app needs a host.json beside function_app.py"
-    except json.JSONDecodeError as error:
-        refusal = f"{path} is not JSON: look at line {error.lineno}, column {error.colno}"
-    else:
-        return parse_host_json(document, settings or {})
-    raise SettingsInvalid(refusal)
+    document = read_document(path, "an app needs a host.json beside function_app.py")
+    return parse_host_json(document, settings or {})
 
 
 def parse_host_json(document: object, settings: Mapping[str, str]) -> HostJson:
@@ -120,7 +110,7 @@ def parse_host_json(document: object, settings: Mapping[str, str]) -> HostJson:
     try:
         return HostJson.model_validate(tree)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))} = {shown(e['input'])}: {e['msg']}" for e in error.errors()]
+        wrong = [f"{'.'.join(map(str, e['loc']))} is {HIDDEN}: {e['msg']}" for e in error.errors()]
     raise SettingsInvalid("host.json or its overrides: " + "; ".join(wrong))
 
 
