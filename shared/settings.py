@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -278,9 +279,15 @@ def _mistake(error: Mapping[str, Any]) -> str:
     meaning = Settings.model_fields[name].description
     if error["type"] == "missing":
         return f"{name} is not set: {meaning}"
-    schema = Settings.model_json_schema()["properties"][name]
+    schema = _schemas()[name]
     value = shown(error["input"]) if _is_open(schema) else HIDDEN
     return f"{name} is {value}: {_remedy(schema, error)} ({meaning})"
+
+
+@cache
+def _schemas() -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+    return properties
 
 
 def _is_open(schema: Mapping[str, Any]) -> bool:
@@ -329,7 +336,7 @@ def _misspelled(given: Mapping[str, str]) -> list[str]:
 
 def settings_table() -> list[tuple[str, str, str, str]]:
     """Name, default, allowed values and meaning of every setting, for the documentation."""
-    properties = Settings.model_json_schema()["properties"]
+    properties = _schemas()
     rows = []
     for name, field in Settings.model_fields.items():
         default = properties[name].get("default")
