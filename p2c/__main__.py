@@ -1,15 +1,24 @@
 """p2c: an operator sees what is not in step, why, and repairs it."""
 
 import sys
+from collections.abc import Sequence
 
 try:
     from p2c import asking, doing
     from p2c.commands import app
+    from p2c.showing import write_what_can_be_written
 except KeyboardInterrupt:
     # Loading takes a moment; whoever thinks better of it gets no traceback.
     sys.exit(130)
 
-__all__ = ["app", "asking", "doing"]
+__all__ = ["app", "asking", "doing", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command `p2c`; those of the process without arguments. Ends by SystemExit with the exit code."""
+    write_what_can_be_written(sys.stdout, sys.stderr)
+    app(None if arguments is None else list(arguments), prog_name="p2c")
+
 
 if __name__ == "__main__":
-    app(prog_name="p2c")
+    main()

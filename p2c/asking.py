@@ -20,7 +20,8 @@ from p2c.commands import (
     connected,
     located,
 )
-from p2c.connecting import Connection, Mistake
+from p2c.connecting import Connection
+from p2c.mistakes import Mistake
 from p2c.showing import as_json, say, table
 from shared.operations.checks import Verdict
 from shared.operations.dryrun import DryRun, summary_of

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from p2c.connecting import Connection, Mistake, connect
+from p2c.connecting import Connection, connect
+from p2c.mistakes import Mistake
 from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
 from shared.operations.deeds import Refused
 from shared.operations.locating import NotFound, locate
@@ -52,7 +53,7 @@ def main(
 
 
 def located(to: Connection, flow: str, given: list[str]) -> list[str]:
-    return [locate(to.parts, to.parts.flows[flow], text) for text in given]
+    return [locate(to.parts, to.parts.flows[flow], to.meant(text)) for text in given]
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -4,45 +4,46 @@ import base64
 import getpass
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential
 
+from p2c.addresses import filled, meant
+from p2c.mistakes import Mistake
+from p2c.network import Network
 from shared.bootstrap import SystemClock, account_of, assemble, state_of
 from shared.clients.credentials import managed_identity
-from shared.errors import SettingsInvalid
+from shared.clients.signing_in import DeveloperSignIn
+from shared.discretion import shown
+from shared.errors import NotSignedIn, SettingsInvalid, System
 from shared.operations.deeds import Deeds
 from shared.operations.looking import LookOnly
+from shared.outbound import Way
 from shared.settings import Settings
+from shared.settings_file import read_settings_file
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Queues
 from shared.state.rows import Table
 from shared.state.storage import Storage
+from shared.storage_settings import CONNECTION, NAME_RULE, SERVICES, accounts_named, is_account_name, two_accounts
 from shared.sync.parts import Parts
 
 ACCOUNT = "STORAGE_ACCOUNT_NAME"
-# Templates of addresses under which people find a record; {id}, {table}, {key} and {company} are filled in. Those of
-# F&O differ from one environment to the other.
+# Templates of addresses (p2c/addresses.py).
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
-_TABLES = {"accounts": "account", "contacts": "contact"}
+_TABLES = {"accounts": "account", "contacts": "contact", "quotations": "quote"}
 _SCOPE = "https://storage.azure.com/.default"
-_SERVICES = {"table": "AzureWebJobsStorage__tableServiceUri", "queue": "AzureWebJobsStorage__queueServiceUri"}
-
-
-class Mistake(Exception):
-    """The user has to correct something; the message says what and how."""
+# Stands for a storage account that nobody asks.
+_NO_STATE = {CONNECTION: "UseDevelopmentStorage=true"}
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class Operator:
     """The identity of whoever is signed in on this computer. Raises Mistake when nobody is, or gets no token."""
 
     inner: TokenCredential
@@ -51,11 +52,8 @@ class SignedIn:
         """See TokenCredential."""
         try:
             return self.inner.get_token(*scopes, **options)
-        except ClientAuthenticationError as refused:
-            lines = str(refused.message).splitlines() or [""]
-            raise Mistake(
-                f"no token for {' '.join(scopes)}: call `az login` or `azd auth login` ({lines[0]})"
-            ) from refused
+        except NotSignedIn as nobody:
+            raise Mistake(str(nobody)) from nobody
 
 
 @dataclass(frozen=True)
@@ -70,21 +68,25 @@ class Connection:
     @cached_property
     def settings(self) -> Settings:
         """The settings of the deployment. Raises Mistake."""
-        given = dict(self.environ)
-        if self.without_state:
-            given |= {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
         try:
-            return Settings.read(given)
+            return Settings.read(self.environ)
         except SettingsInvalid as invalid:
-            raise Mistake(f"{invalid}\nGive them by --settings FILE, or in the environment.") from invalid
+            mistake = Mistake(f"{invalid}\nGive them by --settings FILE, or in the environment.")
+        raise mistake
 
     @cached_property
     def credential(self) -> TokenCredential:
         """The operator's own identity; in the demo that of the app."""
         if "IDENTITY_ENDPOINT" in self.environ:
-            os.environ |= {name: self.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
+            names = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")
+            os.environ |= {name: self.environ[name] for name in names if name in self.environ}
             return managed_identity()
-        return SignedIn(ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential()))
+        return Operator(DeveloperSignIn())
+
+    @cached_property
+    def way(self) -> Way:
+        """How requests leave this computer."""
+        return Network()
 
     @cached_property
     def parts(self) -> Parts:
@@ -97,13 +99,14 @@ class Connection:
 
         queues: Queues = MemoryQueues(clock)
         state = state_of(in_memory)
-        if not self.without_state:
-            storage = Storage(account_of(self.settings, lambda: self.credential))
-            state, queues = state_of(self._table_of(storage)), storage.queues
         try:
-            return assemble(self.settings, state, queues, self.credential, clock).parts
+            if not self.without_state:
+                storage = Storage(account_of(self.settings, lambda: self.credential, self.way))
+                state, queues = state_of(self._table_of(storage)), storage.queues
+            return assemble(self.settings, state, queues, self.credential, clock, way=self.way).parts
         except SettingsInvalid as invalid:
-            raise Mistake(str(invalid)) from invalid
+            mistake = Mistake(str(invalid))
+        raise mistake
 
     def _table_of(self, storage: Storage) -> Callable[[str], Table]:
         return (lambda name: LookOnly(storage.table(name))) if self.looks_only else storage.table
@@ -124,14 +127,20 @@ class Connection:
 
     def addresses(self, flow: str, id: str, key: str | None) -> list[str]:
         """Where people find a record, as far as templates are given."""
-        place = {"id": id, "table": _TABLES.get(flow, ""), "key": key or "", "company": self.settings.COMPANY}
+        in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
+        place = {"id": id, "table": _TABLES.get(flow, ""), "key": in_finops or "", "company": self.settings.COMPANY}
+        sales, finops = self._templates
+        found = [filled(sales, place)] if place["table"] else []
+        return [*found, filled(finops, place)] if in_finops and finops else found
+
+    def meant(self, text: str) -> str:
+        """What somebody has given: of an address that is shown for a record, the record's id or key in it."""
+        return meant([template for template in self._templates if template], text) or text
+
+    @property
+    def _templates(self) -> Sequence[str]:
         usual = f"{self.settings.DATAVERSE_URL}/main.aspx?pagetype=entityrecord&etn={{table}}&id={{id}}"
-        found = []
-        if place["table"]:
-            found.append(_filled(self.environ.get(SALES_ADDRESS) or usual, place))
-        if key and self.environ.get(FINOPS_ADDRESS):
-            found.append(_filled(self.environ[FINOPS_ADDRESS], place))
-        return found
+        return self.environ.get(SALES_ADDRESS) or usual, self.environ.get(FINOPS_ADDRESS, "")
 
     def _who(self) -> str:
         if self.settings.AzureWebJobsStorage:
@@ -145,22 +154,45 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
     `set -a; eval "$(azd env get-values)"; set +a`. Raises Mistake."""
     environ = dict(os.environ)
     if settings is not None:
-        try:
-            values = json.loads(settings.read_text(encoding="utf-8"))["Values"]
-            environ |= {str(name): str(value) for name, value in values.items()}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as wrong:
-            raise Mistake(f"--settings {settings}: no settings can be read ({wrong!r}); name a file in the form of "
-                          "local.settings.json.example") from wrong  # fmt: skip
-    if ACCOUNT in environ and not environ.get("AzureWebJobsStorage"):
-        for service, name in _SERVICES.items():
-            environ.setdefault(name, f"https://{environ[ACCOUNT]}.{service}.core.windows.net")
+        values = _values_of(settings)
+        if any(map(_is_of_storage, values)):
+            # The file means its own account, whatever is left of another one in the environment.
+            environ = _without_storage(environ)
+        environ |= values
+    environ = _without_storage(environ) | _NO_STATE if without_state else _with_addresses(environ)
     return Connection(environ, looks_only, without_state)
 
 
-def _filled(template: str, place: Mapping[str, str]) -> str:
-    for name, value in place.items():
-        template = template.replace(f"{{{name}}}", quote(value, safe=""))
-    return template
+def _values_of(file: Path) -> dict[str, str]:
+    try:
+        return read_settings_file(file)
+    except SettingsInvalid as invalid:
+        mistake = Mistake(f"--settings {invalid}")
+    raise mistake
+
+
+def _is_of_storage(name: str) -> bool:
+    return name == ACCOUNT or name.upper().startswith("AZUREWEBJOBSSTORAGE")
+
+
+def _without_storage(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not _is_of_storage(name)}
+
+
+def _with_addresses(environ: Mapping[str, str]) -> dict[str, str]:
+    """What follows from the name of the storage account. Raises Mistake where it is none, or that of another one."""
+    account = environ.get(ACCOUNT, "").strip()
+    if not account:
+        return dict(environ)
+    if not is_account_name(account):
+        raise Mistake(f"{ACCOUNT} is {shown(account)}: write the name of the storage account, {NAME_RULE}")
+    for mistake in two_accounts({ACCOUNT: account, **accounts_named(environ)}):
+        raise Mistake(mistake)
+    if environ.get(CONNECTION, "").strip():
+        return dict(environ)
+    addresses = {SERVICES[of]: f"https://{account}.{of}.core.windows.net" for of in ("table", "queue")}
+    given = {name: value for name, value in environ.items() if value.strip()}
+    return {**environ, **addresses, **{name: given[name] for name in addresses.keys() & given.keys()}}
 
 
 def _claims(token: str) -> Mapping[str, object]:

@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from p2c import reports
 from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, app, confirm, connected, located
-from p2c.connecting import Connection, Mistake
+from p2c.connecting import Connection
+from p2c.mistakes import Mistake
 from p2c.showing import as_json, console, say
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record

@@ -264,7 +264,7 @@ def _field(change: FieldChange) -> str:
 def short(value: object) -> str:
     """A value for people, cut where it is long."""
     text = words(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _cell(value: object) -> str:

@@ -7,13 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 _UNFOLDED = 10_000
+
+
+def write_what_can_be_written(*streams: TextIO) -> None:
+    """What the encoding of a terminal, file or pipe does not have is written as its number, such as \\u0142."""
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def console() -> Console:
@@ -23,8 +31,11 @@ def console() -> Console:
 
 
 def as_json(answer: Any) -> None:
-    """Write an answer as one JSON document."""
-    sys.stdout.write(json.dumps(answer, default=_plain, ensure_ascii=False, indent=1) + "\n")
+    """Write an answer as one JSON document, whatever the encoding of the output has."""
+    text = json.dumps(answer, default=_plain, ensure_ascii=False, indent=1)
+    if not _can_be_encoded(text, sys.stdout.encoding or "ascii"):
+        text = json.dumps(answer, default=_plain, indent=1)
+    sys.stdout.write(f"{text}\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -64,6 +75,14 @@ def age(seconds: float | None) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def _can_be_encoded(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

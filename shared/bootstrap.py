@@ -14,7 +14,7 @@ from azure.core.credentials import TokenCredential
 
 from shared.clients.channel import Channel
 from shared.clients.correlation import correlated
-from shared.clients.credentials import TokenProvider, managed_identity
+from shared.clients.credentials import TokenProvider, identity
 from shared.clients.dataverse import DataverseSystem
 from shared.clients.finops import ACCEPT, FinopsSystem
 from shared.clients.origin import Origin
@@ -24,6 +24,7 @@ from shared.errors import StorageTrouble, System
 from shared.flows import FLOWS, flows_of
 from shared.operations.cleanup import Cleanup
 from shared.operations.reconciling import Comparison
+from shared.outbound import Way, straight
 from shared.settings import Settings
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
@@ -140,8 +141,8 @@ def forget_service() -> None:
 
 
 def build(settings: Settings) -> Service:
-    """The service of a deployment: its storage account, its identity, real time."""
-    credential = managed_identity(settings.AZURE_CLIENT_ID)
+    """The service of a deployment: its storage account, its identity (on a developer's computer his own), real time."""
+    credential = identity(os.environ, settings.AZURE_CLIENT_ID)
     storage = Storage(account_of(settings, lambda: credential))
     storage.create(FLOWS)
     return assemble(settings, state_of(storage.table), storage.queues, credential, SystemClock())
@@ -163,12 +164,13 @@ def state_of(table: Callable[[str], Table]) -> State:
     )
 
 
-def assemble(settings: Settings, state: State, queues: Queues, credential: TokenCredential, clock: Clock) -> Service:
+def assemble(
+    settings: Settings, state: State, queues: Queues, credential: TokenCredential, clock: Clock, *, way: Way = straight
+) -> Service:
     """Put the parts together. Raises SettingsInvalid for a wrong value-map document."""
-    dataverse = DataverseSystem(_channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock))
-    finops = FinopsSystem(
-        _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT), settings.COMPANY
-    )
+    to = _Channels(settings, credential, clock, way)
+    dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL))
+    finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY)
     flows = flows_of(settings, dataverse, finops, Owners(state.links.table))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
@@ -176,14 +178,15 @@ def assemble(settings: Settings, state: State, queues: Queues, credential: Token
     return Service(parts, Gates(state.control, systems, clock), settings.HISTORY_DAYS)
 
 
-def account_of(settings: Settings, credential: Callable[[], TokenCredential]) -> Account:
+def account_of(settings: Settings, credential: Callable[[], TokenCredential], way: Way = straight) -> Account:
     """How the settings reach the storage account."""
     if settings.AzureWebJobsStorage:
-        return Account(connection_string=settings.AzureWebJobsStorage)
+        return Account(connection_string=settings.AzureWebJobsStorage, way=way)
     return Account(
         table_url=settings.AzureWebJobsStorage__tableServiceUri,
         queue_url=settings.AzureWebJobsStorage__queueServiceUri,
         credential=credential(),
+        way=way,
     )
 
 
@@ -201,17 +204,35 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _channel(
-    system: System, url: str, settings: Settings, credential: TokenCredential, clock: Clock, **options: str
-) -> Channel:
-    origin = Origin.parse(url)
-    throttle = Throttle(system, clock, maximum=settings.MAX_PARALLELISM)
-    transport = HttpTransport(
-        system, origin, clock, pool_size=settings.MAX_PARALLELISM, read_timeout_s=float(settings.REQUEST_TIMEOUT_S)
-    )
-    tokens = TokenProvider(system, origin, credential, clock)
-    jitter = random.SystemRandom().random
-    return Channel(system, origin, transport, tokens=tokens, throttle=throttle, clock=clock, jitter=jitter, **options)
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    """Makes the channels to both systems."""
+
+    settings: Settings
+    credential: TokenCredential
+    clock: Clock
+    way: Way
+
+    def __call__(self, system: System, url: str, **options: str) -> Channel:
+        origin, parallel = Origin.parse(url), self.settings.MAX_PARALLELISM
+        transport = HttpTransport(
+            system,
+            origin,
+            self.clock,
+            pool_size=parallel,
+            read_timeout_s=float(self.settings.REQUEST_TIMEOUT_S),
+            outbound=self.way(url),
+        )
+        return Channel(
+            system,
+            origin,
+            transport,
+            tokens=TokenProvider(system, origin, self.credential, self.clock),
+            throttle=Throttle(system, self.clock, maximum=parallel),
+            clock=self.clock,
+            jitter=random.SystemRandom().random,
+            **options,
+        )
 
 
 def _environment_ids(settings: Settings) -> Mapping[str, str]:

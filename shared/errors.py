@@ -101,6 +101,14 @@ class SettingsInvalid(SyncError):
     """One or more settings are missing or wrong; the message lists every one by name, value and remedy."""
 
 
+class FileUnreadable(SyncError):
+    """A file cannot be read as text; the message names it with the remedy, and shows nothing of its content."""
+
+
+class NotSignedIn(SyncError):
+    """Whoever runs this on a computer of his own gets no token; the message says from whom, and the remedy."""
+
+
 class RowConflict(SyncError):
     """A table write met another version of the row at `index` of its operations; nothing was written."""
 

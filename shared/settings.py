@@ -5,39 +5,31 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from shared import ncrontab
+from shared.discretion import HIDDEN, shown
 from shared.errors import SettingsInvalid
+from shared.storage_settings import ACCOUNT_NAME, SERVICES, address_mistake, connection_mistake, storage_mistakes
 
-_SECRET = re.compile(r"^AzureWebJobsStorage$")
 _OURS = re.compile(
     r"^(ACCOUNTS|CONTACTS|PRODUCTS|QUOTATIONS|BUSINESS|BULK|SWEEP|CLEANUP|RECONCILE|HISTORY|DATAVERSE|FINOPS|VALUE|UNKNOWN|MAP|GONE|CHANGE|PULL|"
     r"HINTS|CLAIM)_"
 )
 _PLATFORM = re.compile(r"^(AZURE|WEBSITE|FUNCTIONS|APPSETTING)", re.IGNORECASE)
 _AS_GOOD_AS_OURS = 0.85
+# The host reads these; they must not contradict ours.
+_OF_THE_HOST = (ACCOUNT_NAME, SERVICES["blob"])
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_LONGEST_SHOWN = 100
 
 _QUOTATION_STATUSES = (
     "Created", "Sent", "Confirmed", "Lost", "Cancelled", "Reset", "Modified", "Submitted", "Approved", "Revised",
 )  # fmt: skip
-
-_CRON_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_CRON_FIELDS: Mapping[str, tuple[int, int, Mapping[str, int]]] = {
-    "second": (0, 59, {}),
-    "minute": (0, 59, {}),
-    "hour": (0, 23, {}),
-    "day": (1, 31, {}),
-    "month": (1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
-    "weekday": (0, 6, {name: number for number, name in enumerate(_WEEKDAYS)}),
-}
 
 
 def _origin(url: str) -> str:
@@ -55,16 +47,21 @@ def _origin(url: str) -> str:
     return url.rstrip("/")
 
 
-def _service_address(url: str) -> str:
-    if not url.startswith("https://"):
-        raise ValueError("write it as https://ACCOUNT.table.core.windows.net or https://ACCOUNT.queue.core.windows.net")
-    return url
+def _table_address(url: str) -> str:
+    return _unless(address_mistake(url, "table"), url)
+
+
+def _queue_address(url: str) -> str:
+    return _unless(address_mistake(url, "queue"), url)
 
 
 def _connection(text: str) -> str:
-    parts = {name.strip().casefold() for name, _, value in (part.partition("=") for part in text.split(";")) if value}
-    if not ({"accountname", "accountkey"} <= parts or parts & {"sharedaccesssignature", "usedevelopmentstorage"}):
-        raise ValueError("it has no AccountName and AccountKey; copy the whole connection string of the account")
+    return _unless(connection_mistake(text), text)
+
+
+def _unless(mistake: str, text: str) -> str:
+    if mistake:
+        raise ValueError(mistake)
     return text
 
 
@@ -72,27 +69,6 @@ def _company(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]{1,4}", text):
         raise ValueError("write the id of the legal entity, 1 to 4 letters or digits, such as usmf")
     return text
-
-
-def _schedule(text: str) -> str:
-    fields = text.split()
-    if len(fields) != len(_CRON_FIELDS):
-        raise ValueError(f"an NCRONTAB expression has six fields ({' '.join(_CRON_FIELDS)}), not {len(fields)}")
-    for given, (name, (low, high, words)) in zip(fields, _CRON_FIELDS.items(), strict=True):
-        if not all(_is_cron_item(item, low, high, words) for item in given.split(",")):
-            raise ValueError(
-                f"the field for the {name} is {given!r}; it takes {low} to {high}, *, lists as 1,2, ranges as 1-5 and "
-                "steps as */5"
-            )
-    return text
-
-
-def _is_cron_item(item: str, low: int, high: int, words: Mapping[str, int]) -> bool:
-    found = _CRON_ITEM.fullmatch(item)
-    if found is None or (found[3] is not None and int(found[3]) == 0):
-        return False
-    ends = [words.get(end.casefold(), int(end) if end.isdigit() else -1) for end in found.group(1, 2) if end]
-    return all(low <= end <= high for end in ends) and ends == sorted(ends)
 
 
 def _scope(text: str) -> str:
@@ -123,25 +99,30 @@ def _seconds(text: str) -> str:
     return text
 
 
-def _form(text: str) -> Any:
-    """How a value is written, for the documentation."""
-    return Field(json_schema_extra={"form": text})
+def _form(text: str, *, open_: bool = False) -> Any:
+    """How a value is written, for the documentation; `open_` where no value of its kind can be a secret."""
+    return Field(json_schema_extra={"form": text, "open": open_})
 
 
 Url = Annotated[str, AfterValidator(_origin), _form("`https://HOST`")]
-ServiceAddress = Annotated[str, AfterValidator(_service_address), _form("`https://...`")]
-Schedule = Annotated[str, AfterValidator(_schedule), _form("NCRONTAB, six fields, UTC")]
-Scope = Annotated[str, AfterValidator(_scope), _form("all, linked, YYYY-MM-DD")]
+TableAddress = Annotated[str, AfterValidator(_table_address), _form("`https://...`")]
+QueueAddress = Annotated[str, AfterValidator(_queue_address), _form("`https://...`")]
+Company = Annotated[str, AfterValidator(_company), _form("1 to 4 letters or digits", open_=True)]
+Schedule = Annotated[str, AfterValidator(ncrontab.check), _form("NCRONTAB, six fields, UTC", open_=True)]
+Scope = Annotated[str, AfterValidator(_scope), _form("all, linked, YYYY-MM-DD", open_=True)]
+Statuses = Annotated[str, AfterValidator(_statuses), _form("members of SalesQuotationStatus", open_=True)]
+TimeZone = Annotated[str, AfterValidator(_time_zone), _form("IANA name, such as Europe/Zurich", open_=True)]
+Duration = Annotated[str, AfterValidator(_seconds), _form("HH:MM:SS", open_=True)]
 OnHold = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"]
 
 
 class _Times(BaseModel):
     """The settings that are judged by each other."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
 
     PULL_BUDGET_S: int = Field(default=240, ge=1, description="Seconds after which a pull stops; below the timeout")
-    AzureFunctionsJobHost__functionTimeout: Annotated[str, AfterValidator(_seconds), _form("HH:MM:SS")] = Field(
+    AzureFunctionsJobHost__functionTimeout: Duration = Field(
         default="00:05:00", description="The host's function timeout; the same as in host.json"
     )
 
@@ -158,18 +139,16 @@ class Settings(_Times):
     AzureWebJobsStorage: Annotated[str, AfterValidator(_connection), _form("connection string")] | None = Field(
         default=None, description="Storage account by key; needed unless both addresses below are given"
     )
-    AzureWebJobsStorage__tableServiceUri: ServiceAddress | None = Field(
+    AzureWebJobsStorage__tableServiceUri: TableAddress | None = Field(
         default=None, description="Tables of the storage account, reached by the app's identity"
     )
-    AzureWebJobsStorage__queueServiceUri: ServiceAddress | None = Field(
+    AzureWebJobsStorage__queueServiceUri: QueueAddress | None = Field(
         default=None, description="Queues of the storage account, reached by the app's identity"
     )
     AZURE_CLIENT_ID: str | None = Field(default=None, description="Client id of a user-assigned identity")
     DATAVERSE_URL: Url = Field(description="Environment of Dynamics 365 Sales")
     FINOPS_URL: Url = Field(description="Environment of Finance & Operations")
-    COMPANY: Annotated[str, AfterValidator(_company), _form("1 to 4 letters or digits")] = Field(
-        description="Legal entity of F&O (dataAreaId)"
-    )
+    COMPANY: Company = Field(description="Legal entity of F&O (dataAreaId)")
     VALUE_MAPS: Annotated[str, _form("path of a JSON file, or the JSON text")] | None = Field(
         default=None, description="Value-map document; not set: the one that is shipped"
     )
@@ -234,16 +213,14 @@ class Settings(_Times):
     QUOTATIONS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A quotation with the quote's number exists and is not linked"
     )
-    QUOTATIONS_STATUSES: Annotated[str, AfterValidator(_statuses), _form("members of SalesQuotationStatus")] = Field(
+    QUOTATIONS_STATUSES: Statuses = Field(
         default="Created,Modified,Reset,Revised",
         description="Statuses in which F&O's quotation may still be changed, separated by commas",
     )
     QUOTATIONS_REQUESTED_DATE: Literal["shipping", "receipt"] = Field(
         default="shipping", description="Which date of the quotation the requested delivery date becomes"
     )
-    BUSINESS_TIME_ZONE: Annotated[str, AfterValidator(_time_zone), _form("IANA name, such as Europe/Zurich")] = Field(
-        default="UTC", description="Where the day of a date is taken"
-    )
+    BUSINESS_TIME_ZONE: TimeZone = Field(default="UTC", description="Where the day of a date is taken")
     UNKNOWN_STATE: Literal["reject", "leave_out"] = Field(
         default="reject", description="A state that is not in the value map"
     )
@@ -272,14 +249,16 @@ class Settings(_Times):
         """
         given = {name: value for name, value in environ.items() if value.strip()}
         # Windows tells the names of its variables in capital letters only.
-        ours = {name: given.get(name, given.get(name.upper())) for name in cls.model_fields}
-        values = {name: value for name, value in ours.items() if value is not None}
-        mistakes = [*_storage_mistakes(values), *_budget_mistakes(values), *_misspelled(given)]
+        ours = {name: given.get(name, given.get(name.upper())) for name in (*cls.model_fields, *_OF_THE_HOST)}
+        values = {name: value.strip() for name, value in ours.items() if value is not None}
+        mistakes = [*storage_mistakes(values), *_budget_mistakes(values), *_misspelled(given)]
+        # An error of the model holds the values, so it is not chained.
+        settings = None
         try:
             settings = cls.model_validate(values)
         except ValidationError as invalid:
             mistakes = [*map(_mistake, invalid.errors()), *mistakes]
-        if mistakes:
+        if settings is None or mistakes:
             listed = "\n".join(f"  {mistake}" for mistake in mistakes)
             raise SettingsInvalid(f"{len(mistakes)} setting(s) to correct:\n{listed}")
         return settings
@@ -300,29 +279,28 @@ def _mistake(error: Mapping[str, Any]) -> str:
     meaning = Settings.model_fields[name].description
     if error["type"] == "missing":
         return f"{name} is not set: {meaning}"
-    # What stands before an @ in an address may be a password.
-    hidden = _SECRET.match(name) or "@" in error["input"]
-    shown = "set (its value is not shown)" if hidden else repr(error["input"][:_LONGEST_SHOWN])
-    return f"{name} is {shown}: {_remedy(name, error)} ({meaning})"
+    schema = _schemas()[name]
+    value = shown(error["input"]) if _is_open(schema) else HIDDEN
+    return f"{name} is {value}: {_remedy(schema, error)} ({meaning})"
 
 
-def _remedy(name: str, error: Mapping[str, Any]) -> str:
+@cache
+def _schemas() -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+    return properties
+
+
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    """Whether the values are of a kind that cannot hold a secret: choices, numbers, and what says so."""
+    return "enum" in schema or schema.get("type") in ("integer", "boolean") or bool(schema.get("open"))
+
+
+def _remedy(schema: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
-    schema = Settings.model_json_schema()["properties"][name]
     kinds = {"integer": "a whole number, ", "boolean": "one of "}
     kind = "one of " if "enum" in schema else kinds.get(schema.get("type", ""), "")
     return f"write {kind}{_allowed(schema) or 'readable text'}"
-
-
-def _storage_mistakes(values: Mapping[str, str]) -> list[str]:
-    by_identity = {f"AzureWebJobsStorage__{service}ServiceUri" for service in ("table", "queue")}
-    if "AzureWebJobsStorage" in values or by_identity <= values.keys():
-        return []
-    return [
-        "AzureWebJobsStorage is not set: give the connection string of the storage account, or both "
-        "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri"
-    ]
 
 
 def _budget_mistakes(values: Mapping[str, str]) -> list[str]:
@@ -334,8 +312,8 @@ def _budget_mistakes(values: Mapping[str, str]) -> list[str]:
     if budget_s < timeout_s:
         return []
     return [
-        f"PULL_BUDGET_S is {budget_s}: it must be below the function timeout of {timeout_s} s; lower it, or raise the "
-        "timeout in host.json and in AzureFunctionsJobHost__functionTimeout"
+        f"PULL_BUDGET_S is {shown(budget_s)}: it must be below the function timeout of {timeout_s} s; lower it, or "
+        "raise the timeout in host.json and in AzureFunctionsJobHost__functionTimeout"
     ]
 
 
@@ -358,7 +336,7 @@ def _misspelled(given: Mapping[str, str]) -> list[str]:
 
 def settings_table() -> list[tuple[str, str, str, str]]:
     """Name, default, allowed values and meaning of every setting, for the documentation."""
-    properties = Settings.model_json_schema()["properties"]
+    properties = _schemas()
     rows = []
     for name, field in Settings.model_fields.items():
         default = properties[name].get("default")

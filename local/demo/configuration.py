@@ -63,7 +63,7 @@ def read_configuration(
     value_maps = None if unit_group is None or VALUE_MAPS in chosen else _with_units(unit_group, units or {})
     document = {} if value_maps is None else {VALUE_MAPS: value_maps}
     try:
-        settings = Settings.read({**quick, **_NOT_KNOWN_YET, **document, **chosen})
+        settings = Settings.read({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
         flows = (
             watched_accounts(settings),
             watched_contacts(settings),

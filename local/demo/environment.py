@@ -60,12 +60,16 @@ def app_settings(
     return {**quick, **given, **own}
 
 
+def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what leads to a real account, or proves who somebody is there."""
+    kept = {name: value for name, value in environment.items() if not name.upper().startswith(_FOREIGN)}
+    return {name: value for name, value in kept.items() if name not in OWN}
+
+
 def child_environment(environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment variables of a child: nothing that leads to a real account, no proxy for loopback."""
-    kept = {name: value for name, value in environment.items() if not name.upper().startswith(_FOREIGN)}
-    kept = {name: value for name, value in kept.items() if name not in OWN}
     quiet = {"NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK, "PYTHONUNBUFFERED": "1"}
-    return {**kept, **quiet, **(settings or {})}
+    return {**without_foreign(environment), **quiet, **(settings or {})}
 
 
 def write_private(file: Path, text: str) -> Path:

@@ -1,13 +1,14 @@
 """App settings: what `local.settings.json` and the environment say, and how bindings refer to them."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
+from local.host.documents import read_document
 from local.host.errors import SettingsInvalid
 
 REFERENCE = re.compile(r"%([^%]+)%")
+PLAIN_NAME = re.compile(r"[A-Za-z_.:]{1,64}")
 
 # The emulator's account and key are published constants; `UseDevelopmentStorage=true` stands for them.
 DEVELOPMENT_STORAGE = (
@@ -60,6 +61,8 @@ class AppSettings(Mapping[str, str]):
         value = self.get(f"AzureWebJobs{name}") or self.get(name)
         if not value:
             raise SettingsInvalid(f"{where}: {self._no_connection(name)}")
+        if not _leads_to_an_account(value):
+            raise SettingsInvalid(f"{where}: {name} is no connection string: copy the whole one of the account")
         return DEVELOPMENT_STORAGE if value.strip().rstrip(";") == "UseDevelopmentStorage=true" else value
 
     def _no_connection(self, name: str) -> str:
@@ -75,17 +78,24 @@ class AppSettings(Mapping[str, str]):
 
 def read_local_settings(path: Path) -> AppSettings:
     """Read the `Values` of a `local.settings.json`."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SettingsInvalid(f"{path} does not exist: create it, or name another file") from None
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} is not JSON ({error}): correct it") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Values"), dict):
+    document = read_document(path, "create it, or name another file")
+    values = document.get("Values") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(values, dict):
         raise SettingsInvalid(f'{path} has no object "Values": put the app settings there')
     if document.get("IsEncrypted") is True:
         raise SettingsInvalid(f"{path} is encrypted: run `func settings decrypt` first")
-    wrong = [name for name, value in document["Values"].items() if not isinstance(value, str)]
+    wrong = sorted(name for name, value in values.items() if not isinstance(value, str) or not _can_be_set(value))
     if wrong:
-        raise SettingsInvalid(f"{path}: the values of {', '.join(sorted(wrong))} must be strings: put them in quotes")
-    return AppSettings(document["Values"])
+        listed = ", ".join(name if PLAIN_NAME.fullmatch(name) else "(a name that is not shown)" for name in wrong)
+        raise SettingsInvalid(f"{path}: the values of {listed} must be strings without NUL: put them in quotes")
+    return AppSettings(values)
+
+
+def _leads_to_an_account(connection: str) -> bool:
+    parts = {name.strip().casefold() for name, _, value in (of.partition("=") for of in connection.split(";")) if value}
+    return {"accountname", "accountkey"} <= parts or bool(parts & {"sharedaccesssignature", "usedevelopmentstorage"})
+
+
+def _can_be_set(text: str) -> bool:
+    """Whether a variable of the environment takes it."""
+    return "\0" not in text and text.encode("utf-8", "ignore").decode() == text

@@ -13,6 +13,7 @@ from local.host.app import AppFunction
 from local.host.app_settings import AppSettings
 from local.host.backoff import Backoff
 from local.host.clock import Clock, SystemClock
+from local.host.documents import HIDDEN
 from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
@@ -213,5 +214,5 @@ def _thread_count(settings: AppSettings) -> int:
     if text is None:
         return min(32, (os.cpu_count() or 1) + 4)
     if not text.isdecimal() or int(text) < 1:
-        raise SettingsInvalid(f"{THREADS_SETTING} = {text!r}: set a whole number of at least 1")
+        raise SettingsInvalid(f"{THREADS_SETTING} is {HIDDEN}: set a whole number of at least 1")
     return int(text)

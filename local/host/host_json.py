@@ -1,6 +1,5 @@
 """host.json with the real host's defaults and ranges, and its overrides from app settings."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from local.host.documents import HIDDEN, read_document
 from local.host.errors import SettingsInvalid
 
 OVERRIDE_PREFIX = "azurefunctionsjobhost"
@@ -98,12 +98,7 @@ class HostJson(_Section):
 
 def read_host_json(path: Path, settings: Mapping[str, str] | None = None) -> HostJson:
     """Read host.json under the `AzureFunctionsJobHost__...` overrides of `settings`."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SettingsInvalid(f"{path} does not exist: an app needs a host.json beside function_app.py") from None
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} is not JSON ({error}): correct it") from error
+    document = read_document(path, "an app needs a host.json beside function_app.py")
     return parse_host_json(document, settings or {})
 
 
@@ -115,8 +110,8 @@ def parse_host_json(document: object, settings: Mapping[str, str]) -> HostJson:
     try:
         return HostJson.model_validate(tree)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
-        raise SettingsInvalid("host.json or its overrides: " + "; ".join(wrong)) from error
+        wrong = [f"{'.'.join(map(str, e['loc']))} is {HIDDEN}: {e['msg']}" for e in error.errors()]
+    raise SettingsInvalid("host.json or its overrides: " + "; ".join(wrong))
 
 
 def _lower_keys(value: object) -> object:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
+from local.host.documents import HIDDEN
 from local.host.errors import SettingsInvalid
 
 # cronsim knows more than NCRONTAB: last days, nearest weekdays, nth weekdays, 7 for Sunday.
@@ -17,14 +18,13 @@ class Schedule:
 
     def __init__(self, expression: str, *, where: str = "schedule") -> None:
         self.expression = expression.strip()
+        self._where = where
         fields = self.expression.split()
         if BEYOND_NCRONTAB.search(self.expression) or (len(fields) == 6 and SUNDAY_AS_SEVEN.search(fields[5])):
-            raise SettingsInvalid(f"{where} {expression!r}: L, W, # and weekday 7 are no NCRONTAB")
-        try:
-            CronSim(self.expression, datetime(2000, 1, 1, tzinfo=UTC))
-        except CronSimError as error:
+            raise SettingsInvalid(f"{where} is {HIDDEN}: L, W, # and weekday 7 are no NCRONTAB")
+        if not _is_readable(self.expression):
             remedy = "write {second} {minute} {hour} {day} {month} {weekday}"
-            raise SettingsInvalid(f"{where} {expression!r} is no NCRONTAB expression ({error}): {remedy}") from error
+            raise SettingsInvalid(f"{where} is {HIDDEN} and no NCRONTAB expression: {remedy}")
 
     def after(self, moment: datetime) -> datetime:
         """Return the first occurrence later than `moment` (UTC)."""
@@ -34,7 +34,7 @@ class Schedule:
         try:
             return next(occurrences)
         except StopIteration:
-            raise SettingsInvalid(f"schedule {self.expression!r} never occurs: correct it") from None
+            raise SettingsInvalid(f"{self._where} is {HIDDEN} and never occurs: correct it") from None
 
     def is_shorter_than_a_minute(self, moment: datetime) -> bool:
         """True when two of the next occurrences lie less than a minute apart."""
@@ -43,3 +43,11 @@ class Schedule:
             if following - moment < timedelta(minutes=1):
                 return True
         return False
+
+
+def _is_readable(expression: str) -> bool:
+    try:
+        CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return True

@@ -1,17 +1,31 @@
 """Bearer tokens for one origin, from a credential of azure-identity."""
 
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ManagedIdentityCredential
 
 from shared.clients.clock import Clock
 from shared.clients.origin import Origin
-from shared.errors import AccessRefused, System, Transient
+from shared.clients.signing_in import DeveloperSignIn
+from shared.errors import AccessRefused, NotSignedIn, System, Transient
 
+# Variables that the hosts of functions, and what hands out tokens there, set; Core Tools set none of them.
+_HOSTED = frozenset(
+    {
+        "IDENTITY_ENDPOINT",
+        "MSI_ENDPOINT",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "WEBSITE_INSTANCE_ID",
+        "WEBSITE_POD_NAME",
+        "WEBSITE_SKU",
+    }
+)
 _RENEW_BEFORE = timedelta(minutes=5)
 # Asks for no claim; its presence makes the credential pass over its own cache.
 _PAST_THE_CACHE = '{"access_token":{}}'
@@ -27,9 +41,16 @@ class Tokens(Protocol):
         """Another token than the one that was refused."""
 
 
+def identity(environ: Mapping[str, str], client_id: str | None = None) -> TokenCredential:
+    """Who the app is: its managed identity where it is hosted, the demo included; elsewhere whoever has signed in."""
+    return managed_identity(client_id) if _HOSTED & environ.keys() else DeveloperSignIn()
+
+
 def managed_identity(client_id: str | None = None) -> TokenCredential:
     """The identity of the Function App; `client_id` names a user-assigned one."""
-    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+    # Its endpoint is on the same computer, where no proxy leads.
+    transport = RequestsTransport(use_env_settings=False)
+    return ManagedIdentityCredential(client_id=client_id, transport=transport)
 
 
 class TokenProvider:
@@ -71,6 +92,8 @@ class TokenProvider:
             if error.status_code is not None and (error.status_code == 429 or error.status_code >= 500):
                 raise self._unanswered(error) from error
             raise self._refused(error) from error
+        except NotSignedIn as nobody:
+            raise AccessRefused(self._system, str(nobody), lacks="identity") from nobody
         except AzureError as error:
             raise self._refused(error) from error
         except ValueError as error:
@@ -86,6 +109,7 @@ class TokenProvider:
         text = " ".join(str(error.message).split())[:300]
         return AccessRefused(
             self._system,
-            f"no token for {self._origin}: {text}; give the Function App its managed identity and register it there",
+            f"no token for {self._origin} by the app's managed identity: {text}; give the Function App that identity "
+            "and register it there",
             lacks="identity",
         )

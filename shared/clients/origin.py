@@ -28,15 +28,20 @@ class Origin:
     def parse(cls, url: str) -> "Origin":
         """The origin of a configured environment URL.
 
-        Raises SettingsInvalid unless it is https (http on this computer only) with a host and nothing behind it.
+        Raises SettingsInvalid, which does not show it, unless it is https (http on this computer only) with a host and
+        nothing behind it.
         """
         found = _origin(url)
         if found is None:
-            raise SettingsInvalid(f"{_shown(url)!r} is not an address; write it as https://HOST, in ASCII")
+            raise SettingsInvalid("the address of an environment cannot be read; write it as https://HOST, in ASCII")
         if urlsplit(url).path not in ("", "/") or "?" in url or "#" in url:
-            raise SettingsInvalid(f"{_shown(url)} has a path, query or fragment behind it; give https://HOST only")
-        if found.scheme == "http" and not _is_loopback(found.host):
-            raise SettingsInvalid(f"{found} is not encrypted; use https (http is for this computer only)")
+            raise SettingsInvalid(
+                "the address of an environment has a path, query or fragment behind it; give https://HOST only"
+            )
+        if found.scheme == "http" and not is_loopback(found.host):
+            raise SettingsInvalid(
+                "the address of an environment is not encrypted; use https (http is for this computer only)"
+            )
         return found
 
     def url(self, path: str) -> str:
@@ -78,7 +83,8 @@ def _origin(url: str) -> Origin | None:
     return Origin(scheme, host.lower(), port)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this computer."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,5 +1,7 @@
-"""Real HTTP: one pooled session per target, without cookies, redirects, proxies or retries of its own."""
+"""Real HTTP: one pooled session per target, without cookies, redirects or retries of its own. What the environment says
+of proxies and certificates counts only where the caller hands it over."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -8,12 +10,13 @@ from http.cookiejar import DefaultCookiePolicy
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
 
 from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
 from shared.clients.clock import Clock
 from shared.clients.origin import Origin, require_same_origin
 from shared.errors import System
+from shared.outbound import STRAIGHT, Outbound
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 120.0
@@ -36,14 +39,14 @@ class HttpTransport:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
-        ca_file: str | None = None,
+        outbound: Outbound = STRAIGHT,
     ) -> None:
         self._system = system
         self._origin = origin
         self._clock = clock
         self._timeouts = connect_timeout_s, read_timeout_s
         self._max_answer_bytes = max_answer_bytes
-        self._session = _session(pool_size, ca_file)
+        self._session = _session(pool_size, outbound)
 
     def __call__(self, call: PreparedCall) -> Answer:
         """Send one call. Raises NotConnected or AnswerLost."""
@@ -100,10 +103,13 @@ class _KeptAlive(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, socket_options=options, **pool_kwargs)
 
 
-def _session(pool_size: int, ca_file: str | None) -> requests.Session:
+def _session(pool_size: int, outbound: Outbound) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
-    session.verify = ca_file or True
+    session.verify = outbound.ca_file or True
+    if outbound.proxy:
+        # Of plain http there is only loopback, so a token is never shown to the proxy: it makes a tunnel.
+        session.proxies = {"https": outbound.proxy}
     # An affinity cookie would pin us to one of several servers.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.clear()
@@ -121,12 +127,21 @@ def _translated(error: Exception) -> NotConnected | AnswerLost:
     name = type(reason if isinstance(reason, Exception) else error).__name__
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)):
         return CertificateRefused(f"its certificate was refused ({name})")
+    if isinstance(reason, ProxyError):
+        # The tunnel was not made, so nothing went through it.
+        return NotConnected(f"no connection through the proxy ({_said(reason)})")
     if isinstance(reason, NewConnectionError | ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
         return NotConnected(f"no connection ({name})")
     if isinstance(error, ValueError):
         # An address or header that the library refuses to send.
         return NotConnected(f"the request cannot be sent ({name})")
     return AnswerLost(f"no answer ({name})")
+
+
+def _said(error: ProxyError) -> str:
+    """What a proxy has answered to the request for a tunnel, as far as it has."""
+    told = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+    return f"it answered {told[1]}" if told else "it does not answer"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared import exact_json
+from shared.discretion import named
 from shared.errors import OperatorNeeded, System
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.vocabulary import (
@@ -189,7 +190,7 @@ def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[W
     known = [field.name for word in words for field in word.fields]
     places = {f"ownership.{flow}": maps.ownership_of(flow), f"text_lengths.{target_set}": maps.lengths_of(target_set)}
     unknown = [
-        f"{place}.{name} is no field of this mapping{_did_you_mean(name, known)}"
+        f"{place}.{named(name)} is no field of this mapping{_did_you_mean(name, known)}"
         for place, names in places.items()
         for name in names
         if name not in known

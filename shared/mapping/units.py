@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from shared.discretion import named
+
 Name = Annotated[str, StringConstraints(pattern=r"\S")]
 
 
 class UnitPair(BaseModel):
     """A unit's name in Sales, within its unit group, and its symbol in F&O; `direction` when it goes one way only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     sales: Name
     finops: Name
@@ -22,8 +24,8 @@ class UnitPair(BaseModel):
 def _one_to_one(pairs: list[UnitPair]) -> list[UnitPair]:
     to_finops = Counter(_fold(pair.sales) for pair in pairs if pair.direction != "to_sales")
     to_sales = Counter(_fold(pair.finops) for pair in pairs if pair.direction != "to_finops")
-    doubled = [f"{name} to F&O" for name, times in to_finops.items() if times > 1]
-    doubled += [f"{name} to Sales" for name, times in to_sales.items() if times > 1]
+    doubled = [f"{named(name)} to F&O" for name, times in to_finops.items() if times > 1]
+    doubled += [f"{named(name)} to Sales" for name, times in to_sales.items() if times > 1]
     if doubled:
         raise ValueError(
             f"more than one unit for {', '.join(doubled)}; keep one pair each way and give the others the direction "

@@ -11,8 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from shared import exact_json
-from shared.errors import SettingsInvalid
+from shared.discretion import named, shown
+from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
+from shared.records import Json
+from shared.text_files import read_text
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
 
@@ -22,7 +25,8 @@ def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
     by_name: dict[str, str] = {}
     for name, code in codes.items():
         if by_name.setdefault(_fold(name), code) != code:
-            raise ValueError(f"{name!r} is listed twice, as {by_name[_fold(name)]} and as {code}; keep one of the two")
+            codes_told = f"as {named(by_name[_fold(name)])} and as {named(code)}"
+            raise ValueError(f"{named(name)!r} is listed twice, {codes_told}; keep one of the two")
     return codes
 
 
@@ -47,7 +51,7 @@ Decimals = Annotated[int, Field(ge=0, le=6)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class Defaults(_Part):
@@ -165,22 +169,21 @@ def _fold(name: str) -> str:
 def read_value_maps(source: str | None) -> ValueMaps:
     """The document from its text (when it begins with a brace) or from a file; None: the one that is shipped.
 
-    Raises SettingsInvalid that lists every mistake by its place in the document.
+    Raises SettingsInvalid that lists every mistake by its place in the document. What is named by mistake may hold
+    secrets: nothing of it is shown but what looks harmless, and no error that holds it is chained.
     """
-    text = source or ""
+    text = (source or "").removeprefix("\ufeff")
     name = "the value-map document"
     if not text.lstrip().startswith("{"):
-        name = text or SHIPPED.name
-        text = _read(Path(text) if text else SHIPPED)
-    try:
-        content = exact_json.loads(text)
-        json.loads(text, object_pairs_hook=_refuse_doubles)
-    except ValueError as wrong:
-        raise SettingsInvalid(f"VALUE_MAPS: {name} is not JSON: {wrong}") from wrong
+        file = Path(text) if text else SHIPPED
+        name = _name(file)
+        text = _read(file, name)
+    content = _content(text, name)
     try:
         return ValueMaps.model_validate(content)
     except ValidationError as invalid:
-        raise mistaken(name, [_mistake(error) for error in invalid.errors()]) from invalid
+        mistakes = [_mistake(error) for error in invalid.errors()]
+    raise mistaken(name, mistakes)
 
 
 def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
@@ -214,13 +217,13 @@ _KINDS = {
 
 def _mistake(error: Mapping[str, Any]) -> str:
     """A mistake by its place, value and remedy; `[key]` as the last part of a place means the name itself."""
-    place = ".".join(str(part) for part in error["loc"] if part not in _BRANCHES) or "the document"
+    place = ".".join(named(part) for part in error["loc"] if part not in _BRANCHES) or "the document"
     match error["type"]:
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
             return f"{place} is not known here: correct the name, or remove it"
-    return f"{place} is {error['input']!r:.80}: {_remedy(error)}"
+    return f"{place} is {shown(error['input'])}: {_remedy(error)}"
 
 
 def _remedy(error: Mapping[str, Any]) -> str:
@@ -242,15 +245,38 @@ def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
     times = Counter(name for name, _ in pairs)
     doubled = [name for name, count in times.items() if count > 1]
     if doubled:
-        told = [f"{name!r} stands more than once in one object; keep one of them" for name in doubled]
+        told = [f"{named(name)!r} stands more than once in one object; keep one of them" for name in doubled]
         raise mistaken("the value-map document", told)
 
 
-def _read(file: Path) -> str:
+def _content(text: str, name: str) -> Json:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as unreadable:
-        reason = f"{type(unreadable).__name__}"
-        raise SettingsInvalid(
-            f"VALUE_MAPS: {file} cannot be read ({reason}); give a path to a JSON file or the JSON text itself"
-        ) from unreadable
+        content = exact_json.loads(text)
+        json.loads(text, object_pairs_hook=_refuse_doubles)
+    except json.JSONDecodeError as wrong:
+        refusal = f"look at line {wrong.lineno}, column {wrong.colno}"
+    except (ValueError, RecursionError):
+        refusal = "NaN and Infinity are no numbers, numbers have at most some thousand digits, and nesting has a limit"
+    else:
+        return content
+    raise SettingsInvalid(f"VALUE_MAPS: {name} is not JSON: {refusal}")
+
+
+def _name(file: Path) -> str:
+    """How a file is called in messages: what is no path at all may be something else, put there by mistake."""
+    return str(file) if file.suffix == ".json" or _is_there(file) else "the file that it names"
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(file: Path, name: str) -> str:
+    try:
+        return read_text(file, name)
+    except FileUnreadable as unreadable:
+        refusal = str(unreadable)
+    raise SettingsInvalid(f"VALUE_MAPS (the path of a JSON file, or the JSON text itself): {refusal}")

@@ -96,7 +96,9 @@ def _index(refused: TableTransactionError, operations: Sequence[Operation]) -> i
 
 def _keep_date(dates: list[datetime]) -> Callable[[PipelineResponse[Any, Any]], None]:
     def keep(response: PipelineResponse[Any, Any]) -> None:
-        dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
+        # A refusal may come from a proxy on the way, which tells no time.
+        if response.http_response.status_code < 300:
+            dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
 
     return keep
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
@@ -13,6 +14,8 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Decod
 from requests import Session
 from requests.adapters import HTTPAdapter
 
+from shared.errors import SettingsInvalid
+from shared.outbound import Way, straight
 from shared.state.azure_queues import AzureQueues
 from shared.state.azure_tables import AzureTable
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
@@ -23,16 +26,18 @@ PARALLEL_READS = 16
 _CONNECT_S, _READ_S = 10, 60
 # More than there are threads, or connections would be made and thrown away all the time.
 _CONNECTIONS = 64
+_Client = TypeVar("_Client", TableServiceClient, QueueServiceClient)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How to reach the account: a connection string, or both service addresses with a credential."""
+    """How to reach the account: a connection string, or both service addresses with a credential; and by which way."""
 
     connection_string: str | None = None
     table_url: str | None = None
     queue_url: str | None = None
     credential: TokenCredential | None = None
+    way: Way = straight
 
 
 class Storage:
@@ -67,23 +72,40 @@ class Storage:
 def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
     codec = {"message_encode_policy": TextBase64EncodePolicy(), "message_decode_policy": TextBase64DecodePolicy()}
     if account.connection_string is not None:
-        tables = TableServiceClient.from_connection_string(account.connection_string, **_options())
-        queues = QueueServiceClient.from_connection_string(account.connection_string, **_options())
+        named = partial(TableServiceClient.from_connection_string, account.connection_string)
+        queued = partial(QueueServiceClient.from_connection_string, account.connection_string)
     else:
         if account.table_url is None or account.queue_url is None or account.credential is None:
             raise ValueError("an account without connection string needs both addresses and a credential")
-        tables = TableServiceClient(account.table_url, credential=account.credential, **_options())
-        queues = QueueServiceClient(account.queue_url, credential=account.credential, **_options())
-    return tables, lambda name: queues.get_queue_client(name, **codec)
+        named = partial(TableServiceClient, account.table_url, credential=account.credential)
+        queued = partial(QueueServiceClient, account.queue_url, credential=account.credential)
+    try:
+        tables, queues = _connected(named, account.way), _connected(queued, account.way)
+    except ValueError:
+        # Its message, and what is chained to it, may quote a part of the connection string.
+        pass
+    else:
+        return tables, lambda name: queues.get_queue_client(name, **codec)
+    raise SettingsInvalid(
+        "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
+        "connection string of the account"
+    )
 
 
-def _options() -> dict[str, Any]:
-    """Timeouts, and a transport of its own for each service."""
+def _connected(make: Callable[..., _Client], way: Way) -> _Client:
+    """A client with timeouts and a transport of its own, which goes that way to its address and no other."""
     session = Session()
+    session.trust_env = False
     session.mount("https://", _adapter())
     session.mount("http://", _adapter())
     transport = RequestsTransport(session=session)
-    return {"connection_timeout": _CONNECT_S, "read_timeout": _READ_S, "transport": transport}
+    client = make(connection_timeout=_CONNECT_S, read_timeout=_READ_S, transport=transport)
+    # Only the client knows the address that stands in a connection string.
+    outbound = way(client.url)
+    if outbound.proxy:
+        session.proxies = {"https": outbound.proxy}
+    transport.connection_config.verify = outbound.ca_file or True
+    return client
 
 
 def _adapter() -> HTTPAdapter:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from shared.errors import StorageTrouble
+from shared.errors import NotSignedIn, StorageTrouble
 
 _NO_ACCESS = frozenset({401, 403})
 _NOT_THERE = 404
@@ -17,6 +17,8 @@ def storage_errors(service: str) -> Iterator[None]:
     """Raise StorageTrouble for whatever the SDK raises; the cause is chained, the message names no content."""
     try:
         yield
+    except NotSignedIn as nobody:
+        raise StorageTrouble(f"{service}: {nobody}", refused=True) from nobody
     except HttpResponseError as error:
         text = f"{service} answered {error.status_code}: {error.reason}"
         if error.status_code == _NOT_THERE:

@@ -1,17 +1,17 @@
-"""The operators' command line as a process, where it cannot reach what it needs: one sentence, the right exit code."""
+"""The operators' command line where it cannot reach what it needs: one sentence, the right exit code."""
 
 import json
-import os
-import subprocess
-import sys
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from azure.core.pipeline.transport import HttpTransport
 
-from local.azurite import ACCOUNT, ACCOUNT_KEY, ROOT, Azurite
+from local.azurite import ACCOUNT, ACCOUNT_KEY, Azurite
+from tests.support.operator import p2c_in
 
 Answer = Callable[..., str]
 SETTINGS = {
@@ -36,14 +36,9 @@ def p2c(tmp_path: Path) -> Answer:
         file = tmp_path / "settings.json"
         file.write_text(json.dumps({"Values": {**SETTINGS, **values}}), encoding="utf-8")
         # Nobody is signed in where there is no `az` and no `azd`.
-        environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-        kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-        command = [sys.executable, "-m", "p2c", "--settings", str(file), *arguments]
-        ended = subprocess.run(
-            command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == code, f"{ended.stdout}{ended.stderr}"
-        assert "Traceback" not in ended.stderr
+        environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+        ended = p2c_in(environment, "--settings", str(file), *arguments)
+        assert ended.exit_code == code, f"{ended.output}{ended.exception!r}"
         assert len(ended.stderr.strip().splitlines()) == 1
         return ended.stderr.strip()
 
@@ -63,10 +58,12 @@ def test_an_account_in_which_the_app_has_never_run_is_named(
     assert "Name the storage account of the app" in said
 
 
-def test_an_account_that_does_not_exist_is_named(p2c: Answer) -> None:
-    with Azurite() as running:
-        gone = running.connection_string
-    assert "of devstoreaccount1 did not answer" in p2c("audit", code=3, AzureWebJobsStorage=gone)
+def test_an_account_that_does_not_exist_is_named(p2c: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"http://127.0.0.1:{gone.getsockname()[1]}/{ACCOUNT}"
+    connection = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};TableEndpoint={address};QueueEndpoint={address};"
+    assert "of devstoreaccount1 did not answer" in p2c("audit", code=3, AzureWebJobsStorage=connection)
 
 
 class Forbidding(BaseHTTPRequestHandler):
@@ -88,7 +85,7 @@ class Forbidding(BaseHTTPRequestHandler):
 @pytest.fixture
 def forbidden_account() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Forbidding) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/{ACCOUNT}"
         yield f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};TableEndpoint={address};QueueEndpoint={address};"
         server.shutdown()

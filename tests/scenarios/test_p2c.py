@@ -195,7 +195,7 @@ def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tm
     assert "DATAVERSE_URL is not set" in p2c("status", code=2)
     file = tmp_path / "settings.json"
     file.write_text("{}", encoding="utf-8")
-    assert "name a file in the form of local.settings.json.example" in p2c("--settings", str(file), "status", code=2)
+    assert "put the settings there, as in local.settings.json.example" in p2c("--settings", str(file), "status", code=2)
 
 
 def test_a_link_is_shown_taken_off_and_made_again(sync: Product) -> None:
@@ -290,6 +290,43 @@ def test_a_preflight_tells_what_it_has_found_also_where_it_may_not_block(
     assert not sync.state.control.flow(FLOW).blocked
 
 
-def test_it_is_told_where_people_find_a_record(sync: Product) -> None:
+def shown_addresses(told: str) -> list[str]:
+    """The addresses that stand in an answer."""
+    return [line.strip() for line in told.splitlines() if line.strip().startswith("http")]
+
+
+def test_a_record_is_found_by_the_very_address_that_is_shown_for_it(sync: Product) -> None:
     (id,) = sync.linked(1)
-    assert f"/main.aspx?pagetype=entityrecord&etn=account&id={id}" in p2c("explain", FLOW, "A-0")
+    finops = "https://contoso.operations.dynamics.com/?cmp={company}&mi=CustTableListPage&key={key}"
+    with operated(sync, P2C_FINOPS_ADDRESS=finops):
+        addresses = shown_addresses(p2c("explain", FLOW, "A-0"))
+        assert addresses == [
+            f"{sync.sales.origin}/main.aspx?pagetype=entityrecord&etn=account&id={id}",
+            "https://contoso.operations.dynamics.com/?cmp=usmf&mi=CustTableListPage&key=A-0",
+        ]
+        assert all(answer("explain", FLOW, address)["examined"]["row"]["id"] == id for address in addresses)
+
+
+def test_a_record_is_found_however_its_id_or_number_is_pasted(sync: Product) -> None:
+    id = sync.account("Acc-1001")
+    pasted = [id.upper(), f"{{{id.upper()}}}", f"%7b{id}%7d", "acc-1001", " Acc-1001 "]
+    assert [answer("explain", FLOW, text)["examined"]["row"]["id"] for text in pasted] == [id] * len(pasted)
+    assert "a blank names no record of accounts; give its id or its number" in p2c("explain", FLOW, " ", code=2)
+
+
+def test_a_number_that_two_records_have_is_told_with_their_ids(sync: Product) -> None:
+    ids = {sync.account("DUP"), sync.account("dup")}
+    told = p2c("explain", FLOW, "Dup", code=2)
+    assert "2 records of accounts have the number 'Dup'" in told
+    assert all(id in told for id in ids)
+
+
+def test_a_contact_is_found_by_the_key_that_is_shown_for_it() -> None:
+    with trading() as desk, operated(desk, P2C_FINOPS_ADDRESS="https://contoso.operations.dynamics.com/{key}"):
+        contact = desk.contact(desk.account("A-1"))
+        desk.settle(2)
+        key = answer("explain", "contacts", contact)["examined"]["key"]
+        assert key.endswith("/A-1")
+        *_, in_finops = shown_addresses(p2c("explain", "contacts", contact))
+        assert [answer("history", "contacts", text)[0]["outcome"] for text in (key, in_finops)] == ["created"] * 2
+        assert "no record of contacts" in p2c("history", "contacts", key.replace("A-1", "A-2"), code=2)

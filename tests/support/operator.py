@@ -1,13 +1,15 @@
 """The operators' command line on a product in this process."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from p2c import commands
 from p2c.__main__ import app
@@ -40,12 +42,18 @@ class ToProduct(Connection):
 
 
 @contextmanager
-def operated(made: Product) -> Iterator[None]:
+def operated(made: Product, **environ: str) -> Iterator[None]:
     """The command line works on this product."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "300")
-        patch.setattr(commands, "connect", lambda *_, **__: ToProduct({}, sync=made))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", "300")
+        patched.setattr(commands, "connect", lambda *_, **__: ToProduct(environ, sync=made))
         yield
+
+
+def p2c_in(environment: Mapping[str, str], *arguments: str) -> Result:
+    """What a command says that knows no other variables than these."""
+    with patch.dict(os.environ, environment, clear=True):
+        return CliRunner().invoke(app, list(arguments))
 
 
 def p2c(*arguments: str, code: int = 0) -> str:

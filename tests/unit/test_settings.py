@@ -180,8 +180,9 @@ CRON = "six fields"
 )
 def test_a_wrong_setting_is_told_by_name_value_and_remedy(name: str, value: str, remedy: str) -> None:
     message = refused(**{name: value})
+    told = "set (its value is not shown)" if name.endswith(("URL", "Uri")) else repr(value)
     assert message.startswith("1 setting(s) to correct:\n")
-    assert f"  {name} is {value!r}: " in message
+    assert f"  {name} is {told}: " in message
     assert remedy in message
 
 
@@ -212,7 +213,7 @@ def test_all_mistakes_are_told_together() -> None:
     message = str(raised.value)
     assert message.startswith("7 setting(s) to correct:\n")
     for beginning in (
-        "DATAVERSE_URL is 'contoso'",
+        "DATAVERSE_URL is set (its value is not shown)",
         "FINOPS_URL is not set",
         "COMPANY is not set",
         "MAX_PARALLELISM is '0'",
@@ -310,8 +311,7 @@ def test_a_name_that_only_begins_like_ours_is_to_be_removed() -> None:
         "TZ",
         "FUNCTIONS_WORKER_RUNTIME",
         "PYTHON_THREADPOOL_THREAD_COUNT",
-        "AzureWebJobsStorage__accountName",
-        "AzureWebJobsStorage__blobServiceUri",
+        "AzureWebJobsStorage__clientId",
         "AzureWebJobsStorage__credential",
         "AzureWebJobs.sweep.Disabled",
         "AzureFunctionsJobHost__logging__logLevel__default",

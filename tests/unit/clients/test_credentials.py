@@ -11,10 +11,13 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.identity import CredentialUnavailableError
+from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
-from shared.clients.credentials import TokenProvider
-from shared.errors import OperatorNeeded, System, Transient
+from local.identity import Identity, IdentityServer
+from shared.clients.credentials import TokenProvider, identity, managed_identity
+from shared.clients.signing_in import DeveloperSignIn
+from shared.errors import AccessRefused, NotSignedIn, OperatorNeeded, StorageTrouble, System, Transient
+from shared.state.trouble import storage_errors
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import ORIGIN
 
@@ -86,9 +89,57 @@ def _answered(status: int) -> HttpResponseError:
         (lambda: _answered(400), OperatorNeeded),
         (lambda: ClientAuthenticationError("wrong identity"), OperatorNeeded),
         (lambda: CredentialUnavailableError("no identity"), OperatorNeeded),
+        (lambda: NotSignedIn("no token for https://org.crm4.dynamics.com: call `az login`"), AccessRefused),
     ],
 )
 def test_a_token_that_is_not_given_says_what_to_do(trouble: Callable[[], Exception], expected: type[Exception]) -> None:
     tokens, _, _ = provider(trouble())
     with pytest.raises(expected, match=r"no token for https://org\.crm4\.dynamics\.com"):
         tokens.token()
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, DeveloperSignIn),
+        ({"WEBSITE_HOSTNAME": "localhost:7071", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}, DeveloperSignIn),
+        ({"IDENTITY_ENDPOINT": "http://127.0.0.1/msi/token"}, ManagedIdentityCredential),
+        ({"MSI_ENDPOINT": "http://127.0.0.1/msi/token"}, ManagedIdentityCredential),
+        ({"WEBSITE_SKU": "FlexConsumption", "WEBSITE_POD_NAME": "a"}, ManagedIdentityCredential),
+        ({"WEBSITE_INSTANCE_ID": "a"}, ManagedIdentityCredential),
+    ],
+)
+def test_the_app_is_itself_where_it_is_hosted_and_its_developer_elsewhere(
+    environ: dict[str, str], expected: type[object]
+) -> None:
+    assert isinstance(identity(environ), expected)
+
+
+def test_a_message_says_which_identity_was_tried() -> None:
+    hosted, _, _ = provider(CredentialUnavailableError("none here"))
+    with pytest.raises(AccessRefused, match=r"by the app's managed identity: none here; give the Function App"):
+        hosted.token()
+    local, _, _ = provider(NotSignedIn("no token: az is not signed in: call `az login`"))
+    with pytest.raises(AccessRefused, match=r"^no token: az is not signed in: call `az login`$") as caught:
+        local.token()
+    assert caught.value.lacks == "identity"
+
+
+def test_storage_says_that_nobody_is_signed_in() -> None:
+    with (
+        pytest.raises(StorageTrouble, match="Table Storage: call `az login`") as caught,
+        storage_errors("Table Storage"),
+    ):
+        raise NotSignedIn("call `az login`")
+    assert caught.value.refused
+
+
+def test_the_endpoint_of_the_managed_identity_is_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with IdentityServer(Identity(b"k" * 32, "header", frozenset({str(ORIGIN)}))) as server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", server.endpoint)
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        assert TokenProvider(System.DATAVERSE, ORIGIN, managed_identity(), ManualClock()).token()

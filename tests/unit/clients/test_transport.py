@@ -5,14 +5,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from shared.clients.calls import Answer, AnswerLost, NotConnected, PreparedCall
+from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
 from shared.clients.origin import Origin
 from shared.clients.transport import HttpTransport
 from shared.errors import OperatorNeeded, System
+from shared.outbound import Outbound
 from tests.support.clock import ManualClock
+from tests.support.company import HOST, proxy, system
 
 Script = Callable[[socket.socket, bytes], None]
 
@@ -188,6 +191,43 @@ def test_the_environment_names_no_proxy_and_no_password(monkeypatch: pytest.Monk
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with served(answer("200 OK")) as (origin, _):
         assert send(origin).status == 200
+
+
+def through(outbound: Outbound, url: str = f"https://{HOST}") -> Answer:
+    """Ask a system by this way."""
+    origin = Origin.parse(url)
+    transport = HttpTransport(System.FINOPS, origin, ManualClock(), pool_size=1, outbound=outbound)
+    try:
+        return transport(PreparedCall("GET", origin.url("/data"), {"Authorization": "Bearer the-token"}))
+    finally:
+        transport.close()
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+def test_a_proxy_makes_a_tunnel_and_never_sees_the_token(tmp_path: Path) -> None:
+    with system(tmp_path, ANSWER) as (port, authority, requests), proxy(port) as company:
+        assert through(Outbound(company.address, str(authority))).body == b"ok"
+    assert company.asked == [f"CONNECT {HOST}:443"]
+    assert b"Authorization: Bearer the-token" in requests[0]
+    assert company.seen
+    assert b"the-token" not in company.seen
+
+
+def test_a_certificate_of_an_authority_that_was_not_named_is_refused(tmp_path: Path) -> None:
+    with system(tmp_path, ANSWER) as (port, _, requests), proxy(port) as company, pytest.raises(CertificateRefused):
+        through(Outbound(company.address))
+    assert requests in ([], [b""])
+
+
+@pytest.mark.parametrize("status", [407, 502])
+def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(status: int) -> None:
+    answered = rf"no connection through the proxy \(it answered {status}\)"
+    with proxy(refusal=f"{status} no") as company, pytest.raises(NotConnected, match=answered):
+        through(Outbound(company.address))
+    with pytest.raises(NotConnected, match=r"no connection through the proxy \(it does not answer\)"):
+        through(Outbound(company.address))
 
 
 def test_nothing_is_sent_to_another_origin() -> None:

@@ -141,6 +141,19 @@ def test_a_mistake_in_the_settings_is_told_before_anything_starts() -> None:
         read_configuration({"PRODUCTS_WHEN_VANISHED": "burn"})
 
 
+def test_a_real_deployment_in_the_environment_does_not_matter() -> None:
+    deployed = {
+        "AzureWebJobsStorage__accountName": "contoso",
+        "AzureWebJobsStorage__tableServiceUri": "https://contoso.table.core.windows.net",
+        "DATAVERSE_URL": "no address",
+        "COMPANY": "dat",
+    }
+    found = read_configuration(deployed)
+    assert found.company == "dat"
+    assert not {*found.settings} & {*deployed} - {"COMPANY"}
+    assert any("DATAVERSE_URL is set in your environment and not used" in note for note in found.notes)
+
+
 def test_the_claims_of_a_killed_worker_end_sooner_where_one_is_killed() -> None:
     assert read_configuration({}, hasty=True).claim_live_s < read_configuration({}).claim_live_s
 

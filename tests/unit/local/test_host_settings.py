@@ -112,6 +112,38 @@ def test_local_settings_that_the_tools_would_refuse_are_refused(
         read_local_settings(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_settings_are_read_however_an_editor_has_saved_them(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_bytes('{"Values": {"A": "Zürich"}}'.encode(encoding))
+    assert read_local_settings(path)["A"] == "Zürich"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{'Values': 'ü'}".encode("cp1252"), "is neither UTF-8 nor UTF-16: save it as UTF-8"),
+        (b'{"Values": {\n"A" 1', "is not JSON: look at line 2, column 5"),
+        (b"[" * 99_999, "nested too deeply"),
+        (b'{"Values": {"A": "\\u0000"}}', "the values of A must be strings without NUL"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_used_is_named_with_the_remedy(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "local.settings.json"
+    path.write_bytes(content)
+    with pytest.raises(SettingsInvalid, match=said) as caught:
+        read_local_settings(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_what_is_no_connection_string_is_refused_by_name() -> None:
+    settings = AppSettings({"AzureWebJobsStorage": "AccountKey=a2V5", "TICK": "0 * * * * *", "WORK": "work"})
+    with pytest.raises(SettingsInvalid, match="AzureWebJobsStorage is no connection string: copy the whole one"):
+        bind_triggers(functions_of(small_app()), settings)
+
+
 def test_bindings_take_their_values_from_app_settings() -> None:
     settings = AppSettings({**CONNECTION, "TICK": "0 */5 * * * *", "WORK": "work-items"})
 

@@ -48,21 +48,36 @@ def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> Non
 
 def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
     message = refused(str(tmp_path / "none.json"))
-    assert "none.json cannot be read (FileNotFoundError)" in message
-    assert "give a path to a JSON file or the JSON text itself" in message
+    assert message == (
+        f"VALUE_MAPS (the path of a JSON file, or the JSON text itself): {tmp_path / 'none.json'} does not exist: "
+        "create it, or name another file"
+    )
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None])
-def test_what_is_no_text_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_is_read_however_an_editor_has_saved_it(tmp_path: Path, encoding: str) -> None:
+    text = exact_json.dumps(document(countries={"Österreich": "AT"}))
     file = tmp_path / "maps.json"
-    if content is None:
-        file.mkdir()
-    else:
-        file.write_bytes(content)
-    assert "cannot be read" in refused(str(file))
+    file.write_bytes(text.encode(encoding))
+    assert read_value_maps(str(file)).country("österreich") == "AT"
+    assert read_value_maps(f"\ufeff{text}").country("österreich") == "AT"
 
 
-@pytest.mark.parametrize("text", ["{", "{'a': 1}", '{"a": NaN}', '{"a": 1,}'])
+def test_a_file_in_the_code_page_of_a_computer_is_named_with_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "maps.json"
+    file.write_bytes(exact_json.dumps(document(countries={"Österreich": "AT"})).encode("cp1252"))
+    assert refused(str(file)).endswith(f": {file} is neither UTF-8 nor UTF-16: save it as UTF-8")
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    assert f"{tmp_path} cannot be read (Is a directory)" in refused(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{'a': 1}", '{"a": NaN}', '{"a": 1,}', '{"a":' + "[" * 99_999, '{"a":' + "9" * 9_999 + "}"],
+    ids=["cut", "quotes", "NaN", "comma", "nesting", "digits"],
+)
 def test_what_is_not_json_is_refused(text: str) -> None:
     assert "is not JSON" in refused(text)
 
@@ -86,7 +101,7 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ({"countries": {"Germany": "de"}}, "countries.Germany is 'de': write the ISO 3166 code"),
         ({"countries": {" ": "DE"}}, "write at least one character that is no blank"),
         ({"countries": {"Germany": "DE", "germany ": "AT"}}, "'germany ' is listed twice, as DE and as AT"),
-        ({"countries": ["DE"]}, "countries is ['DE']: write an object in braces"),
+        ({"countries": ["DE"]}, "countries is a list: write an object in braces"),
         ({"states": {"USA": {}}}, "states.USA.[key] is 'USA': write the ISO 3166 code"),
         ({"states": {"US": {"Ohio": ""}}}, "states.US.Ohio is ''"),
         ({"states": {"US": {"Ohio": "OH", "OHIO": "XX"}}}, "'OHIO' is listed twice"),
@@ -102,7 +117,7 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
             {"ownership": {"accounts": {"SalesMemo": "never"}}},
             "ownership.accounts.SalesMemo is 'never': write 'owned', 'on_create' or 'off'",
         ),
-        ({"account_filter": {}}, "account_filter is {}: write a list in brackets"),
+        ({"account_filter": {}}, "account_filter is an object: write a list in brackets"),
         ({"account_filter": [{"operator": "filled"}]}, "account_filter.0.column is missing"),
         (
             {"account_filter": [{"column": "owner.name", "operator": "filled"}]},

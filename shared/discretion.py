@@ -1,0 +1,44 @@
+"""What of a value may stand in a message.
+
+A setting may hold a key or a password, and so may whatever was put in its place by mistake. So one rule holds for every
+message about settings and about the files that are named by them: a value is shown only where its kind cannot hold a
+secret (a choice, a number, a schedule, a code), and only when it also looks harmless, which is short words and numbers.
+It is shown whole or not at all: a part of a secret is one, too. An address, a connection string and the content of a
+file that could not be read are never shown. Nor is an error chained that carries such a value.
+"""
+
+import re
+from decimal import Decimal
+
+HIDDEN = "set (its value is not shown)"
+_LONGEST = 64
+# Words of letters may be long; with digits and signs among them, what is long may be a key.
+_RUN = re.compile(r"[^\W\d]{0,40}|[\w.:*/%+\-'’()&$\[\]]{1,16}")
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a text looks like words and numbers, and like no key."""
+    runs = re.split(r"[ ,]", text)
+    return len(text) <= _LONGEST and text.isprintable() and all(_RUN.fullmatch(run) for run in runs)
+
+
+def shown(value: object) -> str:
+    """A value of a kind that cannot hold a secret, for a message."""
+    match value:
+        case None | bool():
+            return repr(value)
+        case str():
+            return repr(value) if is_harmless(value) else HIDDEN
+        case int() | float() | Decimal():
+            return str(value) if is_harmless(str(value)) else HIDDEN
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+    return HIDDEN
+
+
+def named(name: object) -> str:
+    """The name of an entry of a document, for a message."""
+    text = str(name)
+    return text if is_harmless(text) else "(a name that is not shown)"

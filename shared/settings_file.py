@@ -1,0 +1,47 @@
+"""Settings in a file of the form of local.settings.json. It holds keys: nothing of its content stands in a message."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.discretion import named
+from shared.errors import FileUnreadable, SettingsInvalid
+from shared.text_files import read_text
+
+
+def read_settings_file(file: Path) -> dict[str, str]:
+    """The settings of a file by name. Raises SettingsInvalid, in one sentence with the file and the remedy."""
+    document = _document(file)
+    if not isinstance(document, dict) or not isinstance(document.get("Values"), dict):
+        raise SettingsInvalid(
+            f'{file} has no object "Values": put the settings there, as in local.settings.json.example'
+        )
+    if document.get("IsEncrypted") is True:
+        raise SettingsInvalid(f"{file} is encrypted: run `func settings decrypt` first")
+    values: Mapping[str, object] = document["Values"]
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    wrong = sorted(named(name) for name in values.keys() - texts.keys())
+    if wrong:
+        raise SettingsInvalid(f"{file}: the values of {', '.join(wrong)} must be strings: put them in quotes")
+    damaged = sorted(named(name) for name, value in texts.items() if not _can_be_set(name) or not _can_be_set(value))
+    if damaged:
+        raise SettingsInvalid(f"{file}: {', '.join(damaged)} holds a character that no setting may have: correct it")
+    return texts
+
+
+def _can_be_set(text: str) -> bool:
+    """Whether a variable of the environment takes it."""
+    return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
+
+
+def _document(file: Path) -> object:
+    # Errors of the parser hold the whole document, so none of them is chained.
+    try:
+        return json.loads(read_text(file, str(file)))
+    except FileUnreadable as unreadable:
+        refusal = str(unreadable)
+    except json.JSONDecodeError as wrong:
+        refusal = f"{file} is not JSON: look at line {wrong.lineno}, column {wrong.colno}"
+    except (ValueError, RecursionError):
+        refusal = f"{file} is not JSON that can be read: a number is too long, or it is nested too deeply"
+    raise SettingsInvalid(refusal)

@@ -1,0 +1,85 @@
+"""What the command line writes arrives, whatever the terminal, file or pipe can hold."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from p2c.__main__ import main
+from p2c.reports import short
+from p2c.showing import as_json, say, table, write_what_can_be_written
+
+NAME = "Müller & Łódź 株式会社 → …"
+ENCODINGS = ["ascii", "cp1252", "utf-8", "utf-16"]
+
+
+def written(patch: pytest.MonkeyPatch, encoding: str, write: Callable[[], object]) -> str:
+    """What arrives in a pipe of this encoding."""
+    pipe = io.BytesIO()
+    stream = io.TextIOWrapper(pipe, encoding=encoding)
+    patch.setattr(sys, "stdout", stream)
+    write_what_can_be_written(stream)
+    write()
+    stream.flush()
+    return pipe.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_json_is_the_same_document_in_every_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    @dataclass
+    class Answer:
+        name: str
+        damaged: str = "half \ud83d"
+
+    assert json.loads(written(monkeypatch, encoding, lambda: as_json([Answer(NAME)]))) == [
+        {"name": NAME, "damaged": "half \ud83d"}
+    ]
+
+
+def test_json_keeps_its_letters_where_the_output_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert NAME in written(monkeypatch, "utf-8", lambda: as_json(NAME))
+    assert "Müller" in written(monkeypatch, "cp1252", lambda: as_json("Müller"))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_lines_and_tables_are_written_with_what_the_output_has(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    def write() -> None:
+        say(NAME)
+        table(["name"], [[NAME], ["half \ud83d"]], title="Łódź")
+
+    told = written(monkeypatch, encoding, write)
+    assert NAME.encode(encoding, "backslashreplace").decode(encoding) in told
+    assert told.count("ller") == 2
+
+
+def test_what_is_cut_says_so_in_any_encoding() -> None:
+    assert short("x" * 100).isascii()
+    assert len(short("x" * 100)) == len(short("x" * 60)) == 60
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_help_and_mistakes_are_told_in_any_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    pipe = io.BytesIO()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(pipe, encoding=encoding, write_through=True))
+    for arguments, code in ((["--help"], 0), (["--settings", "Łódź.json", "status"], 2), (["Łódź"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == code
+    told = pipe.getvalue().decode(encoding)
+    assert "Usage: p2c" in told
+    assert r"\u0141\xf3d\u017a.json does not exist" in told or r"\u0141ód\u017a.json does not exist" in told
+
+
+def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("p2c.commands.connect", interrupted)
+    for arguments, code in ((["status"], 130), (["--help"], 0), (["nonsense"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == code
