@@ -50,12 +50,13 @@ bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks.operations
 
-lint: $(READY) ## formatter, linter, types, imports, spelling
+lint: $(READY) ## formatter, linter, types, imports, spelling, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet .github
 
 format: $(READY) ## write the code in its form
 	$(BIN)/ruff format .
