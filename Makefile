@@ -62,6 +62,9 @@ format: $(READY) ## write the code in its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(READY) ## write the generated tables of docs/ anew from the code
+	@$(BIN)/python -m tests.documents
+
 lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--upgrade takes newer ones
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
