@@ -3,15 +3,16 @@
     python -m local.systems
 
 Every flow runs, and no timer ticks by itself: a function runs when you fire it (docs/debugging.md). The app settings
-that lead here are in .state/local.settings.json for as long as this runs.
+that lead here are in .state/local.settings.json for as long as this runs, and in .state/local.env for a shell.
 """
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from shared.state.control import Control
 from shared.state.storage import Account, Storage
 
 SAMPLES = ROOT / "local" / "data" / "adventureworks"
-SETTINGS = ROOT / ".state" / "local.settings.json"
+STATE = ROOT / ".state"
 # In New Year's night: no timer of the app ticks while somebody debugs it.
 _NEVER = "0 0 0 1 1 *"
 _USUAL = azurite.Ports(10000, 10001, 10002)
@@ -126,13 +127,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _written(settings: dict[str, str]) -> Iterator[Path]:
-    SETTINGS.parent.mkdir(exist_ok=True)
-    file = environment.write_settings(SETTINGS, settings)
+def _written(settings: Mapping[str, str]) -> Iterator[Path]:
+    STATE.mkdir(exist_ok=True)
+    lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+    shell = environment.write_private(STATE / "local.env", lines)
+    file = environment.write_settings(STATE / "local.settings.json", settings)
     try:
         yield file
     finally:
+        # They lead nowhere any more.
         file.unlink(missing_ok=True)
+        shell.unlink(missing_ok=True)
 
 
 def _let_flows_run(storage: Storage) -> None:
@@ -142,13 +147,14 @@ def _let_flows_run(storage: Storage) -> None:
         control.save_flow(replace(control.flow(flow), paused=False))
 
 
-def _directions(settings: dict[str, str], file: Path) -> str:
+def _directions(settings: Mapping[str, str], file: Path) -> str:
     shown = file.relative_to(ROOT)
     return (
         f"Sales {settings['DATAVERSE_URL']}, F&O {settings['FINOPS_URL']}, Azurite on its usual ports; Ctrl-C ends it\n"
-        f"app settings: {shown}\n"
-        f"run one function: .venv/bin/python -m local.host --settings {shown} --trigger accounts_pull\n"
-        f"look at it: .venv/bin/python -m p2c --settings {shown} status\n"
+        f"app settings:     {shown}\n"
+        f"one function:     .venv/bin/python -m local.host --settings {shown} --trigger accounts_pull\n"
+        f"or Core Tools:    . {shown.with_name('local.env')} && func start\n"
+        f"what came of it:  .venv/bin/python -m p2c --settings {shown} status\n"
     )
 
 

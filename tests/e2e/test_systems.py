@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,17 @@ def ports() -> Ports:
 def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_timer_ticks_by_itself(
     ports: Ports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(systems, "SETTINGS", tmp_path / ".state" / "local.settings.json")
+    state = tmp_path / ".state"
+    monkeypatch.setattr(systems, "STATE", state)
     monkeypatch.setattr(systems, "ROOT", tmp_path)
     monkeypatch.setattr(systems, "Ports", lambda: ports)
     values: dict[str, str] = {}
     queued: list[int] = []
 
     def developer(_: systems.Systems) -> None:
-        values.update(json.loads(systems.SETTINGS.read_text(encoding="utf-8"))["Values"])
+        values.update(json.loads((state / "local.settings.json").read_text(encoding="utf-8"))["Values"])
+        command = ["sh", "-c", f'. {state}/local.env && printf %s "$VALUE_MAPS"']
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == values["VALUE_MAPS"]
         for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
             monkeypatch.setenv(name, values[name])
         build(Settings.read(values)).pull(ACCOUNTS)
@@ -44,7 +48,7 @@ def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_t
     assert systems.main([]) == 0
     assert queued[0] > 0
     assert {value for name, value in values.items() if name.endswith("_SCHEDULE")} == {"0 0 0 1 1 *"}
-    assert not systems.SETTINGS.exists(), "they lead nowhere any more"
+    assert list(state.iterdir()) == [], "they lead nowhere any more"
     assert "--settings .state/local.settings.json --trigger accounts_pull" in capsys.readouterr().out
 
 
