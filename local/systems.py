@@ -32,6 +32,8 @@ SAMPLES = ROOT / "local" / "data" / "adventureworks"
 STATE = ROOT / ".state"
 # In New Year's night: no timer of the app ticks while somebody debugs it.
 _NEVER = "0 0 0 1 1 *"
+# Time to think at a breakpoint: a function that runs longer is ended.
+_PATIENT = {"AzureFunctionsJobHost__functionTimeout": "00:30:00"}
 _USUAL = azurite.Ports(10000, 10001, 10002)
 _LOOK_EVERY_S = 1.0
 
@@ -84,7 +86,7 @@ class Systems:
             identity=identity.endpoint,
             shared=self._secrets,
         )
-        return {**given, **{name: _NEVER for name in given if name.endswith("_SCHEDULE")}, **own}
+        return {**given, **_PATIENT, **{name: _NEVER for name in given if name.endswith("_SCHEDULE")}, **own}
 
     def _simulator(self, name: str, address: str, more: Sequence[str]) -> Path:
         ready = self._folder / f"{name}.ready"
