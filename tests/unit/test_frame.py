@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,11 @@ def test_the_storage_emulator_of_the_tasks_is_the_one_that_npm_installs() -> Non
     wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     assert SCRIPT.parts[0] in wanted
     assert tasks()["storage emulator"]["command"].startswith(f"npx {SCRIPT.parts[0]} --skipApiVersionCheck")
+
+
+def test_the_changelog_has_the_version_of_the_project_released_and_room_for_the_next() -> None:
+    sections = re.findall(r"^## \[([^\]]+)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert [name for name, _ in sections[:2]] == ["Unreleased", version]
+    days = [date.fromisoformat(day) for _, day in sections[1:]]
+    assert days == sorted(days, reverse=True)
