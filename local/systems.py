@@ -19,7 +19,7 @@ from pathlib import Path
 
 from local import azurite
 from local.demo import environment, interrupts, samples
-from local.demo.configuration import read_configuration
+from local.demo.configuration import VALUE_MAPS, read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
@@ -67,7 +67,9 @@ class Systems:
 
     def _start(self, ports: Ports) -> dict[str, str]:
         group, units = samples.unit_group(SAMPLES), samples.unit_pairs(SAMPLES)
-        given = read_configuration(os.environ, unit_group=group, units=units).settings
+        configuration = read_configuration(os.environ, unit_group=group, units=units)
+        maps = {} if configuration.value_maps is None else {VALUE_MAPS: configuration.value_maps}
+        given = {**configuration.settings, **maps}
         ready = [
             self._simulator("dataverse", self._sales, ["--pricing-precision", "4"]),
             self._simulator("finops", self._finops, ["--company", given["COMPANY"]]),
