@@ -50,16 +50,20 @@ bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks.operations
 
-lint: $(READY) ## formatter, linter, types, imports, spelling
+lint: $(READY) ## formatter, linter, types, imports, spelling, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet .github
 
 format: $(READY) ## write the code in its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## write the generated tables of docs/ anew from the code
+	@$(BIN)/python -m tests.documents
 
 lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--upgrade takes newer ones
 	$(BIN)/uv lock $(ARGS)
@@ -77,17 +81,22 @@ $(BIN)/uv: requirements/uv.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
+# Not `uv sync`: that takes the lock's own addresses, and so passes by the index of a company.
+#
 # Microsoft's worker library says Python 3.13, and runs on 3.11 and 3.12 as well: the tests invoke every trigger through it.
 $(READY): uv.lock pyproject.toml requirements/worker.txt $(BIN)/uv
 	@echo "Installing Python packages (some seconds) ..."
-	@$(BIN)/uv sync --quiet --locked --inexact --no-install-project
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --output-file $(VENV)/requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --python-version 3.13 --no-deps --require-hashes -r requirements/worker.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(CHECKOV_READY): uv.lock $(BIN)/uv
 	@echo "Installing the linter of the infrastructure (some seconds) ..."
-	@UV_PROJECT_ENVIRONMENT=$(CHECKOV) $(BIN)/uv sync --quiet --locked --python $(BIN)/python --only-group infrastructure --no-install-project
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(CHECKOV)
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --only-group infrastructure --output-file $(CHECKOV)/requirements.txt
+	@$(BIN)/uv pip sync --quiet --python $(CHECKOV)/bin/python --require-hashes $(CHECKOV)/requirements.txt
 	@touch $@
 
 # What the deployment installs, and nothing else: a test runs the package with it.

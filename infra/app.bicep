@@ -114,11 +114,16 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
 }
 
 // azd deploys by Entra tokens; nobody publishes by a password.
-resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for name in ['ftp', 'scm']: {
+resource publishingByFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: app
-  #disable-next-line BCP036
-  name: name
+  name: 'ftp'
   properties: { allow: false }
-}]
+}
+
+resource publishingByGit 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
 
 output name string = app.name

@@ -1,6 +1,7 @@
 // The storage account: state, queues, and the deployed package. Reached by identities only.
 param location string
 param tags object
+@minLength(13)
 param token string
 param redundancy string
 param isPrivate bool

@@ -1,179 +1,49 @@
-"""The documentation says what the code does. `python -m tests.unit.test_docs` writes the generated parts anew."""
+"""The documentation says what the code does; `make docs` writes the generated tables anew."""
 
 import ast
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
-from shared.mapping.addresses import AddressRules
-from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
-from shared.mapping.products import ProductMapper
-from shared.mapping.quotations import FILTERS, QuotationChoices, QuotationMapper, header_words, line_words
-from shared.mapping.table import FieldTable
-from shared.mapping.value_maps import Condition, Defaults, ValueMaps, read_value_maps
-from shared.mapping.vocabulary import Word
+from shared.mapping.quotations import FILTERS
+from shared.mapping.value_maps import Condition, Defaults, ValueMaps
 from shared.operations.filters import FILTERS as IN_WORDS
 from shared.settings import settings_table
 from shared.state.links import LinkState
-from shared.telemetry import EVENTS
-from tests.infra.deployment import INFRA
-from tests.infra.findings import Findings
-from tests.infra.syntax import literal, parts, read_source, text
+from tests.documents import DOCS, GENERATED, generated_in, renewed, write
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 RULES = (DOCS / "rules.md").read_text(encoding="utf-8")
 MAPPING = (DOCS / "mapping.md").read_text(encoding="utf-8")
-PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
-def settings() -> list[str]:
-    """The table of settings."""
-    rows = [
-        f"| `{name}` | {'required' if default == 'required' else _code(default)} | {allowed} | {meaning} |"
-        for name, default, allowed, meaning in settings_table()
-    ]
-    return ["| setting | default | allowed | meaning |", "|---|---|---|---|", *rows]
+@pytest.mark.parametrize("file", sorted(DOCS.glob("*.md")), ids=lambda file: file.stem)
+def test_the_generated_tables_are_up_to_date(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text == renewed(text), "run `make docs`"
 
 
-def accounts() -> list[str]:
-    """The mapping of accounts, with the fields that are off by default."""
-    maps = read_value_maps(None)
-    shipped = AccountMapper(maps).table
-    everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
-    on = maps.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
-    table = AccountMapper(on, everything).table
-    verified = {field.name: field.max_length for field in table.fields}
-    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
-    rows = []
-    for field, _, columns, rule in table.describe():
-        usual = maps.lengths_of(TARGET_SET).get(field)
-        length = str(verified[field] or "") or (f"*{usual}*" if usual else "")
-        rows.append(f"| `{field}` | {sent.get(field, 'off')} | {_columns(columns)} | {rule} | {length} |")
-    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+def test_every_table_stands_in_one_document() -> None:
+    found = Counter(name for file in DOCS.glob("*.md") for name in generated_in(file.read_text(encoding="utf-8")))
+    assert found == dict.fromkeys(GENERATED, 1)
 
 
-def products() -> list[str]:
-    """The mapping of products."""
-    table = ProductMapper(read_value_maps(None)).table
-    lengths = {field.name: str(field.max_length or "") for field in table.fields}
-    rows = [
-        f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
-        for field, ownership, columns, rule in table.describe()
-    ]
-    return ["| Sales column | ownership | F&O field | how | length |", "|---|---|---|---|---|", *rows]
+def test_a_stale_table_is_written_anew_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("settings.md", "rules.md"):
+        (tmp_path / name).write_bytes((DOCS / name).read_bytes())
+    good = (DOCS / "settings.md").read_text(encoding="utf-8")
+    (stale := tmp_path / "settings.md").write_text(good.replace("| `COMPANY` |", "| `FIRM` |"), encoding="utf-8")
+    assert write(tmp_path) == [stale]
+    assert stale.read_text(encoding="utf-8") == good
+    assert write(tmp_path) == []
 
 
-def contact_persons() -> list[str]:
-    """The mapping of contacts to contact persons."""
-    return _finops_fields(ContactMapper(read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons")
-
-
-def contact_customers() -> list[str]:
-    """The mapping of contacts to customers."""
-    return _finops_fields(
-        ContactMapper(read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
-    )
-
-
-def quotations() -> list[str]:
-    """The mapping of quotes."""
-    return _finops_fields(QuotationMapper(read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
-
-
-def quotation_lines() -> list[str]:
-    """The mapping of the lines of quotes."""
-    return _finops_fields(QuotationMapper(read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
-
-
-HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
-EVERY_CONTACT = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
-EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
-
-
-def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
-    """Every field that a mapping to F&O can send, with what is sent by default."""
-    maps = read_value_maps(None)
-    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
-    rows = []
-    for word in words:
-        columns = _columns(", ".join(column.name for column in word.columns))
-        for field in word.fields:
-            usual = maps.lengths_of(lengths).get(field.name)
-            length = str(field.max_length or "") or (f"*{usual}*" if usual else "")
-            rows.append(f"| `{field.name}` | {sent.get(field.name, 'off')} | {columns} | {word.meaning} | {length} |")
-    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
-
-
-def _columns(columns: str) -> str:
-    block = re.match(r"(address\d|shipto)_(?!name)", columns)
-    return f"`{block[1]}_*`" if block else _code(columns)
-
-
-def events() -> list[str]:
-    """The contract of the events."""
-    rows = [
-        f"| `{name}` | {event.meaning} | {_fields({**event.fields, **event.optional})} |"
-        for name, event in EVENTS.items()
-    ]
-    return ["| event | when | fields |", "|---|---|---|", *rows]
-
-
-def _fields(fields: Mapping[str, str]) -> str:
-    return "<br>".join(f"`{name}`: {meaning}" for name, meaning in fields.items())
-
-
-def parameters() -> list[str]:
-    """What a deployment is asked for, and what it may be told."""
-    variables = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
-    rows = []
-    for name, declaration in read_source(INFRA / "main.bicep", Findings()).parameters.items():
-        given = variables[name]["value"]
-        variable = f"`{given.strip('${}')}`" if isinstance(given, str) else "the names of the settings"
-        (meaning,) = (
-            literal(parts(call)[1].named_children[0])
-            for call in declaration.decorators
-            if text(call).startswith("description")
-        )
-        value = parts(declaration.node)[2:]
-        default = "required" if not value else "" if not isinstance(given, str) else _code(text(value[0]).strip("'"))
-        rows.append(f"| {variable} | {default} | {meaning} |")
-    return ["| azd variable | default | meaning |", "|---|---|---|", *rows]
-
-
-GENERATED = {
-    "parameters": parameters,
-    "events": events,
-    "settings": settings,
-    "accounts": accounts,
-    "contact_persons": contact_persons,
-    "contact_customers": contact_customers,
-    "products": products,
-    "quotations": quotations,
-    "quotation_lines": quotation_lines,
-}
-
-
-def renewed(text: str) -> str:
-    """A document with its generated parts as they should be."""
-    return PART.sub(lambda part: part[1] + "\n".join(GENERATED[part[2]]()) + "\n" + part[3], text)
-
-
-@pytest.mark.parametrize("part", GENERATED)
-def test_the_generated_tables_are_up_to_date(part: str) -> None:
-    files = {"settings": "settings.md", "events": "telemetry.md", "parameters": "infrastructure.md"}
-    name = files.get(part, "mapping.md")
-    text = (DOCS / name).read_text(encoding="utf-8")
-    assert f"<!-- generated: {part} -->" in text
-    assert text == renewed(text), "run `python -m tests.unit.test_docs`"
+def test_a_table_that_nothing_makes_is_named() -> None:
+    with pytest.raises(LookupError, match="nothing makes the table wishes; there are parameters, events"):
+        renewed("<!-- generated: wishes -->\n<!-- /generated -->")
 
 
 def _calls(folder: str) -> Iterator[tuple[str, list[ast.expr], dict[str, str]]]:
@@ -272,10 +142,3 @@ def test_the_documents_name_functions_and_queues_that_exist() -> None:
     app = (ROOT / "function_app.py").read_text(encoding="utf-8")
     assert re.findall(r"`(accounts_\w+)`", RULES)
     assert [name for name in re.findall(r"`(accounts_(?:pull|apply|poison))`", RULES) if f'"{name}"' not in app] == []
-
-
-if __name__ == "__main__":
-    for document in sorted(DOCS.glob("*.md")):
-        written = document.read_text(encoding="utf-8")
-        if PART.search(written):
-            document.write_text(renewed(written), encoding="utf-8")

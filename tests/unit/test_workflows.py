@@ -1,20 +1,24 @@
 """What the workflows may do: pinned actions, least permissions, no secrets, nothing of an event in a shell."""
 
-import importlib
+import importlib.util
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-# PyYAML comes without types.
-yaml: Any = importlib.import_module("yaml")
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+){2}$")
-LOCAL = re.compile(r"uses: \./\.github/workflows/[\w-]+\.yml$")
+OUR_OWN = re.compile(r"uses: \$/(\.github/(?:workflows/[\w-]+\.yml|actions/[\w-]+))$")
 READ_ONLY = {"contents": "read"}
 # What may be put into a shell line: nothing that whoever triggers the workflow can word.
 INTERPOLATED = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
@@ -54,23 +58,43 @@ def commands(job: dict[str, Any]) -> str:
     return "\n".join(step.get("run", "") for step in job.get("steps", ()))
 
 
-def test_there_are_workflows_for_tests_and_releases() -> None:
-    assert {file.stem for file in WORKFLOWS} >= {"test", "release"}
-
-
-@every_workflow
-def test_every_action_is_pinned_by_commit_with_its_version_beside_it(file: Path) -> None:
-    used = [
+def uses(file: Path) -> list[str]:
+    """Every line that names an action or a workflow."""
+    return [
         line.strip().removeprefix("- ") for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line
     ]
-    assert used
-    assert [line for line in used if not PINNED.match(line) and not LOCAL.match(line)] == []
 
 
-def test_one_version_of_an_action_has_one_commit() -> None:
-    texts = "\n".join(file.read_text(encoding="utf-8") for file in WORKFLOWS)
-    pins = set(re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40}) # (\S+)", texts))
-    assert len({(action, version) for action, _, version in pins}) == len({(of, commit) for of, commit, _ in pins})
+def script(name: str) -> Any:
+    """A script of the workflows, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".github" / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_workflows_for_changes_nights_and_releases() -> None:
+    assert {file.stem for file in WORKFLOWS} >= {"test", "codeql", "nightly", "release"}
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, *ACTIONS], ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it(file: Path) -> None:
+    assert uses(file)
+    assert [line for line in uses(file) if not PINNED.match(line) and not OUR_OWN.match(line)] == []
+
+
+def test_our_own_actions_and_workflows_are_there() -> None:
+    named = {ROOT / found[1] for file in WORKFLOWS for line in uses(file) if (found := OUR_OWN.match(line))}
+    assert {path.name for path in named} == {"setup", "test.yml"}
+    assert [path for path in named if not path.is_file() and not (path / "action.yml").is_file()] == []
+
+
+def test_an_action_has_one_version_everywhere() -> None:
+    texts = "\n".join(file.read_text(encoding="utf-8") for file in [*WORKFLOWS, *ACTIONS])
+    pins = set(re.findall(r"uses: ([\w.-]+/[\w.-]+)\S*@([0-9a-f]{40}) # (\S+)", texts))
+    assert len(pins) == len({action for action, _, _ in pins})
 
 
 @every_workflow
@@ -78,7 +102,7 @@ def test_a_workflow_may_only_read_unless_a_job_says_otherwise(file: Path) -> Non
     assert read(file.stem)["permissions"] == READ_ONLY
 
 
-def test_only_the_deployment_may_ask_for_an_identity_and_only_the_bills_of_materials_may_write() -> None:
+def test_only_the_deployment_may_ask_for_an_identity_and_only_two_jobs_may_write() -> None:
     granted = {
         (file.stem, job): of["permissions"]
         for file in WORKFLOWS
@@ -86,6 +110,7 @@ def test_only_the_deployment_may_ask_for_an_identity_and_only_the_bills_of_mater
         if "permissions" in of
     }
     assert granted == {
+        ("codeql", "analyze"): {"contents": "read", "security-events": "write"},
         ("release", "sbom"): {"contents": "write"},
         ("release", "deploy"): {"contents": "read", "id-token": "write"},
     }
@@ -125,9 +150,89 @@ def test_changes_run_what_a_developer_runs_on_every_supported_python() -> None:
     workflow = read("test")
     assert {"push", "pull_request"} <= set(triggers(workflow))
     job = jobs(workflow)["test"]
-    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12"]
-    assert [step["with"]["node-version"] for step in job["steps"] if "setup-node" in step.get("uses", "")] == ["20"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert commands(job).strip() == "make test"
+
+
+def test_what_is_installed_is_kept_between_runs_by_the_lock_files() -> None:
+    (node, uv) = yaml.safe_load(ACTIONS[0].read_text(encoding="utf-8"))["runs"]["steps"][1:]
+    assert node["with"] == {"node-version": "22", "cache": "npm", "cache-dependency-path": "package-lock.json"}
+    assert re.findall(r"hashFiles\((.+)\)", uv["with"]["key"]) == ["'uv.lock', 'requirements/*.txt'"]
+    assert "inputs.python" in uv["with"]["key"]
+
+
+def test_a_release_is_made_from_no_cache() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert "actions/cache" not in text
+    assert "actions/setup\n" not in text
+    assert re.findall(r"^ +cache:", text, re.MULTILINE) == []
+
+
+def test_a_night_runs_the_long_tests_and_every_benchmark() -> None:
+    workflow = read("nightly")
+    assert "schedule" in triggers(workflow)
+    ran = [commands(job).strip() for job in jobs(workflow).values()]
+    assert ran[0] == "make nightly"
+    assert ran[1].startswith("make bench")
+    assert "--flow" not in ran[1], "all flows"
+
+
+def test_the_coverage_of_a_change_is_measured_against_its_floor() -> None:
+    job = jobs(read("test"))["coverage"]
+    assert [line for line in commands(job).splitlines() if line] == [
+        "make coverage",
+        "python .github/scripts/floor.py .base/pyproject.toml pyproject.toml",
+    ]
+    report = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]["report"]
+    assert report["fail_under"] > 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"), [("90", "90", 0), ("90", "91.5", 0), ("90", "89", 1), ("90", None, 1), (None, "90", 0)]
+)
+def test_the_floor_of_the_coverage_only_rises(
+    before: str | None, after: str | None, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for name, floor in (("base", before), ("change", after)):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(f"[tool.coverage.report]\nfail_under = {floor}\n" if floor else "", encoding="utf-8")
+        files.append(str(file))
+    assert script("floor").main(files) == code
+    assert ("test what the change adds" in capsys.readouterr().err) == (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("says", "ends", "passes"),
+    [
+        ("", 0, True),
+        ("WARNING: The configuration value of bicep.use_binary_from_path has been set to 'false'.", 0, True),
+        (
+            "WARNING: /work/infra/app.bicep(3,7) : Warning no-unused-params: Parameter is declared but never used.",
+            0,
+            False,
+        ),
+        ("ERROR: /work/infra/app.bicep(3,7) : Error BCP057: The name does not exist.", 1, False),
+        ("ERROR: the compiler is not there", 1, False),
+    ],
+)
+def test_a_warning_of_the_templates_compiler_fails_as_an_error_does(
+    says: str, ends: int, passes: bool, tmp_path: Path
+) -> None:
+    (step,) = (step for step in jobs(read("test"))["infrastructure"]["steps"] if step.get("shell") == "bash")
+    compiler = tmp_path / "az"
+    compiler.write_text(f'#!/bin/sh\necho template\necho "{says}" >&2\nexit {ends}\n', encoding="utf-8")
+    compiler.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode == 0) == passes
+    assert says in ended.stdout
 
 
 def test_the_audit_is_judged_by_our_own_script_even_when_the_tool_fails() -> None:
@@ -136,22 +241,30 @@ def test_the_audit_is_judged_by_our_own_script_even_when_the_tool_fails() -> Non
     assert judging["if"] == "${{ !cancelled() }}"
     audited = re.findall(r"--requirement (\S+)", commands(job))
     assert "--strict" in commands(job)
-    assert audited == ["requirements-dev.txt", "requirements-worker.txt"]
+    assert audited == ["requirements-dev.txt", "requirements/uv.txt", "requirements/worker.txt"]
     assert judging["run"].split()[-len(audited) :] == audited
     assert "npm audit" in commands(job)
 
 
-def test_the_development_requirements_hold_those_of_the_app() -> None:
-    runtime, development = (
-        set(re.findall(r"^(\S+==\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
-        for name in ("requirements.txt", "requirements-dev.txt")
+def test_the_audit_holds_what_is_deployed_and_what_audits() -> None:
+    (exporting,) = re.findall(
+        r"^uv (export .+) --output-file \S+$", commands(jobs(read("test"))["audit"]), re.MULTILINE
     )
-    assert runtime - development == set(), "the audit looks at the development requirements only"
+    uv = Path(sys.executable).with_name("uv")
+    ended = subprocess.run(
+        [str(uv), *exporting.split(), "--offline", "--project", str(ROOT)], capture_output=True, text=True, check=False
+    )
+    audited = set(re.findall(r"^([\w.-]+==[^\s;]+)", ended.stdout, re.MULTILINE))
+    deployed = re.sub(r"\[[\w,-]+\]", "", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    runtime = set(re.findall(r"^([\w.-]+==[^\s;]+)", deployed, re.MULTILINE))
+    assert runtime
+    assert runtime - audited == set()
+    assert {pin.partition("==")[0] for pin in audited} >= {"pytest", "ruff", "pip-audit", "cyclonedx-bom"}
 
 
 def test_a_release_is_tested_before_anything_leaves() -> None:
     release = jobs(read("release"))
-    assert release["test"]["uses"] == "./.github/workflows/test.yml"
+    assert release["test"]["uses"] == "$/.github/workflows/test.yml"
     assert "workflow_call" in triggers(read("test"))
     assert release["sbom"]["needs"] == "test"
     assert set(release["deploy"]["needs"]) == {"test", "sbom"}
@@ -182,5 +295,16 @@ def test_a_deployment_is_configured_by_variables_only() -> None:
 
 def test_dependencies_of_every_kind_are_renewed_in_groups() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
-    assert {of["package-ecosystem"] for of in updates} == {"pip", "npm", "github-actions"}
-    assert all(of["groups"] for of in updates)
+    assert {of["package-ecosystem"] for of in updates} == {"uv", "pip", "npm", "github-actions", "devcontainers"}
+    assert all(of["groups"] and of["cooldown"]["default-days"] >= 7 for of in updates)
+    folders = {ROOT / folder.strip("/") for of in updates for folder in of.get("directories", [of.get("directory")])}
+    assert {action.parent for action in ACTIONS} <= folders
+    assert [folder for folder in folders if not folder.is_dir()] == []
+
+
+def test_what_is_written_from_the_lock_is_not_renewed_beside_it() -> None:
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    (lock,) = (of for of in updates if of["package-ecosystem"] == "uv")
+    assert lock["exclude-paths"] == ["requirements.txt", "requirements/**"]
+    (pins,) = (of for of in updates if of["package-ecosystem"] == "pip")
+    assert [of["dependency-name"] for of in pins["ignore"]] == ["pip"], "old ones on purpose"

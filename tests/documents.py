@@ -1,0 +1,193 @@
+"""The generated tables of docs/, made from the code: `make docs` writes them, the tests compare them.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; its rows come from what they describe.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
+from shared.mapping.addresses import AddressRules
+from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
+from shared.mapping.products import ProductMapper
+from shared.mapping.quotations import QuotationChoices, QuotationMapper, header_words, line_words
+from shared.mapping.table import FieldTable
+from shared.mapping.value_maps import read_value_maps
+from shared.mapping.vocabulary import Word
+from shared.settings import settings_table
+from shared.telemetry import EVENTS
+from tests.infra.deployment import INFRA
+from tests.infra.findings import Findings
+from tests.infra.syntax import literal, parts, read_source, text
+from tests.support.project import ROOT
+
+DOCS = ROOT / "docs"
+_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+
+def settings() -> list[str]:
+    """The table of settings."""
+    rows = [
+        f"| `{name}` | {'required' if default == 'required' else _code(default)} | {allowed} | {meaning} |"
+        for name, default, allowed, meaning in settings_table()
+    ]
+    return ["| setting | default | allowed | meaning |", "|---|---|---|---|", *rows]
+
+
+def accounts() -> list[str]:
+    """The mapping of accounts, with the fields that are off by default."""
+    maps = read_value_maps(None)
+    shipped = AccountMapper(maps).table
+    everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
+    on = maps.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+    table = AccountMapper(on, everything).table
+    verified = {field.name: field.max_length for field in table.fields}
+    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
+    rows = []
+    for field, _, columns, rule in table.describe():
+        usual = maps.lengths_of(TARGET_SET).get(field)
+        length = str(verified[field] or "") or (f"*{usual}*" if usual else "")
+        rows.append(f"| `{field}` | {sent.get(field, 'off')} | {_columns(columns)} | {rule} | {length} |")
+    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+
+
+def products() -> list[str]:
+    """The mapping of products."""
+    table = ProductMapper(read_value_maps(None)).table
+    lengths = {field.name: str(field.max_length or "") for field in table.fields}
+    rows = [
+        f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
+        for field, ownership, columns, rule in table.describe()
+    ]
+    return ["| Sales column | ownership | F&O field | how | length |", "|---|---|---|---|---|", *rows]
+
+
+def contact_persons() -> list[str]:
+    """The mapping of contacts to contact persons."""
+    return _finops_fields(ContactMapper(read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons")
+
+
+def contact_customers() -> list[str]:
+    """The mapping of contacts to customers."""
+    return _finops_fields(
+        ContactMapper(read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
+    )
+
+
+def quotations() -> list[str]:
+    """The mapping of quotes."""
+    return _finops_fields(QuotationMapper(read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
+
+
+def quotation_lines() -> list[str]:
+    """The mapping of the lines of quotes."""
+    return _finops_fields(QuotationMapper(read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
+
+
+HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
+EVERY_CONTACT = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
+EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
+
+
+def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
+    """Every field that a mapping to F&O can send, with what is sent by default."""
+    maps = read_value_maps(None)
+    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
+    rows = []
+    for word in words:
+        columns = _columns(", ".join(column.name for column in word.columns))
+        for field in word.fields:
+            usual = maps.lengths_of(lengths).get(field.name)
+            length = str(field.max_length or "") or (f"*{usual}*" if usual else "")
+            rows.append(f"| `{field.name}` | {sent.get(field.name, 'off')} | {columns} | {word.meaning} | {length} |")
+    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _columns(columns: str) -> str:
+    block = re.match(r"(address\d|shipto)_(?!name)", columns)
+    return f"`{block[1]}_*`" if block else _code(columns)
+
+
+def events() -> list[str]:
+    """The contract of the events."""
+    rows = [
+        f"| `{name}` | {event.meaning} | {_fields({**event.fields, **event.optional})} |"
+        for name, event in EVENTS.items()
+    ]
+    return ["| event | when | fields |", "|---|---|---|", *rows]
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    return "<br>".join(f"`{name}`: {meaning}" for name, meaning in fields.items())
+
+
+def parameters() -> list[str]:
+    """What a deployment is asked for, and what it may be told."""
+    variables = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    rows = []
+    for name, declaration in read_source(INFRA / "main.bicep", Findings()).parameters.items():
+        given = variables[name]["value"]
+        variable = f"`{given.strip('${}')}`" if isinstance(given, str) else "the names of the settings"
+        (meaning,) = (
+            literal(parts(call)[1].named_children[0])
+            for call in declaration.decorators
+            if text(call).startswith("description")
+        )
+        value = parts(declaration.node)[2:]
+        default = "required" if not value else "" if not isinstance(given, str) else _code(text(value[0]).strip("'"))
+        rows.append(f"| {variable} | {default} | {meaning} |")
+    return ["| azd variable | default | meaning |", "|---|---|---|", *rows]
+
+
+GENERATED = {
+    "parameters": parameters,
+    "events": events,
+    "settings": settings,
+    "accounts": accounts,
+    "contact_persons": contact_persons,
+    "contact_customers": contact_customers,
+    "products": products,
+    "quotations": quotations,
+    "quotation_lines": quotation_lines,
+}
+
+
+def generated_in(document: str) -> list[str]:
+    """The names of the generated tables of a document."""
+    return [found[2] for found in _PART.finditer(document)]
+
+
+def renewed(document: str) -> str:
+    """A document with its generated tables as they should be. Raises LookupError for a table that nothing makes."""
+    return _PART.sub(lambda part: part[1] + "\n".join(_rows(part[2])) + "\n" + part[3], document)
+
+
+def _rows(name: str) -> list[str]:
+    if name not in GENERATED:
+        raise LookupError(f"nothing makes the table {name}; there are {', '.join(GENERATED)}")
+    return GENERATED[name]()
+
+
+def write(docs: Path = DOCS) -> list[Path]:
+    """Write every generated table of a folder's documents anew; the documents that have changed by it."""
+    changed = []
+    for file in sorted(docs.glob("*.md")):
+        before = file.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            file.write_text(after, encoding="utf-8")
+            changed.append(file)
+    return changed
+
+
+if __name__ == "__main__":
+    sys.stdout.write(
+        "".join(f"written: {file.relative_to(ROOT)}\n" for file in write()) or "every table is as it was\n"
+    )

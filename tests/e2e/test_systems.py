@@ -1,0 +1,63 @@
+"""The systems that a developer starts beside a host of his own (`python -m local.systems`)."""
+
+import json
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local import azurite, systems
+from local.demo.keep import free_ports
+from local.systems import Ports
+from shared.bootstrap import build
+from shared.flows import ACCOUNTS
+from shared.settings import Settings
+from shared.state.storage import Account, Storage
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def ports() -> Ports:
+    identity, sales, finops, blob, queue, table = free_ports(6)
+    return Ports(identity, sales, finops, azurite.Ports(blob, queue, table))
+
+
+def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_timer_ticks_by_itself(
+    ports: Ports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / ".state"
+    monkeypatch.setattr(systems, "STATE", state)
+    monkeypatch.setattr(systems, "ROOT", tmp_path)
+    monkeypatch.setattr(systems, "Ports", lambda: ports)
+    values: dict[str, str] = {}
+    queued: list[int] = []
+
+    def developer(_: systems.Systems) -> None:
+        values.update(json.loads((state / "local.settings.json").read_text(encoding="utf-8"))["Values"])
+        command = ["sh", "-c", f'. {state}/local.env && printf %s "$VALUE_MAPS"']
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == values["VALUE_MAPS"]
+        for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
+            monkeypatch.setenv(name, values[name])
+        build(Settings.read(values)).pull(ACCOUNTS)
+        queued.append(Storage(Account(connection_string=values["AzureWebJobsStorage"])).queues.depth(ACCOUNTS))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(systems.Systems, "require_alive", developer)
+    assert systems.main([]) == 0
+    assert queued[0] > 0
+    assert {value for name, value in values.items() if name.endswith("_SCHEDULE")} == {"0 0 0 1 1 *"}
+    assert list(state.iterdir()) == [], "they lead nowhere any more"
+    assert "--settings .state/local.settings.json --trigger accounts_pull" in capsys.readouterr().out
+
+
+def test_a_port_that_is_taken_is_told_without_a_traceback(
+    ports: Ports, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(systems, "Ports", lambda: ports)
+    with socket.create_server(("127.0.0.1", ports.storage.queue)):
+        assert systems.main([]) == 1
+    told = capsys.readouterr().err
+    assert str(ports.storage.queue) in told
+    assert "Traceback" not in told
