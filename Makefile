@@ -12,13 +12,13 @@ NODE_READY := node_modules/.ready
 TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(PIPS_READY)
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
-# The rules without processes, servers or the infrastructure.
+# The rules: no processes, no storage emulator, no infrastructure.
 QUICK := tests/unit tests/contract tests/scenarios
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help demo p2c check test unit nightly coverage bench lint format docs lock clean
+.PHONY: help demo check test unit nightly coverage bench lint format docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,9 +26,6 @@ help:
 
 demo: $(READY) $(NODE_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
-
-p2c: $(READY) ## the operators' command line: make p2c ARGS="status"; ./p2c.sh keeps its exit codes
-	@$(BIN)/python -m p2c $(ARGS)
 
 check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
