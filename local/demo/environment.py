@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import loopback
 from local.demo.systems import Secrets
 
 # These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's
@@ -22,7 +23,6 @@ OWN = frozenset(
     }
 )
 _FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
-_LOOPBACK = "127.0.0.1,localhost"
 
 # Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
@@ -61,11 +61,12 @@ def app_settings(
 
 
 def child_environment(environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables of a child: nothing that leads to a real account, no proxy for loopback."""
+    """The environment variables of a child: nothing that leads to a real account, no proxy for loopback, output that
+    is read as UTF-8."""
     kept = {name: value for name, value in environment.items() if not name.upper().startswith(_FOREIGN)}
     kept = {name: value for name, value in kept.items() if name not in OWN}
-    quiet = {"NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK, "PYTHONUNBUFFERED": "1"}
-    return {**kept, **quiet, **(settings or {})}
+    output = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**kept, **loopback.spared(environment), **output, **(settings or {})}
 
 
 def write_private(file: Path, text: str) -> Path:

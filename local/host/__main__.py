@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from local import console, loopback
+from local import console, loopback, space
 from local.host import logs, restarting
 from local.host.app import load_app
 from local.host.app_settings import AppSettings, read_local_settings
 from local.host.errors import AppInvalid, HostError
 from local.host.events import Event, OnEvent, event_as_dict, ignore
-from local.host.host import WORKER_LOST, Host
+from local.host.host import CRASHED, WORKER_LOST, Host
 from local.host.host_json import read_host_json
 from local.host.queue_listener import LEASE_S
 
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HostError as error:
         sys.stderr.write(f"{error}\n")
         return USER_MISTAKE
+    except space.NoSpaceLeft as full:
+        sys.stderr.write(f"{full}\n")
+        return CRASHED
 
 
 def _run(options: argparse.Namespace, *, started_with: Mapping[str, str]) -> int:
@@ -113,8 +116,9 @@ def _write_json(path: Path | None, content: dict[str, object]) -> None:
     if path is None:
         return
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    part.replace(path)
+    with space.named(path.absolute().parent):
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.replace(path)
 
 
 def _explain(error: AppInvalid) -> None:

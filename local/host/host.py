@@ -207,8 +207,12 @@ class Host:
 
     def _observe(self, event: Event) -> None:
         self._tally.add(event)
-        with self._observing:
-            self._observer(event)
+        try:
+            with self._observing:
+                self._observer(event)
+        except OSError as error:
+            # What happened cannot be told any more, on a full disk above all.
+            self._crash("its own events", error)
 
     def _drain(self) -> int:
         """Let running functions finish; return how many did not. With a lost worker they are lost, too."""
