@@ -15,15 +15,16 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class NoSpaceLeft(Exception):
     """Nothing more can be written; the message names the folder."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
-        super().__init__(f"no space left on {folder}{more}: free some, or name another folder.")
+    def __init__(self, folder: Path, more: str = "", *, by: str = "") -> None:
+        super().__init__(f"no space left on {folder}{more}: free some, or name another folder{by}.")
 
 
-def require(folder: Path, megabytes: int) -> None:
-    """Raise NoSpaceLeft where less than so much is free."""
+def require(folder: Path, megabytes: int, *, named_by: str = "") -> None:
+    """Raise NoSpaceLeft where less than so much is free; `named_by` is what names the folder."""
     free = shutil.disk_usage(folder).free
     if free < megabytes * MEGABYTE:
-        raise NoSpaceLeft(folder, f" ({free / MEGABYTE:.1f} MB free, {megabytes} MB needed)")
+        free_mb = f"{free / MEGABYTE:.1f} MB free, {megabytes} MB needed"
+        raise NoSpaceLeft(folder, f" ({free_mb})", by=f" by {named_by}" if named_by else "")
 
 
 def is_full(error: BaseException, folder: Path) -> bool:

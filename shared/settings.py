@@ -136,11 +136,15 @@ OnHold = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "Pu
 
 
 class _Times(BaseModel):
-    """The settings that are judged by each other."""
+    """How long an invocation may last, and what it makes of it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
-    PULL_BUDGET_S: int = Field(default=240, ge=1, description="Seconds after which a pull stops; below the timeout")
+    PULL_BUDGET_S: int = Field(
+        default=150,
+        ge=1,
+        description="Seconds after which a pull stops; no more than half of the function timeout count",
+    )
     AzureFunctionsJobHost__functionTimeout: Annotated[str, AfterValidator(_seconds), _form("HH:MM:SS")] = Field(
         default="00:05:00", description="The host's function timeout; the same as in host.json"
     )
@@ -150,6 +154,16 @@ class _Times(BaseModel):
         """How long an invocation may last, in seconds."""
         hours, minutes, seconds = map(int, self.AzureFunctionsJobHost__functionTimeout.split(":"))
         return hours * 3600 + minutes * 60 + seconds
+
+    @property
+    def run_budget_s(self) -> float:
+        """After how many seconds an invocation begins nothing more; what it has begun ends well before the timeout."""
+        return self.function_timeout_s / 2
+
+    @property
+    def pull_budget_s(self) -> float:
+        """After how many seconds a pull stops."""
+        return min(float(self.PULL_BUDGET_S), self.run_budget_s)
 
 
 class Settings(_Times):
@@ -252,7 +266,12 @@ class Settings(_Times):
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
     HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
     BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
-    REQUEST_TIMEOUT_S: int = Field(default=120, ge=5, le=230, description="Longest wait for an answer, in seconds")
+    REQUEST_TIMEOUT_S: int = Field(
+        default=120,
+        ge=5,
+        le=230,
+        description="Longest wait for an answer, in seconds; no more than two fifths of the function timeout count",
+    )
     CLAIM_MARGIN_S: int = Field(
         default=180,
         ge=5,
@@ -274,7 +293,7 @@ class Settings(_Times):
         # Windows tells the names of its variables in capital letters only.
         ours = {name: given.get(name, given.get(name.upper())) for name in cls.model_fields}
         values = {name: value for name, value in ours.items() if value is not None}
-        mistakes = [*_storage_mistakes(values), *_budget_mistakes(values), *_misspelled(given)]
+        mistakes = [*_storage_mistakes(values), *_misspelled(given)]
         try:
             settings = cls.model_validate(values)
         except ValidationError as invalid:
@@ -283,6 +302,11 @@ class Settings(_Times):
             listed = "\n".join(f"  {mistake}" for mistake in mistakes)
             raise SettingsInvalid(f"{len(mistakes)} setting(s) to correct:\n{listed}")
         return settings
+
+    @property
+    def request_timeout_s(self) -> float:
+        """How long an answer is waited for: what is asked within the run's budget is answered before the timeout."""
+        return min(float(self.REQUEST_TIMEOUT_S), self.function_timeout_s * 2 / 5)
 
     @property
     def claim_live_s(self) -> int:
@@ -322,20 +346,6 @@ def _storage_mistakes(values: Mapping[str, str]) -> list[str]:
     return [
         "AzureWebJobsStorage is not set: give the connection string of the storage account, or both "
         "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri"
-    ]
-
-
-def _budget_mistakes(values: Mapping[str, str]) -> list[str]:
-    try:
-        times = _Times.model_validate(values)
-    except ValidationError:
-        return []  # each of the two is reported by itself
-    budget_s, timeout_s = times.PULL_BUDGET_S, times.function_timeout_s
-    if budget_s < timeout_s:
-        return []
-    return [
-        f"PULL_BUDGET_S is {budget_s}: it must be below the function timeout of {timeout_s} s; lower it, or raise the "
-        "timeout in host.json and in AzureFunctionsJobHost__functionTimeout"
     ]
 
 

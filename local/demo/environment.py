@@ -44,7 +44,6 @@ QUICK: Mapping[str, str] = {
 # still land. Where one is killed before the eyes of the user, that is short: here nothing stalls, and nothing is far.
 HASTY: Mapping[str, str] = {
     "AzureFunctionsJobHost__functionTimeout": "00:00:40",
-    "PULL_BUDGET_S": "25",
     "REQUEST_TIMEOUT_S": "10",
     "CLAIM_MARGIN_S": "5",
 }

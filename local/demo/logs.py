@@ -1,9 +1,9 @@
 """What the log of a part says of its end, and where logs stay that somebody may want to read."""
 
+import os
 import re
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 _TAIL_BYTES = 512 * 1024
@@ -29,10 +29,13 @@ def last_line(log: Path) -> str:
 
 def keep(logs: Path) -> Path | None:
     """Copy a folder of logs to where it outlives the demo; None where that cannot be done."""
-    with suppress(OSError):
-        kept = Path(tempfile.mkdtemp(prefix="prospect-to-cash-logs-"))
+    kept = Path(tempfile.gettempdir()) / f"prospect-to-cash-logs-{os.getpid()}"
+    try:
         return Path(shutil.copytree(logs, kept, dirs_exist_ok=True))
-    return None
+    except OSError:
+        # The disk is full, most likely.
+        shutil.rmtree(kept, ignore_errors=True)
+        return None
 
 
 def _errors(lines: list[str]) -> list[str]:

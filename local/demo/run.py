@@ -75,9 +75,10 @@ def run(options: Options, console: Console) -> int:
 def require_space(keep: Path | None) -> None:
     """Raises NoSpaceLeft before anything is started."""
     if keep is None:
-        space.require(Path(tempfile.gettempdir()), _SPACE_MB)
+        space.require(Path(tempfile.gettempdir()), _SPACE_MB, named_by="TMPDIR")
         return
-    space.require(next(path for path in (keep.absolute(), *keep.absolute().parents) if path.exists()), _SPACE_KEPT_MB)
+    there = next(path for path in (keep.absolute(), *keep.absolute().parents) if path.exists())
+    space.require(there, _SPACE_KEPT_MB, named_by="--keep")
 
 
 @contextmanager
