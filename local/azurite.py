@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from local.patience import Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path("azurite", "dist", "src", "azurite.js")
@@ -25,12 +28,19 @@ END_WITH_PARENT = (
     'data:text/javascript,process.stdin.on("end",()=>process.kill(process.pid,"SIGTERM")).resume().unref();'
 )
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
+# It is waited for while it gets on. One that ends writes its data, which must not be cut short.
+START_IDLE_S, START_MOST_S = 30.0, 600.0
+STOP_IDLE_S, STOP_MOST_S = 10.0, 120.0
+_LOOK_EVERY_S = 0.05
+_LINES_KEPT = 20
 
 
 class AzuriteFailed(Exception):
-    """Azurite is not installed, or did not come up; the message says what to do."""
+    """Azurite did not come up; the message says what it did."""
+
+
+class AzuriteMissing(AzuriteFailed):
+    """Azurite is not installed; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class Ports:
 class Azurite:
     """Runs from `__enter__` to `__exit__`; keeps its data in memory, or in `directory` when one is given.
 
-    Give the `ports` of an earlier run to start again under the same connection string.
+    Give the `ports` of an earlier run to start again under the same connection string. `tell` gets a line when the
+    start takes long.
     """
 
     def __init__(
@@ -54,12 +65,15 @@ class Azurite:
         *,
         ports: Ports | None = None,
         node_modules: Path = ROOT / "node_modules",
-        start_timeout_s: float = START_TIMEOUT_S,
+        start_idle_s: float = START_IDLE_S,
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self._directory = directory
         self._wanted = ports or Ports()
         self._script = node_modules / SCRIPT
-        self._start_timeout_s = start_timeout_s
+        self._start_idle_s = start_idle_s
+        self._tell = tell
+        self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._process: subprocess.Popen[str] | None = None
         self._ports = self._wanted
 
@@ -84,6 +98,11 @@ class Azurite:
         addresses = "".join(f"{name}=http://127.0.0.1:{port}/{ACCOUNT};" for name, port in endpoints.items())
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{addresses}"
 
+    @property
+    def said(self) -> str:
+        """Its last lines; a silent one has said nothing."""
+        return " | ".join(line.strip() for line in list(self._said)[-5:]) or "nothing"
+
     def start(self) -> None:
         """Start, and return when all three services listen. Raises AzuriteFailed."""
         self._process = subprocess.Popen(  # noqa: S603 - our own script and arguments
@@ -107,11 +126,11 @@ class Azurite:
         if process is None:
             return
         process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        patience = self._patience(process, STOP_IDLE_S, STOP_MOST_S)
+        while process.poll() is None and not patience.ended():
+            time.sleep(_LOOK_EVERY_S)
+        process.kill()
+        process.wait()
         if process.stdin is not None:
             process.stdin.close()
 
@@ -125,9 +144,9 @@ class Azurite:
     def _command(self) -> list[str]:
         node = shutil.which("node")
         if node is None:
-            raise AzuriteFailed("node is not on the PATH: install Node.js 20 or later")
+            raise AzuriteMissing("node is not on the PATH: install Node.js 20 or later")
         if not self._script.is_file():
-            raise AzuriteFailed(f"{self._script} does not exist: run `npm ci` in {ROOT}")
+            raise AzuriteMissing(f"{self._script} does not exist: run `npm ci` in {ROOT}")
         where = ["--location", str(self._directory)] if self._directory else ["--inMemoryPersistence"]
         ports = self._wanted
         return [
@@ -141,34 +160,30 @@ class Azurite:
         """Azurite itself says when a service listens, and on which port."""
         assert process.stdout is not None
         lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_pass_on, args=(process.stdout, lines), name="azurite-output", daemon=True).start()
+        reader = threading.Thread(target=self._listen, args=(process.stdout, lines), name="azurite-output", daemon=True)
+        reader.start()
         found: dict[str, int] = {}
-        said: list[str] = []
-        for line in _until(lines, time.monotonic() + self._start_timeout_s):
-            said.append(line)
+        patience = self._patience(process, self._start_idle_s, START_MOST_S)
+        while not (why := patience.ended()):
+            try:
+                line = lines.get(timeout=_LOOK_EVERY_S)
+            except queue.Empty:
+                continue
+            if line is None:
+                raise AzuriteFailed(f"Azurite ended by itself; it said: {self.said}")
             if match := LISTENING.search(line):
                 found[match[1].lower()] = int(match[2])
             if len(found) == 3:
                 return Ports(**found)
-        tail = " | ".join(text.strip() for text in said[-5:]) or "nothing"
-        raise AzuriteFailed(f"Azurite did not come up within {self._start_timeout_s:g} s; it said: {tail}")
+        raise AzuriteFailed(f"Azurite did not come up: {why}; it said: {self.said}")
 
+    def _listen(self, stream: IO[str], lines: "queue.Queue[str | None]") -> None:
+        """Read to the end, also what nobody waits for: a full pipe would stop the emulator."""
+        with stream:
+            for line in stream:
+                self._said.append(line)
+                lines.put(line)
+        lines.put(None)
 
-def _pass_on(stream: IO[str], lines: "queue.Queue[str | None]") -> None:
-    """Read to the end, also what nobody waits for: a full pipe would stop the emulator."""
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
-
-
-def _until(lines: "queue.Queue[str | None]", deadline_s: float) -> Iterator[str]:
-    """Yield lines until the stream ends or the time is up."""
-    while (left_s := deadline_s - time.monotonic()) > 0:
-        try:
-            line = lines.get(timeout=left_s)
-        except queue.Empty:
-            return
-        if line is None:
-            return
-        yield line
+    def _patience(self, process: subprocess.Popen[str], idle_s: float, most_s: float) -> Patience:
+        return Patience("Azurite, the storage emulator", effort_of(process.pid), idle_s, most_s, self._tell)

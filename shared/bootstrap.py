@@ -16,6 +16,7 @@ from shared.clients.channel import Channel
 from shared.clients.correlation import correlated
 from shared.clients.credentials import TokenProvider, identity
 from shared.clients.dataverse import DataverseSystem
+from shared.clients.deadline import reading_until
 from shared.clients.finops import ACCEPT, FinopsSystem
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
@@ -75,46 +76,47 @@ class Service:
 
     def pull(self, flow: str) -> None:
         """Find out which records changed and queue hints."""
-        with _run(flow) as run_id:
+        with self._run(flow) as run_id:
             Pull(self.parts, self.parts.flows[flow], self.gates, run_id).run()
 
     def apply(self, flow: str, body: bytes) -> None:
         """Write the records that a message names."""
-        with _run(flow) as run_id:
+        with self._run(flow) as run_id:
             Apply(self.parts, self.parts.flows[flow], self.gates, run_id).run(_text(body))
 
     def poison(self, flow: str, body: bytes) -> None:
         """Split or list a message that failed too often."""
-        with _run(flow) as run_id:
+        with self._run(flow) as run_id:
             Poison(self.parts, self.parts.flows[flow], run_id).run(_text(body))
 
     def sweep(self) -> None:
         """Bring back what waits for something else than a change."""
-        with _run(None) as run_id:
+        with self._run(None) as run_id:
             Sweep(self.parts, self.gates, run_id).run()
 
     def reconcile(self) -> None:
         """Compare both systems, and tell what has drifted."""
-        with _run(None) as run_id:
+        with self._run(None) as run_id:
             Comparison(self.parts, self.gates, run_id).run()
 
     def cleanup(self) -> None:
         """Remove what is kept no longer."""
-        with _run(None) as run_id:
+        with self._run(None) as run_id:
             Cleanup(self.parts, run_id, keep_days=self.history_days).run()
 
-
-@contextmanager
-def _run(flow: str | None) -> Iterator[str]:
-    """The id of an invocation: its events carry it, and its requests ids that begin with it. Trouble of the storage
-    is told as an event, too: where it lasts there is nothing else that could tell."""
-    run_id = new_id()
-    with correlated(run_id):
-        try:
-            yield run_id
-        except StorageTrouble as trouble:
-            tell_trouble(trouble, flow=flow, run=run_id)
-            raise
+    @contextmanager
+    def _run(self, flow: str | None) -> Iterator[str]:
+        """The id of an invocation: its events carry it, and its requests ids that begin with it. It reads as long as
+        it has time. Trouble of the storage is told as an event, too: where it lasts there is nothing else that could
+        tell."""
+        run_id = new_id()
+        last_start = self.parts.clock.monotonic() + self.parts.limits.run_budget_s
+        with correlated(run_id), reading_until(last_start):
+            try:
+                yield run_id
+            except StorageTrouble as trouble:
+                tell_trouble(trouble, flow=flow, run=run_id)
+                raise
 
 
 _making = threading.Lock()
@@ -194,8 +196,8 @@ def limits_of(settings: Settings) -> Limits:
     """The engine's limits."""
     return Limits(
         hints_per_message=settings.HINTS_PER_MESSAGE,
-        pull_budget_s=settings.PULL_BUDGET_S,
-        run_budget_s=settings.function_timeout_s / 2,
+        pull_budget_s=settings.pull_budget_s,
+        run_budget_s=settings.run_budget_s,
         claim_live_s=settings.claim_live_s,
         unsettled_live_s=settings.unsettled_live_s,
         gone_limit_count=settings.GONE_LIMIT_COUNT,
@@ -220,7 +222,7 @@ class _Channels:
             origin,
             self.clock,
             pool_size=parallel,
-            read_timeout_s=float(self.settings.REQUEST_TIMEOUT_S),
+            read_timeout_s=self.settings.request_timeout_s,
             outbound=self.way(url),
         )
         return Channel(

@@ -117,11 +117,15 @@ OnHold = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "Pu
 
 
 class _Times(BaseModel):
-    """The settings that are judged by each other."""
+    """How long an invocation may last, and what it makes of it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
 
-    PULL_BUDGET_S: int = Field(default=240, ge=1, description="Seconds after which a pull stops; below the timeout")
+    PULL_BUDGET_S: int = Field(
+        default=150,
+        ge=1,
+        description="Seconds after which a pull stops; no more than half of the function timeout count",
+    )
     AzureFunctionsJobHost__functionTimeout: Duration = Field(
         default="00:05:00", description="The host's function timeout; the same as in host.json"
     )
@@ -131,6 +135,16 @@ class _Times(BaseModel):
         """How long an invocation may last, in seconds."""
         hours, minutes, seconds = map(int, self.AzureFunctionsJobHost__functionTimeout.split(":"))
         return hours * 3600 + minutes * 60 + seconds
+
+    @property
+    def run_budget_s(self) -> float:
+        """After how many seconds an invocation begins nothing more; what it has begun ends well before the timeout."""
+        return self.function_timeout_s / 2
+
+    @property
+    def pull_budget_s(self) -> float:
+        """After how many seconds a pull stops."""
+        return min(float(self.PULL_BUDGET_S), self.run_budget_s)
 
 
 class Settings(_Times):
@@ -229,7 +243,12 @@ class Settings(_Times):
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
     HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
     BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
-    REQUEST_TIMEOUT_S: int = Field(default=120, ge=5, le=230, description="Longest wait for an answer, in seconds")
+    REQUEST_TIMEOUT_S: int = Field(
+        default=120,
+        ge=5,
+        le=230,
+        description="Longest wait for an answer, in seconds; no more than two fifths of the function timeout count",
+    )
     CLAIM_MARGIN_S: int = Field(
         default=180,
         ge=5,
@@ -251,7 +270,7 @@ class Settings(_Times):
         # Windows tells the names of its variables in capital letters only.
         ours = {name: given.get(name, given.get(name.upper())) for name in (*cls.model_fields, *_OF_THE_HOST)}
         values = {name: value.strip() for name, value in ours.items() if value is not None}
-        mistakes = [*storage_mistakes(values), *_budget_mistakes(values), *_misspelled(given)]
+        mistakes = [*storage_mistakes(values), *_misspelled(given)]
         # An error of the model holds the values, so it is not chained.
         settings = None
         try:
@@ -262,6 +281,11 @@ class Settings(_Times):
             listed = "\n".join(f"  {mistake}" for mistake in mistakes)
             raise SettingsInvalid(f"{len(mistakes)} setting(s) to correct:\n{listed}")
         return settings
+
+    @property
+    def request_timeout_s(self) -> float:
+        """How long an answer is waited for: what is asked within the run's budget is answered before the timeout."""
+        return min(float(self.REQUEST_TIMEOUT_S), self.function_timeout_s * 2 / 5)
 
     @property
     def claim_live_s(self) -> int:
@@ -301,20 +325,6 @@ def _remedy(schema: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     kinds = {"integer": "a whole number, ", "boolean": "one of "}
     kind = "one of " if "enum" in schema else kinds.get(schema.get("type", ""), "")
     return f"write {kind}{_allowed(schema) or 'readable text'}"
-
-
-def _budget_mistakes(values: Mapping[str, str]) -> list[str]:
-    try:
-        times = _Times.model_validate(values)
-    except ValidationError:
-        return []  # each of the two is reported by itself
-    budget_s, timeout_s = times.PULL_BUDGET_S, times.function_timeout_s
-    if budget_s < timeout_s:
-        return []
-    return [
-        f"PULL_BUDGET_S is {shown(budget_s)}: it must be below the function timeout of {timeout_s} s; lower it, or "
-        "raise the timeout in host.json and in AzureFunctionsJobHost__functionTimeout"
-    ]
 
 
 def _misspelled(given: Mapping[str, str]) -> list[str]:

@@ -1,15 +1,19 @@
 """What holds for all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from local import loopback
 from tests.support.events import Heard, breaches, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+# Whatever proxies this machine has: all that the tests speak to is on it.
+loopback.spare(os.environ)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from local import console, space
 from local.dataverse.loading import LineRefused, has_rows, load_folder
 from local.dataverse.organisation import Organisation
 from local.dataverse.protection import limits_from
@@ -36,12 +37,16 @@ _LIMITS: Mapping[str, tuple[str, type[int] | type[float], str]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; the exit code is 2 for arguments or sample rows that cannot work."""
+    console.take_any_character()
     parsed = _parser().parse_args(arguments)
     try:
         _run(parsed)
     except (ArgumentsRefused, LineRefused) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except space.NoSpaceLeft as full:
+        sys.stderr.write(f"{full}\n")
+        return 1
     return 0
 
 

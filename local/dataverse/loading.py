@@ -4,13 +4,13 @@ installation of the Prospect-to-cash solution does to existing rows is done to t
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import jsonlines
 from local.dataverse import automation, rules
 from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, Organisation, fixed_id
 from local.dataverse.refusals import Refused
 from local.dataverse.schema import EntityType, Property
 from local.dataverse.values import moment, stored
 from local.simulator.store import Row
-from shared import exact_json
 from shared.records import Json
 
 # In the order in which rows refer to each other; contacts come from two files.
@@ -65,21 +65,16 @@ def load_folder(organisation: Organisation, folder: Path, *, products: bool = Fa
 
 def _load_file(organisation: Organisation, entity: EntityType, file: Path) -> int:
     count = 0
-    with file.open(encoding="utf-8") as lines:
-        for position, line in enumerate(lines, start=1):
-            if line.strip():
-                _load_line(organisation, entity, line, f"{file} line {position}")
-                count += 1
+    try:
+        for place, content in jsonlines.read(file):
+            _load_row(organisation, entity, content, place)
+            count += 1
+    except jsonlines.LinesUnreadable as error:
+        raise LineRefused(str(error)) from error
     return count
 
 
-def _load_line(organisation: Organisation, entity: EntityType, line: str, place: str) -> None:
-    try:
-        content = exact_json.loads(line)
-    except ValueError as error:
-        raise LineRefused(f"{place}: this is no JSON ({error}); mend or remove the line.") from error
-    if not isinstance(content, dict):
-        raise LineRefused(f"{place}: this is no JSON object; mend or remove the line.")
+def _load_row(organisation: Organisation, entity: EntityType, content: dict[str, Json], place: str) -> None:
     row = _standing(organisation, entity) | _row(entity, content, place)
     if row.get(entity.primary_id) is None:
         raise LineRefused(f"{place}: column {entity.primary_id} is missing; give every row its id.")

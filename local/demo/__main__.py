@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from local import console, loopback, space
 from local.demo import interrupts
 from local.demo.arguments import Options, parse
 from local.demo.errors import DemoFailed, UserMistake
-from shared.errors import StorageTrouble
 
 PICTURE_WIDTH = 118
 FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
@@ -17,6 +17,8 @@ FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; see the exit codes in docs/report.md."""
+    console.take_any_character()
+    loopback.spare(os.environ)
     options = parse(arguments)
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:
@@ -28,11 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserMistake as mistake:
         errors.print(str(mistake), style="red")
         return MISTAKE
-    except DemoFailed as failed:
+    except (DemoFailed, space.NoSpaceLeft) as failed:
         errors.print(str(failed), style="red")
-        return FAILED
-    except StorageTrouble as trouble:
-        errors.print(f"The storage emulator is in trouble: {trouble}. Start the demo again.", style="red")
         return FAILED
     except interrupts.Terminated as terminated:
         return SIGNALLED + terminated.number

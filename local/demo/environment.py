@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import loopback
 from local.demo.systems import Secrets
 
 # These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's
@@ -22,7 +23,6 @@ OWN = frozenset(
     }
 )
 _FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
-_LOOPBACK = "127.0.0.1,localhost"
 
 # Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
@@ -44,7 +44,6 @@ QUICK: Mapping[str, str] = {
 # still land. Where one is killed before the eyes of the user, that is short: here nothing stalls, and nothing is far.
 HASTY: Mapping[str, str] = {
     "AzureFunctionsJobHost__functionTimeout": "00:00:40",
-    "PULL_BUDGET_S": "25",
     "REQUEST_TIMEOUT_S": "10",
     "CLAIM_MARGIN_S": "5",
 }
@@ -67,9 +66,10 @@ def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def child_environment(environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables of a child: nothing that leads to a real account, no proxy for loopback."""
-    quiet = {"NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK, "PYTHONUNBUFFERED": "1"}
-    return {**without_foreign(environment), **quiet, **(settings or {})}
+    """The environment variables of a child: nothing that leads to a real account, no proxy for loopback, output that
+    is read as UTF-8."""
+    output = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**without_foreign(environment), **loopback.spared(environment), **output, **(settings or {})}
 
 
 def write_private(file: Path, text: str) -> Path:

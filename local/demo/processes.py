@@ -5,28 +5,35 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.demo import logs
 from local.demo.errors import DemoFailed, UserMistake
+from local.patience import Clock, Clockwork, Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_LIMIT_S = 60.0
-STOP_LIMIT_S = 8.0
+# A child that starts or ends is waited for while it gets on; `_MOST` is for one that works and works.
+START_IDLE_S, START_MOST_S = 60.0, 900.0
+STOP_IDLE_S, STOP_MOST_S = 8.0, 60.0
 _LOOK_EVERY_S = 0.02
-_LINES_SHOWN = 12
 MISTAKE = 2
+
+
+def _say_nothing(_text: str) -> None:
+    """Whoever has no screen."""
 
 
 @dataclass(slots=True)
 class Child:
-    """A running module of ours; its output goes to `log`."""
+    """A running module of ours; its output goes to `log`. `tell` gets a line for the user when it takes long."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    tell: Callable[[str], None] = _say_nothing
+    clock: Clock = field(default_factory=Clockwork)
 
     @property
     def pid(self) -> int:
@@ -39,21 +46,19 @@ class Child:
         if code is None:
             return
         if code == MISTAKE:
-            raise UserMistake(last_lines(self.log, 1) or f"{self.name} refused its arguments")
+            raise UserMistake(logs.last_line(self.log) or f"{self.name} refused its arguments")
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise DemoFailed(f"{self.name} ended by itself ({how}). Its last lines:\n{last_lines(self.log)}")
+        raise DemoFailed(f"{self.name} ended by itself ({how}). {logs.last_words(self.log)}")
 
     def wait_for(self, file: Path) -> str:
         """The content of the file by which the child says that it is ready."""
-        end = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < end:
+        patience = self._patience(START_IDLE_S, START_MOST_S, f"the {self.name} to start")
+        while not (why := patience.ended()):
             if file.exists():
                 return file.read_text(encoding="utf-8").strip()
             self.require_alive()
-            time.sleep(_LOOK_EVERY_S)
-        raise DemoFailed(
-            f"{self.name} did not start within {START_LIMIT_S:g} s. Its last lines:\n{last_lines(self.log)}"
-        )
+            self.clock.sleep(_LOOK_EVERY_S)
+        raise DemoFailed(f"{self.name} did not start: {why}. {logs.last_words(self.log)}")
 
     def kill(self) -> None:
         """End it at once and without a warning."""
@@ -65,16 +70,26 @@ class Child:
         """End it and whatever it started: asked first, then killed."""
         if self.process.poll() is None:
             self.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP_LIMIT_S)
+            patience = self._patience(STOP_IDLE_S, STOP_MOST_S, f"the {self.name} to end")
+            while self.process.poll() is None and not patience.ended():
+                self.clock.sleep(_LOOK_EVERY_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def _patience(self, idle_s: float, most_s: float, what: str) -> Patience:
+        return Patience(what, effort_of(self.pid, self.log), idle_s, most_s, self.tell, self.clock)
+
 
 @contextlib.contextmanager
 def running(
-    name: str, module: str, arguments: Sequence[str], *, log: Path, environment: dict[str, str] | None = None
+    name: str,
+    module: str,
+    arguments: Sequence[str],
+    *,
+    log: Path,
+    environment: dict[str, str] | None = None,
+    tell: Callable[[str], None] = _say_nothing,
 ) -> Iterator[Child]:
     """Run a module of ours for as long as the block lasts. Call it from the main thread: the child ends with it."""
     command = [sys.executable, "-m", "local.demo.tether", str(os.getpid()), module, *arguments]
@@ -89,17 +104,8 @@ def running(
             # Ctrl-C reaches the whole foreground group: the children end when the demo says so, in order.
             start_new_session=True,
         )
-    child = Child(name, process, log)
+    child = Child(name, process, log, tell)
     try:
         yield child
     finally:
         child.stop()
-
-
-def last_lines(log: Path, count: int = _LINES_SHOWN) -> str:
-    """The end of a log, for people."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return "\n".join(lines[-count:])

@@ -1,16 +1,18 @@
 """The demo from its first to its last line."""
 
 import os
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from local.demo import firstsync, report, samples, summary
+from local import space
+from local.demo import firstsync, logs, report, samples, summary
 from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
@@ -28,11 +30,14 @@ from local.demo.standing import Standing
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES
 from local.demo.trust import Act
+from shared.errors import StorageTrouble
 from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
 # The products must be in Sales before anything can be quoted.
 _FIRST_IN_WORST_ORDER = (PRODUCTS,)
+# What the logs of a demo take, and its state where that is kept.
+_SPACE_MB, _SPACE_KEPT_MB = 20, 100
 # With slower answers the short times of a hasty app would not do.
 _HASTY_UP_TO_MS = 250.0
 
@@ -52,16 +57,50 @@ def run(options: Options, console: Console) -> int:
         report.prepare(options.report)
     if options.picture is not None and not options.picture.absolute().parent.is_dir():
         raise UserMistake(f"--picture {options.picture}: there is no such folder; name a file in one that exists.")
-    with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here:
+    require_space(options.keep)
+    with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here, _logs_kept(here):
         names = tuple(flow.name for flow in configuration.flows)
-        session = Session(options, here, _settings(configuration, here), names, currency)
+        settings = _settings(configuration, here)
+        session = Session(options, here, settings, names, currency, tell=lambda text: _tell_trouble(console, text))
         result = _play(options, console, configuration, session, here)
         if options.report is not None:
-            report.write(options.report, result, session.logs)
+            with space.named(options.report):
+                report.write(options.report, result, session.logs)
             _say(console, f"The report is in {options.report}.")
     if options.picture is not None:
         _save(console, options.picture)
     return WELL if result.good else NOT_WELL
+
+
+def require_space(keep: Path | None) -> None:
+    """Raises NoSpaceLeft before anything is started."""
+    if keep is None:
+        space.require(Path(tempfile.gettempdir()), _SPACE_MB, named_by="TMPDIR")
+        return
+    there = next(path for path in (keep.absolute(), *keep.absolute().parents) if path.exists())
+    space.require(there, _SPACE_KEPT_MB, named_by="--keep")
+
+
+@contextmanager
+def _logs_kept(here: Place) -> Iterator[None]:
+    """Where the demo fails, the logs of its parts stay, and their place is named."""
+    try:
+        with space.named(here.root):
+            yield
+    except (DemoFailed, StorageTrouble, space.NoSpaceLeft) as failed:
+        kept = here.folder("logs") if here.kept else logs.keep(here.folder("logs"))
+        where = "" if kept is None else f"\nThe logs are in {kept}."
+        raise DemoFailed(f"{_what_failed(failed)}{where}") from failed
+
+
+def _what_failed(error: Exception) -> str:
+    if isinstance(error, StorageTrouble):
+        return f"The storage emulator is in trouble: {error}. Start the demo again."
+    return str(error)
+
+
+def _tell_trouble(console: Console, text: str) -> None:
+    _say(console, text, style="yellow")
 
 
 def _settings(configuration: Configuration, here: Place) -> dict[str, str]:

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from local import jsonlines
 from local.dataverse import loading as sales
 from local.demo.errors import UserMistake
 from local.finops import loading as fulfilment
 from local.finops.seeds import CURRENCIES
 from local.finops.settings import Settings
-from shared import exact_json
 from shared.records import Values
 
 KNOWN = frozenset({*sales.FILES, *sales.PRODUCTS, *fulfilment.FILES})
@@ -86,24 +86,13 @@ def _rows(file: Path) -> Iterator[Values]:
     """The records of a file whose lines were checked; none where there is no such file."""
     if not file.exists():
         return
-    for line in file.read_text(encoding="utf-8").split("\n"):
-        record = exact_json.loads(line) if line.strip() else None
-        if isinstance(record, dict):
-            yield record
+    for _place, record in jsonlines.read(file):
+        yield record
 
 
 def _check_lines(file: Path) -> None:
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserMistake(f"{file} cannot be read as UTF-8 text ({error}); mend or remove it.") from error
-    # Only a line feed ends a line: names may hold other line separators.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = exact_json.loads(line)
-        except ValueError as error:
-            raise UserMistake(f"{file} line {number} is not JSON ({error}); mend or remove it.") from error
-        if not isinstance(record, dict):
-            raise UserMistake(f"{file} line {number} is no JSON object; mend or remove it.")
+        for _record in jsonlines.read(file):
+            pass
+    except jsonlines.LinesUnreadable as error:
+        raise UserMistake(str(error)) from error

@@ -1,6 +1,5 @@
 """Quotes as sales people write them in Sales: those of the sample records, and some of every kind that stays there."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+from local import jsonlines
 from local.demo.flows import API
 from local.demo.systems import Access
 from shared.clients import quoting
@@ -221,10 +221,8 @@ def read_rows(folder: Path, name: str) -> Iterator[Values]:
     file = folder / name
     if not file.is_file():
         return
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield json.loads(line, parse_float=Decimal)
+    for _place, record in jsonlines.read(file):
+        yield record
 
 
 def _product_numbers(folder: Path) -> dict[str, str]:

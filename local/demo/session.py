@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +10,14 @@ from types import MappingProxyType, TracebackType
 
 import psutil
 
-from local.azurite import Azurite, AzuriteFailed
+from local import space
+from local.azurite import Azurite, AzuriteFailed, AzuriteMissing
 from local.demo import environment, interrupts
 from local.demo.arguments import Options
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import Place
 from local.demo.processes import ROOT, Child, running
+from local.demo.restarts import Restarts
 from local.demo.standing import Standing
 from local.demo.systems import DATAVERSE, FINOPS, Access, Counts, Secrets
 from local.identity import Identity, IdentityServer
@@ -33,23 +35,33 @@ _PRICE_DECIMALS = 4
 # Tables that an administrator has to switch change tracking on for.
 _TRACKED = ("contact", "quote", "quotedetail")
 _MEGABYTE = 1e6
+# Every part writes into the folder of the demo; below this one of them is about to fail.
+_LEAST_FREE_MB = 1
 _KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.settings.json")
 
 
 class Session:
     """The running demo, from `__enter__` to `__exit__`, which leaves no process behind.
 
-    The functions do not run before `start_functions`.
+    The functions do not run before `start_functions`. `tell` gets a line for what the user should know of.
     """
 
     def __init__(
-        self, options: Options, place: Place, app_settings: Mapping[str, str], flows: tuple[str, ...], currency: str
+        self,
+        options: Options,
+        place: Place,
+        app_settings: Mapping[str, str],
+        flows: tuple[str, ...],
+        currency: str,
+        *,
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self._options = options
         self._place = place
         self._given = app_settings
         self._flows = flows
         self._currency = currency
+        self._tell = tell
         self._stack = ExitStack()
         self._host_stack = ExitStack()
         self._children: list[Child] = []
@@ -59,6 +71,7 @@ class Session:
         self._run = place.folder("run")
         self._logs = place.folder("logs")
         self._peak_memory_mb = 0.0
+        self._restarts: Restarts
         self.sales = Access(DATAVERSE, self._url(DATAVERSE), self._secrets)
         self.finops = Access(FINOPS, self._url(FINOPS), self._secrets)
         self.storage: Storage
@@ -78,7 +91,7 @@ class Session:
 
     @property
     def logs(self) -> list[Path]:
-        """The exchange logs of both systems; complete once the session has ended."""
+        """The exchange logs of both systems, where a report is asked for; complete once the session has ended."""
         return [self._run / f"{name}-exchanges.jsonl" for name in SYSTEMS]
 
     @property
@@ -121,6 +134,7 @@ class Session:
         arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
         arguments += ["--summary", str(summary), "--drain-seconds", str(_HOST_DRAIN_S)]
         arguments += ["--lease-seconds", str(_HOST_LEASE_S)]
+        self._restarts = Restarts(ready)
         self._host = self._child(_HOST, "local.host", arguments, self._host_stack, self._settings)
         self._host.wait_for(ready)
 
@@ -144,23 +158,30 @@ class Session:
             self._peak_memory_mb = max(self._peak_memory_mb, float(peak or 0))
 
     def require_alive(self) -> None:
-        """Raise DemoFailed when one of the processes has ended by itself; note how much memory the host takes."""
+        """Raise DemoFailed when one of the processes has ended by itself, NoSpaceLeft when the disk is full; note how
+        much memory the host takes, and tell when its worker was started anew."""
+        space.require(self._place.root, _LEAST_FREE_MB)
         for child in self._children:
             child.require_alive()
         if self._azurite is not None and not _runs(self._azurite.pid):
-            raise DemoFailed("Azurite, the storage emulator, ended by itself. Start the demo again.")
+            said = self._azurite.said
+            raise DemoFailed(f"Azurite, the storage emulator, ended by itself; it said: {said}. Start the demo again.")
         if self._host is not None:
             self._host.require_alive()
             self._note_memory(self._host.pid)
+            if reason := self._restarts.news():
+                self._tell(f"the {_HOST} started its worker anew: {reason}")
 
     def _start(self) -> None:
         started = [self._start_dataverse(), self._start_finops()]
         self._settings = dict(self._given)
         try:
-            azurite = Azurite(self._place.folder("azurite") if self._place.kept else None)
+            azurite = Azurite(self._place.folder("azurite") if self._place.kept else None, tell=self._tell)
             self._azurite = self._stack.enter_context(azurite)
-        except AzuriteFailed as error:
+        except AzuriteMissing as error:
             raise UserMistake(str(error)) from error
+        except AzuriteFailed as error:
+            raise DemoFailed(str(error)) from error
         identity = self._stack.enter_context(IdentityServer(self._identity()))
         for child, ready in started:
             child.wait_for(ready)
@@ -197,7 +218,8 @@ class Session:
         arguments = ["--port", str(self._place.memory.ports[name]), "--audience", self._url(name)]
         arguments += ["--identity-key-file", str(key), "--admin-token-file", str(admin)]
         arguments += ["--latency-ms", str(self._options.latency_ms), "--ready-file", str(ready)]
-        arguments += ["--exchanges", str(self._fresh(f"{name}-exchanges.jsonl"))]
+        exchanges = self._fresh(f"{name}-exchanges.jsonl")
+        arguments += ["--exchanges", str(exchanges)] if self._options.report is not None else []
         arguments += ["--load", str(self._options.data.resolve())]
         if self._place.kept:
             arguments += ["--data", str(self._place.folder(name))]
@@ -210,7 +232,8 @@ class Session:
     ) -> Child:
         log = self._log_of(name)
         variables = environment.child_environment(os.environ, settings)
-        return stack.enter_context(running(name, module, arguments, log=log, environment=variables))
+        child = running(name, module, arguments, log=log, environment=variables, tell=self._tell)
+        return stack.enter_context(child)
 
     def _log_of(self, name: str) -> Path:
         return self._logs / f"{name.replace(' ', '-')}.log"

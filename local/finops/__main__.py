@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from local import console, space
 from local.finops import seeds
 from local.finops.environment import SYSTEM, finops_simulator
 from local.finops.generating import MOST
@@ -15,6 +16,7 @@ from local.simulator.arguments import ArgumentsRefused, add_common, common_from,
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped. Returns 2 where an argument cannot work."""
+    console.take_any_character()
     parsed = _parser().parse_args(arguments)
     settings = _settings(parsed)
     try:
@@ -37,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ArgumentsRefused, FolderRefused) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except space.NoSpaceLeft as full:
+        sys.stderr.write(f"{full}\n")
+        return 1
     return 0
 
 

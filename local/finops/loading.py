@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from local import jsonlines
 from local.finops import products as sellable
 from local.finops import seeds
 from local.finops.assortment import Assortment
@@ -13,7 +14,6 @@ from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.tables import KeyTaken, Tables
 from local.finops.writing import Writer
-from shared import exact_json
 from shared.records import Json
 
 DATABASE = "finops.sqlite3"
@@ -161,15 +161,7 @@ def _has_units(folder: Path | None) -> bool:
 def _records(file: Path) -> Iterator[tuple[str, dict[str, Json]]]:
     if not file.exists():
         return
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{file} line {number}"
-            try:
-                record = exact_json.loads(line)
-            except ValueError as error:
-                raise FolderRefused(f"{place} is not JSON: {error}. Mend or remove it.") from error
-            if not isinstance(record, dict):
-                raise FolderRefused(f"{place} is no JSON object. Mend or remove it.")
-            yield place, record
+    try:
+        yield from jsonlines.read(file)
+    except jsonlines.LinesUnreadable as error:
+        raise FolderRefused(str(error)) from error

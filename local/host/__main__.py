@@ -7,16 +7,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from local.host import logs
+from local import console, loopback, space
+from local.host import logs, restarting
 from local.host.app import load_app
 from local.host.app_settings import AppSettings, read_local_settings
 from local.host.errors import AppInvalid, HostError
 from local.host.events import Event, OnEvent, event_as_dict, ignore
-from local.host.host import Host
+from local.host.host import CRASHED, WORKER_LOST, Host
 from local.host.host_json import read_host_json
 from local.host.queue_listener import LEASE_S
 
@@ -24,19 +25,26 @@ USER_MISTAKE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; return 0, 1 for a host that had to stop, 2 for a mistake in app or settings."""
+    """Run until SIGTERM or SIGINT; return 0, 1 for a host that had to stop, 2 for a mistake in app or settings. A
+    worker that is lost makes this process run its program again."""
     options = _parse(arguments)
+    console.take_any_character()
+    loopback.spare(os.environ)
     try:
-        return _run(options)
+        return _run(options, started_with=dict(os.environ))
     except AppInvalid as error:
         _explain(error)
         return USER_MISTAKE
     except HostError as error:
         sys.stderr.write(f"{error}\n")
         return USER_MISTAKE
+    except space.NoSpaceLeft as full:
+        sys.stderr.write(f"{full}\n")
+        return CRASHED
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, *, started_with: Mapping[str, str]) -> int:
+    so_far = restarting.take_over(os.environ)
     settings = _settings(options).over(os.environ)
     settings.export(os.environ)
     host_json = read_host_json(options.app / "host.json", settings)
@@ -49,15 +57,20 @@ def _run(options: argparse.Namespace) -> int:
         on_event=_event_writer(options.events),
         lease_s=options.lease_seconds,
         drain_s=options.drain_seconds,
+        so_far=so_far,
     )
     _stop_on_signals(host)
     host.start()
-    for name in options.trigger:
+    for name in () if so_far.restarts else options.trigger:
         host.fire(name)
-    _write_json(options.ready_file, {"pid": os.getpid(), "functions": host.function_names})
-    code = host.wait()
+    restarts = {"restarts": so_far.restarts, "restart_reason": so_far.reason}
+    _write_json(options.ready_file, {"pid": os.getpid(), "functions": host.function_names, **restarts})
+    if host.wait() == WORKER_LOST:
+        restarting.hold_signals()
+        if host.exit_code == WORKER_LOST:
+            restarting.run_again(started_with, host.so_far())
     _write_json(options.summary, host.summary())
-    return code
+    return host.exit_code
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -82,8 +95,9 @@ def _stop_on_signals(host: Host) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         host.request_stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in restarting.SIGNALS:
         signal.signal(number, stop)
+    restarting.hear_signals()
 
 
 def _event_writer(path: Path | None) -> OnEvent:
@@ -102,8 +116,9 @@ def _write_json(path: Path | None, content: dict[str, object]) -> None:
     if path is None:
         return
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    part.replace(path)
+    with space.named(path.absolute().parent):
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.replace(path)
 
 
 def _explain(error: AppInvalid) -> None:

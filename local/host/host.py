@@ -17,10 +17,11 @@ from local.host.documents import HIDDEN
 from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
-from local.host.invoker import Invoker
+from local.host.invoker import Invoker, WorkerLost
 from local.host.loop import Loop
 from local.host.queue_listener import LEASE_S, POISON_SUFFIX, QueueListener, has_poison_queue
 from local.host.queues import encode_body
+from local.host.restarting import SoFar
 from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
@@ -30,7 +31,9 @@ log = logging.getLogger("Host.Startup")
 
 STORAGE_SETTING = "AzureWebJobsStorage"
 THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
-CRASHED = 1
+CRASHED, WORKER_LOST = 1, 3
+# The real host kills a worker so long after one of its functions ran over the limit.
+KILL_AFTER_S = 2.0
 
 
 class Host:
@@ -38,7 +41,7 @@ class Host:
 
     `lease_s` is how long a fetched message stays invisible (the real host's 10 minutes unless a crash test shortens
     it), `drain_s` how long running functions may go on after `request_stop`. `on_event` is never called by two
-    threads at once.
+    threads at once. `so_far` is what was counted before the worker was started anew.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Host:
         on_event: OnEvent = ignore,
         lease_s: float = LEASE_S,
         drain_s: float = 30.0,
+        so_far: SoFar | None = None,
     ) -> None:
         self._settings = settings
         self._options = host_json.queues
@@ -62,9 +66,12 @@ class Host:
         self._observing = threading.Lock()
         self._lease_s = lease_s
         self._drain_s = drain_s
-        self._tally = Tally()
-        self._stop_asked = threading.Event()
+        self._so_far = so_far or SoFar()
+        self._tally = Tally(self._so_far.functions)
+        self._stopping = threading.Event()
+        self._stop_asked = False
         self._exit_code = 0
+        self._lost_by = ""
         self._triggers = bind_triggers(functions, settings)
         self._host_id = settings.get("AzureFunctionsWebHost__hostid") or _host_id(directory)
         self._pool = ThreadPoolExecutor(_thread_count(settings), thread_name_prefix="function")
@@ -75,7 +82,7 @@ class Host:
             directory=directory,
             send_output=self._send_output,
             on_event=self._observe,
-            on_timeout=self._abandon,
+            on_timeout=self._lose_worker,
         )
         self._loops: list[Loop] = []
         self._queues = {queue.function.name: self._queue_listener(queue) for queue in self._triggers.queues}
@@ -94,6 +101,11 @@ class Host:
         """Under which id the status of timers is kept."""
         return self._host_id
 
+    @property
+    def exit_code(self) -> int:
+        """0, `CRASHED`, or `WORKER_LOST`; a lost worker is of no account where the host was asked to stop."""
+        return 0 if self._exit_code == WORKER_LOST and self._stop_asked else self._exit_code
+
     def start(self) -> None:
         """Begin to listen; return at once."""
         for loop, listener in zip(self._loops, self._listeners(), strict=True):
@@ -110,35 +122,41 @@ class Host:
 
     def request_stop(self) -> None:
         """Ask the host to stop; may be called from a signal handler."""
-        self._stop_asked.set()
+        self._stop_asked = True
+        self._stopping.set()
 
     def wait(self) -> int:
-        """Wait for the request to stop, stop gracefully, return the exit code."""
-        self._stop_asked.wait()
+        """Wait for the request to stop or a reason to, stop gracefully, return the exit code. `WORKER_LOST`: whoever
+        runs the host starts its process anew."""
+        self._stopping.wait()
         return self.stop()
 
     def stop(self) -> int:
         """Fetch nothing more, let running functions finish, give waiting messages back; return the exit code."""
-        self._stop_asked.set()
+        self._stopping.set()
         for listener in self._listeners():
             listener.stop_fetching()
         self._invoker.stop_starting()
-        left = self._invoker.wait_until_idle(self._drain_s)
-        if left:
-            log.warning("%d functions are still running; their messages come back after the lease", left)
+        left = self._drain()
         for loop in (self._watchdog, *self._loops):
             loop.close(timeout_s=5.0)
         is_idle = left == 0 and self._exit_code == 0
         self._pool.shutdown(wait=is_idle, cancel_futures=True)
         if is_idle:
             self._storage.close()
-        return self._exit_code
+        return self.exit_code
+
+    def so_far(self) -> SoFar:
+        """Return what the next worker must know of this one."""
+        return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict())
 
     def summary(self) -> dict[str, object]:
-        """Return peak memory in megabytes, the exit code and the counts of each function."""
+        """Return peak memory in megabytes, the exit code, how often the worker was started anew, and the counts of
+        each function."""
         return {
             "peak_memory_mb": peak_memory_mb(),
-            "exit_code": self._exit_code,
+            "exit_code": self.exit_code,
+            "restarts": self._so_far.restarts,
             "functions": self._tally.as_dict(),
         }
 
@@ -190,18 +208,34 @@ class Host:
 
     def _observe(self, event: Event) -> None:
         self._tally.add(event)
-        with self._observing:
-            self._observer(event)
+        try:
+            with self._observing:
+                self._observer(event)
+        except OSError as error:
+            # What happened cannot be told any more, on a full disk above all.
+            self._crash("its own events", error)
 
-    def _abandon(self, reason: str) -> None:
-        log.critical("The host stops: %s", reason)
-        self._exit_code = CRASHED
-        self.request_stop()
+    def _drain(self) -> int:
+        """Let running functions finish; return how many did not. With a lost worker they are lost, too."""
+        if self._exit_code != WORKER_LOST:
+            left = self._invoker.wait_until_idle(self._drain_s)
+            if left:
+                log.warning("%d functions are still running; their messages come back after the lease", left)
+            return left
+        left = self._invoker.wait_until_idle(min(self._drain_s, KILL_AFTER_S))
+        self._invoker.fail_running(WorkerLost(f"the worker is started anew: {self._lost_by}"))
+        return left
+
+    def _lose_worker(self, reason: str) -> None:
+        log.error("The worker is started anew: %s; shorten its work or raise the limit", reason)
+        self._lost_by = self._lost_by or reason
+        self._exit_code = self._exit_code or WORKER_LOST
+        self._stopping.set()
 
     def _crash(self, name: str, error: BaseException) -> None:
         log.critical("The host stops: the listener of %s died", name, exc_info=error)
         self._exit_code = CRASHED
-        self.request_stop()
+        self._stopping.set()
 
 
 def _host_id(directory: Path) -> str:

@@ -41,6 +41,10 @@ class FunctionTimeout(Exception):
     """An invocation ran longer than `functionTimeout`."""
 
 
+class WorkerLost(Exception):
+    """The worker is started anew, and whatever else ran in it is lost."""
+
+
 class Pool(Protocol):
     """Where functions run."""
 
@@ -148,6 +152,14 @@ class Invoker:
                 self._on_timeout(function_timed_out(run.function.name, self._timeout_s))
         return self._timeout_s
 
+    def fail_running(self, error: BaseException) -> None:
+        """End the wait for every invocation that still runs: its thread goes with the process."""
+        with self._changed:
+            runs = list(self._runs)
+        for run in runs:
+            if run.end():
+                self._fail(run, error)
+
     def stop_starting(self) -> None:
         """Give back, as `Withdrawn`, whatever still waits for a thread."""
         self._stopping = True
@@ -227,5 +239,5 @@ class Invoker:
 
 
 def function_timed_out(name: str, timeout_s: float) -> str:
-    """Return the reason for stopping the host: a thread cannot be killed, and the real host restarts the worker."""
-    return f"function {name} ran longer than functionTimeout ({timeout_s:g} s): shorten its work or raise the limit"
+    """Return the reason for starting the worker anew, which is what the real host does."""
+    return f"{name} ran over functionTimeout ({timeout_s:g} s)"

@@ -4,8 +4,12 @@ import resource
 import sys
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from local.host.events import Event, InvocationFailed, InvocationStarted, InvocationSucceeded, MessagePoisoned
+
+_WORDS = ("started", "succeeded", "failed", "poisoned")
 
 
 def peak_memory_mb() -> float:
@@ -15,12 +19,15 @@ def peak_memory_mb() -> float:
 
 
 class Tally:
-    """Counts events by function; may be called from any thread."""
+    """Counts events by function, beginning with those of `before`; may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Mapping[str, Mapping[str, float]] = MappingProxyType({})) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._seconds: dict[str, float] = defaultdict(float)
+        for name, counted in before.items():
+            self._counts[name] = Counter({word: int(counted[word]) for word in _WORDS})
+            self._seconds[name] = counted["seconds"]
 
     def add(self, event: Event) -> None:
         """Count one event."""
@@ -34,7 +41,7 @@ class Tally:
         with self._lock:
             return {
                 name: {
-                    **{word: counts[word] for word in ("started", "succeeded", "failed", "poisoned")},
+                    **{word: counts[word] for word in _WORDS},
                     "seconds": round(self._seconds[name], 3),
                 }
                 for name, counts in sorted(self._counts.items())

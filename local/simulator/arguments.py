@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import space
 from local.simulator.auth import FixedToken, SignedToken, TokenCheck, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
@@ -76,7 +77,7 @@ def faults_and_exchanges(system: str, common: Common, *, throttle_body: str) -> 
 
 
 def serve(simulator: Simulator, common: Common) -> None:
-    """Serve until interrupted or terminated. Raises ArgumentsRefused where the port is taken."""
+    """Serve until interrupted or terminated. Raises ArgumentsRefused where the port is taken, NoSpaceLeft."""
     try:
         asyncio.run(_serve(simulator, common))
     except OSError as error:
@@ -95,17 +96,21 @@ async def _serve(simulator: Simulator, common: Common) -> None:
         _write_whole(common.ready_file, f"{port}\n")
     sys.stdout.write(f"{simulator.system} simulator listens on {simulator.scheme}://{common.host}:{port}\n")
     sys.stdout.flush()
+    simulator.on_failure = stopped.set
     try:
         await stopped.wait()
     finally:
         await simulator.stop()
+    if simulator.failure is not None:
+        raise simulator.failure
 
 
 def _write_whole(file: Path, text: str) -> None:
     # A reader that waits for the file never sees half of it.
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
+    with space.named(file.absolute().parent):
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
 
 
 def _token_check(parsed: argparse.Namespace) -> TokenCheck:

@@ -5,14 +5,18 @@ import re
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import unquote
 
+from local import space
 from local.simulator.messages import Reply, Request
 
+# So much is kept in a file. A demo that runs for days must not fill the disk.
+MOST_BYTES = 256 * 1024 * 1024
 _SECRET = frozenset({"authorization", "x-simulator-admin-token"})
 _COLLECTION = re.compile(r"^/(?:api/data/v[\d.]+|data|metadata)/(\$?\w+)", re.IGNORECASE)
 _BATCH_LINE = re.compile(rb"^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1\.1\r?$", re.MULTILINE)
@@ -34,26 +38,31 @@ class Exchange:
 
 
 class ExchangeLog:
-    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines."""
+    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines, up to `most_bytes`: there the
+    file ends with a line that says so."""
 
-    def __init__(self, system: str, *, file: Path | None = None, keep: int = 1000) -> None:
+    def __init__(
+        self, system: str, *, file: Path | None = None, keep: int = 1000, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._system = system
         self._ring: deque[Exchange] = deque(maxlen=keep)
         self._lock = threading.Lock()
+        self._folder = file.absolute().parent if file else Path()
         self._file: TextIOWrapper | None = file.open("a", encoding="utf-8", newline="\n") if file else None
+        self._left_bytes = most_bytes
         self._reads: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._operations: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
 
     def record(self, time: datetime, request: Request, reply: Reply | None) -> None:
-        """Note one exchange; no reply means that the connection was cut without one."""
+        """Note one exchange; no reply means that the connection was cut without one. Raises NoSpaceLeft."""
         exchange = _exchange(self._system, time, request, reply)
         with self._lock:
             self._ring.append(exchange)
             self._count(request, exchange.status)
             if self._file is not None:
-                self._file.write(json.dumps(asdict(exchange)) + "\n")
+                self._write(self._file, exchange)
 
     def last(self, limit: int = 100) -> list[Exchange]:
         """The newest exchanges, oldest of them first."""
@@ -87,14 +96,35 @@ class ExchangeLog:
         """Bring what is buffered into the file."""
         with self._lock:
             if self._file is not None:
-                self._file.flush()
+                with space.named(self._folder):
+                    self._file.flush()
 
     def close(self) -> None:
         """Flush and close the file; recording goes on in memory."""
         with self._lock:
             if self._file is not None:
-                self._file.close()
-                self._file = None
+                self._end(self._file)
+
+    def _write(self, file: TextIOWrapper, exchange: Exchange) -> None:
+        line = json.dumps(asdict(exchange)) + "\n"
+        self._left_bytes -= len(line)
+        try:
+            with space.named(self._folder):
+                if self._left_bytes >= 0:
+                    file.write(line)
+                    return
+                file.write(json.dumps(asdict(_end_of_log(exchange))) + "\n")
+        except space.NoSpaceLeft:
+            self._file = None
+            with suppress(OSError):
+                file.close()
+            raise
+        self._end(file)
+
+    def _end(self, file: TextIOWrapper) -> None:
+        self._file = None
+        with space.named(self._folder):
+            file.close()
 
     def _count(self, request: Request, status: int) -> None:
         collection = collection_of(request.raw_path)
@@ -104,6 +134,12 @@ class ExchangeLog:
         self._statuses[str(status)] += 1
         for method, path in parts:
             self._operations[f"{method} {collection_of(path)}"] += 1
+
+
+def _end_of_log(last: Exchange) -> Exchange:
+    """The line that stands where a log has reached its limit: an exchange of nothing, with a word why."""
+    why = "The log has reached its limit and ends here; the exchanges went on."
+    return Exchange(last.time, last.system, "", "", {}, "", 0, {}, why)
 
 
 def collection_of(path: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from local import space
 from local.simulator.auth import Clock, TokenCheck, system_clock
 from local.simulator.control import PREFIX, Control, ControlPlane
 from local.simulator.exchanges import ExchangeLog
@@ -72,6 +73,8 @@ class Simulator:
         self._authority = authority
         self._clock = clock
         self._runner: web.ServerRunner | None = None
+        self.failure: space.NoSpaceLeft | None = None
+        self.on_failure: Callable[[], None] = lambda: None
 
     @property
     def scheme(self) -> str:
@@ -98,7 +101,17 @@ class Simulator:
     async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
         if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.transport is not None:
             incoming.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request = await self._received(incoming)
+        try:
+            return await self._replied(incoming, await self._received(incoming))
+        except space.NoSpaceLeft as full:
+            # Nothing that is tried again would find more space: whoever runs the simulator ends it.
+            self.failure = full
+            self.on_failure()
+            return _response(
+                Reply(507, _JSON, b'{"error":{"code":"507","message":"The disk of the simulator is full."}}')
+            )
+
+    async def _replied(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
         if request.raw_path.startswith(PREFIX):
             return _response(self._control.answer(request, incoming.remote))
         if request.headers.get(ADMIN_HEADER) == "1":
@@ -127,6 +140,8 @@ class Simulator:
     def _handled(self, request: Request) -> Reply:
         try:
             return self._handler(request)
+        except space.NoSpaceLeft:
+            raise
         except Exception:  # noqa: BLE001 - the border of the server: a defect must not end it
             _log.exception("%s %s failed", request.method, request.raw_path)
             return Reply(500, _JSON, b'{"error":{"code":"500","message":"The simulator has a defect; see its log."}}')

@@ -1,6 +1,7 @@
 """Rows in SQLite: one typed table per entity, exact decimals, text compared without case."""
 
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from local import space
 
 Value = str | int | None
 Row = dict[str, Value]
@@ -39,6 +43,17 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
 
 
+class _Connection(sqlite3.Connection):
+    """Names the folder of which the disk is full."""
+
+    folder = Path(tempfile.gettempdir())
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement. Raises NoSpaceLeft."""
+        with space.named(self.folder):
+            return super().execute(sql, parameters)
+
+
 class Store:
     """The rows of one simulator, in a file or in memory. One statement at a time, from any thread."""
 
@@ -46,9 +61,12 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self.file = file
-        self._connection = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            file or ":memory:", isolation_level=None, check_same_thread=False, factory=_Connection
+        )
         _register(self._connection)
         if file is not None:
+            self._connection.folder = file.absolute().parent
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS _counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
@@ -156,6 +174,9 @@ class Store:
         self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {quoted(table)} ({listed})")
 
     def _undo(self, point: str) -> None:
+        if not self._connection.in_transaction:
+            # A full disk has ended it already.
+            return
         if self._depth == 0:
             self._connection.execute("ROLLBACK")
             return

@@ -21,6 +21,7 @@ from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConn
 from shared.clients.clock import Clock
 from shared.clients.correlation import next_request_id
 from shared.clients.credentials import Tokens
+from shared.clients.deadline import last_start
 from shared.clients.origin import Origin, require_same_origin
 from shared.clients.throttle import Throttle
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, System, SystemTrouble, Transient
@@ -53,9 +54,6 @@ class Turn:
 
     not_after: float | None
     require: Callable[[], None]
-
-
-_ANY_TIME = Turn(None, lambda: None)
 
 
 class Channel:
@@ -94,9 +92,10 @@ class Channel:
         return self._counts
 
     def read(self, url: str, *, subject: str, headers: Mapping[str, str] = _NOTHING) -> dict[str, Json]:
-        """GET a JSON object, repeated a few times while the system stumbles.
+        """GET a JSON object, repeated a few times while the system stumbles and the invocation has time.
 
-        Raises Transient, OperatorNeeded, and of those ReadRefused where the request itself was refused.
+        Raises Transient, OperatorNeeded, and of those ReadRefused where the request itself was refused; NotSent when
+        the invocation has no time left for it.
         """
         call = PreparedCall("GET", url, headers)
         for attempt in range(1, READ_ATTEMPTS):
@@ -105,8 +104,10 @@ class Channel:
             except Transient as trouble:
                 if trouble.retry_after_s is not None or isinstance(trouble, Throttled):
                     raise
-                back_off: float = _FIRST_BACK_OFF_S * (1 << attempt)
-                self.clock.sleep(back_off * (0.5 + self._jitter()))
+                back_off_s: float = _FIRST_BACK_OFF_S * (1 << attempt) * (0.5 + self._jitter())
+                if self.clock.monotonic() + back_off_s >= last_start():
+                    raise
+                self.clock.sleep(back_off_s)
         return self._read_once(call, subject)
 
     def write(
@@ -156,7 +157,7 @@ class Channel:
 
     def _read_once(self, call: PreparedCall, subject: str) -> dict[str, Json]:
         try:
-            answer = self._exchange(call, _ANY_TIME)
+            answer = self._exchange(call, Turn(last_start(), lambda: None))
         except AnswerLost as lost:
             raise Transient(self.system, f"{self.system}: {lost} to a read of {subject}") from lost
         if answer.status != 200:

@@ -13,7 +13,7 @@ from shared.clients.dataverse import DataverseSystem
 from shared.clients.dataverse_rows import BULK_ROWS, RowWrite, RowWriter, Table, own_id
 from shared.clients.halving import Result
 from shared.clients.sending import Sending
-from shared.errors import PartlyApplied, SyncError, SystemTrouble
+from shared.errors import NotSent, PartlyApplied, SyncError, SystemTrouble
 from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 
 STATE, STATUS = "statecode", "statuscode"
@@ -110,7 +110,7 @@ class DataverseTarget:
             due = [record for record in records if record.error is None]
             try:
                 stage(due, sending)
-            except SystemTrouble as trouble:
+            except (SystemTrouble, NotSent) as trouble:
                 for record in due:
                     record.take(trouble)
         return {record.write.id: record.result for record in records}

@@ -23,10 +23,12 @@ class Cleanup:
         self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
 
     def run(self) -> None:
-        """Remove what is too old, flow by flow. Raises StorageTrouble."""
+        """Remove what is too old, flow by flow; each run begins with another one. Raises StorageTrouble."""
         runs = self._parts.state.runs.table
         self._clean_runs(runs, AUDIT)
         for name in (flow.name for flow in self._parts.flows_in_turn(self._run_id)):
+            if not self._has_time():
+                break
             removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)
             log_event("cleaned_up", flow=name, run=self._run_id, rows=removed)
 

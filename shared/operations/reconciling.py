@@ -13,7 +13,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from shared.errors import SystemTrouble
+from shared.errors import NotSent, SystemTrouble
 from shared.operations.deeds import Deeds
 from shared.operations.dryrun import source_ids
 from shared.operations.examining import Examined, Examining, FieldChange
@@ -76,8 +76,9 @@ class Reconciling:
         for position, look in enumerate(chain(self._of_source(), self._gone(), self._unowned()), 1):
             if position <= behind:
                 continue
+            found = look()
             self.position = position
-            yield from look()
+            yield from found
             if self._parts.clock.monotonic() >= not_after:
                 return
         self.complete = True
@@ -144,6 +145,8 @@ class Comparison:
         not_after = clock.monotonic() + self._parts.limits.run_budget_s
         flows = self._parts.flows_in_turn(self._run_id)
         for at, flow in enumerate(flows):
+            if clock.monotonic() >= not_after:
+                break
             share = (not_after - clock.monotonic()) / (len(flows) - at)
             self._compare(flow, clock.monotonic() + share)
 
@@ -155,6 +158,9 @@ class Comparison:
             try:
                 for drifted in reconciling.drifted(behind=behind, not_after=not_after):
                     found[drifted.drift] += 1
+            except NotSent:
+                # There was no time to look at the batch: the next comparison does.
+                pass
             except SystemTrouble as trouble:
                 self._gates.close(trouble)
         position = 0 if reconciling.complete else max(behind, reconciling.position)

@@ -55,18 +55,19 @@ class Storage:
 
     def create(self, flows: Iterable[str]) -> None:
         """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
-        with storage_errors(f"Table Storage of {self._tables.account_name}"):
-            for name in TABLES:
-                self._create_table(name)
-        for flow in flows:
-            for name in (flow, flow + HOLD_SUFFIX, flow + POISON_SUFFIX):
-                self.queues.create(name)
+        queues = [flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)]
+        # The first invocation of an instance waits for this: all at once.
+        made = [self._readers.submit(self._create_table, name) for name in TABLES]
+        made += [self._readers.submit(self.queues.create, name) for name in queues]
+        for each in made:
+            each.result()
 
     def _create_table(self, name: str) -> None:
-        try:
-            self._tables.create_table(name)
-        except ResourceExistsError:
-            return
+        with storage_errors(f"Table Storage of {self._tables.account_name}"):
+            try:
+                self._tables.create_table(name)
+            except ResourceExistsError:
+                return
 
 
 def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shared.errors import StorageTrouble, SystemTrouble
+from shared.errors import NotSent, StorageTrouble, SystemTrouble
 from shared.state.links import LinkState
 from shared.state.runs import Run
 from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
@@ -30,6 +30,8 @@ _SOON_S = 300.0
 _RESENT_DELAY_S = 5.0
 _SUPERSEDED_DELAY_S = 60.0
 _STORAGE_DELAY_S = 60.0
+# Children are released after the work, within this share of its time.
+_RELEASING = 1.4
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class Apply:
         self._gates = gates
         self._run_id = run_id
         self._claim_id = parts.new_id()
+        self._began = parts.clock.monotonic()
+        self._sent_back_at_once = parts.limits.hints_per_message
 
     def run(self, body: str) -> None:
         """Apply one message.
@@ -107,12 +111,19 @@ class Apply:
             return_to_former_targets(works)
             judging.judge([work for work in works if work.outcome is None])
             writing.write([work for work in works if work.outcome is None])
+        except NotSent:
+            # So many records cannot be read in time: they come back in smaller messages.
+            self._sent_back_at_once = max(1, len(works) // 2)
+            self._retry_undecided(works)
         except SystemTrouble as trouble:
-            # Nothing of the undecided records has been sent: writes report their own troubles one by one.
             self._gates.close(trouble)
-            for work in works:
-                if work.outcome is None:
-                    work.retry()
+            self._retry_undecided(works)
+
+    def _retry_undecided(self, works: Sequence[Work]) -> None:
+        """Nothing of these records has been sent: writes report their own troubles one by one."""
+        for work in works:
+            if work.outcome is None:
+                work.retry()
 
     def _follow_up(self, message: HintMessage, claimed: Claimed, batch: Batch) -> None:
         for delay_s, hints in claimed.busy.items():
@@ -137,7 +148,7 @@ class Apply:
                 delays[outcome.delay_s].append(Hint(work.id))
         for delay_s, hints in delays.items():
             queue, wait_s = (self._flow.name, delay_s) if delay_s is not None else self._place_of_undecided()
-            self._send(queue, message.epoch, hints, wait_s)
+            self._send(queue, message.epoch, hints, wait_s, at_once=self._sent_back_at_once)
 
     def _place_of_undecided(self) -> tuple[str, float]:
         closed = self._gates.closed_for_apply(self._flow)
@@ -163,11 +174,22 @@ class Apply:
             children: dict[str, None] = {}
             for route, parents in released.items():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
-            self._send(flow.name, None, [Hint(child) for child in children], 0, flow=flow.name)
-            if children:
+            released_children = self._send_in_time(flow, [Hint(child) for child in children])
+            if released_children:
                 log_event(
-                    "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=len(children)
+                    "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=released_children
                 )
+
+    def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
+        """Send the records of another flow; how many there was time for. The sweep finds the others."""
+        not_after = self._began + _RELEASING * self._parts.limits.run_budget_s
+        sent = 0
+        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
+            if self._parts.clock.monotonic() >= not_after:
+                break
+            self._parts.queues.send(flow.name, message.to_body())
+            sent += len(message.hints)
+        return sent
 
     def _routes_that_release(self, work: Work) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
@@ -198,10 +220,16 @@ class Apply:
         self._send(self._flow.name, None, moved, 0)
 
     def _send(
-        self, queue: str, epoch: str | None, hints: Sequence[Hint], delay_s: float, *, flow: str | None = None
+        self,
+        queue: str,
+        epoch: str | None,
+        hints: Sequence[Hint],
+        delay_s: float,
+        *,
+        at_once: int | None = None,
     ) -> None:
-        limit = self._parts.limits.hints_per_message
-        for message in messages(flow or self._flow.name, self._run_id, hints, limit, epoch=epoch):
+        limit = at_once or self._parts.limits.hints_per_message
+        for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch):
             self._parts.queues.send(queue, message.to_body(), delay_s=delay_s)
 
     def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import AccessRefused, StorageTrouble, System, SystemTrouble
+from shared.errors import AccessRefused, NotSent, StorageTrouble, System, SystemTrouble
 from shared.state.control import Control, Gate
 from shared.sync.flow import Flow
 from shared.sync.ports import Clock
@@ -141,6 +141,8 @@ class Gates:
             return Closed(f"{gate.system} is being probed", PROBE_DELAY_S)
         try:
             self._systems[gate.system].probe()
+        except NotSent:
+            return self._not_probed(gate)
         except SystemTrouble as trouble:
             self._note_failed_probe(gate, trouble)
             return self._still_closed(self._control.gate(gate.system))
@@ -151,6 +153,13 @@ class Gates:
         closed_s = 0.0 if current.closed_since is None else (now - current.closed_since).total_seconds()
         log_event("gate_opened", system=str(gate.system), closed_s=round(closed_s))
         return None
+
+    def _not_probed(self, gate: Gate) -> Closed:
+        """No time was left for the question: whoever comes next may ask it."""
+        current = self._control.gate(gate.system)
+        if current.closed:
+            self._control.save_gate(replace(current, probed_until=None))
+        return Closed(f"{gate.system} could not be probed in time", PROBE_DELAY_S)
 
     def _note_failed_probe(self, gate: Gate, trouble: SystemTrouble) -> None:
         """When all rounds are lost, others have moved the end forward."""

@@ -3,6 +3,7 @@
 What is told costs a few reads a minute, however much lies in queues and lists: counts stop at `MOST_COUNTED`.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -43,9 +44,12 @@ class Observing:
         self._parts = parts
         self._run_id = run_id
 
-    def tell(self) -> None:
-        """One event for each flow, also a paused one, and one for each system. Raises StorageTrouble."""
-        for flow in self._parts.flows.values():
+    def tell(self, *, not_after: float = math.inf) -> None:
+        """One event for each flow, also a paused one, and one for each system. Where there is no time for all of them
+        the last ones are left out; each time these are others. Raises StorageTrouble."""
+        for flow in self._parts.flows_in_turn(self._run_id):
+            if self._parts.clock.monotonic() >= not_after:
+                break
             log_event("flow_state", flow=flow.name, run=self._run_id, **asdict(self.flow(flow)))
         for system in self._parts.systems:
             self._tell_gate(system)

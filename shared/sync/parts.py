@@ -25,7 +25,7 @@ from shared.sync.ports import Clock, System
 class Limits:
     """Times in seconds and counts, all from the settings.
 
-    `run_budget_s`: after how long an apply or a sweep begins nothing more, for a pull it is `pull_budget_s`.
+    `run_budget_s`: after how long an invocation begins nothing more; a pull stops after `pull_budget_s` already.
     `claim_live_s`: how long a claim holds off others, longer than any invocation and its last request can last.
     `unsettled_live_s`: how long a request of unknown outcome may still land. `change_limit_percent` and the two
     gone limits are the thresholds of protocol P4.

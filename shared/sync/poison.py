@@ -5,7 +5,7 @@ import hashlib
 from shared.state.failures import Failure, renewed
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
-from shared.sync.parts import Parts
+from shared.sync.parts import Parts, poison_queue
 from shared.telemetry import log_event
 
 
@@ -25,11 +25,7 @@ class Poison:
             self._list_unreadable(body, unreadable)
             return
         if len(message.hints) > 1:
-            for hint in message.hints:
-                alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
-                self._parts.queues.send(self._flow.name, alone.to_body())
-            counts = {"records": len(message.hints)}
-            log_event("poison_split", flow=self._flow.name, run=self._run_id, sent_by=message.run, **counts)
+            self._split(message)
             return
         self._list(
             message.hints[0].id,
@@ -38,6 +34,21 @@ class Poison:
             "read the errors of the apply function that name it; the sync tries the record again by itself",
             may_retry=True,
         )
+
+    def _split(self, message: HintMessage) -> None:
+        """Send each id alone. Those for which there is no time come back as a poison message of their own."""
+        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
+        sent = 0
+        for hint in message.hints:
+            if self._parts.clock.monotonic() >= not_after:
+                break
+            alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
+            self._parts.queues.send(self._flow.name, alone.to_body())
+            sent += 1
+        if rest := message.hints[sent:]:
+            left = HintMessage(message.flow, message.run, rest)
+            self._parts.queues.send(poison_queue(self._flow.name), left.to_body())
+        log_event("poison_split", flow=self._flow.name, run=self._run_id, sent_by=message.run, records=sent)
 
     def _list_unreadable(self, body: str, unreadable: HintUnreadable) -> None:
         digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]

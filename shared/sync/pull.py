@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 
-from shared.errors import LinkRefused, SystemTrouble
+from shared.errors import LinkRefused, NotSent, SystemTrouble
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
 from shared.state.runs import Run
@@ -58,6 +58,9 @@ class Pull:
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
         try:
             self._ended = self._pull(began + self._parts.limits.pull_budget_s)
+        except NotSent:
+            # What this step has queued already is queued again at the next tick.
+            self._ended = Ended.OUT_OF_TIME
         except SystemTrouble as trouble:
             self._gates.close(trouble)
             if isinstance(trouble.__cause__, LinkRefused):
@@ -76,7 +79,9 @@ class Pull:
     def _pull(self, deadline: float) -> Ended:
         if self._environment_changed():
             return Ended.BLOCKED
-        for reader in self._readers():
+        for number, reader in enumerate(self._readers()):
+            if number and self._parts.clock.monotonic() >= deadline:
+                return Ended.OUT_OF_TIME
             ended = self._read(reader, deadline)
             if ended is not Ended.CAUGHT_UP:
                 return ended

@@ -22,6 +22,8 @@ from shared.telemetry import log_event
 
 _RECEIVED_AT_ONCE = 32
 _INVISIBLE_S = 60.0
+# How everything stands is told after the work, within this share of the work's time.
+_TELLING = 1.4
 
 
 class Sweep:
@@ -31,20 +33,22 @@ class Sweep:
         self._parts = parts
         self._gates = gates
         self._run_id = run_id
+        self._began = parts.clock.monotonic()
 
     def run(self) -> None:
         """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
         everything stands."""
-        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
         for flow in self._parts.flows_in_turn(self._run_id):
-            closed = self._gates.closed_for_apply(flow)
-            if closed is not None:
-                self._skip(flow, closed.reason)
-            elif self._parts.clock.monotonic() >= not_after:
+            if not self._has_time():
                 self._skip(flow, "this run has no time left; another one begins with another flow")
+            elif (closed := self._gates.closed_for_apply(flow)) is not None:
+                self._skip(flow, closed.reason)
             else:
                 self._sweep(flow)
-        Observing(self._parts, self._run_id).tell()
+        Observing(self._parts, self._run_id).tell(not_after=self._began + _TELLING * self._parts.limits.run_budget_s)
+
+    def _has_time(self) -> bool:
+        return self._parts.clock.monotonic() < self._began + self._parts.limits.run_budget_s
 
     def _skip(self, flow: Flow, reason: str) -> None:
         log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=reason)
@@ -65,13 +69,18 @@ class Sweep:
             for message in held:
                 self._parts.queues.send(flow.name, message.body)
                 self._parts.queues.delete(hold_queue(flow.name), message)
-            returned += len(held)
-            if not held:
+                returned += 1
+                if not self._has_time():
+                    # What is left is visible again in a minute.
+                    break
+            if not held or not self._has_time():
                 break
         if returned:
             log_event("held_returned", flow=flow.name, run=self._run_id, messages=returned)
 
     def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
+        if not self._has_time():
+            return control.waiting_cursor
         waits, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
         children = self._parts.state.links.load(flow.name, sorted({wait.child for wait in waits}))
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
@@ -89,13 +98,20 @@ class Sweep:
         return after or ""
 
     def _retry_failures(self, flow: Flow, control: FlowControl) -> str:
+        """Where the next sweep goes on; at the same place when there was no time for all that were due."""
+        if not self._has_time():
+            return control.failures_cursor
         limit = self._parts.limits.sweep_rows
         failures, after = self._parts.state.failures.page(flow.name, control.failures_cursor, limit)
         now = self._parts.clock.now()
         due = [failure for failure in failures if failure.next_try is not None and failure.next_try <= now]
-        self._send(flow, [failure.id for failure in due])
-        for failure in due:
-            self._parts.state.failures.save(self._tried(failure))
+        at_once = self._parts.limits.hints_per_message
+        for start in range(0, len(due), at_once):
+            if not self._has_time():
+                return control.failures_cursor
+            some = due[start : start + at_once]
+            self._send(flow, [failure.id for failure in some])
+            self._parts.state.failures.save_all([self._tried(failure) for failure in some])
         return after or ""
 
     def _tried(self, failure: Failure) -> Failure:

@@ -1,6 +1,7 @@
 """The demo as its user runs it: real triggers, Azurite, both systems simulated, processes of its own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -46,10 +47,15 @@ def run_once(keep: Path, report: Path, *more: str) -> Report:
 
 
 @contextmanager
-def running_demo(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
+def running_demo(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
     """A demo that stays up, and a function that reads its lines up to one with a text."""
     demo = subprocess.Popen(
-        command(*arguments), cwd=processes.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(*arguments),
+        cwd=processes.ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert demo.stdout is not None
     lines: list[str] = []
@@ -178,6 +184,8 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
         assert "in Sales after" in read_to("sellable again")
         assert "noted after" in read_to("lost; the quotation stays")
         assert ended_by_ctrl_c(demo) == 0
+    # Every exchange is kept only where a report is asked for.
+    assert not list((keep / "run").glob("*exchanges*"))
 
     with sales_system(keep, tmp_path) as address:
         rename_two_accounts(address)
@@ -214,8 +222,10 @@ def test_begun_in_the_worst_order_and_killed_amid_its_work_it_ends_the_same_with
     assert (trial["lost"], trial["doubled"], trial["stale"]) == (0, 0, 0)
 
 
-def test_ctrl_c_in_the_middle_of_the_first_sync_leaves_no_process(tmp_path: Path) -> None:
-    with running_demo("--latency-ms", "100") as (demo, read_to):
+def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_ctrl_c_leaves_no_process() -> None:
+    proxy = "http://127.0.0.1:1"
+    unusual = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""}
+    with running_demo("--latency-ms", "100", **unusual, PYTHONIOENCODING="ascii") as (demo, read_to):
         read_to("up after")
         assert ended_by_ctrl_c(demo) == 130
 

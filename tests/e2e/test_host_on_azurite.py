@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import azure.functions as func
 import psutil
@@ -19,8 +20,8 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Decod
 from local.azurite import Azurite, AzuriteFailed
 from local.host.app import functions_of
 from local.host.app_settings import AppSettings
-from local.host.events import Event, InvocationFailed, InvocationSucceeded, MessagePoisoned
-from local.host.host import Host
+from local.host.events import Event, InvocationFailed, InvocationStarted, InvocationSucceeded, MessagePoisoned
+from local.host.host import WORKER_LOST, Host
 from local.host.host_json import parse_host_json
 from local.host.schedule import Schedule
 from local.host.storage import AzureQueue, BlobTimerStatus
@@ -304,26 +305,86 @@ def test_a_missing_install_says_what_to_run(tmp_path: Path) -> None:
         Azurite(node_modules=tmp_path).start()
 
 
-def test_a_function_over_its_time_limit_stops_the_host_with_code_1(
+HANGS_ONCE = """
+import threading
+import azure.functions as func
+
+app = func.FunctionApp()
+forever = threading.Event()
+
+
+@app.queue_trigger(arg_name="message", queue_name="hangs", connection="AzureWebJobsStorage")
+def hang_once(message: func.QueueMessage) -> None:
+    if message.dequeue_count == 1:
+        forever.wait()
+
+
+
+@app.queue_trigger(arg_name="message", queue_name="after", connection="AzureWebJobsStorage")
+def after(message: func.QueueMessage) -> None:
+    pass
+"""
+
+
+def test_a_function_over_its_time_limit_costs_the_worker_and_everything_goes_on_in_a_new_one(
     azurite: Azurite, queue: Queues, tmp_path: Path
 ) -> None:
-    queue("hangs").create_queue()
-    queue("hangs").send_message("hang")
-    (tmp_path / "host.json").write_text('{"version": "2.0", "functionTimeout": "00:00:01"}')
-    (tmp_path / "function_app.py").write_text(
-        "import threading\nimport azure.functions as func\napp = func.FunctionApp()\n"
-        '@app.queue_trigger(arg_name="message", queue_name="hangs", connection="AzureWebJobsStorage")\n'
-        "def hang(message: func.QueueMessage) -> None:\n    threading.Event().wait()\n"
-    )
-    command = [sys.executable, "-m", "local.host", "--app", str(tmp_path), "--summary", str(tmp_path / "summary.json")]
+    for name in ("hangs", "after"):
+        queue(name).create_queue()
+    queue("hangs").send_message("over its time")
+    polling = {"queues": {"maxPollingInterval": "00:00:00.2"}}
+    document = {"version": "2.0", "functionTimeout": "00:00:01", "extensions": polling}
+    (tmp_path / "host.json").write_text(json.dumps(document))
+    (tmp_path / "function_app.py").write_text(HANGS_ONCE)
+    ready, summary, events = (tmp_path / name for name in ("ready.json", "summary.json", "events.jsonl"))
+    command = [sys.executable, "-m", "local.host", "--app", str(tmp_path), "--summary", str(summary)]
+    command += ["--ready-file", str(ready), "--events", str(events)]
     environment = {**os.environ, "AzureWebJobsStorage": azurite.connection_string}
 
-    ended = subprocess.run(
-        command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "Functions.hang_once' (Succeeded" in line:
+            queue("after").send_message("in the new worker")
+        if "Functions.after' (Succeeded" in line:
+            break
+    told = json.loads(ready.read_text())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
 
-    assert ended.returncode == 1
-    assert "functionTimeout" in ended.stderr
-    assert json.loads((tmp_path / "summary.json").read_text())["functions"]["hang"]["failed"] == 1
-    (returned,) = queue("hangs").receive_messages()
-    assert returned.dequeue_count == 2
+    assert process.returncode == 0, "".join(lines)
+    assert (told["restarts"], told["restart_reason"]) == (1, "hang_once ran over functionTimeout (1 s)")
+    assert told["pid"] == process.pid
+    written = json.loads(summary.read_text())
+    assert written["restarts"] == 1
+    counts = written["functions"]
+    assert (counts["hang_once"]["failed"], counts["hang_once"]["succeeded"]) == (1, 1)
+    assert counts["after"]["succeeded"] == 1
+    failed = [event for line in events.read_text().splitlines() if (event := json.loads(line)).get("error")]
+    assert failed[0]["error"] == "FunctionTimeout"
+    assert queue("hangs").get_queue_properties().approximate_message_count == 0
+
+
+def test_what_runs_beside_a_function_over_its_limit_is_lost_with_the_worker_and_comes_back(
+    azurite: Azurite, queue: Queues
+) -> None:
+    work, observer, release = queue("lost"), Observer(), threading.Event()
+    work.create_queue()
+    settings = AppSettings({"AzureWebJobsStorage": azurite.connection_string})
+    polling = {"queues": {"maxPollingInterval": "00:00:00.1"}}
+    document = {"version": "2.0", "functionTimeout": "00:00:00.5", "extensions": polling}
+    app = queue_app("lost", lambda _: cast(None, release.wait()))
+    one = Host(functions_of(app), settings, parse_host_json(document, {}), directory=ROOT, on_event=observer, drain_s=0)
+    one.start()
+    work.send_message("over its limit")
+    observer.wait_for(InvocationStarted, 1)
+    work.send_message("beside it")
+    code = one.wait()
+    release.set()
+
+    failed = [event for event in observer.events if isinstance(event, InvocationFailed)]
+    assert (code, len(failed)) == (WORKER_LOST, observer.count(InvocationStarted))
+    assert failed[0].error == "FunctionTimeout"
+    assert sorted(message.content for message in work.receive_messages()) == ["beside it", "over its limit"]

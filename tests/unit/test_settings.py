@@ -81,7 +81,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "MAX_PARALLELISM": 16,
         "HINTS_PER_MESSAGE": 100,
         "BULK_ROWS": 100,
-        "PULL_BUDGET_S": 240,
+        "PULL_BUDGET_S": 150,
         "REQUEST_TIMEOUT_S": 120,
         "CLAIM_MARGIN_S": 180,
         "GONE_LIMIT_COUNT": 20,
@@ -206,7 +206,7 @@ def test_all_mistakes_are_told_together() -> None:
             {
                 "DATAVERSE_URL": "contoso",
                 "MAX_PARALLELISM": "0",
-                "PULL_BUDGET_S": "300",
+                "PULL_BUDGET_S": "0",
                 "ACCOUNTS_SHEDULE": "0 * * * * *",
             }
         )
@@ -218,7 +218,7 @@ def test_all_mistakes_are_told_together() -> None:
         "COMPANY is not set",
         "MAX_PARALLELISM is '0'",
         "AzureWebJobsStorage is not set",
-        "PULL_BUDGET_S is 300",
+        "PULL_BUDGET_S is '0'",
         "ACCOUNTS_SHEDULE is not a setting",
     ):
         assert f"\n  {beginning}" in message
@@ -267,7 +267,7 @@ def test_a_broken_connection_string_is_refused_and_never_shown(connection: str) 
 
 def test_the_connection_string_is_not_shown_with_other_mistakes() -> None:
     connection = f"AccountName=abc;AccountKey={KEY}"
-    assert KEY not in refused(AzureWebJobsStorage=connection, COMPANY="toolong", PULL_BUDGET_S="900", ACCOUNTS_X="1")
+    assert KEY not in refused(AzureWebJobsStorage=connection, COMPANY="toolong", PULL_BUDGET_S="0", ACCOUNTS_X="1")
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
@@ -328,9 +328,23 @@ def test_names_are_found_as_windows_tells_them() -> None:
     assert Settings.read({name.upper(): value for name, value in NEEDED.items()}) == Settings.read(NEEDED)
 
 
-def test_a_pull_must_end_before_the_function_times_out() -> None:
-    assert "PULL_BUDGET_S is 300: it must be below the function timeout of 300 s" in refused(PULL_BUDGET_S="300")
-    assert read(PULL_BUDGET_S="300", AzureFunctionsJobHost__functionTimeout="00:05:01").PULL_BUDGET_S == 300
+@pytest.mark.parametrize(
+    ("timeout", "budget", "pull_s", "run_s", "request_s"),
+    [
+        ("00:05:00", "150", 150, 150, 120),
+        ("00:05:00", "900", 150, 150, 120),
+        ("00:05:00", "60", 60, 150, 120),
+        ("00:00:40", "150", 20, 20, 16),
+        ("00:30:00", "150", 150, 900, 200),
+    ],
+)
+def test_whatever_the_function_timeout_is_an_invocation_keeps_well_below_it(
+    timeout: str, budget: str, pull_s: float, run_s: float, request_s: float
+) -> None:
+    settings = read(AzureFunctionsJobHost__functionTimeout=timeout, PULL_BUDGET_S=budget, REQUEST_TIMEOUT_S="200")
+    assert (settings.pull_budget_s, settings.run_budget_s) == (pull_s, run_s)
+    assert settings.request_timeout_s == request_s
+    assert settings.run_budget_s + settings.request_timeout_s < settings.function_timeout_s
 
 
 def test_the_timeout_is_told_in_seconds() -> None:

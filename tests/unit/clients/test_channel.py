@@ -10,6 +10,7 @@ from shared.clients.answers import redacted
 from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected
 from shared.clients.channel import READ_ATTEMPTS, RequestCounts, Turn
 from shared.clients.correlation import correlated
+from shared.clients.deadline import reading_until
 from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
 from tests.support.clock import START
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok
@@ -228,3 +229,21 @@ def test_the_hint_of_an_answer_reaches_the_throttle() -> None:
     at = line(ok({}, headers={"x-ms-dop-hint": "4"}), system=System.DATAVERSE, parallel=8)
     read(at)
     assert at.throttle.limit == 4
+
+
+def test_a_read_begins_only_while_the_invocation_has_time() -> None:
+    at = line(ok({"value": []}), ok({"value": []}))
+    with reading_until(10):
+        read(at)
+        at.clock.sleep(11)
+        with pytest.raises(NotSent):
+            read(at)
+    assert at.channel.requests.reads == 1
+    read(at)
+
+
+def test_a_read_is_not_repeated_when_no_time_is_left() -> None:
+    at = line(Answer(503), ok({"value": []}))
+    with reading_until(0.5), pytest.raises(Transient):
+        read(at)
+    assert at.channel.requests.reads == 1

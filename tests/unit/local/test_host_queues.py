@@ -16,7 +16,7 @@ from local.host.backoff import Backoff
 from local.host.errors import MessageGone, QueueMissing, StorageUnavailable
 from local.host.events import Event, InvocationFailed, InvocationSucceeded, MessagePoisoned
 from local.host.host_json import QueueOptions
-from local.host.invoker import Invoker
+from local.host.invoker import Invoker, WorkerLost
 from local.host.queue_listener import QueueListener, has_poison_queue
 from local.host.queues import Message, decode_body, encode_body
 from tests.support.clock import ManualClock
@@ -95,13 +95,13 @@ class World:
         self.pool = HeldTasks()
         self.seen: list[QueueMessage] = []
         self.events: list[Event] = []
-        self.abandoned: list[str] = []
+        self.lost: list[str] = []
         self.work = work
         binding = Binding("queueTrigger", "message", {})
         function = AppFunction("apply", self._apply, (binding,), wants_context=False, has_retry_policy=False)
         self.invoker = Invoker(
             self.pool, self.clock, timeout_s=timeout_s, directory=Path(), send_output=lambda *_: None,
-            on_event=self.events.append, on_timeout=self.abandoned.append,
+            on_event=self.events.append, on_timeout=self.lost.append,
         )  # fmt: skip
         aliased = {name.replace("_", ""): value for name, value in options.items()}
         self.listener = QueueListener(
@@ -294,18 +294,30 @@ def test_a_message_that_storage_kept_comes_back_after_its_lease() -> None:
     assert not world.queue.messages
 
 
-def test_a_run_over_the_time_limit_fails_and_stops_the_host() -> None:
-    world = World(timeout_s=600)
+def test_a_run_over_the_time_limit_fails_and_costs_the_worker() -> None:
+    world = World(timeout_s=600, visibility_timeout="00:00:30")
     world.send("hangs")
     world.listener.step()
     world.clock.sleep(600)
     world.invoker.check_timeouts()
 
-    assert world.queue.messages["work-0"].visible_at_s == 600
-    assert "apply" in world.abandoned[0]
-    assert "functionTimeout" in world.abandoned[0]
+    assert world.queue.messages["work-0"].visible_at_s == 630
+    assert world.lost == ["apply ran over functionTimeout (600 s)"]
     failed = [event for event in world.events if isinstance(event, InvocationFailed)]
     assert [event.error for event in failed] == ["FunctionTimeout"]
+
+
+def test_what_else_runs_in_a_lost_worker_fails_and_its_message_waits_for_the_visibility_timeout() -> None:
+    world = World(timeout_s=600, visibility_timeout="00:00:30")
+    world.send("beside it")
+    world.listener.step()
+    world.clock.sleep(100)
+    world.invoker.fail_running(WorkerLost("sweep ran over functionTimeout (600 s)"))
+    world.pool.run_all()
+
+    assert world.queue.messages["work-0"].visible_at_s == 130
+    assert [event.error for event in world.events if isinstance(event, InvocationFailed)] == ["WorkerLost"]
+    assert world.invoker.wait_until_idle(0) == 0
 
 
 def test_the_watchdog_waits_for_the_oldest_run() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from local.simulator.auth import FixedToken, SignedToken, client_of, mint
 from local.simulator.exchanges import ExchangeLog, collection_of
@@ -278,3 +279,20 @@ def test_a_fixed_token_refuses_every_other_header(header: str | None) -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32"):
         SignedToken(b"short", "a", lambda: NOW)
+
+
+def test_a_log_of_exchanges_ends_at_its_limit_with_a_line_that_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "exchanges.jsonl"
+    log = ExchangeLog("bench", file=file, most_bytes=2_000)
+    request = Request("GET", "/data/Things", "", CIMultiDictProxy(CIMultiDict()), b"", "http://127.0.0.1")
+    for _ in range(50):
+        log.record(NOW, request, Reply(200, JSON, b"x" * 100))
+    log.close()
+
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert file.stat().st_size < 2_500
+    assert {line["method"] for line in lines[:-1]} == {"GET"}
+    assert (lines[-1]["method"], lines[-1]["status"]) == ("", 0)
+    assert lines[-1]["response_body"] == "The log has reached its limit and ends here; the exchanges went on."
+    assert lines[-1].keys() == lines[0].keys()
+    assert log.counters()["total_reads"] == len(log.last()) == 50

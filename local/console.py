@@ -1,0 +1,11 @@
+"""Output that takes any character, whatever the encoding of the console, pipe or file behind it."""
+
+import io
+import sys
+
+
+def take_any_character() -> None:
+    """From now on a character that the encoding of standard output or error lacks is written as `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,89 @@
+"""How long to wait for a process of ours: as long as it gets on, however slow the machine is."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+# What a process does that only looks whether there is something to do takes less than this between two looks.
+_WORK_S = 0.5
+_TELL_AFTER_S, _TELL_EVERY_S = 10.0, 30.0
+
+
+class Clock(Protocol):
+    """Time that only grows, and waiting."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Clockwork:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass
+class Patience:
+    """Ends when `effort` has stayed the same for `idle_s`, and after `most_s` whatever happens. What is waited for is
+    told when it takes long."""
+
+    what: str
+    effort: Callable[[], object]
+    idle_s: float
+    most_s: float
+    tell: Callable[[str], None] = lambda _text: None
+    clock: Clock = field(default_factory=Clockwork)
+
+    def __post_init__(self) -> None:
+        self._began = self._moved = self.clock.monotonic()
+        self._tell_at = self._began + _TELL_AFTER_S
+        self._seen = self.effort()
+
+    def ended(self) -> str:
+        """Why there is no use in waiting on; empty while there is."""
+        now = self.clock.monotonic()
+        seen = self.effort()
+        if seen != self._seen:
+            self._seen, self._moved = seen, now
+        if now - self._moved >= self.idle_s:
+            return f"it has done nothing for {self.idle_s:g} s"
+        if now - self._began >= self.most_s:
+            return f"it was not ready after {self.most_s:g} s"
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY_S
+            self.tell(f"still waiting for {self.what}: {now - self._began:.0f} s so far, and it is working")
+        return ""
+
+
+def effort_of(pid: int, *files: Path) -> Callable[[], object]:
+    """What a process has done so far: processor time in half seconds, and how much it has written into files. None
+    once it is gone."""
+
+    def measure() -> object:
+        try:
+            spent = psutil.Process(pid).cpu_times()
+        except psutil.Error:
+            return None
+        return int((spent.user + spent.system) / _WORK_S), *(_size(file) for file in files)
+
+    return measure
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

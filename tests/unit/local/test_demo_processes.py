@@ -1,0 +1,146 @@
+"""How the demo waits for its parts, and what it says when one of them ends by itself."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.demo import logs
+from local.demo.errors import DemoFailed
+from local.demo.processes import START_IDLE_S, Child
+from local.demo.restarts import Restarts
+from local.patience import Patience
+from tests.support.clock import ManualClock
+
+ENTRIES = """\
+2026-01-05T08:00:00.000+00:00 INF Host.Startup: Host local-1 listens for: sweep
+2026-01-05T08:00:01.000+00:00 ERR Function.sweep 12: Executed 'Functions.sweep' (Failed, Id=12, Duration=1ms)
+Traceback (most recent call last):
+  File "x.py", line 1, in <module>
+    raise ValueError
+ValueError: no such thing
+2026-01-05T08:00:02.000+00:00 CRT Host.Startup: The host stops: the listener of sweep died
+"""
+CALM = "".join(f"2026-01-05T08:00:03.{number:03d}+00:00 INF Function.sweep: calm {number}\n" for number in range(20))
+
+
+class Effort:
+    """What a process has done, as far as the test says."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self) -> int:
+        return self.done
+
+
+def patience(effort: Effort, clock: ManualClock, told: list[str]) -> Patience:
+    return Patience("the host to start", effort, 60, 900, told.append, clock)
+
+
+def test_a_slow_part_is_waited_for_as_long_as_it_gets_on() -> None:
+    effort, clock, told = Effort(), ManualClock(), list[str]()
+    waiting = patience(effort, clock, told)
+    for _ in range(14):
+        clock.sleep(59)
+        effort.done += 1
+        assert waiting.ended() == ""
+    assert told[0] == "still waiting for the host to start: 59 s so far, and it is working"
+
+
+def test_a_part_that_does_nothing_is_given_up_after_a_minute() -> None:
+    clock = ManualClock()
+    waiting = patience(Effort(), clock, [])
+    clock.sleep(59)
+    assert waiting.ended() == ""
+    clock.sleep(1)
+    assert waiting.ended() == "it has done nothing for 60 s"
+
+
+def test_a_part_that_works_for_ever_is_given_up_in_the_end() -> None:
+    effort, clock = Effort(), ManualClock()
+    waiting = patience(effort, clock, [])
+    for _ in range(90):
+        clock.sleep(10)
+        effort.done += 1
+        ended = waiting.ended()
+    assert ended == "it was not ready after 900 s"
+
+
+def test_what_is_waited_for_is_told_every_half_minute_at_most() -> None:
+    effort, clock, told = Effort(), ManualClock(), list[str]()
+    waiting = patience(effort, clock, told)
+    for _ in range(100):
+        clock.sleep(1)
+        effort.done += 1
+        waiting.ended()
+    assert [line.split(": ")[1].split(" s")[0] for line in told] == ["10", "40", "70", "100"]
+
+
+@pytest.fixture
+def idle_child(tmp_path: Path) -> Iterator[Child]:
+    """A process that is alive and never says that it is ready."""
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    process = subprocess.Popen(command, start_new_session=True)
+    child = Child("functions host", process, tmp_path / "log", clock=ManualClock())
+    yield child
+    child.kill()
+
+
+def test_a_child_that_hangs_at_its_start_is_named_with_its_last_errors(idle_child: Child) -> None:
+    idle_child.log.write_text(ENTRIES, encoding="utf-8")
+    with pytest.raises(DemoFailed, match=r"functions host did not start: it has done nothing for 60 s\. Its last err"):
+        idle_child.wait_for(idle_child.log.with_name("never"))
+    assert idle_child.clock.monotonic() >= START_IDLE_S
+
+
+def test_the_last_errors_of_a_log_come_before_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(ENTRIES + CALM, encoding="utf-8")
+    shown = logs.last_words(log).splitlines()
+    assert shown[0] == "Its last errors:"
+    assert "ERR Function.sweep" in shown[1]
+    assert shown[2] == "ValueError: no such thing"
+    assert "CRT Host.Startup: The host stops" in shown[3]
+    assert shown[4] == "Its last lines:"
+    assert shown[-1].endswith("calm 19")
+    assert len(shown) == 11
+
+
+def test_a_log_without_errors_shows_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(CALM, encoding="utf-8")
+    shown = logs.last_words(log).splitlines()
+    assert (shown[0], len(shown)) == ("Its last lines:", 13)
+
+
+def test_a_log_that_is_missing_is_no_matter(tmp_path: Path) -> None:
+    assert logs.last_line(tmp_path / "none") == ""
+    assert logs.last_words(tmp_path / "none") == "Its last lines:\n"
+
+
+def test_the_logs_of_a_demo_outlive_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "functions-host.log").write_text(ENTRIES, encoding="utf-8")
+    kept = logs.keep(tmp_path / "logs")
+    assert kept is not None
+    assert (kept / "functions-host.log").read_text(encoding="utf-8") == ENTRIES
+
+
+def test_a_worker_that_was_started_anew_is_told_once(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    restarts = Restarts(ready)
+
+    def started(count: int, reason: str) -> str:
+        ready.write_text(json.dumps({"restarts": count, "restart_reason": reason}), encoding="utf-8")
+        return restarts.news()
+
+    reason = "sweep ran over functionTimeout (40 s)"
+    assert started(0, "") == ""
+    assert started(1, reason) == reason
+    assert restarts.news() == ""
+    assert started(2, reason) == reason
