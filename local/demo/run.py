@@ -14,7 +14,7 @@ from local.demo import firstsync, report, samples, summary
 from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
-from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
+from local.demo.configuration import Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
@@ -54,7 +54,7 @@ def run(options: Options, console: Console) -> int:
         raise UserMistake(f"--picture {options.picture}: there is no such folder; name a file in one that exists.")
     with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here:
         names = tuple(flow.name for flow in configuration.flows)
-        session = Session(options, here, _settings(configuration, here), names, currency)
+        session = Session(options, here, configuration.settings_in(here.folder("run")), names, currency)
         result = _play(options, console, configuration, session, here)
         if options.report is not None:
             report.write(options.report, result, session.logs)
@@ -62,15 +62,6 @@ def run(options: Options, console: Console) -> int:
     if options.picture is not None:
         _save(console, options.picture)
     return WELL if result.good else NOT_WELL
-
-
-def _settings(configuration: Configuration, here: Place) -> dict[str, str]:
-    """The app settings; the value-map document that goes with the records is a file of this demo."""
-    if configuration.value_maps is None:
-        return dict(configuration.settings)
-    file = here.folder("run") / "value_maps.json"
-    file.write_text(configuration.value_maps, encoding="utf-8")
-    return {**configuration.settings, VALUE_MAPS: str(file)}
 
 
 def _play(
