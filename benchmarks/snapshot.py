@@ -16,28 +16,30 @@ from pathlib import Path
 
 from benchmarks import document
 from benchmarks.records import write_samples
-from benchmarks.stage import Plan, running_stage
+from benchmarks.stage import Plan, Stage, running_stage
 from benchmarks.walking import MEGABYTE, Pulled
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT
 from shared.flows import PRODUCTS
-from shared.state.rows import Table, escape
+from shared.state.rows import Delete, Table, escape
 
-_WALKS = ("first walk", "unchanged walk", "1 % changed")
+_CHANGED = "1 % changed"
+_WALKS = ("first walk", "unchanged walk", _CHANGED)
+_ROWS = 50
 _TIME_LIMIT_S = 900
 _SETTINGS = {"PULL_BUDGET_S": "290", "CHANGE_LIMIT_PERCENT": "100"}
 _HEADINGS = ("source", "products", "walk", "seconds", "hints", "peak MB", "snapshot MB")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, say it, and write it into docs/performance.md when asked to."""
+    """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
     machine = document.machine()
     try:
         document.require_places(parsed.write, ["snapshot"])
         with interrupts.as_exceptions():
-            rows = [*_walks(parsed.generated, generated=True), *_walks(parsed.served, generated=False)]
+            rows = _measured(parsed.generated, parsed.served)
     except (UserMistake, DemoFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UserMistake) else 1
@@ -50,20 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _walks(count: int, *, generated: bool) -> Iterator[tuple[str, ...]]:
-    if count == 0:
-        return
+def _measured(generated: int, served: int) -> list[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=1)
-        plan = Plan(Path(name), products=0 if generated else count, settings=_SETTINGS)
-        with running_stage(plan) as stage:
-            known = count if generated else int(str(stage.finops.control("GET", "products")["count"]))
-            for walk in _WALKS if generated else _WALKS[:2]:
-                options = [str(count if generated else 0)] + (["--changed"] if walk == _WALKS[2] else [])
-                pulled = _in_process(options, stage.child_variables())
-                size_mb = _stored_bytes(stage.storage.table("checkpoints")) / MEGABYTE
-                cells = (f"{pulled.seconds:.1f}", f"{pulled.hints:,}", f"{pulled.peak_mb:.0f}", f"{size_mb:.1f}")
-                yield ("generator" if generated else "F&O simulator", f"{known:,}", walk, *cells)
+        with running_stage(Plan(Path(name), served, settings=_SETTINGS)) as stage:
+            rows = list(_walks(stage, "generator", generated, _WALKS)) if generated else []
+            _forget_snapshot(stage.storage.table("checkpoints"))
+            return rows + (list(_walks(stage, "F&O simulator", 0, _WALKS[:2])) if served else [])
+
+
+def _walks(stage: Stage, source: str, generated: int, walks: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    known = generated or int(str(stage.finops.control("GET", "products")["count"]))
+    for walk in walks:
+        options = [str(generated), *(["--changed"] if walk == _CHANGED else [])]
+        pulled = _in_process(options, stage.child_variables())
+        size_mb = _stored_bytes(stage.storage.table("checkpoints")) / MEGABYTE
+        cells = (f"{pulled.seconds:.1f}", f"{pulled.hints:,}", f"{pulled.peak_mb:.0f}", f"{size_mb:.1f}")
+        yield source, f"{known:,}", walk, *cells
 
 
 def _in_process(options: Sequence[str], variables: dict[str, str]) -> Pulled:
@@ -82,13 +87,19 @@ def _in_process(options: Sequence[str], variables: dict[str, str]) -> Pulled:
     return Pulled(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def _forget_snapshot(table: Table) -> None:
+    """Let the next walk be the first one of its source."""
+    while rows := table.scan(escape(PRODUCTS), start="", end="~", limit=_ROWS):
+        table.transact([Delete(stored.row) for stored in rows])
+
+
 def _stored_bytes(table: Table) -> int:
     """The size of the packed cells of the snapshot, as Table Storage counts binary values."""
     total, start = 0, "snapshot-"
     while True:
-        rows = table.scan(escape(PRODUCTS), start=start, end="snapshot-~", limit=50)
+        rows = table.scan(escape(PRODUCTS), start=start, end="snapshot-~", limit=_ROWS)
         total += sum(len(value) for stored in rows for value in stored.row.cells.values() if isinstance(value, bytes))
-        if len(rows) < 50:
+        if len(rows) < _ROWS:
             return total
         start = rows[-1].row.key + " "
 
