@@ -29,7 +29,6 @@ coverage: $(READY) $(NODE_READY) $(CHECKOV_READY)
 
 bench: $(READY) $(NODE_READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
-	@$(BIN)/python -m benchmarks.operations
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -8,9 +8,8 @@ from benchmarks.hosts import forget_peak, usage_of
 from benchmarks.limits import Bound, lowest_bound
 from benchmarks.naive import Naive, run_naively
 from benchmarks.preparing import prepare
-from benchmarks.progress import PATIENCE_S, wait_until_done
+from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
 from benchmarks.stage import Plan, Stage, running_stage
-from local.demo.standing import DECIDED
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
 from shared.sync.hints import Hint, messages

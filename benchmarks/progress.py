@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from benchmarks.stage import Stage
 from local.demo.errors import DemoFailed
-from local.demo.standing import DECIDED
 from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
 from shared.state.runs import Run, Runs
 
+# Each of these is the end of the road for a record for now.
+DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
 PATIENCE_S = 300.0
 _MOST_RUNS = 20_000
 _LOOK_EVERY_S = 0.5
