@@ -45,7 +45,6 @@ coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, with the flo
 
 bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
-	@$(BIN)/python -m benchmarks.operations
 
 lint: $(READY) ## formatter, linter, types, imports, spelling, workflows
 	$(BIN)/ruff format --check .

@@ -1,16 +1,15 @@
-"""Measures both flows: `make bench`, or `python -m benchmarks`.
+"""Measures the flows: `make bench`, or `python -m benchmarks`.
 
-For each flow and latency three runs against the same state: the first sync of all records, a change of one percent of
-them, and all of them looked at again with nothing changed; then the naive loop on fresh systems.
+For each flow and latency three runs against the same state: the first sync of all records, all of them looked at again
+with nothing changed, and a change of one percent of them; then the naive loop.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
 
 from rich.console import Console
 from rich.table import Table
@@ -19,12 +18,11 @@ from benchmarks import document
 from benchmarks.flows import FLOWS
 from benchmarks.measuring import Compared, Measured, measure
 from benchmarks.plot import draw
-from benchmarks.records import write_accounts
-from benchmarks.stage import SAMPLES, Plan
-from local.azurite import AzuriteFailed
+from benchmarks.records import write_samples
+from benchmarks.stage import Plan
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
-from shared.flows import PRODUCTS
+from shared.flows import ACCOUNTS, PRODUCTS
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample.
@@ -37,60 +35,87 @@ _HEADINGS = (
 _BESIDE = ("latency", "naive loop", "first sync", "bound", "set by", "first sync / naive", "first sync / bound")
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is measured. `records` asks for a short run, with about so many records of each flow."""
+
+    flows: Sequence[str]
+    latencies_ms: Sequence[float]
+    records: int | None
+    accounts: int
+    products: int
+    naive: int
+    write: Path | None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, show the tables, and write them into docs/performance.md when asked to."""
-    parsed = _parser().parse_args(arguments)
+    """Measure, show the tables, and write them into a document when asked to."""
+    options = _options(_parser().parse_args(arguments))
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    machine = document.machine()
     try:
-        with interrupts.as_exceptions(), _samples(parsed.accounts) as folder:
-            compared = [
-                measure(_plan(flow, latency, folder, parsed.products), parsed.naive, console.print)
-                for flow in parsed.flow
-                for latency in parsed.latency_ms
-            ]
-    except (UserMistake, DemoFailed, AzuriteFailed) as error:
+        document.require_places(options.write, options.flows)
+        with interrupts.as_exceptions():
+            compared = list(_measured(options, console))
+    except (UserMistake, DemoFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UserMistake) else 1
     except KeyboardInterrupt:
         return 130
-    for flow in parsed.flow:
-        _show(console, flow, [each for each in compared if each.flow == flow], write=parsed.write)
-    console.print(document.machine(), highlight=False)
-    if parsed.write and set(parsed.flow) == FLOWS.keys():
-        draw(compared)
+    for flow in options.flows:
+        _show(console, flow, [each for each in compared if each.flow == flow], machine, options.write)
+    console.print(machine, highlight=False)
+    if options.write is not None and set(options.flows) == FLOWS.keys():
+        draw(compared, options.write.with_suffix(".png"))
     return 0
 
 
+def _measured(options: Options, console: Console) -> Iterator[Compared]:
+    """Each flow on a stage of its own, so that none finds the rows of another in storage; in a short run all on one."""
+    groups = [[flow] for flow in options.flows] if options.records is None else [list(options.flows)]
+    for group in groups:
+        with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
+            folder = Path(name)
+            more = options.accounts if ACCOUNTS in group else 0
+            write_samples(folder, records=options.records, more_accounts=more)
+            plan = Plan(folder, options.products if PRODUCTS in group else 0)
+            for latency_ms in options.latencies_ms:
+                yield from measure(plan, group, latency_ms, options.naive, console.print)
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    short = parsed.records is not None
+    products = parsed.products if parsed.products is not None else 0 if short else _PRODUCTS
+    # In the order of the list: what others refer to comes first.
+    flows = [flow for flow in FLOWS if flow in parsed.flow]
+    return Options(flows, parsed.latency_ms, parsed.records, parsed.accounts, products, parsed.naive, parsed.write)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='make bench ARGS="..."', description="Measures both flows.")
+    parser = argparse.ArgumentParser(prog='make bench ARGS="..."', description="Measures the flows.")
     add = parser.add_argument
-    add("--flow", nargs="+", choices=list(FLOWS), default=list(FLOWS), help="flows to measure (default: both)")
+    add("--flow", nargs="+", choices=list(FLOWS), default=list(FLOWS), help="flows to measure (default: all)")
     add("--latency-ms", type=float, nargs="+", default=list(LATENCIES_MS), metavar="N", help="of each answer")
-    add("--accounts", type=int, metavar="N", help="generated accounts instead of the 701 of the sample")
-    add("--products", type=int, default=_PRODUCTS, metavar="N", help="generated products beside those of the sample")
-    add("--naive", type=int, default=100, metavar="N", help="records of the naive loop (default: %(default)s)")
-    add("--write", action="store_true", help="write tables and picture into docs/performance.*")
+    add(
+        "--records",
+        type=_count,
+        metavar="N",
+        help="a short run: about N records of each flow, all on one set of systems",
+    )
+    add("--accounts", type=_count, default=0, metavar="N", help="generated accounts beside those of the sample")
+    add("--products", type=_count, metavar="N", help=f"generated products beside those of the sample ({_PRODUCTS})")
+    add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of quotations a tenth (100)")
+    document.add_option(parser)
     return parser
 
 
-@contextmanager
-def _samples(accounts: int | None) -> Iterator[Path]:
-    """The sample records, perhaps with other accounts."""
-    if accounts is None:
-        yield SAMPLES
-        return
-    with tempfile.TemporaryDirectory(prefix="bench-samples-") as folder:
-        for file in SAMPLES.glob("*.jsonl"):
-            copyfile(file, Path(folder) / file.name)
-        write_accounts(Path(folder), accounts)
-        yield Path(folder)
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
-def _plan(flow: str, latency_ms: float, folder: Path, products: int) -> Plan:
-    return Plan(flow, latency_ms, folder, products=products if flow == PRODUCTS else 0)
-
-
-def _show(console: Console, flow: str, compared: Sequence[Compared], *, write: bool) -> None:
+def _show(console: Console, flow: str, compared: Sequence[Compared], machine: str, write: Path | None) -> None:
     runs = [_cells(run) for each in compared for run in each.runs]
     beside = [_beside(each) for each in compared]
     for title, headings, rows in ((FLOWS[flow].title, _HEADINGS, runs), ("Beside the naive loop", _BESIDE, beside)):
@@ -98,9 +123,9 @@ def _show(console: Console, flow: str, compared: Sequence[Compared], *, write: b
         for row in rows:
             table.add_row(*row)
         console.print(table)
-    if write:
-        lines = [f"Measured on {document.machine()}; single runs.", "", *document.table(_HEADINGS, runs)]
-        document.write(flow, [*lines, "", *document.table(_BESIDE, beside)])
+    if write is not None:
+        lines = [f"Measured on {machine}; single runs.", "", *document.table(_HEADINGS, runs)]
+        document.write(write, flow, [*lines, "", *document.table(_BESIDE, beside)])
 
 
 def _cells(run: Measured) -> tuple[str, ...]:

@@ -1,34 +1,68 @@
-"""Writes figures into docs/performance.md, between two markers."""
+"""Writes figures into a document, docs/performance.md as a rule, between two markers."""
 
+import argparse
 import json
 import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.demo.errors import UserMistake
+
 _ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = _ROOT / "docs" / "performance.md"
 _AZURITE = _ROOT / "node_modules" / "azurite" / "package.json"
 
 
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--write [FILE]`."""
+    parser.add_argument(
+        "--write",
+        type=Path,
+        nargs="?",
+        const=DOCUMENT,
+        metavar="FILE",
+        help="write the figures into this document, docs/performance.md when none is named",
+    )
+
+
 def machine() -> str:
-    """On what it was measured, and with which versions."""
+    """On what it is measured, and with which versions; ask before the measurement, for how busy it is by itself."""
     azurite = json.loads(_AZURITE.read_text(encoding="utf-8"))["version"] if _AZURITE.exists() else "missing"
     cores = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}"
-    return f"{cores}, Python {platform.python_version()}, Azurite {azurite}"
+    # Windows does not tell its load.
+    load = f", load before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{cores}, Python {platform.python_version()}, Azurite {azurite}{load}"
 
 
-def write(name: str, lines: Sequence[str]) -> None:
-    """Replace what stands between the markers of a name. Raises ValueError where the document has no such markers."""
-    begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
-    text = DOCUMENT.read_text(encoding="utf-8")
-    if begin not in text or end not in text:
-        raise ValueError(f"{DOCUMENT} has no {begin} ... {end}; add both lines where the figures shall stand")
-    before, rest = text.split(begin, 1)
-    DOCUMENT.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
+def require_places(file: Path | None, names: Sequence[str]) -> None:
+    """Raise UserMistake, before anything is measured, where a document has no place for the figures."""
+    if file is None:
+        return
+    if not file.is_file():
+        raise UserMistake(f"--write {file}: there is no such file; name a document with the markers of the figures.")
+    text = file.read_text(encoding="utf-8")
+    for name in names:
+        if any(marker not in text for marker in _markers(name)):
+            begin, end = _markers(name)
+            raise UserMistake(
+                f"--write {file}: it has no {begin} and {end}; add both lines where the figures shall stand."
+            )
+
+
+def write(file: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace what stands between the markers of a name."""
+    begin, end = _markers(name)
+    before, rest = file.read_text(encoding="utf-8").split(begin, 1)
+    after = rest.split(end, 1)[1]
+    file.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}", encoding="utf-8")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A table in Markdown."""
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _markers(name: str) -> tuple[str, str]:
+    return f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"

@@ -1,53 +1,63 @@
-"""The flows that are measured: how many records there are, and how people change one percent of them."""
+"""The flows that are measured: what their records refer to, and how people change one percent of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from benchmarks.stage import COMPANY, Stage
+from local.demo.edits import Fulfilment, Sales
+from local.demo.flows import API
+from local.demo.selling import ACTIVE, Seller
 from shared.clients import quoting
-from shared.flows import ACCOUNTS, PRODUCTS
-from shared.mapping import accounts, products
-
-API = "/api/data/v9.2"
+from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.mapping import products, quotations
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow. `ids` lists the source records, `change` changes those that are named."""
+    """One flow. `change` changes the source records that are named; `needs` are the flows whose records must be in
+    their targets before. The naive loop takes one of `naive_part` records: a quote has many lines."""
 
     name: str
     title: str
-    ids: Callable[[Stage], list[str]]
     change: Callable[[Stage, Sequence[str]], None]
-
-
-def _account_ids(stage: Stage) -> list[str]:
-    column = accounts.ID_COLUMN
-    return [str(row[column]).lower() for row in stage.sales.rows(f"{API}/{accounts.ENTITY_SET}?$select={column}")]
+    needs: tuple[str, ...] = ()
+    naive_part: int = 1
 
 
 def _rename_accounts(stage: Stage, ids: Sequence[str]) -> None:
-    for number, id in enumerate(ids):
-        path = f"{API}/{accounts.ENTITY_SET}({id})"
-        stage.sales.send("PATCH", path, {"name": f"Renamed account {number}"}, **{"If-Match": "*"})
+    Sales(stage.sales).change_many({id: {"name": f"Renamed account {number}"} for number, id in enumerate(ids)})
 
 
-def _product_ids(stage: Stage) -> list[str]:
-    wanted = {
-        "$filter": quoting.equals("dataAreaId", COMPANY),
-        "$select": products.KEY_FIELD,
-        "cross-company": "true",
-    }
-    rows = stage.finops.rows(f"/data/{products.ENTITY_SET}?{quoting.query(wanted)}")
-    return [str(row[products.KEY_FIELD]) for row in rows]
+def _rename_contacts(stage: Stage, ids: Sequence[str]) -> None:
+    people = Sales(stage.sales, "contacts", "contact")
+    people.change_many({id: {"lastname": f"Renamed {number}"} for number, id in enumerate(ids)})
 
 
 def _rename_products(stage: Stage, ids: Sequence[str]) -> None:
     renamed = [{products.KEY_FIELD: id, "ProductName": f"Renamed product {n}"} for n, id in enumerate(ids)]
-    stage.finops.control("POST", "products", [dict(row) for row in renamed])
+    Fulfilment(stage.finops, COMPANY).put_products(renamed)
 
 
-FLOWS = {
-    ACCOUNTS: Flow(ACCOUNTS, "Accounts: Sales to F&O", _account_ids, _rename_accounts),
-    PRODUCTS: Flow(PRODUCTS, "Products: F&O to Sales", _product_ids, _rename_products),
+def _revise_quotes(stage: Stage, ids: Sequence[str]) -> None:
+    """An active quote cannot be edited: it is revised, another quantity is entered, and it is activated again."""
+    seller = Seller(stage.sales)
+    for number in ids:
+        wanted = quoting.all_of(quoting.equals(quotations.KEY_COLUMN, number), quoting.equals("statecode", 1))
+        query = quoting.query({"$select": quotations.HEADER_ID_COLUMN, "$filter": wanted})
+        (quote,) = stage.sales.rows(f"{API}/{quotations.HEADER_SET}?{query}")
+        revision = seller.revise(str(quote[quotations.HEADER_ID_COLUMN]))
+        line = seller.lines(revision)[0]
+        seller.change_line(str(line["quotedetailid"]), {"quantity": Decimal(str(line["quantity"])) + 1})
+        seller.change(revision, ACTIVE)
+
+
+FLOWS: Mapping[str, Flow] = {
+    flow.name: flow
+    for flow in (
+        Flow(ACCOUNTS, "Accounts: Sales to F&O", _rename_accounts),
+        Flow(CONTACTS, "Contacts: Sales to F&O", _rename_contacts, needs=(ACCOUNTS,)),
+        Flow(PRODUCTS, "Products: F&O to Sales", _rename_products),
+        Flow(QUOTATIONS, "Quotations: Sales to F&O", _revise_quotes, needs=(ACCOUNTS, PRODUCTS), naive_part=10),
+    )
 }

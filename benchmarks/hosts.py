@@ -19,16 +19,19 @@ class Usage:
 
 
 def usage_of(pid: int) -> Usage:
-    """What a process has taken so far."""
+    """What a process has taken so far, with those that it has started."""
     process = psutil.Process(pid)
-    times = process.cpu_times()
-    return Usage(times.user + times.system, _peak_mb(process))
+    family = [process, *process.children(recursive=True)]
+    times = [each.cpu_times() for each in family]
+    return Usage(sum(each.user + each.system for each in times), sum(map(_peak_mb, family)))
 
 
 def forget_peak(pid: int) -> None:
     """Let the peak begin anew at the present size, where the system can do that."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+    process = psutil.Process(pid)
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{each.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def _peak_mb(process: psutil.Process) -> float:

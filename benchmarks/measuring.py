@@ -1,21 +1,20 @@
-"""Three runs of one flow at one latency, against the same state, and the naive loop beside them."""
+"""Three runs of a flow at one latency, against the same state, and the naive loop after them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from benchmarks.flows import FLOWS
+from benchmarks.flows import FLOWS, Flow
 from benchmarks.hosts import forget_peak, usage_of
 from benchmarks.limits import Bound, lowest_bound
 from benchmarks.naive import Naive, run_naively
-from benchmarks.progress import wait_until_done
+from benchmarks.preparing import prepare
+from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
 from benchmarks.stage import Plan, Stage, running_stage
-from local.demo.processes import Child
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
 from shared.sync.hints import Hint, messages
 
-FIRST_SYNC = "first sync"
-PATIENCE_S = 300.0
+FIRST_SYNC, CHANGED, UNCHANGED = "first sync", "1 % changed", "nothing changed"
 _HINTS_PER_MESSAGE = 100
 
 
@@ -32,6 +31,7 @@ class Measured:
     finops: Requests
     cpu_s: float
     peak_mb: float
+    outcomes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def speed(self) -> float:
@@ -55,55 +55,91 @@ class Compared:
     """All that was measured of one flow at one latency."""
 
     flow: str
-    latency_ms: float
     runs: tuple[Measured, ...]
     naive: Naive
+    latency_ms: float
 
 
-def measure(plan: Plan, naive_records: int, say: Callable[[str], None]) -> Compared:
-    """Run a flow three times, and the naive loop on a stage of its own. Raises DemoFailed."""
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What makes a run: `do` gives so many records something to do, and each comes to one of these outcomes."""
+
+    run: str
+    ids: Sequence[str]
+    do: Callable[[], object]
+    outcomes: Collection[str] = DECIDED
+
+
+def measure(
+    plan: Plan, flows: Sequence[str], latency_ms: float, naive_records: int, say: Callable[[str], None]
+) -> list[Compared]:
+    """Measure these flows on one stage, one after the other. Raises DemoFailed and UserMistake."""
+    measured = [FLOWS[flow] for flow in flows]
     with running_stage(plan) as stage:
-        runs = tuple(_runs(stage, plan, say))
-    with running_stage(plan) as stage:
-        naive = run_naively(stage, plan.flow, FLOWS[plan.flow].ids(stage)[:naive_records])
-        say(f"{plan.flow}, {plan.latency_ms:g} ms, naive loop: {naive.speed:.0f} records/s")
-    return Compared(plan.flow, plan.latency_ms, runs, naive)
+        stage.let_flow()
+        pid = stage.start(*dict.fromkeys(name for flow in measured for name in (*flow.needs, flow.name)))
+        runs = [tuple(_runs(stage, flow, pid, latency_ms, say)) for flow in measured]
+        stage.stop()
+        stage.delay(latency_ms)
+        naive = [_naive(stage, flow, latency_ms, naive_records, say) for flow in measured]
+    return [Compared(*of, latency_ms) for of in zip(flows, runs, naive, strict=True)]
 
 
-def _runs(stage: Stage, plan: Plan, say: Callable[[str], None]) -> Iterator[Measured]:
-    flow = FLOWS[plan.flow]
-    ids = flow.ids(stage)
-    some = ids[:: max(len(ids) // max(len(ids) // 100, 1), 1)][: max(len(ids) // 100, 1)]
-    host = stage.start_host
-    acts: tuple[tuple[str, Sequence[str], Callable[[], object]], ...] = (
-        (FIRST_SYNC, ids, lambda: None),
-        ("1 % changed", some, lambda: flow.change(stage, some)),
-        ("nothing changed", ids, lambda: _look_again(stage, ids)),
-    )
-    running: Child | None = None
-    for name, records, act in acts:
+def _naive(stage: Stage, flow: Flow, latency_ms: float, records: int, say: Callable[[str], None]) -> Naive:
+    naive = run_naively(stage, flow.name, stage.ids(flow.name)[: -(-records // flow.naive_part)])
+    say(f"{flow.name}, {latency_ms:g} ms, naive loop: {naive.records} records in {naive.seconds:.1f} s")
+    return naive
+
+
+def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[str], None]) -> Iterator[Measured]:
+    prepare(stage, flow)
+    ids = stage.ids(flow.name)
+    stage.delay(latency_ms)
+    for act in _acts(stage, flow, ids):
         since, before = system_clock(), _counts(stage)
-        running = running or host()
-        forget_peak(running.pid)
-        used = usage_of(running.pid)
-        act()
-        done = wait_until_done(stage, since, len(records), patience_s=PATIENCE_S)
-        after, now = usage_of(running.pid), _counts(stage)
+        forget_peak(pid)
+        used = usage_of(pid)
+        act.do()
+        count = len(act.ids)
+        done = wait_until_done(stage, flow.name, since, count, patience_s=PATIENCE_S, outcomes=act.outcomes)
+        after, now = usage_of(pid), _counts(stage)
         sales, finops = (_between(old, new) for old, new in zip(before, now, strict=True))
-        cpu_s = after.cpu_s - used.cpu_s
         yield Measured(
-            plan.flow, plan.latency_ms, name, len(records), done.seconds, sales, finops, cpu_s, after.peak_mb
+            flow=flow.name,
+            latency_ms=latency_ms,
+            run=act.run,
+            records=count,
+            seconds=done.seconds,
+            sales=sales,
+            finops=finops,
+            cpu_s=after.cpu_s - used.cpu_s,
+            peak_mb=after.peak_mb,
+            outcomes=done.outcomes,
         )
-        say(f"{plan.flow}, {plan.latency_ms:g} ms, {name}: {len(records)} records in {done.seconds:.1f} s")
+        say(f"{flow.name}, {latency_ms:g} ms, {act.run}: {count} records in {done.seconds:.1f} s")
+    stage.let_flow()
+    stage.delay(0)
+    stage.in_step.add(flow.name)
 
 
-def _look_again(stage: Stage, ids: Sequence[str]) -> None:
-    for message in messages(stage.flow, "bench", [Hint(id) for id in ids], _HINTS_PER_MESSAGE):
-        stage.storage.queues.send(stage.flow, message.to_body())
+def _acts(stage: Stage, flow: Flow, ids: Sequence[str]) -> tuple[Act, ...]:
+    count = max(len(ids) // 100, 1)
+    some = ids[:: max(len(ids) // count, 1)][:count]
+    return (
+        Act(FIRST_SYNC, ids, lambda: stage.let_flow(flow.name)),
+        Act(UNCHANGED, ids, lambda: _look_again(stage, flow.name, ids)),
+        # The last one: a quote that is revised is named by several messages, some of which come back later.
+        Act(CHANGED, some, lambda: flow.change(stage, some), ("updated",)),
+    )
+
+
+def _look_again(stage: Stage, flow: str, ids: Sequence[str]) -> None:
+    for message in messages(flow, "bench", [Hint(id) for id in ids], _HINTS_PER_MESSAGE):
+        stage.storage.queues.send(flow, message.to_body())
 
 
 def _counts(stage: Stage) -> tuple[Requests, ...]:
-    return tuple(access.counts().total for access in stage.systems)
+    return tuple(access.counts().total for access in (stage.sales, stage.finops))
 
 
 def _between(before: Requests, now: Requests) -> Requests:

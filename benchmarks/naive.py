@@ -1,136 +1,116 @@
-"""What a plain script would do: for each source record one read and one write, one after the other, one connection.
+"""What a plain script would do: read a source record, write a target record, one after the other, one connection.
 
-It maps with the mapping of the product, so that both write the same; all else is what one writes on the first day: no
-batches, no parallelism, no memory of what was written.
+It reads and maps with the reading and mapping of the demo, so that it writes what the sync writes; all else is what
+one writes on the first day: no batches, no parallelism, no memory of what was written. It comes after the sync, on the
+same systems: its records have numbers of their own.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import requests
-
-from benchmarks.flows import API
 from benchmarks.stage import COMPANY, Stage
 from local.demo.errors import DemoFailed
-from local.demo.systems import Access
-from local.identity import CLIENT_ID
-from local.simulator.auth import mint
-from shared import exact_json
-from shared.clients import quoting
-from shared.flows import ACCOUNTS, PRODUCTS, account_mapper, product_mapper
-from shared.mapping import accounts, catalogue, products
-from shared.mapping.verdicts import Known, Mapped
-from shared.records import Json, SourceRow, Values
-from shared.settings import Settings
+from local.demo.flows import API
+from local.demo.systems import DATAVERSE, FINOPS, Access
+from shared.clients.finops_keys import FinopsKey
+from shared.clients.quoting import EnumMember
+from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.mapping import accounts, contacts, products, quotations
+from shared.mapping.products import ProductChoices
+from shared.mapping.verdicts import Mapped
+from shared.records import KEY_SEPARATOR, Json, Values
 
-_TIMEOUT_S = 60.0
-_LIFETIME = timedelta(hours=1)
+_OWN = "N"
+_LATE = products.late_columns(ProductChoices()) | {products.ITEM}
+Systems = Mapping[str, Access]
 
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """So many records took so long; each took one read and one write."""
+    """So many records took so long."""
 
     records: int
     seconds: float
-    cpu_s: float
 
     @property
     def speed(self) -> float:
         """Records a second."""
-        return self.records / self.seconds
+        return self.records / self.seconds if self.seconds else 0.0
 
 
 def run_naively(stage: Stage, flow: str, ids: list[str]) -> Naive:
-    """Create the target records of some source records. Raises DemoFailed when a request is refused."""
-    with requests.Session() as session:
-        session.trust_env = False
-        one = _LOOPS[flow](stage, session)
-        began, cpu = time.monotonic(), time.process_time()
+    """Create a target record for each of these source records. Raises DemoFailed when one is refused, or is not for
+    the target."""
+    watched, write = stage.watched(flow), _WRITES[flow]
+    # A script would look up once what its records refer to.
+    known = watched.view.known(stage.systems, None)
+    systems = stage.as_clients()
+    try:
+        began = time.monotonic()
         for id in ids:
-            one(id)
-        return Naive(len(ids), time.monotonic() - began, time.process_time() - cpu)
+            (row,) = watched.sources(systems, id)
+            mapped = watched.mapper.evaluate(row, known(row))
+            if not isinstance(mapped, Mapped):
+                raise DemoFailed(f"The naive loop cannot write {flow} {id}: {mapped}")
+            write(systems, mapped)
+        return Naive(len(ids), time.monotonic() - began)
+    finally:
+        for access in systems.values():
+            access.close()
 
 
-def _account_loop(stage: Stage, session: requests.Session) -> Callable[[str], None]:
-    mapper = account_mapper(Settings.read(stage.settings))
-    columns = quoting.columns((accounts.ID_COLUMN, *mapper.select))
-    query = quoting.query({"$select": columns, "$expand": quoting.expansions(mapper.table.expand)})
-    read, write = _authorised(stage, stage.sales), _authorised(stage, stage.finops)
-
-    def one(id: str) -> None:
-        url = f"{stage.sales.url}{API}/{accounts.ENTITY_SET}({id})?{query}"
-        values = _sent(session, "GET", url, read, None)
-        mapped = mapper.evaluate(SourceRow(id, None, _plain(values)), Known(datetime.now(UTC)))
-        if isinstance(mapped, Mapped):
-            body = {"dataAreaId": COMPANY, accounts.KEY_FIELD: mapped.key, **mapped.owned, **mapped.on_create}
-            _sent(session, "POST", f"{stage.finops.url}/data/{accounts.TARGET_SET}", write, _filled(body))
-
-    return one
+def _write_account(systems: Systems, mapped: Mapped) -> None:
+    key = FinopsKey(COMPANY, (accounts.KEY_FIELD,))
+    _create(systems, accounts.TARGET_SET, key, mapped, mapped.key)
 
 
-def _product_loop(stage: Stage, session: requests.Session) -> Callable[[str], None]:
-    mapper = product_mapper(Settings.read(stage.settings))
-    columns = quoting.columns(("dataAreaId", products.KEY_FIELD, *mapper.select))
-    query = quoting.query({"cross-company": "true", "$select": columns})
-    references = {
-        name: tuple(stage.sales.rows(f"{API}/{name}?$select={','.join(select)}"))
-        for name, select in catalogue.TABLES.items()
+def _write_contact(systems: Systems, mapped: Mapped) -> None:
+    if mapped.route == contacts.CUSTOMER:
+        _create(systems, contacts.CUSTOMER_SET, FinopsKey(COMPANY, (contacts.CUSTOMER_KEY,)), mapped, mapped.key)
+        return
+    constants = {
+        name: EnumMember(contacts.ASSOCIATED_CONTACT_TYPE, member)
+        for name, member in contacts.PERSON_CONSTANT_KEY.items()
     }
-    read, write = _authorised(stage, stage.finops), _authorised(stage, stage.sales)
-
-    def one(id: str) -> None:
-        key = f"dataAreaId={quoting.literal(COMPANY)},{products.KEY_FIELD}={quoting.literal(id)}"
-        values = _sent(session, "GET", f"{stage.finops.url}/data/{products.ENTITY_SET}({key})?{query}", read, None)
-        known = Known(datetime.now(UTC), references=references)
-        mapped = mapper.evaluate(SourceRow(id, None, _plain(values)), known)
-        if isinstance(mapped, Mapped):
-            body = _product(mapped, left_out=products.late_columns(mapper.choices) | {products.ITEM})
-            _sent(session, "POST", f"{stage.sales.url}{API}/{products.TARGET_SET}", write, body)
-
-    return one
+    key = FinopsKey(COMPANY, contacts.PERSON_KEY, constants)
+    _create(systems, contacts.PERSON_SET, key, mapped, mapped.key.partition(KEY_SEPARATOR)[0])
 
 
-def _product(mapped: Mapped, left_out: frozenset[str]) -> dict[str, Json]:
-    """The columns that a new row takes in one request: without its state, and without its price list item."""
-    columns = {name: value for name, value in {**mapped.owned, **mapped.on_create}.items() if name not in left_out}
-    body: dict[str, Json] = {products.ID_COLUMN: str(uuid4()), products.KEY_COLUMN: mapped.key}
+def _write_quotation(systems: Systems, mapped: Mapped) -> None:
+    of, key = quotations, FinopsKey(COMPANY, (quotations.KEY_FIELD,))
+    _create(systems, of.TARGET_SET, key, mapped, mapped.key)
+    for number, line in mapped.lines.items():
+        values = {**line.owned, **line.on_create, **key.values(mapped.key + _OWN), of.LINE_KEY_FIELD: number}
+        systems[FINOPS].send("POST", f"/data/{of.TARGET_LINE_SET}", _filled(values))
+
+
+def _write_product(systems: Systems, mapped: Mapped) -> None:
+    """Without its state and its price, which need requests of their own."""
+    columns = {name: value for name, value in {**mapped.owned, **mapped.on_create}.items() if name not in _LATE}
+    body: dict[str, Json] = {products.ID_COLUMN: str(uuid4()), products.KEY_COLUMN: mapped.key + _OWN}
     for name, value in _filled(columns).items():
         if name in products.LOOKUPS:
             body[f"{name}@odata.bind"] = f"/{products.LOOKUPS[name]}({value})"
         else:
             body[name] = value
-    return body
+    systems[DATAVERSE].send("POST", f"{API}/{products.TARGET_SET}", body)
 
 
-_LOOPS: Mapping[str, Callable[[Stage, requests.Session], Callable[[str], None]]] = {
-    ACCOUNTS: _account_loop,
-    PRODUCTS: _product_loop,
+_WRITES: Mapping[str, Callable[[Systems, Mapped], None]] = {
+    ACCOUNTS: _write_account,
+    CONTACTS: _write_contact,
+    PRODUCTS: _write_product,
+    QUOTATIONS: _write_quotation,
 }
 
 
-def _authorised(stage: Stage, access: Access) -> dict[str, str]:
-    lifetime_s = int(_LIFETIME.total_seconds())
-    token = mint(stage.token_key(), access.url, now=datetime.now(UTC), lifetime_s=lifetime_s, client_id=CLIENT_ID)
-    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-
-def _sent(
-    session: requests.Session, method: str, url: str, headers: Mapping[str, str], body: Values | None
-) -> dict[str, Json]:
-    content = None if body is None else exact_json.dumps(dict(body)).encode()
-    response = session.request(method, url, data=content, headers=dict(headers), timeout=_TIMEOUT_S)
-    if not response.ok:
-        raise DemoFailed(f"The naive loop got {response.status_code} to {method} {url}: {response.text[:300]}")
-    found = exact_json.loads(response.content) if response.content else {}
-    return found if isinstance(found, dict) else {}
-
-
-def _plain(values: Values) -> Values:
-    return {name: value for name, value in values.items() if "@" not in name}
+def _create(systems: Systems, entity_set: str, key: FinopsKey, mapped: Mapped, number: str) -> None:
+    """Create a record of F&O with another number, which may stand in further fields, such as that of its party."""
+    values = {**mapped.owned, **mapped.on_create, **key.values(mapped.key)}
+    renumbered = {name: number + _OWN if value == number else value for name, value in values.items()}
+    systems[FINOPS].send("POST", f"/data/{entity_set}", _filled(renumbered))
 
 
 def _filled(values: Values) -> dict[str, Json]:

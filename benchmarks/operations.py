@@ -1,16 +1,18 @@
-"""How long an operator waits: the causes of 10,000 open failures, and all of them sent again, on the storage emulator.
-
-python -m benchmarks.operations [--failures N]
-"""
+"""How long an operator waits: the causes of many open failures, and all of them sent again, on the storage emulator:
+`python -m benchmarks.operations`."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from benchmarks import document
+from benchmarks.stage import COMPANY
 from local.azurite import Azurite, AzuriteFailed
+from local.demo import interrupts
+from local.demo.errors import UserMistake
 from shared.bootstrap import SystemClock, assemble, state_of
 from shared.clients.credentials import managed_identity
 from shared.flows import ACCOUNTS, FLOWS
@@ -23,30 +25,38 @@ from shared.state.storage import Account, Storage
 from shared.sync.parts import Parts
 
 Result = TypeVar("Result")
+_HEADINGS = ("what", "failures", "seconds")
 _CAUSES = ("finops.validateField.CustomerGroupId", "country_unknown", "state_unknown", "text_too_long")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and write the figures to the terminal."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.operations")
-    parser.add_argument(
-        "--failures", type=int, default=10_000, metavar="N", help="open failures (default: %(default)d)"
-    )
-    count = parser.parse_args(arguments).failures
+    """Measure, say it, and write it into a document when asked to."""
+    parsed = _parser().parse_args(arguments)
+    machine = document.machine()
     try:
-        with Azurite() as azurite:
-            parts = _parts(azurite.connection_string)
-            _list(parts, count)
-            failing = Failing(parts)
-            seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
-            _say(f"causes of {sum(of.count for of in causes)} failures: {seconds:.2f} s, {len(causes)} lines")
-            deeds = Deeds(parts, "benchmark")
-            seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), deeds))
-            _say(f"all of them sent again: {sent} in {seconds:.1f} s, {sent / seconds:.0f} a second")
-    except AzuriteFailed as error:
+        document.require_places(parsed.write, ["operations"])
+        with interrupts.as_exceptions(), Azurite() as azurite:
+            rows = list(_measured(_parts(azurite.connection_string), parsed.failures))
+    except (UserMistake, AzuriteFailed) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, UserMistake) else 1
+    except KeyboardInterrupt:
+        return 130
+    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if parsed.write is not None:
+        document.write(parsed.write, "operations", lines)
     return 0
+
+
+def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
+    _list(parts, count)
+    failing = Failing(parts)
+    seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
+    yield "grouped by cause", f"{sum(of.count for of in causes):,}", f"{seconds:.2f}"
+    deeds = Deeds(parts, "benchmark")
+    seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), deeds))
+    yield "all sent again", f"{sent:,}", f"{seconds:.2f}"
 
 
 def _parts(connection: str) -> Parts:
@@ -57,7 +67,7 @@ def _parts(connection: str) -> Parts:
             "AzureWebJobsStorage": connection,
             "DATAVERSE_URL": "https://sales.example",
             "FINOPS_URL": "https://finops.example",
-            "COMPANY": "usmf",
+            "COMPANY": COMPANY,
         }
     )
     # Neither system is asked anything here.
@@ -84,8 +94,13 @@ def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
     return time.monotonic() - began, result
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.operations", description="Measures what operators wait for.")
+    parser.add_argument(
+        "--failures", type=int, default=10_000, metavar="N", help="open failures (default: %(default)s)"
+    )
+    document.add_option(parser)
+    return parser
 
 
 if __name__ == "__main__":

@@ -2,48 +2,62 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from benchmarks.stage import Stage
 from local.demo.errors import DemoFailed
 from shared.state.control import Control
+from shared.state.failures import Failures
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
 from shared.state.runs import Run, Runs
 
 # Each of these is the end of the road for a record for now.
 DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
+PATIENCE_S = 300.0
 _MOST_RUNS = 20_000
 _LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished run: what became of its records, and seconds from the first pull to the end of the last apply."""
+    """A finished run: what became of its records, and seconds from the first pull to the end of the last apply that
+    brought one of the awaited outcomes."""
 
     outcomes: Mapping[str, int]
     seconds: float
 
 
-def wait_until_done(stage: Stage, since: datetime, records: int, *, patience_s: float) -> Done:
-    """Wait until so many records that were queued since then are decided and every queue is empty.
+def wait_until_done(
+    stage: Stage,
+    flow: str,
+    since: datetime,
+    records: int,
+    *,
+    patience_s: float,
+    outcomes: Collection[str] = DECIDED,
+) -> Done:
+    """Wait until so many records of a flow have come to one of these outcomes since then; where every outcome counts,
+    until its queues are empty, too.
 
-    Raises DemoFailed when nothing is decided for `patience_s` seconds, when the flow is blocked, and when a process
-    dies.
+    Raises DemoFailed when nothing is decided for `patience_s` seconds, when the flow is blocked, when a record is
+    rejected, since its figures would tell nothing, and when a process dies.
     """
-    decided, moved_at = -1, time.monotonic()
+    seen, moved_at = -1, time.monotonic()
     while True:
-        for host in stage.hosts:
-            host.require_alive()
-        runs = [run for run in Runs(stage.storage.table("runs")).latest(stage.flow, _MOST_RUNS) if run.started >= since]
-        outcomes = _outcomes(runs)
-        if outcomes.total() >= records and not _depth(stage):
-            return Done(outcomes, _seconds(runs))
-        if outcomes.total() != decided:
-            decided, moved_at = outcomes.total(), time.monotonic()
-        if time.monotonic() - moved_at > patience_s or Control(stage.storage.table("control")).flow(stage.flow).blocked:
-            raise DemoFailed(_stuck(stage, outcomes, records))
+        stage.require_alive()
+        runs = [run for run in Runs(stage.storage.table("runs")).latest(flow, _MOST_RUNS) if run.started >= since]
+        found = _outcomes(runs)
+        if found["rejected"]:
+            raise DemoFailed(_rejected(stage, flow, found["rejected"]))
+        reached = sum(found[name] for name in outcomes) >= records
+        if reached and (outcomes is not DECIDED or not _depth(stage, flow)):
+            return Done(found, _seconds(runs, outcomes))
+        if found.total() != seen:
+            seen, moved_at = found.total(), time.monotonic()
+        if time.monotonic() - moved_at > patience_s or Control(stage.storage.table("control")).flow(flow).blocked:
+            raise DemoFailed(_stuck(stage, flow, found, records))
         time.sleep(_LOOK_EVERY_S)
 
 
@@ -55,26 +69,33 @@ def _outcomes(runs: list[Run]) -> Counter[str]:
     return counted
 
 
-def _seconds(runs: list[Run]) -> float:
-    worked = [run for run in runs if run.kind == "apply" or run.counts.get("hints")]
+def _seconds(runs: list[Run], outcomes: Collection[str]) -> float:
+    worked = [
+        run
+        for run in runs
+        if run.counts.get("hints") or (run.kind == "apply" and any(name in run.counts for name in outcomes))
+    ]
     if not worked:
         return 0.0
     last = max(run.started + timedelta(seconds=run.seconds) for run in worked)
     return (last - min(run.started for run in worked)).total_seconds()
 
 
-def _depth(stage: Stage) -> int:
+def _depth(stage: Stage, flow: str) -> int:
     queues = stage.storage.queues
-    return sum(queues.depth(stage.flow + suffix) for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
+    return sum(queues.depth(flow + suffix) for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
 
 
-def _stuck(stage: Stage, outcomes: Counter[str], records: int) -> str:
-    control = Control(stage.storage.table("control")).flow(stage.flow)
+def _rejected(stage: Stage, flow: str, count: int) -> str:
+    page, _ = Failures(stage.storage.table("links")).page(flow, "", 1)
+    cause = f", the first one for {page[0].cause}: {page[0].message}" if page else ""
+    return f"{flow}: {count} records were rejected{cause}. Measure records that both systems take."
+
+
+def _stuck(stage: Stage, flow: str, found: Counter[str], records: int) -> str:
+    control = Control(stage.storage.table("control")).flow(flow)
     blocked = f"; blocked: {control.blocked}" if control.blocked else ""
     return (
-        f"{stage.flow}: {outcomes.total()} of {records} records are decided ({dict(outcomes)}), {_depth(stage)} "
-        f"messages wait{blocked}"
+        f"{flow}: {found.total()} of {records} records are decided ({dict(found)}), {_depth(stage, flow)} messages "
+        f"wait{blocked}"
     )
-
-
-Wait = Callable[[datetime, int], Done]

@@ -1,8 +1,14 @@
-"""Makes as many accounts as a benchmark wants, all different, the same at each run."""
+"""The records that are measured: those of the sample, few of them or more, the same at each run."""
 
-import json
 import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from local.demo.arguments import SAMPLES
+from local.demo.selling import read_rows
+from shared import exact_json
+from shared.records import Values
 
 _SPACE = uuid.UUID("6f0d7a52-5a0e-4b7c-9c55-0d8e1f3a2b10")
 _PLACES = (
@@ -11,16 +17,49 @@ _PLACES = (
     ("London", "England", "SW19 3RU", "United Kingdom"),
     ("Berlin", "Berlin", "10115", "Germany"),
 )
+_ACCOUNTS, _CONTACTS, _PRODUCTS = "accounts", "contacts", "products"
+_QUOTES, _LINES, _QUOTED = "quotes", "quotedetails", "products_dataverse"
+_WHOLE = ("transactioncurrencies", "systemusers", "uomschedules", "uoms", "pricelevels", "fo_units", _QUOTED)
+Records = Mapping[str, Sequence[Values]]
 
 
-def write_accounts(folder: Path, count: int) -> None:
-    """Write accounts.jsonl with `count` accounts."""
-    with (folder / "accounts.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-        for number in range(count):
-            file.write(json.dumps(_account(number)) + "\n")
+def write_samples(folder: Path, *, records: int | None = None, more_accounts: int = 0) -> None:
+    """Write the records of the sample into a folder, or about `records` of each flow, which belong together; and
+    generated accounts beside them. Contacts without an account are left out: they stay in Sales."""
+    sample = {name: list(read_rows(SAMPLES, f"{name}.jsonl")) for name in (*_WHOLE, *_FLOWING)}
+    chosen = sample if records is None else {**sample, **_few(sample, records)}
+    for name, rows in chosen.items():
+        generated = map(_account, range(more_accounts)) if name == _ACCOUNTS else ()
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(exact_json.dumps(dict(row)) + "\n" for row in (*rows, *generated))
 
 
-def _account(number: int) -> dict[str, str | int]:
+_FLOWING = (_ACCOUNTS, _CONTACTS, _PRODUCTS, _QUOTES, _LINES)
+
+
+def _few(sample: Records, count: int) -> Records:
+    """The shortest quotes with their customers and products, and as many others as are missing."""
+    length = Counter(str(line["_quoteid_value"]) for line in sample[_LINES])
+    quotes = sorted(sample[_QUOTES], key=lambda row: (length[str(row["quoteid"])], str(row["quoteid"])))[:count]
+    ids = {str(row["quoteid"]) for row in quotes}
+    lines = [line for line in sample[_LINES] if str(line["_quoteid_value"]) in ids]
+    numbers = {str(row["productid"]): str(row["productnumber"]) for row in sample[_QUOTED]}
+    quoted = {numbers[str(line["_productid_value"])] for line in lines}
+    accounts = _first(sample[_ACCOUNTS], "accountid", {str(row["_customerid_value"]) for row in quotes}, count)
+    customers = {str(row["accountid"]) for row in accounts}
+    contacts = [row for row in sample[_CONTACTS] if str(row["_parentcustomerid_value"]) in customers]
+    products = _first(sample[_PRODUCTS], "ProductNumber", quoted, count)
+    return {_ACCOUNTS: accounts, _CONTACTS: contacts[:count], _PRODUCTS: products, _QUOTES: quotes, _LINES: lines}
+
+
+def _first(rows: Sequence[Values], key: str, needed: set[str], count: int) -> list[Values]:
+    """Those that are needed, and others up to a count."""
+    left = max(count - len(needed), 0)
+    others = [row for row in rows if str(row[key]) not in needed][:left]
+    return [*(row for row in rows if str(row[key]) in needed), *others]
+
+
+def _account(number: int) -> Values:
     city, state, postal_code, country = _PLACES[number % len(_PLACES)]
     return {
         "accountid": str(uuid.uuid5(_SPACE, str(number))),

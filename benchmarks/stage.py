@@ -1,161 +1,155 @@
-"""Everything that a measurement needs: storage, identity, both systems, and as many functions hosts as wanted."""
+"""Everything that a measurement needs: the session of the demo, in which only the timers of what is measured tick."""
 
-import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
-from local.azurite import Azurite
-from local.demo import environment
-from local.demo.keep import free_ports
+from local.demo import environment, samples
+from local.demo.arguments import Options
+from local.demo.configuration import Configuration, read_configuration
+from local.demo.environment import ticking
+from local.demo.flows import Watched
+from local.demo.keep import place
 from local.demo.processes import ROOT, Child, running
-from local.demo.systems import Access, Secrets
-from local.identity import Identity, IdentityServer
+from local.demo.session import SYSTEMS, Session, require_node_modules
+from local.demo.systems import DATAVERSE, FINOPS, Access
 from shared.flows import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.settings import schedules
 from shared.state.control import Control
-from shared.state.storage import Account, Storage
+from shared.state.storage import Storage
 
-SAMPLES = ROOT / "local" / "data" / "adventureworks"
 COMPANY = "usmf"
-UNIT_GROUP = "AdventureWorks units"
-_DRAIN_S = 3
-# The timers of what is not measured never tick.
 NEVER = "0 0 0 1 1 *"
-_QUICKLY = "*/2 * * * * *"
+_QUICKLY, _SWEEPING = "*/2 * * * * *", "*/5 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is started. `products` are generated in F&O; `flow` is the only one whose timer ticks, empty for none;
-    `sales` are more arguments of the Dataverse simulator, `settings` more app settings."""
+    """What is started. `samples` is the folder of records, `products` are generated in F&O beside them; `sales` are
+    more arguments of the Dataverse simulator, `settings` more app settings."""
 
-    flow: str
-    latency_ms: float = 0.0
-    samples: Path = SAMPLES
+    samples: Path
     products: int = 0
     sales: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage:
-    """What runs; made by `running_stage`."""
+    """What runs; made by `running_stage`. `in_step` names the flows whose records are in their targets."""
 
-    def __init__(self, plan: Plan, folder: Path, stack: ExitStack) -> None:
-        self.folder = folder
-        self.flow = plan.flow
-        self.settings: dict[str, str] = {}
-        self.hosts: list[Child] = []
-        self.storage: Storage
-        self._secrets = Secrets()
-        self._stack = stack
-        ports = free_ports(2)
-        self.sales, self.finops = (
-            Access(name, f"http://127.0.0.1:{port}", self._secrets)
-            for name, port in zip(("dataverse", "finops"), ports, strict=True)
-        )
-        self._start(plan)
+    def __init__(self, plan: Plan, session: Session, configuration: Configuration, folder: Path) -> None:
+        self.samples = plan.samples
+        self.in_step: set[str] = set()
+        self._plan = plan
+        self._session = session
+        self._watched = {flow.name: flow for flow in configuration.flows}
+        self._folder = folder
 
     @property
-    def systems(self) -> tuple[Access, Access]:
-        """Sales and F&O as their owner sees them."""
-        return self.sales, self.finops
+    def systems(self) -> Mapping[str, Access]:
+        """Sales and F&O by name, as their owner sees them."""
+        return self._session.systems
 
-    def exchanges(self, system: Access) -> Path:
-        """The file that gets every exchange of a system."""
-        return self.folder / f"{system.name}-exchanges.jsonl"
+    @property
+    def sales(self) -> Access:
+        """Sales as its owner sees it."""
+        return self._session.sales
 
-    def token_key(self) -> bytes:
-        """What signs the tokens that both systems accept."""
-        return self._secrets.signing_key
+    @property
+    def finops(self) -> Access:
+        """F&O as its owner sees it."""
+        return self._session.finops
 
-    def start_host(self) -> Child:
-        """Start one more functions host. Only the first one pulls: the platform, too, runs a timer once."""
-        name = f"host-{len(self.hosts)}"
-        ready = self.folder / f"{name}.ready"
-        own = {**self.settings, **(_without_pulls() if self.hosts else {})}
-        settings = environment.write_settings(self.folder / f"{name}.settings.json", own)
+    @property
+    def storage(self) -> Storage:
+        """The storage account of the app."""
+        return self._session.storage
+
+    def watched(self, flow: str) -> Watched:
+        """A flow as the demo knows it: its records in both systems, and its mapping."""
+        return self._watched[flow]
+
+    def ids(self, flow: str) -> list[str]:
+        """The source records of a flow."""
+        return [row.id for row in self.watched(flow).sources(self.systems)]
+
+    def as_clients(self) -> dict[str, Access]:
+        """Both systems as a program of somebody else speaks to them; it closes them."""
+        return self._session.as_clients()
+
+    def delay(self, latency_ms: float) -> None:
+        """Add so much to every answer of both systems from now on; what is done to prepare is not delayed."""
+        for access in self.systems.values():
+            access.control("POST", "latency", {"latency_ms": Decimal(str(latency_ms))})
+
+    def start(self, *flows: str) -> int:
+        """Start the functions host; only these flows are pulled. Its process id."""
+        self._session.start_functions({**timers(*flows), **self._plan.settings})
+        pid = self._session.functions_pid
+        assert pid is not None
+        return pid
+
+    def let_flow(self, *flows: str) -> None:
+        """Let these flows run, and pause all others."""
+        control = Control(self.storage.table("control"))
+        for name in FLOWS:
+            # The sweep notes things in these rows meanwhile.
+            control.change_flow(name, partial(replace, paused=name not in flows))
+
+    def stop(self) -> None:
+        """End the functions host."""
+        self._session.stop_functions()
+
+    @contextmanager
+    def further_host(self, number: int) -> Iterator[Child]:
+        """Run one more functions host. Only the first one pulls: the platform, too, runs a timer once."""
+        name = f"host-{number}"
+        ready = self._folder / f"{name}.ready"
+        own = {**self._session.settings, **timers()}
+        settings = environment.write_settings(self._folder / f"{name}.settings.json", own)
         arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
-        arguments += ["--drain-seconds", str(_DRAIN_S)]
-        host = self._child(name, "local.host", arguments, own)
-        self.hosts.append(host)
-        host.wait_for(ready)
-        return host
+        variables = environment.child_environment(os.environ, own)
+        log = self._folder / f"{name}.log"
+        with running(name, "local.host", arguments, log=log, environment=variables) as host:
+            host.wait_for(ready)
+            yield host
+
+    def require_alive(self) -> None:
+        """Raise DemoFailed when a process has ended by itself."""
+        self._session.require_alive()
 
     def child_variables(self) -> dict[str, str]:
         """The environment of a process that shall be the app."""
-        return environment.child_environment(os.environ, self.settings)
-
-    def _start(self, plan: Plan) -> None:
-        started = [
-            self._system(self.sales, "local.dataverse", ["--pricing-precision", "4", *plan.sales], plan),
-            self._system(self.finops, "local.finops", ["--company", COMPANY, "--products", str(plan.products)], plan),
-        ]
-        azurite = self._stack.enter_context(Azurite())
-        urls = frozenset(access.url for access in self.systems)
-        identity = Identity(self._secrets.signing_key, self._secrets.identity_header, urls)
-        server = self._stack.enter_context(IdentityServer(identity))
-        for child, ready in started:
-            child.wait_for(ready)
-        own = environment.own_settings(
-            storage=azurite.connection_string,
-            dataverse=self.sales.url,
-            finops=self.finops.url,
-            identity=server.endpoint,
-            shared=self._secrets,
-        )
-        self.settings = {**_app_settings(plan), **plan.settings, **own}
-        self.storage = Storage(Account(connection_string=azurite.connection_string))
-        self.storage.create(FLOWS)
-        control = Control(self.storage.table("control"))
-        for flow in FLOWS:
-            control.save_flow(replace(control.flow(flow), paused=False))
-
-    def _system(self, access: Access, module: str, more: Sequence[str], plan: Plan) -> tuple[Child, Path]:
-        self._stack.callback(access.close)
-        ready = self.folder / f"{access.name}.ready"
-        key = environment.write_private(self.folder / "signing.key", self._secrets.signing_key.hex())
-        admin = environment.write_private(self.folder / "admin.token", self._secrets.admin_token)
-        arguments = ["--port", access.url.rsplit(":", 1)[1], "--audience", access.url, "--ready-file", str(ready)]
-        arguments += ["--identity-key-file", str(key), "--admin-token-file", str(admin)]
-        arguments += ["--latency-ms", str(plan.latency_ms), "--load", str(plan.samples)]
-        arguments += ["--exchanges", str(self.exchanges(access)), *more]
-        return self._child(access.name, module, arguments, {}), ready
-
-    def _child(self, name: str, module: str, arguments: list[str], settings: Mapping[str, str]) -> Child:
-        variables = environment.child_environment(os.environ, settings)
-        log = self.folder / f"{name}.log"
-        return self._stack.enter_context(running(name, module, arguments, log=log, environment=variables))
+        return environment.child_environment(os.environ, self._session.settings)
 
 
 @contextmanager
 def running_stage(plan: Plan) -> Iterator[Stage]:
-    """Start everything but the functions; nothing is left behind. Raises DemoFailed, UserMistake and AzuriteFailed."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        yield Stage(plan, Path(folder), stack)
+    """Start everything but the functions; nothing is left behind. Raises DemoFailed and UserMistake."""
+    require_node_modules()
+    data = plan.samples
+    digest = samples.check_folder(data, samples.KNOWN)
+    configuration = read_configuration(
+        {**timers(), **plan.settings, "COMPANY": COMPANY},
+        unit_group=samples.unit_group(data),
+        units=samples.unit_pairs(data),
+    )
+    flows = tuple(flow.name for flow in configuration.flows)
+    currency = samples.company_currency(data, None)
+    more = {DATAVERSE: plan.sales, FINOPS: ("--products", str(plan.products))}
+    with place(None, data=digest, folder=data, systems=SYSTEMS) as here:
+        folder = here.folder("run")
+        settings = configuration.settings_in(folder)
+        with Session(Options(once=True, data=data), here, settings, flows, currency, more=more) as session:
+            stage = Stage(plan, session, configuration, folder)
+            stage.let_flow(*FLOWS)
+            yield stage
 
 
-def value_maps() -> str:
-    """The shipped value maps with the unit group of the sample records."""
-    maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    maps["defaults"]["unit_group"] = UNIT_GROUP
-    return json.dumps(maps)
-
-
-def _without_pulls() -> dict[str, str]:
-    return {f"{flow.upper()}_SCHEDULE": NEVER for flow in FLOWS}
-
-
-def _app_settings(plan: Plan) -> dict[str, str]:
-    schedules = {f"{flow.upper()}_SCHEDULE": _QUICKLY if flow == plan.flow else NEVER for flow in FLOWS}
-    return {
-        "FUNCTIONS_WORKER_RUNTIME": "python",
-        "PYTHON_THREADPOOL_THREAD_COUNT": "40",
-        "COMPANY": COMPANY,
-        "SWEEP_SCHEDULE": "*/5 * * * * *",
-        "VALUE_MAPS": value_maps(),
-        **schedules,
-    }
+def timers(*flows: str) -> dict[str, str]:
+    """When every timer of the app runs: these flows are pulled, all is swept, and nothing else ever ticks."""
+    return {**dict.fromkeys(schedules(), NEVER), **ticking(_QUICKLY, *flows), **ticking(_SWEEPING, "sweep")}

@@ -7,32 +7,30 @@ limits. Only the limits are smaller than in reality (6,000 requests in 300 s), s
 import argparse
 import json
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks import document
-from benchmarks.flows import FLOWS
-from benchmarks.progress import Done, wait_until_done
+from benchmarks.progress import PATIENCE_S, Done, wait_until_done
+from benchmarks.records import write_samples
 from benchmarks.stage import Plan, Stage, running_stage
-from local.azurite import AzuriteFailed
 from local.demo import interrupts
+from local.demo.environment import ticking
 from local.demo.errors import DemoFailed, UserMistake
 from local.simulator.auth import system_clock
 from shared.flows import PRODUCTS
-from shared.state.control import Control
+from shared.records import Json
 from shared.state.failures import Failures
 from shared.state.links import Links
 
 WARM_UP_WINDOWS = 2
 _GRACE_S = 1.0
 _REFUSED = 429
-_PATIENCE_S = 240.0
-_SETTLING_S = 8.0
-# A pull walks all products: every two seconds it would take the processors from what is measured.
-_SELDOM_PULLED = {"PRODUCTS_SCHEDULE": "*/30 * * * * *"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +63,21 @@ class Used:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, say it, and write it into docs/performance.md when asked to."""
+    """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    limit = Limit(parsed.limit_requests, parsed.limit_window)
-    protect = ["--protect", "--limit-requests", str(limit.requests), "--limit-window", f"{limit.window_s:g}"]
-    plan = Plan(PRODUCTS, parsed.latency_ms, products=parsed.products, sales=protect, settings=_SELDOM_PULLED)
+    machine = document.machine()
     try:
-        with interrupts.as_exceptions(), running_stage(plan) as stage:
-            lines = list(_measured(stage, parsed.hosts, limit))
-    except (UserMistake, DemoFailed, AzuriteFailed) as error:
+        document.require_places(parsed.write, ["throttling"])
+        with interrupts.as_exceptions(), tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
+            lines = [f"Measured on {machine}.", "", *_measured(parsed, Path(name))]
+    except (UserMistake, DemoFailed) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, UserMistake) else 1
     except KeyboardInterrupt:
         return 130
     sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write:
-        document.write("throttling", lines)
+    if parsed.write is not None:
+        document.write(parsed.write, "throttling", lines)
     return 0
 
 
@@ -113,29 +110,46 @@ def _early(asked: Sequence[Asked]) -> int:
     return early
 
 
-def _measured(stage: Stage, hosts: int, limit: Limit) -> Iterator[str]:
-    ids = FLOWS[PRODUCTS].ids(stage)
-    control = Control(stage.storage.table("control"))
-    control.save_flow(replace(control.flow(PRODUCTS), paused=True))
-    for _ in range(hosts):
-        stage.start_host()
-    # Every host is up and has done something before there is work: none of them begins in the middle.
-    time.sleep(_SETTLING_S)
-    since = system_clock()
-    control.save_flow(replace(control.flow(PRODUCTS), paused=False))
-    done = wait_until_done(stage, since, len(ids), patience_s=_PATIENCE_S)
-    used = used_of(list(_asked(stage)), limit)
-    seen = stage.sales.control("GET", "protection")
-    attempts, failures = _attempts(stage)
-    yield from _lines(len(ids), hosts, limit, done, used)
+def _measured(parsed: argparse.Namespace, folder: Path) -> Iterator[str]:
+    limit = Limit(parsed.limit_requests, parsed.limit_window)
+    exchanges = folder / "sales-exchanges.jsonl"
+    sales = ["--protect", "--limit-requests", str(limit.requests), "--limit-window", f"{limit.window_s:g}"]
+    sales += ["--exchanges", str(exchanges)]
+    write_samples(folder, records=1)
+    settings = ticking(f"*/{parsed.pull_every_s} * * * * *", PRODUCTS)
+    with running_stage(Plan(folder, parsed.products, sales, settings)) as stage, ExitStack() as stack:
+        stage.delay(parsed.latency_ms)
+        ids = stage.ids(PRODUCTS)
+        done = _first_sync(stage, stack, parsed.hosts, len(ids), parsed.settle_s)
+        seen = stage.sales.control("GET", "protection")
+        attempts, failures = _attempts(stage)
+        # Brings what is buffered into the file.
+        stage.sales.control("GET", "exchanges")
+        used = used_of(list(read_exchanges(exchanges)), limit)
+    yield from _lines(len(ids), parsed.hosts, limit, done, used)
     yield f"| failures listed, links with a counted attempt | {failures}, {attempts} |"
-    yield f"| the simulator's own count | {seen['seen']} seen, {seen['refused']} refused |"
+    yield f"| the simulator's own count | {seen['seen']} seen, {_refused(seen)} refused |"
+
+
+def _first_sync(stage: Stage, stack: ExitStack, hosts: int, records: int, settle_s: float) -> Done:
+    stage.let_flow()
+    stage.start(PRODUCTS)
+    for number in range(1, hosts):
+        stack.enter_context(stage.further_host(number))
+    # Every host is up and has done something before there is work: none of them begins in the middle.
+    time.sleep(settle_s)
+    since = system_clock()
+    stage.let_flow(PRODUCTS)
+    return wait_until_done(stage, PRODUCTS, since, records, patience_s=PATIENCE_S)
+
+
+def _refused(seen: Mapping[str, Json]) -> int:
+    refused = seen["refused"]
+    return sum(int(str(count)) for count in refused.values()) if isinstance(refused, dict) else int(str(refused))
 
 
 def _lines(records: int, hosts: int, limit: Limit, done: Done, used: Used) -> Iterator[str]:
     most = 1000 * records / max(used.accepted, 1)
-    yield f"Measured on {document.machine()}."
-    yield ""
     yield "| what | value |"
     yield "|---|---|"
     yield f"| first sync of | {records:,} products by {hosts} hosts |"
@@ -146,12 +160,6 @@ def _lines(records: int, hosts: int, limit: Limit, done: Done, used: Used) -> It
     yield f"| **share of the limit** | **{used.share:.0%}** |"
     yield f"| 429 in all, after {WARM_UP_WINDOWS} windows | {used.refused}, {used.steady_refused} |"
     yield f"| requests of any host within a Retry-After of one of them | {used.early} |"
-
-
-def _asked(stage: Stage) -> Iterator[Asked]:
-    """Every request to Sales in the order of arrival."""
-    stage.sales.control("GET", "exchanges")
-    yield from read_exchanges(stage.exchanges(stage.sales))
 
 
 def read_exchanges(file: Path) -> Iterator[Asked]:
@@ -185,7 +193,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=50.0, metavar="N", help="of each answer")
     parser.add_argument("--limit-requests", type=int, default=60, metavar="N", help="requests in one window")
     parser.add_argument("--limit-window", type=float, default=30.0, metavar="N", help="length of the window, seconds")
-    parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
+    # A pull walks all products: every two seconds it would take the processors from what is measured.
+    parser.add_argument("--pull-every-s", type=int, default=30, choices=range(1, 60), metavar="N", help="between pulls")
+    parser.add_argument("--settle-s", type=float, default=8.0, metavar="N", help="from the start of the hosts to work")
+    document.add_option(parser)
     return parser
 
 

@@ -344,6 +344,12 @@ def _misspelled(given: Mapping[str, str]) -> list[str]:
     return mistakes
 
 
+def schedules() -> dict[str, str]:
+    """When the timers run where nobody says otherwise, by the name of the setting: the one list of all timers. The host
+    starts no app that lacks one of them, so whoever runs the app takes them from here."""
+    return {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_SCHEDULE")}
+
+
 def settings_table() -> list[tuple[str, str, str, str]]:
     """Name, default, allowed values and meaning of every setting, for the documentation."""
     properties = _schemas()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from local.demo import environment
 from local.demo.accounts import watched_accounts
@@ -44,6 +45,14 @@ class Configuration:
         """How many of so many records may change at once without the flow asking an operator."""
         count, percent = self.change_limits
         return min(records, max(count, records * percent // 100))
+
+    def settings_in(self, folder: Path) -> dict[str, str]:
+        """The app settings; a value-map document that goes with the records is written into the folder."""
+        if self.value_maps is None:
+            return dict(self.settings)
+        file = folder / "value_maps.json"
+        file.write_text(self.value_maps, encoding="utf-8")
+        return {**self.settings, VALUE_MAPS: str(file)}
 
 
 def read_configuration(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from local import loopback
 from local.demo.systems import Secrets
+from shared.flows import FLOWS
+from shared.settings import schedules
 
 # These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's
 # real environment.
@@ -24,20 +26,24 @@ OWN = frozenset(
 )
 _FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
 
+# What the platform reads, as it is deployed (infra/app.bicep).
+PLATFORM: Mapping[str, str] = {"FUNCTIONS_WORKER_RUNTIME": "python", "PYTHON_THREADPOOL_THREAD_COUNT": "40"}
+
+
+def ticking(when: str, *functions: str) -> dict[str, str]:
+    """The settings by which the timers of flows, or of other functions, tick."""
+    return {f"{name.upper()}_SCHEDULE": when for name in functions}
+
+
 # Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
-    "FUNCTIONS_WORKER_RUNTIME": "python",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "40",
+    **PLATFORM,
+    **schedules(),
+    **ticking("*/3 * * * * *", *FLOWS),
+    **ticking("*/5 * * * * *", "sweep"),
     "COMPANY": "usmf",
-    "ACCOUNTS_SCHEDULE": "*/3 * * * * *",
-    "CONTACTS_SCHEDULE": "*/3 * * * * *",
-    "PRODUCTS_SCHEDULE": "*/3 * * * * *",
-    "QUOTATIONS_SCHEDULE": "*/3 * * * * *",
     # There is more to see of a product that is gone in F&O than one that simply stays.
     "PRODUCTS_WHEN_VANISHED": "retire",
-    "SWEEP_SCHEDULE": "*/5 * * * * *",
-    "RECONCILE_SCHEDULE": "0 0 4 * * 0",
-    "CLEANUP_SCHEDULE": "0 0 3 * * *",
 }
 
 # The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could

@@ -16,7 +16,7 @@ from local.demo import firstsync, logs, report, samples, summary
 from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
-from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
+from local.demo.configuration import Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
@@ -60,7 +60,7 @@ def run(options: Options, console: Console) -> int:
     require_space(options.keep)
     with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here, _logs_kept(here):
         names = tuple(flow.name for flow in configuration.flows)
-        settings = _settings(configuration, here)
+        settings = configuration.settings_in(here.folder("run"))
         session = Session(options, here, settings, names, currency, tell=lambda text: _tell_trouble(console, text))
         result = _play(options, console, configuration, session, here)
         if options.report is not None:
@@ -101,15 +101,6 @@ def _what_failed(error: Exception) -> str:
 
 def _tell_trouble(console: Console, text: str) -> None:
     _say(console, text, style="yellow")
-
-
-def _settings(configuration: Configuration, here: Place) -> dict[str, str]:
-    """The app settings; the value-map document that goes with the records is a file of this demo."""
-    if configuration.value_maps is None:
-        return dict(configuration.settings)
-    file = here.folder("run") / "value_maps.json"
-    file.write_text(configuration.value_maps, encoding="utf-8")
-    return {**configuration.settings, VALUE_MAPS: str(file)}
 
 
 def _play(

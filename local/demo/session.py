@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,8 @@ _KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.setti
 class Session:
     """The running demo, from `__enter__` to `__exit__`, which leaves no process behind.
 
-    The functions do not run before `start_functions`. `tell` gets a line for what the user should know of.
+    The functions do not run before `start_functions`. `tell` gets a line for what the user should know of, `more` are
+    further arguments of a simulator, by its system.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Session:
         currency: str,
         *,
         tell: Callable[[str], None] = lambda _text: None,
+        more: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._options = options
         self._place = place
@@ -62,6 +64,7 @@ class Session:
         self._flows = flows
         self._currency = currency
         self._tell = tell
+        self._more = more
         self._stack = ExitStack()
         self._host_stack = ExitStack()
         self._children: list[Child] = []
@@ -100,6 +103,16 @@ class Session:
         return self._log_of(_HOST)
 
     @property
+    def functions_pid(self) -> int | None:
+        """The process of the functions host while it runs."""
+        return None if self._host is None else self._host.pid
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The app settings that the functions are started with next."""
+        return self._settings
+
+    @property
     def peak_memory_mb(self) -> float:
         """The largest resident size of the functions host seen so far, in units of 1,000,000 bytes."""
         return self._peak_memory_mb
@@ -108,6 +121,10 @@ class Session:
     def systems(self) -> dict[str, Access]:
         """Both systems by name."""
         return {access.name: access for access in (self.sales, self.finops)}
+
+    def as_clients(self) -> dict[str, Access]:
+        """Both systems by name, as a program of somebody else speaks to them; it closes them."""
+        return {name: Access(name, self._url(name), self._secrets, owner=False) for name in SYSTEMS}
 
     def counts(self) -> dict[str, Counts]:
         """What each system has answered in this session."""
@@ -223,7 +240,8 @@ class Session:
         arguments += ["--load", str(self._options.data.resolve())]
         if self._place.kept:
             arguments += ["--data", str(self._place.folder(name))]
-        child = self._child(f"{name} simulator", module, [*arguments, *more], self._stack, {})
+        arguments += [*more, *self._more.get(name, ())]
+        child = self._child(f"{name} simulator", module, arguments, self._stack, {})
         self._children.append(child)
         return child, ready
 

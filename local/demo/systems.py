@@ -61,15 +61,19 @@ class Secrets:
 
 
 class Access:
-    """Speaks to one simulator at `url` (scheme, host and port)."""
+    """Speaks to one simulator at `url` (scheme, host and port).
 
-    def __init__(self, name: str, url: str, shared: Secrets) -> None:
+    What the `owner` asks is neither counted nor delayed; anybody else is a client like the sync.
+    """
+
+    def __init__(self, name: str, url: str, shared: Secrets, *, owner: bool = True) -> None:
         self.name = name
         self.url = url
         self._secrets = shared
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.headers[ADMIN_HEADER] = "1"
+        if owner:
+            self._session.headers[ADMIN_HEADER] = "1"
         self._expires = system_clock()
 
     def rows(self, path: str) -> Iterator[Values]:

@@ -12,13 +12,14 @@ import psutil
 
 from local.demo import samples
 from local.demo.arguments import Options
-from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
+from local.demo.configuration import Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
-from local.demo.environment import child_environment
-from local.demo.keep import Place, place
+from local.demo.environment import child_environment, ticking
+from local.demo.keep import place
 from local.demo.selling import Seller
 from local.demo.session import SYSTEMS, Session
 from local.demo.standing import Standing
+from shared.flows import FLOWS
 from shared.sync.parts import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
@@ -27,13 +28,7 @@ from tests.support.operator import p2c_in
 PATIENCE_S = 90.0
 _LOOK_EVERY_S = 0.25
 # Every two seconds: as `SCHEDULE_S` of the rehearsal says.
-_QUICK = {
-    "ACCOUNTS_SCHEDULE": "*/2 * * * * *",
-    "CONTACTS_SCHEDULE": "*/2 * * * * *",
-    "PRODUCTS_SCHEDULE": "*/2 * * * * *",
-    "QUOTATIONS_SCHEDULE": "*/2 * * * * *",
-    "SWEEP_SCHEDULE": "*/2 * * * * *",
-}
+_QUICK = ticking("*/2 * * * * *", *FLOWS, "sweep")
 # A message that failed comes back at once.
 _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 
@@ -164,15 +159,8 @@ def rehearsing(folder: Path, **settings: str) -> Iterator[Rehearsal]:
     currency = samples.company_currency(data, None)
     names = tuple(flow.name for flow in configuration.flows)
     with place(keep, data=digest, folder=data, systems=SYSTEMS) as here:
-        app_settings = {**configuration.settings, **_document(configuration, here), **_HOST}
+        app_settings = {**configuration.settings_in(here.folder("run")), **_HOST}
         options = Options(once=True, data=data, keep=keep)
         with Session(options, here, app_settings, names, currency) as session:
             session.resume_flows()
             yield Rehearsal(session, chosen, configuration, data, session.watch())
-
-
-def _document(configuration: Configuration, here: Place) -> dict[str, str]:
-    assert configuration.value_maps is not None
-    file = here.folder("run") / "value_maps.json"
-    file.write_text(configuration.value_maps, encoding="utf-8")
-    return {VALUE_MAPS: str(file)}

@@ -12,6 +12,7 @@ import pytest
 
 from local.azurite import Azurite
 from shared.flows import FLOWS
+from shared.settings import schedules
 from shared.state.storage import Account, Storage
 from tests.e2e.packaging import packaged_files, write_package
 from tests.support.project import ROOT
@@ -56,7 +57,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
         "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
         "FINOPS_URL": "https://contoso.operations.dynamics.com",
         "COMPANY": "usmf",
-        **{f"{name.upper()}_SCHEDULE": "* * * * * *" for name in (*FLOWS, "sweep", "reconcile", "cleanup")},
+        **dict.fromkeys(schedules(), "* * * * * *"),
     }
     (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
     host = subprocess.Popen(

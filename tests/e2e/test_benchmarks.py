@@ -1,0 +1,80 @@
+"""Each benchmark ends, and counts right, with a handful of records; nothing is said of its times."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__, operations, snapshot, throttling
+from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+
+RECORDS = 4
+Row = Mapping[str, str]
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Path:
+    """A document with a place for all figures."""
+    names = (*FLOWS, "throttling", "snapshot", "operations")
+    file = tmp_path / "figures.md"
+    file.write_text("".join(f"<!-- bench:{of} -->\n<!-- /bench:{of} -->\n" for of in names), encoding="utf-8")
+    return file
+
+
+def tables(file: Path, name: str) -> Sequence[Sequence[Row]]:
+    """The rows of each table that a benchmark has written."""
+    text = file.read_text(encoding="utf-8").split(f"<!-- bench:{name} -->")[1].split(f"<!-- /bench:{name} -->")[0]
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        headings, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines())
+        found.append([dict(zip(headings, row, strict=True)) for row in rows])
+    return found
+
+
+def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
+    arguments = ["--records", str(RECORDS), "--latency-ms", "0", "--naive", "2", "--write", str(figures)]
+    assert __main__.main(arguments) == 0
+    written = {ACCOUNTS: "F&O", CONTACTS: "F&O", PRODUCTS: "Sales", QUOTATIONS: "F&O"}
+    for flow, target in written.items():
+        runs, beside = tables(figures, flow)
+        assert [(run["run"], run["records"]) for run in runs] == [
+            ("first sync", str(RECORDS)),
+            ("nothing changed", str(RECORDS)),
+            ("1 % changed", "1"),
+        ]
+        # For 1,000 records: one for each, or one for all of them in bulk.
+        each = 1000 // RECORDS * 2 if flow == PRODUCTS else 1000
+        assert [run[f"{target} writes"] for run in runs[:2]] == [f"{each:,}", "0"]
+        assert len(beside) == 1
+    assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_operations_are_measured(figures: Path) -> None:
+    assert operations.main(["--failures", "12", "--write", str(figures)]) == 0
+    ((causes, sent),) = tables(figures, "operations")
+    assert (causes["failures"], sent["failures"]) == ("12", "12")
+
+
+def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
+    arguments = ["--products", "10", "--latency-ms", "0", "--settle-s", "0", "--pull-every-s", "1"]
+    assert throttling.main([*arguments, "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "throttling")
+    values = {row["what"]: row["value"] for row in rows}
+    # Those of the sample are the quoted ones.
+    assert re.fullmatch(r"1\d products by 2 hosts", values["first sync of"])
+    accepted = values["requests to Sales accepted"].split(",")[0]
+    assert values["the simulator's own count"] == f"{accepted} seen, 0 refused"
+    assert values["failures listed, links with a counted attempt"] == "0, 0"
+
+
+def test_pulls_of_many_products_are_measured(figures: Path) -> None:
+    assert snapshot.main(["--generated", "300", "--served", "5", "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "snapshot")
+    assert [(row["source"], row["walk"], row["hints"]) for row in rows] == [
+        ("generator", "first walk", "300"),
+        ("generator", "unchanged walk", "0"),
+        ("generator", "1 % changed", "3"),
+        ("F&O simulator", "first walk", rows[3]["products"]),
+        ("F&O simulator", "unchanged walk", "0"),
+    ]

@@ -1,0 +1,97 @@
+"""What the benchmarks reckon with: their records, their judgement of throttling, and where they write."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__, document, operations
+from benchmarks.limits import lowest_bound
+from benchmarks.records import write_samples
+from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
+from shared.flows import FLOWS
+
+LIMIT = Limit(requests=2, window_s=10.0)
+
+
+def ids(folder: Path, name: str, column: str) -> list[str]:
+    lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [str(json.loads(line)[column]) for line in lines]
+
+
+def test_few_records_of_the_sample_belong_together(tmp_path: Path) -> None:
+    write_samples(tmp_path, records=5)
+    accounts = set(ids(tmp_path, "accounts", "accountid"))
+    assert len(accounts) == len(ids(tmp_path, "quotes", "quoteid")) == len(ids(tmp_path, "contacts", "contactid")) == 5
+    assert set(ids(tmp_path, "quotes", "_customerid_value")) <= accounts
+    assert set(ids(tmp_path, "contacts", "_parentcustomerid_value")) <= accounts
+    assert set(ids(tmp_path, "quotedetails", "_quoteid_value")) == set(ids(tmp_path, "quotes", "quoteid"))
+    known = ids(tmp_path, "products_dataverse", "productid")
+    numbers = dict(zip(known, ids(tmp_path, "products_dataverse", "productnumber"), strict=True))
+    quoted = {numbers[id] for id in ids(tmp_path, "quotedetails", "_productid_value")}
+    assert quoted <= set(ids(tmp_path, "products", "ProductNumber"))
+
+
+def test_generated_accounts_stand_beside_the_sample_and_are_all_different(tmp_path: Path) -> None:
+    write_samples(tmp_path, more_accounts=3)
+    numbers = ids(tmp_path, "accounts", "accountnumber")
+    assert (len(numbers), len(set(numbers))) == (704, 704)
+    assert not (tmp_path / "contacts_individuals.jsonl").exists()
+
+
+def test_the_share_of_a_limit_is_that_of_whole_windows_after_the_warm_up() -> None:
+    warm_up = [Asked(float(at), None) for at in range(20)]
+    steady = [Asked(20.0, None), Asked(25.0, None), Asked(31.0, None), Asked(32.0, 5.0), Asked(40.0, None)]
+    used = used_of([*warm_up, *steady], LIMIT)
+    assert (used.accepted, used.refused, used.steady_refused) == (24, 1, 1)
+    assert (used.windows, used.share) == ((2, 1), 0.75)
+
+
+def test_a_request_within_an_announced_wait_is_early_unless_it_was_on_its_way() -> None:
+    asked = [Asked(0.0, 10.0), Asked(0.5, 10.0), Asked(4.0, 10.0), Asked(20.0, 3.0)]
+    assert used_of(asked, LIMIT).early == 1
+
+
+def test_exchanges_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    exchanges = [
+        {"time": (begin + timedelta(seconds=2)).isoformat(), "status": 429, "response_headers": {"Retry-After": "7"}},
+        {"time": begin.isoformat(), "status": 200, "response_headers": {}},
+    ]
+    (tmp_path / "log").write_text("".join(json.dumps(of) + "\n" for of in exchanges), encoding="utf-8")
+    assert list(read_exchanges(tmp_path / "log")) == [Asked(0.0, None), Asked(2.0, 7.0)]
+
+
+def test_the_lowest_bound_is_told_with_its_cause() -> None:
+    assert lowest_bound(100, to_sales=0, to_finops=1, cpu_s=0.001).cause == "latency of F&O"
+    assert lowest_bound(0, to_sales=1, to_finops=1, cpu_s=0.001).cause == "service protection"
+    assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
+
+
+def test_figures_replace_what_stood_between_their_markers(tmp_path: Path) -> None:
+    file = tmp_path / "figures.md"
+    file.write_text("before\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nafter\n", encoding="utf-8")
+    document.write(file, "x", ["new"])
+    assert file.read_text(encoding="utf-8") == "before\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nafter\n"
+
+
+@pytest.mark.parametrize("run", [__main__.main, operations.main])
+def test_a_document_without_a_place_for_the_figures_is_refused_before_anything_is_measured(
+    run: Callable[[Sequence[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "figures.md"
+    file.touch()
+    assert run(["--write", str(file)]) == 2
+    assert f"--write {file}: it has no <!-- bench:" in capsys.readouterr().err
+
+
+def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
+    document.require_places(document.DOCUMENT, [*FLOWS, "throttling", "snapshot", "operations"])
+
+
+def test_no_records_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main(["--records", "0"])
+    assert "'0' is not a whole number from 1" in capsys.readouterr().err
