@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import unquote
 
+from local.simulator.evidence import Evidence, evidence
 from local.simulator.messages import Reply, Request
 
 _SECRET = frozenset({"authorization", "x-simulator-admin-token"})
@@ -20,7 +21,10 @@ _BATCH_LINE = re.compile(rb"^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1\.1\r?$", r
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer."""
+    """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer.
+
+    `fault` is the kind of fault that was played instead of the answer or on top of it, empty where there was none.
+    """
 
     time: str
     system: str
@@ -31,29 +35,36 @@ class Exchange:
     status: int
     response_headers: Mapping[str, str]
     response_body: str
+    fault: str
 
 
 class ExchangeLog:
-    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines."""
+    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines.
+
+    Where the environment asks for evidence, every exchange goes there as well.
+    """
 
     def __init__(self, system: str, *, file: Path | None = None, keep: int = 1000) -> None:
         self._system = system
         self._ring: deque[Exchange] = deque(maxlen=keep)
         self._lock = threading.Lock()
         self._file: TextIOWrapper | None = file.open("a", encoding="utf-8", newline="\n") if file else None
+        self._evidence: Evidence | None = evidence()
         self._reads: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._operations: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
 
-    def record(self, time: datetime, request: Request, reply: Reply | None) -> None:
+    def record(self, time: datetime, request: Request, reply: Reply | None, *, fault: str = "") -> None:
         """Note one exchange; no reply means that the connection was cut without one."""
-        exchange = _exchange(self._system, time, request, reply)
+        exchange = _exchange(self._system, time, request, reply, fault)
         with self._lock:
             self._ring.append(exchange)
             self._count(request, exchange.status)
             if self._file is not None:
                 self._file.write(json.dumps(asdict(exchange)) + "\n")
+        if self._evidence is not None:
+            self._evidence.add(asdict(exchange))
 
     def last(self, limit: int = 100) -> list[Exchange]:
         """The newest exchanges, oldest of them first."""
@@ -88,6 +99,8 @@ class ExchangeLog:
         with self._lock:
             if self._file is not None:
                 self._file.flush()
+        if self._evidence is not None:
+            self._evidence.flush()
 
     def close(self) -> None:
         """Flush and close the file; recording goes on in memory."""
@@ -122,7 +135,7 @@ def _path(url: str) -> str:
     return path if path.startswith("/") else f"/data/{path}"
 
 
-def _exchange(system: str, time: datetime, request: Request, reply: Reply | None) -> Exchange:
+def _exchange(system: str, time: datetime, request: Request, reply: Reply | None, fault: str) -> Exchange:
     return Exchange(
         time=time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         system=system,
@@ -133,6 +146,7 @@ def _exchange(system: str, time: datetime, request: Request, reply: Reply | None
         status=reply.status if reply else 0,
         response_headers=dict(reply.headers) if reply else {},
         response_body=_text(reply.body) if reply else "",
+        fault=fault,
     )
 
 
