@@ -1,7 +1,7 @@
 """Our own storage fails, at any call and for as long as it likes: nothing is lost or doubled, no record is blamed."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,6 +21,9 @@ class Outage(dict[int, Callable[[], None]]):
     def __init__(self, steps: Steps, first: int, length: int, calls: tuple[str, ...] = TABLES + QUEUES) -> None:
         super().__init__()
         self._steps, self._hit, self._calls = steps, range(first, first + length), calls
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._hit[-1:])
 
     def pop(self, step: int, *_default: object) -> Callable[[], None] | None:  # type: ignore[override]
         """What happens at a step."""

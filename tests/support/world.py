@@ -38,6 +38,7 @@ from tests.support.doubles import (
     WalkedTable,
     unnumbered,
 )
+from tests.support.rest import Rest
 from tests.support.steps import Crash, Steps
 from tests.support.trade import (
     CONTACT,
@@ -78,6 +79,7 @@ class World:
         self.clock = ManualClock()
         tables = {name: MemoryTable(self.clock, name, self.steps.step) for name in _TABLES}
         self.links_table = tables["links"]
+        self._rest = Rest(self.clock, tables["links"], tables["control"])
         self.queues = MemoryQueues(self.clock, self.steps.step)
         self.source = FakeSource(self.steps)
         self.target = FakeTarget(self.steps, self.clock)
@@ -227,15 +229,25 @@ class World:
         raise AssertionError("the queues do not run dry")
 
     def settle(self, hours: float = 0.6) -> None:
-        """Let the timers tick and the host work until everything is quiet, and survive crashes on the way."""
+        """Let the timers tick and the host work for so long, and survive crashes on the way. Time in which nothing is
+        left to do passes at once."""
         end = self.clock.seconds + hours * 3600
         while self.clock.seconds < end:
-            pulls: list[Callable[[], None]] = [partial(self.pull, flow) for flow in self.flows]
-            timers: list[Callable[[], None]] = [*pulls, self.sweep, self.drain]
-            for timer in timers:
-                with contextlib.suppress(Crash, SyncError):
-                    timer()
+            well = self._play_minute()
             self.clock.sleep(60)
+            if well and not self.depth() and not self.steps.disturbed:
+                self._rest.pass_time(end)
+
+    def _play_minute(self) -> bool:
+        """Every timer and the host; whether none of them failed."""
+        pulls: list[Callable[[], None]] = [partial(self.pull, flow) for flow in self.flows]
+        timers: list[Callable[[], None]] = [*pulls, self.sweep, self.drain]
+        well = 0
+        for timer in timers:
+            with contextlib.suppress(Crash, SyncError):
+                timer()
+                well += 1
+        return well == len(timers)
 
     def depth(self) -> int:
         """How many messages lie anywhere."""
