@@ -5,6 +5,7 @@ Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-ser
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
 _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
-_FORBIDDEN = frozenset("/\\#?%=")
+_FORBIDDEN = re.compile(r"[/\\#?%=\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,7 @@ class Table(Protocol):
 
 def escape(text: str) -> str:
     """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
-    return "".join(f"={ord(c):06X}" if _is_forbidden(c) else c for c in text)
-
-
-def _is_forbidden(character: str) -> bool:
-    code = ord(character)
-    return character in _FORBIDDEN or code < 0x20 or 0x7F <= code <= 0x9F or 0xD800 <= code <= 0xDFFF
+    return _FORBIDDEN.sub(lambda found: f"={ord(found[0]):06X}", text)
 
 
 def check_size(row: Row) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared.errors import StorageTrouble
-from tests.scenarios.test_crashes import edits, first_sync, steps_of, synced
+from tests.scenarios.test_crashes import edits, first_sync, fresh, steps_of, synced
 from tests.support.invariants import check
 from tests.support.steps import Steps
 from tests.support.world import World
@@ -49,7 +49,7 @@ def test_storage_that_fails_at_any_call_loses_nothing_doubles_nothing_and_blames
 ) -> None:
     total = steps_of(scenario, make)
     for number in range(1, total + 1):
-        world = make()
+        world = fresh(make)
         suffers(world, scenario, number, length)
         name = world.steps.names[number - 1]
         try:

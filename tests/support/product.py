@@ -163,7 +163,7 @@ class Product:
             self.service.sweep()
             self.drain()
             self.clock.sleep(60)
-            if not self._messages():
+            if rest.reached() and not self._messages():
                 rest.pass_time(end)
 
     def _messages(self) -> int:

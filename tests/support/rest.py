@@ -1,9 +1,9 @@
 """Says when nothing is left to do, so that tests need not play each minute in which nothing happens."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from shared.state.memory import MemoryTable
+from shared.state.rows import Row
 from tests.support.clock import ManualClock
 
 # Still played at the end of a time in which nothing happened: what stands must stand for good.
@@ -11,7 +11,7 @@ _LAST_MINUTES_S = 120
 
 
 class Rest:
-    """Looks at what a round of all timers has left behind."""
+    """Looks at what a round of all timers has left behind; whether messages lie in queues is for others to say."""
 
     def __init__(self, clock: ManualClock, links: MemoryTable, control: MemoryTable) -> None:
         self._clock = clock
@@ -19,21 +19,19 @@ class Rest:
         self._control = control
         self._seen: object = None
 
-    def pass_time(self, end: float) -> None:
-        """After a round without a failure and with empty queues: let the time pass until there may be something to do,
-        at the latest shortly before `end`.
-
-        There is where a link is dirty or claimed or has just changed, and where a gate is closed; there will be when a
-        failure is to be tried again.
-        """
+    def reached(self) -> bool:
+        """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
+        and no gate is closed. The first call has nothing to compare with."""
         links = self._links.content()
         changed, self._seen = links != self._seen, links
-        rows = [*links.values(), *self._control.content().values()]
-        if changed or any(row.cells.get(name) for row in rows for name in ("dirty", "claim_id", "closed")):
-            return
-        next_try = self._seconds_to(row.cells.get("next_try") for row in rows)
-        self._clock.sleep(max(0, min(next_try, end - _LAST_MINUTES_S - self._clock.seconds)))
+        under_way = ("dirty", "claim_id", "closed")
+        return not changed and not any(row.cells.get(name) for row in self._rows() for name in under_way)
 
-    def _seconds_to(self, times: Iterable[object]) -> float:
-        left = [(time - self._clock.now()).total_seconds() for time in times if isinstance(time, datetime)]
-        return min(left, default=float("inf"))
+    def pass_time(self, end: float) -> None:
+        """Let the time pass until a failure is to be tried again, at the latest until shortly before `end`."""
+        tries = [row.cells.get("next_try") for row in self._rows()]
+        left = [(at - self._clock.now()).total_seconds() for at in tries if isinstance(at, datetime)]
+        self._clock.sleep(max(0, min([*left, end - _LAST_MINUTES_S - self._clock.seconds])))
+
+    def _rows(self) -> list[Row]:
+        return [*self._links.content().values(), *self._control.content().values()]

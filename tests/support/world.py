@@ -235,8 +235,12 @@ class World:
         while self.clock.seconds < end:
             well = self._play_minute()
             self.clock.sleep(60)
-            if well and not self.depth() and not self.steps.disturbed:
+            if well and self.at_rest():
                 self._rest.pass_time(end)
+
+    def at_rest(self) -> bool:
+        """Whether the round that was played now, and the one before it, leave nothing to do."""
+        return self._rest.reached() and not self.depth() and not self.steps.disturbed
 
     def _play_minute(self) -> bool:
         """Every timer and the host; whether none of them failed."""
