@@ -309,39 +309,15 @@ def test_a_wrong_method_is_405(world: World, method: str, path: str) -> None:
     assert world.send(method, path, {}).status_code == 405
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "$metadata"),
-        ("POST", "BulkDelete"),
-        ("POST", "CreateEntities"),
-        ("GET", "RetrieveAvailableLanguages"),
-        ("GET", "GlobalOptionSetDefinitions"),
-    ],
-)
-def test_what_is_not_simulated_says_so(world: World, method: str, path: str) -> None:
-    reply = world.send(method, path)
-    assert (reply.status_code, path in reply.json()["error"]["message"]) == (501, True)
+def test_what_is_not_simulated_says_so(world: World) -> None:
+    assert world.get("$metadata").status_code == 501
 
 
-def test_headers_that_change_nothing_here_are_taken(world: World) -> None:
-    headers = {
-        "MSCRM.SuppressDuplicateDetection": "false",
-        "MSCRM.BypassCustomPluginExecution": "true",
-        "MSCRM.SuppressCallbackRegistrationExpanderJob": "true",
-        "x-ms-client-request-id": str(uuid4()),
-    }
-    assert world.send("POST", "accounts?tag=sync", {"name": "A"}, headers).status_code == 204
-
-
-@pytest.mark.parametrize("header", ["MSCRMCallerID", "CallerObjectId"])
-def test_a_caller_can_act_for_another_user(world: World, header: str) -> None:
-    user, entra = str(uuid4()), str(uuid4())
+def test_a_caller_can_act_for_another_user(world: World) -> None:
+    user = str(uuid4())
     entity = world.organisation.entity("systemuser")
     blank = dict.fromkeys(entity.columns, None)
-    world.organisation.add(entity, {**blank, "systemuserid": user, "azureactivedirectoryobjectid": entra})
-    named = {"MSCRMCallerID": user, "CallerObjectId": entra}[header]
-    reply = world.send("POST", "accounts", {"name": "A"}, {header: named})
-    assert code(world.send("POST", "accounts", {"name": "B"}, {header: str(uuid4())})) == (403, "0x8004a110")
+    world.organisation.add(entity, {**blank, "systemuserid": user})
+    reply = world.send("POST", "accounts", {"name": "A"}, {"MSCRMCallerID": user})
     row = world.get(reply.headers["OData-EntityId"]).json()
     assert (row["_createdby_value"], row["_createdonbehalfby_value"]) == (user, APPLICATION_USER_ID)
