@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from local import loopback
+from tests.odata import recording
 from tests.support.events import Heard, breaches, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
@@ -24,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     share = -(-len(others) // max(len(long), 1))
     spread = [[item, *others[at * share : (at + 1) * share]] for at, item in enumerate(long)]
     items[:] = [item for part in spread for item in part] if long else others
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Where exchanges are recorded, those of a test bear its name; those of its session's simulators that of the
+    test that is running."""
+    recording.begin(item)
+    return (yield)
 
 
 @pytest.fixture(autouse=True)

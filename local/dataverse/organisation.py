@@ -42,13 +42,15 @@ class Organisation:
         settings: Settings | None = None,
         switches: Switches | None = None,
         seed: int | None = None,
+        store: Store | None = None,
     ) -> None:
+        """Open the file of rows, or take a store that holds some already."""
         self.schema = schema
         self.clock = clock
         self.settings = settings or Settings()
         self.switches = switches or Switches()
         self.random = random.Random(seed)
-        self.store = Store([*map(_table, schema.entities.values()), _deletions()], file)
+        self.store = store or Store([*map(_table, schema.entities.values()), _deletions()], file)
 
     @property
     def version(self) -> int:

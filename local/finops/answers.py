@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from local.finops.refusals import Declined, Refused
+from local.finops.showing import Detail
 from local.simulator.server import Reply
 from shared import exact_json
 from shared.records import Json
 
 JSON = "application/json; odata.metadata=minimal"
+# With no metadata at all a list still says how long it is and where it goes on.
+_ALWAYS = frozenset({"@odata.count", "@odata.nextLink"})
 
 
 def body_reply(status: int, body: Mapping[str, Json], headers: Mapping[str, str] | None = None) -> Reply:
@@ -15,6 +18,19 @@ def body_reply(status: int, body: Mapping[str, Json], headers: Mapping[str, str]
     # An error may quote half of a surrogate pair that a request sent.
     content = exact_json.dumps(dict(body)).encode("utf-8", errors="replace")
     return Reply(status, {"Content-Type": JSON, "OData-Version": "4.0", **(headers or {})}, content)
+
+
+def detailed_reply(
+    status: int, body: Mapping[str, Json], detail: Detail, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A body of records with as much metadata as was asked for."""
+    told = {
+        name: value
+        for name, value in body.items()
+        if detail is not Detail.NONE or not name.startswith("@") or name in _ALWAYS
+    }
+    kind = {"Content-Type": f"application/json; odata.metadata={detail}"}
+    return body_reply(status, told, {**kind, **(headers or {})})
 
 
 def text_reply(text: str) -> Reply:

@@ -59,10 +59,10 @@ def normalised(name: str, value: Stored) -> Stored:
 
 
 def derived(row: Row, given: frozenset[str]) -> Row:
-    """A new customer with its search name, the beginning of its name."""
+    """A new customer with its search name: the beginning of its name as it is cut, be it within blanks."""
     if "NameAlias" in given:
         return row
-    return {**row, "NameAlias": name_of(row)[:ALIAS_LENGTH].rstrip(" ")}
+    return {**row, "NameAlias": name_of(row)[:ALIAS_LENGTH]}
 
 
 def complaints(row: Row) -> tuple[str, ...]:

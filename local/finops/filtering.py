@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from odata_query import ast
 
-from local.finops.refusals import bad_request
+from local.finops.navigations import way_of
+from local.finops.refusals import bad_request, not_simulated
 from local.finops.schema import EntityType, Kind, Property
 from local.finops.sqlfunctions import CALCULATE, LIKE
 from local.finops.values import Stored
@@ -48,6 +49,9 @@ def condition(of: EntityType, tree: object) -> Condition:
             return _comparison(of, tree)
         case ast.Call():
             raise bad_request(f"The function '{tree.func.name}' is not supported in $filter.")
+        case ast.CollectionLambda(owner=ast.Identifier(namespace=(), name=str() as name)):
+            way = way_of(of, name.removeprefix(PLAIN_NAME))
+            raise not_simulated(f"any and all of the navigation '{way.name}'")
     raise bad_request("The $filter expression must evaluate to a single boolean value.")
 
 
@@ -120,11 +124,26 @@ def _operand(of: EntityType, node: object) -> Operand:
         case ast.UnaryOp(op=ast.USub()):
             inner = _arithmetic_operand(of, node.operand)
             return Operand(f"{CALCULATE}('mul', '-1', {inner.sql})", inner.parameters, Kind.DECIMAL)
-        case ast.Attribute():
-            raise bad_request("Navigation properties are not served in $filter.")
+        case ast.Attribute(owner=ast.Identifier(namespace=(), name=str() as name), attr=str() as attribute):
+            return _related(of, name.removeprefix(PLAIN_NAME), attribute.removeprefix(PLAIN_NAME))
         case ast.Call():
             raise bad_request(f"The function '{node.func.name}' is not supported in $filter.")
     return _constant(node)
+
+
+def _related(of: EntityType, name: str, attribute: str) -> Operand:
+    """A property of the one record that a navigation leads to."""
+    navigation = of.navigations.get(name)
+    if navigation is not None and navigation.many:
+        raise bad_request(f"The navigation '{name}' leads to many records: a comparison needs a single value.")
+    way = way_of(of, name)
+    found = property_of(way.target, attribute)
+    target = quoted(way.target.set_name)
+    same = " AND ".join(f"{target}.{quoted(each)} = {quoted(of.set_name)}.{quoted(each)}" for each in way.columns)
+    value = f"(SELECT {target}.{quoted(found.name)} FROM {target} WHERE {same})"
+    # The result of a subquery has no collation of its own.
+    collation = " COLLATE padded" if found.kind is Kind.STRING else ""
+    return Operand(value + collation, (), found.kind, found)
 
 
 def _constant(node: object) -> Operand:
@@ -162,9 +181,7 @@ def property_of(of: EntityType, name: str) -> Property:
     """The property of that exact name. Raises Refused (400) where the entity has none."""
     found = of.properties.get(name)
     if found is None:
-        raise bad_request(
-            f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.DataEntities.{of.name}'."
-        )
+        raise bad_request(f"Could not find a property named '{name}' on type '{of.full_name}'.")
     return found
 
 

@@ -9,19 +9,21 @@ from urllib.parse import parse_qsl, urlencode
 
 from local.finops.filtering import condition, property_of
 from local.finops.filters import parse_filter
-from local.finops.refusals import bad_request
+from local.finops.refusals import bad_request, not_simulated
 from local.finops.schema import EntityType
+from local.finops.selecting import Expansion, expansions, selection
 from local.finops.tables import Order
 from local.simulator.filters import Condition
 
 SKIP_TOKEN = "$skiptoken"  # noqa: S105 - the name of an option
 CROSS_COMPANY = "cross-company"
 
-_READ_MANY = frozenset({"$filter", "$select", "$orderby", "$top", "$skip", "$count", "$format", SKIP_TOKEN})
-_READ_ONE = frozenset({"$select", "$format"})
+_READ_ONE = frozenset({"$select", "$expand", "$format"})
+_READ_MANY = _READ_ONE | {"$filter", "$orderby", "$top", "$skip", "$count", SKIP_TOKEN}
 _COUNT = frozenset({"$filter"})
 _ROWS = range(10**12)
-_ORDER = re.compile(r"\s*(?P<name>\w+)(?:\s+(?P<direction>asc|desc))?\s*")
+_ORDER = re.compile(r"\s*(?P<name>\w+)(?P<below>/\w+)?(?:\s+(?P<direction>asc|desc))?\s*")
+_FORMAT = re.compile(r"json|application/json(;odata\.metadata=(full|minimal|none))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Query:
     cross_company: bool
     where: Condition | None
     select: tuple[str, ...] | None
+    expand: tuple[Expansion, ...]
     order: Order
     top: int | None
     skip: int
@@ -62,7 +65,8 @@ def list_query(of: EntityType, given: Mapping[str, str]) -> Query:
     return Query(
         cross_company=cross_company(given),
         where=_where(of, given),
-        select=_select(of, given),
+        select=selection(of, given.get("$select")),
+        expand=expansions(of, given.get("$expand")),
         order=_order(of, given),
         top=_whole(given, "$top"),
         skip=_skipped(given) + (_whole(given, "$skip") or 0),
@@ -71,15 +75,16 @@ def list_query(of: EntityType, given: Mapping[str, str]) -> Query:
 
 
 def record_query(of: EntityType, given: Mapping[str, str]) -> Query:
-    """The query of one record: only $select has a meaning."""
+    """The query of one record: only $select and $expand have a meaning."""
     _require_known(given, _READ_ONE)
-    return Query(cross_company(given), None, _select(of, given), (), None, 0, False)
+    select, expand = selection(of, given.get("$select")), expansions(of, given.get("$expand"))
+    return Query(cross_company(given), None, select, expand, (), None, 0, False)
 
 
 def count_query(of: EntityType, given: Mapping[str, str]) -> Query:
     """The query of a bare count."""
     _require_known(given, _COUNT)
-    return Query(cross_company(given), _where(of, given), None, (), None, 0, False)
+    return Query(cross_company(given), _where(of, given), None, (), (), None, 0, False)
 
 
 def write_query(given: Mapping[str, str]) -> bool:
@@ -101,25 +106,15 @@ def delivered_rows(given: Mapping[str, str]) -> int:
 
 def _require_known(given: Mapping[str, str], known: frozenset[str]) -> None:
     for name in given:
-        if name == "$expand" and "$select" in known:
-            raise bad_request("$expand: no navigation property of this entity is served.")
         if name not in known and name != CROSS_COMPANY:
             raise bad_request(f"The query option '{name}' is not supported here.")
-    if given.get("$format", "json") not in ("json", "application/json"):
+    if not _FORMAT.fullmatch(given.get("$format", "json")):
         raise bad_request("$format can be json only.")
 
 
 def _where(of: EntityType, given: Mapping[str, str]) -> Condition | None:
     text = given.get("$filter")
     return None if text is None else condition(of, parse_filter(text))
-
-
-def _select(of: EntityType, given: Mapping[str, str]) -> tuple[str, ...] | None:
-    text = given.get("$select")
-    if text is None or text.strip() == "*":
-        return None
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    return tuple(property_of(of, name).name for name in names)
 
 
 def _order(of: EntityType, given: Mapping[str, str]) -> Order:
@@ -132,6 +127,8 @@ def _order_part(of: EntityType, part: str) -> tuple[str, bool]:
     matched = _ORDER.fullmatch(part)
     if matched is None:
         raise bad_request(f"$orderby cannot be '{part}'.")
+    if matched["below"]:
+        raise not_simulated(f"$orderby by the navigation '{matched['name']}'")
     return property_of(of, matched["name"]).name, matched["direction"] == "desc"
 
 

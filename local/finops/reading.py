@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.finops import companies
-from local.finops.etags import etag
 from local.finops.queries import Query
 from local.finops.refusals import RecordUnknown
 from local.finops.schema import EntityType
+from local.finops.selecting import Expansion
 from local.finops.settings import Settings
+from local.finops.showing import Form
 from local.finops.tables import Record, Row, Tables
-from local.finops.values import shown
 from local.simulator.filters import Condition
 from shared.records import Json
 
@@ -21,6 +21,9 @@ _LATER_VALUES: Mapping[str, Json] = {
     "QMSCertificateOfAnalysisCustomerGroupId": "",
     "QMSWillPrintCustomerSpecificCertificateOfAnalysis": "No",
 }
+
+
+_NO_LIMIT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,17 @@ class Reader:
         self._tables = tables
         self._settings = settings
 
-    def page(self, of: EntityType, query: Query, *, already: int, page_size: int) -> Page:
+    def page(self, of: EntityType, query: Query, form: Form, *, already: int, page_size: int) -> Page:
         """One page of the matches, after `already` rows of earlier pages."""
         where = self._where(of, query)
         wanted = page_size if query.top is None else min(page_size, max(query.top - already, 0))
-        names = query.select or tuple(of.properties)
+        names = _fetched(of, query)
         # One row more than the page shows whether another page follows.
         found = list(
             self._tables.select(of, where, names=names, order=query.order, limit=wanted + 1, offset=query.skip)
         )
         finished = len(found) <= wanted or (query.top is not None and already + wanted >= query.top)
-        rows = tuple(self.shown(of, record, query.select) for record in found[:wanted])
+        rows = tuple(self.shown(of, record, query, form) for record in found[:wanted])
         total = self._tables.count(of, where) if query.count else 0
         return Page(rows, total, None if finished else already + wanted)
 
@@ -64,17 +67,36 @@ class Reader:
             raise RecordUnknown
         return found
 
-    def shown(self, of: EntityType, record: Record, select: tuple[str, ...] | None) -> dict[str, Json]:
-        """The JSON object of a record: the tag always, then the selected properties."""
-        names = select or tuple(of.properties)
-        values = {name: shown(of.properties[name], record.row[name]) for name in names}
+    def shown(self, of: EntityType, record: Record, query: Query, form: Form) -> dict[str, Json]:
+        """The JSON object of a record with what is selected and expanded."""
+        expanded = {each.way.name: self._expanded(record, each, form) for each in query.expand}
         later: dict[str, Json] = {}
-        if select is None and self._settings.later_properties:
+        if query.select is None and self._settings.later_properties:
             later = {name: _LATER_VALUES.get(name, "") for name in of.later}
-        return {"@odata.etag": etag(record.pairs), **values, **later}
+        return form.members(of, record, query.select, expanded) | later
+
+    def _expanded(self, record: Record, expansion: Expansion, form: Form) -> Json:
+        way = expansion.way
+        where = Condition(
+            " AND ".join(f'"{name}" = ?' for name in way.columns), tuple(record.row[name] for name in way.columns)
+        )
+        names = _with(expansion.select or tuple(way.target.properties), way.target.key)
+        found = self._tables.select(way.target, where, names=names, order=(), limit=_NO_LIMIT, offset=0)
+        rows: list[Json] = [form.members(way.target, each, expansion.select, {}) for each in found]
+        return rows if way.many else next(iter(rows), None)
 
     def _where(self, of: EntityType, query: Query) -> Condition:
         seen = companies.visible(of, self._settings.company, cross=query.cross_company)
         if query.where is None:
             return seen
         return Condition(f"({seen.sql}) AND ({query.where.sql})", seen.parameters + query.where.parameters)
+
+
+def _fetched(of: EntityType, query: Query) -> tuple[str, ...]:
+    """The properties that an answer is made of: what is shown, what addresses a record, what expansions go by."""
+    columns = [name for expansion in query.expand for name in expansion.way.columns]
+    return _with(query.select or tuple(of.properties), (*of.key, *columns))
+
+
+def _with(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*names, *more)))

@@ -76,6 +76,11 @@ def bad_request(detail: str) -> Refused:
     return Refused(400, detail)
 
 
+def not_simulated(what: str) -> Refused:
+    """501: the real service does this, the simulator does not."""
+    return Refused(501, f"The simulator does not serve {what}.")
+
+
 def write_failed(aot: str, log: Infolog) -> Refused:
     """The business logic refused a row; the text follows the grammar that clients parse."""
     parts = (*log.lines, f"Warning: {log.place}.")

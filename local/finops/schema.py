@@ -73,6 +73,16 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
+class Navigation:
+    """A way from a record to one record, or to `many`, of another collection; `declared` in the metadata document."""
+
+    name: str
+    target: str
+    many: bool
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EntityType:
     """One collection and its record type. `later` are properties of newer product versions."""
 
@@ -83,7 +93,13 @@ class EntityType:
     company_specific: bool
     key: tuple[str, ...]
     properties: Mapping[str, Property]
+    navigations: Mapping[str, Navigation]
     later: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        """The name of the record type with its namespace."""
+        return f"{NAMESPACE}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +132,11 @@ def _entity(of: dict[str, object], enumerations: Mapping[str, Enumeration]) -> E
     fields = of["fields"]
     key = of["key"]
     later = of["fields_seen_live_2026_07_but_not_listed"]
+    navigations = of["navigation"]
     assert isinstance(fields, list)
     assert isinstance(key, list)
     assert isinstance(later, list)
+    assert isinstance(navigations, list)
     properties = {field["name"]: _property(field, enumerations) for field in fields}
     return EntityType(
         set_name=str(of["entity_set"]),
@@ -128,8 +146,14 @@ def _entity(of: dict[str, object], enumerations: Mapping[str, Enumeration]) -> E
         company_specific=bool(of["company_specific"]),
         key=tuple(key),
         properties=properties,
+        navigations={way["name"]: _navigation(way) for way in navigations},
         later=tuple(later),
     )
+
+
+def _navigation(way: Mapping[str, object]) -> Navigation:
+    declared = not way.get("outside_this_file")
+    return Navigation(str(way["name"]), str(way["target_set"]), bool(way["collection"]), declared)
 
 
 def _property(field: dict[str, object], enumerations: Mapping[str, Enumeration]) -> Property:

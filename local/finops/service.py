@@ -1,9 +1,9 @@
 """One F&O environment behind its address: routes requests and turns refusals into answers."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from local.finops import answers, catalogue, queries
+from local.finops.addresses import address
 from local.finops.batch import Batch
 from local.finops.etags import etag, matches
 from local.finops.keys import Segment, record_key, segments
@@ -16,11 +16,13 @@ from local.finops.refusals import (
     Refused,
     RouteUnknown,
     bad_request,
+    not_simulated,
     several_to_update,
 )
-from local.finops.schema import NAMESPACE, EntityType, Kind, load_schema, metadata_document
+from local.finops.schema import NAMESPACE, EntityType, load_schema, metadata_document
 from local.finops.served import SERVED
 from local.finops.settings import Settings
+from local.finops.showing import Form, detail_of
 from local.finops.switches import Right, Switches
 from local.finops.tables import Record, Row, Tables
 from local.finops.writing import Target, Writer
@@ -29,6 +31,8 @@ from shared import exact_json
 from shared.records import Json
 
 _MAX_PAGE_PREFERENCE = "odata.maxpagesize="
+_PACKAGES = "DataManagementDefinitionGroups"
+_WHOLE = Query(False, None, None, (), (), None, 0, False)
 
 
 class Finops:
@@ -87,6 +91,8 @@ class Finops:
             case (Segment(name, str() as key),), method:
                 of = _entity(name)
                 return self._record(request, of, record_key(of, key), method, options)
+            case (Segment(name, _), Segment(below, _)), _:
+                raise _unserved(name, below)
         raise RouteUnknown
 
     def _service_document(self, request: Request) -> Reply:
@@ -114,13 +120,14 @@ class Finops:
         raise MethodUnknown
 
     def _list(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
-        self._switches.require(of, Right.READ)
         query = queries.list_query(of, options)
+        self._require_read(of, query)
         already = queries.delivered_rows(options)
         preferred = _preferred_page_size(request)
         size = min(preferred or self._settings.page_size, self._settings.page_size)
-        page = self._reader.page(of, query, already=already, page_size=size)
-        body: dict[str, Json] = {"@odata.context": _context(request, f"#{of.set_name}{_selected(query)}")}
+        form = _form(request)
+        page = self._reader.page(of, query, form, already=already, page_size=size)
+        body: dict[str, Json] = {"@odata.context": _context(request, f"#{of.set_name}{_shape(query)}")}
         if query.count:
             body["@odata.count"] = page.total
         body["value"] = list(page.rows)
@@ -128,15 +135,15 @@ class Finops:
             following = queries.next_query(options, page.delivered)
             body["@odata.nextLink"] = f"{request.base_url}/data/{of.set_name}?{following}"
         applied = {"Preference-Applied": f"{_MAX_PAGE_PREFERENCE}{size}"} if preferred else {}
-        return answers.body_reply(200, body, applied)
+        return answers.detailed_reply(200, body, form.detail, applied)
 
     def _count(self, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)
         return answers.text_reply(str(self._reader.count(of, queries.count_query(of, options))))
 
     def _read(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
-        self._switches.require(of, Right.READ)
         query = queries.record_query(of, options)
+        self._require_read(of, query)
         record = self._reader.record(of, key, cross=query.cross_company)
         known = request.header("If-None-Match")
         if known is not None and known != "null" and matches(known, etag(record.pairs)):
@@ -145,10 +152,9 @@ class Finops:
 
     def _create(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.WRITE)
-        cross = queries.write_query(options)
+        queries.write_query(options)
         record = self._writer.create(of, _body(request))
-        whole = Query(cross, None, None, (), None, 0, False)
-        return self._record_reply(request, 201, of, record, whole)
+        return self._record_reply(request, 201, of, record, _WHOLE)
 
     def _update(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.WRITE)
@@ -161,19 +167,42 @@ class Finops:
         self._writer.delete(_target(request, of, key, options))
         return answers.empty_reply(204)
 
+    def _require_read(self, of: EntityType, query: Query) -> None:
+        for each in (of, *(expansion.way.target for expansion in query.expand)):
+            self._switches.require(each, Right.READ)
+
     def _record_reply(self, request: Request, status: int, of: EntityType, record: Record, query: Query) -> Reply:
-        context = _context(request, f"#{of.set_name}{_selected(query)}/$entity")
-        body = {"@odata.context": context, **self._reader.shown(of, record, query.select)}
+        form = _form(request)
+        context = _context(request, f"#{of.set_name}{_shape(query)}/$entity")
+        body = {"@odata.context": context, **self._reader.shown(of, record, query, form)}
         headers = {"ETag": etag(record.pairs)}
         if status == 201:
-            headers["Location"] = f"{request.base_url}/data/{of.set_name}({_key_text(of, record.row)})"
-        return answers.body_reply(status, body, headers)
+            headers["Location"] = f"{request.base_url}/data/{address(of, record.row)}"
+        return answers.detailed_reply(status, body, form.detail, headers)
 
 
 def _entity(name: str) -> EntityType:
-    if name not in SERVED:
-        raise RouteUnknown
-    return load_schema().entities[name]
+    if name in SERVED:
+        return load_schema().entities[name]
+    if name in load_schema().entities or name == _PACKAGES:
+        raise not_simulated(f"the collection '{name}'")
+    raise RouteUnknown
+
+
+def _unserved(name: str, below: str) -> Exception:
+    """The refusal of what lies below a collection or a record: an action or a navigation, or nothing at all."""
+    of = _entity(name)
+    if below.startswith(f"{NAMESPACE}."):
+        # No source at hand lists the actions of the real service.
+        return not_simulated(f"the action '{below}' of '{name}'")
+    if below in of.navigations:
+        return not_simulated(f"the address of the navigation '{below}' of '{name}'; use $expand")
+    return RouteUnknown()
+
+
+def _form(request: Request) -> Form:
+    asked = _options(request).get("$format") or request.header("Accept") or ""
+    return Form(detail_of(asked), request.base_url)
 
 
 def _options(request: Request) -> Mapping[str, str]:
@@ -210,19 +239,10 @@ def _context(request: Request, fragment: str) -> str:
     return f"{request.base_url}/data/$metadata{fragment}"
 
 
-def _selected(query: Query) -> str:
-    return f"({','.join(query.select)})" if query.select else ""
-
-
-def _key_text(of: EntityType, row: Row) -> str:
-    return ",".join(f"{name}={_literal(of, name, row)}" for name in of.key)
-
-
-def _literal(of: EntityType, name: str, row: Row) -> str:
-    value = str(row[name])
-    enumeration = of.properties[name].enumeration
-    if enumeration is not None:
-        return f"{NAMESPACE}.{enumeration.name}'{value}'"
-    if of.properties[name].kind is not Kind.STRING:
-        return value
-    return "'" + quote(value.replace("'", "''"), safe="'") + "'"
+def _shape(query: Query) -> str:
+    """What the context says of the selected and expanded parts, as live answers show it."""
+    parts = list(query.select or ())
+    for expansion in query.expand:
+        parts += [expansion.way.name] if query.select else []
+        parts += [f"{expansion.way.name}({','.join(expansion.select)})"] if expansion.select else []
+    return f"({','.join(parts)})" if parts else ""

@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from local.finops.served import SERVED
 from local.finops.sqlfunctions import install
 from local.finops.values import Stored
 from local.simulator.filters import Condition
-from local.simulator.store import Column, Store, Table, quoted
+from local.simulator.store import Column, Store, Table, listed
 
 FIRST_RECORD = 5_637_144_576
 LARGEST_VERSION = 2**31 - 1
@@ -49,6 +50,13 @@ class Tables:
         self._store = Store([_table(load_schema().entities[name]) for name in SERVED], path)
         install(self._store)
 
+    def copied(self) -> "Tables":
+        """The same rows in memory, to go on with by themselves."""
+        tables = copy(self)
+        tables._store = self._store.copied()
+        install(tables._store)
+        return tables
+
     def close(self) -> None:
         """Close the database; a file keeps its rows."""
         self._store.close()
@@ -71,7 +79,7 @@ class Tables:
         """These properties of the rows that meet a condition, ordered by (property, descending), then by key."""
         words = [f'"{name}" DESC' if descending else f'"{name}"' for name, descending in order]
         words += [f'"{name}"' for name in of.key]
-        columns = ", ".join(map(quoted, (*_PAIRS, *names)))
+        columns = listed((*_PAIRS, *names))
         sql = f'SELECT {columns} FROM "{of.set_name}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
         found = self._store.tuples(sql, (*where.parameters, limit, offset))
         return (_record(of, names, row) for row in found)
@@ -99,7 +107,7 @@ class Tables:
         It is fastest for rows in the order of their keys.
         """
         names = (*of.properties, *_PAIRS)
-        columns = ", ".join(map(quoted, names))
+        columns = listed(names)
         marks = f"({', '.join('?' * len(names))})"
         remaining = iter(rows)
         with self.writing():

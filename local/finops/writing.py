@@ -18,7 +18,7 @@ from local.finops.refusals import (
     record_exists,
 )
 from local.finops.rules import Rules, described
-from local.finops.schema import COMPANY, NAMESPACE, EntityType
+from local.finops.schema import COMPANY, EntityType, Kind
 from local.finops.sequences import Sequences
 from local.finops.served import SERVED
 from local.finops.settings import Settings
@@ -60,7 +60,10 @@ class Writer:
         self._parties = Parties(tables)
 
     def create(self, of: EntityType, body: Mapping[str, Json]) -> Record:
-        """Add a record and give it back whole. Raises Refused where the service would refuse it."""
+        """Add a record and give it back whole, as it was before it was stored: texts with the blanks at their ends.
+
+        Raises Refused where the service would refuse it.
+        """
         rules = SERVED[of.set_name]
         self._require_writable(of, rules)
         with self._tables.writing():
@@ -84,7 +87,7 @@ class Writer:
             given = {name: value for name, value in _given(of, body).items() if name not in rules.counted}
             given = {name: rules.normalise(name, value) for name, value in given.items()}
             row = self._filled(of, rules, given, {})
-            self._tables.insert(of, row)
+            self._tables.insert(of, _kept(of, row))
             self._count_in(rules, row, before=None, after=row)
 
     def update(self, target: Target, body: Mapping[str, Json]) -> None:
@@ -100,7 +103,7 @@ class Writer:
             _require_same(of, record.row, given, rules.fixed)
             self._require_open(of, rules, record.row)
             given = {name: value for name, value in given.items() if name not in rules.fixed}
-            changed = self._checks.fields(of, rules, given, record.row.get(COMPANY))
+            changed = _kept(of, self._checks.fields(of, rules, given, record.row.get(COMPANY)))
             changed = {name: value for name, value in changed.items() if value != record.row[name]}
             changed = {name: value for name, value in changed.items() if name not in of.key}
             after = self._computed(rules, {**record.row, **changed})
@@ -177,19 +180,20 @@ class Writer:
         return self._parties.shared(of, given[rules.joined.link], rules.joined.names)
 
     def _insert(self, of: EntityType, rules: Rules, row: Row, shared: Row) -> Record:
-        key = record_key(of, row)
+        kept = _kept(of, row)
+        key = record_key(of, kept)
         try:
-            self._tables.insert(of, row)
+            self._tables.insert(of, kept)
         except KeyTaken as error:
             raise record_exists(of.aot, rules.table, described(rules, key)) from error
         # What is said about a party is said of every record that shows it.
-        changed = {name: row[name] for name, known in shared.items() if row[name] != known}
+        changed = {name: kept[name] for name, known in shared.items() if kept[name] != known}
         self._tables.update(of, key, {}, changed)
-        self._spread(of, rules, row, changed)
-        self._count_in(rules, row, before=None, after=row)
+        self._spread(of, rules, kept, changed)
+        self._count_in(rules, kept, before=None, after=kept)
         inserted = self._tables.find(of, key)
         assert inserted is not None
-        return inserted
+        return Record(row, inserted.pairs)
 
     def _spread(self, of: EntityType, rules: Rules, row: Row, joined: Row) -> None:
         if rules.joined is not None and joined:
@@ -207,15 +211,26 @@ def record_key(of: EntityType, row: Row) -> Row:
 
 
 def _given(of: EntityType, body: Mapping[str, Json]) -> Row:
-    # Annotations such as @odata.type are no properties; clients send them.
+    kind = body.get("@odata.type", of.full_name)
+    if not isinstance(kind, str) or kind.removeprefix("#") != of.full_name:
+        raise bad_request(f"The type '{kind}' of the body is not '{of.full_name}'.")
+    # Other annotations, and those of single properties, are no properties; clients send them.
     names = [name for name in body if "@" not in name]
     unknown = [name for name in names if name not in of.properties]
     if unknown:
         raise bad_request(
-            f"The property '{unknown[0]}' does not exist on type '{NAMESPACE}.{of.name}'. "
+            f"The property '{unknown[0]}' does not exist on type '{of.full_name}'. "
             "Make sure to only use property names that are defined by the type."
         )
     return {name: stored(of.properties[name], body[name]) for name in names}
+
+
+def _kept(of: EntityType, row: Row) -> Row:
+    """A row as the database keeps it: texts without the blanks at their ends."""
+    return {
+        name: value.rstrip(" ") if of.properties[name].kind is Kind.STRING and isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def _require_same(of: EntityType, row: Row, given: Row, names: tuple[str, ...]) -> None:

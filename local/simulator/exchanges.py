@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from local import space
+from local.simulator.evidence import Evidence, evidence
 from local.simulator.messages import Reply, Request
 
 # So much is kept in a file. A demo that runs for days must not fill the disk.
@@ -24,7 +25,10 @@ _BATCH_LINE = re.compile(rb"^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1\.1\r?$", r
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer."""
+    """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer.
+
+    `fault` is the kind of fault that was played instead of the answer or on top of it, empty where there was none.
+    """
 
     time: str
     system: str
@@ -35,11 +39,13 @@ class Exchange:
     status: int
     response_headers: Mapping[str, str]
     response_body: str
+    fault: str
 
 
 class ExchangeLog:
     """Keeps the last exchanges in memory and, given a file, all of them as JSON lines, up to `most_bytes`: there the
-    file ends with a line that says so."""
+    file ends with a line that says so. Where the environment asks for evidence, every exchange goes there as well.
+    """
 
     def __init__(
         self, system: str, *, file: Path | None = None, keep: int = 1000, most_bytes: int = MOST_BYTES
@@ -50,19 +56,22 @@ class ExchangeLog:
         self._folder = file.absolute().parent if file else Path()
         self._file: TextIOWrapper | None = file.open("a", encoding="utf-8", newline="\n") if file else None
         self._left_bytes = most_bytes
+        self._evidence: Evidence | None = evidence()
         self._reads: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._operations: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
 
-    def record(self, time: datetime, request: Request, reply: Reply | None) -> None:
+    def record(self, time: datetime, request: Request, reply: Reply | None, *, fault: str = "") -> None:
         """Note one exchange; no reply means that the connection was cut without one. Raises NoSpaceLeft."""
-        exchange = _exchange(self._system, time, request, reply)
+        exchange = _exchange(self._system, time, request, reply, fault)
         with self._lock:
             self._ring.append(exchange)
             self._count(request, exchange.status)
             if self._file is not None:
                 self._write(self._file, exchange)
+        if self._evidence is not None:
+            self._evidence.add(asdict(exchange))
 
     def last(self, limit: int = 100) -> list[Exchange]:
         """The newest exchanges, oldest of them first."""
@@ -98,6 +107,8 @@ class ExchangeLog:
             if self._file is not None:
                 with space.named(self._folder):
                     self._file.flush()
+        if self._evidence is not None:
+            self._evidence.flush()
 
     def close(self) -> None:
         """Flush and close the file; recording goes on in memory."""
@@ -139,7 +150,7 @@ class ExchangeLog:
 def _end_of_log(last: Exchange) -> Exchange:
     """The line that stands where a log has reached its limit: an exchange of nothing, with a word why."""
     why = "The log has reached its limit and ends here; the exchanges went on."
-    return Exchange(last.time, last.system, "", "", {}, "", 0, {}, why)
+    return Exchange(last.time, last.system, "", "", {}, "", 0, {}, why, "")
 
 
 def collection_of(path: str) -> str:
@@ -158,7 +169,7 @@ def _path(url: str) -> str:
     return path if path.startswith("/") else f"/data/{path}"
 
 
-def _exchange(system: str, time: datetime, request: Request, reply: Reply | None) -> Exchange:
+def _exchange(system: str, time: datetime, request: Request, reply: Reply | None, fault: str) -> Exchange:
     return Exchange(
         time=time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         system=system,
@@ -169,6 +180,7 @@ def _exchange(system: str, time: datetime, request: Request, reply: Reply | None
         status=reply.status if reply else 0,
         response_headers=dict(reply.headers) if reply else {},
         response_body=_text(reply.body) if reply else "",
+        fault=fault,
     )
 
 

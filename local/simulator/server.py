@@ -170,22 +170,22 @@ class Simulator:
             case Kind.SLOW:
                 await asyncio.sleep(rule.delay_s)
             case Kind.ERROR_AFTER:
-                return self._sent(request, _error(rule))
+                return self._sent(request, _error(rule), rule)
             case Kind.TRUNCATE:
                 half = reply.body[: len(reply.body) // 2]
-                return self._sent(request, Reply(reply.status, reply.headers, half))
+                return self._sent(request, Reply(reply.status, reply.headers, half), rule)
             case Kind.DROP_BEFORE | Kind.DROP_AFTER:
-                self.exchanges.record(self._clock(), request, None)
+                self.exchanges.record(self._clock(), request, None, fault=rule.kind)
                 return _cut(incoming)
             case Kind.DROP_MID:
-                self.exchanges.record(self._clock(), request, None)
+                self.exchanges.record(self._clock(), request, None, fault=rule.kind)
                 return await _cut_midway(incoming, reply)
             case _:
                 pass
-        return self._sent(request, reply)
+        return self._sent(request, reply, rule)
 
-    def _sent(self, request: Request, reply: Reply) -> web.Response:
-        self.exchanges.record(self._clock(), request, reply)
+    def _sent(self, request: Request, reply: Reply, rule: Rule | None = None) -> web.Response:
+        self.exchanges.record(self._clock(), request, reply, fault=rule.kind if rule else "")
         return _response(reply)
 
     def _unauthorised(self, request: Request) -> Reply | None:

@@ -6,6 +6,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -47,8 +48,14 @@ class MemoryTable:
     name: str = "table"
     step: Callable[[str], None] = _no_step
     _rows: dict[tuple[str, str], tuple[Row, str, float]] = field(default_factory=dict)
-    _versions: "itertools.count[int]" = field(default_factory=itertools.count)
+    _version: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryTable":
+        """A table of its own with the same rows, which nobody changes in place."""
+        clock, step = deepcopy((self.clock, self.step), memo)
+        with self._lock:
+            return MemoryTable(clock, self.name, step, dict(self._rows), self._version)
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
@@ -97,7 +104,7 @@ class MemoryTable:
         if isinstance(operation, Delete):
             del self._rows[address]
             return ""
-        etag = f"W/{next(self._versions)}"
+        etag, self._version = f"W/{self._version}", self._version + 1
         self._rows[address] = operation.row, etag, self.clock.monotonic()
         return etag
 
@@ -123,6 +130,12 @@ class MemoryQueues:
     _queues: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
     _put_at: dict[str, float] = field(default_factory=dict)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryQueues":
+        """Queues of their own with the same messages."""
+        clock, step = deepcopy((self.clock, self.step), memo)
+        queues = {name: dict(messages) for name, messages in self._queues.items()}
+        return MemoryQueues(clock, step, queues, dict(self._put_at), itertools.count(next(self._ids)))
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.simulator.faults import Kind, Rule
+from local.simulator.faults import Faults, Kind, Rule
 from shared.errors import OperatorNeeded, System
 from shared.state.links import ClaimKind, LinkState
-from tests.support.faults import FAULTS, WRITES, name_of
+from tests.support.faults import FAULTS, READS, WRITES, name_of
 from tests.support.product import FLOW, Product, product
 
 
@@ -91,12 +91,19 @@ def test_an_update_that_changes_nothing_mapped_writes_nothing(sync: Product) -> 
 
 
 @pytest.mark.parametrize("rule", FAULTS, ids=name_of)
-@pytest.mark.parametrize("system", ["finops", "dataverse"])
-def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, system: str, rule: Rule) -> None:
-    if system == "dataverse" and rule.methods == WRITES:
-        return  # the accounts flow writes nothing to Dataverse
+def test_a_fault_of_finops_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
+    survives(sync, sync.finops.faults, rule)
+
+
+# The flow writes nothing to Sales.
+@pytest.mark.parametrize("rule", [rule for rule in FAULTS if rule.methods == READS], ids=name_of)
+def test_a_fault_of_sales_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
+    survives(sync, sync.sales.faults, rule)
+
+
+def survives(sync: Product, faults: Faults, rule: Rule) -> None:
+    """Accounts are in step in the end, whatever a system does meanwhile."""
     ids = [sync.account(f"A-{number}") for number in range(6)]
-    faults = sync.finops.faults if system == "finops" else sync.sales.faults
     faults.add(rule)
     sync.tick()
     sync.edit(ids[0], name="Changed meanwhile")
@@ -287,13 +294,13 @@ def test_a_cleared_field_is_emptied_as_finops_wants_it(sync: Product) -> None:
 
 
 def test_requests_for_new_accounts_stay_within_their_budget(sync: Product) -> None:
-    for number in range(200):
+    for number in range(60):
         sync.account(f"A-{number:04d}")
     start = {name: sync.service.parts.systems[name].requests for name in System}  # type: ignore[attr-defined]
     sync.tick()
     end = {name: sync.service.parts.systems[name].requests for name in System}  # type: ignore[attr-defined]
     finops = end[System.FINOPS].reads + end[System.FINOPS].writes - start[System.FINOPS].reads
     dataverse = end[System.DATAVERSE].reads - start[System.DATAVERSE].reads
-    assert sync.customers() == 200
-    assert finops <= 220
+    assert sync.customers() == 60
+    assert finops <= 66
     assert dataverse <= 6

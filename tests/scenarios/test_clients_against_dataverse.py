@@ -12,9 +12,8 @@ import pytest
 import requests
 
 from local.dataverse.organisation import Organisation
-from local.dataverse.schema import load_schema
 from local.dataverse.settings import Settings
-from local.dataverse.simulator import build_organisation, build_simulator
+from local.dataverse.simulator import build_simulator
 from local.simulator.auth import FixedToken
 from local.simulator.exchanges import Exchange, ExchangeLog
 from local.simulator.faults import Faults, Kind, Rule
@@ -44,6 +43,7 @@ from shared.records import Change, ChangePage, Json, MarkedRow, TargetRow, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
+from tests.unit.local.dataverse_world import fresh_organisation
 
 TOKEN = "scenario"
 PAGE = 7
@@ -73,7 +73,7 @@ class Environment:
 
 @pytest.fixture
 def environment() -> Iterator[Environment]:
-    organisation = build_organisation(load_schema(), settings=Settings(page_cap=PAGE, dop_hint=3))
+    organisation = fresh_organisation(settings=Settings(page_cap=PAGE, dop_hint=3))
     simulator = build_simulator(organisation, FixedToken(TOKEN), Faults(), ExchangeLog("dataverse"), "admin")
     with running(simulator) as url:
         clock = ManualClock()
@@ -281,7 +281,7 @@ class Sales:
 @contextmanager
 def selling(*, bulk: bool = True, page_cap: int = 5000) -> Iterator[Sales]:
     setup = Settings(page_cap=page_cap, no_bulk=frozenset() if bulk else frozenset({"product"}))
-    organisation = build_organisation(load_schema(solution=False), settings=setup)
+    organisation = fresh_organisation(settings=setup, solution=False)
     simulator = build_simulator(organisation, FixedToken(TOKEN), Faults(), ExchangeLog("dataverse"), "admin")
     with running(simulator) as url:
         clock = ManualClock()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from local.finops.assortment import Assortment
 from local.finops.environment import finops_simulator
-from local.finops.loading import open_tables
 from local.finops.settings import Settings
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Kind, Rule
@@ -36,6 +35,7 @@ from shared.records import Json, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
+from tests.unit.local.finops_environment import fresh_tables
 
 TOKEN = "scenario"
 FOREVER = 1_000_000.0
@@ -66,7 +66,7 @@ def collection(system: FinopsSystem, *fields: str) -> FinopsCollection:
 @pytest.fixture
 def environment() -> Iterator[Environment]:
     setup = Settings(page_size=SERVER_PAGE)
-    tables = open_tables(None, None, setup)
+    tables = fresh_tables(setup)
     simulator = finops_simulator(tables, setup, FixedToken(TOKEN), admin_token="admin")
     with running(simulator) as url:
         clock = ManualClock()

@@ -7,9 +7,8 @@ from uuid import UUID
 import pytest
 import requests
 
-from local.dataverse.schema import load_schema
 from local.dataverse.settings import Settings
-from local.dataverse.simulator import build_organisation, build_simulator
+from local.dataverse.simulator import build_simulator
 from local.simulator.auth import FixedToken
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
@@ -30,6 +29,7 @@ from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
+from tests.unit.local.dataverse_world import fresh_organisation
 
 TOKEN = "scenario"
 PAGE = 7
@@ -105,8 +105,7 @@ def line_id(quote: int, position: int) -> str:
 
 @pytest.fixture
 def sales() -> Iterator[Sales]:
-    schema = load_schema(tracked={"quote": True, "quotedetail": True})
-    organisation = build_organisation(schema, settings=Settings(page_cap=PAGE))
+    organisation = fresh_organisation(settings=Settings(page_cap=PAGE))
     simulator = build_simulator(organisation, FixedToken(TOKEN), Faults(), ExchangeLog("dataverse"), "admin")
     with running(simulator) as url:
         clock = ManualClock()

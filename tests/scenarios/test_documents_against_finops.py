@@ -8,7 +8,6 @@ import pytest
 
 from local.finops.assortment import Assortment
 from local.finops.environment import finops_simulator
-from local.finops.loading import open_tables
 from local.finops.salesdesk import SalesDesk
 from local.finops.settings import Settings
 from local.simulator.auth import FixedToken
@@ -31,6 +30,7 @@ from shared.records import Json, LineAction, LineWrite, TargetRow, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
+from tests.unit.local.finops_environment import fresh_tables
 
 TOKEN = "scenario"
 FOREVER = 1_000_000.0
@@ -81,7 +81,7 @@ def customer(number: str) -> Write:
 @pytest.fixture
 def environment() -> Iterator[Environment]:
     setup = Settings(page_size=SERVER_PAGE)
-    tables = open_tables(None, None, setup)
+    tables = fresh_tables(setup)
     Assortment(tables, setup).put({**BIKE, "InventoryUnitSymbol": "ea", "SalesPrice": Decimal("12.5")})
     simulator = finops_simulator(tables, setup, FixedToken(TOKEN), admin_token="admin")
     with running(simulator) as url:
@@ -202,6 +202,7 @@ def test_a_quotation_that_has_gone_out_refuses_every_change(environment: Environ
     assert environment.found().values["SalesQuotationStatus"] == "Sent"
 
 
+@pytest.mark.odata_refused("'NoSuchField'")
 @pytest.mark.parametrize("write", [create(NoSuchField="x"), create(added(1, NoSuchField="x"))])
 def test_an_unknown_field_calls_the_operator(environment: Environment, write: Write) -> None:
     [result] = environment.write(write)

@@ -1,6 +1,7 @@
 """What can go wrong between the source and the queue: lost and stale checkpoints, tables that change under a walk."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -132,11 +133,12 @@ def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(change: Callabl
                 world.source.save(f"p{number}", name=f"Second name {number}")
         return world
 
-    clean = begin()
+    begun = begin()
+    clean = deepcopy(begun)
     before = clean.steps.count
     clean.pull()
     for step in range(1, clean.steps.count - before + 1):
-        world = begin()
+        world = deepcopy(begun)
         world.steps.at[world.steps.count + step] = lambda world=world: change(world)  # type: ignore[misc]
         world.pull()
         world.settle(hours=0.2)

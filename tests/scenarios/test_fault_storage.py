@@ -1,12 +1,12 @@
 """Our own storage fails, at any call and for as long as it likes: nothing is lost or doubled, no record is blamed."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from shared.errors import StorageTrouble
-from tests.scenarios.test_crashes import edits, first_sync, steps_of, synced
+from tests.scenarios.test_crashes import edits, first_sync, fresh, steps_of, synced
 from tests.support.invariants import check
 from tests.support.steps import Steps
 from tests.support.world import World
@@ -21,6 +21,9 @@ class Outage(dict[int, Callable[[], None]]):
     def __init__(self, steps: Steps, first: int, length: int, calls: tuple[str, ...] = TABLES + QUEUES) -> None:
         super().__init__()
         self._steps, self._hit, self._calls = steps, range(first, first + length), calls
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._hit[-1:])
 
     def pop(self, step: int, *_default: object) -> Callable[[], None] | None:  # type: ignore[override]
         """What happens at a step."""
@@ -46,7 +49,7 @@ def test_storage_that_fails_at_any_call_loses_nothing_doubles_nothing_and_blames
 ) -> None:
     total = steps_of(scenario, make)
     for number in range(1, total + 1):
-        world = make()
+        world = fresh(make)
         suffers(world, scenario, number, length)
         name = world.steps.names[number - 1]
         try:

@@ -256,7 +256,11 @@ def test_no_column_of_the_known_schemas_is_taken_for_another(pair: Product, tmp_
         ("product", "name", SchemaKind.LOOKUP, "name is Lookup"),
         ("product", "_defaultuomid_value", SchemaKind.TEXT, "defaultuomid is String"),
         ("productpricelevel", "amount", SchemaKind.TEXT, "amount is String"),
-        ("transactioncurrency", "isocurrencycode", SchemaKind.CHOICE, "isocurrencycode is Picklist"),
+        # The type is changed in the metadata alone: the rows still hold texts, and are shown as if they held none.
+        pytest.param(
+            *("transactioncurrency", "isocurrencycode", SchemaKind.CHOICE, "isocurrencycode is Picklist"),
+            marks=pytest.mark.odata_refused('"isocurrencycode":USD'),
+        ),
     ],
 )
 def test_a_column_of_another_type_is_named(

@@ -12,7 +12,7 @@ from local.simulator.faults import Rule
 from shared.errors import System
 from shared.flows import FLOWS
 from shared.state.links import LinkState
-from tests.support.faults import FAULTS, name_of
+from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
 
 
@@ -305,7 +305,7 @@ def test_lines_that_people_of_finops_have_added_stay(desk: Trading, account: str
     assert {n: line["RequestedSalesQuantity"] for n, line in quotation["lines"].items()} == {1: 2, 2: 77, 3: 3}
 
 
-@pytest.mark.parametrize("rule", FAULTS, ids=name_of)
+@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
 def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_quote(desk: Trading, account: str, rule: Rule) -> None:
     quotes = [desk.quote(account, lines=2) for _ in range(3)]
     desk.finops.faults.add(rule)
@@ -357,21 +357,21 @@ def many_quotes(desk: Trading, folder: Path, account: str, *, quotes: int, lines
     return [f"S-{n:05d}" for n in range(quotes)]
 
 
-def test_a_thousand_quotes_of_ten_lines_cost_at_most_1100_writes_to_finops_and_80_reads_of_sales(
+def test_a_hundred_quotes_of_ten_lines_cost_at_most_110_writes_to_finops_and_8_reads_of_sales(
     desk: Trading, account: str, tmp_path: Path
 ) -> None:
-    numbers = many_quotes(desk, tmp_path, account, quotes=1000, lines=10)
+    numbers = many_quotes(desk, tmp_path, account, quotes=100, lines=10)
     reads, _ = desk.sent(System.DATAVERSE)
     _, writes = desk.sent(System.FINOPS)
     desk.service.pull("quotations")
     desk.drain()
-    assert desk.sent(System.FINOPS)[1] - writes <= 1100
-    assert desk.sent(System.DATAVERSE)[0] - reads <= 80
+    assert desk.sent(System.FINOPS)[1] - writes <= 110
+    assert desk.sent(System.DATAVERSE)[0] - reads <= 8
     links = desk.state.links.load("quotations", numbers)
     assert {link.state for link in links.values()} == {LinkState.WRITTEN}
     desk.service.pull("quotations")
     desk.drain()
-    assert desk.sent(System.FINOPS)[1] - writes <= 1000, "the second look writes nothing"
+    assert desk.sent(System.FINOPS)[1] - writes <= 100, "the second look writes nothing"
 
 
 def test_a_quote_with_500_lines_of_maximum_length_is_written_and_changed(

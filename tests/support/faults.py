@@ -1,4 +1,8 @@
-"""The faults that every flow must survive, as the simulators play them."""
+"""The faults that every flow must survive, as the simulators play them.
+
+All of them are played once for each way in which a client writes; a flow that writes in a way that is tried already
+meets one fault of each consequence.
+"""
 
 from local.simulator.faults import Kind, Rule
 from shared.errors import OperatorNeeded, OutcomeUnknown, SyncError, Transient
@@ -29,6 +33,16 @@ FAULTS = [
     Rule(Kind.HTML, READS, times=4),
     Rule(Kind.THROTTLE, READS, times=4, retry_after="30"),
     Rule(Kind.REFUSE_TOKEN, READS, times=6),
+]
+
+# Refused for long, applied without an answer, answered by half, and a source that is read by half or not at all.
+SPOT_FAULTS = [
+    Rule(Kind.THROTTLE, WRITES, times=3, retry_after="900"),
+    Rule(Kind.ERROR_AFTER, WRITES, times=30, status=504),
+    Rule(Kind.DROP_AFTER, WRITES, times=2),
+    Rule(Kind.TRUNCATE, WRITES, times=2),
+    Rule(Kind.TRUNCATE, READS, times=4),
+    Rule(Kind.DROP_BEFORE, READS, times=20),
 ]
 
 # A fault while writing, the error that tells it, and whether the write is in the system.

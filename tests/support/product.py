@@ -22,6 +22,7 @@ from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.rows import Table
 from shared.sync.parts import Parts, State, hold_queue, poison_queue
 from tests.support.clock import ManualClock
+from tests.support.rest import Rest
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
@@ -72,6 +73,9 @@ class Product:
         return Settings.read(self._settings)
 
     def _table(self, name: str) -> Table:
+        return self._memory(name)
+
+    def _memory(self, name: str) -> MemoryTable:
         return self._tables.setdefault(name, MemoryTable(self.clock, name))
 
     def start(self, **settings: str) -> Service:
@@ -151,12 +155,20 @@ class Product:
         raise AssertionError("the queue does not run dry")
 
     def settle(self, minutes: int = 15) -> None:
-        """Timers tick and the host works, minute by minute."""
-        for _ in range(minutes):
+        """Timers tick and the host works for so long. Time in which nothing is left to do passes at once."""
+        end = self.clock.seconds + 60 * minutes
+        rest = Rest(self.clock, self._memory("links"), self._memory("control"))
+        while self.clock.seconds < end:
             self.tick()
             self.service.sweep()
             self.drain()
             self.clock.sleep(60)
+            if rest.reached() and not self._messages():
+                rest.pass_time(end)
+
+    def _messages(self) -> int:
+        """How many messages lie in the queues of all flows."""
+        return sum(self.queues.depth(name) for of in FLOWS for name in (of, hold_queue(of), poison_queue(of)))
 
     def snapshot(self) -> dict[str, object]:
         """Everything that is remembered, and how much lies in queues."""

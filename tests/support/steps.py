@@ -24,6 +24,11 @@ class Steps:
         if action is not None:
             action()
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether something is still to happen at a later step."""
+        return any(step > self.count for step in self.at)
+
     def crash_at(self, number: int) -> None:
         """Die at a step."""
         self.at[number] = _crash

@@ -4,6 +4,7 @@ The doubles obey the rules that the engine relies on and nothing else, so that t
 seconds. What the real systems do is tested against the simulators.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -37,6 +38,7 @@ from tests.support.doubles import (
     WalkedTable,
     unnumbered,
 )
+from tests.support.rest import Rest
 from tests.support.steps import Crash, Steps
 from tests.support.trade import (
     CONTACT,
@@ -51,7 +53,6 @@ from tests.support.trade import (
 )
 
 LEASE_S = 600.0
-_TICK_S, _RARE_TICK_S = 60.0, 480.0
 MAX_DEQUEUES = 5
 
 
@@ -78,6 +79,7 @@ class World:
         self.clock = ManualClock()
         tables = {name: MemoryTable(self.clock, name, self.steps.step) for name in _TABLES}
         self.links_table = tables["links"]
+        self._rest = Rest(self.clock, tables["links"], tables["control"])
         self.queues = MemoryQueues(self.clock, self.steps.step)
         self.source = FakeSource(self.steps)
         self.target = FakeTarget(self.steps, self.clock)
@@ -218,34 +220,38 @@ class World:
             self.queues.delete(poison_queue(flow), message)
         return bool(received)
 
-    def drain(self, flows: Iterable[str] | None = None) -> int:
-        """Run every message that is visible now; how many there were, or what the host ran of each at least."""
-        for done in range(500):
+    def drain(self, flows: Iterable[str] | None = None) -> None:
+        """Run every message that is visible now."""
+        for _ in range(500):
             busy = [self.host_once(flow) or self.poison_once(flow) for flow in flows or self.flows]
             if not any(busy):
-                return done
+                return
         raise AssertionError("the queues do not run dry")
 
     def settle(self, hours: float = 0.6) -> None:
-        """Let the timers tick and the host work until everything is quiet, and survive crashes on the way.
-
-        While nothing happens and no message lies anywhere, the ticks come ever more rarely."""
-        end, pause_s = self.clock.seconds + hours * 3600, _TICK_S
+        """Let the timers tick and the host work for so long, and survive crashes on the way. Time in which nothing is
+        left to do passes at once."""
+        end = self.clock.seconds + hours * 3600
         while self.clock.seconds < end:
-            busy = not self._tick() or self.depth() > 0
-            pause_s = _TICK_S if busy else min(2 * pause_s, _RARE_TICK_S)
-            self.clock.sleep(pause_s)
+            well = self._play_minute()
+            self.clock.sleep(60)
+            if well and self.at_rest():
+                self._rest.pass_time(end)
 
-    def _tick(self) -> bool:
-        """One tick of every timer, and what the host makes of it; False when anything happened."""
-        pulls: list[Callable[[], object]] = [partial(self.pull, flow) for flow in self.flows]
-        quiet = True
-        for timer in (*pulls, self.sweep, self.drain):
-            try:
-                quiet = not timer() and quiet
-            except (Crash, SyncError):
-                quiet = False
-        return quiet
+    def at_rest(self) -> bool:
+        """Whether the round that was played now, and the one before it, leave nothing to do."""
+        return self._rest.reached() and not self.depth() and not self.steps.disturbed
+
+    def _play_minute(self) -> bool:
+        """Every timer and the host; whether none of them failed."""
+        pulls: list[Callable[[], None]] = [partial(self.pull, flow) for flow in self.flows]
+        timers: list[Callable[[], None]] = [*pulls, self.sweep, self.drain]
+        well = 0
+        for timer in timers:
+            with contextlib.suppress(Crash, SyncError):
+                timer()
+                well += 1
+        return well == len(timers)
 
     def depth(self) -> int:
         """How many messages lie anywhere."""

@@ -13,10 +13,11 @@ from local.dataverse.organisation import Organisation
 from local.dataverse.schema import Schema, load_schema
 from local.dataverse.settings import Settings
 from local.dataverse.simulator import build_organisation, build_simulator
-from local.simulator.auth import FixedToken
+from local.simulator.auth import Clock, FixedToken, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
 from local.simulator.server import Tls, running
+from local.simulator.store import Store
 from shared.records import Json
 
 ADMIN = "admin"
@@ -114,6 +115,29 @@ def schema(*, solution: bool = True, product_number_key: bool = False) -> Schema
     return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked)
 
 
+@cache
+def _seeded(
+    solution: bool, product_number_key: bool, no_bulk: frozenset[str], settings_row: tuple[tuple[str, Json], ...]
+) -> Store:
+    tables, settings = schema(solution=solution, product_number_key=product_number_key), Settings(no_bulk=no_bulk)
+    return build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
+
+
+def fresh_organisation(
+    clock: Clock = system_clock,
+    settings: Settings | None = None,
+    settings_row: Mapping[str, Json] | None = None,
+    *,
+    solution: bool = True,
+    product_number_key: bool = False,
+) -> Organisation:
+    """A new organisation in memory; its rows are made once and copied."""
+    settings = settings or Settings()
+    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
+    tables = schema(solution=solution, product_number_key=product_number_key)
+    return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
+
+
 @contextmanager
 def dataverse(
     *,
@@ -125,8 +149,13 @@ def dataverse(
     tls: Tls | None = None,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
-    tables = schema(solution=solution, product_number_key=product_number_key)
-    organisation = build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row, file=file)
+    if file is None:
+        organisation = fresh_organisation(
+            clock, settings, settings_row, solution=solution, product_number_key=product_number_key
+        )
+    else:
+        tables = schema(solution=solution, product_number_key=product_number_key)
+        organisation = build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row, file=file)
     simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN, tls)
     with running(simulator) as url:
         world = World(url, organisation, clock, faults)

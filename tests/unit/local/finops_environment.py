@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import requests
 from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables
 from local.finops.settings import Settings
+from local.finops.tables import Tables
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Faults
 from local.simulator.server import running
@@ -85,11 +87,21 @@ def detail(answer: requests.Response) -> str:
     return str(error["innererror"]["message"])
 
 
+@cache
+def _seeded(settings: Settings) -> Tables:
+    return open_tables(None, None, settings)
+
+
+def fresh_tables(settings: Settings) -> Tables:
+    """The rows of a new environment, made once and copied."""
+    return _seeded(settings).copied()
+
+
 @contextmanager
 def environment(settings: Settings | None = None, load: Path | None = None) -> Iterator[Caller]:
     """Run a fresh environment in memory."""
     settings = settings or Settings()
-    tables = open_tables(None, load, settings)
+    tables = open_tables(None, load, settings) if load else fresh_tables(settings)
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"

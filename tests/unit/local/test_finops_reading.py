@@ -226,7 +226,6 @@ def test_a_filter_that_the_service_cannot_read_is_400(finops: Caller, expression
 @pytest.mark.parametrize(
     "params",
     [
-        {"$expand": "D365SalesQuotationHeader"},
         {"$search": "a"},
         {"$apply": "a"},
         {"filter": "a"},

@@ -74,6 +74,30 @@ def test_the_alias_is_the_beginning_of_the_name_at_creation_only(finops: Caller)
     assert read(finops)["NameAlias"] == "Contoso Retail San D"
 
 
+def test_blanks_at_the_end_of_a_text_are_answered_and_not_kept(finops: Caller) -> None:
+    created = finops.customer(OrganizationName="Contoso Retail West Bay  ")
+    assert (created["NameAlias"], created["OrganizationName"]) == ("Contoso Retail West ", "Contoso Retail West Bay  ")
+    kept = read(finops)
+    assert (kept["NameAlias"], kept["OrganizationName"]) == ("Contoso Retail West", "Contoso Retail West Bay")
+    assert kept["@odata.etag"] == created["@odata.etag"]
+
+
+def test_a_change_that_only_adds_blanks_at_the_end_changes_nothing(finops: Caller) -> None:
+    created = finops.customer(OrganizationName="Fabrikam")
+    assert finops.patch(customer_url(), {"OrganizationName": "Fabrikam  "}).status_code == 204
+    assert read(finops)["OrganizationName"] == "Fabrikam"
+    assert read(finops)["@odata.etag"] == created["@odata.etag"]
+
+
+def test_a_body_may_name_its_type_and_no_other(finops: Caller) -> None:
+    annotated = {"CreditLimit@odata.type": "#Decimal", "CreditLimit": 7}
+    for kind in ("#Microsoft.Dynamics.DataEntities.CustomerV3", "Microsoft.Dynamics.DataEntities.CustomerV3"):
+        answer = finops.post("CustomersV3", {"@odata.type": kind, **CUSTOMER, "CustomerAccount": kind[:1], **annotated})
+        assert (answer.status_code, answer.json()["CreditLimit"]) == (201, 7)
+    other = finops.post("CustomersV3", {"@odata.type": "#Microsoft.Dynamics.DataEntities.CustomerV2", **CUSTOMER})
+    assert (other.status_code, "CustomerV2" in detail(other)) == (400, True)
+
+
 def test_a_given_alias_stays_even_when_it_is_empty(finops: Caller) -> None:
     assert finops.customer(NameAlias="")["NameAlias"] == ""
 

@@ -88,3 +88,16 @@ def test_conditions_are_joined_in_halves() -> None:
 
 def test_quoted_parts_are_told_from_the_rest() -> None:
     assert list(outside_literals("a eq 'b' or c")) == [(True, "a eq "), (False, "'b'"), (True, " or c")]
+
+
+def test_a_copy_holds_the_same_rows_and_goes_on_by_itself(store: Store) -> None:
+    store.insert("things", {"id": "1", "name": "first"})
+    assert store.next_value("numbers") == 1
+    copy = store.copied()
+    store.insert("things", {"id": "2", "name": "in the store"})
+    copy.insert("things", {"id": "2", "name": "in the copy"})
+    assert [row["name"] for row in store.select("SELECT name FROM things ORDER BY id")] == ["first", "in the store"]
+    assert [row["name"] for row in copy.select("SELECT name FROM things ORDER BY id")] == ["first", "in the copy"]
+    assert copy.get("things", {"name": "FIRST"}) is not None
+    assert copy.next_value("numbers") == 2
+    copy.close()

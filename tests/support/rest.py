@@ -1,0 +1,37 @@
+"""Says when nothing is left to do, so that tests need not play each minute in which nothing happens."""
+
+from datetime import datetime
+
+from shared.state.memory import MemoryTable
+from shared.state.rows import Row
+from tests.support.clock import ManualClock
+
+# Still played at the end of a time in which nothing happened: what stands must stand for good.
+_LAST_MINUTES_S = 120
+
+
+class Rest:
+    """Looks at what a round of all timers has left behind; whether messages lie in queues is for others to say."""
+
+    def __init__(self, clock: ManualClock, links: MemoryTable, control: MemoryTable) -> None:
+        self._clock = clock
+        self._links = links
+        self._control = control
+        self._seen: object = None
+
+    def reached(self) -> bool:
+        """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
+        and no gate is closed. The first call has nothing to compare with."""
+        links = self._links.content()
+        changed, self._seen = links != self._seen, links
+        under_way = ("dirty", "claim_id", "closed")
+        return not changed and not any(row.cells.get(name) for row in self._rows() for name in under_way)
+
+    def pass_time(self, end: float) -> None:
+        """Let the time pass until a failure is to be tried again, at the latest until shortly before `end`."""
+        tries = [row.cells.get("next_try") for row in self._rows()]
+        left = [(at - self._clock.now()).total_seconds() for at in tries if isinstance(at, datetime)]
+        self._clock.sleep(max(0, min([*left, end - _LAST_MINUTES_S - self._clock.seconds])))
+
+    def _rows(self) -> list[Row]:
+        return [*self._links.content().values(), *self._control.content().values()]
