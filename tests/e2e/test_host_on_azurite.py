@@ -27,10 +27,10 @@ from local.host.schedule import Schedule
 from local.host.storage import AzureQueue, BlobTimerStatus
 from local.host.timer_status import TimerStatus
 from local.host.triggers import QueueAddress
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 SAMPLE_APP = ROOT / "tests" / "contract" / "sample_app"
-PATIENCE_S = 20.0
 
 
 class Observer:

@@ -15,9 +15,9 @@ from shared.flows import FLOWS
 from shared.settings import schedules
 from shared.state.storage import Account, Storage
 from tests.e2e.packaging import packaged_files, write_package
+from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 
-_PATIENCE_S = 120
 # The environment that make fills with requirements.txt and nothing else.
 _PYTHON = ROOT / ".venv-app" / "bin" / "python"
 _HOST_NEEDS = ("cronsim", "azure/storage/blob")
@@ -79,7 +79,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
                 break
     finally:
         host.terminate()
-        host.communicate(timeout=_PATIENCE_S)
+        host.communicate(timeout=PATIENCE_S)
 
     log = "".join(lines)
     assert awaited == set(), log

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.infra.templates import ROOT
+from tests.support.patience import PATIENCE_S
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-# Only so that a linter that hangs does not hang for ever.
-_LIMIT_S = 900
 
 SWITCHED_OFF: Mapping[str, str] = {
     "CKV_AZURE_13": "the app has no HTTP trigger, so nobody signs in to it",
@@ -47,7 +46,7 @@ def lint(folder: Path) -> Verdict:
     if not CHECKOV.is_file():
         return Verdict((), frozenset(), f"{CHECKOV} is not there; `make test` installs it")
     command = [str(CHECKOV), "-d", str(folder), "--framework", "bicep", "--skip-download", "-o", "json", "--quiet"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     try:
         report = json.loads(ended.stdout)
     except ValueError:

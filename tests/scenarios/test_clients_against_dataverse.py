@@ -43,6 +43,7 @@ from shared.records import Change, ChangePage, Json, MarkedRow, TargetRow, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.dataverse_world import fresh_organisation
 
 TOKEN = "scenario"
@@ -61,7 +62,7 @@ class Environment:
         """What somebody does in Sales."""
         url = self.channel.origin.url(f"/api/data/v9.2/{path}")
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        requests.request(method, url, json=body, headers=headers, timeout=10).raise_for_status()
+        requests.request(method, url, json=body, headers=headers, timeout=PATIENCE_S).raise_for_status()
 
     def save(self, *numbers: int) -> None:
         for number in numbers:
@@ -217,7 +218,7 @@ class Sales:
         """What somebody does in Sales."""
         url = self.system.channel.origin.url(f"/api/data/v9.2/{path}")
         headers = {"Authorization": f"Bearer {TOKEN}", "Prefer": "return=representation"}
-        reply = requests.request(method, url, json=body, headers=headers, timeout=10)
+        reply = requests.request(method, url, json=body, headers=headers, timeout=PATIENCE_S)
         assert reply.status_code < 300, reply.text
         return reply
 

@@ -29,6 +29,7 @@ from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.dataverse_world import fresh_organisation
 
 TOKEN = "scenario"
@@ -63,7 +64,7 @@ class Sales:
         """What somebody does in Sales."""
         url = self.channel.origin.url(f"/api/data/v9.2/{path}")
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        reply = requests.request(method, url, json=body, headers=headers, timeout=10)
+        reply = requests.request(method, url, json=body, headers=headers, timeout=PATIENCE_S)
         assert reply.status_code < 300, reply.text
 
     def draft(self, number: int) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from p2c.network import CERTIFICATES
+from tests.support.patience import PATIENCE_S
 
 HOST = "contoso.operations.dynamics.com"
 _VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -87,7 +88,7 @@ def _listening() -> Iterator[tuple[socket.socket, Callable[[Callable[[socket.soc
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             for thread in threads:
-                thread.join(10)
+                thread.join(PATIENCE_S)
 
 
 def _tunnel(client: socket.socket, made: Proxy, leads_to: int | None, refusal: str) -> None:
@@ -95,12 +96,12 @@ def _tunnel(client: socket.socket, made: Proxy, leads_to: int | None, refusal: s
     if leads_to is None:
         client.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
         return
-    with socket.create_connection(("127.0.0.1", leads_to), timeout=10) as beyond:
+    with socket.create_connection(("127.0.0.1", leads_to), timeout=PATIENCE_S) as beyond:
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back = threading.Thread(target=_copy, args=(beyond, client, made.seen))
         back.start()
         _copy(client, beyond, made.seen)
-        back.join(10)
+        back.join(PATIENCE_S)
 
 
 def _copy(source: socket.socket, target: socket.socket, seen: bytearray) -> None:

@@ -8,6 +8,7 @@ import pytest
 from shared.clients.throttle import Throttle
 from shared.errors import NotSent, System, Transient
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE_S
 
 
 def succeed(throttle: Throttle, times: int) -> None:
@@ -177,7 +178,7 @@ def test_a_turn_that_comes_too_late_is_not_taken() -> None:
 def test_no_more_requests_run_than_the_limit_says() -> None:
     throttle = Throttle(System.FINOPS, ManualClock(), start=2, maximum=2)
     running, most, lock = 0, 0, threading.Lock()
-    two_inside = threading.Barrier(2, timeout=10)
+    two_inside = threading.Barrier(2, timeout=PATIENCE_S)
 
     def request() -> None:
         nonlocal running, most
@@ -193,5 +194,5 @@ def test_no_more_requests_run_than_the_limit_says() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert most == 2

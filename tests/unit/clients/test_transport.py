@@ -16,6 +16,7 @@ from shared.errors import OperatorNeeded, System
 from shared.outbound import Outbound
 from tests.support.clock import ManualClock
 from tests.support.company import HOST, proxy, system
+from tests.support.patience import PATIENCE_S
 
 Script = Callable[[socket.socket, bytes], None]
 
@@ -44,7 +45,7 @@ def served(script: Script) -> Iterator[tuple[Origin, list[bytes]]]:
             yield Origin.parse(f"http://127.0.0.1:{listener.getsockname()[1]}"), requests
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
 
 def _request(connection: socket.socket) -> bytes:
@@ -145,7 +146,7 @@ def test_a_server_that_speaks_no_tls_gives_no_answer() -> None:
         thread.start()
         with pytest.raises(AnswerLost):
             send(Origin.parse(f"https://127.0.0.1:{listener.getsockname()[1]}"))
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from local.simulator.faults import Faults
 from local.simulator.server import Tls, running
 from local.simulator.store import Store
 from shared.records import Json
+from tests.support.patience import PATIENCE_S
 
 ADMIN = "admin"
 TOKEN = "token"
@@ -54,7 +55,7 @@ class World:
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
         url = path if path.startswith("http") else f"{self.api}/{path}"
-        return self.session.request(method, url, json=body, headers=headers, timeout=10)
+        return self.session.request(method, url, json=body, headers=headers, timeout=PATIENCE_S)
 
     def get(self, path: str, **headers: str) -> requests.Response:
         return self.send("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -77,7 +78,9 @@ class World:
 
     def control(self, method: str, name: str, body: object = None) -> requests.Response:
         headers = {"x-simulator-admin-token": ADMIN}
-        return requests.request(method, f"{self.origin}/_simulator/{name}", json=body, headers=headers, timeout=10)
+        return requests.request(
+            method, f"{self.origin}/_simulator/{name}", json=body, headers=headers, timeout=PATIENCE_S
+        )
 
     def catalogue(self) -> dict[str, str]:
         """A currency, a unit schedule with its base unit, and an active price list."""

@@ -17,6 +17,7 @@ from local.finops.tables import Tables
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Faults
 from local.simulator.server import running
+from tests.support.patience import PATIENCE_S
 
 TOKEN = "token-of-the-test"
 ADMIN_TOKEN = "admin-token-of-the-test"
@@ -38,7 +39,7 @@ class Caller:
     faults: Faults
 
     def send(self, method: str, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
-        return self.session.request(method, self.base_url + path, params=params, timeout=10, **more)
+        return self.session.request(method, self.base_url + path, params=params, timeout=PATIENCE_S, **more)
 
     def get(self, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
         return self.send("GET", f"/data/{path}", params, **more)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 import requests
 
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.batch_bodies import CONTENT_TYPE, Answered, Op, answers_in, body_of
 from tests.unit.local.dataverse_world import World, code, dataverse
 
@@ -21,7 +22,7 @@ def world() -> Iterator[World]:
 
 def send(world: World, body: bytes, **headers: str) -> requests.Response:
     given = {"Content-Type": CONTENT_TYPE, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return world.session.post(f"{world.api}/$batch", data=body, headers=given, timeout=10)
+    return world.session.post(f"{world.api}/$batch", data=body, headers=given, timeout=PATIENCE_S)
 
 
 def answers(world: World, *members: Op | Sequence[Op], **headers: str) -> list[Answered]:

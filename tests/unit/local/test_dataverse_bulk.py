@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from local.dataverse.settings import Settings
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.batch_bodies import CONTENT_TYPE, Op, answers_in, body_of
 from tests.unit.local.dataverse_world import World, code, dataverse
 
@@ -187,7 +188,7 @@ def test_a_bulk_message_can_stand_in_a_change_set(world: World) -> None:
         Op("POST", "/api/data/v9.2/contacts/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": [bound]}, "2"),
     ]
     headers = {"Content-Type": CONTENT_TYPE}
-    reply = world.session.post(f"{world.api}/$batch", data=body_of(operations), headers=headers, timeout=10)
+    reply = world.session.post(f"{world.api}/$batch", data=body_of(operations), headers=headers, timeout=PATIENCE_S)
     assert [each.status for each in answers_in(reply)] == [204, 200]
     query = "contacts?$select=lastname&$expand=parentcustomerid_account($select=name)"
     assert world.rows(query)[0]["parentcustomerid_account"]["name"] == "Parent"

@@ -11,6 +11,7 @@ import requests
 
 from local.dataverse.__main__ import main
 from local.dataverse.loading import LineRefused, load_folder
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.dataverse_world import World, dataverse
 
 ADVENTUREWORKS = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
@@ -175,8 +176,8 @@ def test_the_simulator_starts_alone_on_a_sample_folder_and_writes_nothing_into_i
             assert process.stdout is not None
             assert "listens on" in process.stdout.readline()
             url = f"http://127.0.0.1:{ready.read_text().strip()}/api/data/v9.2/accounts/$count"
-            assert requests.get(url, headers={"Authorization": "Bearer t"}, timeout=10).text == "1"
+            assert requests.get(url, headers={"Authorization": "Bearer t"}, timeout=PATIENCE_S).text == "1"
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert [path.name for path in samples.iterdir()] == ["accounts.jsonl"]

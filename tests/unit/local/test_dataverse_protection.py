@@ -17,6 +17,7 @@ from local.dataverse.settings import Limits, Settings
 from local.simulator.auth import mint
 from local.simulator.messages import Reply, Request, headers_of
 from shared import exact_json
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.dataverse_world import code, dataverse
 
 BASE = "http://127.0.0.1"
@@ -345,7 +346,9 @@ def test_a_batch_is_one_request() -> None:
     part = f"--b\r\n{head}\r\n\r\nGET /api/data/v9.2/WhoAmI HTTP/1.1\r\n\r\n\r\n"
     headers = {"Content-Type": "multipart/mixed;boundary=b"}
     with dataverse(settings=Settings(limits=Limits(requests=2))) as world:
-        reply = world.session.post(f"{world.api}/$batch", data=part * 3 + "--b--\r\n", headers=headers, timeout=10)
+        reply = world.session.post(
+            f"{world.api}/$batch", data=part * 3 + "--b--\r\n", headers=headers, timeout=PATIENCE_S
+        )
         assert (reply.status_code, reply.text.count("UserId")) == (200, 3)
         assert world.control("GET", "protection").json()["loads"][0]["requests_in_window"] == 1
 

@@ -14,6 +14,7 @@ from shared.mapping.products import ITEM
 from shared.records import Values
 from shared.settings import Settings
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
+from tests.support.patience import PATIENCE_S
 from tests.unit.local import dataverse_world, finops_environment
 
 SETTINGS = {
@@ -34,7 +35,7 @@ class Looking(Access):
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def rows(self, path: str) -> Iterator[Values]:
-        answer = self._session.get(self.url + path, timeout=10)
+        answer = self._session.get(self.url + path, timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
         content = exact_json.loads(answer.content)
         assert isinstance(content, dict)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.finops.settings import Settings
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.finops_documents import PERSON, PERSONS, furnish, person, person_url
 from tests.unit.local.finops_environment import CUSTOMER, Caller, customer_url, detail, environment
 
@@ -38,7 +39,7 @@ def test_a_contact_person_is_read_by_its_key(finops: Caller) -> None:
     for url in (person_url(), person_url(number="con-1", account="us-001")):
         record = finops.get(url).json()
         assert (record["FirstName"], record["LastName"]) == ("Ana", "Trujillo")
-    assert finops.session.get(created.headers["Location"], timeout=10).json()["LastName"] == "Trujillo"
+    assert finops.session.get(created.headers["Location"], timeout=PATIENCE_S).json()["LastName"] == "Trujillo"
 
 
 def test_a_new_contact_person_is_an_active_person_with_an_id(finops: Caller) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.finops_documents import HEADER, HEADERS, LINE, LINES, furnish, header_url, made, person_url
 from tests.unit.local.finops_documents import PERSON as ANA
 from tests.unit.local.finops_environment import Caller, customer_url, environment
@@ -36,7 +37,7 @@ def test_full_metadata_says_what_a_record_is_and_where(finops: Caller) -> None:
 
 def test_the_address_of_a_record_leads_to_it(finops: Caller) -> None:
     record = finops.get(person_url(), headers=FULL).json()
-    again = finops.session.get(record["@odata.id"], headers=FULL, timeout=10).json()
+    again = finops.session.get(record["@odata.id"], headers=FULL, timeout=PATIENCE_S).json()
     assert again == record
 
 

@@ -14,6 +14,7 @@ from local.finops.quotations import SET_NAME
 from local.finops.schema import load_schema
 from local.finops.settings import Settings
 from local.finops.writing import Writer
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.finops_documents import (
     HEADER,
     HEADERS,
@@ -469,7 +470,7 @@ def test_lines_are_found_by_the_numbers_of_quotations(finops: Caller) -> None:
     assert len(finops.rows(HEADERS, {"$filter": created})) == 3
     page = finops.get(LINES, {"$filter": chain}, headers={"Prefer": "odata.maxpagesize=1"}).json()
     assert len(page["value"]) == 1
-    assert len(finops.session.get(page["@odata.nextLink"], timeout=10).json()["value"]) == 1
+    assert len(finops.session.get(page["@odata.nextLink"], timeout=PATIENCE_S).json()["value"]) == 1
 
 
 def test_the_company_decides_which_quotations_are_seen(finops: Caller) -> None:

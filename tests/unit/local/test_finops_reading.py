@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.finops.settings import Settings
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.finops_environment import CUSTOMER, Caller, customer_url, detail, environment, text
 
 ENUM = "Microsoft.Dynamics.DataEntities."
@@ -139,7 +140,7 @@ def test_next_links_lead_through_every_row_once(small_pages: Caller) -> None:
     found = [row["CustomerAccount"] for row in answer["value"]]
     pages = 1
     while link := answer.get("@odata.nextLink"):
-        answer = small_pages.session.get(link, timeout=10).json()
+        answer = small_pages.session.get(link, timeout=PATIENCE_S).json()
         found += [row["CustomerAccount"] for row in answer["value"]]
         pages += 1
     assert (found, pages) == ([f"C{number}" for number in range(7)], 3)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.finops.keys import TROUBLE
+from tests.support.patience import PATIENCE_S
 from tests.unit.local.finops_environment import CUSTOMER, Caller, customer_url, environment
 
 # Control characters are no text of a number; an asterisk is a wildcard in a filter.
@@ -34,5 +35,5 @@ def test_any_customer_number_is_found_by_filter_and_by_key_and_deleted(finops: C
     kept = number.rstrip(" ")
     assert [row["CustomerAccount"] for row in rows] == [kept]
     assert finops.get(customer_url(number)).json()["CustomerAccount"] == kept
-    assert finops.session.get(created.headers["Location"], timeout=10).json()["CustomerAccount"] == kept
+    assert finops.session.get(created.headers["Location"], timeout=PATIENCE_S).json()["CustomerAccount"] == kept
     assert finops.delete(customer_url(number)).status_code == 204

@@ -11,6 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
 from local.identity import CLIENT_ID, Identity, IdentityServer, SecretInvalid, secret_file
+from tests.support.patience import PATIENCE_S
 
 DATAVERSE = "http://127.0.0.1:8101"
 KEY = bytes(range(32))
@@ -67,7 +68,7 @@ def test_the_endpoint_refuses_what_app_service_would_refuse(
 ) -> None:
     headers = {"X-IDENTITY-HEADER": header} if header else {}
 
-    reply = requests.get(server.endpoint, params=query, headers=headers, timeout=5)
+    reply = requests.get(server.endpoint, params=query, headers=headers, timeout=PATIENCE_S)
 
     assert reply.status_code == status
     assert ("access_token" in reply.json()) == (status == 200)

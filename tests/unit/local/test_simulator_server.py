@@ -17,6 +17,7 @@ from local.simulator.auth import FixedToken, SignedToken, client_of, mint
 from local.simulator.exchanges import ExchangeLog, collection_of
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.server import Reply, Request, Simulator, running
+from tests.support.patience import PATIENCE_S
 
 KEY = b"k" * 32
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -41,11 +42,11 @@ class Bench:
 
     def send(self, method: str = "GET", path: str = "/data/Things", **extra: object) -> requests.Response:
         headers = {"Authorization": "Bearer t", **extra}
-        return requests.request(method, self.url + path, headers=headers, timeout=10)  # type: ignore[arg-type]
+        return requests.request(method, self.url + path, headers=headers, timeout=PATIENCE_S)  # type: ignore[arg-type]
 
     def control(self, method: str, name: str, body: object = None, token: str = "admin") -> requests.Response:
         headers = {"x-simulator-admin-token": token}
-        return requests.request(method, f"{self.url}/_simulator/{name}", json=body, headers=headers, timeout=10)
+        return requests.request(method, f"{self.url}/_simulator/{name}", json=body, headers=headers, timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_url_and_body_reach_the_handler_exactly_as_sent(bench: Bench) -> None:
     head = f"Host: {address.netloc}\r\nAuthorization: Bearer t\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
     line = "POST /data/Things(k='a%2fB%c3%a9+~')?$filter=a%20eq%20'%2f'&x=1 HTTP/1.1\r\n"
     sent = line.encode() + head.encode() + b"\xff\r\n{}"
-    with closing(socket.create_connection((address.hostname or "", address.port or 0), timeout=10)) as wire:
+    with closing(socket.create_connection((address.hostname or "", address.port or 0), timeout=PATIENCE_S)) as wire:
         wire.sendall(sent)
         while wire.recv(4096):
             pass
@@ -70,7 +71,7 @@ def test_url_and_body_reach_the_handler_exactly_as_sent(bench: Bench) -> None:
 
 
 def test_without_a_token_nothing_is_handled(bench: Bench) -> None:
-    reply = requests.get(bench.url, timeout=10)
+    reply = requests.get(bench.url, timeout=PATIENCE_S)
     assert reply.status_code == 401
     assert reply.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
     assert "resource_id=" in reply.headers["WWW-Authenticate"]
@@ -201,7 +202,7 @@ def test_reads_and_writes_are_counted_per_collection(bench: Bench) -> None:
 )
 def test_a_batch_that_only_reads_is_a_read(bench: Bench, parts: list[str], reads: int, writes: int) -> None:
     body = "".join(f"--b\r\n\r\n{method} /data/A(1) HTTP/1.1\r\n\r\n\r\n" for method in parts)
-    requests.post(f"{bench.url}/data/$batch", data=body, headers={"Authorization": "Bearer t"}, timeout=10)
+    requests.post(f"{bench.url}/data/$batch", data=body, headers={"Authorization": "Bearer t"}, timeout=PATIENCE_S)
     counted = bench.exchanges.counters()
     assert (counted["total_reads"], counted["total_writes"]) == (reads, writes)
 
@@ -210,7 +211,7 @@ def test_admin_traffic_is_neither_counted_nor_logged_nor_faulted_but_checked(ben
     bench.faults.add(Rule(Kind.ERROR_BEFORE))
     admin = {"x-simulator-admin": "1"}
     assert bench.send(**admin).status_code == 200
-    assert requests.get(bench.url, headers=admin, timeout=10).status_code == 401
+    assert requests.get(bench.url, headers=admin, timeout=PATIENCE_S).status_code == 401
     assert bench.exchanges.last() == []
     assert bench.exchanges.counters()["total_reads"] == 0
 

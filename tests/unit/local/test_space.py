@@ -16,6 +16,7 @@ from local.simulator.auth import system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.messages import Reply, Request
 from local.simulator.store import Column, Store, Table
+from tests.support.patience import PATIENCE_S
 
 needs_dev_full = pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 
@@ -83,7 +84,7 @@ def test_a_simulator_whose_disk_is_full_ends_and_says_so_in_its_last_line(tmp_pa
     arguments = ["--port", "0", "--token", "t", "--ready-file", str(ready), "--exchanges", "/dev/full"]
     with processes.running("finops simulator", "local.finops", arguments, log=log) as child:
         url = f"http://127.0.0.1:{child.wait_for(ready)}/data/" + "x" * 20_000
-        answer = requests.get(url, headers={"Authorization": "Bearer t"}, timeout=60)
-        assert child.process.wait(60) == 1
+        answer = requests.get(url, headers={"Authorization": "Bearer t"}, timeout=PATIENCE_S)
+        assert child.process.wait(PATIENCE_S) == 1
     assert answer.status_code == 507
     assert log.read_text(encoding="utf-8").splitlines()[-1].startswith("no space left on /dev: free some")

@@ -16,6 +16,7 @@ from shared.mapping.addresses import AddressRules
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, SourceRow
+from tests.support.patience import PATIENCE_S
 from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
 
 MAPPER = mapper()
@@ -203,7 +204,12 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         run = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
         )
         assert run.stdout == AccountMapper(read_value_maps(None)).fingerprint
 
