@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from local.demo import interrupts
-from local.demo.arguments import Options, parse
+from local.demo import interrupts, screen
+from local.demo.arguments import parse
 from local.demo.errors import DemoFailed, UserMistake
 from shared.errors import StorageTrouble
 
-PICTURE_WIDTH = 118
 FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; see the exit codes in docs/report.md."""
+    screen.replace_what_cannot_be_shown()
     options = parse(arguments)
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Takes a second or two: by now Ctrl-C ends the program without a traceback.
             from local.demo.run import run  # noqa: PLC0415
 
-            return run(options, _console(options))
+            return run(options, screen.open_console(picture=options.picture is not None))
     except UserMistake as mistake:
         errors.print(str(mistake), style="red")
         return MISTAKE
@@ -43,11 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads on: what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-
-
-def _console(options: Options) -> Console:
-    """The screen; for a picture, one of a fixed width that remembers what it shows."""
-    return Console() if options.picture is None else Console(record=True, width=PICTURE_WIDTH)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,9 @@ from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Sell
 from local.demo.stage import Stage
 from local.demo.systems import DATAVERSE, Access
 from shared.clients import quoting
+from shared.operations.filters import in_words
 from shared.records import Json, Values
 
-# What helps, by the rule that keeps a quote away (docs/rules.md).
-_WHAT_HELPS: Mapping[str, str] = {
-    "draft": "activate it",
-    "header_discount": "give the discount to the lines",
-    "write_in_line": "quote a product of F&O",
-    "own_product": "quote a product of F&O",
-    "no_lines": "add lines",
-}
 _MORE = 7
 
 
@@ -53,12 +46,14 @@ class QuoteScenes:
             return
         prices = self._seller.add_prices(folder, catalogue)
         self._stage.say(f"the products have arrived in Sales; {prices} prices in the quotes' currencies are added")
-        quotes, lines = self._seller.write_sample_quotes(folder, catalogue)
+        quotes, lines = self._seller.write_sample_quotes(folder, catalogue, self._stage.now_and_then())
         self._stage.say(f"{quotes} quotes with {lines} lines are written and activated")
         people = self._people()
         if people.accounts:
             self._quote_in_every_way(people.accounts, catalogue)
-        quoted = [self._quote_person(person, catalogue) for person in people.individuals[:INDIVIDUALS]]
+        # Not all of them: some stay what they are.
+        quotable = people.individuals[: min(INDIVIDUALS, (len(people.individuals) + 1) // 2)]
+        quoted = [self._quote_person(person, catalogue) for person in quotable]
         if quoted:
             self._stage.say(f"{len(quoted)} people who belong to no account are quoted, and so become customers")
             person = people.individuals[0]
@@ -72,8 +67,9 @@ class QuoteScenes:
         say = self._stage.say
         say(f"Why is quote {number} not in F&O?", style="bold")
         link = self._arrivals.standing.link(number)
-        say(f"  the sync says: {link.state}, {link.rule}: {self._seller_words(link.rule or '')}")
-        say(f"  what helps: {_WHAT_HELPS.get(link.rule or '', 'see docs/rules.md')}")
+        words = in_words(link.rule or "")
+        say(f"  the sync says: {link.state} by the rule {link.rule}: {words.meaning}")
+        say(f"  what helps: {words.remedy}")
         self._seller.change(id, DRAFT)
         self._seller.change(id, {"discountpercentage": 0})
         for line in self._seller.lines(id):
@@ -163,8 +159,8 @@ class QuoteScenes:
         seller.add_line(again, self._wanted(catalogue, 3)[-1], catalogue)
         seller.change(again, ACTIVE)
         self._stage.say(
-            "and a draft, a lost one, one with a line in words, one with a product of Sales only, an empty one, one "
-            "with a discount on everything, a revised one"
+            "7 more: a draft, a lost one, one with a line in words, one with a product of Sales only, an empty one, "
+            "one with a discount on everything, a revised one"
         )
 
     def _quote_person(self, person: Values, catalogue: Catalogue) -> str:
@@ -192,9 +188,6 @@ class QuoteScenes:
         return People(
             list(self._access.rows(f"{API}/accounts?{accounts}")), list(self._access.rows(f"{API}/contacts?{nobody}"))
         )
-
-    def _seller_words(self, rule: str) -> str:
-        return {"header_discount": "the quote as a whole has a discount, and F&O has no place for it"}.get(rule, rule)
 
     def _show(self, number: str, what: str, seconds: float | None, *, then: str = "in F&O") -> None:
         self._stage.show(f"{number}  {what}", seconds, then=then, trouble=self._arrivals.trouble())

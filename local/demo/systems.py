@@ -1,13 +1,14 @@
 """Both simulated systems as their owner sees them: read and edited beside the sync, neither counted nor delayed."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import requests
 
-from local.demo.errors import DemoFailed
+from local.demo.errors import DemoFailed, NoAnswer
+from local.demo.patience import stretched
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint, system_clock
 from local.simulator.control import PREFIX, TOKEN_HEADER
@@ -18,6 +19,8 @@ from shared.records import Json, Values
 DATAVERSE, FINOPS = "dataverse", "finops"
 SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
 _TIMEOUT_S = 60.0
+# What may be asked again is asked so often, and it is told meanwhile.
+_TRIES = 4
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
 _MOST_PAGES = 10_000
@@ -60,7 +63,7 @@ class Secrets:
 
 
 class Access:
-    """Speaks to one simulator at `url` (scheme, host and port)."""
+    """Speaks to one simulator at `url` (scheme, host and port); `tell` is how it says that no answer comes."""
 
     def __init__(self, name: str, url: str, shared: Secrets) -> None:
         self.name = name
@@ -70,6 +73,7 @@ class Access:
         self._session.trust_env = False
         self._session.headers[ADMIN_HEADER] = "1"
         self._expires = system_clock()
+        self.tell: Callable[[str], None] = lambda _text: None
 
     def rows(self, path: str) -> Iterator[Values]:
         """Every row of a collection address, over all pages."""
@@ -111,23 +115,38 @@ class Access:
 
     def _sent(self, method: str, address: str, body: Json, headers: Mapping[str, str] | None = None) -> dict[str, Json]:
         content = None if body is None else exact_json.dumps(body).encode()
-        try:
-            response = self._session.request(
-                method,
-                address,
-                data=content,
-                headers={**self._authorised(), **_content_type(content), **(headers or {})},
-                timeout=_TIMEOUT_S,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {type(error).__name__}.") from error
+        response = self._answer(method, address, content, {**_content_type(content), **(headers or {})})
         if not response.ok:
             raise DemoFailed(
                 f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
             )
         found = exact_json.loads(response.content) if response.content else {}
         return found if isinstance(found, dict) else {"value": found}
+
+    def _answer(
+        self, method: str, address: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> requests.Response:
+        """What comes back, or NoAnswer. A read is repeated when nothing comes."""
+        tries = _TRIES if method == "GET" else 1
+        for number in range(1, tries + 1):
+            limit_s = stretched(_TIMEOUT_S / tries)
+            try:
+                return self._session.request(
+                    method,
+                    address,
+                    data=content,
+                    headers={**self._authorised(), **headers},
+                    timeout=limit_s,
+                    allow_redirects=False,
+                )
+            except requests.Timeout as error:
+                if number == tries:
+                    raise NoAnswer(f"{self.name} at {self.url} does not answer the demo; its process hangs.") from error
+                self.tell(f"{self.name} has not answered the demo for {limit_s:.0f} s; it is asked again")
+            except requests.RequestException as error:
+                reason = type(error).__name__
+                raise NoAnswer(f"{self.name} at {self.url} does not answer the demo: {reason}.") from error
+        raise AssertionError("the last try returns or raises")
 
     def _authorised(self) -> Mapping[str, str]:
         now = system_clock()

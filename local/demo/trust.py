@@ -12,11 +12,14 @@ from local.demo.configuration import Configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
 from local.demo.keep import Place
+from local.demo.patience import Patience
 from local.demo.report import Result, Trial
 from local.demo.session import Session
 from local.demo.stage import Stage
 from local.demo.standing import Standing
+from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.waiting import Wait
 from shared.flows import ACCOUNTS, PRODUCTS
 from shared.records import Json
 
@@ -53,15 +56,13 @@ class Act:
         self.stage.say(f"somebody changes {listed} at once")
         in_hand = self._kill()
         self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
-        ended = firstsync.wait_until_in_step(
-            self.session,
-            self.configuration.flows,
-            watch,
-            self.stage.console,
-            totals={flow.name: None for flow in self.configuration.flows},
-            patience_s=max(self.patience_s, self.configuration.claim_live_s + _AT_MOST_S),
-        )
-        in_step = all(of.in_step for of in ended.values())
+        configuration = self.configuration
+        stock = Stocktaking(self.session.systems, configuration.flows, watch, configuration.claim_live_s)
+        patience_s = max(self.patience_s, configuration.claim_live_s + _AT_MOST_S)
+        wait = Wait(self.session, stock, self.stage.console, patience_s)
+        in_step = all(of.in_step for of in wait.until_in_step().values())
+        if wait.gave_up:
+            self.stage.say(wait.gave_up, style="red")
         if stop:
             self.session.stop_functions()
         flows = self.configuration.flows
@@ -102,6 +103,7 @@ class Act:
 
     def _kill(self) -> dict[str, int]:
         """Kill the host when records of both flows are in its hands; how many were."""
+        self.stage.say("the functions are killed as soon as they have records of both flows in their hands")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
         listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
@@ -109,13 +111,12 @@ class Act:
         return in_hand
 
     def _wait_for_work(self) -> dict[str, int]:
-        began, first = time.monotonic(), 0.0
+        patience = Patience()
         while True:
             self.session.require_alive()
             in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS)}
-            now = time.monotonic()
-            first = first or (now if any(in_hand.values()) else 0.0)
-            if all(in_hand.values()) or (first and now - first > _ONE_ALONE_S) or now - began > _AT_MOST_S:
+            spent_s = patience.look(any(in_hand.values()))
+            if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand
             time.sleep(_LOOK_EVERY_S)
 
@@ -156,6 +157,7 @@ def _trial(
         throttled=throttled,
         seconds=seconds,
         lost=result.unaccounted + sum(len(of.missing) for of in compared),
-        doubled=sum(len(of.extra) + len(of.doubled) for of in compared),
+        extra=sum(len(of.extra) for of in compared),
+        doubled=sum(len(of.doubled) for of in compared),
         stale=sum(len({difference.key for difference in of.different}) for of in compared),
     )

@@ -1,0 +1,73 @@
+"""How the demo writes: whole words only, one line for one thing in a file or pipe, and commands that can be pasted."""
+
+import shlex
+import sys
+import textwrap
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+
+PICTURE_WIDTH = 116
+# What goes into a file or another program is not folded to any width.
+_UNFOLDED = 10_000
+# What means something to a shell within double quotes, or to make.
+_SPECIAL = frozenset('"$`\\!#')
+
+
+def open_console(*, picture: bool) -> Console:
+    """The screen; for a picture, one of a fixed width that remembers what it shows."""
+    if picture:
+        return Console(record=True, width=PICTURE_WIDTH)
+    console = Console()
+    return console if console.is_terminal else Console(width=_UNFOLDED)
+
+
+def write(console: Console, text: str, *, style: str = "", indent: int = 0, hanging: int = 2) -> None:
+    """One line, or several that are broken between words; `hanging` is how much further the others are indented."""
+    margin = " " * indent
+    lines = textwrap.wrap(
+        text,
+        console.width,
+        initial_indent=margin,
+        subsequent_indent=margin + " " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        write_verbatim(console, line, style=style)
+
+
+def write_verbatim(console: Console, text: str, *, style: str = "") -> None:
+    """One line as it is, however long: what is to be pasted."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def show(console: Console, part: RenderableType) -> None:
+    """A table or a text. A table that is too wide for the screen keeps its words whole."""
+    if not isinstance(part, Table):
+        console.print(part)
+        return
+    least = Measurement.get(console, console.options.update(max_width=_UNFOLDED), part).minimum
+    console.print(part, width=max(console.width, least), soft_wrap=True, new_line_start=False)
+
+
+def make_command(target: str, *arguments: str) -> str:
+    """The command that runs a target of the Makefile with arguments, to be pasted into a shell."""
+    inner = shlex.join(arguments).replace("$", "$$")
+    quoted = shlex.quote(f"ARGS={inner}") if _SPECIAL & set(inner) else f'ARGS="{inner}"'
+    return f"make {target} {quoted}"
+
+
+def near(path: Path) -> Path:
+    """A path as its user would write it from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def replace_what_cannot_be_shown() -> None:
+    """A console or pipe that has no sign for a letter gets a question mark in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,115 @@
+"""Waits until both systems are in step, for as long as anything gets on."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from local.demo import vitals
+from local.demo.errors import DemoFailed, NoAnswer
+from local.demo.patience import Patience
+from local.demo.progress import Positions, Progress, waited_for
+from local.demo.stocktaking import Position, Stocktaking
+from local.demo.systems import Counts
+
+_LOOK_EVERY_S = 0.5
+_PATIENCE_WHEN_BLOCKED_S = 6.0
+# What still waits for another record when nothing has moved for so long, and every flow has looked at its source so
+# often, goes on waiting.
+_PATIENCE_FOR_WAITING_S = 8.0
+_PULLS_FOR_WAITING = 2
+
+
+class Running(Protocol):
+    """What is waited for."""
+
+    def require_alive(self) -> None:
+        """Raise DemoFailed when one of the processes has ended by itself."""
+
+    def counts(self) -> dict[str, Counts]:
+        """What each system has answered so far."""
+
+    @property
+    def functions_log(self) -> Path:
+        """What the functions have written."""
+
+
+@dataclass(slots=True)
+class Wait:
+    """Waits for some flows. `patience_s` is how long it goes on while nothing gets on at all; `gave_up` says
+    afterwards why it did, empty where all came into step."""
+
+    running: Running
+    stock: Stocktaking
+    console: Console
+    patience_s: float
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    gave_up: str = ""
+    _pulls: int = 0
+    _used: dict[str, float] = field(default_factory=dict)
+
+    def until_in_step(self) -> dict[str, Position]:
+        """Show the progress until all flows are in step, or nothing has moved for too long; where they stand then.
+
+        Raises DemoFailed when a process dies or does not answer.
+        """
+        patience = Patience(self.clock)
+        self._used = vitals.processor_seconds()
+        with Progress(self.console, self.clock) as progress:
+            while True:
+                self.running.require_alive()
+                positions = self._look(progress)
+                spent_s = patience.look([of.progress for of in positions.values()])
+                if spent_s == 0:
+                    self._pulls, self._used = _pulls(positions), vitals.processor_seconds()
+                if self._is_over(positions, spent_s):
+                    # What was said so far may be some seconds old.
+                    positions = self.stock.look(anew=True)
+                    if self._is_over(positions, spent_s):
+                        self.gave_up = "" if _in_step(positions) else self._reason(positions, patience.elapsed_s)
+                        return positions
+                self.sleep(_LOOK_EVERY_S)
+
+    def _look(self, progress: Progress) -> dict[str, Position]:
+        try:
+            positions = self.stock.look()
+            progress.show(positions, {name: counts.total for name, counts in self.running.counts().items()})
+        except NoAnswer as silent:
+            raise DemoFailed(f"{silent} Its log is in {self.running.functions_log.parent}.") from silent
+        return positions
+
+    def _is_over(self, positions: Positions, spent_s: float) -> bool:
+        if _in_step(positions):
+            looked = _pulls(positions) - self._pulls >= _PULLS_FOR_WAITING
+            waits = any(of.waits for of in positions.values())
+            return not waits or (looked and spent_s > _PATIENCE_FOR_WAITING_S)
+        blocked = any(of.glance.blocked for of in positions.values())
+        return spent_s > (_PATIENCE_WHEN_BLOCKED_S if blocked else self.patience_s)
+
+    def _reason(self, positions: Positions, seconds: float) -> str:
+        """Why the demo gives up, as one sentence for its user."""
+        missing = {name: of for name, of in positions.items() if not of.in_step}
+        blocked = [f"{name}: {of.glance.closed}" for name, of in missing.items() if of.glance.blocked]
+        if blocked:
+            return f"The sync waits for an operator: {'; '.join(blocked)}."
+        told = "; ".join(waited_for(missing)) or "the sources are not read to their end"
+        return f"Nothing has got on for {seconds:.0f} s: {told}. {self._where_to_look()}"
+
+    def _where_to_look(self) -> str:
+        silent = vitals.silent_since(self._used)
+        if silent:
+            return f"No processor time was used meanwhile by the {' and the '.join(silent)}: a stopped process?"
+        return f"All processes are at work; the functions have written {self.running.functions_log}."
+
+
+def _in_step(positions: Mapping[str, Position]) -> bool:
+    return all(of.in_step for of in positions.values())
+
+
+def _pulls(positions: Positions) -> int:
+    """How often the flow that looks least has looked at its source."""
+    return min((of.glance.pulls for of in positions.values()), default=0)
