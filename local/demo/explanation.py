@@ -11,17 +11,7 @@ from rich.text import Text
 from local.demo import environment, screen
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
-from local.demo.standing import Standing
 from shared.flows import QUOTATIONS
-
-# A quote that somebody may well ask about.
-_RULE = "write_in_line"
-
-
-def quote_in_sales(standing: Standing) -> str | None:
-    """The number of a quote that is not for F&O, None where there is none."""
-    filtered = standing.filtered()
-    return next((id for id, rule in filtered.items() if rule == _RULE), next(iter(filtered), None))
 
 
 def save_picture(file: Path, settings: Path, number: str) -> None:

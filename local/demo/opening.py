@@ -1,6 +1,6 @@
 """The first part of the demo: from empty flows to quotes that have arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -33,12 +33,14 @@ class Opening:
     standings: Standings
     gave_up: str = field(default="")
 
-    def play(self, quotes: QuoteScenes) -> None:
-        """Play it: the quotes are written once the products are in Sales."""
+    def play(self, quotes: QuoteScenes, explain: Callable[[], None]) -> None:
+        """Play it: the quotes are written once the products are in Sales. `explain` comes when all is in step but one
+        quote, which is asked about."""
         flows = self.configuration.flows
         if self.here.memory.quoted:
             self._head("1 of 1  What has changed meanwhile flows.")
             self._wait(flows)
+            explain()
             return
         self._let_flow_what_is_there()
         if self.gave_up:
@@ -52,6 +54,7 @@ class Opening:
             self._let_flow_what_waits()
         self._wait(flows)
         if not self.gave_up:
+            explain()
             quotes.why_is_it_not_there()
             quotes.follow()
             self._wait(flows)

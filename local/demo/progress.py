@@ -41,7 +41,7 @@ class Progress:
         self._began = clock()
         self._seen: object = None
         self._news_at = self._began
-        self._told: object = None
+        self._told: object = None  # what was last shown as a line
         self._told_at = self._began
 
     def __enter__(self) -> "Progress":
@@ -64,16 +64,21 @@ class Progress:
             self._seen, self._news_at = news, now
         if self._live is not None:
             self._live.update(self._picture(positions, requests, idle_s=now - self._news_at))
-        elif self._told is None or now - self._told_at >= (_LINE_EVERY_S if news != self._told else _SIGN_OF_LIFE_S):
-            self._tell(positions, requests, now)
-            self._told, self._told_at = news, now
+        elif now - self._told_at >= (_LINE_EVERY_S if news != self._told else _SIGN_OF_LIFE_S):
+            self._tell(positions, now)
 
-    def _tell(self, positions: Positions, requests: Mapping[str, Requests], now: float) -> None:
-        line = f"{now - self._began:6.1f} s  {sentence(positions, requests)}"
-        screen.write(self._console, line, hanging=10)
+    def close(self, positions: Positions) -> None:
+        """Show how the flows stand at the end of the wait, where that was not shown already."""
+        now = self._clock()
+        if self._live is None and now - self._began >= _LINE_EVERY_S and self._told != self._seen:
+            self._tell(positions, now)
+
+    def _tell(self, positions: Positions, now: float) -> None:
+        screen.write(self._console, f"{now - self._began:6.1f} s  {sentence(positions)}", hanging=10)
         if self._told == self._seen and (awaited := waited_for(positions)):
             text = f"no news for {now - self._news_at:.0f} s; waiting: {'; '.join(awaited)}"
             screen.write(self._console, text, indent=10)
+        self._told, self._told_at = self._seen, now
 
     def _picture(self, positions: Positions, requests: Mapping[str, Requests], *, idle_s: float) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
@@ -89,18 +94,18 @@ class Progress:
         return Group(grid, Text(elapsed, style="dim"), *told)
 
 
-def sentence(positions: Positions, requests: Mapping[str, Requests]) -> str:
+def sentence(positions: Positions) -> str:
     """Where the flows stand, as one line."""
-    flows = ", ".join(_standing(flow, of) for flow, of in positions.items())
+    flows = ", ".join(_standing(flow, of) for flow, of in positions.items() if of.account.total)
     messages = sum(of.glance.messages for of in positions.values())
     settled = all(of.account.settled == of.account.total for of in positions.values())
     queued = ""
     if messages:
         queued = f"{_messages(messages)} to look once more" if settled else _messages(messages)
     poisoned = sum(of.glance.poison for of in positions.values())
-    given_up = f"{_messages(poisoned)} given up" if poisoned else ""
+    given_up = f"{_messages(poisoned)} and given up" if poisoned else ""
     closed = "; ".join(dict.fromkeys(of.glance.closed for of in positions.values() if of.glance.closed))
-    return " | ".join(part for part in (f"settled: {flows}", queued, given_up, _asked(requests), closed) if part)
+    return " | ".join(part for part in (f"settled: {flows or 'nothing yet'}", queued, given_up, closed) if part)
 
 
 def waited_for(positions: Positions) -> list[str]:
@@ -111,14 +116,14 @@ def waited_for(positions: Positions) -> list[str]:
 def _waited_for(flow: str, of: Position) -> list[str]:
     glance, account = of.glance, of.account
     found = [] if glance.pulled and glance.idle else [f"{flow} {_READING[glance.phase]}"]
-    found += [f"{count} {flow} wait for their {parent}" for parent, count in account.waits_for.items()]
+    found += [f"{count} {flow} wait for {parent}" for parent, count in account.waits_for.items()]
     if account.claimed:
-        until = f", until {of.claims_until:%H:%M:%S} if it has died" if of.claims_until else ""
-        found.append(f"{account.claimed} {flow} are in the hands of a worker{until}")
+        until = f", by one that has died until {of.claims_until:%H:%M:%S}" if of.claims_until else ""
+        found.append(f"{account.claimed} {flow} are claimed by a worker{until}")
     if glance.messages:
-        found.append(f"{_messages(glance.messages)} of {flow}")
+        found.append(f"{_messages(glance.messages)} for {flow}")
     if glance.poison:
-        found.append(f"{_messages(glance.poison)} of {flow} given up")
+        found.append(f"{_messages(glance.poison)} for {flow} and given up")
     left = len(account.unaccounted) - account.claimed
     if left > 0:
         found.append(f"{left} {flow} have no outcome yet")
@@ -128,14 +133,12 @@ def _waited_for(flow: str, of: Position) -> list[str]:
 
 
 def _standing(flow: str, of: Position) -> str:
-    if not of.account.total:
-        return f"{flow} none yet"
     waits = _waits(of)
     return f"{flow} {of.account.settled} of {of.account.total}" + (f" ({', '.join(waits)})" if waits else "")
 
 
 def _waits(of: Position) -> list[str]:
-    return [f"{count} wait for their {parent}" for parent, count in of.account.waits_for.items()]
+    return [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
 
 
 def _messages(count: int) -> str:

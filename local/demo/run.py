@@ -17,7 +17,7 @@ from local.demo.configuration import VALUE_MAPS, Configuration, read_configurati
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import UserMistake
-from local.demo.explanation import quote_in_sales, save, save_picture
+from local.demo.explanation import save, save_picture
 from local.demo.keep import Place, place
 from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.productscenes import ProductScenes
@@ -70,7 +70,8 @@ def _run(options: Options, console: Console, named: str) -> int:
             report.write(options.report, result, session.logs)
             _say(console, f"The report is in {options.report}.")
     if options.picture is not None:
-        save(console, options.picture, "make demo")
+        asked = [name for name, on in (("--small", options.small), ("--once", options.once)) if on]
+        save(console, options.picture, screen.make_command("demo", *asked))
     return WELL if result.good else NOT_WELL
 
 
@@ -105,7 +106,7 @@ def _play(
         act = _act(options, console, configuration, session, here, standings)
         quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings, here)[QUOTATIONS], session.sales)
         opening = Opening(options, console, configuration, session, here, standings)
-        opening.play(quotes)
+        opening.play(quotes, lambda: _explain(options, console, here, quotes))
         in_step = not opening.gave_up
         if in_step and options.trust:
             result = act.play(stop=options.once)
@@ -115,8 +116,6 @@ def _play(
                 session.stop_functions()
             result = firstsync.result_of(session, here, flows, standings, in_step=in_step)
         _show(console, result)
-        if options.explanation is not None:
-            _explain(console, options.explanation, here, standings[QUOTATIONS])
         if not in_step:
             screen.write(console, opening.gave_up, style="red")
         elif not options.once:
@@ -182,7 +181,7 @@ def _headline(console: Console, configuration: Configuration, named: str, here: 
         _say(console, note, style="yellow")
     goes_on = "; the state of an earlier demo is continued" if not here.fresh else ""
     _say(console, f"records: {named}{goes_on}")
-    _say(console, "starting storage, identity endpoint, both systems and the functions ...")
+    _say(console, "starting storage, sign-in, both systems and the functions ...")
 
 
 def _say(console: Console, text: str, *, style: str = "dim") -> None:
@@ -200,12 +199,14 @@ def _show(console: Console, result: report.Result) -> None:
         screen.show(console, part)
 
 
-def _explain(console: Console, file: Path, here: Place, quotations: Standing) -> None:
-    number = quote_in_sales(quotations)
-    if number is None:
-        _say(console, f"--explain-picture {file}: every quote is in F&O, so that there is none to explain")
+def _explain(options: Options, console: Console, here: Place, quotes: QuoteScenes) -> None:
+    """While one quote is not in F&O, draw what the operators' command line says of it."""
+    if options.explanation is None:
         return
-    save_picture(file, _settings_file(here), number)
+    if quotes.puzzle is None:
+        _say(console, f"--explain-picture {options.explanation}: no quote is left in Sales that could be explained")
+    else:
+        save_picture(options.explanation, _settings_file(here), quotes.puzzle)
 
 
 def _settings_file(here: Place) -> Path:

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 
-PICTURE_WIDTH = 116
+PICTURE_WIDTH = 118
 # What goes into a file or another program is not folded to any width.
 _UNFOLDED = 10_000
 # What means something to a shell within double quotes, or to make.

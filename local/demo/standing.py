@@ -188,11 +188,6 @@ class Standing:
         """The ids of the records that are in the target. Reads the whole partition."""
         return [link.id for link in self._links.walk(self._flow) if link.state is LinkState.WRITTEN]
 
-    def filtered(self) -> dict[str, str]:
-        """The rule of every record that is not for the target and never was, by id. Reads the whole partition."""
-        links = self._links.walk(self._flow)
-        return {link.id: link.rule or "" for link in links if link.state is LinkState.FILTERED}
-
     def link(self, id: str) -> Link:
         """The link of one record."""
         return self._links.load(self._flow, [id])[id]

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -33,7 +32,6 @@ def pictures(result: Result) -> Iterator[RenderableType]:
         yield Text()
     yield _comparisons(result)
     yield from findings(result)
-    yield Text()
     if result.trial is not None:
         yield closing_line(result.trial)
     yield _verdict(result)
@@ -50,14 +48,13 @@ def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
     found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
     touched = " and ".join(f"{count} {name}" for name, count in trial.touched.items())
-    text = f"Killed amid {touched}: {', '.join(f'{name} {count}' for name, count in found.items())}."
+    text = f"Functions killed while {touched} changed: {', '.join(f'{name} {count}' for name, count in found.items())}."
     return Text(text, style="bold red" if any(found.values()) else "bold green")
 
 
 def _table(title: str, *columns: str, names: int = 1) -> Table:
     """A table whose first columns hold names and the others numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.show_edge, table.pad_edge = False, False
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number < names else "right")
     return table
@@ -95,11 +92,10 @@ def _asked(requests: Mapping[str, Requests]) -> Text:
 
 
 def _left_out(result: Result) -> Table:
-    table = _table("Not written, and why", "flow", "outcome", "records", "why, and what helps", names=2)
-    table.columns[-1].justify = "left"
+    table = _table("Not written, and why", "flow", "records", "why -> what helps", names=3)
     for name, flow in result.flows.items():
         for outcome, count, why in _reasons(flow):
-            table.add_row(name, outcome, str(count), why)
+            table.add_row(name, f"{count} {outcome}", why)
     return table
 
 
@@ -108,7 +104,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
         outcome = "ended" if rule.startswith(ENDED) else "filtered"
         yield outcome, count, _rule(rule.removeprefix(ENDED))
     for parent, count in flow.account.waits_for.items():
-        text = f"for their {parent} -> look at these; they go on by themselves when those are linked"
+        text = f"for {parent} -> look at these; they go on by themselves when those are linked"
         yield "waiting", count, Text(text)
     by_cause: dict[str, list[Failure]] = defaultdict(list)
     for failure in flow.account.failures:
@@ -167,7 +163,7 @@ def _verdict(result: Result) -> Text:
         return Text(f"In step. Every record is accounted for; {memory}.", style="bold green")
     if not result.in_step:
         return Text(f"Not in step; {memory}.", style="bold red")
-    return Text(f"Quiet, but not as it should be: see above; {memory}.", style="bold red")
+    return Text(f"Every record is decided, but both systems differ: see above; {memory}.", style="bold red")
 
 
 def _short(value: object) -> str:

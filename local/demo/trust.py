@@ -68,7 +68,7 @@ class Act:
         flows = self.configuration.flows
         result = firstsync.result_of(self.session, self.place, flows, self.standings, in_step=in_step)
         seconds = time.monotonic() - began
-        return replace(result, trial=_trial(result, touched, in_hand, self._throttled() - throttled, seconds))
+        return replace(result, trial=trial_of(result, touched, in_hand, self._throttled() - throttled, seconds))
 
     def _touch_accounts(self) -> int:
         ids = self._some(ACCOUNTS)
@@ -103,11 +103,11 @@ class Act:
 
     def _kill(self) -> dict[str, int]:
         """Kill the host when records of both flows are in its hands; how many were."""
-        self.stage.say("the functions are killed as soon as they have records of both flows in their hands")
+        self.stage.say("the functions are killed as soon as they are at work on records of both flows")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
         listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
-        self.stage.say(f"kill -9: the functions are dead, with {listed} in their hands", style="bold red")
+        self.stage.say(f"kill -9: the functions are killed while they work on {listed}", style="bold red")
         return in_hand
 
     def _wait_for_work(self) -> dict[str, int]:
@@ -135,8 +135,8 @@ class Act:
             for access in accesses:
                 access.control("DELETE", "faults")
         self.stage.say(
-            "the storm is over. What the dead process had in its hands is left alone until nothing that it sent can "
-            f"still land: until about {free_at:%H:%M:%S}"
+            "both systems answer again. What the killed process was at is left alone for as long as a request of it "
+            f"could still arrive: until about {free_at:%H:%M:%S}"
         )
 
     def _throttled(self) -> int:
@@ -147,9 +147,11 @@ def _raised(price: Json) -> Decimal:
     return Decimal(str(price or 0)) + 1
 
 
-def _trial(
+def trial_of(
     result: Result, touched: Mapping[str, int], in_hand: Mapping[str, int], throttled: int, seconds: float
 ) -> Trial:
+    """What the comparison says of the records. What is there although nothing asks for it is counted apart from what
+    is there more than once."""
     compared = [flow.comparison for flow in result.flows.values()]
     return Trial(
         touched=touched,

@@ -70,6 +70,7 @@ class Wait:
                     # What was said so far may be some seconds old.
                     positions = self.stock.look(anew=True)
                     if self._is_over(positions, spent_s):
+                        progress.close(positions)
                         self.gave_up = "" if _in_step(positions) else self._reason(positions, patience.elapsed_s)
                         return positions
                 self.sleep(_LOOK_EVERY_S)
