@@ -3,17 +3,37 @@
 import shlex
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, RenderableType
-from rich.measure import Measurement
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Column, Table
 
 PICTURE_WIDTH = 118
 # What goes into a file or another program is not folded to any width.
 _UNFOLDED = 10_000
+_BETWEEN_COLUMNS = 3
 # What means something to a shell within double quotes, or to make.
 _SPECIAL = frozenset('"$`\\!#')
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A table that is as wide as its words need. At most one of its columns may be wrapped: of several, Rich cuts the
+    words of the widest."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        least = sum(_least_width(column) + _BETWEEN_COLUMNS for column in self.table.columns) + 1
+        yield from console.render(self.table, options.update(max_width=max(options.max_width, least)))
+
+
+def _least_width(column: Column) -> int:
+    texts = [str(column.header), *map(str, column.cells)]
+    whole = texts if column.no_wrap else [word for text in texts for word in text.split()]
+    return max(map(cell_len, whole), default=0)
 
 
 def open_console(*, picture: bool) -> Console:
@@ -46,11 +66,7 @@ def write_verbatim(console: Console, text: str, *, style: str = "") -> None:
 
 def show(console: Console, part: RenderableType) -> None:
     """A table or a text. A table that is too wide for the screen keeps its words whole."""
-    if not isinstance(part, Table):
-        console.print(part)
-        return
-    least = Measurement.get(console, console.options.update(max_width=_UNFOLDED), part).minimum
-    console.print(part, width=max(console.width, least), soft_wrap=True, new_line_start=False)
+    console.print(_Whole(part) if isinstance(part, Table) else part, crop=False)
 
 
 def make_command(target: str, *arguments: str) -> str:

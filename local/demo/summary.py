@@ -56,7 +56,7 @@ def _table(title: str, *columns: str, names: int = 1) -> Table:
     """A table whose first columns hold names and the others numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < names else "right")
+        table.add_column(column, justify="left" if number < names else "right", no_wrap=True)
     return table
 
 
@@ -93,6 +93,7 @@ def _asked(requests: Mapping[str, Requests]) -> Text:
 
 def _left_out(result: Result) -> Table:
     table = _table("Not written, and why", "flow", "records", "why -> what helps", names=3)
+    table.columns[-1].no_wrap = False
     for name, flow in result.flows.items():
         for outcome, count, why in _reasons(flow):
             table.add_row(name, f"{count} {outcome}", why)

@@ -167,7 +167,7 @@ def rehearsing(folder: Path, **settings: str) -> Iterator[Rehearsal]:
     digest = samples.check_folder(data, samples.KNOWN)
     currency = samples.company_currency(data, None)
     names = tuple(flow.name for flow in configuration.flows)
-    with place(keep, data=digest, folder=data, systems=SYSTEMS) as here:
+    with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
         app_settings = {**configuration.settings, **_document(configuration, here), **_HOST}
         options = Options(once=True, data=data, keep=keep)
         with Session(options, here, app_settings, names, currency) as session:
