@@ -4,17 +4,17 @@ import os
 import time
 from collections.abc import Callable
 
-_MOST_PER_LOOK_S = 1.0
-
 
 class Patience:
     """Counts the seconds in which nothing has got on, from look to look.
 
     A look takes a moment where nothing else runs. Where it takes longer the machine is busy, and what we wait for is
-    as slow as we are: so no look counts for more than a second, and the wait grows with the slowness of the machine.
+    as slow as we are: so no look counts for more than `most_per_look_s`, and the wait grows with the slowness of the
+    machine.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most_per_look_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most_per_look_s = most_per_look_s
         self._clock = clock
         self._looked_at = clock()
         self._seen: object = None
@@ -32,7 +32,7 @@ class Patience:
         if seen != self._seen:
             self._seen, self._began, self.spent_s = seen, now, 0.0
         else:
-            self.spent_s += min(now - self._looked_at, _MOST_PER_LOOK_S)
+            self.spent_s += min(now - self._looked_at, self._most_per_look_s)
         self._looked_at = now
         return self.spent_s
 

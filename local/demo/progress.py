@@ -118,7 +118,7 @@ def _waited_for(flow: str, of: Position) -> list[str]:
     found = [] if glance.pulled and glance.idle else [f"{flow} {_READING[glance.phase]}"]
     found += [f"{count} {flow} wait for {parent}" for parent, count in account.waits_for.items()]
     if account.claimed:
-        until = f", by one that has died until {of.claims_until:%H:%M:%S}" if of.claims_until else ""
+        until = f" (if it is dead, until {of.claims_until:%H:%M:%S})" if of.claims_until else ""
         found.append(f"{account.claimed} {flow} are claimed by a worker{until}")
     if glance.messages:
         found.append(f"{_messages(glance.messages)} for {flow}")

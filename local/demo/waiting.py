@@ -15,7 +15,10 @@ from local.demo.progress import Positions, Progress, waited_for
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 
-_LOOK_EVERY_S = 0.5
+# While something moves; and while nothing does, since every look takes time from what is waited for.
+_LOOK_EVERY_S, _LOOK_SELDOM_S = 0.5, 2.0
+_SELDOM_AFTER_S = 3.0
+_MOST_PER_LOOK_S = _LOOK_SELDOM_S + 0.5
 _PATIENCE_WHEN_BLOCKED_S = 6.0
 # What still waits for another record when nothing has moved for so long, and every flow has looked at its source so
 # often, goes on waiting.
@@ -57,7 +60,7 @@ class Wait:
 
         Raises DemoFailed when a process dies or does not answer.
         """
-        patience = Patience(self.clock)
+        patience = Patience(_MOST_PER_LOOK_S, self.clock)
         self._used = vitals.processor_seconds()
         with Progress(self.console, self.clock) as progress:
             while True:
@@ -73,7 +76,7 @@ class Wait:
                         progress.close(positions)
                         self.gave_up = "" if _in_step(positions) else self._reason(positions, patience.elapsed_s)
                         return positions
-                self.sleep(_LOOK_EVERY_S)
+                self.sleep(_LOOK_EVERY_S if spent_s < _SELDOM_AFTER_S else _LOOK_SELDOM_S)
 
     def _look(self, progress: Progress) -> dict[str, Position]:
         try:
