@@ -1,7 +1,6 @@
 """The demo in a process of its own, as its user runs it, and what it leaves behind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -28,13 +27,12 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "local.demo", *arguments]
 
 
-def run_once(keep: Path, report: Path, *more: str, **settings: str) -> Report:
-    """Run until in step, with these app settings; the report that it wrote."""
+def run_once(keep: Path, report: Path, *more: str) -> Report:
+    """Run until in step; the report that it wrote."""
     arguments = ("--once", "--keep", str(keep), "--report", str(report), *more)
     ended = subprocess.run(
         command(*arguments),
         cwd=processes.ROOT,
-        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         timeout=RUN_LIMIT_S,
