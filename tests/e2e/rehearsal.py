@@ -1,8 +1,5 @@
 """A small demo in the hands of a test: trouble on demand, and what the functions have logged meanwhile."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from typer.testing import CliRunner
 
 from local.demo import samples
 from local.demo.arguments import Options
 from local.demo.configuration import VALUE_MAPS, Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
-from local.demo.environment import child_environment
 from local.demo.keep import Place, place
-from local.demo.processes import ROOT
 from local.demo.selling import Seller
 from local.demo.session import SYSTEMS, Session
 from local.demo.standing import Standing
+from p2c.__main__ import app
 from shared.sync.parts import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
@@ -75,12 +72,12 @@ class Rehearsal:
         assert seller.write_sample_quotes(self.folder, catalogue)[0] == len(self.chosen.quotes)
 
     def ask(self, name: str, *arguments: str, code: int = 0) -> None:
-        """Keep what the operators' command line answers, in a process of its own; it must end with this code."""
+        """Keep what the operators' command line answers; it must end with this code."""
         settings = self.folder.parent / "keep" / "run" / "local.settings.json"
-        command = [sys.executable, "-m", "p2c", "--settings", str(settings), *arguments]
-        environment = child_environment(os.environ)
-        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == code, f"{arguments}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
+        # It takes from the file how one signs in here; nothing of that is left behind.
+        restored = dict.fromkeys(("IDENTITY_ENDPOINT", "IDENTITY_HEADER"))
+        ended = CliRunner().invoke(app, ["--settings", str(settings), *arguments], env=restored)
+        assert ended.exit_code == code, f"{arguments}: {ended.exit_code}\n{ended.output}"
         self.answers[name] = ended.stdout
 
     def take_poison(self, flow: str) -> bool:

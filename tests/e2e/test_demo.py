@@ -1,20 +1,17 @@
 """The demo as its user runs it, on its small sample: real triggers, Azurite, both systems simulated."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from local.demo import __main__ as program
-from local.demo import processes
 from local.demo.arguments import SAMPLES
 from tests.e2e.demonstration import (
     WRITES,
     Report,
     assert_all_scenes,
     assert_well,
-    command,
     ended_by_ctrl_c,
     exchanges,
     looks,
@@ -133,12 +130,3 @@ def test_a_mistake_is_one_message_and_code_2(
 ) -> None:
     assert program.main(["--once", *arguments]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_an_argument_that_cannot_work_is_one_message_and_code_2() -> None:
-    ended = subprocess.run(
-        command("--latency-ms", "soon"), cwd=processes.ROOT, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 2
-    assert "'soon' will not do; give 0 to 60000 milliseconds" in ended.stderr
-    assert "Traceback" not in ended.stderr

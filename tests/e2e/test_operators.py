@@ -1,4 +1,4 @@
-"""The operators' command line in a process of its own, on the state that real functions have left in the emulator."""
+"""The operators' command line on the state that real functions have left in the emulator."""
 
 import json
 from typing import Any

@@ -40,6 +40,12 @@ def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys:
     assert wrong[0] in capsys.readouterr().err
 
 
+def test_what_an_argument_may_be_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--latency-ms", "soon"])
+    assert "'soon' will not do; give 0 to 60000 milliseconds" in capsys.readouterr().err
+
+
 def test_a_small_sample_and_its_pictures_are_asked_for() -> None:
     options = parse(["--small", "--picture", "a.svg", "--explain-picture", "b.svg"])
     assert (options.small, options.picture, options.explanation) == (True, Path("a.svg"), Path("b.svg"))
