@@ -86,7 +86,7 @@ class Progress:
             account = of.account
             bar = ProgressBar(total=max(account.total, 1), completed=account.settled, width=_BAR_WIDTH)
             counted = Text(f"{account.settled} of {account.total} settled" if account.total else "none yet")
-            details = ", ".join([*_waits(of), *([_messages(of.glance.messages)] if of.glance.messages else [])])
+            details = ", ".join([*_left(of), *([_messages(of.glance.messages)] if of.glance.messages else [])])
             grid.add_row(Text(f"  {flow}", style="bold"), bar, counted, Text(details, style="dim"))
         elapsed = f"{self._clock() - self._began:7.1f} s  {_asked(requests)}"
         awaited = waited_for(positions) if idle_s >= _SIGN_OF_LIFE_S else []
@@ -133,12 +133,14 @@ def _waited_for(flow: str, of: Position) -> list[str]:
 
 
 def _standing(flow: str, of: Position) -> str:
-    waits = _waits(of)
+    waits = _left(of)
     return f"{flow} {of.account.settled} of {of.account.total}" + (f" ({', '.join(waits)})" if waits else "")
 
 
-def _waits(of: Position) -> list[str]:
-    return [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
+def _left(of: Position) -> list[str]:
+    """What is known of the records that are not settled."""
+    found = [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
+    return [*found, *([f"{of.account.again} looked at again"] if of.account.again else [])]
 
 
 def _messages(count: int) -> str:

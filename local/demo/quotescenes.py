@@ -49,8 +49,9 @@ class QuoteScenes:
         catalogue = self._seller.catalogue()
         if not catalogue.products:
             return
-        prices = self._seller.add_prices(folder, catalogue)
-        quotes, lines = self._seller.write_sample_quotes(folder, catalogue, self._stage.now_and_then())
+        tell = self._stage.now_and_then()
+        prices = self._seller.add_prices(folder, catalogue, tell)
+        quotes, lines = self._seller.write_sample_quotes(folder, catalogue, tell)
         self._stage.say(f"{quotes} quotes with {lines} lines, and {prices} prices in their currencies, are written")
         people = self._people()
         if people.accounts:

@@ -63,8 +63,9 @@ class Seller:
             {str(row["_transactioncurrencyid_value"]): str(row["pricelevelid"]) for row in lists},
         )
 
-    def add_prices(self, folder: Path, catalogue: Catalogue) -> int:
-        """Put the quoted products on the price lists of the quotes in other currencies; how many items."""
+    def add_prices(self, folder: Path, catalogue: Catalogue, tell: Callable[[str], None] = lambda _text: None) -> int:
+        """Put the quoted products on the price lists of the quotes in other currencies; how many items. `tell` hears
+        how far it is."""
         lists = {str(row["quoteid"]): str(row["_pricelevelid_value"]) for row in read_rows(folder, "quotes.jsonl")}
         items = self._rows("productpricelevels", "_productid_value,_pricelevelid_value", "")
         there = {(str(item["_pricelevelid_value"]), str(item["_productid_value"])) for item in items}
@@ -80,6 +81,7 @@ class Seller:
             there.add((price_list, str(product["productid"])))
             self._add_price(price_list, product, line["priceperunit"])
             added += 1
+            tell(f"{added} prices in the quotes' currencies are written")
         return added
 
     def write_sample_quotes(

@@ -77,8 +77,9 @@ class Account:
     """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known.
 
     Of `total` records, `settled` have come to an end that lasts until they change: written, not for the target, or
-    rejected. `waits_for` counts those that wait by the flow of the record that they wait for. `claim_age_s` is that of
-    the youngest claim of a worker, None where there is none.
+    rejected. `again` of the others had come to one before, and a worker is at them once more. `waits_for` counts those
+    that wait by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker,
+    None where there is none.
     """
 
     states: Mapping[LinkState, int]
@@ -88,6 +89,7 @@ class Account:
     claimed: int
     total: int = 0
     settled: int = 0
+    again: int = 0
     waits_for: Mapping[str, int] = field(default_factory=dict)
     claim_age_s: float | None = None
 
@@ -176,6 +178,7 @@ class Standing:
             claimed=len(claimed),
             total=len(ids),
             settled=sum(id in decided and id not in waiting for id in ids),
+            again=sum(link.state not in _UNDECIDED and link.id not in waiting for link in claimed),
             waits_for=dict(Counter(_parent_flow(link) for link in waiting.values()).most_common()),
             claim_age_s=min((link.age_s for link in claimed if link.claim_kind is ClaimKind.WORKING), default=None),
         )

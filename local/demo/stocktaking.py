@@ -9,9 +9,9 @@ from local.demo.flows import Systems, Watched
 from local.demo.standing import Account, Glance, Standing
 
 # An account reads every link of a flow: it is taken when something has happened or after a while, and never takes more
-# than a tenth of the time.
+# than a fifth of the time.
 _ANEW_AFTER_S = 3.0
-_SHARE = 0.1
+_SHARE = 0.2
 
 Standings = Mapping[str, Standing]
 

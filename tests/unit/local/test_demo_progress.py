@@ -50,6 +50,11 @@ def test_how_many_of_how_many_are_settled_is_told_of_every_flow_in_one_line() ->
     )
 
 
+def test_settled_records_that_are_looked_at_again_are_told_as_such() -> None:
+    told = sentence({"quotations": at(replace(SETTLED, settled=3, again=7, claimed=7))})
+    assert told == "settled: quotations 3 of 10 (7 looked at again)"
+
+
 def test_messages_after_the_last_record_is_settled_are_told_as_what_they_are() -> None:
     assert sentence({"accounts": at(hints=1)}).endswith("| 1 message queued to look once more")
 

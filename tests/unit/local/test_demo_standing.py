@@ -125,7 +125,7 @@ def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemorySt
     add_link(storage, "waits", LinkState.WAITING, waits=(wait.key,))
     add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
     account = standing.account_for(["written", "waits", "claimed", "never seen"])
-    assert (account.settled, account.total, account.waits_for) == (1, 4, {"contacts": 1})
+    assert (account.settled, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
     assert account.claim_age_s is not None
 
 
