@@ -16,7 +16,6 @@ FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; see the exit codes in docs/report.md."""
-    screen.replace_what_cannot_be_shown()
     options = parse(arguments)
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:

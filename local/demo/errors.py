@@ -5,9 +5,5 @@ class DemoFailed(Exception):
     """Something went wrong while the demo ran: exit code 1."""
 
 
-class NoAnswer(DemoFailed):
-    """A system of the demo does not answer: it is gone, or hangs."""
-
-
 class UserMistake(Exception):
     """An argument, a setting or a folder will not do: exit code 2."""

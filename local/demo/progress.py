@@ -115,7 +115,8 @@ def waited_for(positions: Positions) -> list[str]:
 
 def _waited_for(flow: str, of: Position) -> list[str]:
     glance, account = of.glance, of.account
-    found = [] if glance.pulled and glance.idle else [f"{flow} {_READING[glance.phase]}"]
+    is_read = glance.pulled and glance.idle
+    found = [] if is_read else [f"{flow} {_READING[glance.phase]}"]
     found += [f"{count} {flow} wait for {parent}" for parent, count in account.waits_for.items()]
     if account.claimed:
         until = f" (if it is dead, until {of.claims_until:%H:%M:%S})" if of.claims_until else ""
@@ -125,7 +126,7 @@ def _waited_for(flow: str, of: Position) -> list[str]:
     if glance.poison:
         found.append(f"{_messages(glance.poison)} for {flow} and given up")
     left = len(account.unaccounted) - account.claimed
-    if left > 0:
+    if is_read and left > 0:
         found.append(f"{left} {flow} have no outcome yet")
     if glance.closed:
         found.append(f"{flow}: {glance.closed}")

@@ -1,6 +1,8 @@
 """The demo from its first to its last line."""
 
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -118,6 +120,7 @@ def _play(
         _show(console, result)
         if not in_step:
             screen.write(console, opening.gave_up, style="red")
+            screen.write_verbatim(console, f"The logs are in {kept_logs(here)}.", style="red")
         elif not options.once:
             _tell(options, configuration, session, standings, act)
     return result
@@ -197,6 +200,15 @@ def _show(console: Console, result: report.Result) -> None:
     console.print()
     for part in summary.pictures(result):
         screen.show(console, part)
+
+
+def kept_logs(here: Place) -> Path:
+    """The logs of all parts, where they outlive the demo."""
+    logs = here.folder("logs")
+    if here.kept:
+        return logs
+    lasting = Path(tempfile.gettempdir()) / f"prospect-to-cash-logs-{os.getpid()}"
+    return Path(shutil.copytree(logs, lasting, dirs_exist_ok=True))
 
 
 def _explain(options: Options, console: Console, here: Place, quotes: QuoteScenes) -> None:

@@ -1,7 +1,6 @@
 """How the demo writes: whole words only, one line for one thing in a file or pipe, and commands that can be pasted."""
 
 import shlex
-import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +79,3 @@ def near(path: Path) -> Path:
     """A path as its user would write it from here."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def replace_what_cannot_be_shown() -> None:
-    """A console or pipe that has no sign for a letter gets a question mark in its place."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")

@@ -1,5 +1,6 @@
 """Both simulated systems as their owner sees them: read and edited beside the sync, neither counted nor delayed."""
 
+import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from datetime import timedelta
 
 import requests
 
-from local.demo.errors import DemoFailed, NoAnswer
+from local.demo.errors import DemoFailed
 from local.demo.patience import stretched
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint, system_clock
@@ -19,8 +20,8 @@ from shared.records import Json, Values
 DATAVERSE, FINOPS = "dataverse", "finops"
 SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
 _TIMEOUT_S = 60.0
-# What may be asked again is asked so often, and it is told meanwhile.
-_TRIES = 4
+# What may be asked again is asked again after so long, and that is told.
+_AGAIN_AFTER_S = 15.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
 _MOST_PAGES = 10_000
@@ -126,26 +127,29 @@ class Access:
     def _answer(
         self, method: str, address: str, content: bytes | None, headers: Mapping[str, str]
     ) -> requests.Response:
-        """What comes back, or NoAnswer. A read is repeated when nothing comes."""
-        tries = _TRIES if method == "GET" else 1
+        """What comes back. A read is repeated when nothing comes. Raises DemoFailed."""
+        limit_s = stretched(_TIMEOUT_S)
+        try_s = min(_AGAIN_AFTER_S, limit_s) if method == "GET" else limit_s
+        tries = math.ceil(limit_s / try_s)
         for number in range(1, tries + 1):
-            limit_s = stretched(_TIMEOUT_S / tries)
             try:
                 return self._session.request(
                     method,
                     address,
                     data=content,
                     headers={**self._authorised(), **headers},
-                    timeout=limit_s,
+                    timeout=try_s,
                     allow_redirects=False,
                 )
             except requests.Timeout as error:
                 if number == tries:
-                    raise NoAnswer(f"{self.name} at {self.url} does not answer the demo; its process hangs.") from error
-                self.tell(f"{self.name} has not answered the demo for {limit_s:.0f} s; it is asked again")
+                    raise DemoFailed(
+                        f"{self.name} at {self.url} does not answer the demo; its process hangs."
+                    ) from error
+                self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; it is asked again")
             except requests.RequestException as error:
                 reason = type(error).__name__
-                raise NoAnswer(f"{self.name} at {self.url} does not answer the demo: {reason}.") from error
+                raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {reason}.") from error
         raise AssertionError("the last try returns or raises")
 
     def _authorised(self) -> Mapping[str, str]:

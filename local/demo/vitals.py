@@ -1,34 +1,25 @@
-"""Which of the demo's processes do nothing: where to look when nothing gets on."""
-
-from collections.abc import Mapping
+"""Whether the functions do anything: where to look when nothing gets on."""
 
 import psutil
 
-# By what stands in the command line of a child.
-_PARTS: Mapping[str, str] = {
-    "local.host": "functions host",
-    "local.dataverse": "dataverse simulator",
-    "local.finops": "finops simulator",
-    "azurite": "storage emulator",
-}
+# What stands in the command line of the functions host.
+_HOST = "local.host"
 _LEAST_S = 0.02
 
 
-def processor_seconds() -> dict[str, float]:
-    """The processor time that each part of the demo has used so far."""
-    used: dict[str, float] = {}
+def processor_seconds() -> float:
+    """The processor time that the functions host has used so far, 0 where none runs."""
+    used = 0.0
     for child in psutil.Process().children(recursive=True):
         try:
-            command, times = " ".join(child.cmdline()), child.cpu_times()
+            if _HOST in child.cmdline():
+                times = child.cpu_times()
+                used += times.user + times.system
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        part = next((name for sign, name in _PARTS.items() if sign in command), None)
-        if part is not None:
-            used[part] = used.get(part, 0.0) + times.user + times.system
     return used
 
 
-def silent_since(before: Mapping[str, float]) -> list[str]:
-    """The parts that have used no processor time since then."""
-    now = processor_seconds()
-    return [part for part, used in now.items() if part in before and used - before[part] < _LEAST_S]
+def is_silent_since(before: float) -> bool:
+    """Whether it has used no processor time since then."""
+    return processor_seconds() - before < _LEAST_S

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
 
 from local.demo import vitals
-from local.demo.errors import DemoFailed, NoAnswer
 from local.demo.patience import Patience
 from local.demo.progress import Positions, Progress, waited_for
 from local.demo.stocktaking import Position, Stocktaking
@@ -53,7 +52,7 @@ class Wait:
     clock: Callable[[], float] = time.monotonic
     gave_up: str = ""
     _pulls: int = 0
-    _used: dict[str, float] = field(default_factory=dict)
+    _used: float = 0.0
 
     def until_in_step(self) -> dict[str, Position]:
         """Show the progress until all flows are in step, or nothing has moved for too long; where they stand then.
@@ -79,11 +78,8 @@ class Wait:
                 self.sleep(_LOOK_EVERY_S if spent_s < _SELDOM_AFTER_S else _LOOK_SELDOM_S)
 
     def _look(self, progress: Progress) -> dict[str, Position]:
-        try:
-            positions = self.stock.look()
-            progress.show(positions, {name: counts.total for name, counts in self.running.counts().items()})
-        except NoAnswer as silent:
-            raise DemoFailed(f"{silent} Its log is in {self.running.functions_log.parent}.") from silent
+        positions = self.stock.look()
+        progress.show(positions, {name: counts.total for name, counts in self.running.counts().items()})
         return positions
 
     def _is_over(self, positions: Positions, spent_s: float) -> bool:
@@ -104,10 +100,10 @@ class Wait:
         return f"Nothing has got on for {seconds:.0f} s: {told}. {self._where_to_look()}"
 
     def _where_to_look(self) -> str:
-        silent = vitals.silent_since(self._used)
-        if silent:
-            return f"No processor time was used meanwhile by the {' and the '.join(silent)}: a stopped process?"
-        return f"All processes are at work; the functions have written {self.running.functions_log}."
+        log = f"look into {self.running.functions_log.name}"
+        if vitals.is_silent_since(self._used):
+            return f"The functions host has used no processor time meanwhile, so it hangs or was stopped; {log}."
+        return f"The functions host is at work; {log}."
 
 
 def _in_step(positions: Mapping[str, Position]) -> bool:

@@ -199,7 +199,8 @@ def test_a_standstill_is_told_in_one_sentence_with_what_stands_still_and_where_t
     _, wait = waited({"accounts": at(UNDECIDED, hints=2)})
     assert wait.gave_up == (
         "Nothing has got on for 30 s: 2 messages queued for accounts; 2 accounts have no outcome yet. "
-        "All processes are at work; the functions have written functions-host.log."
+        "The functions host has used no processor time meanwhile, so it hangs or was stopped; "
+        "look into functions-host.log."
     )
 
 

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.keep import Place, free_ports, place
 from local.demo.memory import MANIFEST
+from local.demo.run import kept_logs
 from local.demo.story import tell, told_by_turns
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED, read_value_maps
@@ -206,6 +208,15 @@ def test_without_a_folder_nothing_is_left() -> None:
         root = opened(stack, None).root
         assert root.is_dir()
     assert not root.exists()
+
+
+def test_the_logs_of_a_demo_that_gave_up_outlive_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ExitStack() as stack:
+        here = opened(stack, None)
+        (here.folder("logs") / "functions-host.log").write_text("why", encoding="utf-8")
+        logs = kept_logs(here)
+    assert (logs / "functions-host.log").read_text(encoding="utf-8") == "why"
 
 
 def test_a_kept_folder_of_other_records_is_refused(tmp_path: Path) -> None:
