@@ -7,11 +7,15 @@ NODE_READY := node_modules/.ready
 CHECKOV_READY := .venv-checkov/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo p2c test coverage bench lint format lock clean
+.PHONY: demo pictures p2c test nightly coverage bench lint format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(READY) $(NODE_READY)
 	@$(BIN)/python -m local.demo $(ARGS)
+
+# The pictures of the documentation: the demo on a few records, and what an operator is told of one of them.
+pictures: $(READY) $(NODE_READY)
+	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 
 p2c: $(READY)
 	@$(BIN)/python -m p2c $(ARGS)
@@ -22,6 +26,10 @@ test: $(READY) $(NODE_READY) $(CHECKOV_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# The demo on all of its records, which takes some twenty minutes.
+nightly: $(READY) $(NODE_READY)
+	$(BIN)/python -m pytest -m nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
 coverage: $(READY) $(NODE_READY) $(CHECKOV_READY)

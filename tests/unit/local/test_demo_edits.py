@@ -145,7 +145,7 @@ class Hanging(HTTPAdapter):
 def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is_told(
     secrets: Secrets, method: str, again: bool
 ) -> None:
-    access, hanging, told = Access("finops", "http://127.0.0.1:1", secrets), Hanging(), []
+    access, hanging, told = Access("finops", "http://127.0.0.1:1", secrets), Hanging(), list[str]()
     access._session.mount("http://", hanging)
     access.tell = told.append
     with pytest.raises(DemoFailed, match="does not answer the demo; its process hangs"):
