@@ -36,4 +36,4 @@ def _result(session: Session, place: Place, flow: Watched, standing: Standing) -
     # Of several records with one key only one got it; which one does not matter to the comparison.
     place.memory.expect(flow.name, {id: of.key for those in expected if len(those) == 1 for id, of in those})
     asked = {name: counted.of(flow.asked.get(name, frozenset())) for name, counted in session.counts().items()}
-    return FlowResult(standing.glance(), account, comparison, asked, flow.direction)
+    return FlowResult(standing.glance(), account, comparison, asked)

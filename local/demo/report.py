@@ -24,7 +24,6 @@ class FlowResult:
     account: Account
     comparison: Comparison
     requests: Mapping[str, Requests]
-    direction: str = ""
 
     @property
     def read(self) -> int:

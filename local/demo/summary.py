@@ -67,9 +67,9 @@ def _flows(result: Result) -> Table:
         for label in next(iter(figures.values()), {})
         if label not in _SELDOM or any(of[label] != "0" for of in figures.values())
     ]
-    table = _table("What each flow did", "flow", "direction", *labels, names=2)
+    table = _table("What each flow did", "flow", *labels)
     for name, of in figures.items():
-        table.add_row(name, result.flows[name].direction, *(of[label] for label in labels))
+        table.add_row(name, *(of[label] for label in labels))
     return table
 
 

@@ -182,7 +182,7 @@ def shown(result: Result) -> str:
 
 
 def result_of(comparison: Comparison, account: Account, trial: Trial | None = None) -> Result:
-    flow = FlowResult(GLANCE, account, comparison, REQUESTS, "Sales -> F&O")
+    flow = FlowResult(GLANCE, account, comparison, REQUESTS)
     return Result({FLOW: flow}, True, 99.0, REQUESTS, trial)
 
 
