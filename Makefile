@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help demo check test unit nightly coverage bench lint format docs lock clean
+.PHONY: help demo pictures check test unit nightly coverage bench lint format docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,9 @@ help:
 
 demo: $(READY) $(NODE_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
+
+pictures: $(READY) $(NODE_READY) ## draw the pictures of the documentation anew
+	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 
 check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)

@@ -141,7 +141,7 @@ def running_stage(plan: Plan) -> Iterator[Stage]:
     flows = tuple(flow.name for flow in configuration.flows)
     currency = samples.company_currency(data, None)
     more = {DATAVERSE: plan.sales, FINOPS: ("--products", str(plan.products))}
-    with place(None, data=digest, folder=data, systems=SYSTEMS) as here:
+    with place(None, data=digest, folder=str(data), systems=SYSTEMS) as here:
         folder = here.folder("run")
         settings = configuration.settings_in(folder)
         with Session(Options(once=True, data=data), here, settings, flows, currency, more=more) as session:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from local import console, loopback, space
-from local.demo import interrupts
-from local.demo.arguments import Options, parse
+from local.demo import interrupts, screen
+from local.demo.arguments import parse
 from local.demo.errors import DemoFailed, UserMistake
 
-PICTURE_WIDTH = 118
 FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
 
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Takes a second or two: by now Ctrl-C ends the program without a traceback.
             from local.demo.run import run  # noqa: PLC0415
 
-            return run(options, _console(options))
+            return run(options, screen.open_console(picture=options.picture is not None))
     except UserMistake as mistake:
         errors.print(str(mistake), style="red")
         return MISTAKE
@@ -42,11 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads on: what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-
-
-def _console(options: Options) -> Console:
-    """The screen; for a picture, one of a fixed width that remembers what it shows."""
-    return Console() if options.picture is None else Console(record=True, width=PICTURE_WIDTH)
 
 
 if __name__ == "__main__":

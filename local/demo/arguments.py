@@ -12,17 +12,18 @@ LONGEST_WAIT_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user asked for.
+    """What the user asked for. `small` asks for a small sample of the records in `data`.
 
     `trust` asks for the act in which the functions are killed at once, not after the first edits; `currency` is that
     of the company in F&O, None where the records tell; `worst_order` lets quotes and contacts flow before the accounts
     that they wait for; `timeout_s` is how long the demo waits without any progress,
-    `pause_s` how long between two edits.
+    `pause_s` how long between two edits. `explanation` is a picture of `p2c explain` on a quote that stays in Sales.
     """
 
     once: bool = False
     trust: bool = False
     data: Path = SAMPLES
+    small: bool = False
     report: Path | None = None
     keep: Path | None = None
     currency: str | None = None
@@ -31,6 +32,7 @@ class Options:
     timeout_s: float = 600.0
     pause_s: float = 3.0
     picture: Path | None = None
+    explanation: Path | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -40,6 +42,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         once=parsed.once,
         trust=parsed.trust,
         data=parsed.data,
+        small=parsed.small,
         report=parsed.report,
         keep=parsed.keep,
         currency=parsed.currency,
@@ -48,6 +51,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         timeout_s=parsed.timeout_s,
         pause_s=parsed.pause_s,
         picture=parsed.picture,
+        explanation=parsed.explain_picture,
     )
 
 
@@ -61,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--once", action="store_true", help="stop when both systems are in step; code 0 only if all is well")
     add("--trust", action="store_true", help="with --once too: kill the functions amid their work, and throttle them")
     add("--data", type=Path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
+    add("--small", action="store_true", help="some 60 of the records only: in step within half a minute")
     add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
@@ -69,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")
     add("--picture", type=Path, metavar="FILE", help="write what is shown as an SVG picture")
+    add("--explain-picture", type=Path, metavar="FILE", help="write an SVG picture of p2c explain on a quote")
     return parser
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from local.demo.comparison import differences
 from local.demo.flows import Watched
-from local.demo.keep import Memory
+from local.demo.memory import Memory
+from local.demo.patience import Patience
 from local.demo.session import Session
 from local.demo.standing import Standing
 from shared.mapping.verdicts import Mapped
@@ -55,7 +56,7 @@ class Arrivals:
             return None
         seconds = self._until(lambda: self._holds(mapped), began)
         if seconds is not None:
-            self.memory.expect(self.flow.name, id, mapped.key)
+            self.memory.expect(self.flow.name, {id: mapped.key})
         return seconds
 
     def ended(self, id: str) -> float | None:
@@ -90,9 +91,10 @@ class Arrivals:
 
     def _until(self, condition: Callable[[], bool], began: float | None = None) -> float | None:
         began = time.monotonic() if began is None else began
+        patience = Patience()
         while not condition():
             self.session.require_alive()
-            if time.monotonic() - began > PATIENCE_S:
+            if patience.look() > PATIENCE_S:
                 return None
             time.sleep(_LOOK_EVERY_S)
         return time.monotonic() - began

@@ -1,14 +1,15 @@
 """The flows that the demo watches: where their records are in both systems, and what the mapping makes of them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from local.demo.comparison import Past
+from local.demo.memory import Memory
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
-from shared.mapping.verdicts import Known, Verdict
+from shared.mapping.verdicts import Filtered, Known, Verdict
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values
 from shared.state.failures import Failure
 from shared.sync.flow import Mapper, TargetRules
@@ -31,6 +32,9 @@ class Sources(Protocol):
 
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
         """Every record as it is now, or those with an id."""
+
+    def ids(self, systems: Systems) -> list[str]:
+        """The ids of all records that there are now; far cheaper than the records."""
 
 
 class Targets(Protocol):
@@ -69,6 +73,10 @@ class Collection:
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
         """See Sources."""
         return [self._record(row) for row in self._rows(systems, id)]
+
+    def ids(self, systems: Systems) -> list[str]:
+        """See Sources."""
+        return [self.key_of(row) for row in replace(self, columns=(), expand={})._rows(systems, None)]
 
     def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
         """See Targets."""
@@ -161,7 +169,8 @@ class PlainView:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address;
-    `moves` says that a record may get another key."""
+    `moves` says that a record may get another key. `past_rules` are the filter rules which tell that a record may have
+    been for the target once, under its id as key."""
 
     name: str
     mapper: Mapper
@@ -171,6 +180,7 @@ class Watched:
     asked: Mapping[str, frozenset[str]]
     adopt: bool = False
     moves: bool = False
+    past_rules: frozenset[str] = frozenset()
 
     @property
     def direction(self) -> str:
@@ -197,12 +207,18 @@ class Watched:
         presented = self.view.present(systems, [row for _, row in found])
         return list(zip([key for key, _ in found], presented, strict=True))
 
-    def past(
-        self, *, before: list[str], keys: Mapping[str, str], left: list[str], failures: tuple[Failure, ...]
-    ) -> Past:
+    def past(self, memory: Memory, verdicts: Mapping[str, Verdict], failures: tuple[Failure, ...]) -> Past:
         """What the comparison must know from before; see Past."""
         refused = frozenset(failure.id for failure in failures if failure.cause not in _FORESEEN)
-        return Past(frozenset(before), keys, refused, self.adopt, self.moves, frozenset(left))
+        gone = {id: id for id, of in verdicts.items() if isinstance(of, Filtered) and of.rule in self.past_rules}
+        return Past(
+            before=frozenset(memory.before.get(self.name, ())),
+            keys={**gone, **memory.keys.get(self.name, {})},
+            refused=refused,
+            adopt=self.adopt,
+            moves=self.moves,
+            left=frozenset(memory.left.get(self.name, ())),
+        )
 
     def ended(self, key: str) -> Mapping[str, Json]:
         """What changes in a target row when its source record ends."""

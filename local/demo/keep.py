@@ -1,51 +1,22 @@
 """Where a demo keeps its state: a folder that goes with it, or one that the next demo continues in."""
 
 import contextlib
-import json
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.demo.errors import UserMistake
+from local.demo.memory import MANIFEST, Memory, read_memory
 
 if os.name == "posix":
     import fcntl
 
-MANIFEST = "demo.json"
-FORMAT = 3
 STATE = ("azurite", "dataverse", "finops")
 _LOCK = ".lock"
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the demo must remember from one start to the next.
-
-    The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
-    are in; `quoted`: the quotes are written, too. By flow: `before` are the keys of the target records that were there
-    before the first sync; `keys` says under which key each source record was last expected in the target, `left` names
-    the keys that moving records had before. All are the comparison's own, made without the links.
-    """
-
-    data: str
-    folder: str
-    ports: dict[str, int]
-    loaded: bool = False
-    quoted: bool = False
-    before: dict[str, list[str]] = field(default_factory=dict)
-    keys: dict[str, dict[str, str]] = field(default_factory=dict)
-    left: dict[str, list[str]] = field(default_factory=dict)
-
-    def expect(self, flow: str, id: str, key: str) -> None:
-        """Note under which key a source record is expected in the target, or was seen there."""
-        keys = self.keys.setdefault(flow, {})
-        if keys.get(id, key) != key:
-            self.left.setdefault(flow, []).append(keys[id])
-        keys[id] = key
 
 
 @dataclass(slots=True)
@@ -68,29 +39,16 @@ class Place:
         return path
 
     def save(self) -> None:
-        """Bring the memory to disk; a reader never sees half of it."""
-        memory = self.memory
-        content = {
-            "format": FORMAT,
-            "data": memory.data,
-            "folder": memory.folder,
-            "ports": memory.ports,
-            "loaded": memory.loaded,
-            "quoted": memory.quoted,
-            "before": memory.before,
-            "keys": memory.keys,
-            "left": memory.left,
-        }
-        part = self.root / f"{MANIFEST}.part"
-        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        part.replace(self.root / MANIFEST)
+        """Bring the memory to disk."""
+        self.memory.save()
 
 
 @contextlib.contextmanager
-def place(keep: Path | None, *, data: str, folder: Path, systems: tuple[str, ...]) -> Iterator[Place]:
+def place(keep: Path | None, *, data: str, folder: str, systems: tuple[str, ...]) -> Iterator[Place]:
     """The folder of this demo, locked against a second one. Without `keep` it is removed at the end.
 
-    `data` is the digest of the sample records. Raises UserMistake for a folder that cannot be used.
+    `data` is the digest of the sample records, `folder` says for people where they are from. Raises UserMistake for a
+    folder that cannot be used.
     """
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="prospect-to-cash-demo-", ignore_cleanup_errors=True) as temporary:
@@ -110,11 +68,11 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-def _new(root: Path, data: str, folder: Path, systems: tuple[str, ...], *, kept: bool) -> Place:
+def _new(root: Path, data: str, folder: str, systems: tuple[str, ...], *, kept: bool) -> Place:
     ports = dict(zip(systems, free_ports(len(systems)), strict=True))
-    new = Place(root, kept, Memory(data, str(folder), ports))
-    new.save()
-    return new
+    memory = Memory(root, data, folder, ports)
+    memory.save()
+    return Place(root, kept, memory)
 
 
 def _made(keep: Path) -> Path:
@@ -145,15 +103,14 @@ def _locked(root: Path) -> Iterator[None]:
         yield
 
 
-def _found(root: Path, data: str, folder: Path) -> Place | None:
+def _found(root: Path, data: str, folder: str) -> Place | None:
     """The state that an earlier demo left, None where the folder is empty."""
-    file = root / MANIFEST
-    if not file.exists():
-        return None
     try:
-        memory = _memory(json.loads(file.read_text(encoding="utf-8")))
+        memory = read_memory(root)
     except (ValueError, KeyError, TypeError) as error:
         raise UserMistake(f"--keep {root}: {MANIFEST} cannot be read ({error}); name a new folder.") from error
+    if memory is None:
+        return None
     if memory.data != data:
         raise UserMistake(
             f"--keep {root}: was made with the records of {memory.folder}, now asked for is {folder}; "
@@ -179,24 +136,3 @@ def _require_free(root: Path, ports: Mapping[str, int]) -> None:
                     f"--keep {root}: port {port}, where this demo's {name} was, is taken by another program; "
                     "end that program, or name a new folder."
                 ) from error
-
-
-def _memory(content: Mapping[str, object]) -> Memory:
-    if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
-    match content:
-        case {
-            "data": str() as data,
-            "folder": str() as folder,
-            "ports": dict() as ports,
-            "before": dict() as before,
-            "keys": dict() as keys,
-            "left": dict() as left,
-        }:
-            listed = {str(flow): [str(key) for key in kept] for flow, kept in before.items()}
-            by_id = {str(flow): dict(kept) for flow, kept in keys.items()}
-            loaded = bool(content["loaded"])
-            numbers = {str(k): int(v) for k, v in ports.items()}
-            behind = {str(flow): [str(key) for key in kept] for flow, kept in left.items()}
-            return Memory(data, folder, numbers, loaded, bool(content["quoted"]), listed, by_id, behind)
-    raise ValueError("something is missing in it")

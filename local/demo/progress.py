@@ -1,8 +1,7 @@
-"""Shows how far the sync is: a line that moves on a terminal, a line now and then where there is none."""
+"""Shows how far the sync is: a picture that moves on a terminal, a line now and then where there is none."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -11,35 +10,39 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.standing import Glance
+from local.demo import screen
+from local.demo.stocktaking import Position
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.state.checkpoints import Phase
 
 _LINE_EVERY_S = 2.0
 _SIGN_OF_LIFE_S = 10.0
-_BAR_WIDTH = 32
-_STEPS = {
-    None: "waiting for the first pull",
-    Phase.BASELINE: "marking the start",
-    Phase.FULL: "reading all",
-    Phase.ABSENT: "looking for deleted ones",
-    Phase.DELTA: "following changes",
-    Phase.WALK: "following changes",
+_BAR_WIDTH = 24
+_READING = {
+    None: "have not been read yet",
+    Phase.BASELINE: "are read from their beginning",
+    Phase.FULL: "are read from their beginning",
+    Phase.ABSENT: "are searched for deleted ones",
+    Phase.DELTA: "are being read",
+    Phase.WALK: "are being read",
 }
-SHOWN = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted", "retried")
+
+Positions = Mapping[str, Position]
 
 
 class Progress:
-    """Shows the flows from `__enter__` to `__exit__`; `totals` says how many records of each are to come, None if
-    unknown."""
+    """Shows the flows from `__enter__` to `__exit__`."""
 
-    def __init__(self, console: Console, totals: Mapping[str, int | None]) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._totals = totals
+        self._clock = clock
         moving = console.is_terminal and not console.record
         self._live = Live(console=console, refresh_per_second=8, transient=True) if moving else None
-        self._began = time.monotonic()
-        self._shown: dict[str, tuple[Glance, float]] = {}
+        self._began = clock()
+        self._seen: object = None
+        self._news_at = self._began
+        self._told: object = None  # what was last shown as a line
+        self._told_at = self._began
 
     def __enter__(self) -> "Progress":
         if self._live is not None:
@@ -52,55 +55,97 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, glances: Mapping[str, Glance], requests: Mapping[str, Requests]) -> None:
-        """Show where the flows stand now."""
+    def show(self, positions: Positions, requests: Mapping[str, Requests]) -> None:
+        """Show where the flows stand now, and what is waited for when nothing has happened for a while."""
+        now = self._clock()
+        # Requests and messages alone are no news: every look of a timer is a request.
+        news = [(of.progress, of.account.waits_for, of.glance.closed) for of in positions.values()]
+        if news != self._seen:
+            self._seen, self._news_at = news, now
         if self._live is not None:
-            self._live.update(self._picture(glances, requests))
-            return
-        for flow, glance in glances.items():
-            self._show_line(flow, glance, requests)
+            self._live.update(self._picture(positions, requests, idle_s=now - self._news_at))
+        elif now - self._told_at >= (_LINE_EVERY_S if news != self._told else _SIGN_OF_LIFE_S):
+            self._tell(positions, now)
 
-    def _show_line(self, flow: str, glance: Glance, requests: Mapping[str, Requests]) -> None:
-        now = time.monotonic()
-        news = replace(glance, hints=0, held=0, poison=0, first=None, last=None)
-        shown, at = self._shown.get(flow, (None, 0.0))
-        # Requests and queues alone are no news, but a sign of life now and then.
-        if now - at >= (_LINE_EVERY_S if news != shown else _SIGN_OF_LIFE_S):
-            self._shown[flow] = news, now
-            line = f"{now - self._began:6.1f} s  {sentence(flow, self._totals[flow], glance, requests)}"
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+    def close(self, positions: Positions) -> None:
+        """Show how the flows stand at the end of the wait, where that was not shown already."""
+        now = self._clock()
+        if self._live is None and now - self._began >= _LINE_EVERY_S and self._told != self._seen:
+            self._tell(positions, now)
 
-    def _picture(self, glances: Mapping[str, Glance], requests: Mapping[str, Requests]) -> RenderableType:
+    def _tell(self, positions: Positions, now: float) -> None:
+        screen.write(self._console, f"{now - self._began:6.1f} s  {sentence(positions)}", hanging=10)
+        if self._told == self._seen and (awaited := waited_for(positions)):
+            text = f"no news for {now - self._news_at:.0f} s; waiting: {'; '.join(awaited)}"
+            screen.write(self._console, text, indent=10)
+        self._told, self._told_at = self._seen, now
+
+    def _picture(self, positions: Positions, requests: Mapping[str, Requests], *, idle_s: float) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
-        elapsed = Text(f"{time.monotonic() - self._began:5.1f} s", style="dim")
-        closed: list[str] = []
-        for flow, glance in glances.items():
-            total = self._totals[flow]
-            done = min(glance.decided, total or 0)
-            bar = "" if total is None else ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)
-            details = Text(_details(glance), style="dim")
-            grid.add_row(Text(f"  {flow}", style="bold"), bar, _done(glance, total), details)
-            closed += [glance.closed] if glance.closed and glance.closed not in closed else []
-        grid.add_row("", elapsed, "", Text(_asked(requests), style="dim"))
-        return Group(grid, *(Text(f"  {reason}", style="yellow") for reason in closed))
+        for flow, of in positions.items():
+            account = of.account
+            bar = ProgressBar(total=max(account.total, 1), completed=account.settled, width=_BAR_WIDTH)
+            counted = Text(f"{account.settled} of {account.total} settled" if account.total else "none yet")
+            details = ", ".join([*_left(of), *([_messages(of.glance.messages)] if of.glance.messages else [])])
+            grid.add_row(Text(f"  {flow}", style="bold"), bar, counted, Text(details, style="dim"))
+        elapsed = f"{self._clock() - self._began:7.1f} s  {_asked(requests)}"
+        awaited = waited_for(positions) if idle_s >= _SIGN_OF_LIFE_S else []
+        told = [Text(f"  waiting: {what}", style="yellow") for what in awaited]
+        return Group(grid, Text(elapsed, style="dim"), *told)
 
 
-def sentence(flow: str, total: int | None, glance: Glance, requests: Mapping[str, Requests]) -> str:
-    """Where a flow stands, as one line."""
-    parts = (f"{flow} {_done(glance, total)}", _details(glance), _asked(requests), glance.closed)
-    return " | ".join(part for part in parts if part)
+def sentence(positions: Positions) -> str:
+    """Where the flows stand, as one line."""
+    flows = ", ".join(_standing(flow, of) for flow, of in positions.items() if of.account.total)
+    messages = sum(of.glance.messages for of in positions.values())
+    settled = all(of.account.settled == of.account.total for of in positions.values())
+    queued = ""
+    if messages:
+        queued = f"{_messages(messages)} to look once more" if settled else _messages(messages)
+    poisoned = sum(of.glance.poison for of in positions.values())
+    given_up = f"{_messages(poisoned)} and given up" if poisoned else ""
+    closed = "; ".join(dict.fromkeys(of.glance.closed for of in positions.values() if of.glance.closed))
+    return " | ".join(part for part in (f"settled: {flows or 'nothing yet'}", queued, given_up, closed) if part)
 
 
-def _done(glance: Glance, total: int | None) -> str:
-    return f"{glance.decided} records" if total is None else f"{min(glance.decided, total)}/{total} done"
+def waited_for(positions: Positions) -> list[str]:
+    """What is still to happen before all is in step, each as a phrase."""
+    return [what for flow, of in positions.items() for what in _waited_for(flow, of)]
 
 
-def _details(glance: Glance) -> str:
-    outcomes = ", ".join(f"{glance.counts[name]} {name}" for name in SHOWN if glance.counts.get(name))
-    queued = [f"{glance.hints} queued"] if glance.hints else []
-    queued += [f"{glance.held} held"] if glance.held else []
-    queued += [f"{glance.poison} poisoned"] if glance.poison else []
-    return " | ".join(part for part in (_STEPS[glance.phase], outcomes, ", ".join(queued)) if part)
+def _waited_for(flow: str, of: Position) -> list[str]:
+    glance, account = of.glance, of.account
+    is_read = glance.pulled and glance.idle
+    found = [] if is_read else [f"{flow} {_READING[glance.phase]}"]
+    found += [f"{count} {flow} wait for {parent}" for parent, count in account.waits_for.items()]
+    if account.claimed:
+        until = f" (if it is dead, until {of.claims_until:%H:%M:%S})" if of.claims_until else ""
+        found.append(f"{account.claimed} {flow} are claimed by a worker{until}")
+    if glance.messages:
+        found.append(f"{_messages(glance.messages)} for {flow}")
+    if glance.poison:
+        found.append(f"{_messages(glance.poison)} for {flow} and given up")
+    left = len(account.unaccounted) - account.claimed
+    if is_read and left > 0:
+        found.append(f"{left} {flow} have no outcome yet")
+    if glance.closed:
+        found.append(f"{flow}: {glance.closed}")
+    return found
+
+
+def _standing(flow: str, of: Position) -> str:
+    waits = _left(of)
+    return f"{flow} {of.account.settled} of {of.account.total}" + (f" ({', '.join(waits)})" if waits else "")
+
+
+def _left(of: Position) -> list[str]:
+    """What is known of the records that are not settled."""
+    found = [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
+    return [*found, *([f"{of.account.again} looked at again"] if of.account.again else [])]
+
+
+def _messages(count: int) -> str:
+    return f"{count} {'message' if count == 1 else 'messages'} queued"
 
 
 def _asked(requests: Mapping[str, Requests]) -> str:

@@ -13,14 +13,17 @@ from shared import flows
 from shared.clients import quoting
 from shared.mapping import quotations
 from shared.mapping.quotations import QuotationMapper
-from shared.mapping.verdicts import Known, Mapped, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
 from shared.settings import Settings
 
-ACTIVE = 1
+ACTIVE, CLOSED = 1, 3
 AMOUNT, LINES = "amount of all lines", "lines"
 _TOTAL = "totallineitemamount"
 _LINE_AMOUNT = "LineAmount"
+_DRAFT = Filtered("draft", ends=True)
+# A quote that was closed was active before: its quotation may be in F&O, and stays there.
+_OVER = (*(rule for rule in quotations.ENDS if rule != _DRAFT.rule), "closed")
 _OF_HEADER = f"_{quotations.LINE_HEADER}_value"
 
 
@@ -43,6 +46,7 @@ def watched_quotations(settings: Settings) -> Watched:
             FINOPS: frozenset({of.TARGET_SET, of.TARGET_LINE_SET, "$batch"}),
         },
         adopt=mapper.adopts_existing,
+        past_rules=frozenset(_OVER),
     )
 
 
@@ -52,6 +56,11 @@ class Quotes:
 
     mapper: QuotationMapper
     system: str = DATAVERSE
+
+    def ids(self, systems: Systems) -> list[str]:
+        """See Sources."""
+        rows = _rows(systems, quotations.HEADER_SET, (quotations.KEY_COLUMN,), {}, "")
+        return list(dict.fromkeys(str(row[quotations.KEY_COLUMN]) for row in rows))
 
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
         """See Sources."""
@@ -109,6 +118,9 @@ class QuotationView:
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """See View."""
         verdict = unless_waiting(verdict, known)
+        if verdict == _DRAFT and any(of.get("statecode") == CLOSED for of in _revisions(row)):
+            # Only what was active can be closed: the draft is that of a revision.
+            return Filtered("revised", ends=True)
         if not isinstance(verdict, Mapped):
             return verdict
         lines: list[Json] = [_filled(line.owned) for line in verdict.lines.values()]
@@ -165,9 +177,13 @@ def _amount(quotation: Values) -> Decimal:
 
 def _total(row: SourceRow) -> Decimal:
     """What all lines of the active revision come to in Sales."""
-    active = [of for of in _listed(row.values.get(quotations.REVISIONS)) if of.get("statecode") == ACTIVE]
+    active = [of for of in _revisions(row) if of.get("statecode") == ACTIVE]
     newest = max(active, key=lambda header: int(str(header.get("revisionnumber") or 0)))
     return _decimal(newest, _TOTAL)
+
+
+def _revisions(row: SourceRow) -> list[Values]:
+    return _listed(row.values.get(quotations.REVISIONS))
 
 
 def _decimal(row: Values, name: str) -> Decimal:

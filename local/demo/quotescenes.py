@@ -8,21 +8,14 @@ from pathlib import Path
 
 from local.demo.arrivals import Arrivals
 from local.demo.flows import API, Systems
-from local.demo.quotations import AMOUNT, lines_of
+from local.demo.quotations import AMOUNT
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
 from local.demo.stage import Stage
 from local.demo.systems import DATAVERSE, Access
 from shared.clients import quoting
+from shared.operations.filters import in_words
 from shared.records import Json, Values
 
-# What helps, by the rule that keeps a quote away (docs/rules.md).
-_WHAT_HELPS: Mapping[str, str] = {
-    "draft": "activate it",
-    "header_discount": "give the discount to the lines",
-    "write_in_line": "quote a product of F&O",
-    "own_product": "quote a product of F&O",
-    "no_lines": "add lines",
-}
 _MORE = 7
 
 
@@ -46,19 +39,26 @@ class QuoteScenes:
         self._puzzle: tuple[str, str] | None = None
         self._followed: tuple[str, str] | None = None
 
+    @property
+    def puzzle(self) -> str | None:
+        """The number of the quote that is asked about, None where there is none."""
+        return None if self._puzzle is None else self._puzzle[1]
+
     def write(self, folder: Path) -> None:
         """Everybody in Sales quotes: the sample quotes, one of every kind that stays in Sales, and individuals."""
         catalogue = self._seller.catalogue()
         if not catalogue.products:
             return
-        prices = self._seller.add_prices(folder, catalogue)
-        self._stage.say(f"the products have arrived in Sales; {prices} prices in the quotes' currencies are added")
-        quotes, lines = self._seller.write_sample_quotes(folder, catalogue)
-        self._stage.say(f"{quotes} quotes with {lines} lines are written and activated")
+        tell = self._stage.now_and_then()
+        prices = self._seller.add_prices(folder, catalogue, tell)
+        quotes, lines = self._seller.write_sample_quotes(folder, catalogue, tell)
+        self._stage.say(f"{quotes} quotes with {lines} lines, and {prices} prices in their currencies, are written")
         people = self._people()
         if people.accounts:
             self._quote_in_every_way(people.accounts, catalogue)
-        quoted = [self._quote_person(person, catalogue) for person in people.individuals[:INDIVIDUALS]]
+        # Not all of them: some stay what they are.
+        quotable = people.individuals[: min(INDIVIDUALS, (len(people.individuals) + 1) // 2)]
+        quoted = [self._quote_person(person, catalogue) for person in quotable]
         if quoted:
             self._stage.say(f"{len(quoted)} people who belong to no account are quoted, and so become customers")
             person = people.individuals[0]
@@ -70,16 +70,16 @@ class QuoteScenes:
             return
         id, number = self._puzzle
         say = self._stage.say
-        say(f"Why is quote {number} not in F&O?", style="bold")
         link = self._arrivals.standing.link(number)
-        say(f"  the sync says: {link.state}, {link.rule}: {self._seller_words(link.rule or '')}")
-        say(f"  what helps: {_WHAT_HELPS.get(link.rule or '', 'see docs/rules.md')}")
+        words = in_words(link.rule or "")
+        say(f"Why is quote {number} not in F&O? {link.state} by {link.rule}: {words.meaning}", style="bold")
+        say(f"   what to do: {words.remedy}")
         self._seller.change(id, DRAFT)
         self._seller.change(id, {"discountpercentage": 0})
         for line in self._seller.lines(id):
             self._seller.change_line(str(line["quotedetailid"]), {"manualdiscountamount": Decimal("1.5")})
         self._seller.change(id, ACTIVE)
-        self._show(number, "the discount is on its lines now, and it is activated again", self._arrivals.seen(number))
+        self._show(number, "its lines have the discount now, and it is active again", self._arrivals.seen(number))
 
     def follow(self) -> None:
         """One person by name through both systems."""
@@ -88,16 +88,13 @@ class QuoteScenes:
         id, number = self._followed
         systems = self._arrivals.session.systems
         contact = _contact(systems, id)
-        self._stage.say(f"{contact['fullname']}, contact {contact['msdynce_contactnumber']} in Sales, was quoted:")
-        found = self._arrivals.flow.targets(systems, number)
-        for _, quotation in found:
+        name = f"{contact['fullname']} was quoted"
+        for _, quotation in self._arrivals.flow.targets(systems, number):
             customer = quotation["RequestingCustomerAccountNumber"]
-            self._stage.say(f"  is customer {customer} in F&O, party type Person")
-            lines = len(lines_of(quotation))
-            amount = Decimal(str(quotation[AMOUNT])).normalize()
-            self._stage.say(f"  quotation {number}, {lines} line(s), {amount:f} {quotation['CurrencyCode']}")
-        if not found:
-            self._stage.say(f"  quotation {number} is not in F&O", style="red")
+            amount = f"{Decimal(str(quotation[AMOUNT])).normalize():f} {quotation['CurrencyCode']}"
+            self._stage.say(f"{name}: customer {customer} in F&O, with quotation {number} of {amount}")
+            return
+        self._stage.say(f"{name}, but quotation {number} is not in F&O", style="red")
 
     def all(self) -> tuple[Callable[[], None], ...]:
         """The scenes in their order."""
@@ -163,8 +160,7 @@ class QuoteScenes:
         seller.add_line(again, self._wanted(catalogue, 3)[-1], catalogue)
         seller.change(again, ACTIVE)
         self._stage.say(
-            "and a draft, a lost one, one with a line in words, one with a product of Sales only, an empty one, one "
-            "with a discount on everything, a revised one"
+            "7 more: a draft, a lost, an empty, a revised one; with a text line, an own product, a discount on it all"
         )
 
     def _quote_person(self, person: Values, catalogue: Catalogue) -> str:
@@ -192,9 +188,6 @@ class QuoteScenes:
         return People(
             list(self._access.rows(f"{API}/accounts?{accounts}")), list(self._access.rows(f"{API}/contacts?{nobody}"))
         )
-
-    def _seller_words(self, rule: str) -> str:
-        return {"header_discount": "the quote as a whole has a discount, and F&O has no place for it"}.get(rule, rule)
 
     def _show(self, number: str, what: str, seconds: float | None, *, then: str = "in F&O") -> None:
         self._stage.show(f"{number}  {what}", seconds, then=then, trouble=self._arrivals.trouble())

@@ -24,7 +24,6 @@ class FlowResult:
     account: Account
     comparison: Comparison
     requests: Mapping[str, Requests]
-    direction: str = ""
 
     @property
     def read(self) -> int:
@@ -51,7 +50,7 @@ class Trial:
     """What became of a batch during which the functions were killed and both systems throttled.
 
     By flow: `touched` records had an edit to travel, `in_hand` of them were in the hands of the killed process.
-    `throttled` is how many requests were refused with 429. `lost`, `doubled` and `stale` count records, by the
+    `throttled` is how many requests were refused with 429. `lost`, `extra`, `doubled` and `stale` count records, by the
     comparison of both systems.
     """
 
@@ -60,6 +59,7 @@ class Trial:
     throttled: int
     seconds: float
     lost: int
+    extra: int
     doubled: int
     stale: int
 
@@ -144,6 +144,7 @@ def _trial(trial: Trial) -> dict[str, Json]:
         "throttled": trial.throttled,
         "seconds": _number(trial.seconds),
         "lost": trial.lost,
+        "extra": trial.extra,
         "doubled": trial.doubled,
         "stale": trial.stale,
     }

@@ -1,18 +1,18 @@
 """The demo from its first to its last line."""
 
 import os
+import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from local import space
-from local.demo import firstsync, logs, report, samples, summary
+from local.demo import firstsync, logs, report, samples, screen, summary
 from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import Options
 from local.demo.arrivals import Arrivals
@@ -20,10 +20,12 @@ from local.demo.configuration import Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
-from local.demo.flows import Watched
+from local.demo.explanation import save, save_picture
 from local.demo.keep import Place, place
+from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.productscenes import ProductScenes
 from local.demo.quotescenes import QuoteScenes
+from local.demo.sampling import small_folder
 from local.demo.session import SYSTEMS, Session, require_node_modules
 from local.demo.stage import Stage
 from local.demo.standing import Standing
@@ -34,8 +36,6 @@ from shared.errors import StorageTrouble
 from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
-# The products must be in Sales before anything can be quoted.
-_FIRST_IN_WORST_ORDER = (PRODUCTS,)
 # What the logs of a demo take, and its state where that is kept.
 _SPACE_MB, _SPACE_KEPT_MB = 20, 100
 # With slower answers the short times of a hasty app would not do.
@@ -45,30 +45,42 @@ _HASTY_UP_TO_MS = 250.0
 def run(options: Options, console: Console) -> int:
     """Run the demo; 0 when all is well. Raises UserMistake and DemoFailed."""
     require_node_modules()
-    digest = samples.check_folder(options.data, samples.KNOWN)
+    samples.check_folder(options.data, samples.KNOWN)
+    _require_folders(options)
+    named = str(screen.near(options.data))
+    if not options.small:
+        return _run(options, console, named)
+    with small_folder(options.data) as folder:
+        return _run(replace(options, data=folder), console, f"a small sample of {named}")
+
+
+def _run(options: Options, console: Console, named: str) -> int:
+    """Run it on the records of a folder; `named` says for people what they are."""
     configuration = read_configuration(
         os.environ,
         unit_group=samples.unit_group(options.data),
         units=samples.unit_pairs(options.data),
         hasty=(options.trust or not options.once) and options.latency_ms <= _HASTY_UP_TO_MS,
+        brisk=options.small,
     )
     currency = samples.company_currency(options.data, options.currency)
+    digest = samples.check_folder(options.data, samples.KNOWN)
     if options.report is not None:
         report.prepare(options.report)
-    if options.picture is not None and not options.picture.absolute().parent.is_dir():
-        raise UserMistake(f"--picture {options.picture}: there is no such folder; name a file in one that exists.")
     require_space(options.keep)
-    with place(options.keep, data=digest, folder=options.data, systems=SYSTEMS) as here, _logs_kept(here):
+    with place(options.keep, data=digest, folder=named, systems=SYSTEMS) as here, _logs_kept(here):
         names = tuple(flow.name for flow in configuration.flows)
         settings = configuration.settings_in(here.folder("run"))
         session = Session(options, here, settings, names, currency, tell=lambda text: _tell_trouble(console, text))
+        _headline(console, configuration, named, here)
         result = _play(options, console, configuration, session, here)
         if options.report is not None:
             with space.named(options.report):
                 report.write(options.report, result, session.logs)
             _say(console, f"The report is in {options.report}.")
     if options.picture is not None:
-        _save(console, options.picture)
+        asked = [name for name, on in (("--small", options.small), ("--once", options.once)) if on]
+        save(console, options.picture, screen.make_command("demo", *asked))
     return WELL if result.good else NOT_WELL
 
 
@@ -88,9 +100,13 @@ def _logs_kept(here: Place) -> Iterator[None]:
         with space.named(here.root):
             yield
     except (DemoFailed, StorageTrouble, space.NoSpaceLeft) as failed:
-        kept = here.folder("logs") if here.kept else logs.keep(here.folder("logs"))
-        where = "" if kept is None else f"\nThe logs are in {kept}."
-        raise DemoFailed(f"{_what_failed(failed)}{where}") from failed
+        raise DemoFailed(f"{_what_failed(failed)}\n{_where_logs_are(here)}".rstrip()) from failed
+
+
+def _where_logs_are(here: Place) -> str:
+    """A sentence that names where the logs of all parts outlive the demo, empty where nothing can be kept."""
+    kept = here.folder("logs") if here.kept else logs.keep(here.folder("logs"))
+    return "" if kept is None else f"The logs are in {kept}."
 
 
 def _what_failed(error: Exception) -> str:
@@ -103,23 +119,30 @@ def _tell_trouble(console: Console, text: str) -> None:
     _say(console, text, style="yellow")
 
 
+def _require_folders(options: Options) -> None:
+    for option, file in (("--picture", options.picture), ("--explain-picture", options.explanation)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise UserMistake(f"{option} {file}: there is no such folder; name a file in one that exists.")
+
+
 def _play(
     options: Options, console: Console, configuration: Configuration, session: Session, here: Place
 ) -> report.Result:
     flows = configuration.flows
-    _headline(console, options, configuration, here)
     began = time.monotonic()
     with session:
+        for access in session.systems.values():
+            access.tell = lambda text: _say(console, text, style="yellow")
         firstsync.note_before(session, here, flows)
-        session.resume_flows(_FIRST_IN_WORST_ORDER if options.worst_order else None)
+        session.resume_flows(FIRST_IN_WORST_ORDER if options.worst_order else None)
         standings = session.watch()
         session.start_functions()
         _started(console, time.monotonic() - began, here)
         act = _act(options, console, configuration, session, here, standings)
         quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings, here)[QUOTATIONS], session.sales)
-        story = FirstSync(options, console, configuration, session, here, standings)
-        ended = story.play(quotes)
-        in_step = all(of.in_step for of in ended.values())
+        opening = Opening(options, console, configuration, session, here, standings)
+        opening.play(quotes, lambda: _explain(options, console, here, quotes))
+        in_step = not opening.gave_up
         if in_step and options.trust:
             result = act.play(stop=options.once)
         else:
@@ -129,63 +152,11 @@ def _play(
             result = firstsync.result_of(session, here, flows, standings, in_step=in_step)
         _show(console, result)
         if not in_step:
-            console.print(Text(firstsync.what_is_missing(ended, options.timeout_s), style="red"))
+            screen.write(console, opening.gave_up, style="red")
+            screen.write_verbatim(console, _where_logs_are(here), style="red")
         elif not options.once:
             _tell(options, configuration, session, standings, act)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class FirstSync:
-    """From empty flows to quotes that have arrived."""
-
-    options: Options
-    console: Console
-    configuration: Configuration
-    session: Session
-    here: Place
-    standings: Mapping[str, Standing]
-
-    def play(self, quotes: QuoteScenes) -> dict[str, firstsync.Ended]:
-        """Let everything flow that is there, write the quotes once the products are in Sales, and let them flow; how
-        the wait for each flow ended."""
-        flows = self.configuration.flows
-        worst = self.options.worst_order
-        ended = self._wait([flow for flow in flows if not worst or flow.name in _FIRST_IN_WORST_ORDER])
-        if all(of.in_step for of in ended.values()) and not self.here.memory.quoted:
-            self.console.print("\nSales people quote what has arrived.\n", style="bold")
-            quotes.write(self.options.data)
-            self.here.memory.quoted = True
-            self.here.save()
-            if worst:
-                self._let_flow(QUOTATIONS, CONTACTS)
-            ended = self._wait(flows)
-            if all(of.in_step for of in ended.values()):
-                quotes.why_is_it_not_there()
-                quotes.follow()
-                ended = self._wait(flows)
-        return ended
-
-    def _let_flow(self, *first: str) -> None:
-        """Quotes and contacts are read while the accounts that they wait for are not: then these, too."""
-        flows = self.configuration.flows
-        self.session.resume_flows(first)
-        ended = self._wait([flow for flow in flows if flow.name in first])
-        waiting = {name: of.account.waiting for name, of in ended.items() if of.account is not None}
-        listed = ", ".join(f"{count} {name}" for name, count in waiting.items())
-        _say(self.console, f"waiting: {listed}. Only now the accounts may flow.", style="yellow")
-        self.session.resume_flows()
-
-    def _wait(self, flows: Sequence[Watched]) -> dict[str, firstsync.Ended]:
-        chosen = tuple(flows)
-        return firstsync.wait_until_in_step(
-            self.session,
-            chosen,
-            self.standings,
-            self.console,
-            totals=firstsync.totals(self.session, self.here, chosen),
-            patience_s=self.options.timeout_s,
-        )
 
 
 def _arrivals(
@@ -210,9 +181,11 @@ def _tell(
     options: Options, configuration: Configuration, session: Session, standings: Mapping[str, Standing], act: Act
 ) -> None:
     stage = act.stage
-    stage.console.print("\nNow people work in both systems. Ctrl-C ends the demo.", style="bold")
-    settings = act.place.folder("run") / "local.settings.json"
-    _say(stage.console, f'look into it as an operator: make p2c ARGS="--settings {settings} status"\n')
+    console = stage.console
+    console.print("\nNow people work in both systems. Ctrl-C ends the demo.", style="bold")
+    _say(console, "Look into it as an operator, in another terminal in this folder:")
+    command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
+    screen.write_verbatim(console, f"  {command}\n")
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     scenes = told_by_turns(
@@ -223,28 +196,32 @@ def _tell(
     )
 
     def trust() -> None:
-        trial = act.play(stop=False).trial
-        assert trial is not None
-        stage.console.print(summary.closing_line(trial))
+        result = act.play(stop=False)
+        assert result.trial is not None
+        for part in (*summary.findings(result), summary.closing_line(result.trial)):
+            console.print(part)
 
     with suppress(KeyboardInterrupt):
         tell(scenes, options.pause_s, once=None if options.trust else trust)
     act.place.save()
-    stage.console.print("\nEnding the demo ...", highlight=False)
+    console.print("\nEnding the demo ...", highlight=False)
 
 
-def _headline(console: Console, options: Options, configuration: Configuration, here: Place) -> None:
-    flows = ", ".join(f"{flow.name}: {flow.direction}" for flow in configuration.flows)
-    console.print(f"[bold]Prospect to cash[/bold]  {flows}", highlight=False)
+def _headline(console: Console, configuration: Configuration, named: str, here: Place) -> None:
+    by_direction: dict[str, list[str]] = {}
+    for flow in configuration.flows:
+        by_direction.setdefault(flow.direction, []).append(flow.name)
+    flows = "; ".join(f"{direction}: {', '.join(names)}" for direction, names in by_direction.items())
+    screen.write(console, f"Prospect to cash  {flows}", style="bold")
     for note in configuration.notes:
         _say(console, note, style="yellow")
-    goes_on = "  The state of an earlier demo is continued." if not here.fresh else ""
-    _say(console, f"records: {_near(options.data)}{goes_on}")
-    _say(console, "starting storage, identity endpoint, both systems and the functions ...")
+    goes_on = "; the state of an earlier demo is continued" if not here.fresh else ""
+    _say(console, f"records: {named}{goes_on}")
+    _say(console, "starting storage, sign-in, both systems and the functions ...")
 
 
 def _say(console: Console, text: str, *, style: str = "dim") -> None:
-    console.print(f"  {text}", style=style, highlight=False, markup=False, soft_wrap=True)
+    screen.write(console, text, style=style, indent=2)
 
 
 def _started(console: Console, seconds: float, here: Place) -> None:
@@ -255,17 +232,18 @@ def _started(console: Console, seconds: float, here: Place) -> None:
 def _show(console: Console, result: report.Result) -> None:
     console.print()
     for part in summary.pictures(result):
-        console.print(part)
+        screen.show(console, part)
 
 
-def _save(console: Console, picture: Path) -> None:
-    try:
-        console.save_svg(str(picture), title="make demo")
-    except OSError as error:
-        raise DemoFailed(f"--picture {picture}: {error.strerror}; name a file that can be written.") from error
+def _explain(options: Options, console: Console, here: Place, quotes: QuoteScenes) -> None:
+    """While one quote is not in F&O, draw what the operators' command line says of it."""
+    if options.explanation is None:
+        return
+    if quotes.puzzle is None:
+        _say(console, f"--explain-picture {options.explanation}: no quote is left in Sales that could be explained")
+    else:
+        save_picture(options.explanation, _settings_file(here), quotes.puzzle)
 
 
-def _near(path: Path) -> Path:
-    """A path as its user would write it from here."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+def _settings_file(here: Place) -> Path:
+    return here.folder("run") / "local.settings.json"

@@ -1,7 +1,7 @@
 """Quotes as sales people write them in Sales: those of the sample records, and some of every kind that stays there."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -63,8 +63,9 @@ class Seller:
             {str(row["_transactioncurrencyid_value"]): str(row["pricelevelid"]) for row in lists},
         )
 
-    def add_prices(self, folder: Path, catalogue: Catalogue) -> int:
-        """Put the quoted products on the price lists of the quotes in other currencies; how many items."""
+    def add_prices(self, folder: Path, catalogue: Catalogue, tell: Callable[[str], None] = lambda _text: None) -> int:
+        """Put the quoted products on the price lists of the quotes in other currencies; how many items. `tell` hears
+        how far it is."""
         lists = {str(row["quoteid"]): str(row["_pricelevelid_value"]) for row in read_rows(folder, "quotes.jsonl")}
         items = self._rows("productpricelevels", "_productid_value,_pricelevelid_value", "")
         there = {(str(item["_pricelevelid_value"]), str(item["_productid_value"])) for item in items}
@@ -80,11 +81,14 @@ class Seller:
             there.add((price_list, str(product["productid"])))
             self._add_price(price_list, product, line["priceperunit"])
             added += 1
+            tell(f"{added} prices in the quotes' currencies are written")
         return added
 
-    def write_sample_quotes(self, folder: Path, catalogue: Catalogue) -> tuple[int, int]:
+    def write_sample_quotes(
+        self, folder: Path, catalogue: Catalogue, tell: Callable[[str], None] = lambda _text: None
+    ) -> tuple[int, int]:
         """Write and activate the active quotes of the sample records, with all their lines; how many of both. A quote
-        with a product that Sales does not have stays away."""
+        with a product that Sales does not have stays away. `tell` hears how far it is."""
         numbers = _product_numbers(folder)
         lines: dict[str, list[dict[str, Json]]] = defaultdict(list)
         incomplete: set[str] = set()
@@ -98,9 +102,12 @@ class Seller:
         quotes = [row for row in read_rows(folder, "quotes.jsonl") if row.get("statecode") == 1]
         quotes = [row for row in quotes if str(row["quoteid"]) not in incomplete]
         ids = [str(row["quoteid"]) for row in quotes]
-        self._create_many("quotes", "quote", [_sample_header(row) for row in quotes])
-        self._create_many("quotedetails", "quotedetail", [line for id in ids for line in lines[id]])
-        self._change_many("quotes", "quote", [{"quoteid": id, **ACTIVE} for id in ids])
+        self._many("quotes", "quote", "CreateMultiple", [_sample_header(row) for row in quotes])
+        written = [line for id in ids for line in lines[id]]
+        for at in range(0, len(written), _CHUNK):
+            self._many("quotedetails", "quotedetail", "CreateMultiple", written[at : at + _CHUNK])
+            tell(f"{min(at + _CHUNK, len(written))} of {len(written)} lines are written")
+        self._many("quotes", "quote", "UpdateMultiple", [{"quoteid": id, **ACTIVE} for id in ids])
         return len(ids), sum(len(lines[id]) for id in ids)
 
     def quote(
@@ -196,12 +203,6 @@ class Seller:
     def _rows(self, entity_set: str, select: str, wanted: str) -> list[Values]:
         query = quoting.query({"$select": select, "$filter": wanted})
         return list(self._access.rows(f"{API}/{entity_set}?{query}"))
-
-    def _create_many(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Json]]) -> None:
-        self._many(entity_set, table, "CreateMultiple", rows)
-
-    def _change_many(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Json]]) -> None:
-        self._many(entity_set, table, "UpdateMultiple", rows)
 
     def _many(self, entity_set: str, table: str, message: str, rows: Sequence[Mapping[str, Json]]) -> None:
         for at in range(0, len(rows), _CHUNK):

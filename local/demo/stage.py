@@ -1,10 +1,15 @@
 """Where the demo tells what happens: one line with the time of day for each thing."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 
 from rich.console import Console
 
+from local.demo import screen
 from local.demo.arrivals import PATIENCE_S
+
+_NOW_AND_THEN_S = 3.0
 
 
 class Stage:
@@ -14,18 +19,26 @@ class Stage:
         self.console = console
 
     def say(self, text: str, *, style: str = "") -> None:
-        """One line."""
-        self.console.print(
-            f"{datetime.now().astimezone():%H:%M:%S}  {text}",
-            style=style,
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        """One line; what begins with blanks belongs to the line before."""
+        margin = len(text) - len(text.lstrip())
+        told = f"{datetime.now().astimezone():%H:%M:%S}  {text}"
+        screen.write(self.console, told, style=style, hanging=10 + margin)
+
+    def now_and_then(self) -> Callable[[str], None]:
+        """A way to say how far something is, every few seconds."""
+        told_at = time.monotonic()
+
+        def tell(text: str) -> None:
+            nonlocal told_at
+            if time.monotonic() - told_at >= _NOW_AND_THEN_S:
+                told_at = time.monotonic()
+                self.say(text)
+
+        return tell
 
     def show(self, what: str, seconds: float | None, *, then: str, trouble: str = "") -> None:
         """What somebody did, and after how many seconds it had arrived; None when it took too long."""
         if seconds is None:
-            self.say(f"{what}: not {then} after {PATIENCE_S:g} s {trouble}", style="red")
+            self.say(f"{what}: not {then} after more than {PATIENCE_S:g} s {trouble}", style="red")
         else:
             self.say(f"{what}: {then} after {seconds:.1f} s", style="green")

@@ -10,7 +10,7 @@ from shared.errors import System
 from shared.state.checkpoints import Checkpoints, Phase
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
-from shared.state.links import Link, Links, LinkState
+from shared.state.links import ClaimKind, Link, Links, LinkState
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.rows import Table
 from shared.state.runs import Run, Runs
@@ -19,20 +19,21 @@ _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000
 _IDLE = (Phase.DELTA, Phase.WALK)
 _UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
-DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
+# Outcomes that the same record does not have over and over: one that waits is looked at again and again.
+_GOT_ON = ("created", "updated", "unchanged", "filtered", "ended", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
     """One flow at a moment of this session.
 
-    `counts` sums the outcomes of all runs. `pulled` is true once a pull has ended; `first` and `last` are the
+    `counts` sums the outcomes of all runs. `pulls` is how many pulls have ended; `first` and `last` are the
     beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves;
     `blocked` is true when only an operator can change that.
     """
 
     counts: Mapping[str, int]
-    pulled: bool
+    pulls: int
     first: datetime | None
     last: datetime | None
     phase: Phase | None
@@ -44,19 +45,24 @@ class Glance:
     blocked: bool = False
 
     @property
-    def quiet(self) -> bool:
-        """Whether everything that was read has been worked on."""
-        return self.pulled and self.idle and not (self.hints or self.held or self.poison)
+    def pulled(self) -> bool:
+        """Whether the source was looked at."""
+        return self.pulls > 0
 
     @property
-    def decided(self) -> int:
-        """How many outcomes there were."""
-        return sum(self.counts.get(name, 0) for name in DECIDED)
+    def messages(self) -> int:
+        """How many messages wait or are worked on."""
+        return self.hints + self.held
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everything that was read has been worked on."""
+        return self.pulled and self.idle and not (self.messages or self.poison)
 
     @property
     def progress(self) -> tuple[object, ...]:
-        """What changes when the sync gets on; requests that are tried again in vain do not count."""
-        return (self.decided, self.pulled, self.phase, self.idle)
+        """What changes when the sync gets on; what is tried again in vain does not count."""
+        return (sum(self.counts.get(name, 0) for name in _GOT_ON), self.pulled, self.phase, self.idle)
 
     @property
     def seconds(self) -> float:
@@ -68,13 +74,24 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known."""
+    """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known.
+
+    Of `total` records, `settled` have come to an end that lasts until they change: written, not for the target, or
+    rejected. `again` of the others had come to one before, and a worker is at them once more. `waits_for` counts those
+    that wait by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker,
+    None where there is none.
+    """
 
     states: Mapping[LinkState, int]
     filtered: Mapping[str, int]
     failures: tuple[Failure, ...]
     unaccounted: tuple[str, ...]
     claimed: int
+    total: int = 0
+    settled: int = 0
+    again: int = 0
+    waits_for: Mapping[str, int] = field(default_factory=dict)
+    claim_age_s: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -91,7 +108,7 @@ class Account:
 class _Sum:
     seen: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
-    pulled: bool = False
+    pulls: int = 0
     first: datetime | None = None
     first_ended: datetime | None = None
     worked_until: datetime | None = None
@@ -131,7 +148,7 @@ class Standing:
         checkpoint = self._checkpoints.load(self._flow)
         return Glance(
             counts=dict(self._sum.counts),
-            pulled=self._sum.pulled,
+            pulls=self._sum.pulls,
             first=self._sum.first,
             last=self._sum.worked_until or self._sum.first_ended,
             phase=checkpoint.phase if checkpoint else None,
@@ -149,6 +166,8 @@ class Standing:
         failures = self.failures()
         failed = {failure.id for failure in failures}
         decided = {id for id, link in links.items() if _is_decided(link, id in failed)}
+        waiting = {id: link for id, link in links.items() if link.state is LinkState.WAITING}
+        claimed = [link for link in links.values() if link.claim_id is not None]
         states = Counter(link.state for link in links.values())
         rules = Counter(_rule(link) for link in links.values() if link.state in _NOT_FOR_THE_TARGET)
         return Account(
@@ -156,7 +175,12 @@ class Standing:
             filtered=dict(rules.most_common()),
             failures=failures,
             unaccounted=tuple(id for id in ids if id not in decided),
-            claimed=sum(link.claim_id is not None for link in links.values()),
+            claimed=len(claimed),
+            total=len(ids),
+            settled=sum(id in decided and id not in waiting for id in ids),
+            again=sum(link.state not in _UNDECIDED and link.id not in waiting for link in claimed),
+            waits_for=dict(Counter(_parent_flow(link) for link in waiting.values()).most_common()),
+            claim_age_s=min((link.age_s for link in claimed if link.claim_kind is ClaimKind.WORKING), default=None),
         )
 
     def claimed(self) -> int:
@@ -197,7 +221,7 @@ class Standing:
         so_far = self._sum
         so_far.seen.add(run.id)
         if run.kind == "pull":
-            so_far.pulled = True
+            so_far.pulls += 1
         else:
             so_far.counts.update(run.counts)
         if so_far.first is None or run.started < so_far.first:
@@ -206,6 +230,7 @@ class Standing:
             so_far.worked_until = max(so_far.worked_until or ended, ended)
 
 
+ENDED = "source ended: "
 _NOT_FOR_THE_TARGET = (LinkState.FILTERED, LinkState.ENDED)
 
 
@@ -218,7 +243,12 @@ def _closed(gate: Gate) -> str:
 def _rule(link: Link) -> str:
     """The rule by which a record is not for the target; one that was there before is told apart."""
     rule = link.rule or "unnamed"
-    return f"source ended: {rule}" if link.state is LinkState.ENDED else rule
+    return f"{ENDED}{rule}" if link.state is LinkState.ENDED else rule
+
+
+def _parent_flow(link: Link) -> str:
+    """The flow of the record that a record waits for: `waits` are the row keys of shared.state.waiting."""
+    return link.waits[0].split("|")[1] if link.waits else "another record"
 
 
 def _is_decided(link: Link, failed: bool) -> bool:

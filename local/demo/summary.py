@@ -1,7 +1,7 @@
 """The tables at the end of the first sync: what the flow did, what was not written and why, and the comparison."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -9,100 +9,129 @@ from rich.text import Text
 
 from local.demo.comparison import Comparison
 from local.demo.report import FlowResult, Result, Trial
-from local.demo.systems import SYSTEM_NAMES
+from local.demo.standing import ENDED
+from local.demo.systems import SYSTEM_NAMES, Requests
+from shared.operations.filters import in_words
 from shared.state.failures import Failure
 
 _ENTRIES_SHOWN = 8
 _EXAMPLES_SHOWN = 2
 _LONGEST_VALUE = 60
+# Shown where a flow has any.
+_SELDOM = ("updated", "unchanged", "skipped", "deleted")
 
 
 def pictures(result: Result) -> Iterator[RenderableType]:
     """Everything that is shown of a result, from top to bottom."""
     yield _flows(result)
-    for name, flow in result.flows.items():
-        if flow.account.filtered or flow.account.failures or flow.account.waiting:
-            yield _left_out(name, flow)
+    yield _asked(result.requests)
+    yield Text()
+    left_out = _left_out(result)
+    if left_out.row_count:
+        yield left_out
+        yield Text()
     yield _comparisons(result)
-    for name, flow in result.flows.items():
-        yield from _findings(name, flow.comparison)
-        yield from _unaccounted(name, flow)
+    yield from findings(result)
     if result.trial is not None:
         yield closing_line(result.trial)
     yield _verdict(result)
 
 
+def findings(result: Result) -> Iterator[Text]:
+    """By name, what the comparison of both systems has found to be wrong."""
+    for name, flow in result.flows.items():
+        yield from _findings(name, flow.comparison)
+        yield from _unaccounted(name, flow)
+
+
 def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
-    well = not (trial.lost or trial.doubled or trial.stale)
+    found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
     touched = " and ".join(f"{count} {name}" for name, count in trial.touched.items())
-    text = f"Killed amid {touched}: lost {trial.lost}, doubled {trial.doubled}, stale {trial.stale}."
-    return Text(text, style="bold green" if well else "bold red")
+    text = f"Functions killed while {touched} changed: {', '.join(f'{name} {count}' for name, count in found.items())}."
+    return Text(text, style="bold red" if any(found.values()) else "bold green")
+
+
+def _table(title: str, *columns: str, names: int = 1) -> Table:
+    """A table whose first columns hold names and the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < names else "right", no_wrap=True)
+    return table
 
 
 def _flows(result: Result) -> Table:
-    table = Table(title="What each flow did", title_justify="left", title_style="bold")
-    table.add_column("flow")
-    for name in result.flows:
-        table.add_column(name, justify="right")
-    columns = [_figures(flow) for flow in result.flows.values()]
-    for label in columns[0]:
-        values = [column[label] for column in columns]
-        table.add_row(label, *values, style="dim" if set(values) == {"0"} else "")
+    figures = {name: _figures(flow) for name, flow in result.flows.items()}
+    labels = [
+        label
+        for label in next(iter(figures.values()), {})
+        if label not in _SELDOM or any(of[label] != "0" for of in figures.values())
+    ]
+    table = _table("What each flow did", "flow", *labels)
+    for name, of in figures.items():
+        table.add_row(name, *(of[label] for label in labels))
     return table
 
 
 def _figures(flow: FlowResult) -> dict[str, str]:
     outcomes = flow.outcomes
-    figures = {
-        "direction": flow.direction,
+    return {
         "read": str(flow.read),
-        **{name: str(outcomes[name]) for name in ("created", "updated", "unchanged", "skipped", "deleted")},
+        "created": str(outcomes["created"]),
+        **{name: str(outcomes[name]) for name in _SELDOM},
         "filtered": str(sum(flow.account.filtered.values())),
         "waiting": str(flow.account.waiting),
         "rejected": str(len(flow.account.failures)),
         "seconds": f"{flow.glance.seconds:.1f}",
-        "records/s": f"{flow.records_per_s:.1f}",
     }
-    asked = {
-        f"requests to {SYSTEM_NAMES[system]}": f"{count.read} read + {count.write} write"
-        for system, count in flow.requests.items()
-    }
-    return figures | asked
 
 
-def _left_out(name: str, flow: FlowResult) -> Table:
-    table = Table(title=f"{name}: not written, and why", title_justify="left", title_style="bold")
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("records", justify="right")
-    table.add_column("reason, and what to do")
+def _asked(requests: Mapping[str, Requests]) -> Text:
+    told = (f"{SYSTEM_NAMES[name]} {count.read} reads, {count.write} writes" for name, count in requests.items())
+    return Text(f"requests answered: {'; '.join(told)}", style="dim")
+
+
+def _left_out(result: Result) -> Table:
+    table = _table("Not written, and why", "flow", "records", "why -> what helps", names=3)
+    table.columns[-1].no_wrap = False
+    for name, flow in result.flows.items():
+        for outcome, count, why in _reasons(flow):
+            table.add_row(name, f"{count} {outcome}", why)
+    return table
+
+
+def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
     for rule, count in flow.account.filtered.items():
-        table.add_row("filtered", str(count), rule)
-    if flow.account.waiting:
-        table.add_row("waiting", str(flow.account.waiting), "for a record that is not there yet")
+        outcome = "ended" if rule.startswith(ENDED) else "filtered"
+        yield outcome, count, _rule(rule.removeprefix(ENDED))
+    for parent, count in flow.account.waits_for.items():
+        text = f"for {parent} -> look at these; they go on by themselves when those are linked"
+        yield "waiting", count, Text(text)
     by_cause: dict[str, list[Failure]] = defaultdict(list)
     for failure in flow.account.failures:
         by_cause[failure.cause].append(failure)
     for cause, failures in sorted(by_cause.items(), key=lambda entry: -len(entry[1])):
-        table.add_row("rejected", str(len(failures)), _reason(cause, failures))
-    return table
+        yield "rejected", len(failures), _cause(cause, failures)
 
 
-def _reason(cause: str, failures: list[Failure]) -> Text:
+def _rule(rule: str) -> Text:
+    """A filter rule in the words of `p2c explain`."""
+    words = in_words(rule)
+    return Text(rule, style="bold").append(f": {words.meaning} -> {words.remedy}", style="not bold")
+
+
+def _cause(cause: str, failures: list[Failure]) -> Text:
     """A cause with a few examples, each with what to do about it."""
     examples = list({failure.remedy: failure for failure in failures}.values())[:_EXAMPLES_SHOWN]
     text = Text(cause, style="bold")
     for failure in examples:
-        text.append(f"\n{failure.message}\n", style="not bold").append(f"-> {failure.remedy}", style="not bold")
+        text.append(f"\n{failure.message} -> {failure.remedy}", style="not bold")
     return text
 
 
 def _comparisons(result: Result) -> Table:
-    title = "Both systems compared, row by row, field by field"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("flow")
-    for column in ("expected", "present", "missing", "extra", "doubled", "different fields"):
-        table.add_column(column, justify="right")
+    columns = ("expected", "present", "missing", "extra", "doubled", "different fields")
+    table = _table("Both systems compared, row by row, field by field", "flow", *columns)
     for name, flow in result.flows.items():
         of = flow.comparison
         counts = (of.expected, of.present, len(of.missing), len(of.extra), len(of.doubled), len(of.different))
@@ -135,7 +164,7 @@ def _verdict(result: Result) -> Text:
         return Text(f"In step. Every record is accounted for; {memory}.", style="bold green")
     if not result.in_step:
         return Text(f"Not in step; {memory}.", style="bold red")
-    return Text(f"Quiet, but not as it should be: see above; {memory}.", style="bold red")
+    return Text(f"Every record is decided, but both systems differ: see above; {memory}.", style="bold red")
 
 
 def _short(value: object) -> str:

@@ -1,13 +1,15 @@
 """Both simulated systems as their owner sees them: read and edited beside the sync, neither counted nor delayed."""
 
+import math
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import requests
 
 from local.demo.errors import DemoFailed
+from local.demo.patience import stretched
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint, system_clock
 from local.simulator.control import PREFIX, TOKEN_HEADER
@@ -17,8 +19,9 @@ from shared.records import Json, Values
 
 DATAVERSE, FINOPS = "dataverse", "finops"
 SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
-# A simulator on a busy machine is slow; one that hangs is found out all the same.
-_TIMEOUT_S = 180.0
+_TIMEOUT_S = 60.0
+# What may be asked again is asked again after so long, and that is told.
+_AGAIN_AFTER_S = 15.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
 _MOST_PAGES = 10_000
@@ -61,7 +64,7 @@ class Secrets:
 
 
 class Access:
-    """Speaks to one simulator at `url` (scheme, host and port).
+    """Speaks to one simulator at `url` (scheme, host and port); `tell` is how it says that no answer comes.
 
     What the `owner` asks is neither counted nor delayed; anybody else is a client like the sync.
     """
@@ -75,6 +78,7 @@ class Access:
         if owner:
             self._session.headers[ADMIN_HEADER] = "1"
         self._expires = system_clock()
+        self.tell: Callable[[str], None] = lambda _text: None
 
     def rows(self, path: str) -> Iterator[Values]:
         """Every row of a collection address, over all pages."""
@@ -116,23 +120,41 @@ class Access:
 
     def _sent(self, method: str, address: str, body: Json, headers: Mapping[str, str] | None = None) -> dict[str, Json]:
         content = None if body is None else exact_json.dumps(body).encode()
-        try:
-            response = self._session.request(
-                method,
-                address,
-                data=content,
-                headers={**self._authorised(), **_content_type(content), **(headers or {})},
-                timeout=_TIMEOUT_S,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {type(error).__name__}.") from error
+        response = self._answer(method, address, content, {**_content_type(content), **(headers or {})})
         if not response.ok:
             raise DemoFailed(
                 f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
             )
         found = exact_json.loads(response.content) if response.content else {}
         return found if isinstance(found, dict) else {"value": found}
+
+    def _answer(
+        self, method: str, address: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> requests.Response:
+        """What comes back. A read is repeated when nothing comes. Raises DemoFailed."""
+        limit_s = stretched(_TIMEOUT_S)
+        try_s = min(_AGAIN_AFTER_S, limit_s) if method == "GET" else limit_s
+        tries = math.ceil(limit_s / try_s)
+        for number in range(1, tries + 1):
+            try:
+                return self._session.request(
+                    method,
+                    address,
+                    data=content,
+                    headers={**self._authorised(), **headers},
+                    timeout=try_s,
+                    allow_redirects=False,
+                )
+            except requests.Timeout as error:
+                if number == tries:
+                    raise DemoFailed(
+                        f"{self.name} at {self.url} does not answer the demo; its process hangs."
+                    ) from error
+                self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; it is asked again")
+            except requests.RequestException as error:
+                reason = type(error).__name__
+                raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {reason}.") from error
+        raise AssertionError("the last try returns or raises")
 
     def _authorised(self) -> Mapping[str, str]:
         now = system_clock()

@@ -12,11 +12,14 @@ from local.demo.configuration import Configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
 from local.demo.keep import Place
+from local.demo.patience import Patience
 from local.demo.report import Result, Trial
 from local.demo.session import Session
 from local.demo.stage import Stage
 from local.demo.standing import Standing
+from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.waiting import Wait
 from shared.flows import ACCOUNTS, PRODUCTS
 from shared.records import Json
 
@@ -53,21 +56,19 @@ class Act:
         self.stage.say(f"somebody changes {listed} at once")
         in_hand = self._kill()
         self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
-        ended = firstsync.wait_until_in_step(
-            self.session,
-            self.configuration.flows,
-            watch,
-            self.stage.console,
-            totals={flow.name: None for flow in self.configuration.flows},
-            patience_s=max(self.patience_s, self.configuration.claim_live_s + _AT_MOST_S),
-        )
-        in_step = all(of.in_step for of in ended.values())
+        configuration = self.configuration
+        stock = Stocktaking(self.session.systems, configuration.flows, watch, configuration.claim_live_s)
+        patience_s = max(self.patience_s, configuration.claim_live_s + _AT_MOST_S)
+        wait = Wait(self.session, stock, self.stage.console, patience_s)
+        in_step = all(of.in_step for of in wait.until_in_step().values())
+        if wait.gave_up:
+            self.stage.say(wait.gave_up, style="red")
         if stop:
             self.session.stop_functions()
         flows = self.configuration.flows
         result = firstsync.result_of(self.session, self.place, flows, self.standings, in_step=in_step)
         seconds = time.monotonic() - began
-        return replace(result, trial=_trial(result, touched, in_hand, self._throttled() - throttled, seconds))
+        return replace(result, trial=trial_of(result, touched, in_hand, self._throttled() - throttled, seconds))
 
     def _touch_accounts(self) -> int:
         ids = self._some(ACCOUNTS)
@@ -102,20 +103,20 @@ class Act:
 
     def _kill(self) -> dict[str, int]:
         """Kill the host when records of both flows are in its hands; how many were."""
+        self.stage.say("the functions are killed as soon as they are at work on records of both flows")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
         listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
-        self.stage.say(f"kill -9: the functions are dead, with {listed} in their hands", style="bold red")
+        self.stage.say(f"kill -9: the functions are killed while they work on {listed}", style="bold red")
         return in_hand
 
     def _wait_for_work(self) -> dict[str, int]:
-        began, first = time.monotonic(), 0.0
+        patience = Patience()
         while True:
             self.session.require_alive()
             in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS)}
-            now = time.monotonic()
-            first = first or (now if any(in_hand.values()) else 0.0)
-            if all(in_hand.values()) or (first and now - first > _ONE_ALONE_S) or now - began > _AT_MOST_S:
+            spent_s = patience.look(any(in_hand.values()))
+            if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand
             time.sleep(_LOOK_EVERY_S)
 
@@ -134,8 +135,8 @@ class Act:
             for access in accesses:
                 access.control("DELETE", "faults")
         self.stage.say(
-            "the storm is over. What the dead process had in its hands is left alone until nothing that it sent can "
-            f"still land: until about {free_at:%H:%M:%S}"
+            "both systems answer again. What the killed process was at is left alone for as long as a request of it "
+            f"could still arrive: until about {free_at:%H:%M:%S}"
         )
 
     def _throttled(self) -> int:
@@ -146,9 +147,11 @@ def _raised(price: Json) -> Decimal:
     return Decimal(str(price or 0)) + 1
 
 
-def _trial(
+def trial_of(
     result: Result, touched: Mapping[str, int], in_hand: Mapping[str, int], throttled: int, seconds: float
 ) -> Trial:
+    """What the comparison says of the records. What is there although nothing asks for it is counted apart from what
+    is there more than once."""
     compared = [flow.comparison for flow in result.flows.values()]
     return Trial(
         touched=touched,
@@ -156,6 +159,7 @@ def _trial(
         throttled=throttled,
         seconds=seconds,
         lost=result.unaccounted + sum(len(of.missing) for of in compared),
-        doubled=sum(len(of.extra) + len(of.doubled) for of in compared),
+        extra=sum(len(of.extra) for of in compared),
+        doubled=sum(len(of.doubled) for of in compared),
         stale=sum(len({difference.key for difference in of.different}) for of in compared),
     )

@@ -24,8 +24,8 @@ from shared.sync.parts import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
 from tests.support.operator import p2c_in
+from tests.support.patience import PATIENCE_S
 
-PATIENCE_S = 90.0
 _LOOK_EVERY_S = 0.25
 # Every two seconds: as `SCHEDULE_S` of the rehearsal says.
 _QUICK = ticking("*/2 * * * * *", *FLOWS, "sweep")
@@ -158,7 +158,7 @@ def rehearsing(folder: Path, **settings: str) -> Iterator[Rehearsal]:
     digest = samples.check_folder(data, samples.KNOWN)
     currency = samples.company_currency(data, None)
     names = tuple(flow.name for flow in configuration.flows)
-    with place(keep, data=digest, folder=data, systems=SYSTEMS) as here:
+    with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
         app_settings = {**configuration.settings_in(here.folder("run")), **_HOST}
         options = Options(once=True, data=data, keep=keep)
         with Session(options, here, app_settings, names, currency) as session:

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from requests import ReadTimeout
+from requests.adapters import HTTPAdapter
 
 from local.dataverse.schema import load_schema
 from local.dataverse.service import THROTTLED
@@ -125,4 +128,30 @@ def test_a_system_that_does_not_answer_is_named(secrets: Secrets) -> None:
     access = Access("finops", f"http://127.0.0.1:{port}", secrets)
     with pytest.raises(DemoFailed, match=rf"finops at http://127\.0\.0\.1:{port} does not answer the demo"):
         access.get(f"{access.url}/data")
+    access.close()
+
+
+class Hanging(HTTPAdapter):
+    """A system that takes every request and answers none."""
+
+    asked = 0
+
+    def send(self, *_arguments: Any, **_options: Any) -> Any:
+        self.asked += 1
+        raise ReadTimeout
+
+
+@pytest.mark.parametrize(("method", "again"), [("GET", True), ("PATCH", False)])
+def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is_told(
+    secrets: Secrets, method: str, again: bool
+) -> None:
+    access, hanging, told = Access("finops", "http://127.0.0.1:1", secrets), Hanging(), list[str]()
+    access._session.mount("http://", hanging)
+    access.tell = told.append
+    with pytest.raises(DemoFailed, match="does not answer the demo; its process hangs"):
+        access.send(method, "/data")
+    assert hanging.asked == len(told) + 1
+    assert (hanging.asked > 1) is again
+    if again:
+        assert told[0] == "finops has not answered the demo for 15 s; it is asked again"
     access.close()

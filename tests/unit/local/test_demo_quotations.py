@@ -8,7 +8,7 @@ import pytest
 
 from local.demo.quotations import AMOUNT, LINES
 from local.demo.selling import LOST, Wanted
-from shared.flows import QUOTATIONS
+from shared.flows import FLOWS, QUOTATIONS
 from tests.unit.local.demo_trade import Trade, trade
 from tests.unit.local.finops_documents import header_url, line_url
 
@@ -123,3 +123,12 @@ def test_a_person_who_is_quoted_becomes_a_customer_and_has_the_quotation(running
     ((_, found),) = running.flows[QUOTATIONS].targets(running.systems, number)
     assert found["RequestingCustomerAccountNumber"] == own
     assert running.wrong_fields(QUOTATIONS, number) == set()
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_ids_of_a_flow_are_those_of_its_records(running: Trade, customer: str, flow: str) -> None:
+    running.quote(customer, BIKE)
+    watched = running.flows[flow]
+    ids = watched.source.ids(running.systems)
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {row.id for row in watched.sources(running.systems)}

@@ -14,6 +14,7 @@ from local.demo.errors import UserMistake
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.standing import Account, Glance
 from local.demo.systems import Requests
+from local.demo.trust import trial_of
 from shared.state.checkpoints import Phase
 from shared.state.failures import Failure
 from shared.state.links import LinkState
@@ -49,7 +50,7 @@ def failure(cause: str) -> Failure:
 def result(comparison: Comparison | None = None, *, unaccounted: tuple[str, ...] = (), in_step: bool = True) -> Result:
     glance = Glance(
         counts={"read": 20, "created": 9, "updated": 1, "unchanged": 5, "rejected": 3, "skipped": 2},
-        pulled=True,
+        pulls=1,
         first=START,
         last=START + timedelta(seconds=8),
         phase=Phase.DELTA,
@@ -94,7 +95,7 @@ def test_the_report_has_the_published_form(tmp_path: Path) -> None:
 
 
 def test_what_became_of_the_functions_being_killed_is_told(tmp_path: Path) -> None:
-    trial = Trial({"accounts": 20}, {"accounts": 7}, 31, 40.25, lost=0, doubled=0, stale=1)
+    trial = Trial({"accounts": 20}, {"accounts": 7}, 31, 40.25, lost=0, extra=2, doubled=0, stale=1)
     told = written(tmp_path, replace(result(), trial=trial))["trial"]
     assert told == {
         "touched": {"accounts": 20},
@@ -102,9 +103,16 @@ def test_what_became_of_the_functions_being_killed_is_told(tmp_path: Path) -> No
         "throttled": 31,
         "seconds": 40.2,
         "lost": 0,
+        "extra": 2,
         "doubled": 0,
         "stale": 1,
     }
+
+
+def test_what_nothing_asks_for_is_not_counted_as_doubled() -> None:
+    wrong = Comparison(3, 2, missing=("A1",), extra=("B1", "B2"), doubled=("C1",))
+    trial = trial_of(result(wrong, unaccounted=("id",)), {"accounts": 5}, {"accounts": 5}, 0, 1.0)
+    assert (trial.lost, trial.extra, trial.doubled, trial.stale) == (2, 2, 1, 0)
 
 
 def test_outcomes_are_summed_and_rejections_grouped(tmp_path: Path) -> None:

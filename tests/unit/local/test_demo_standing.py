@@ -1,4 +1,4 @@
-"""How far the sync is, as the demo reads it; and how it is shown."""
+"""How far the sync is, as the demo reads it; and what it shows at the end."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -7,13 +7,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from local.demo import summary
+from local.demo import screen, summary
 from local.demo.comparison import Comparison, Difference
-from local.demo.progress import sentence
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.standing import Account, Glance, Standing
 from local.demo.systems import Requests
 from shared.errors import System
+from shared.operations.filters import FILTERS, in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
@@ -22,6 +22,7 @@ from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.rows import Put
 from shared.state.runs import Run, Runs
+from shared.state.waiting import Wait
 from tests.support.clock import START, ManualClock
 
 FLOW, ROUTE = "accounts", "customer"
@@ -77,8 +78,7 @@ def test_outcomes_of_this_session_are_summed_once(storage: MemoryStorage, standi
     add_run(storage, "apply", "b", at_s=4, seconds=6, created=2, rejected=1, read=3)
     glance = standing.glance()
     assert glance.counts == {"created": 5, "read": 6, "rejected": 1}
-    assert glance.decided == 6
-    assert glance.seconds == 9
+    assert (glance.pulls, glance.seconds) == (1, 9)
 
 
 def test_pulls_that_find_nothing_do_not_make_the_session_longer(storage: MemoryStorage, standing: Standing) -> None:
@@ -118,6 +118,28 @@ def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, st
     assert (account.waiting, account.rejected, account.claimed) == (1, {"number_missing": 1}, 0)
 
 
+def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemoryStorage, standing: Standing) -> None:
+    wait = Wait(FLOW, "waits", "contacts", "person", "parent")
+    add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
+    add_link(storage, "not one of them", LinkState.WRITTEN, target_key="A2")
+    add_link(storage, "waits", LinkState.WAITING, waits=(wait.key,))
+    add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
+    account = standing.account_for(["written", "waits", "claimed", "never seen"])
+    assert (account.settled, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
+    assert account.claim_age_s is not None
+
+
+def test_a_record_that_is_looked_at_in_vain_again_and_again_is_no_progress(
+    storage: MemoryStorage, standing: Standing
+) -> None:
+    add_run(storage, "apply", "a", at_s=1, created=1)
+    before = standing.glance().progress
+    add_run(storage, "apply", "b", at_s=2, waiting=3, rejected=1, retried=2)
+    assert standing.glance().progress == before
+    add_run(storage, "apply", "c", at_s=3, unchanged=1)
+    assert standing.glance().progress != before
+
+
 def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, standing: Standing) -> None:
     add_link(storage, "retrying", LinkState.RETRYING)
     add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
@@ -138,7 +160,7 @@ def test_why_nothing_moves_is_named(storage: MemoryStorage, standing: Standing) 
 
 GLANCE = Glance(
     counts={"read": 10, "created": 6, "rejected": 1},
-    pulled=True,
+    pulls=1,
     first=START,
     last=START + timedelta(seconds=2),
     phase=Phase.DELTA,
@@ -151,30 +173,35 @@ GLANCE = Glance(
 REQUESTS = {"dataverse": Requests(4, 0), "finops": Requests(2, 6)}
 
 
-def test_progress_is_one_line_that_says_what_moves_and_what_does_not() -> None:
-    line = sentence(FLOW, 10, GLANCE, REQUESTS)
-    assert line.startswith("accounts 7/10 done | following changes | 6 created, 1 rejected | 3 queued | requests: ")
-    assert line.endswith("requests: Sales 4, F&O 8 | finops: refused")
-
-
 def shown(result: Result) -> str:
     console = Console(file=StringIO(), width=120)
     for picture in summary.pictures(result):
-        console.print(picture)
+        screen.show(console, picture)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 def result_of(comparison: Comparison, account: Account, trial: Trial | None = None) -> Result:
-    flow = FlowResult(GLANCE, account, comparison, REQUESTS, "Sales -> F&O")
+    flow = FlowResult(GLANCE, account, comparison, REQUESTS)
     return Result({FLOW: flow}, True, 99.0, REQUESTS, trial)
 
 
 def test_the_tables_tell_each_reason_with_its_remedy() -> None:
     failure = Failure(FLOW, "1", "key_taken", "A1 is taken", "give it another number", START, START)
     text = shown(result_of(Comparison(6, 6), Account({}, {"inactive": 2}, (failure,), (), 0)))
-    for told in ("inactive", "key_taken", "A1 is taken", "give it another number", "In step."):
+    for told in ("2 filtered", "1 rejected", "key_taken", "A1 is taken -> give it another number", "In step."):
         assert told in text
+
+
+@pytest.mark.parametrize("rule", [*FILTERS, "parent filtered by inactive"])
+def test_a_filter_is_told_in_the_words_of_the_operators_command_line(rule: str) -> None:
+    text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0))).split())
+    assert f"{rule}: {in_words(rule).meaning} -> {in_words(rule).remedy}" in text
+
+
+def test_records_that_wait_are_told_by_what_they_wait_for() -> None:
+    account = Account({LinkState.WAITING: 25}, {}, (), (), 0, waits_for={"contacts": 25})
+    assert "25 waiting" in shown(result_of(Comparison(6, 6), account))
 
 
 def test_the_tables_name_what_is_missing_extra_and_different() -> None:
@@ -192,10 +219,11 @@ def test_the_tables_name_what_is_missing_extra_and_different() -> None:
 
 
 @pytest.mark.parametrize("stale", [0, 3])
-def test_the_closing_line_tells_what_is_lost_doubled_and_stale(stale: int) -> None:
-    trial = Trial({"accounts": 140, "products": 100}, {"accounts": 90, "products": 100}, 20, 40.0, 0, 0, stale)
+def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int) -> None:
+    trial = Trial({"accounts": 140, "products": 100}, {"accounts": 90, "products": 100}, 20, 40.0, 0, 3, 0, stale)
     text = shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0), trial))
-    assert f"Killed amid 140 accounts and 100 products: lost 0, doubled 0, stale {stale}." in text
+    found = f"lost 0, extra 3, doubled 0, stale {stale}"
+    assert f"Functions killed while 140 accounts and 100 products changed: {found}." in text
 
 
 def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, standing: Standing) -> None:

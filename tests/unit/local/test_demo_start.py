@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from local.demo import environment, processes, samples
 from local.demo.arguments import parse
 from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
-from local.demo.keep import MANIFEST, Place, free_ports, place
+from local.demo.keep import Place, free_ports, place
+from local.demo.logs import keep
+from local.demo.memory import MANIFEST
 from local.demo.story import tell, told_by_turns
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED, read_value_maps
@@ -25,7 +28,7 @@ FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})
 
 def test_every_option_is_read() -> None:
     options = parse(["--once", "--data", "d", "--report", "r", "--keep", "k", "--latency-ms", "50", "--timeout-s", "9"])
-    assert (options.once, options.latency_ms, options.timeout_s) == (True, 50.0, 9.0)
+    assert (options.once, options.latency_ms, options.timeout_s, options.small) == (True, 50.0, 9.0, False)
     assert (options.data, options.report, options.keep) == (Path("d"), Path("r"), Path("k"))
 
 
@@ -37,6 +40,17 @@ def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys:
         parse(wrong)
     assert ended.value.code == 2
     assert wrong[0] in capsys.readouterr().err
+
+
+def test_what_an_argument_may_be_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--latency-ms", "soon"])
+    assert "'soon' will not do; give 0 to 60000 milliseconds" in capsys.readouterr().err
+
+
+def test_a_small_sample_and_its_pictures_are_asked_for() -> None:
+    options = parse(["--small", "--picture", "a.svg", "--explain-picture", "b.svg"])
+    assert (options.small, options.picture, options.explanation) == (True, Path("a.svg"), Path("b.svg"))
 
 
 def test_the_default_records_are_the_projects_own() -> None:
@@ -184,13 +198,13 @@ def test_scenes_are_told_by_turns_and_the_trial_after_the_first_round() -> None:
 
 
 def opened(stack: ExitStack, keep: Path | None, data: str = "digest") -> Place:
-    return stack.enter_context(place(keep, data=data, folder=Path("records"), systems=SYSTEMS))
+    return stack.enter_context(place(keep, data=data, folder="records", systems=SYSTEMS))
 
 
 def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first = opened(stack, tmp_path / "keep")
-        first.memory.keys["accounts"] = {"1": "A1"}
+        first.memory.expect("accounts", {"1": "A1"})
         first.memory.before["accounts"] = ["B1"]
         first.memory.loaded = True
         first.save()
@@ -200,18 +214,6 @@ def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> 
         kept = again.memory
         assert (kept.ports, kept.keys, kept.before) == (ports, {"accounts": {"1": "A1"}}, {"accounts": ["B1"]})
         assert not again.fresh
-
-
-def test_a_key_that_a_record_had_before_is_remembered_when_it_gets_another(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        first = opened(stack, tmp_path / "keep")
-        first.memory.loaded = True
-        for key in ("K1", "K1", "K2"):
-            first.memory.expect("contacts", "1", key)
-        first.save()
-    with ExitStack() as stack:
-        kept = opened(stack, tmp_path / "keep").memory
-        assert (kept.keys, kept.left) == ({"contacts": {"1": "K2"}}, {"contacts": ["K1"]})
 
 
 def test_a_folder_whose_loading_was_cut_short_begins_anew(tmp_path: Path) -> None:
@@ -226,6 +228,16 @@ def test_without_a_folder_nothing_is_left() -> None:
         root = opened(stack, None).root
         assert root.is_dir()
     assert not root.exists()
+
+
+def test_the_logs_of_a_demo_that_gave_up_outlive_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ExitStack() as stack:
+        here = opened(stack, None)
+        (here.folder("logs") / "functions-host.log").write_text("why", encoding="utf-8")
+        logs = keep(here.folder("logs"))
+    assert logs is not None
+    assert (logs / "functions-host.log").read_text(encoding="utf-8") == "why"
 
 
 def test_a_kept_folder_of_other_records_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Waits until both systems are in step, for as long as anything gets on."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from local.demo import vitals
+from local.demo.patience import Patience
+from local.demo.progress import Positions, Progress, waited_for
+from local.demo.stocktaking import Position, Stocktaking
+from local.demo.systems import Counts
+
+# While something moves; and while nothing does, since every look takes time from what is waited for.
+_LOOK_EVERY_S, _LOOK_SELDOM_S = 0.5, 2.0
+_SELDOM_AFTER_S = 3.0
+_MOST_PER_LOOK_S = _LOOK_SELDOM_S + 0.5
+_PATIENCE_WHEN_BLOCKED_S = 6.0
+# What still waits for another record when nothing has moved for so long, and every flow has looked at its source so
+# often, goes on waiting.
+_PATIENCE_FOR_WAITING_S = 8.0
+_PULLS_FOR_WAITING = 2
+
+
+class Running(Protocol):
+    """What is waited for."""
+
+    def require_alive(self) -> None:
+        """Raise DemoFailed when one of the processes has ended by itself."""
+
+    def counts(self) -> dict[str, Counts]:
+        """What each system has answered so far."""
+
+    @property
+    def functions_log(self) -> Path:
+        """What the functions have written."""
+
+
+@dataclass(slots=True)
+class Wait:
+    """Waits for some flows. `patience_s` is how long it goes on while nothing gets on at all; `gave_up` says
+    afterwards why it did, empty where all came into step."""
+
+    running: Running
+    stock: Stocktaking
+    console: Console
+    patience_s: float
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    gave_up: str = ""
+    _pulls: int = 0
+    _used: float = 0.0
+
+    def until_in_step(self) -> dict[str, Position]:
+        """Show the progress until all flows are in step, or nothing has moved for too long; where they stand then.
+
+        Raises DemoFailed when a process dies or does not answer.
+        """
+        patience = Patience(_MOST_PER_LOOK_S, self.clock)
+        self._used = vitals.processor_seconds()
+        with Progress(self.console, self.clock) as progress:
+            while True:
+                self.running.require_alive()
+                positions = self._look(progress)
+                spent_s = patience.look([of.progress for of in positions.values()])
+                if spent_s == 0:
+                    self._pulls, self._used = _pulls(positions), vitals.processor_seconds()
+                if self._is_over(positions, spent_s):
+                    # What was said so far may be some seconds old.
+                    positions = self.stock.look(anew=True)
+                    if self._is_over(positions, spent_s):
+                        progress.close(positions)
+                        self.gave_up = "" if _in_step(positions) else self._reason(positions, patience.elapsed_s)
+                        return positions
+                self.sleep(_LOOK_EVERY_S if spent_s < _SELDOM_AFTER_S else _LOOK_SELDOM_S)
+
+    def _look(self, progress: Progress) -> dict[str, Position]:
+        positions = self.stock.look()
+        progress.show(positions, {name: counts.total for name, counts in self.running.counts().items()})
+        return positions
+
+    def _is_over(self, positions: Positions, spent_s: float) -> bool:
+        if _in_step(positions):
+            looked = _pulls(positions) - self._pulls >= _PULLS_FOR_WAITING
+            waits = any(of.waits for of in positions.values())
+            return not waits or (looked and spent_s > _PATIENCE_FOR_WAITING_S)
+        blocked = any(of.glance.blocked for of in positions.values())
+        return spent_s > (_PATIENCE_WHEN_BLOCKED_S if blocked else self.patience_s)
+
+    def _reason(self, positions: Positions, seconds: float) -> str:
+        """Why the demo gives up, as one sentence for its user."""
+        missing = {name: of for name, of in positions.items() if not of.in_step}
+        blocked = [f"{name}: {of.glance.closed}" for name, of in missing.items() if of.glance.blocked]
+        if blocked:
+            return f"The sync waits for an operator: {'; '.join(blocked)}."
+        told = "; ".join(waited_for(missing)) or "the sources are not read to their end"
+        return f"Nothing has got on for {seconds:.0f} s: {told}. {self._where_to_look()}"
+
+    def _where_to_look(self) -> str:
+        log = f"look into {self.running.functions_log.name}"
+        if vitals.is_silent_since(self._used):
+            return f"The functions host has used no processor time meanwhile, so it hangs or was stopped; {log}."
+        return f"The functions host is at work; {log}."
+
+
+def _in_step(positions: Mapping[str, Position]) -> bool:
+    return all(of.in_step for of in positions.values())
+
+
+def _pulls(positions: Positions) -> int:
+    """How often the flow that looks least has looked at its source."""
+    return min((of.glance.pulls for of in positions.values()), default=0)

@@ -1,0 +1,156 @@
+"""The demo in a process of its own, as its user runs it, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from local.demo import processes
+from tests.support.patience import PATIENCE_S
+
+TOKEN = "fixed-for-this-test"
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+
+Report = Mapping[str, Any]
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of the demo."""
+    return [sys.executable, "-m", "local.demo", *arguments]
+
+
+def run_once(keep: Path, report: Path, *more: str) -> Report:
+    """Run until in step; the report that it wrote."""
+    arguments = ("--once", "--keep", str(keep), "--report", str(report), *more)
+    ended = subprocess.run(
+        command(*arguments),
+        cwd=processes.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return read_report(report)
+
+
+def read_report(folder: Path) -> Report:
+    """The content of report.json."""
+    content: Report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+@contextmanager
+def running_demo(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
+    """A demo that stays up, and a function that reads its lines up to one with a text."""
+    demo = subprocess.Popen(
+        command(*arguments),
+        cwd=processes.ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert demo.stdout is not None
+    lines: list[str] = []
+
+    def read_to(text: str) -> str:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            lines.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"{text!r} was not shown:\n{''.join(lines)}")
+
+    try:
+        yield demo, read_to
+    finally:
+        demo.terminate()
+        demo.wait(PATIENCE_S)
+        demo.stdout.close()
+
+
+def ended_by_ctrl_c(demo: subprocess.Popen[str]) -> int:
+    """End a demo as Ctrl-C does; its exit code. Nothing that it started may be left."""
+    children = psutil.Process(demo.pid).children(recursive=True)
+    assert children
+    demo.send_signal(signal.SIGINT)
+    code = demo.wait(PATIENCE_S)
+    _, left = psutil.wait_procs(children, timeout=PATIENCE_S)
+    assert not left
+    return code
+
+
+def exchanges(report: Path, system: str) -> list[Mapping[str, Any]]:
+    """What a system was asked, of exchanges.jsonl."""
+    lines = (report / "exchanges.jsonl").read_text(encoding="utf-8").splitlines()
+    return [exchange for line in lines if (exchange := json.loads(line))["system"] == system]
+
+
+def looks(report: Path, system: str, collection: str) -> int:
+    """How often a flow has asked whether anything has changed: a delta link of Dataverse, a walk of F&O."""
+    asked = [exchange["url"] for exchange in exchanges(report, system) if f"/{collection}" in exchange["url"]]
+    return len(asked) if system == "finops" else sum("deltatoken" in url for url in asked)
+
+
+@contextmanager
+def sales_system(keep: Path, folder: Path) -> Iterator[str]:
+    """The kept Dataverse alone, while the sync is down."""
+    ready = folder / "ready"
+    arguments = ("--port", "0", "--token", TOKEN, "--data", str(keep / "dataverse"), "--ready-file", str(ready))
+    with processes.running("dataverse simulator", "local.dataverse", arguments, log=folder / "log") as child:
+        yield f"http://127.0.0.1:{child.wait_for(ready)}/api/data/v9.2"
+
+
+def rename_two_accounts(address: str) -> None:
+    """Somebody in Sales, while the sync is down."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "If-Match": "*"}
+    with requests.Session() as session:
+        session.headers.update(headers)
+        found = session.get(
+            f"{address}/accounts?$select=name&$top=2", headers={"If-Match": ""}, timeout=PATIENCE_S
+        ).json()
+        for row in found["value"]:
+            changed = session.patch(
+                f"{address}/accounts({row['accountid']})", json={"name": f"{row['name']} KG"}, timeout=PATIENCE_S
+            )
+            assert changed.status_code == 204, changed.text
+
+
+def assert_well(report: Report) -> None:
+    """Both systems are in step, and the comparison is clean."""
+    assert report["in_step"] is True
+    assert report["unaccounted"] == 0
+    for compared in report["comparison"].values():
+        assert compared["expected"] == compared["present"]
+        wrong = [compared[name] for name in ("missing", "extra", "doubled", "different")]
+        assert wrong == [[], [], [], []]
+
+
+def assert_all_scenes(read_to: Callable[[str], str]) -> None:
+    """The scenes of the four flows by turns: each change arrives."""
+    for scene, arrival in (
+        ("renamed", "in F&O after"),
+        ("has the last name", "in F&O after"),
+        ("the price of", "in Sales after"),
+        ("is quoted", "in F&O after"),
+        ("new account", "in F&O after"),
+        ("moves to", "the former contact person inactive, after"),
+        ("new product", "in Sales after"),
+        ("revised: another quantity", "in F&O after"),
+        ("CustomerGroupId", "is refused after"),
+        ("new account", "in F&O after"),
+        ("deactivated", "inactive in F&O after"),
+        ("not sellable any more", "retired in Sales after"),
+        ("sellable again", "in Sales after"),
+        ("lost; the quotation stays", "noted after"),
+    ):
+        assert arrival in read_to(scene)

@@ -1,0 +1,94 @@
+"""The demo on all of its records: real triggers, Azurite, both systems simulated. It takes minutes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.demonstration import (
+    WRITES,
+    assert_all_scenes,
+    assert_well,
+    ended_by_ctrl_c,
+    exchanges,
+    looks,
+    rename_two_accounts,
+    run_once,
+    running_demo,
+    sales_system,
+)
+
+pytestmark = [pytest.mark.nightly, pytest.mark.long]
+
+ACCOUNTS, PERSONS, INDIVIDUALS, QUOTED, PRODUCTS = 701, 753, 476, 25, 504
+# The sample quotes, those of individuals, a revised one, and the one that is mended before the eyes of the user.
+QUOTATIONS = 179 + QUOTED + 2
+KEPT_IN_SALES = {"draft": 1, "lost": 1, "write_in_line": 1, "own_product": 1, "no_lines": 1}
+
+
+def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
+    keep = tmp_path / "keep"
+
+    first = run_once(keep, tmp_path / "first")
+    assert_well(first)
+    accounts, products = first["flows"]["accounts"], first["flows"]["products"]
+    assert (accounts["read"], accounts["outcomes"]["created"], accounts["rejected"]) == (ACCOUNTS, ACCOUNTS, {})
+    assert (products["read"], products["outcomes"]["created"], products["rejected"]) == (PRODUCTS, PRODUCTS, {})
+    contacts, quotations = first["flows"]["contacts"], first["flows"]["quotations"]
+    assert (contacts["outcomes"]["created"], contacts["rejected"]) == (PERSONS + QUOTED, {})
+    assert contacts["filtered"] == {"no_account": INDIVIDUALS - QUOTED}
+    assert (quotations["outcomes"]["created"], quotations["rejected"]) == (QUOTATIONS, {})
+    assert quotations["filtered"] == KEPT_IN_SALES
+    assert first["comparison"]["contacts"]["expected"] == PERSONS + QUOTED
+    assert first["comparison"]["quotations"]["expected"] == QUOTATIONS
+    assert [flow["waiting"] for flow in first["flows"].values()] == [0, 0, 0, 0]
+    asked = {
+        name: {system: sum(of.values()) for system, of in first["flows"][name]["requests"].items()}
+        for name in first["flows"]
+    }
+    assert asked["accounts"]["finops"] <= 1.1 * ACCOUNTS
+    # A look for changes at every tick is one request; the longer the session, the more of them.
+    assert asked["accounts"]["dataverse"] - looks(tmp_path / "first", "dataverse", "accounts?") <= 0.03 * ACCOUNTS
+    walks = looks(tmp_path / "first", "finops", "SellableReleasedProducts?")
+    assert asked["products"]["finops"] + asked["products"]["dataverse"] - walks <= 0.2 * PRODUCTS
+    for name, source in (("accounts", "dataverse"), ("contacts", "dataverse"), ("products", "finops")):
+        assert first["flows"][name]["requests"][source]["write"] == 0
+    assert quotations["requests"]["dataverse"]["write"] == 0
+    assert first["peak_memory_mb"] < 300
+
+    with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):
+        read_to("Now people work")
+        assert_all_scenes(read_to)
+        assert ended_by_ctrl_c(demo) == 0
+
+    with sales_system(keep, tmp_path) as address:
+        rename_two_accounts(address)
+    second = run_once(keep, tmp_path / "second")
+    assert_well(second)
+    assert second["flows"]["accounts"]["outcomes"]["updated"] == 2
+    assert second["comparison"]["accounts"]["expected"] == ACCOUNTS + 2
+    assert second["comparison"]["products"]["expected"] == PRODUCTS + 2
+
+    third = run_once(keep, tmp_path / "third")
+    assert_well(third)
+    assert [flow["outcomes"]["written"] for flow in third["flows"].values()] == [0, 0, 0, 0]
+    sent = [*exchanges(tmp_path / "third", "finops"), *exchanges(tmp_path / "third", "dataverse")]
+    assert not [exchange for exchange in sent if exchange["method"] in WRITES]
+
+
+def test_begun_in_the_worst_order_and_killed_amid_its_work_it_ends_the_same_with_nothing_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
+    report = run_once(tmp_path / "keep", tmp_path / "report", "--worst-order", "--trust")
+    assert_well(report)
+    assert {name: compared["expected"] for name, compared in report["comparison"].items()} == {
+        "accounts": ACCOUNTS,
+        "contacts": PERSONS + QUOTED,
+        "products": PRODUCTS,
+        "quotations": QUOTATIONS,
+    }
+    assert [flow["waiting"] for flow in report["flows"].values()] == [0, 0, 0, 0]
+    trial = report["trial"]
+    # On a slow machine one flow may be done before the other has begun.
+    assert sum(trial["in_hand"].values()) > 0
+    assert trial["throttled"] > 0
+    assert (trial["lost"], trial["extra"], trial["doubled"], trial["stale"]) == (0, 0, 0, 0)
