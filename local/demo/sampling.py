@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from local import jsonlines
 from shared import exact_json
 from shared.records import Json, Values
 
@@ -109,7 +110,4 @@ def _some(rows: Sequence[Row], count: int, needed: Callable[[Row], bool]) -> Row
 
 def _read(data: Path, name: str) -> Rows:
     file = data / f"{name}.jsonl"
-    if not file.is_file():
-        return []
-    rows = (exact_json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip())
-    return [row for row in rows if isinstance(row, dict)]
+    return [row for _place, row in jsonlines.read(file)] if file.is_file() else []

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.dataverse.csdl import csdl
+from local.dataverse.schema import load_schema
 from tests.odata.findings import Finding, Judgement, judge, read
 from tests.odata.recording import MARK, purposes
 
@@ -28,10 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     if not files:
         return _say(f"{folder} holds no exchanges: run the tests with EXCHANGES_DIR={folder}.", 2)
     with tempfile.TemporaryDirectory() as scratch:
-        written = Path(scratch) / "findings.jsonl"
-        ended = subprocess.run(
-            [program, *map(str, files), "--json", str(written)], capture_output=True, text=True, check=False
-        )
+        written, model = Path(scratch) / "findings.jsonl", Path(scratch) / "dataverse.xml"
+        # The program's own model lacks what the simulator serves of metadata.
+        model.write_bytes(csdl(load_schema()))
+        command = [program, *map(str, files), "--json", str(written), "--dataverse", str(model)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode not in (_REFUSED_NOTHING, _REFUSED_SOMETHING):
             return _say(f"{program} ended with {ended.returncode}:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}", 2)
         judgement = judge(read(written) if written.exists() else (), folder, purposes(folder))

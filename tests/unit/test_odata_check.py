@@ -129,7 +129,7 @@ def program(tmp_path: Path, *findings: Finding, status: int = 1) -> str:
     script = tmp_path / "program"
     script.write_text(
         f"#!{sys.executable}\nimport sys, pathlib\n"
-        "print(f'{len(sys.argv) - 3} files checked')\n"
+        "print(f'{len(sys.argv) - 5} files checked')\n"
         f"pathlib.Path(sys.argv[sys.argv.index('--json') + 1]).write_text({content!r}, encoding='utf-8')\n"
         f"sys.exit({status})\n",
         encoding="utf-8",
