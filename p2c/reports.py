@@ -63,6 +63,9 @@ def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequenc
                 said = f": {check.found}" if check.found else ""
                 say(f"{verdict}: {check.area}: {check.what}{said}", style=style)
                 say(f"  what helps: {check.remedy}")
+    for check in found:
+        if check.verdict is Verdict.WELL and check.found:
+            say(f"{check.area}: {check.what}: {check.found}")
     count = Counter(check.verdict for check in found)
     say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
     for flow, reason in blocked.items():

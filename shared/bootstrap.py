@@ -29,6 +29,7 @@ from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
+from shared.state.filtersizes import FilterSizes
 from shared.state.links import Links
 from shared.state.owners import Owners
 from shared.state.queues import Queues
@@ -165,9 +166,14 @@ def state_of(table: Callable[[str], Table]) -> State:
 
 def assemble(settings: Settings, state: State, queues: Queues, credential: TokenCredential, clock: Clock) -> Service:
     """Put the parts together. Raises SettingsInvalid for a wrong value-map document."""
-    dataverse = DataverseSystem(_channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock))
+    dataverse = DataverseSystem(
+        _channel(System.DATAVERSE, settings.DATAVERSE_URL, settings, credential, clock),
+        FilterSizes(state.control.table, System.DATAVERSE, clock.now),
+    )
     finops = FinopsSystem(
-        _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT), settings.COMPANY
+        _channel(System.FINOPS, settings.FINOPS_URL, settings, credential, clock, accept=ACCEPT),
+        settings.COMPANY,
+        FilterSizes(state.control.table, System.FINOPS, clock.now),
     )
     flows = flows_of(settings, dataverse, finops, Owners(state.links.table))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}

@@ -132,6 +132,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "waiting_s": "seconds for which the one that has waited longest waits, null when none does",
             },
         ),
+        "filter_limit_found": Event(
+            "a system takes no long filters: reads by key name fewer at a time, for a day",
+            {"system": "`dataverse` or `finops`", "keys": "how many passed"},
+        ),
         "gate_state": Event(
             "how a system stands, at every sweep",
             {

@@ -115,7 +115,7 @@ class Finops:
 
     def _list(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)
-        query = queries.list_query(of, options)
+        query = queries.list_query(of, options, self._settings.max_filter_nodes)
         already = queries.delivered_rows(options)
         preferred = _preferred_page_size(request)
         size = min(preferred or self._settings.page_size, self._settings.page_size)
@@ -132,7 +132,8 @@ class Finops:
 
     def _count(self, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)
-        return answers.text_reply(str(self._reader.count(of, queries.count_query(of, options))))
+        query = queries.count_query(of, options, self._settings.max_filter_nodes)
+        return answers.text_reply(str(self._reader.count(of, query)))
 
     def _read(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)

@@ -22,6 +22,8 @@ _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
 _CODE = re.compile(r"0x[0-9a-fA-F]{8}|[A-Za-z]{1,40}")
 # A privilege, or a property that an entity does not have: names of the schema, never of a record.
 _NAMED = re.compile(r"\b(prv[A-Z]\w{2,60})|property (?:named )?'(\w{1,128})'")
+# Microsoft's OData stack, whatever the service makes of the rest of the text: its setting is named in it.
+_TOO_MANY_NODES = re.compile(rb"node count limit|MaxNodeCount")
 _LONGEST_TEXT = 500
 
 
@@ -35,6 +37,10 @@ class ReadRefused(OperatorNeeded):
     def __init__(self, system: System, message: str, status: int, *, said: str = "") -> None:
         super().__init__(system, message, said=said)
         self.status = status
+
+
+class FilterTooLong(ReadRefused):
+    """A read was refused because its filter compares too much at once: a shorter one is answered."""
 
 
 def json_object(answer: Answer) -> dict[str, Json] | None:
@@ -127,7 +133,8 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
     if status == 408 or status >= 500 or status < 300:
         text = f"{system} answered {_coded(answer)} to a read of {subject}"
         raise Transient(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
-    raise ReadRefused(
+    too_long = status == 400 and _TOO_MANY_NODES.search(answer.body) is not None
+    raise (FilterTooLong if too_long else ReadRefused)(
         system,
         f"{system} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
         "compare the tables and columns of the mapping with the environment",

@@ -74,7 +74,7 @@ class Control:
     """The control table. Every `save_` writes over the version that was read and tells whether it was the first."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
 
     def flow(self, flow: str) -> FlowControl:
         """The control row of a flow; paused when there is none."""
@@ -172,11 +172,11 @@ class Control:
         return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag)
 
     def _one(self, partition: str, key: str) -> Stored | None:
-        return self._table.read(escape(partition), [key]).get(key)
+        return self.table.read(escape(partition), [key]).get(key)
 
     def _save(self, row: Row, etag: str | None) -> bool:
         try:
-            self._table.transact([Replace(row, etag) if etag else Insert(row)])
+            self.table.transact([Replace(row, etag) if etag else Insert(row)])
         except RowConflict:
             return False
         return True

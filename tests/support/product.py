@@ -9,6 +9,8 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
+from local.dataverse.settings import Settings as SalesSettings
+from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops import FinopsSystem
 from shared.errors import System
@@ -181,7 +183,9 @@ class Product:
 
 
 @contextmanager
-def product(**settings: str) -> Iterator[Product]:
-    """The product between two fresh simulators."""
-    with dataverse_world.dataverse() as sales, finops_environment.environment() as finops:
-        yield Product(sales, finops, **settings)
+def product(
+    *, sales: SalesSettings | None = None, finops: FinopsSettings | None = None, **settings: str
+) -> Iterator[Product]:
+    """The product between two fresh simulators, which may be set up as `sales` and `finops` say."""
+    with dataverse_world.dataverse(settings=sales) as world, finops_environment.environment(finops) as caller:
+        yield Product(world, caller, **settings)
