@@ -51,7 +51,11 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "flow_blocked": Event(
             "a pull has blocked its flow until an operator accepts",
-            {**_RUN, "kind": "`threshold` or `environment`", "reason": "counts, or the ids that differ"},
+            {
+                **_RUN,
+                "kind": "`threshold` or `environment`",
+                "reason": "counts with some ids and names of fields, or the ids that differ",
+            },
         ),
         "batch_applied": Event(
             "an apply has ended",

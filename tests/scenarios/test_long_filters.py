@@ -11,7 +11,7 @@ from shared.clients.finops import FinopsSystem
 from shared.errors import System
 from shared.operations.reconciling import Reconciling
 from tests.support.operator import operated, p2c
-from tests.support.product import Product, product
+from tests.support.product import Product, product, product_between
 
 COUNT = 30
 NUMBERS = [f"A-{number}" for number in range(COUNT)]
@@ -21,7 +21,7 @@ NUMBERS = [f"A-{number}" for number in range(COUNT)]
 def narrow() -> Iterator[tuple[Product, list[str]]]:
     """Accounts in step between systems that take 100 nodes."""
     sales, finops = SalesSettings(max_filter_nodes=100), FinopsSettings(max_filter_nodes=100)
-    with product(sales=sales, finops=finops) as sync:
+    with product_between(sales, finops) as sync:
         yield sync, sync.linked(COUNT)
 
 

@@ -183,9 +183,14 @@ class Product:
 
 
 @contextmanager
-def product(
-    *, sales: SalesSettings | None = None, finops: FinopsSettings | None = None, **settings: str
-) -> Iterator[Product]:
-    """The product between two fresh simulators, which may be set up as `sales` and `finops` say."""
+def product(**settings: str) -> Iterator[Product]:
+    """The product between two fresh simulators."""
+    with product_between(None, None, **settings) as made:
+        yield made
+
+
+@contextmanager
+def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, **settings: str) -> Iterator[Product]:
+    """The product between two fresh simulators that are set up so."""
     with dataverse_world.dataverse(settings=sales) as world, finops_environment.environment(finops) as caller:
         yield Product(world, caller, **settings)
