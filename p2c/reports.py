@@ -44,7 +44,8 @@ def status(told: Status) -> None:
     table([*columns, "last hour"], rows)
     for of in told.flows:
         if of.state.blocked:
-            say(f"{of.flow} is blocked: {of.state.blocked}", style="red")
+            said = f". It said: {of.said}" if of.said else ""
+            say(f"{of.flow} is blocked: {of.state.blocked}{said}", style="red")
     for gate in told.gates:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""

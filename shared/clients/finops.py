@@ -15,6 +15,7 @@ from shared.errors import (
     OperatorNeeded,
     RecordMissing,
     RecordRejected,
+    SchemaDrift,
     SyncError,
     Transient,
 )
@@ -135,10 +136,10 @@ class FinopsTable:
         return self.system.url(self.entity_set + segment, ACROSS)
 
     def checked(self, answer: Answer) -> Refusal:
-        """What an answer that refuses a record says. Raises OperatorNeeded when the mapping does not fit the schema."""
+        """What an answer that refuses a record says. Raises SchemaDrift when the mapping does not fit the schema."""
         refusal = read_refusal(answer)
         if refusal.schema_drift:
-            raise OperatorNeeded(
+            raise SchemaDrift(
                 self._channel.system,
                 f"F&O does not know a field that the mapping of {self.entity_set} sends{schema_name(refusal.text)}; "
                 "compare the mapping with the environment's version",

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 
-from shared.errors import LinkRefused, SystemTrouble
+from shared.errors import LinkRefused, SchemaDrift, SystemTrouble
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
 from shared.state.runs import Run
@@ -60,7 +60,9 @@ class Pull:
         try:
             self._ended = self._pull(began + self._parts.limits.pull_budget_s)
         except SystemTrouble as trouble:
-            self._gates.close(trouble)
+            self._gates.meet(trouble, self._flow, run=self._run_id)
+            if isinstance(trouble, SchemaDrift):
+                self._ended = Ended.BLOCKED
             if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:

@@ -18,6 +18,7 @@ from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
 from shared.sync.observing import Observing
 from shared.sync.parts import Parts, hold_queue
+from shared.sync.probing import Probing
 from shared.telemetry import log_event
 
 _RECEIVED_AT_ONCE = 32
@@ -33,10 +34,12 @@ class Sweep:
         self._run_id = run_id
 
     def run(self) -> None:
-        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
-        everything stands."""
+        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe, and lets a flow
+        go on whose drift is over. Then tell how everything stands."""
         not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
+        probing = Probing(self._parts, self._gates, self._run_id)
         for flow in self._parts.flows_in_turn(self._run_id):
+            probing.look(flow)
             closed = self._gates.closed_for_apply(flow)
             if closed is not None:
                 self._skip(flow, closed.reason)
