@@ -44,7 +44,8 @@ def status(told: Status) -> None:
     table([*columns, "last hour"], rows)
     for of in told.flows:
         if of.state.blocked:
-            say(f"{of.flow} is blocked: {of.state.blocked}", style="red")
+            said = f". It said: {of.said}" if of.said else ""
+            say(f"{of.flow} is blocked: {of.state.blocked}{said}", style="red")
     for gate in told.gates:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""
@@ -63,6 +64,9 @@ def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequenc
                 said = f": {check.found}" if check.found else ""
                 say(f"{verdict}: {check.area}: {check.what}{said}", style=style)
                 say(f"  what helps: {check.remedy}")
+    for check in found:
+        if check.verdict is Verdict.WELL and check.found:
+            say(f"{check.area}: {check.what}: {check.found}")
     count = Counter(check.verdict for check in found)
     say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
     for flow, reason in blocked.items():

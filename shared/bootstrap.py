@@ -31,6 +31,7 @@ from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
+from shared.state.filtersizes import FilterSizes
 from shared.state.links import Links
 from shared.state.owners import Owners
 from shared.state.queues import Queues
@@ -171,8 +172,9 @@ def assemble(
 ) -> Service:
     """Put the parts together. Raises SettingsInvalid for a wrong value-map document."""
     to = _Channels(settings, credential, clock, way)
-    dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL))
-    finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY)
+    sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}
+    dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE])
+    finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY, sizes[System.FINOPS])
     flows = flows_of(settings, dataverse, finops, Owners(state.links.table))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)

@@ -50,6 +50,13 @@ class AccessRefused(OperatorNeeded):
         self.lacks = lacks
 
 
+class SchemaDrift(OperatorNeeded):
+    """A table or column is not what the mapping knows. The system itself is well: only the flow that uses the column
+    stands still. `record` is the id of the record that met it, empty where it was none in particular."""
+
+    record: str = ""
+
+
 class OutcomeUnknown(SystemTrouble):
     """A write may have been applied: read back before writing again."""
 

@@ -36,7 +36,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {
                 **_RUN,
                 "ended": "`caught_up`, `out_of_time` (it goes on at the next tick), `overtaken` (by another pull), "
-                "`blocked` (by a threshold or a changed environment) or `trouble` (a gate has closed)",
+                "`blocked` (by a threshold, another environment or a drift) or `trouble` (a gate has closed)",
                 "ms": "milliseconds",
                 "pages": "pages read",
                 "hints": "records named in messages",
@@ -50,8 +50,16 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {**_RUN, "phase": "of the walk", "restarts": "refusals in a row"},
         ),
         "flow_blocked": Event(
-            "a pull has blocked its flow until an operator accepts",
-            {**_RUN, "kind": "`threshold` or `environment`", "reason": "counts, or the ids that differ"},
+            "a flow stands still: beyond a limit or in another environment until an operator accepts, after a drift of "
+            "the schema until that is mended",
+            {
+                **_RUN,
+                "kind": "`threshold`, `environment` or `drift`",
+                "reason": "counts with some ids and names of fields, the ids that differ, or the column",
+            },
+        ),
+        "flow_released": Event(
+            "a sweep has found a drift of the schema over: the flow goes on", {**_RUN, "reason": "why it was blocked"}
         ),
         "batch_applied": Event(
             "an apply has ended",
@@ -121,7 +129,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {
                 **_RUN,
                 "paused": "whether it waits for an operator to resume it",
-                "blocked": "why a pull or a preflight has blocked it, empty when none has",
+                "blocked": "why it is blocked, empty when it is not",
                 "checkpoint_age_s": "seconds since its source was last read to the end; null before the first pull",
                 "queued": "messages in its queue, about",
                 "queued_s": "age of the message that is next, null when none is visible",
@@ -131,6 +139,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "waiting": "records that wait for another one, of at most 10,000 waits",
                 "waiting_s": "seconds for which the one that has waited longest waits, null when none does",
             },
+        ),
+        "filter_limit_found": Event(
+            "a system takes no long filters: reads by key name fewer at a time, for a day",
+            {"system": "`dataverse` or `finops`", "keys": "how many passed"},
         ),
         "gate_state": Event(
             "how a system stands, at every sweep",

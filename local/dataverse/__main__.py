@@ -58,7 +58,9 @@ def _run(parsed: argparse.Namespace) -> None:
         tracked=dict.fromkeys(parsed.track, True),
         unique_product_number=parsed.product_number_key,
     )
-    settings = Settings(limits=_limits(parsed), no_bulk=frozenset(parsed.no_bulk))
+    settings = Settings(
+        limits=_limits(parsed), no_bulk=frozenset(parsed.no_bulk), max_filter_nodes=parsed.max_filter_nodes
+    )
     precision = {} if parsed.pricing_precision is None else {"pricingdecimalprecision": parsed.pricing_precision}
     with _organisation(schema, file, settings, precision, samples, products=parsed.products) as organisation:
         faults, exchanges = faults_and_exchanges("dataverse", common, throttle_body=THROTTLED)

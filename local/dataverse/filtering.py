@@ -12,7 +12,17 @@ from odata_query import ast
 from local.dataverse.refusals import not_simulated, unknown_property, wrong_request
 from local.dataverse.schema import NUMBERS, TEXTS, EntityType, Kind, Property, Schema
 from local.dataverse.values import GUID, parsed_moment
-from local.simulator.filters import COMPARATORS, Condition, FilterRefused, Node, chain, joined, parse, unsupported
+from local.simulator.filters import (
+    COMPARATORS,
+    Condition,
+    FilterRefused,
+    Node,
+    chain,
+    joined,
+    parse,
+    require_nodes,
+    unsupported,
+)
 from local.simulator.store import Value, quoted
 
 _MIRRORED = {"=": "=", "<>": "<>", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
@@ -31,13 +41,17 @@ class _Path:
     wrap: Callable[[str], str]
 
 
-def condition(schema: Schema, entity: EntityType, text: str, aliases: Mapping[str, str]) -> Condition:
+def condition(
+    schema: Schema, entity: EntityType, text: str, aliases: Mapping[str, str], max_nodes: int | None = None
+) -> Condition:
     """The condition that a decoded $filter means; `aliases` are the query options that start with @.
 
     Raises Refused (400) for what the service cannot filter by.
     """
     try:
-        return _Visitor(schema, entity).visit(parse(_prepared(text, aliases)))
+        tree = parse(_prepared(text, aliases))
+        require_nodes(tree, max_nodes)
+        return _Visitor(schema, entity).visit(tree)
     except FilterRefused as error:
         raise wrong_request(str(error)) from error
 

@@ -82,7 +82,9 @@ def read_count(organisation: Organisation, entity: EntityType, request: Request)
 def filter_condition(organisation: Organisation, entity: EntityType, options: Options) -> Condition:
     """The condition of $filter; without one every row fits."""
     text = options.given.get("$filter")
-    return Condition("1") if text is None else condition(organisation.schema, entity, text, options.aliases)
+    if text is None:
+        return Condition("1")
+    return condition(organisation.schema, entity, text, options.aliases, organisation.settings.max_filter_nodes)
 
 
 def count_rows(organisation: Organisation, entity: EntityType, where: Condition) -> int:

@@ -59,6 +59,7 @@ class Settings:
 
     `administrator` says that the application user is one, who may save quotes that are read-only for others. `no_bulk`
     names tables that get no bulk messages in a new organisation although the product documents them.
+    `max_filter_nodes` is how much one $filter may hold, None where that has no limit.
     """
 
     page_cap: int = 5000
@@ -72,6 +73,7 @@ class Settings:
     products_only_in_draft: bool = False
     administrator: bool = False
     no_bulk: frozenset[str] = frozenset()
+    max_filter_nodes: int | None = None
     limits: Limits | None = None
 
 

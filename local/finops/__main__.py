@@ -11,7 +11,14 @@ from local.finops.generating import MOST
 from local.finops.loading import FolderRefused, open_tables
 from local.finops.settings import Overlong, Priority, Settings
 from local.finops.throttling import THROTTLE_BODY
-from local.simulator.arguments import ArgumentsRefused, add_common, common_from, faults_and_exchanges, serve
+from local.simulator.arguments import (
+    ArgumentsRefused,
+    add_common,
+    common_from,
+    faults_and_exchanges,
+    positive,
+    serve,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         help="accounting currency of the companies (default: %(default)s)",
     )
     parser.add_argument("--company", default=default.company, help="default company of the user (default: %(default)s)")
-    parser.add_argument("--page-size", type=_positive, default=default.page_size, help="rows a page (default: 10000)")
-    parser.add_argument("--max-url", type=_positive, default=default.max_url, help="longest path and query, characters")
+    parser.add_argument("--page-size", type=positive, default=default.page_size, help="rows a page (default: 10000)")
+    parser.add_argument("--max-url", type=positive, default=default.max_url, help="longest path and query, characters")
     parser.add_argument("--no-manual-numbers", action="store_true", help="refuse numbers that a sequence would give")
     parser.add_argument(
         "--overlong",
@@ -96,13 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
-
-
 def _products(text: str) -> int:
     number = int(text)
     if not 0 <= number <= MOST:
@@ -115,6 +115,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         company=parsed.company.lower(),
         page_size=parsed.page_size,
         max_url=parsed.max_url,
+        max_filter_nodes=parsed.max_filter_nodes,
         manual_numbers=not parsed.no_manual_numbers,
         overlong=Overlong(parsed.overlong),
         later_properties=parsed.later_properties,

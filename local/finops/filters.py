@@ -5,7 +5,7 @@ import re
 from local.finops.filtering import ENUM_MARK, PLAIN_NAME
 from local.finops.refusals import bad_request
 from local.finops.schema import NAMESPACE
-from local.simulator.filters import FilterRefused, Node, parse
+from local.simulator.filters import FilterRefused, Node, TooManyNodes, parse, require_nodes
 
 _TOKEN = re.compile(
     rf"{re.escape(NAMESPACE)}\.(?P<enum>\w+)'(?P<member>\w*)'"
@@ -16,14 +16,18 @@ _TOKEN = re.compile(
 )
 
 
-def parse_filter(text: str) -> Node:
-    """The syntax tree of a $filter. Raises Refused (400) where it is not well formed."""
+def parse_filter(text: str, max_nodes: int | None = None) -> Node:
+    """The syntax tree of a $filter. Raises Refused (400) where it is not well formed, or has too many nodes."""
     if ENUM_MARK in text:
         raise bad_request("The $filter expression holds the character U+0000.")
     try:
-        return parse(_TOKEN.sub(_plain, text))
+        tree = parse(_TOKEN.sub(_plain, text))
+        require_nodes(tree, max_nodes)
+    except TooManyNodes as error:
+        raise bad_request(f"The query specified in the URI is not valid. {error}") from error
     except FilterRefused as error:
         raise bad_request(f"Syntax error in the $filter expression '{text}'.") from error
+    return tree
 
 
 def _plain(matched: re.Match[str]) -> str:

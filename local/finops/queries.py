@@ -59,12 +59,12 @@ def cross_company(given: Mapping[str, str]) -> bool:
     raise bad_request(f"The query option {CROSS_COMPANY} is true or false.")
 
 
-def list_query(of: EntityType, given: Mapping[str, str]) -> Query:
-    """The query of a collection."""
+def list_query(of: EntityType, given: Mapping[str, str], max_nodes: int | None = None) -> Query:
+    """The query of a collection; its filter holds at most so many nodes."""
     _require_known(given, _READ_MANY)
     return Query(
         cross_company=cross_company(given),
-        where=_where(of, given),
+        where=_where(of, given, max_nodes),
         select=selection(of, given.get("$select")),
         expand=expansions(of, given.get("$expand")),
         order=_order(of, given),
@@ -81,10 +81,10 @@ def record_query(of: EntityType, given: Mapping[str, str]) -> Query:
     return Query(cross_company(given), None, select, expand, (), None, 0, False)
 
 
-def count_query(of: EntityType, given: Mapping[str, str]) -> Query:
-    """The query of a bare count."""
+def count_query(of: EntityType, given: Mapping[str, str], max_nodes: int | None = None) -> Query:
+    """The query of a bare count; its filter holds at most so many nodes."""
     _require_known(given, _COUNT)
-    return Query(cross_company(given), _where(of, given), None, (), (), None, 0, False)
+    return Query(cross_company(given), _where(of, given, max_nodes), None, (), (), None, 0, False)
 
 
 def write_query(given: Mapping[str, str]) -> bool:
@@ -112,9 +112,9 @@ def _require_known(given: Mapping[str, str], known: frozenset[str]) -> None:
         raise bad_request("$format can be json only.")
 
 
-def _where(of: EntityType, given: Mapping[str, str]) -> Condition | None:
+def _where(of: EntityType, given: Mapping[str, str], max_nodes: int | None) -> Condition | None:
     text = given.get("$filter")
-    return None if text is None else condition(of, parse_filter(text))
+    return None if text is None else condition(of, parse_filter(text, max_nodes))
 
 
 def _order(of: EntityType, given: Mapping[str, str]) -> Order:

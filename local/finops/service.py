@@ -120,7 +120,7 @@ class Finops:
         raise MethodUnknown
 
     def _list(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
-        query = queries.list_query(of, options)
+        query = queries.list_query(of, options, self._settings.max_filter_nodes)
         self._require_read(of, query)
         already = queries.delivered_rows(options)
         preferred = _preferred_page_size(request)
@@ -139,7 +139,8 @@ class Finops:
 
     def _count(self, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)
-        return answers.text_reply(str(self._reader.count(of, queries.count_query(of, options))))
+        query = queries.count_query(of, options, self._settings.max_filter_nodes)
+        return answers.text_reply(str(self._reader.count(of, query)))
 
     def _read(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
         query = queries.record_query(of, options)

@@ -25,7 +25,8 @@ class Settings:
     """One environment as its administrator set it up, seen by the user that the tokens run as.
 
     `company` is the default company of that user. `page_size` is in rows, `max_url` in characters of
-    path and query. `manual_numbers` allows a caller to bring the numbers that a sequence would give.
+    path and query, `max_filter_nodes` is how much one $filter may hold (None: no limit).
+    `manual_numbers` allows a caller to bring the numbers that a sequence would give.
     `later_properties` adds properties of newer product versions to every answer.
     `accounting_currency` is the one of every company. `priority` is the one of every client.
     `amount_decimals` are those that the currencies round line amounts to.
@@ -35,6 +36,7 @@ class Settings:
     company: str = "usmf"
     page_size: int = 10_000
     max_url: int = 32_768
+    max_filter_nodes: int | None = None
     manual_numbers: bool = True
     overlong: Overlong = Overlong.REJECT
     later_properties: bool = False

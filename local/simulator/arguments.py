@@ -49,7 +49,21 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer (default: 0)")
     parser.add_argument("--exchanges", type=Path, metavar="FILE", help="append every exchange as a JSON line")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="gets the port once requests are answered")
+    parser.add_argument(
+        "--max-filter-nodes",
+        type=positive,
+        metavar="N",
+        help="refuse a $filter with more nodes, such as 100 (default: no limit)",
+    )
     parser.add_argument("--admin-token-file", type=Path, metavar="FILE", help="admin token of the control plane")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, as the type of an argument."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
 
 
 def common_from(parsed: argparse.Namespace) -> Common:

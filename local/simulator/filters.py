@@ -36,6 +36,16 @@ class FilterRefused(ValueError):
     """The text is no filter, or one that the service does not understand; the message says why."""
 
 
+class TooManyNodes(FilterRefused):
+    """The filter holds more than the service takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The node count limit of '{limit}' has been exceeded. To increase the limit, set the 'MaxNodeCount' "
+            "property on EnableQueryAttribute or ODataValidationSettings."
+        )
+
+
 @lru_cache(maxsize=256)
 def parse(text: str) -> Node:
     """The syntax tree of a decoded `$filter`. Raises FilterRefused for a syntax error."""
@@ -46,6 +56,42 @@ def parse(text: str) -> Node:
     if tree is None:
         raise FilterRefused("The filter expression is empty.")
     return tree
+
+
+def require_nodes(tree: Node, limit: int | None) -> None:
+    """Raises TooManyNodes where a tree has more nodes than the limit of a service; None is no limit."""
+    if limit is not None and _nodes(tree) > limit:
+        raise TooManyNodes(limit)
+
+
+def _nodes(tree: Node) -> int:
+    """How many nodes Microsoft's OData stack takes a filter for: of 100 nodes 19 comparisons pass and 20 do not, as is
+    reported of services. A comparison is five: itself, the field and the row that has it, the value, and the word that
+    joins it to the others; the filter itself is one more. That each value of a list counts is our assumption."""
+    count, pending = 1, [tree]
+    while pending:
+        match pending.pop():
+            case ast.BoolOp() as both:
+                pending += [both.left, both.right]
+            case ast.Compare() as comparison:
+                count += 2
+                pending += [comparison.left, comparison.right]
+            case ast.Call() as call:
+                count += 2
+                pending += call.args
+            case ast.UnaryOp() as turned:
+                count += 1
+                pending.append(turned.operand)
+            case ast.BinOp() as calculated:
+                count += 1
+                pending += [calculated.left, calculated.right]
+            case ast.List() as listed:
+                pending += listed.val
+            case ast.Identifier() | ast.Attribute():
+                count += 2
+            case _:
+                count += 1
+    return count
 
 
 def unsupported(node: Node) -> FilterRefused:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from shared import exact_json
 from shared.clients.calls import Answer
-from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, System, SystemTrouble, Transient
+from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, SchemaDrift, System, SystemTrouble, Transient
 from shared.records import Json
 
 # The statuses by which a target refuses one record (finops-odata: client rule; 413 and 414: it is too large).
@@ -22,6 +22,13 @@ _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
 _CODE = re.compile(r"0x[0-9a-fA-F]{8}|[A-Za-z]{1,40}")
 # A privilege, or a property that an entity does not have: names of the schema, never of a record.
 _NAMED = re.compile(r"\b(prv[A-Z]\w{2,60})|property (?:named )?'(\w{1,128})'")
+# What Microsoft's OData stack says of names that the schema does not have.
+_NOT_KNOWN = re.compile(
+    r"could not find a property named '|property '[^']*' does not exist on type '|resource not found for the segment '",
+    re.IGNORECASE,
+)
+# Microsoft's OData stack, whatever the service makes of the rest of the text: its setting is named in it.
+_TOO_MANY_NODES = re.compile(rb"node count limit|MaxNodeCount")
 _LONGEST_TEXT = 500
 
 
@@ -35,6 +42,14 @@ class ReadRefused(OperatorNeeded):
     def __init__(self, system: System, message: str, status: int, *, said: str = "") -> None:
         super().__init__(system, message, said=said)
         self.status = status
+
+
+class SchemaRefused(SchemaDrift, ReadRefused):
+    """A read was refused because it names a table or column that the system does not have."""
+
+
+class FilterTooLong(ReadRefused):
+    """A read was refused because its filter compares too much at once: a shorter one is answered."""
 
 
 def json_object(answer: Answer) -> dict[str, Json] | None:
@@ -127,13 +142,19 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
     if status == 408 or status >= 500 or status < 300:
         text = f"{system} answered {_coded(answer)} to a read of {subject}"
         raise Transient(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
-    raise ReadRefused(
+    raise _kind_of_refusal(answer)(
         system,
         f"{system} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
         "compare the tables and columns of the mapping with the environment",
         status,
         said=error_text(answer),
     )
+
+
+def _kind_of_refusal(answer: Answer) -> type[ReadRefused]:
+    if answer.status == 400 and _TOO_MANY_NODES.search(answer.body):
+        return FilterTooLong
+    return SchemaRefused if answer.status in (400, 404) and _NOT_KNOWN.search(error_text(answer)) else ReadRefused
 
 
 def raise_for_write(system: System, subject: str, answer: Answer, now: datetime) -> None:

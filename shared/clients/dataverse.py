@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shared.clients import quoting
 from shared.clients.answers import ReadRefused
 from shared.clients.channel import Channel, RequestCounts
+from shared.clients.filtersize import FilterSize, NoMemory, SizeMemory
 from shared.errors import LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage, Json, SourceRow, fold
 
@@ -33,8 +34,9 @@ Row = dict[str, Json]
 class DataverseSystem:
     """One Dataverse environment."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, sizes: SizeMemory | None = None) -> None:
         self.channel = channel
+        self.filters = FilterSize(MAX_IDS, sizes or NoMemory(), channel.clock)
         self._asking = threading.Lock()
         self._bulk: dict[str, bool] = {}
 
@@ -96,15 +98,23 @@ class DataverseSystem:
     def rows_with(
         self, entity_set: str, column: str, values: Sequence[str], parameters: Mapping[str, str]
     ) -> Iterator[Row]:
-        """The rows whose column has one of the values, asked for in groups that fit into an address."""
+        """The rows whose column has one of the values, asked for in groups that fit into an address and a filter."""
         # Answers to requests with $expand may come out of a cache without this.
         fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
-        pending = [values[at : at + MAX_IDS] for at in range(0, len(values), MAX_IDS)][::-1]
+
+        def url_of(part: Sequence[str]) -> str:
+            return self.url(entity_set, {**parameters, "$filter": quoting.one_of(column, part)})
+
+        def read(part: Sequence[str]) -> list[Row]:
+            return list(self.rows(entity_set, url_of(part), fresh))
+
+        size = self.filters.at_once() if values else 1
+        pending = [values[at : at + size] for at in range(0, len(values), size)][::-1]
         while pending:
             chunk = pending.pop()
-            url = self.url(entity_set, {**parameters, "$filter": quoting.one_of(column, chunk)})
-            if len(url) < MAX_URL_LENGTH or len(chunk) == 1:
-                yield from self.rows(entity_set, url, fresh)
+            if len(url_of(chunk)) < MAX_URL_LENGTH or len(chunk) == 1:
+                for rows in self.filters.read(chunk, read):
+                    yield from rows
             else:
                 middle = len(chunk) // 2
                 pending += [chunk[middle:], chunk[:middle]]

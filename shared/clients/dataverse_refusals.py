@@ -4,7 +4,7 @@ import re
 
 from shared.clients.answers import error_code, json_object, redacted, schema_name
 from shared.clients.calls import Answer
-from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, System
+from shared.errors import RecordMissing, RecordRejected, SchemaDrift, SyncError, System
 
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 # The row, or its product number, is there already.
@@ -31,8 +31,8 @@ _REMEDIES = {
 def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[str] = frozenset()) -> SyncError:
     """The error for an answer that refuses a record; `ids` are the target rows of the request.
 
-    RecordMissing where it says that one of these rows does not exist, OperatorNeeded for schema drift, otherwise
-    RecordRejected.
+    RecordMissing where it says that one of these rows does not exist, SchemaDrift for a column that it does not know,
+    otherwise RecordRejected.
     """
     code, text = error_code(answer), _text(answer)
     if code in _ROW_MISSING:
@@ -42,7 +42,7 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
         remedy = "a row that the record refers to is gone: look at units, currencies and price lists, then retry"
         return RecordRejected("dataverse.reference_missing", text, remedy=remedy, repeatable=True)
     if code == _UNKNOWN_PROPERTY:
-        return OperatorNeeded(
+        return SchemaDrift(
             system,
             f"Dataverse does not know a column that the mapping of {subject} sends{schema_name(text)}; compare the "
             "mapping with the organisation (columns msdynce_* come with the Prospect-to-cash solution for Sales)",

@@ -7,6 +7,7 @@ from shared.clients import quoting
 from shared.clients.answers import schema_name
 from shared.clients.calls import Answer
 from shared.clients.channel import Channel, RequestCounts, Turn
+from shared.clients.filtersize import FilterSize, NoMemory, SizeMemory
 from shared.clients.finops_keys import FinopsKey
 from shared.clients.finops_refusals import Refusal, read_refusal
 from shared.clients.sending import send_each
@@ -14,6 +15,7 @@ from shared.errors import (
     OperatorNeeded,
     RecordMissing,
     RecordRejected,
+    SchemaDrift,
     SyncError,
     Transient,
 )
@@ -21,6 +23,7 @@ from shared.records import Json, MarkedRow, TargetRow, Write, fold
 
 ACCEPT = "application/json;odata.metadata=minimal"
 MAX_URL_LENGTH = 2000
+MAX_KEYS = 50
 
 ACROSS = {"cross-company": "true"}
 _MAX_PAGES = 20
@@ -33,8 +36,9 @@ Row = dict[str, Json]
 class FinopsSystem:
     """One F&O environment, seen through one company."""
 
-    def __init__(self, channel: Channel, company: str) -> None:
+    def __init__(self, channel: Channel, company: str, sizes: SizeMemory | None = None) -> None:
         self.channel = channel
+        self.filters = FilterSize(MAX_KEYS, sizes or NoMemory(), channel.clock)
         self._company = company
 
     @property
@@ -69,6 +73,16 @@ class FinopsSystem:
         options = f"?{quoting.query(parameters)}" if parameters else ""
         return self.channel.origin.url(f"/data/{path}{options}")
 
+    def rows_by_key(self, entity_set: str, keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> list[Row]:
+        """The rows behind the addresses that name these keys, in as few requests as addresses and filters allow."""
+
+        def read(part: Sequence[str]) -> list[Row]:
+            return list(rows_of(self.channel, url_of(part), entity_set))
+
+        chunks = list(chunks_of(keys, url_of, self.filters.at_once())) if keys else []
+        parts = self.channel.gather([partial(self.filters.read, chunk, read) for chunk in chunks]) if chunks else []
+        return [row for part in parts for rows in part for row in rows]
+
 
 class FinopsTable:
     """One collection in one company as it is read. `select` are the fields that the mapping writes; `mark` are the
@@ -90,10 +104,8 @@ class FinopsTable:
         self._mark = mark or {}
 
     def rows(self, keys: Sequence[str]) -> list[Row]:
-        """The rows of these keys, in as few requests as their addresses allow; more where a key has several parts."""
-        urls = list(urls_for(keys, self._keys_url))
-        pages = self._channel.gather([partial(self._read_all, url) for url in urls]) if urls else []
-        return [row for rows in pages for row in rows]
+        """The rows of these keys; more where a key has several parts."""
+        return self.system.rows_by_key(self.entity_set, keys, self._keys_url)
 
     def find(self, keys: Sequence[str]) -> dict[str, Row]:
         """The rows that exist, by the key as given.
@@ -124,10 +136,10 @@ class FinopsTable:
         return self.system.url(self.entity_set + segment, ACROSS)
 
     def checked(self, answer: Answer) -> Refusal:
-        """What an answer that refuses a record says. Raises OperatorNeeded when the mapping does not fit the schema."""
+        """What an answer that refuses a record says. Raises SchemaDrift when the mapping does not fit the schema."""
         refusal = read_refusal(answer)
         if refusal.schema_drift:
-            raise OperatorNeeded(
+            raise SchemaDrift(
                 self._channel.system,
                 f"F&O does not know a field that the mapping of {self.entity_set} sends{schema_name(refusal.text)}; "
                 "compare the mapping with the environment's version",
@@ -145,9 +157,6 @@ class FinopsTable:
 
     def _keys_url(self, keys: Sequence[str]) -> str:
         return self.system.url(self.entity_set, {"$filter": self.key.filter(keys), **ACROSS, "$select": self._select})
-
-    def _read_all(self, url: str) -> list[Row]:
-        return list(rows_of(self._channel, url, self.entity_set))
 
 
 class FinopsCollection:
@@ -207,16 +216,17 @@ class FinopsCollection:
         raise refusal.error()
 
 
-def urls_for(keys: Iterable[str], url_of: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """Addresses that name every key, as many in each as its length allows (finops-odata, query options)."""
+def chunks_of(keys: Iterable[str], url_of: Callable[[Sequence[str]], str], at_most: int) -> Iterator[list[str]]:
+    """Every key, in groups of so many at most that the address of each is not too long (finops-odata, query
+    options)."""
     chunk: list[str] = []
     for key in keys:
-        if chunk and len(url_of([*chunk, key])) >= MAX_URL_LENGTH:
-            yield url_of(chunk)
+        if chunk and (len(chunk) == at_most or len(url_of([*chunk, key])) >= MAX_URL_LENGTH):
+            yield chunk
             chunk = []
         chunk.append(key)
     if chunk:
-        yield url_of(chunk)
+        yield chunk
 
 
 def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES) -> Iterator[Row]:

@@ -2,12 +2,12 @@
 10)."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from shared import exact_json
 from shared.clients import quoting
-from shared.clients.finops import FinopsSystem, Row, rows_of, urls_for
+from shared.clients.finops import FinopsSystem, Row
 from shared.errors import OperatorNeeded, Transient
 from shared.records import Json, SourceRow, Walked, WalkPage, fold
 
@@ -86,15 +86,9 @@ class FinopsSource:
         written = {fold(self._id(row)): self._id(row) for row in rows}
         return {id: [written[fold(id)]] for id in ids if fold(id) in written}
 
-    def _rows(self, ids: Sequence[str], select: str) -> Iterator[Row]:
+    def _rows(self, ids: Sequence[str], select: str) -> list[Row]:
         wanted = [id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)]
-        urls = list(urls_for(wanted, partial(self._url, select=select)))
-        pages = self._channel.gather([partial(self._page, url) for url in urls]) if urls else []
-        for rows in pages:
-            yield from rows
-
-    def _page(self, url: str) -> list[Row]:
-        return list(rows_of(self._channel, url, self._set))
+        return self._system.rows_by_key(self._set, wanted, partial(self._url, select=select))
 
     def _url(self, ids: Sequence[str], select: str) -> str:
         wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self._key, ids))

@@ -153,7 +153,7 @@ class AccountMapper:
         return ()
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:  # noqa: ARG002 - an account says everything itself
-        """Filter, map and validate one account. Raises OperatorNeeded on schema drift."""
+        """Filter, map and validate one account. Raises SchemaDrift."""
         values = row.values
         self.table.check_source(values)
         if values.get("merged") is True:

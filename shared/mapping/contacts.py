@@ -213,7 +213,7 @@ class ContactMapper:
         return () if account is None else (Parent("accounts", CUSTOMER, str(account).lower()),)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
-        """Filter, choose the route, map and validate one contact. Raises OperatorNeeded on schema drift."""
+        """Filter, choose the route, map and validate one contact. Raises SchemaDrift."""
         values = row.values
         self.person.check_source(values)
         self.customer.check_source(values)

@@ -146,7 +146,7 @@ class ProductMapper:
         return ()
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
-        """Map and validate one product. Raises OperatorNeeded on schema drift."""
+        """Map and validate one product. Raises SchemaDrift."""
         values = row.values
         self.table.check_source(values)
         catalogue = self._catalogue(known.references)

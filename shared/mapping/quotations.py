@@ -320,7 +320,7 @@ class QuotationMapper:
         return () if customer is None else (customer,)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
-        """Filter, map and validate one quote. Raises OperatorNeeded on schema drift."""
+        """Filter, map and validate one quote. Raises SchemaDrift."""
         revisions = _revisions(row)
         for revision in revisions:
             self.header.check_source(revision)

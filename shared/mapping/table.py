@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared import exact_json
 from shared.discretion import named
-from shared.errors import OperatorNeeded, System
+from shared.errors import SchemaDrift, System
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.vocabulary import (
     Column,
@@ -110,15 +110,15 @@ class FieldTable:
         return Content(owned, {name: of for name, of in values.items() if name not in owned})
 
     def check_source(self, row: Values) -> None:
-        """Raises OperatorNeeded when a column is not of the type that the mapping knows (schema drift)."""
+        """Raises SchemaDrift when a column is not of the type that the mapping knows ."""
         read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
             self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
         except ValidationError as invalid:
             wrong = invalid.errors()[0]
-            raise OperatorNeeded(
+            raise SchemaDrift(
                 self._source,
-                f"schema drift: column {_column(wrong['loc'][0])} is not what the mapping expects "
+                f"column {_column(wrong['loc'][0])} is not what the mapping expects "
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
 

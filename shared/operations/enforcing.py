@@ -34,12 +34,12 @@ class Enforcing:
 
     def _block(self, flow: str, reason: str) -> None:
         control = self._parts.state.control
-        if control.flow(flow).blocked:
+        if not _may_be_blocked(control.flow(flow)):
             return
         self._deeds.note("block", flow, reason=reason)
 
         def change(now: FlowControl) -> FlowControl | None:
-            return None if now.blocked else now.block(BlockKind.DRIFT, reason)
+            return now.block(BlockKind.DRIFT, reason) if _may_be_blocked(now) else None
 
         if control.change_flow(flow, change) is not None:
             self.blocked[flow] = reason
@@ -57,3 +57,9 @@ class Enforcing:
 
         if control.change_flow(flow, change) is not None:
             self.released.append(flow)
+
+
+def _may_be_blocked(control: FlowControl) -> bool:
+    """Whether it is not blocked yet, or only until a probe of the sweep finds a drift over that it has met itself: what
+    the metadata says is more than a few records can show."""
+    return not control.blocked or control.met is not None

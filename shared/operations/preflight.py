@@ -1,15 +1,17 @@
 """Is everything there that the flows need? Asked before the first run, and whenever something is odd."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
 from shared.clients import quoting
 from shared.clients.dataverse import API, DataverseSystem
+from shared.clients.filtersize import FilterSize
 from shared.clients.finops import FinopsSystem, rows_of
+from shared.clients.finops_keys import FinopsKey
 from shared.errors import OperatorNeeded, System, SystemTrouble
 from shared.flows import FLOWS
-from shared.mapping import catalogue
+from shared.mapping import accounts, catalogue
 from shared.mapping.catalogue import Catalogue
 from shared.mapping.value_maps import ValueMaps, read_value_maps
 from shared.mapping.vocabulary import Unmappable
@@ -33,6 +35,7 @@ from shared.sync.parts import Parts
 
 _LINE_ITEM = 0
 _ORGANISATION = "settings of the organisation (organizations)"
+_FILTERS = "keys that one filter of {} may name"
 
 
 class Preflight:
@@ -69,6 +72,7 @@ class Preflight:
             yield from self._table(use, exists=use.entity_set in there)
         yield from part(SALES, _ORGANISATION, self._organisation)
         yield from self._catalogue()
+        yield from part(SALES, _FILTERS.format(accounts.ENTITY_SET), self._filters_of_sales)
 
     def _of_finops(self) -> Iterator[Check]:
         what = f"reachable, and shows the company {self._settings.COMPANY}"
@@ -81,6 +85,7 @@ class Preflight:
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
         yield self._customer_group()
+        yield from part(FINOPS, _FILTERS.format(accounts.TARGET_SET), self._filters_of_finops)
 
     def _entity_sets(self) -> set[str]:
         rows = self._dataverse.rows("EntityDefinitions", self._definitions("", "LogicalName,EntitySetName"))
@@ -158,6 +163,24 @@ class Preflight:
             return
         yield from _columns(FINOPS, use, dict(_named_properties(rows[0].get("Properties"))))
 
+    def _filters_of_sales(self) -> Iterator[Check]:
+        system, table, id_column = self._dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN
+
+        def read(ids: Sequence[str]) -> None:
+            url = system.url(table, {"$select": id_column, "$filter": quoting.one_of(id_column, ids)})
+            system.channel.read(url, subject=table)
+
+        yield _filters(SALES, table, system.filters, quoting.name_based_id, read)
+
+    def _filters_of_finops(self) -> Iterator[Check]:
+        system, key = self._finops, FinopsKey(self._settings.COMPANY, (accounts.KEY_FIELD,))
+
+        def read(numbers: Sequence[str]) -> None:
+            wanted = {"$filter": key.filter(numbers), "cross-company": "true", "$select": accounts.KEY_FIELD}
+            system.channel.read(system.url(accounts.TARGET_SET, wanted), subject=accounts.TARGET_SET)
+
+        yield _filters(FINOPS, accounts.TARGET_SET, system.filters, str, read)
+
     def _customer_group(self) -> Check:
         group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
         wanted = quoting.all_of(
@@ -172,6 +195,16 @@ class Preflight:
         except SystemTrouble as trouble:
             return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
         return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
+
+
+def _filters(
+    area: str, table: str, filters: FilterSize, key_of: Callable[[str], str], read: Callable[[Sequence[str]], object]
+) -> Check:
+    """Whether a system takes as long a filter as is sent to it; a shorter one is as good, and takes more requests."""
+    # Whether these keys exist does not matter; short ones keep the address short.
+    size = filters.try_out([key_of(str(number)) for number in range(filters.most)], read)
+    found = f"{size}" if size == filters.most else f"{size}, and {filters.most} are too many: reads take more requests"
+    return Check(area, _FILTERS.format(table), Verdict.WELL, found)
 
 
 def _place(use: TableUse) -> str:

@@ -140,7 +140,8 @@ class Comparison:
         self._run_id = run_id
 
     def run(self) -> None:
-        """Compare. A system in trouble closes its gate, and its flow is left out. Raises StorageTrouble."""
+        """Compare. A system in trouble closes its gate, a drift blocks its flow, which is left out. Raises
+        StorageTrouble."""
         clock = self._parts.clock
         not_after = clock.monotonic() + self._parts.limits.run_budget_s
         flows = self._parts.flows_in_turn(self._run_id)
@@ -162,7 +163,7 @@ class Comparison:
                 # There was no time to look at the batch: the next comparison does.
                 pass
             except SystemTrouble as trouble:
-                self._gates.close(trouble)
+                self._gates.meet(trouble, flow, run=self._run_id)
         position = 0 if reconciling.complete else max(behind, reconciling.position)
         if position != behind:
             control.change_flow(flow.name, lambda now: replace(now, compared=position))

@@ -21,7 +21,8 @@ _NOT_WORK = ("skipped", "busy", "overtaken", "read", "pages", "hints")
 class FlowStatus:
     """One flow. `links` counts records by state; `last_pull` is when the last pull that is kept began, None when there
     was none; `applied` are the outcomes of the last hour. `is_late` says that a flow that may run is further behind
-    than it should be: it was not read for too long, or its oldest message waits for too long."""
+    than it should be: it was not read for too long, or its oldest message waits for too long. `said` are a system's own
+    words where the flow is blocked by a drift that it has met."""
 
     flow: str
     state: FlowState
@@ -29,6 +30,7 @@ class FlowStatus:
     last_pull: datetime | None
     applied: Mapping[str, int]
     is_late: bool
+    said: str = ""
 
     @property
     def needs_attention(self) -> bool:
@@ -73,7 +75,9 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
     # Of what is counted each minute there is an end, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
     allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
-    return FlowStatus(flow.name, state, dict(links), last_pull, dict(applied), _is_late(state, allowed_s))
+    met = parts.state.control.flow(flow.name).met if state.blocked else None
+    said = "" if met is None else met.said
+    return FlowStatus(flow.name, state, dict(links), last_pull, dict(applied), _is_late(state, allowed_s), said)
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

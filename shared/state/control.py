@@ -22,10 +22,23 @@ class BlockKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MetDrift:
+    """A drift of the schema that a flow has met as it ran. `said` are the system's own words, `record` is the id of the
+    record that met it (empty: none in particular). The sweep looks at `probe_at` whether it is over; `strikes` counts,
+    for the back-off, how often it was met or was not over yet, also after the block is gone."""
+
+    said: str
+    record: str
+    probe_at: datetime
+    strikes: int
+
+
+@dataclass(frozen=True, slots=True)
 class FlowControl:
     """What an operator or a threshold says of a flow. After a deployment every flow is paused (rules.md, First start).
 
-    `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about;
+    `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about; `met`
+    tells more of a drift that the flow itself has met, None of one that a preflight has found;
     `accepted_walk` names the walk whose threshold an operator has accepted; `compared` is the position behind which the
     next comparison goes on.
     """
@@ -35,6 +48,7 @@ class FlowControl:
     blocked: str = ""
     block_kind: BlockKind | None = None
     block_walk: str = ""
+    met: MetDrift | None = None
     accepted_walk: str = ""
     waiting_cursor: str = ""
     failures_cursor: str = ""
@@ -44,12 +58,20 @@ class FlowControl:
 
     def block(self, kind: BlockKind, reason: str, walk: str = "") -> "FlowControl":
         """The same, blocked."""
-        return replace(self, blocked=reason, block_kind=kind, block_walk=walk)
+        return replace(self, blocked=reason, block_kind=kind, block_walk=walk, met=None)
+
+    def block_by(self, met: MetDrift, reason: str) -> "FlowControl":
+        """The same, blocked by a drift that the flow has met."""
+        return replace(self.block(BlockKind.DRIFT, reason), met=met)
 
     def unblock(self, accepted_walk: str | None = None) -> "FlowControl":
         """The same without its block."""
         walk = self.accepted_walk if accepted_walk is None else accepted_walk
-        return replace(self, blocked="", block_kind=None, block_walk="", accepted_walk=walk)
+        return replace(self, blocked="", block_kind=None, block_walk="", met=None, accepted_walk=walk)
+
+    def release(self) -> "FlowControl":
+        """The same without its block, which may come back: its strikes are kept."""
+        return replace(self.unblock(), met=self.met)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +96,7 @@ class Control:
     """The control table. Every `save_` writes over the version that was read and tells whether it was the first."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
 
     def flow(self, flow: str) -> FlowControl:
         """The control row of a flow; paused when there is none."""
@@ -88,6 +110,7 @@ class Control:
             blocked=str(cells.get("blocked", "")),
             block_kind=BlockKind(str(cells["block_kind"])) if cells.get("block_kind") else None,
             block_walk=str(cells.get("block_walk", "")),
+            met=_met(cells),
             accepted_walk=str(cells.get("accepted_walk", "")),
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
@@ -108,6 +131,7 @@ class Control:
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
             "compared": control.compared,
+            **_met_cells(control.met),
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
 
@@ -172,14 +196,29 @@ class Control:
         return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag)
 
     def _one(self, partition: str, key: str) -> Stored | None:
-        return self._table.read(escape(partition), [key]).get(key)
+        return self.table.read(escape(partition), [key]).get(key)
 
     def _save(self, row: Row, etag: str | None) -> bool:
         try:
-            self._table.transact([Replace(row, etag) if etag else Insert(row)])
+            self.table.transact([Replace(row, etag) if etag else Insert(row)])
         except RowConflict:
             return False
         return True
+
+
+def _met(cells: Mapping[str, Cell]) -> MetDrift | None:
+    probe_at = _time(cells.get("drift_probe_at"))
+    if probe_at is None:
+        return None
+    said, record = str(cells.get("drift_said", "")), str(cells.get("drift_record", ""))
+    return MetDrift(said, record, probe_at, int(str(cells.get("drift_strikes", 0))))
+
+
+def _met_cells(met: MetDrift | None) -> dict[str, Cell]:
+    if met is None:
+        return {}
+    said, record = met.said[:2000], met.record
+    return {"drift_said": said, "drift_record": record, "drift_probe_at": met.probe_at, "drift_strikes": met.strikes}
 
 
 def _time(cell: Cell | None) -> datetime | None:

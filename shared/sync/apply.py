@@ -102,7 +102,7 @@ class Apply:
     def _work(self, works: Sequence[Work], began: float) -> None:
         judging = Judging(self._parts, self._flow)
         not_after = began + self._parts.limits.run_budget_s
-        writing = Writing(self._parts, self._flow, judging, self._gates, not_after=not_after)
+        writing = Writing(self._parts, self._flow, judging, self._gates, run_id=self._run_id, not_after=not_after)
         try:
             rows = self._flow.source.read([work.id for work in works])
             for work in works:
@@ -116,11 +116,11 @@ class Apply:
             self._sent_back_at_once = max(1, len(works) // 2)
             self._retry_undecided(works)
         except SystemTrouble as trouble:
-            self._gates.close(trouble)
+            # Nothing of the undecided records has been sent: writes report their own troubles one by one.
+            self._gates.meet(trouble, self._flow, run=self._run_id, record=works[0].id)
             self._retry_undecided(works)
 
     def _retry_undecided(self, works: Sequence[Work]) -> None:
-        """Nothing of these records has been sent: writes report their own troubles one by one."""
         for work in works:
             if work.outcome is None:
                 work.retry()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.errors import System
+from shared.errors import OperatorNeeded, SchemaDrift, System
 from shared.state.control import Control
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
@@ -57,8 +57,17 @@ class Environment:
     def _identities(self) -> dict[str, str]:
         now = self._clock.monotonic()
         if self._asked is None or now - self._asked[0] > ASK_AGAIN_AFTER_S:
-            self._asked = now, {f"{name}_identity": system.identity() for name, system in self._systems.items()}
+            self._asked = now, {f"{name}_identity": _identity_of(system) for name, system in self._systems.items()}
         return self._asked[1]
+
+
+def _identity_of(system: SystemPort) -> str:
+    """What a system says it is. One that does not even know what it is asked for is another one altogether: that is
+    no matter of one flow."""
+    try:
+        return system.identity()
+    except SchemaDrift as unknown:
+        raise OperatorNeeded(unknown.system, str(unknown), said=unknown.said) from unknown
 
 
 def _difference(stored: Mapping[str, str], today: Mapping[str, str]) -> str:

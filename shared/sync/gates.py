@@ -2,14 +2,15 @@
 
 A system's gate is shared through the control table, since functions never share memory. It closes on a system's
 trouble and is reopened by one probe: whoever finds its time over takes the probe by ETag, the others see it closed.
+A drift of the schema closes no gate: the system is well, and the flows that do not use the column go on.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import AccessRefused, NotSent, StorageTrouble, System, SystemTrouble
-from shared.state.control import Control, Gate
+from shared.errors import AccessRefused, NotSent, SchemaDrift, StorageTrouble, System, SystemTrouble
+from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift
 from shared.sync.flow import Flow
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
@@ -21,7 +22,11 @@ FIRST_BACK_OFF_S = 5.0
 PROBE_LEASE_S = 120.0
 PROBE_DELAY_S = 5.0
 STRIKES_FORGOTTEN_S = 15 * 60.0
+FIRST_DRIFT_PAUSE_S = 60.0
+LONGEST_DRIFT_PAUSE_S = 3600.0
+DRIFT_FORGOTTEN_S = 24 * 3600.0
 _ROUNDS = 5
+_DRIFT_HELPS = "`p2c preflight` looks at every column of the flow; once it is mended the flow goes on by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,32 @@ class Gates:
 
     def closed_for_apply(self, flow: Flow) -> Closed | None:
         """Why records may not be applied now; None when they may."""
-        return (
-            self._flow_closed(flow)
-            or self._system_closed(flow.source_system)
-            or self._system_closed(flow.target_system)
-        )
+        return self._flow_closed(flow) or self.systems_closed(flow)
+
+    def systems_closed(self, flow: Flow) -> Closed | None:
+        """Why one of the flow's systems may not be called now; None when both may."""
+        return self._system_closed(flow.source_system) or self._system_closed(flow.target_system)
+
+    def meet(self, trouble: SystemTrouble, flow: Flow, *, run: str, record: str = "") -> None:
+        """Take in the trouble that a flow has met, with this record where it was one: a drift of the schema blocks the
+        flow, any other closes the system's gate. Raises StorageTrouble."""
+        if isinstance(trouble, SchemaDrift):
+            self._block(trouble, flow, run, trouble.record or record)
+        else:
+            self.close(trouble)
+
+    def _block(self, drift: SchemaDrift, flow: Flow, run: str, record: str) -> None:
+        reason = f"schema drift: {drift}; {_DRIFT_HELPS}"
+
+        def change(control: FlowControl) -> FlowControl | None:
+            if control.blocked:
+                return None
+            strikes = 1 + strikes_of(control, self._clock.now())
+            probe_at = self._clock.now() + timedelta(seconds=drift_pause_s(strikes))
+            return control.block_by(MetDrift(drift.said, record, probe_at, strikes), reason)
+
+        if self._control.change_flow(flow.name, change) is not None:
+            log_event("flow_blocked", flow=flow.name, run=run, kind=BlockKind.DRIFT, reason=reason)
 
     def close(self, trouble: SystemTrouble) -> None:
         """Close a system's gate for as long as it asked, or for a growing time. The end moves forward only.
@@ -166,6 +192,19 @@ class Gates:
         for _ in range(_ROUNDS):
             if self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1):
                 return
+
+
+def drift_pause_s(strikes: int) -> float:
+    """After how many seconds the sweep looks again whether a drift is over."""
+    pause_s: float = FIRST_DRIFT_PAUSE_S * (1 << min(strikes - 1, 10))
+    return min(pause_s, LONGEST_DRIFT_PAUSE_S)
+
+
+def strikes_of(control: FlowControl, now: datetime) -> int:
+    """How often a flow has met a drift of late."""
+    if control.met is None or (now - control.met.probe_at).total_seconds() > DRIFT_FORGOTTEN_S:
+        return 0
+    return control.met.strikes
 
 
 def _tell_closed(trouble: SystemTrouble, until: datetime, seconds: float, reason: str) -> None:

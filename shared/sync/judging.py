@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import KEY_SEPARATOR, References, SourceRow
 from shared.state.failures import Failure
@@ -50,8 +51,14 @@ class Judging:
             return {}
         references: References = self._flow.lookup.rows(max_age_s=max_age_s) if self._flow.lookup else {}
         self._parents |= self.load_parents({parent for _, row in rows for parent in self._flow.mapper.parents(row)})
-        evaluate = self._flow.mapper.evaluate
-        return {work.id: evaluate(row, self._known(work, row, references)) for work, row in rows}
+        return {work.id: self._verdict(work, row, references) for work, row in rows}
+
+    def _verdict(self, work: Work, row: SourceRow, references: References) -> Verdict:
+        try:
+            return self._flow.mapper.evaluate(row, self._known(work, row, references))
+        except SchemaDrift as drift:
+            drift.record = work.id
+            raise
 
     def _known(self, work: Work, row: SourceRow, references: References) -> Known:
         link = work.link

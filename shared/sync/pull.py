@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 
-from shared.errors import LinkRefused, NotSent, SystemTrouble
+from shared.errors import LinkRefused, NotSent, SchemaDrift, SystemTrouble
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
 from shared.state.runs import Run
@@ -17,6 +17,7 @@ from shared.sync.gates import Gates
 from shared.sync.hints import messages
 from shared.sync.parts import Parts
 from shared.sync.reading import Reader, Step
+from shared.sync.thresholds import Thresholds
 from shared.sync.tracked import FurtherReader, TrackedReader
 from shared.sync.walked import WalkedReader
 from shared.telemetry import log_event
@@ -44,7 +45,7 @@ class Pull:
         self._run_id = run_id
         self._ended = Ended.TROUBLE
         self._counts: Counter[str] = Counter()
-        self._linked, self._counted_to = 0, 0
+        self._thresholds = Thresholds(parts, flow)
 
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.
@@ -62,7 +63,9 @@ class Pull:
             # What this step has queued already is queued again at the next tick.
             self._ended = Ended.OUT_OF_TIME
         except SystemTrouble as trouble:
-            self._gates.close(trouble)
+            self._gates.meet(trouble, self._flow, run=self._run_id)
+            if isinstance(trouble, SchemaDrift):
+                self._ended = Ended.BLOCKED
             if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:
@@ -95,15 +98,16 @@ class Pull:
         for _ in range(MAX_PAGES):
             step = reader.next(checkpoint)
             self._counts["pages"] += step.pages
-            excess = self._excess(checkpoint, step)
-            if excess:
-                self._block(
-                    BlockKind.THRESHOLD, f"{excess} in walk {checkpoint.walk}; {self._what_helps()}", checkpoint.walk
-                )
+            measured = self._thresholds.measure(reader, checkpoint, step, deadline)
+            if measured.excess:
+                reason = f"{measured.excess} in walk {checkpoint.walk}; {self._what_helps()}"
+                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk)
                 return Ended.BLOCKED
             self._send(step, reader)
-            done = step.caught_up or self._parts.clock.monotonic() >= deadline
-            checkpoint = replace(step.after, etag=checkpoint.etag)
+            # The next page may take as long to look at as any before.
+            done = step.caught_up or self._parts.clock.monotonic() + self._thresholds.longest_s >= deadline
+            changed = measured.changed if step.after.walk == checkpoint.walk else 0
+            checkpoint = replace(step.after, etag=checkpoint.etag, changed=changed)
             if step.caught_up:
                 checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
             if done or reader.saves_each_step:
@@ -146,38 +150,12 @@ class Pull:
             self._block(BlockKind.ENVIRONMENT, change)
         return bool(change)
 
-    def _excess(self, checkpoint: Checkpoint, step: Step) -> str:
-        """What the walk would take away or change beyond the limits (protocol P4), empty when nothing."""
-        limits = self._parts.limits
-        floor = limits.gone_limit_count
-        if max(step.gone, step.changed) <= floor:
-            return ""
-        if self._parts.state.control.flow(self._flow.name).accepted_walk == checkpoint.walk:
-            return ""
-        linked = self._count_linked(
-            max(_part_of(step.gone, limits.gone_limit_percent), _part_of(step.changed, limits.change_limit_percent))
-        )
-        known = linked if step.known is None else step.known
-        if step.gone > max(floor, known * limits.gone_limit_percent // 100):
-            return f"{step.gone} of {known} known records would be gone"
-        if step.changed > max(floor, linked * limits.change_limit_percent // 100):
-            return f"{step.changed} of {linked} linked records would change"
-        return ""
-
     def _what_helps(self) -> str:
         name = self._flow.name
         return (
             f"look at the source (`p2c reconcile {name}` names the records), then `p2c accept {name}`, or correct it "
             f"and `p2c unblock {name}`"
         )
-
-    def _count_linked(self, enough: int) -> int:
-        """How many records are linked, exactly when they are fewer than `enough`. Counts ahead, so that the pages of
-        one walk together do not read the links again and again."""
-        if self._linked == self._counted_to < enough:
-            self._counted_to = 2 * enough
-            self._linked = self._parts.state.links.count_linked(self._flow.name, self._counted_to)
-        return self._linked
 
     def _send(self, step: Step, reader: Reader) -> None:
         limit = self._parts.limits.hints_per_message
@@ -191,8 +169,3 @@ class Pull:
     def _block(self, kind: BlockKind, reason: str, walk: str = "") -> None:
         self._parts.state.control.change_flow(self._flow.name, lambda now: now.block(kind, reason, walk))
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)
-
-
-def _part_of(count: int, percent: int) -> int:
-    """Of how many records `count` are `percent`; where there are more than that, the limit is not reached."""
-    return -(-count * 100 // percent) if percent else 0

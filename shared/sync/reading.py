@@ -1,14 +1,14 @@
 """What a pull needs of a way to find changes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.records import Change
 from shared.state.checkpoints import Checkpoint
 from shared.state.links import Link, LinkState
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
 
 ABSENT_PAGE = 500
 ENDED = (LinkState.DELETED, LinkState.NEW)
@@ -18,14 +18,15 @@ ENDED = (LinkState.DELETED, LinkState.NEW)
 class Step:
     """One page read: what to queue, and the checkpoint that is true once it is queued.
 
-    `gone` and `changed` count the walk so far, this page included; `known` is of how many records `gone` is a part,
-    None for all linked ones.
+    `gone` counts the walk so far, this page included; `known` is of how many records `gone` is a part, None for all
+    linked ones. `news` are the records of this page that count as changed if they are linked and would change
+    (see Thresholds).
     """
 
     hints: tuple[Hint, ...]
     after: Checkpoint
     gone: int = 0
-    changed: int = 0
+    news: tuple[Change, ...] = ()
     known: int | None = None
     pages: int = 0
     caught_up: bool = False
@@ -44,19 +45,11 @@ class Reader(Protocol):
     def next(self, checkpoint: Checkpoint) -> Step:
         """Read one page. Raises SystemTrouble."""
 
+    def is_news(self, link: Link, change: Change) -> bool:
+        """Whether a linked record that a page tells of is not as it was seen; its content may be the same."""
+
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
-
-
-def linked_among(
-    parts: Parts, flow: Flow, ids: list[str], so_far: int, counts: Callable[[Link], bool] = lambda _link: True
-) -> int:
-    """How many linked records a walk meets, `ids` included; of those only the ones that `counts`. Links are asked only
-    once the lower limit is passed: until then every id counts."""
-    if so_far + len(ids) <= parts.limits.gone_limit_count:
-        return so_far + len(ids)
-    links = parts.state.links.load(flow.name, ids)
-    return so_far + sum(link.linked and counts(link) for link in links.values())
 
 
 def gone_hints(flow: Flow, doubtful: Iterable[str]) -> tuple[Hint, ...]:

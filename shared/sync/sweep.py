@@ -18,6 +18,7 @@ from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
 from shared.sync.observing import Observing
 from shared.sync.parts import Parts, hold_queue
+from shared.sync.probing import Probing
 from shared.telemetry import log_event
 
 _RECEIVED_AT_ONCE = 32
@@ -36,9 +37,12 @@ class Sweep:
         self._began = parts.clock.monotonic()
 
     def run(self) -> None:
-        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe. Then tell how
-        everything stands."""
+        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe, and lets a flow
+        go on whose drift is over. Then tell how everything stands."""
+        probing = Probing(self._parts, self._gates, self._run_id)
         for flow in self._parts.flows_in_turn(self._run_id):
+            if self._has_time():
+                probing.look(flow)
             if not self._has_time():
                 self._skip(flow, "this run has no time left; another one begins with another flow")
             elif (closed := self._gates.closed_for_apply(flow)) is not None:

@@ -1,6 +1,5 @@
 """Changes by the source's own change tracking (protocol P2)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from shared.errors import LinkRefused, OperatorNeeded, Transient
@@ -11,7 +10,7 @@ from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
 from shared.sync.parts import Parts
 from shared.sync.ports import TrackedSource
-from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints, linked_among
+from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints
 from shared.telemetry import log_event
 
 
@@ -62,6 +61,11 @@ class TrackedReader:
                 return self._full_step(checkpoint, page)
         return self._delta_step(checkpoint, page)
 
+    def is_news(self, link: Link, change: Change) -> bool:
+        """See Reader: by its version. What has been looked at already, since another source of the flow or an operator
+        has named it, is no news. Versions go back where an older state was restored."""
+        return link.seen_version != change.version
+
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
         """See Reader."""
         return True
@@ -100,21 +104,10 @@ class TrackedReader:
         return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
 
     def _full_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
-        """A full walk in a new epoch may bring a restored or replaced table: the linked records whose version is not
-        the one that was seen count as changed (protocol P4). A walk for a changed mapping is exempt: what it changes
-        was meant."""
-        changed = checkpoint.changed
-        if not checkpoint.remapped:
-            links = self._parts.state.links.load(self._flow.name, [c.id for c in page.changes])
-            changed += sum(links[c.id].linked and self._is_other(links[c.id], c) for c in page.changes)
-        after = self._after_full(replace(checkpoint, changed=changed), page)
-        return Step(self._hints(page.changes), after, changed=changed, pages=1)
-
-    def _is_other(self, link: Link, change: Change) -> bool:
-        """Whether a row is not as it was seen. Of a document the highest version of its headers was seen."""
-        if self._is_of_parts and link.seen_version is not None and change.version is not None:
-            return change.version > link.seen_version
-        return link.seen_version != change.version
+        """A full walk in a new epoch may bring a restored or replaced table (protocol P4). What a walk for a changed
+        mapping changes was meant."""
+        news = () if checkpoint.remapped else page.changes
+        return Step(self._hints(page.changes), self._after_full(checkpoint, page), news=news, pages=1)
 
     def _hints(self, changes: tuple[Change, ...]) -> tuple[Hint, ...]:
         return tuple(Hint(c.id, None if c.gone or self._is_of_parts else c.version) for c in changes)
@@ -126,16 +119,14 @@ class TrackedReader:
 
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         hints = self._hints(page.changes)
-        gone = self._linked(self._gone(page), checkpoint.gone)
-        # What has been looked at already, since another source of the flow or an operator has named it, is no news.
+        gone = self._count_gone(self._gone(page), checkpoint.gone)
         news = {c.id: c for c in page.changes if not c.gone and c.id not in self._met}
         self._met |= news.keys()
-        changed = self._linked(list(news), checkpoint.changed, lambda link: self._is_other(link, news[link.id]))
+        told = tuple(news.values())
         if page.delta_link is None:
-            after = replace(checkpoint, cursor=page.next_link, gone=gone, changed=changed)
-            return Step(hints, after, gone, changed, pages=1)
+            return Step(hints, replace(checkpoint, cursor=page.next_link, gone=gone), gone, told, pages=1)
         after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
-        return Step(hints, after, gone, changed, pages=1, caught_up=True)
+        return Step(hints, after, gone, told, pages=1, caught_up=True)
 
     def _gone(self, page: ChangePage) -> list[str]:
         """The records that a page takes away. A document of which one header is deleted may have others."""
@@ -143,8 +134,12 @@ class TrackedReader:
         existing = self._source.existing(ids) if ids and self._is_of_parts else frozenset()
         return [id for id in ids if id not in existing]
 
-    def _linked(self, ids: list[str], so_far: int, counts: Callable[[Link], bool] = lambda _link: True) -> int:
-        return linked_among(self._parts, self._flow, ids, so_far, counts)
+    def _count_gone(self, ids: list[str], so_far: int) -> int:
+        """How many linked records the walk takes away, these included. Links are asked only once the lower limit is
+        passed: until then every id counts."""
+        if so_far + len(ids) <= self._parts.limits.gone_limit_count:
+            return so_far + len(ids)
+        return so_far + sum(link.linked for link in self._parts.state.links.load(self._flow.name, ids).values())
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from shared.records import Change
 from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.links import Link
 from shared.state.snapshots import Sight, Snapshot
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import Hint
 from shared.sync.parts import Parts
-from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints, linked_among
+from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints
 from shared.telemetry import log_event
 
 
@@ -41,18 +43,20 @@ class WalkedReader:
             return self._look_for_absent(checkpoint)
         page = self._feed.source.walk(checkpoint.cursor)
         hints: list[Hint] = []
-        changed: list[str] = []
+        news: list[Change] = []
         for record in page.records:
             sight = self._snapshot.note(record.id, record.digest)
             if sight is not Sight.SAME or checkpoint.ignores_snapshot:
                 hints.append(Hint(record.id))
             if sight is Sight.CHANGED and not checkpoint.remapped:
-                changed.append(record.id)
-        so_far = linked_among(self._parts, self._flow, changed, checkpoint.changed)
+                news.append(Change(record.id, None))
         if page.last is not None:
-            after = replace(checkpoint, cursor=page.last, changed=so_far)
-            return Step(tuple(hints), after, changed=so_far, pages=1)
-        return self._walk_ended(replace(checkpoint, changed=so_far), tuple(hints))
+            return Step(tuple(hints), replace(checkpoint, cursor=page.last), news=tuple(news), pages=1)
+        return self._walk_ended(checkpoint, tuple(hints), tuple(news))
+
+    def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - digests have told
+        """See Reader."""
+        return True
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """See Reader."""
@@ -72,13 +76,13 @@ class WalkedReader:
             return replace(checkpoint, ignores_snapshot=True, full_at=now).with_mapping(fingerprint)
         return checkpoint
 
-    def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...]) -> Step:
+    def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...], news: tuple[Change, ...]) -> Step:
         """A full walk looks at every link: the snapshot itself may have been lost."""
         unseen, known = self._snapshot.unseen, self._snapshot.known
         if unseen or checkpoint.ignores_snapshot:
             after = replace(checkpoint, phase=Phase.ABSENT, cursor=None)
-            return Step(hints, after, gone=unseen, changed=checkpoint.changed, known=known, pages=1)
-        return Step(hints, self._next_walk(checkpoint), changed=checkpoint.changed, pages=1, caught_up=True)
+            return Step(hints, after, gone=unseen, news=news, known=known, pages=1)
+        return Step(hints, self._next_walk(checkpoint), news=news, pages=1, caught_up=True)
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())

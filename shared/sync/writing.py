@@ -11,6 +11,7 @@ from shared.errors import (
     RecordMissing,
     RecordRejected,
     RowTooLarge,
+    SchemaDrift,
     SyncError,
     SystemTrouble,
     Transient,
@@ -39,11 +40,14 @@ _FIELDS_KEPT = 100
 class Writing:
     """Writes the mapped records of one message and gives each its outcome."""
 
-    def __init__(self, parts: Parts, flow: Flow, judging: Judging, gates: Gates, *, not_after: float) -> None:
+    def __init__(
+        self, parts: Parts, flow: Flow, judging: Judging, gates: Gates, *, run_id: str, not_after: float
+    ) -> None:
         self._parts = parts
         self._flow = flow
         self._judging = judging
         self._gates = gates
+        self._run_id = run_id
         self._not_after = not_after
 
     def write(self, works: Sequence[Work]) -> None:
@@ -54,7 +58,13 @@ class Writing:
         for name, of_route in by_route(self._flow, works).items():
             route = self._flow.route(name)
             writing = _RouteWriting(
-                self._parts, self._flow, route, self._judging, self._gates, not_after=self._not_after
+                self._parts,
+                self._flow,
+                route,
+                self._judging,
+                self._gates,
+                run_id=self._run_id,
+                not_after=self._not_after,
             )
             writing.write(of_route)
 
@@ -63,13 +73,14 @@ class _RouteWriting:
     """Writes those of them that take one route."""
 
     def __init__(
-        self, parts: Parts, flow: Flow, route: Route, judging: Judging, gates: Gates, *, not_after: float
+        self, parts: Parts, flow: Flow, route: Route, judging: Judging, gates: Gates, *, run_id: str, not_after: float
     ) -> None:
         self._parts = parts
         self._flow = flow
         self._route = route
         self._judging = judging
         self._gates = gates
+        self._run_id = run_id
         self._not_after = not_after
         self._planning = RoutePlanning(route, judging, Owning(parts, flow, route, judging))
 
@@ -150,8 +161,9 @@ class _RouteWriting:
                 self._read_result(work, results[work.id], blame)
 
     def _judge_unknowns(self, results: Mapping[str, SyncError | None]) -> "_Blame":
-        """Close the gate for a system's trouble (protocol F1), and tell whether an unknown result counts against its
-        record: only when the system has answered other writes, now or since its last trouble.
+        """Close the gate for a system's trouble, or block the flow for a drift (protocol F1), and tell whether an
+        unknown result counts against its record: only when the system has answered other writes, now or since its last
+        trouble.
 
         Where nothing else is written nobody can tell a record that the system cannot digest from a system that takes
         no writes. A record that is sent by itself `_LONE_LIMIT` times without an answer is listed all the same: each
@@ -161,6 +173,11 @@ class _RouteWriting:
         # Records that shared a request share its error: that is one trouble.
         troubles = list({id(r): r for r in results.values() if isinstance(r, SystemTrouble)}.values())
         plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
+        drift = next((trouble for trouble in plain if isinstance(trouble, SchemaDrift)), None)
+        if drift is not None:
+            record = next(id for id, result in results.items() if result is drift)
+            self._gates.meet(drift, self._flow, run=self._run_id, record=record)
+            return _Blame()
         if plain:
             self._gates.close(plain[0])
             return _Blame()

@@ -14,10 +14,11 @@ from shared.bootstrap import assemble
 from shared.clients.calls import Answer
 from shared.clients.finops import FinopsCollection, FinopsSystem, FinopsTable
 from shared.clients.finops_keys import FinopsKey
-from shared.errors import OperatorNeeded, System
+from shared.errors import OperatorNeeded, SchemaDrift, System
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write
 from shared.settings import Settings
+from shared.state.control import BlockKind
 from shared.state.links import LinkState
 from tests.scenarios.test_fault_clock import Skewed
 from tests.support.doubles import FakeMapper
@@ -44,6 +45,14 @@ def closed_for(sync: Product, system: System, words: str) -> None:
     assert words in gate.reason
 
 
+def blocked_by_drift(sync: Product, words: str) -> None:
+    """The flow is blocked, with these words, and both systems are within reach of the others."""
+    control = sync.state.control.flow(sync.flow)
+    assert control.block_kind is BlockKind.DRIFT
+    assert words in control.blocked
+    assert not any(sync.state.control.gate(system).closed for system in System)
+
+
 @pytest.mark.parametrize("right", ["read", "write"])
 def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and_heals(
     sync: Product, right: str
@@ -60,14 +69,14 @@ def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and
     sync.check_in_step(ids)
 
 
-def test_a_column_that_is_gone_in_sales_closes_its_gate_by_its_name_and_heals(sync: Product) -> None:
+def test_a_column_that_is_gone_in_sales_blocks_its_flow_by_its_name_and_heals(sync: Product) -> None:
     ids = sync.linked()
     body = sync.sales.get("accounts?$select=gone").text.replace("'gone'", "'fax'")
     assert "'fax'" in body
     sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, READS, "fax", status=400, body=body))
     sync.edit(ids[0], name="Changed")
     sync.settle(5)
-    closed_for(sync, System.DATAVERSE, "'fax'")
+    blocked_by_drift(sync, "'fax'")
     assert all(sync.failure(id) is None for id in ids)
     sync.sales.faults.clear()
     sync.settle(15)
@@ -75,7 +84,7 @@ def test_a_column_that_is_gone_in_sales_closes_its_gate_by_its_name_and_heals(sy
 
 
 @pytest.mark.parametrize("methods", [READS, WRITES], ids=["while reading", "while writing"])
-def test_a_field_that_is_gone_in_finops_closes_its_gate_by_its_name_and_heals(
+def test_a_field_that_is_gone_in_finops_blocks_its_flow_by_its_name_and_heals(
     sync: Product, methods: frozenset[str]
 ) -> None:
     ids = sync.linked()
@@ -85,7 +94,7 @@ def test_a_field_that_is_gone_in_finops_closes_its_gate_by_its_name_and_heals(
     sync.finops.faults.add(Rule(Kind.ERROR_BEFORE, methods, "CustomersV3", status=400, body=body))
     ids.append(sync.account("A-9"))
     sync.tick()
-    closed_for(sync, System.FINOPS, "'SalesMemo'")
+    blocked_by_drift(sync, "'SalesMemo'")
     assert all(sync.failure(id) is None for id in ids)
     sync.finops.faults.clear()
     sync.settle(15)
@@ -141,21 +150,24 @@ class DriftedMapper(FakeMapper):
 
     def evaluate(self, row: SourceRow, *known: object) -> Verdict:
         """See AccountMapper: a column of another type is nobody's record's fault."""
-        raise OperatorNeeded(System.DATAVERSE, f"schema drift: a column of {row.id} is not what the mapping expects")
+        raise SchemaDrift(System.DATAVERSE, f"a column of {row.id} is not what the mapping expects")
 
 
-def test_a_column_of_another_type_closes_the_sources_gate_blames_no_record_and_heals() -> None:
+def test_a_column_of_another_type_blocks_its_flow_blames_no_record_and_heals() -> None:
     world = World()
     for number in range(3):
         world.source.save(f"p{number}", number=f"P{number}", name="x")
     known = world.mappers["parents"]
     world.mappers["parents"] = DriftedMapper()
     world.settle(hours=2)
-    assert world.state.control.gate(System.DATAVERSE).strikes > 1
+    met = world.state.control.flow("parents").met
+    assert met is not None
+    assert met.strikes == 7
+    assert not world.state.control.gate(System.DATAVERSE).closed
     assert world.state.failures.load("parents", list(world.source.rows)) == {}
     assert world.target.rows == {}
     world.mappers["parents"] = known
-    world.settle()
+    world.settle(hours=2)
     check(world)
     assert len(world.target.rows) == 3
 

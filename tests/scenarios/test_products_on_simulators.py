@@ -60,13 +60,12 @@ def test_a_product_is_marked_as_maintained_externally(world: Assortment) -> None
     assert row["msdynce_ismaintainedexternally"] is True
 
 
-def test_without_the_solution_its_column_closes_the_gate_and_names_it() -> None:
+def test_without_the_solution_its_column_blocks_the_flow_and_names_it() -> None:
     with assortment(solution=False) as world:
         world.put("P-1")
-        world.settle(2)
-        gate = world.state.control.gate(world.service.parts.flows["products"].target_system)
-        assert gate.closed
-        assert "msdynce_ismaintainedexternally" in gate.reason
+        world.settle(1)
+        assert "msdynce_ismaintainedexternally" in world.state.control.flow("products").blocked
+        assert not world.state.control.gate(world.service.parts.flows["products"].target_system).closed
         assert world.failure("P-1") is None
 
 

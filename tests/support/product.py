@@ -9,6 +9,8 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
+from local.dataverse.settings import Settings as SalesSettings
+from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops import FinopsSystem
 from shared.errors import System
@@ -195,5 +197,12 @@ class Product:
 @contextmanager
 def product(**settings: str) -> Iterator[Product]:
     """The product between two fresh simulators."""
-    with dataverse_world.dataverse() as sales, finops_environment.environment() as finops:
-        yield Product(sales, finops, **settings)
+    with product_between(None, None, **settings) as made:
+        yield made
+
+
+@contextmanager
+def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, **settings: str) -> Iterator[Product]:
+    """The product between two fresh simulators that are set up so."""
+    with dataverse_world.dataverse(settings=sales) as world, finops_environment.environment(finops) as caller:
+        yield Product(world, caller, **settings)

@@ -76,6 +76,7 @@ class Recorder:
 
     def __init__(self, origin: str) -> None:
         self.origin = Origin.parse(origin)
+        self.clock = ManualClock()
         self.asked: list[tuple[str, str]] = []
 
     def read(self, url: str, *, subject: str, headers: Mapping[str, str] | None = None) -> dict[str, Json]:

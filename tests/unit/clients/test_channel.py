@@ -11,9 +11,18 @@ from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConn
 from shared.clients.channel import READ_ATTEMPTS, RequestCounts, Turn
 from shared.clients.correlation import correlated
 from shared.clients.deadline import reading_until
-from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
+from shared.errors import (
+    NotSent,
+    OperatorNeeded,
+    OutcomeUnknown,
+    RecordRejected,
+    SchemaDrift,
+    SyncError,
+    System,
+    Transient,
+)
 from tests.support.clock import START
-from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok
+from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, refused
 
 URL = ORIGIN.url("/data/CustomersV3?$top=1")
 HTML = Answer(200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
@@ -41,6 +50,9 @@ def write(at: Line, not_after: float = 1000.0) -> Answer:
         (Answer(204), Transient),
         (Answer(302, {"Location": "https://login.example"}), OperatorNeeded),
         (ok({"error": {"code": "0x80060888", "message": "no"}}, 400), OperatorNeeded),
+        (refused("Could not find a property named 'Fax' on type 'X.Customer'."), SchemaDrift),
+        (refused("The property 'Fax' does not exist on type 'X.Customer'."), SchemaDrift),
+        (ok({"error": {"code": "0x8006088a", "message": "Resource not found for the segment 'q'."}}, 404), SchemaDrift),
         (Answer(401), OperatorNeeded),
         (Answer(403), OperatorNeeded),
         (Answer(404), OperatorNeeded),

@@ -9,7 +9,7 @@ import pytest
 
 from shared.clients.calls import Answer, PreparedCall
 from shared.clients.dataverse import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
-from shared.errors import LinkRefused, OperatorNeeded, SyncError, System, Transient
+from shared.errors import LinkRefused, OperatorNeeded, SchemaDrift, SyncError, System, Transient
 from shared.records import Change, Json
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, values_of
 
@@ -213,7 +213,7 @@ def test_what_is_no_id_reaches_no_filter() -> None:
 def test_an_unknown_column_calls_the_operator_by_its_name() -> None:
     text = "Could not find a property named 'nmae' on type 'Microsoft.Dynamics.CRM.account'."
     accounts, _ = table(ok({"error": {"code": "0x80060888", "message": text}}, 400))
-    with pytest.raises(OperatorNeeded, match=r"accounts.*'nmae'"):
+    with pytest.raises(SchemaDrift, match=r"accounts.*'nmae'"):
         accounts.read([A])
 
 

@@ -10,7 +10,16 @@ from shared.clients.dataverse import DataverseSystem
 from shared.clients.dataverse_rows import RowWrite, RowWriter, Table, own_id
 from shared.clients.halving import Result
 from shared.clients.sending import Sending
-from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordMissing, RecordRejected, System, Transient
+from shared.errors import (
+    NotSent,
+    OperatorNeeded,
+    OutcomeUnknown,
+    RecordMissing,
+    RecordRejected,
+    SchemaDrift,
+    System,
+    Transient,
+)
 from tests.unit.clients.fakes import Line, Reply, line, ok, values_of
 
 PRODUCTS = Table("products", "product", "productid", {"defaultuomid": "uoms"})
@@ -118,7 +127,7 @@ def test_a_reference_to_a_row_that_is_gone_is_no_missing_record() -> None:
 
 def test_an_unknown_column_is_schema_drift_and_nobodys_fault() -> None:
     results, _ = written([refusal("0x80048d19", "The property 'x' does not exist on type")], rows())
-    assert all(isinstance(result, OperatorNeeded) for result in results)
+    assert all(isinstance(result, SchemaDrift) for result in results)
 
 
 def test_behind_a_system_in_trouble_nothing_more_is_sent() -> None:

@@ -20,6 +20,7 @@ from shared.errors import (
     OutcomeUnknown,
     RecordMissing,
     RecordRejected,
+    SchemaDrift,
     SyncError,
     Transient,
 )
@@ -142,7 +143,7 @@ def test_a_wildcard_is_not_looked_up() -> None:
 
 def test_an_unknown_field_of_a_look_up_calls_the_operator() -> None:
     target, _ = customers(refused("Could not find a property named 'Nmae' on type 'X'."))
-    with pytest.raises(OperatorNeeded, match="'Nmae'"):
+    with pytest.raises(SchemaDrift, match="'Nmae'"):
         target.find(["A-1"])
 
 
@@ -184,7 +185,7 @@ def test_a_key_that_cannot_be_addressed_is_refused_before_anything_is_sent(write
         (create(), [refused("Something else."), EMPTY], RecordRejected, "finops.refused"),
         (create(), [Answer(400), EMPTY], RecordRejected, "finops.refused"),
         (create(), [refused(DUPLICATE), Answer(500)], Transient, None),
-        (create(), [refused("The property 'Foo' does not exist on type 'X'.")], OperatorNeeded, None),
+        (create(), [refused("The property 'Foo' does not exist on type 'X'.")], SchemaDrift, None),
         (create(), [Answer(500)], OutcomeUnknown, None),
         (create(), [AnswerLost("no answer")], OutcomeUnknown, None),
         (create(), [NotConnected("no connection")], Transient, None),

@@ -17,6 +17,7 @@ from shared.errors import (
     OutcomeUnknown,
     RecordMissing,
     RecordRejected,
+    SchemaDrift,
     SyncError,
     Transient,
 )
@@ -244,7 +245,7 @@ THERE, GONE = looked_up(header_there=True, lines=(1, 2)), looked_up(header_there
         (update(removed(3)), [failed(refused(NO_SUCH_ROW)), THERE], RecordRejected, "finops.lines_changed"),
         (update(changed(1)), [failed(refused(STOPPED)), THERE], RecordRejected, BY_LINE),
         (update(changed(1)), [failed(Answer(412)), THERE], RecordRejected, "finops.update_conflict"),
-        (create(), [failed(refused("The property 'Foo' does not exist on type 'X'."))], OperatorNeeded, None),
+        (create(), [failed(refused("The property 'Foo' does not exist on type 'X'."))], SchemaDrift, None),
         (create(), [failed(refused(STOPPED)), Answer(500)], Transient, None),
         (create(), [failed(Answer(429))], Transient, None),
         (create(), [failed(Answer(403))], OperatorNeeded, None),

@@ -321,3 +321,22 @@ def test_any_text_survives_the_round_trip_and_is_found_by_filter(lasting_world: 
     literal = quote("'" + text.replace("'", "''") + "'", safe="")
     found = lasting_world.rows(f"accounts?$select=name&$filter=name%20eq%20{literal}")
     assert account in {row["accountid"] for row in found}
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        (" or ".join(f"name eq 'C{number}'" for number in range(19)), 200),
+        (" or ".join(f"name eq 'C{number}'" for number in range(20)), 400),
+        ("Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=[" + ",".join(['"x"'] * 96) + "])", 200),
+        ("Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=[" + ",".join(['"x"'] * 97) + "])", 400),
+    ],
+    ids=["19 comparisons", "20 comparisons", "a list of 96", "a list of 97"],
+)
+def test_an_organisation_with_a_node_limit_counts_comparisons_and_listed_values(condition: str, status: int) -> None:
+    with dataverse(settings=Settings(max_filter_nodes=100)) as narrow:
+        reply = narrow.get(f"accounts?$select=name&$filter={condition}")
+    assert reply.status_code == status
+    if status == 400:
+        assert code(reply) == (400, "0x80060888")
+        assert "The node count limit of '100' has been exceeded." in reply.json()["error"]["message"]

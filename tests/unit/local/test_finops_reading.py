@@ -336,3 +336,14 @@ def test_a_key_may_begin_with_a_blank(finops: Caller) -> None:
 def test_a_blank_may_follow_the_comma_of_a_key(finops: Caller) -> None:
     finops.customer()
     assert finops.get(f"CustomersV3(dataAreaId={text('usmf')}, CustomerAccount={text('US-001')})").status_code == 200
+
+
+@pytest.mark.parametrize(("comparisons", "status"), [(19, 200), (20, 400)])
+def test_an_environment_with_a_node_limit_takes_nineteen_comparisons(comparisons: int, status: int) -> None:
+    expression = " or ".join(f"CustomerAccount eq 'C{number}'" for number in range(comparisons))
+    with environment(Settings(max_filter_nodes=100)) as narrow:
+        answers = [narrow.get("CustomersV3", {"$filter": expression})]
+        answers.append(narrow.get("CustomersV3/$count", {"$filter": expression}))
+    assert [answer.status_code for answer in answers] == [status, status]
+    if status == 400:
+        assert "The node count limit of '100' has been exceeded." in detail(answers[0])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.errors import OperatorNeeded, SettingsInvalid
+from shared.errors import SchemaDrift, SettingsInvalid
 from shared.mapping.accounts import OnHold
 from shared.mapping.addresses import AddressRules
 from shared.mapping.contacts import CUSTOMER, PERSON, ContactChoices, ContactMapper
@@ -279,7 +279,7 @@ def test_an_unknown_country_or_state_rejects_the_contact() -> None:
 
 
 def test_a_column_of_another_type_is_schema_drift_and_blames_no_contact() -> None:
-    with pytest.raises(OperatorNeeded, match="msdynce_isactivecustomer"):
+    with pytest.raises(SchemaDrift, match="msdynce_isactivecustomer"):
         verdict(contact(msdynce_isactivecustomer="yes"))
 
 

@@ -15,7 +15,7 @@ from local.finops.settings import Settings
 from local.finops.values import shown
 from local.simulator.filters import Condition
 from shared import exact_json
-from shared.errors import OperatorNeeded, SettingsInvalid
+from shared.errors import OperatorNeeded, SchemaDrift, SettingsInvalid
 from shared.mapping.catalogue import (
     CURRENCIES,
     ORGANIZATION,
@@ -378,7 +378,7 @@ def test_the_state_is_blank_where_we_retire_and_emptied_by_active() -> None:
     ],
 )
 def test_a_field_of_another_type_calls_the_operator_of_finops_and_names_the_field(field: str, value: Json) -> None:
-    with pytest.raises(OperatorNeeded, match=field) as drift:
+    with pytest.raises(SchemaDrift, match=field) as drift:
         MAPPER.evaluate(SourceRow("P-1", None, {**product().values, field: value}), KNOWN)
     assert drift.value.system == "finops"
 

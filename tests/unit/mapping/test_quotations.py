@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.errors import OperatorNeeded, SettingsInvalid
+from shared.errors import SchemaDrift, SettingsInvalid
 from shared.mapping.addresses import AddressRules
 from shared.mapping.quotations import QuotationChoices, QuotationStatus, RequestedDate
 from shared.mapping.scope import Scope
@@ -540,7 +540,7 @@ def test_every_choice_changes_the_fingerprint() -> None:
 
 def test_a_column_of_another_type_is_schema_drift_in_headers_and_lines() -> None:
     for drifted in (header(revisionnumber="1"), header(line(quantity="3"))):
-        with pytest.raises(OperatorNeeded, match="schema drift"):
+        with pytest.raises(SchemaDrift, match="is not what the mapping expects"):
             mapper().evaluate(quote(drifted), known())
 
 
