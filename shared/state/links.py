@@ -78,6 +78,8 @@ class Link:
     against the record (protocol F1). Of a document, `lines` are digests of the lines as last written by number,
     `numbers` the line numbers that were ever used (see Known.numbers), `line_fields` the owned fields that any of its
     lines has ever filled, which can be emptied again, and `noted` the numbers of lines that a write in flight adds.
+    `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
+    surely removed.
     """
 
     flow: str
@@ -95,6 +97,7 @@ class Link:
     numbers: dict[int, str] = field(default_factory=dict)
     line_fields: tuple[str, ...] = ()
     noted: tuple[int, ...] = ()
+    places: tuple[dict[str, Json], ...] = ()
     former: tuple[FormerTarget, ...] = ()
     fingerprint: str | None = None
     seen_version: int | None = None
@@ -160,6 +163,7 @@ class Link:
             numbers={},
             line_fields=(),
             noted=(),
+            places=(),
             former=former,
         )
 
@@ -180,6 +184,7 @@ class Link:
             "lines": _numbered_text(self.lines),
             "numbers": _numbered_text(self.numbers),
             "noted": exact_json.dumps(list(self.noted)) if self.noted else None,
+            "places": exact_json.dumps(list(self.places)) if self.places else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
             "former": _former_text(self.former),
             "fingerprint": self.fingerprint,
@@ -226,6 +231,7 @@ def to_link(flow: str, stored: Stored) -> Link:
             for of in _json_list(cells.get("former"))
             if isinstance(of, list)
         ),
+        places=_json_objects(cells.get("places")),
         noted=tuple(int(number) for number in _texts(cells.get("noted"))),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
@@ -269,6 +275,10 @@ def _json_list(cell: Cell | None) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
+def _json_objects(cell: Cell | None) -> tuple[dict[str, Json], ...]:
+    return tuple(entry for entry in _json_list(cell) if isinstance(entry, dict))
+
+
 def _texts(cell: Cell | None) -> tuple[str, ...]:
     return tuple(str(entry) for entry in _json_list(cell))
 
@@ -276,8 +286,7 @@ def _texts(cell: Cell | None) -> tuple[str, ...]:
 def _intent(cells: Mapping[str, Cell]) -> Intent | None:
     if "intent_key" not in cells:
         return None
-    sent = tuple(entry for entry in _json_list(cells.get("intent_sent")) if isinstance(entry, dict))
-    return Intent(str(cells["intent_key"]), sent)
+    return Intent(str(cells["intent_key"]), _json_objects(cells.get("intent_sent")))
 
 
 class Links:

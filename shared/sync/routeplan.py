@@ -106,7 +106,7 @@ class RoutePlanning:
         elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
             self._owning.reject_existing(work)
         elif self._route.document is None:
-            work.write = self._planning.overwrite(work, row, alone=alone)
+            self._plan_overwriting(work, row, alone=alone)
         else:
             self._plan_document(work, row, alone=alone)
 
@@ -117,6 +117,13 @@ class RoutePlanning:
             self._judging.reject(work, impossible.cause, str(impossible), impossible.remedy)
         else:
             work.write = self._planning.create(work, alone=alone)
+
+    def _plan_overwriting(self, work: Work, row: TargetRow, *, alone: bool) -> None:
+        match self._planning.overwrite(work, row, alone=alone):
+            case Rejected(cause, message, remedy):
+                self._judging.reject(work, cause, message, remedy)
+            case Write() as write:
+                work.write = write
 
     def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
         assert self._route.document is not None
@@ -159,9 +166,14 @@ class RoutePlanning:
         key = link.key_on(self._route.name) or content.key
         id = work.write.target_id if work.write is not None else link.target_id
         if work.ending is not None:
-            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields)
+            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields, link.places)
         fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
-        return Target(self._route.name, key, id, digests(content), content.numbers, fields)
+        places = self._planning.places_now(work)
+        return Target(self._route.name, key, id, digests(content), content.numbers, fields, places)
+
+    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
+        """See Planning."""
+        return self._planning.noted_places(work)
 
     def again_in_full(self, work: Work) -> None:
         """The target row is gone: the complete record is written once more (protocol A8)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.mapping.verdicts import Mapped, Parent
-from shared.records import Json, SourceRow, Write
+from shared.records import Json, SourceRow, Values, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
 from shared.state.waiting import Wait
@@ -47,7 +47,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target row of a record that has been written: where it is, and of a document what its lines are."""
+    """The target row of a record that has been written: where it is, of a document what its lines are, and where rows
+    that hang on it are."""
 
     route: str
     key: str
@@ -55,6 +56,7 @@ class Target:
     lines: Mapping[int, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
     line_fields: tuple[str, ...] = ()
+    places: tuple[Values, ...] = ()
 
     def on(self, link: Link) -> Link:
         """The link with this target."""
@@ -68,6 +70,7 @@ class Target:
             numbers=dict(self.numbers),
             line_fields=self.line_fields,
             noted=(),
+            places=tuple(map(dict, self.places)),
             former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
         )
 

@@ -188,11 +188,13 @@ BY_SYNC = Detail(
     also_set=("uomid",),
     amount=products.AMOUNT,
     constants=products.CURRENCY_AMOUNT,
+    proof=products.OURS,
 )
 RECORDS = RecordTable(
     table=PRODUCTS,
     key_column=products.KEY_COLUMN,
     columns=("name", "quantitydecimal", "defaultuomid"),
+    also_read=(products.STATE,),
     late=frozenset({"statecode", "pricelevelid"}),
     status_of=products.STATUS_OF,
     already={0: frozenset({0, 3})},
