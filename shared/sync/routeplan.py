@@ -64,7 +64,7 @@ class RoutePlanning:
         """Give every record a write or an outcome. Raises SystemTrouble when a look-up fails."""
         self._plan_leaving([work for work in works if work.leaving])
         for work in works:
-            if not work.leaving and work.trusted and work.link.linked:
+            if not work.leaving and work.trusted and work.link.linked and work.content.reused is None:
                 self._plan_difference(work)
         doubtful = [work for work in works if work.outcome is None and work.write is None]
         if not doubtful:
@@ -101,6 +101,8 @@ class RoutePlanning:
         link, key = work.link, work.content.key
         if work.ending is not None:
             self._plan_ending(work, row, alone=alone)
+        elif link.linked and work.content.reused is not None:
+            self._plan_reused(work, row, work.content.reused, alone=alone)
         elif row is None:
             self._plan_creation(work, alone=alone)
         elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
@@ -109,6 +111,16 @@ class RoutePlanning:
             self._plan_overwriting(work, row, alone=alone)
         else:
             self._plan_document(work, row, alone=alone)
+
+    def _plan_reused(self, work: Work, row: TargetRow | None, reused: Rejected, *, alone: bool) -> None:
+        """Another document has the number of the linked one. Where the target has none any more the number is free."""
+        if row is None:
+            work.forget_target()
+        elif self._route.adopt_existing:
+            work.trusted = False
+            self._plan_document(work, row, alone=alone)
+        else:
+            self._judging.reject(work, reused.cause, reused.message, reused.remedy)
 
     def _plan_creation(self, work: Work, *, alone: bool) -> None:
         try:
@@ -166,10 +178,12 @@ class RoutePlanning:
         key = link.key_on(self._route.name) or content.key
         id = work.write.target_id if work.write is not None else link.target_id
         if work.ending is not None:
-            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields, link.places)
+            kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
+            return Target(self._route.name, key, id, *kept)
         fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
         places = self._planning.places_now(work)
-        return Target(self._route.name, key, id, digests(content), content.numbers, fields, places)
+        now = digests(content), content.numbers, fields, places, content.revisions
+        return Target(self._route.name, key, id, *now)
 
     def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
         """See Planning."""

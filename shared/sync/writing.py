@@ -129,6 +129,7 @@ class _RouteWriting:
             work.link = replace(
                 work.link,
                 numbers=dict(target.numbers),
+                revisions={**work.link.revisions, **target.revisions},
                 line_fields=target.line_fields,
                 noted=tuple(sorted({*link.noted, *added})),
             )
@@ -255,11 +256,12 @@ def _is_answer(result: SyncError | None) -> bool:
 
 def _same_note(now: Link, noted: Link) -> bool:
     ours = now.claim_id == noted.claim_id
-    return ours and (now.intent, now.touched, now.numbers, now.noted, now.places, now.target_key) == (
+    return ours and (now.intent, now.touched, now.numbers, now.noted, now.revisions, now.places, now.target_key) == (
         noted.intent,
         noted.touched,
         noted.numbers,
         noted.noted,
+        noted.revisions,
         noted.places,
         noted.target_key,
     )
