@@ -22,6 +22,7 @@ from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.rows import Table
 from shared.sync.parts import Parts, State, hold_queue, poison_queue
 from tests.support.clock import ManualClock
+from tests.support.steps import Steps
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
@@ -54,6 +55,7 @@ class Product:
         self.clock = ManualClock()
         self.queues = MemoryQueues(self.clock)
         self._tables: dict[str, MemoryTable] = {}
+        self.steps = Steps()
         self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
         self._settings = {
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -72,7 +74,7 @@ class Product:
         return Settings.read(self._settings)
 
     def _table(self, name: str) -> Table:
-        return self._tables.setdefault(name, MemoryTable(self.clock, name))
+        return self._tables.setdefault(name, MemoryTable(self.clock, name, self.steps.step))
 
     def start(self, **settings: str) -> Service:
         """Start the app anew, perhaps with other settings."""
