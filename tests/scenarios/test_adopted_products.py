@@ -1,4 +1,4 @@
-"""Products that are in Sales before the sync has met them, in any state: they can be quoted in the end, or are listed."""
+"""Products that are in Sales before the sync has met them, in any state: in the end they are quotable or listed."""
 
 import pytest
 
