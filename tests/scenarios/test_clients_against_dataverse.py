@@ -645,7 +645,8 @@ def test_the_row_of_a_key_is_found_with_what_the_mapping_writes_and_whether_we_m
     assert set(found) == {"p-1 ", "P-1", "Theirs *'ß"}
     unit = sales.catalogue["unit"]
     columns = {"name": "Bike", "quantitydecimal": 0, "defaultuomid": unit, "statecode": 0}
-    assert found["P-1"].values == {**columns, "productpricelevel": [{**item(sales, "9.5"), "ours": True}]}
+    held = {"pricelevelid": sales.catalogue["list"], "uomid": unit, "amount": Decimal("9.5"), "ours": True}
+    assert found["P-1"].values == {**columns, "productpricelevel": [held]}
     assert found["P-1"].ours
     assert (found["Theirs *'ß"].ours, found["Theirs *'ß"].id) == (False, foreign)
     assert found["Theirs *'ß"].values["productpricelevel"] == []
