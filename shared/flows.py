@@ -139,7 +139,15 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
     lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
     namespace = f"{PRODUCTS}|{company.casefold()}"
     target = DataverseTarget(dataverse, _product_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
-    route = Route("product", products.TARGET_SET, target, mapper, adopt_existing=mapper.adopts_existing)
+    route = Route(
+        "product",
+        products.TARGET_SET,
+        target,
+        mapper,
+        adopt_existing=mapper.adopts_existing,
+        detail=mapper,
+        adoption=mapper,
+    )
     return Flow(
         name=PRODUCTS,
         source_system=System.FINOPS,
@@ -204,12 +212,14 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
         also_set=("uomid",),
         amount=products.AMOUNT,
         constants=products.CURRENCY_AMOUNT,
+        proof=products.OURS,
         written_by_others=mapper.choices.price_items is PriceItems.AUTOMATION,
     )
     return RecordTable(
         table=RowTable(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS),
         key_column=products.KEY_COLUMN,
         columns=mapper.table.target_fields,
+        also_read=(products.STATE, products.STRUCTURE),
         late=products.late_columns(mapper.choices),
         status_of=products.STATUS_OF,
         already=products.COUNTS_AS,

@@ -207,7 +207,9 @@ class Settings(_Times):
     PRODUCTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A product with the same number exists in Sales and is not linked"
     )
-    PRODUCTS_PUBLISH: bool = Field(default=True, description="Publish new products, so that they can be quoted")
+    PRODUCTS_PUBLISH: bool = Field(
+        default=True, description="Publish new and adopted products, so that they can be quoted"
+    )
     PRODUCTS_WHEN_VANISHED: Literal["keep", "retire"] = Field(
         default="keep", description="A product is no longer sellable in F&O: leave it in Sales, or retire it"
     )
@@ -225,7 +227,7 @@ class Settings(_Times):
         default="all", description="Quotes without a link that are synced: all, none, or those changed since a day"
     )
     QUOTATIONS_ON_EXISTING: Literal["reject", "adopt"] = Field(
-        default="reject", description="A quotation with the quote's number exists and is not linked"
+        default="reject", description="A quotation with the quote's number exists, and is not linked or another quote's"
     )
     QUOTATIONS_STATUSES: Statuses = Field(
         default="Created,Modified,Reset,Revised",

@@ -5,7 +5,7 @@ columns that a new row does not take, above all its state. They are written in t
 record is reported as partly applied.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.clients import quoting
@@ -13,7 +13,7 @@ from shared.clients.dataverse import DataverseSystem
 from shared.clients.dataverse_rows import BULK_ROWS, RowWrite, RowWriter, Table, own_id
 from shared.clients.halving import Result
 from shared.clients.sending import Sending
-from shared.errors import NotSent, PartlyApplied, SyncError, SystemTrouble
+from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError, SystemTrouble
 from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 
 STATE, STATUS = "statecode", "statuscode"
@@ -26,8 +26,9 @@ class Detail:
     """A row that hangs on the record, at most one per `place` (columns that say which one it is).
 
     It travels as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
-    None says that there shall be no such row. In a row as it was read `field` holds all such rows, as a list.
-    `written_by_others` is true where an automation in Dataverse writes it: then it is only ever removed.
+    None says that there shall be no such row. In a row as it was read `field` holds all such rows, as a list, and
+    `proof` beside their columns whether their id says that we have made them. `written_by_others` is true where an
+    automation in Dataverse writes it: then it is only ever removed.
     """
 
     field: str
@@ -37,6 +38,7 @@ class Detail:
     also_set: tuple[str, ...]
     amount: str
     constants: Mapping[str, Json]
+    proof: str
     written_by_others: bool = False
 
 
@@ -44,14 +46,15 @@ class Detail:
 class RecordTable:
     """A table whose rows are the records of a flow.
 
-    `columns` are those that the mapping writes, `late` those that a creation leaves out and sends afterwards;
-    `status_of` the status that goes with a state, `already` the states of a row that count as a wanted one when the row
-    was read (publishing what is published).
+    `columns` are those that the mapping writes, `also_read` those that it wants to see besides, `late` those that a
+    creation leaves out and sends afterwards; `status_of` the status that goes with a state, `already` the states of a
+    row that count as a wanted one when the row was read (publishing what is published).
     """
 
     table: Table
     key_column: str
     columns: tuple[str, ...]
+    also_read: tuple[str, ...]
     late: frozenset[str]
     status_of: Mapping[int, int]
     already: Mapping[int, frozenset[int]]
@@ -75,7 +78,7 @@ class DataverseTarget:
         SystemTrouble."""
         table, key_column = self._records.table, self._records.key_column
         wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_quoted(key)]
-        columns = dict.fromkeys((*self._records.columns, STATE))
+        columns = dict.fromkeys((*self._records.columns, *self._records.also_read))
         parameters = {"$select": quoting.columns([table.id_column, key_column, *map(table.column, columns)])}
         rows = {
             fold(str(row[key_column])): row
@@ -106,8 +109,14 @@ class DataverseTarget:
         """See Target."""
         sending = Sending(self._system.channel.clock, not_after)
         records = [_Record(write, write.target_id or self._own_id(fold(write.key))) for write in writes]
-        for stage in (self._write_rows, self._write_details, self._write_late):
-            due = [record for record in records if record.error is None]
+        outdated = [record for record in records if record.write.former]
+        for stage, concerned in (
+            (self._write_rows, records),
+            (self._write_details, records),
+            (self._write_late, records),
+            (self._remove_former, outdated),
+        ):
+            due = [record for record in concerned if record.error is None]
             try:
                 stage(due, sending)
             except (SystemTrouble, NotSent) as trouble:
@@ -125,9 +134,28 @@ class DataverseTarget:
             return {}
         columns = (*detail.place, *detail.also_set, detail.amount)
         return {
-            id: {detail.field: [{name: detail.table.value(row, name) for name in columns} for row in rows]}
+            id: {
+                detail.field: [
+                    {
+                        **{name: detail.table.value(row, name) for name in columns},
+                        detail.proof: self._is_our_detail(id, row),
+                    }
+                    for row in rows
+                ]
+            }
             for id, rows in self._details_of(row_ids).items()
         }
+
+    def _is_our_detail(self, row_id: str, detail_row: Values) -> bool:
+        detail = self._records.detail
+        assert detail is not None
+        return self._detail_id(row_id, lambda name: detail.table.value(detail_row, name)) == _id_in(detail, detail_row)
+
+    def _detail_id(self, row_id: str, column: Callable[[str], Json]) -> str:
+        """The id that we give the detail of a row at a place."""
+        detail = self._records.detail
+        assert detail is not None
+        return own_id(self._namespace, detail.table.logical_name, row_id, *(str(column(name)) for name in detail.place))
 
     def _own_id(self, folded_key: str) -> str:
         return own_id(self._namespace, self._records.table.logical_name, folded_key)
@@ -208,8 +236,8 @@ class DataverseTarget:
         table, alone = detail.table, record.write.alone
         same_place = [row for row in existing[record.row_id] if _agree(table, row, content, detail.place)]
         exact = [row for row in same_place if _agree(table, row, content, detail.also_set)]
-        own = own_id(self._namespace, table.logical_name, record.row_id, *(str(content[n]) for n in detail.place))
-        mine = [row for row in same_place if str(row[table.id_column]).lower() == own]
+        own = self._detail_id(record.row_id, content.__getitem__)
+        mine = [row for row in same_place if _id_in(detail, row) == own]
         held = next(iter(exact or mine), None)
         if content[detail.amount] is None:
             return RowWrite(str(held[table.id_column]), {}, delete=True, alone=alone) if held else None
@@ -219,6 +247,26 @@ class DataverseTarget:
         places = {name: content[name] for name in detail.place}
         parent = {detail.parent: record.row_id}
         return RowWrite(own, {**parent, **places, **changing, **detail.constants}, create=True, alone=alone)
+
+    def _remove_former(self, records: "Sequence[_Record]", sending: Sending) -> None:
+        """Remove details that we have written at places where none shall be any more. They go last: what replaces them
+        is there by then, and one that Dataverse keeps holds up nothing else."""
+        detail, writer = self._records.detail, self._detail_rows
+        if detail is None or writer is None or not records:
+            return
+        existing = self._details_of([record.row_id for record in records])
+        columns = (*detail.place, *detail.also_set)
+        rows = [
+            (record, RowWrite(_id_in(detail, row), {}, delete=True, alone=record.write.alone))
+            for record in records
+            for row in existing[record.row_id]
+            if any(_agree(detail.table, row, place, columns) for place in record.write.former)
+        ]
+        results = writer.write([row for _, row in rows], sending)
+        for (record, row), result in zip(rows, results, strict=True):
+            # Somebody else has removed it meanwhile.
+            if record.error is None and not isinstance(result, RecordMissing):
+                record.take(_told_as_left(result, detail.table, row.id))
 
 
 class _Record:
@@ -244,6 +292,22 @@ class _Record:
 def _take(records: Sequence[_Record], results: Sequence[Result]) -> None:
     for record, result in zip(records, results, strict=True):
         record.take(result)
+
+
+def _told_as_left(result: Result, table: Table, id: str) -> Result:
+    """A refusal to remove a row says which one, and what people can do."""
+    if not isinstance(result, RecordRejected):
+        return result
+    return RecordRejected(
+        "dataverse.row_left",
+        f"{table.entity_set}({id}) was written for this record before and cannot be removed: {result}",
+        remedy=f"remove this row of {table.entity_set} in Sales: it can still be quoted; then retry",
+        repeatable=result.repeatable,
+    )
+
+
+def _id_in(detail: Detail, row: Values) -> str:
+    return str(row[detail.table.id_column]).lower()
 
 
 def _agree(table: Table, row: Values, content: Values, columns: Sequence[str]) -> bool:

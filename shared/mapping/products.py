@@ -4,7 +4,7 @@ Rules: docs/rules.md. The table below is the mapping; what a product refers to i
 looked up by `catalogue.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +12,7 @@ from enum import StrEnum
 from shared.errors import System
 from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
 from shared.mapping.numbers import Numbering
+from shared.mapping.ranges import DATAVERSE, check_range
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
@@ -27,7 +28,7 @@ from shared.mapping.vocabulary import (
     rounded,
     value_of,
 )
-from shared.records import Json, References, SourceRow, Values
+from shared.records import Json, References, SourceRow, TargetRow, Values
 
 ENTITY_SET = "SellableReleasedProducts"
 KEY_FIELD = "ProductNumber"
@@ -43,19 +44,24 @@ NUMBERING = Numbering(
     when_missing="give the product a number in F&O",
     when_too_long="give the product a shorter number in F&O",
 )
-MAX_DECIMALS = 5
 
 ITEM = "productpricelevel"
 ITEM_SET = "productpricelevels"
 ITEM_ID_COLUMN = "productpricelevelid"
 AMOUNT = "amount"
 CURRENCY_AMOUNT = {"pricingmethodcode": 1}
+_PLACE = ("pricelevelid", "uomid")
+# Beside the columns of an item as it was read: whether its id proves that the sync has made it.
+OURS = "ours"
 
 STATE = "statecode"
-ACTIVE, RETIRED, UNDER_REVISION = 0, 1, 3
+ACTIVE, RETIRED, DRAFT, UNDER_REVISION = 0, 1, 2, 3
 STATUS_OF = {ACTIVE: 1, RETIRED: 2}
+_STATE_NAMES = {RETIRED: "retired", DRAFT: "a draft"}
 # The states of a product that are as good as a wanted one: who revises a product has published it before.
 COUNTS_AS = {ACTIVE: frozenset({ACTIVE, UNDER_REVISION})}
+# What a row of the table is: a family groups products and is never quoted itself.
+STRUCTURE, FAMILY = "productstructure", 2
 
 LOOKUPS = {
     "transactioncurrencyid": "transactioncurrencies",
@@ -153,14 +159,14 @@ class ProductMapper:
         try:
             key = NUMBERING.of(row.values)
             _require_name(values)
-            _check_decimals(values)
             found = self._look_up(values, catalogue, known)
             content = self.table.content({**values, **found.as_values()})
+            item = self._item(values, found, catalogue)
         except NotThere as missing:
             return Rejected(missing.cause, str(missing), missing.remedy, looked_up=True)
         except Unmappable as unmappable:
             return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
-        owned = {**content.owned, ITEM: self._item(values, found, catalogue)}
+        owned = {**content.owned, ITEM: item}
         if self.choices.when_vanished is Vanished.RETIRE:
             # Blank: nothing is sent, unless we have retired the product; then its "empty" value makes it active again.
             owned[STATE] = None
@@ -181,6 +187,7 @@ class ProductMapper:
         price = catalogue.rounded_price(values.get("SalesPrice"))
         if price == 0 and self.choices.zero_price is ZeroPrice.NO_ITEM:
             price = None
+        check_range("SalesPrice", AMOUNT, DATAVERSE[ITEM_SET][AMOUNT], price, target_set=ITEM_SET)
         return {"pricelevelid": found.price_list, "uomid": found.unit, AMOUNT: price}
 
     def _catalogue(self, references: References) -> Catalogue:
@@ -206,6 +213,41 @@ class ProductMapper:
             return theirs in COUNTS_AS.get(ours, (ours,))
         return self.table.agree(field, ours, theirs)
 
+    def place(self, content: Values) -> Values | None:
+        """Where the price list item of a product is: its price list and unit."""
+        item = content.get(ITEM)
+        return _place_of(item) if isinstance(item, dict) and item[AMOUNT] is not None else None
+
+    def places_of_ours(self, row: TargetRow) -> tuple[Values, ...]:
+        """The places of the items whose id says that the sync has made them."""
+        return tuple(_place_of(item) for item in _items_of(row) if item[OURS] is True)
+
+    def left_at(self, places: Sequence[Values], row: TargetRow) -> tuple[str, Json] | None:
+        """The price list items of a product that are at one of these places."""
+        left: list[Json] = [dict(item) for item in _items_of(row) if _place_of(item) in places]
+        return (ITEM, left) if left else None
+
+    def adopt(self, row: TargetRow) -> Mapping[str, Json] | Rejected:
+        """A product that is taken over is published, also a retired one; where the settings do not publish, one that
+        cannot be quoted is refused."""
+        if row.values.get(STRUCTURE) == FAMILY:
+            return Rejected(
+                "product_is_family",
+                "the number is that of a product family in Sales, and a family is never quoted",
+                "give the family another number in Sales, or remove it there",
+            )
+        state = row.values.get(STATE)
+        if state in COUNTS_AS[ACTIVE]:
+            return {}
+        if self.choices.publish:
+            return {STATE: ACTIVE}
+        what = _STATE_NAMES.get(state, f"in state {state}") if isinstance(state, int) else "without a state"
+        return Rejected(
+            "product_not_published",
+            f"the product that is in Sales already is {what} there and cannot be quoted, and PRODUCTS_PUBLISH is false",
+            "publish it in Sales, or set PRODUCTS_PUBLISH to true; then retry",
+        )
+
     def in_scope(self, row: SourceRow) -> bool:  # noqa: ARG002 - products have no date to go by
         """Whether a product without a link belongs to the first run."""
         return not self.choices.linked_only
@@ -220,21 +262,19 @@ def late_columns(choices: ProductChoices) -> frozenset[str]:
 
 def _amount_of(ours: Values, items: list[Json]) -> Json:
     """The amount of the price list item that has our list and unit, None where there is none."""
-    places = [name for name in ours if name != AMOUNT]
-    there = (item for item in items if isinstance(item, dict) and all(item[name] == ours[name] for name in places))
+    there = (item for item in items if isinstance(item, dict) and _place_of(item) == _place_of(ours))
     return next((item[AMOUNT] for item in there), None)
+
+
+def _items_of(row: TargetRow) -> list[Values]:
+    items = row.values.get(ITEM)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _place_of(item: Values) -> Values:
+    return {name: item[name] for name in _PLACE}
 
 
 def _require_name(values: Values) -> None:
     if value_of(values, "ProductName") is None:
         raise Unmappable("name_missing", "ProductName is blank, and a product in Sales needs one", remedy="name it")
-
-
-def _check_decimals(values: Values) -> None:
-    decimals = values.get("SalesUnitDecimalPrecision")
-    if isinstance(decimals, int) and not 0 <= decimals <= MAX_DECIMALS:
-        raise Unmappable(
-            "decimals_out_of_range",
-            f"SalesUnitDecimalPrecision is {decimals}; quantitydecimal takes 0 to {MAX_DECIMALS}",
-            remedy="correct the decimal precision of the unit in F&O",
-        )

@@ -26,6 +26,7 @@ from shared.mapping.quotation_words import (
     sales_unit_symbol,
     storage,
 )
+from shared.mapping.revisions import chain_of, reuse_of
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
@@ -333,7 +334,7 @@ class QuotationMapper:
         try:
             _require_one_quote(header, revisions)
             rule = _filter(header, lines)
-            return self._map(header, lines, known) if rule is None else Filtered(rule)
+            return self._map(header, revisions, known) if rule is None else Filtered(rule)
         except Unmappable as unmappable:
             return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
 
@@ -342,13 +343,23 @@ class QuotationMapper:
         newest = max(_revisions(row), key=lambda header: str(header.get("modifiedon") or ""), default={})
         return self._choices.scope.holds(SourceRow(row.id, row.version, newest))
 
-    def _map(self, header: Values, lines: Sequence[Values], known: Known) -> Mapped:
+    def _map(self, header: Values, revisions: Sequence[Values], known: Known) -> Mapped:
+        lines, ids, chosen = _lines(header), _ids(revisions), _id(header)
         key, customer = NUMBERING.of(header), _require_customer(header)
         content = self.header.content({**header, looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)})
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
         mapped = {number: self._map_line(line, decimals) for number, line in zip(numbered.numbers, lines, strict=True)}
-        return Mapped(key, content.owned, content.on_create, parents=(customer,), lines=mapped, numbers=numbered.ever)
+        return Mapped(
+            key,
+            content.owned,
+            content.on_create,
+            parents=(customer,),
+            lines=mapped,
+            numbers=numbered.ever,
+            revisions=chain_of(chosen, ids, known.revisions),
+            reused=reuse_of(key, chosen, ids, known.revisions),
+        )
 
     def _map_line(self, line: Values, decimals: int) -> MappedLine:
         try:
@@ -377,6 +388,14 @@ def _is_active(header: Values) -> bool:
 def _revision_number(header: Values) -> int:
     number = header.get("revisionnumber")
     return number if isinstance(number, int) else 0
+
+
+def _id(header: Values) -> str:
+    return str(header.get(HEADER_ID_COLUMN)).lower()
+
+
+def _ids(revisions: Sequence[Values]) -> dict[str, int]:
+    return {_id(revision): _revision_number(revision) for revision in revisions}
 
 
 def _chosen(revisions: Sequence[Values]) -> Values | None:

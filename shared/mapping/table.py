@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from shared import exact_json
 from shared.discretion import named
 from shared.errors import SchemaDrift, System
+from shared.mapping.ranges import check_range, range_of
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.vocabulary import (
     Column,
@@ -34,7 +35,7 @@ _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
 NOT_ALLOWED = "text_not_allowed"
 # Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class FieldTable:
         self._lengths_part = lengths or target_set
         usual = maps.lengths_of(self._lengths_part)
         self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
+        self._ranges = {field.name: range_of(target_set, field) for field in self.fields}
         self._target_model = _target_model(target_set, self.fields, self._lengths)
 
     @property
@@ -105,6 +107,7 @@ class FieldTable:
         for name, value in values.items():
             if isinstance(value, str):
                 self._check_text(self._by_name[name], value)
+            check_range(self._origins[name], name, self._ranges[name], value, target_set=self._target_set)
         self._check_target(values)
         owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
         return Content(owned, {name: of for name, of in values.items() if name not in owned})

@@ -23,7 +23,8 @@ class Known:
     `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
     small tables of the target. `route` is the route on which the record is linked, None when on none. `keys` are the
     target keys of those records of `Mapper.parents` that are linked. `numbers` are the line numbers that a document
-    has ever used, with the identity of the line that has it (empty: of a line that is gone).
+    has ever used, with the identity of the line that has it (empty: of a line that is gone), and `revisions` the source
+    rows that it was made from, by id with their number in the chain.
     """
 
     now: datetime
@@ -32,6 +33,7 @@ class Known:
     route: str | None = None
     keys: Mapping[Parent, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ class Mapped:
 
     `owned` fields are kept equal; `on_create` fields are sent at creation only. A value of None is blank: left
     out at creation, sent as the field's empty value only where we had written something before. `route` is the route
-    that the record takes, None in a flow that has one only. Of a document, `lines` are its lines by number and
-    `numbers` what Known.numbers is to be from now on.
+    that the record takes, None in a flow that has one only. Of a document, `lines` are its lines by number, `numbers`
+    and `revisions` what these of Known are to be from now on, and `reused` says why it is another document than the
+    linked one, whose key it has: it may take over the target row only where adoption is allowed.
     """
 
     key: str
@@ -83,6 +86,8 @@ class Mapped:
     route: str | None = None
     lines: Mapping[int, MappedLine] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    reused: Rejected | None = None
 
 
 Verdict = Filtered | Rejected | Mapped

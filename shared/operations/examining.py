@@ -1,6 +1,6 @@
 """What apply would do with records now. It reads storage and both systems as apply does, and writes nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.mapping.verdicts import Parent
@@ -152,7 +152,9 @@ def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
     """The fields that differ from what the target holds, as far as that is known: as read, or as last written."""
     old: Values = link.applied if write.before is None else write.before.values
     there = {} if write.create else old
-    yield from _fields(write.values, there, route, None)
+    changed = tuple(_fields(write.values, there, route, None))
+    yield from changed
+    yield from _left(write, route, {change.field for change in changed})
     lines: Mapping[int, Values] = write.before.lines if write.before is not None else {}
     for line in write.lines:
         before = lines.get(line.number, {})
@@ -160,6 +162,15 @@ def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
             yield from (FieldChange(name, value, None, line.number) for name, value in before.items())
         else:
             yield from (FieldChange(name, before.get(name), value, line.number) for name, value in line.values.items())
+
+
+def _left(write: Write, route: Route, told: Collection[str]) -> Iterator[FieldChange]:
+    """What hangs on the row at places where nothing of ours shall be any more."""
+    if route.detail is None or write.before is None:
+        return
+    left = route.detail.left_at(write.former, write.before)
+    if left is not None and left[0] not in told:
+        yield FieldChange(*left, None)
 
 
 def _fields(values: Values, there: Values, route: Route, line: int | None) -> Iterator[FieldChange]:

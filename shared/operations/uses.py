@@ -131,7 +131,8 @@ def _filtered(columns: Iterable[str]) -> Columns:
 
 def _product(fields: Iterable[TargetField]) -> Columns:
     written = {of.name: LOOKUP if of.name in products.LOOKUPS else in_sales(of.type) for of in fields}
-    return {products.KEY_COLUMN: in_sales(str), products.STATE: in_sales(int), **written}
+    also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
+    return {products.KEY_COLUMN: in_sales(str), **also_read, **written}
 
 
 def _item() -> Columns:

@@ -77,7 +77,10 @@ class Link:
     `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
     against the record (protocol F1). Of a document, `lines` are digests of the lines as last written by number,
     `numbers` the line numbers that were ever used (see Known.numbers), `line_fields` the owned fields that any of its
-    lines has ever filled, which can be emptied again, and `noted` the numbers of lines that a write in flight adds.
+    lines has ever filled, which can be emptied again, `noted` the numbers of lines that a write in flight adds, and
+    `revisions` the source rows that it was made from (see Known.revisions).
+    `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
+    surely removed.
     """
 
     flow: str
@@ -95,6 +98,8 @@ class Link:
     numbers: dict[int, str] = field(default_factory=dict)
     line_fields: tuple[str, ...] = ()
     noted: tuple[int, ...] = ()
+    revisions: dict[str, int] = field(default_factory=dict)
+    places: tuple[dict[str, Json], ...] = ()
     former: tuple[FormerTarget, ...] = ()
     fingerprint: str | None = None
     seen_version: int | None = None
@@ -160,6 +165,8 @@ class Link:
             numbers={},
             line_fields=(),
             noted=(),
+            revisions={},
+            places=(),
             former=former,
         )
 
@@ -180,6 +187,8 @@ class Link:
             "lines": _numbered_text(self.lines),
             "numbers": _numbered_text(self.numbers),
             "noted": exact_json.dumps(list(self.noted)) if self.noted else None,
+            "revisions": exact_json.dumps(dict(self.revisions)) if self.revisions else None,
+            "places": exact_json.dumps(list(self.places)) if self.places else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
             "former": _former_text(self.former),
             "fingerprint": self.fingerprint,
@@ -226,6 +235,8 @@ def to_link(flow: str, stored: Stored) -> Link:
             for of in _json_list(cells.get("former"))
             if isinstance(of, list)
         ),
+        revisions={id: of for id, of in _json_object(cells.get("revisions")).items() if isinstance(of, int)},
+        places=_json_objects(cells.get("places")),
         noted=tuple(int(number) for number in _texts(cells.get("noted"))),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
@@ -269,6 +280,10 @@ def _json_list(cell: Cell | None) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
+def _json_objects(cell: Cell | None) -> tuple[dict[str, Json], ...]:
+    return tuple(entry for entry in _json_list(cell) if isinstance(entry, dict))
+
+
 def _texts(cell: Cell | None) -> tuple[str, ...]:
     return tuple(str(entry) for entry in _json_list(cell))
 
@@ -276,8 +291,7 @@ def _texts(cell: Cell | None) -> tuple[str, ...]:
 def _intent(cells: Mapping[str, Cell]) -> Intent | None:
     if "intent_key" not in cells:
         return None
-    sent = tuple(entry for entry in _json_list(cells.get("intent_sent")) if isinstance(entry, dict))
-    return Intent(str(cells["intent_key"]), sent)
+    return Intent(str(cells["intent_key"]), _json_objects(cells.get("intent_sent")))
 
 
 class Links:

@@ -10,6 +10,7 @@ from shared.records import Json, SourceRow, TargetRow, Values
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 
 WEEK_S = 7 * 24 * 3600.0
+FieldOf = tuple[str, Json]
 
 
 class Mapper(Protocol):
@@ -59,6 +60,28 @@ class DocumentRules(Protocol):
         """Whether the target's value of a line is ours, after the normalisation that the target applies."""
 
 
+class DetailRules(Protocol):
+    """What the engine must know of a target whose records have a row of another table hanging on them, at most one at a
+    time, whose place changes with the record (the price list item of a product). Pure."""
+
+    def place(self, content: Values) -> Values | None:
+        """Where the row of this content is, None where it has none."""
+
+    def places_of_ours(self, row: TargetRow) -> Sequence[Values]:
+        """Where a record has, in the target, rows that are ours beyond doubt."""
+
+    def left_at(self, places: Sequence[Values], row: TargetRow) -> FieldOf | None:
+        """The field in which the rows of a record are read, with those of them that are at these places; None where
+        there is none."""
+
+
+class AdoptionRules(Protocol):
+    """What the engine must know of target rows that a record takes over. Pure."""
+
+    def adopt(self, row: TargetRow) -> Mapping[str, Json] | Rejected:
+        """What a row needs besides the owned fields to be of use, or why it must not be taken over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
@@ -81,7 +104,8 @@ class Walked:
 class Route:
     """One of the targets that the records of a flow may take: `entity` is its collection, such as `CustomersV3`, part
     of the partition of owned keys. Where `moves` is set a linked record may get another key: the row under the former
-    one ends, and a new one is made. `document` is set where the records have lines."""
+    one ends, and a new one is made. `document` is set where the records have lines, `detail` where rows hang on them,
+    `adoption` where more than the owned fields is written to a row that is taken over."""
 
     name: str
     entity: str
@@ -90,6 +114,8 @@ class Route:
     adopt_existing: bool = False
     moves: bool = False
     document: DocumentRules | None = None
+    detail: DetailRules | None = None
+    adoption: AdoptionRules | None = None
 
 
 @dataclass(frozen=True, slots=True)

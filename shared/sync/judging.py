@@ -70,6 +70,7 @@ class Judging:
             route=link.route if link.linked else None,
             keys={parent: key for parent, key in keys.items() if key is not None},
             numbers=link.numbers,
+            revisions=link.revisions if link.linked else {},
         )
 
     def _judge_row(self, work: Work, verdict: Verdict | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shared import exact_json
 from shared.mapping.verdicts import Mapped, MappedLine, Rejected
 from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
+from shared.state.links import Link
 from shared.sync.flow import DocumentRules, Route
 from shared.sync.work import Work
 
@@ -39,22 +40,64 @@ class Planning:
 
     def update(self, work: Work) -> Write:
         """The difference to what was applied, to a row that is trusted to hold it."""
-        link = work.link
-        return Write(work.id, link.target_key or "", self.difference(work), create=False, target_id=link.target_id)
+        link, former = work.link, self.former_places(work)
+        return Write(
+            work.id,
+            link.target_key or "",
+            self.difference(work),
+            create=False,
+            target_id=link.target_id,
+            former=former,
+        )
 
     def create(self, work: Work, *, alone: bool = False) -> Write:
         """The complete record."""
         content = work.content
         return Write(work.id, content.key, complete(content), create=True, alone=alone, lines=tuple(_all_new(content)))
 
-    def overwrite(self, work: Work, row: TargetRow, *, alone: bool) -> Write:
+    def overwrite(self, work: Work, row: TargetRow, *, alone: bool) -> Write | Rejected:
         """Every field that we own, in a row as it was read; of a row that we have only begun to make, also those that
-        are sent at creation."""
+        are sent at creation. Of a row that is taken over, what it needs besides; the reason where it must not be."""
         link, content = work.link, work.content
-        begun = row.ours and (link.intent is not None or not link.linked)
-        values = (filled(content.on_create) if begun else {}) | self._everything_owned(work, row)
+        added: Mapping[str, Json] = {}
+        if row.ours and (link.intent is not None or not link.linked):
+            added = filled(content.on_create)
+        elif self._route.adoption is not None and not (link.linked and link.applied):
+            adopted = self._route.adoption.adopt(row)
+            if isinstance(adopted, Rejected):
+                return adopted
+            added = adopted
+        values = {**added, **self._everything_owned(work, row)}
         key = link.key_on(self._route.name) or content.key
-        return Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
+        former = self.former_places(work, row)
+        return Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
+
+    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
+        """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
+        known, link = self._known_places(work.link), work.link
+        new = tuple(place for place in self.places_now(work) if place not in known)
+        return tuple(map(dict, (*known, *new))) if new else link.places
+
+    def places_now(self, work: Work) -> tuple[Values, ...]:
+        """Where they are once its write is applied."""
+        now = self._route.detail.place(work.content.owned) if self._route.detail is not None else None
+        return () if now is None else (now,)
+
+    def former_places(self, work: Work, row: TargetRow | None = None) -> tuple[Values, ...]:
+        """Where rows that hang on the record are of our writing and shall be gone."""
+        detail = self._route.detail
+        if detail is None:
+            return ()
+        there = () if row is None else detail.places_of_ours(row)
+        known = self._known_places(work.link)
+        ours = (*known, *(place for place in there if place not in known))
+        return tuple(place for place in ours if place not in self.places_now(work))
+
+    def _known_places(self, link: Link) -> tuple[Values, ...]:
+        """A link of an earlier version says it by what was applied only."""
+        detail = self._route.detail
+        applied = detail.place(link.applied) if detail is not None else None
+        return link.places if applied is None or applied in link.places else (*link.places, applied)
 
     def document(
         self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool

@@ -64,7 +64,7 @@ class RoutePlanning:
         """Give every record a write or an outcome. Raises SystemTrouble when a look-up fails."""
         self._plan_leaving([work for work in works if work.leaving])
         for work in works:
-            if not work.leaving and work.trusted and work.link.linked:
+            if not work.leaving and work.trusted and work.link.linked and work.content.reused is None:
                 self._plan_difference(work)
         doubtful = [work for work in works if work.outcome is None and work.write is None]
         if not doubtful:
@@ -101,14 +101,26 @@ class RoutePlanning:
         link, key = work.link, work.content.key
         if work.ending is not None:
             self._plan_ending(work, row, alone=alone)
+        elif link.linked and work.content.reused is not None:
+            self._plan_reused(work, row, work.content.reused, alone=alone)
         elif row is None:
             self._plan_creation(work, alone=alone)
         elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
             self._owning.reject_existing(work)
         elif self._route.document is None:
-            work.write = self._planning.overwrite(work, row, alone=alone)
+            self._plan_overwriting(work, row, alone=alone)
         else:
             self._plan_document(work, row, alone=alone)
+
+    def _plan_reused(self, work: Work, row: TargetRow | None, reused: Rejected, *, alone: bool) -> None:
+        """Another document has the number of the linked one. Where the target has none any more the number is free."""
+        if row is None:
+            work.forget_target()
+        elif self._route.adopt_existing:
+            work.trusted = False
+            self._plan_document(work, row, alone=alone)
+        else:
+            self._judging.reject(work, reused.cause, reused.message, reused.remedy)
 
     def _plan_creation(self, work: Work, *, alone: bool) -> None:
         try:
@@ -117,6 +129,13 @@ class RoutePlanning:
             self._judging.reject(work, impossible.cause, str(impossible), impossible.remedy)
         else:
             work.write = self._planning.create(work, alone=alone)
+
+    def _plan_overwriting(self, work: Work, row: TargetRow, *, alone: bool) -> None:
+        match self._planning.overwrite(work, row, alone=alone):
+            case Rejected(cause, message, remedy):
+                self._judging.reject(work, cause, message, remedy)
+            case Write() as write:
+                work.write = write
 
     def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
         assert self._route.document is not None
@@ -159,9 +178,16 @@ class RoutePlanning:
         key = link.key_on(self._route.name) or content.key
         id = work.write.target_id if work.write is not None else link.target_id
         if work.ending is not None:
-            return Target(self._route.name, key, id, link.lines, link.numbers, link.line_fields)
+            kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
+            return Target(self._route.name, key, id, *kept)
         fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
-        return Target(self._route.name, key, id, digests(content), content.numbers, fields)
+        places = self._planning.places_now(work)
+        now = digests(content), content.numbers, fields, places, content.revisions
+        return Target(self._route.name, key, id, *now)
+
+    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
+        """See Planning."""
+        return self._planning.noted_places(work)
 
     def again_in_full(self, work: Work) -> None:
         """The target row is gone: the complete record is written once more (protocol A8)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.mapping.verdicts import Mapped, Parent
-from shared.records import Json, SourceRow, Write
+from shared.records import Json, SourceRow, Values, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
 from shared.state.waiting import Wait
@@ -47,7 +47,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target row of a record that has been written: where it is, and of a document what its lines are."""
+    """The target row of a record that has been written: where it is, of a document what its lines are, and where rows
+    that hang on it are."""
 
     route: str
     key: str
@@ -55,6 +56,8 @@ class Target:
     lines: Mapping[int, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
     line_fields: tuple[str, ...] = ()
+    places: tuple[Values, ...] = ()
+    revisions: Mapping[str, int] = field(default_factory=dict)
 
     def on(self, link: Link) -> Link:
         """The link with this target."""
@@ -68,6 +71,8 @@ class Target:
             numbers=dict(self.numbers),
             line_fields=self.line_fields,
             noted=(),
+            places=tuple(map(dict, self.places)),
+            revisions=dict(self.revisions),
             former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
         )
 
@@ -150,6 +155,11 @@ class Work:
         """The present target row has ended: the record comes back at once, to be written under its new key."""
         link = replace(self.link.without_target(ended=True), state=LinkState.RETRYING, claim_id=None, claim_kind=None)
         self.outcome = Outcome(Kind.RETRIED, link, delay_s=0.0)
+
+    def forget_target(self) -> None:
+        """The row that the record was linked to is gone, and was another's: it comes back at once as a new record."""
+        link = replace(self.link.without_target(ended=False), former=(), state=LinkState.RETRYING, claim_id=None)
+        self.outcome = Outcome(Kind.RETRIED, replace(link, claim_kind=None), delay_s=0.0)
 
     def retry(self, *, delay_s: float | None = None, attempts: int = 0) -> None:
         """Nothing was applied and nothing is decided: the claim goes, the record comes back."""

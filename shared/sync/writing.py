@@ -140,9 +140,13 @@ class _RouteWriting:
             work.link = replace(
                 work.link,
                 numbers=dict(target.numbers),
+                revisions={**work.link.revisions, **target.revisions},
                 line_fields=target.line_fields,
                 noted=tuple(sorted({*link.noted, *added})),
             )
+        places = self._planning.noted_places(work) if work.ending is None else link.places
+        if places != link.places:
+            work.link = replace(work.link, places=places)
         return work.link is not link or not work.was_linked
 
     def _send(self, works: Sequence[Work]) -> None:
@@ -269,10 +273,12 @@ def _is_answer(result: SyncError | None) -> bool:
 
 def _same_note(now: Link, noted: Link) -> bool:
     ours = now.claim_id == noted.claim_id
-    return ours and (now.intent, now.touched, now.numbers, now.noted, now.target_key) == (
+    return ours and (now.intent, now.touched, now.numbers, now.noted, now.revisions, now.places, now.target_key) == (
         noted.intent,
         noted.touched,
         noted.numbers,
         noted.noted,
+        noted.revisions,
+        noted.places,
         noted.target_key,
     )

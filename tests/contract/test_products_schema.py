@@ -81,7 +81,6 @@ def test_ids_numbers_and_states_are_those_of_the_tables() -> None:
     assert table(products.ITEM_SET)["primary_id"] == products.ITEM_ID_COLUMN
     known = attributes(products.TARGET_SET)
     assert known[products.KEY_COLUMN]["max_length"] == products.NUMBER_LENGTH
-    assert known["quantitydecimal"]["max"] == products.MAX_DECIMALS
     states = {option["label"]: option["value"] for option in known[products.STATE]["options"]}
     assert (states["Active"], states["Retired"], states["Under Revision"]) == (
         products.ACTIVE,

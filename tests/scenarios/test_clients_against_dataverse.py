@@ -189,11 +189,13 @@ BY_SYNC = Detail(
     also_set=("uomid",),
     amount=products.AMOUNT,
     constants=products.CURRENCY_AMOUNT,
+    proof=products.OURS,
 )
 RECORDS = RecordTable(
     table=PRODUCTS,
     key_column=products.KEY_COLUMN,
     columns=("name", "quantitydecimal", "defaultuomid"),
+    also_read=(products.STATE,),
     late=frozenset({"statecode", "pricelevelid"}),
     status_of=products.STATUS_OF,
     already={0: frozenset({0, 3})},
@@ -644,7 +646,8 @@ def test_the_row_of_a_key_is_found_with_what_the_mapping_writes_and_whether_we_m
     assert set(found) == {"p-1 ", "P-1", "Theirs *'ß"}
     unit = sales.catalogue["unit"]
     columns = {"name": "Bike", "quantitydecimal": 0, "defaultuomid": unit, "statecode": 0}
-    assert found["P-1"].values == {**columns, "productpricelevel": [item(sales, "9.5")]}
+    held = {"pricelevelid": sales.catalogue["list"], "uomid": unit, "amount": Decimal("9.5"), "ours": True}
+    assert found["P-1"].values == {**columns, "productpricelevel": [held]}
     assert found["P-1"].ours
     assert (found["Theirs *'ß"].ours, found["Theirs *'ß"].id) == (False, foreign)
     assert found["Theirs *'ß"].values["productpricelevel"] == []

@@ -163,7 +163,9 @@ def test_another_unit_moves_the_item_that_the_sync_has_written() -> None:
         ({"SalesUnitSymbol": ""}, "unit_missing", "sales unit"),
         ({"ProductName": ""}, "name_missing", "name"),
         ({"ProductDescription": "x" * 2001}, "text_too_long", "shorten"),
-        ({"SalesUnitDecimalPrecision": 6}, "decimals_out_of_range", "precision"),
+        ({"SalesUnitDecimalPrecision": 6}, "number_out_of_range", "SalesUnitDecimalPrecision"),
+        ({"SalesPrice": -5}, "number_out_of_range", "SalesPrice"),
+        ({"UnitCost": 2_000_000_000_000}, "number_out_of_range", "UnitCost"),
     ],
 )
 def test_a_product_that_cannot_be_mapped_is_rejected_alone(

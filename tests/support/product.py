@@ -25,6 +25,7 @@ from shared.state.rows import Table
 from shared.sync.parts import Parts, State, hold_queue, poison_queue
 from tests.support.clock import ManualClock
 from tests.support.rest import Rest
+from tests.support.steps import Steps
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
@@ -57,6 +58,7 @@ class Product:
         self.clock = ManualClock()
         self.queues = MemoryQueues(self.clock)
         self._tables: dict[str, MemoryTable] = {}
+        self.steps = Steps()
         self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
         self._settings = {
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -78,7 +80,7 @@ class Product:
         return self._memory(name)
 
     def _memory(self, name: str) -> MemoryTable:
-        return self._tables.setdefault(name, MemoryTable(self.clock, name))
+        return self._tables.setdefault(name, MemoryTable(self.clock, name, self.steps.step))
 
     def start(self, **settings: str) -> Service:
         """Start the app anew, perhaps with other settings."""

@@ -175,7 +175,24 @@ def test_the_amount_that_sales_gives_back_agrees_however_many_zeros_it_shows(
 
 @pytest.mark.parametrize("decimals", [4, 10])
 def test_the_longest_amount_of_finops_gets_a_verdict(decimals: int) -> None:
-    assert mapped(product(SalesPrice=10**25), knowing(decimals=decimals)).owned["price"] == 10**25
+    assert rejected(product(SalesPrice=10**25), knowing(decimals=decimals)).cause == "number_out_of_range"
+
+
+@pytest.mark.parametrize("column", ["SalesPrice", "UnitCost"])
+@pytest.mark.parametrize("amount", [Decimal(-5), Decimal("-0.005"), Decimal("1000000000000.005"), 10**12 + 1])
+def test_an_amount_that_sales_does_not_take_is_rejected_by_its_column_with_the_range(
+    column: str, amount: Decimal | int
+) -> None:
+    verdict = rejected(product(**{column: amount}))
+    assert verdict.cause == "number_out_of_range"
+    assert verdict.message.startswith(f"{column} is ")
+    assert "0 to 1000000000000" in verdict.message
+    assert column in verdict.remedy
+
+
+@pytest.mark.parametrize("amount", [Decimal("-0.0049"), Decimal("1000000000000.0049"), 10**12])
+def test_an_amount_is_judged_as_it_is_sent(amount: Decimal | int) -> None:
+    mapped(product(SalesPrice=amount, UnitCost=amount))
 
 
 @given(st.sampled_from(["0", "0.00", "0.004", "0.0049999", "-0.001", "0E-6"]))
@@ -246,8 +263,8 @@ def test_what_is_missing_in_sales_may_have_come_since_the_tables_were_read(value
         ({"CurrencyCode": ""}, "currency_missing"),
         ({"SalesUnitSymbol": " "}, "unit_missing"),
         ({"SalesUnitSymbol": "XX"}, "unit_unknown"),
-        ({"SalesUnitDecimalPrecision": 6}, "decimals_out_of_range"),
-        ({"SalesUnitDecimalPrecision": -1}, "decimals_out_of_range"),
+        ({"SalesUnitDecimalPrecision": 6}, "number_out_of_range"),
+        ({"SalesUnitDecimalPrecision": -1}, "number_out_of_range"),
         ({"ProductType": "BillOfMaterials"}, "option_unknown"),
         ({"ProductName": "Bi\x07ke"}, "text_not_allowed"),
         ({"ProductDescription": "Fa\x1bst"}, "text_not_allowed"),

@@ -1,0 +1,69 @@
+"""The numbers that the fields of a target take: ranges of Dataverse's metadata, and those of the types of F&O.
+
+A number outside is refused before anything is sent: a record of several parts would otherwise be left half-way. The
+contract tests hold this list to the schemas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+
+from shared.mapping.vocabulary import TargetField, Unmappable
+from shared.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The smallest and the largest number, and how many digits it may have; None is no limit."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    digits: int | None = None
+
+    def holds(self, number: int | Decimal) -> bool:
+        """Whether a field with this range takes a number."""
+        low = self.minimum is None or self.minimum <= number
+        high = self.maximum is None or number <= self.maximum
+        return low and high and (self.digits is None or _digits_of(Decimal(number)) <= self.digits)
+
+    def __str__(self) -> str:
+        return f"at most {self.digits} digits" if self.minimum is None else f"{self.minimum} to {self.maximum}"
+
+
+# MinValue and MaxValue of the columns that are written to Dataverse, by entity set.
+DATAVERSE: Mapping[str, Mapping[str, Range]] = {
+    "products": {
+        "price": Range(0, 10**12),
+        "currentcost": Range(0, 10**12),
+        "quantitydecimal": Range(0, 5),
+    },
+    "productpricelevels": {"amount": Range(0, 10**14)},
+}
+INT32 = Range(-(2**31), 2**31 - 1)
+_EXACT = Context(prec=200)
+# F&O keeps amounts and quantities in a type of so many digits.
+DECIMAL = Range(digits=32)
+
+
+def range_of(target_set: str, field: TargetField) -> Range | None:
+    """The numbers that a field takes, None for one that holds no number, or an option or a lookup."""
+    if target_set in DATAVERSE:
+        return DATAVERSE[target_set].get(field.name)
+    return {int: INT32, Decimal: DECIMAL}.get(field.type)
+
+
+def check_range(name: str, field: str, known: Range | None, number: Json, *, target_set: str) -> None:
+    """Raises Unmappable for a number that the field does not take. `name` says where it comes from."""
+    if known is None or isinstance(number, bool) or not isinstance(number, int | Decimal) or known.holds(number):
+        return
+    raise Unmappable(
+        "number_out_of_range",
+        f"{name} is {Decimal(number):f}; {field} of {target_set} takes {known}",
+        remedy=f"correct {name}",
+    )
+
+
+def _digits_of(number: Decimal) -> int:
+    """How many digits a number needs before and behind its point."""
+    short = _EXACT.normalize(number)
+    return max(short.adjusted() + 1, 1) + max(-int(short.as_tuple().exponent), 0)

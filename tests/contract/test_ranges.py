@@ -1,0 +1,90 @@
+"""The numbers and texts that every mapping lets pass, against the schemas: what a target refuses is refused before."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from local.finops.values import INT32, MAX_DIGITS
+from shared.mapping import products, ranges
+from shared.mapping.accounts import AccountMapper
+from shared.mapping.contacts import ContactMapper
+from shared.mapping.products import ProductChoices, ProductMapper
+from shared.mapping.quotations import QuotationMapper
+from shared.mapping.ranges import Range, range_of
+from shared.mapping.table import FieldTable
+from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.mapping.vocabulary import TargetField
+from tests.contract.test_mapping_schema import dataverse, finops
+
+SHIPPED = read_value_maps(None)
+WIDEST = SHIPPED.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+
+
+def tables(maps: ValueMaps = WIDEST) -> dict[str, FieldTable]:
+    """Every table of every flow, by target collection."""
+    contacts, quotations = ContactMapper(maps), QuotationMapper(maps)
+    return {
+        "CustomersV3": AccountMapper(maps).table,
+        "CustomersV3 of contacts": contacts.customer,
+        "CDSContactPersonsV2": contacts.person,
+        "CDSSalesQuotationHeaders": quotations.header,
+        "CDSSalesQuotationLines": quotations.lines,
+    }
+
+
+NUMBERS = [
+    (name.split()[0], field)
+    for name, table in tables().items()
+    for field in table.fields
+    if field.type in (int, Decimal)
+]
+
+
+def attributes(entity_set: str) -> dict[str, Mapping[str, Any]]:
+    (table,) = (of for of in dataverse().values() if of.get("entity_set") == entity_set)
+    return {attribute["name"]: attribute for attribute in table["attributes"]}
+
+
+@pytest.mark.parametrize(("target_set", "field"), NUMBERS, ids=[f"{of}.{field.name}" for of, field in NUMBERS])
+def test_a_number_for_finops_has_the_range_of_its_type(target_set: str, field: TargetField) -> None:
+    (known,) = (of for of in finops()["entities"][target_set]["fields"] if of["name"] == field.name)
+    wanted = {
+        "Edm.Int32": Range(INT32.start, INT32.stop - 1),
+        "Edm.Decimal": Range(digits=MAX_DIGITS),
+    }
+    assert range_of(target_set, field) == wanted[known["type"]]
+
+
+def test_a_number_for_sales_has_the_range_of_its_column() -> None:
+    known = attributes(products.TARGET_SET)
+    fields = ProductMapper(SHIPPED).table.fields
+    wanted = {
+        of.name: Range(known[of.name]["min"], known[of.name]["max"])
+        for of in fields
+        if of.type in (int, Decimal) and "options" not in known[of.name]
+    }
+    assert {of.name: found for of in fields if (found := range_of(products.TARGET_SET, of))} == wanted
+    assert set(ranges.DATAVERSE[products.TARGET_SET]) == set(wanted)
+
+
+def test_the_amount_of_an_item_has_the_range_of_its_column() -> None:
+    known = attributes(products.ITEM_SET)[products.AMOUNT]
+    assert ranges.DATAVERSE[products.ITEM_SET] == {products.AMOUNT: Range(known["min"], known["max"])}
+
+
+def test_every_amount_for_sales_is_rounded_to_the_precision_that_its_column_keeps() -> None:
+    known = {**attributes(products.TARGET_SET), products.AMOUNT: attributes(products.ITEM_SET)[products.AMOUNT]}
+    amounts = [of.name for of in ProductMapper(SHIPPED).table.fields if of.type is Decimal]
+    assert sorted(amounts) == ["currentcost", "price"]
+    for name in (*amounts, products.AMOUNT):
+        assert known[name]["precision_source"] == "organization.pricingdecimalprecision", name
+
+
+def test_every_text_for_sales_has_the_length_of_its_column() -> None:
+    known = attributes(products.TARGET_SET)
+    fields = [of for of in ProductMapper(SHIPPED, ProductChoices()).table.fields if of.type is str]
+    lengths = {of.name: of.max_length for of in fields if of.name not in products.LOOKUPS}
+    assert lengths == {name: known[name]["max_length"] for name in lengths}
+    assert known[products.KEY_COLUMN]["max_length"] == products.NUMBER_LENGTH
