@@ -1,7 +1,7 @@
 """What holds for all tests."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -33,6 +33,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     test that is running."""
     recording.begin(item)
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a passed test has logged is forgotten: kept to the end of the run it takes half a gigabyte."""
+    report = yield
+    if report.passed:
+        report.sections.clear()
+    if report.when == "teardown":
+        item._report_sections.clear()
+    return report
 
 
 @pytest.fixture(autouse=True)
