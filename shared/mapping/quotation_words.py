@@ -105,7 +105,7 @@ def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
     def read(row: Values, maps: ValueMaps) -> Json:
         if _is_service(row, maps):
             return None
-        stored = maps.storage.get(str(value_of(row, PRODUCT)))
+        stored = maps.storage_of(str(value_of(row, PRODUCT)))
         return maps.defaults.value(part) if stored is None else stored.value(part)
 
     columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.discounts import DiscountSplit, number_of
 from shared.mapping.lines import Place, number_lines
-from shared.mapping.numbers import Numbering
+from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.quotation_words import (
     ACCOUNT,
     CONTACT,
@@ -183,7 +183,7 @@ def line_words(choices: QuotationChoices) -> tuple[Word, ...]:
     """The mapping of a line."""
     requested = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
     return (
-        copy(PRODUCT, PRODUCT_FIELD),
+        record_number(PRODUCT, PRODUCT_FIELD),
         sales_unit_symbol("uomid.name", "SalesUnitSymbol"),
         quantity("quantity", "RequestedSalesQuantity"),
         price("priceperunit", "SalesPrice"),

@@ -33,8 +33,12 @@ _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
 NOT_ALLOWED = "text_not_allowed"
+# Unicode categories: control characters and halves of a surrogate pair; in numbers format characters, too, such as a
+# zero width space: nobody sees them, and both systems would take the number for another one.
+NEVER_IN_TEXTS = frozenset({"Cc", "Cs"})
+NEVER_IN_NUMBERS = NEVER_IN_TEXTS | {"Cf"}
 # Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +177,14 @@ class FieldTable:
         ]
 
 
-def refuse_characters(name: str, text: str, *, allowed: str = "") -> None:
-    """Raises Unmappable for a control character, or half a character, that is not one of `allowed`."""
-    bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in allowed), None)
+def refuse_characters(name: str, text: str, *, allowed: str = "", categories: frozenset[str] = NEVER_IN_TEXTS) -> None:
+    """Raises Unmappable for the first character of these categories that is not one of `allowed`, by its name."""
+    bad = next((c for c in text if unicodedata.category(c) in categories and c not in allowed), None)
     if bad is not None:
+        called, code = unicodedata.name(bad, ""), f"U+{ord(bad):04X}"
         raise Unmappable(
             NOT_ALLOWED,
-            f"{name} holds the character U+{ord(bad):04X}, which cannot be stored there",
+            f"{name} holds the character {f'{called} ({code})' if called else code}, which cannot be stored there",
             remedy="remove the invisible character from the record",
         )
 

@@ -14,7 +14,7 @@ from shared import exact_json
 from shared.discretion import named, shown
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
-from shared.records import Json
+from shared.records import Json, fold, trimmed
 from shared.text_files import read_text
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
@@ -144,6 +144,10 @@ class ValueMaps(_Part):
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
 
+    def storage_of(self, product: str) -> Storage | None:
+        """From where a product is shipped, by its number; None when it is not listed."""
+        return self._storage.get(fold(trimmed(product)))
+
     def decimals(self, currency: str) -> int:
         """How many decimals F&O keeps of an amount in a currency, by its F&O code."""
         return self.amount_decimals.get(currency, self.defaults.amount_decimals)
@@ -151,6 +155,10 @@ class ValueMaps(_Part):
     @cached_property
     def _country_codes(self) -> Mapping[str, str]:
         return _by_name_or_code(self.countries)
+
+    @cached_property
+    def _storage(self) -> Mapping[str, Storage]:
+        return {fold(trimmed(product)): of for product, of in self.storage.items()}
 
     @cached_property
     def _state_codes(self) -> Mapping[str, Mapping[str, str]]:

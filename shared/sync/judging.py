@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import KEY_SEPARATOR, References, SourceRow
+from shared.records import KEY_SEPARATOR, References, SourceRow, fold
 from shared.state.failures import Failure
-from shared.state.keys import fold
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow, Route

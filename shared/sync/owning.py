@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.state.keys import Keys, OwnedKey, Owner, fold
+from shared.records import fold
+from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Link, LinkState
 from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
 from shared.sync.flow import Flow, Route
