@@ -15,7 +15,7 @@ from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -167,8 +167,8 @@ class AccountMapper:
             _require_name(row)
             content = self.table.content(values)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
-        return Mapped(key, content.owned, content.on_create)
+            return unmappable.rejected()
+        return Mapped(key, content.owned, content.on_create, remarks=content.remarks)
 
     def _require_hold_to_be_owned(self) -> None:
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}

@@ -16,7 +16,7 @@ from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -229,7 +229,7 @@ class ContactMapper:
             if value_of(values, _ACCOUNT) is not None:
                 return self._as_person(row, known)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
         # Both end a contact person whose account was taken away: it belongs to no customer any more.
         if value_of(values, _PARENT) is None:
             return Filtered("no_account", ends=True)
@@ -243,7 +243,7 @@ class ContactMapper:
         key = NUMBERING.of(row.values)
         _require_name(row)
         content = self.customer.content(row.values)
-        return Mapped(key, content.owned, content.on_create, route=CUSTOMER)
+        return Mapped(key, content.owned, content.on_create, route=CUSTOMER, remarks=content.remarks)
 
     def _as_person(self, row: SourceRow, known: Known) -> Mapped:
         own = NUMBERING.of(row.values)
@@ -252,7 +252,7 @@ class ContactMapper:
         parents = self.parents(row)
         # The account's own number as committed: what Sales shows may have been changed since.
         key = composite(own, known.keys.get(parents[0], ""))
-        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON)
+        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON, remarks=content.remarks)
 
 
 def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:

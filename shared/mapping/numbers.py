@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.mapping.table import NEVER_IN_NUMBERS, refuse_characters
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.vocabulary import Column, Line, Ownership, TargetField, Unmappable, length_of, value_of
+from shared.mapping.vocabulary import Column, Line, Ownership, TargetField, Unmappable, counted, length_of, value_of
 from shared.records import Json, Values, trimmed
 
 _SHOWN = 60
@@ -30,9 +30,12 @@ class Numbering:
             raise Unmappable("number_missing", what, remedy=self.when_missing)
         key = normal_number(number, f"{self.column} (for {self.needed_as})")
         if length_of(key) > self.length:
-            what = f"{self.column} {key[:_SHOWN]!r} has {length_of(key)} characters"
+            what = f"{self.column} {key[:_SHOWN]!r} has {counted(length_of(key))}"
             raise Unmappable(
-                "number_too_long", f"{what}; {self.needed_as} takes {self.length}", remedy=self.when_too_long
+                "number_too_long",
+                f"{what}; {self.needed_as} takes {self.length}",
+                remedy=self.when_too_long,
+                value=key[:_SHOWN],
             )
         return key
 

@@ -14,7 +14,7 @@ from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
 from shared.mapping.numbers import Numbering
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Known, Mapped, Parent, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -157,9 +157,9 @@ class ProductMapper:
             found = self._look_up(values, catalogue, known)
             content = self.table.content({**values, **found.as_values()})
         except NotThere as missing:
-            return Rejected(missing.cause, str(missing), missing.remedy, looked_up=True)
+            return missing.rejected(looked_up=True)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
         owned = {**content.owned, ITEM: self._item(values, found, catalogue)}
         if self.choices.when_vanished is Vanished.RETIRE:
             # Blank: nothing is sent, unless we have retired the product; then its "empty" value makes it active again.

@@ -69,6 +69,7 @@ def sales_unit_symbol(source: str, target: str) -> Line:
                 "unit_unknown",
                 f"{source} is {name!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map with its symbol in F&O, or correct the line's unit",
+                value=str(name),
             )
         return symbol
 

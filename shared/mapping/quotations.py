@@ -335,7 +335,7 @@ class QuotationMapper:
             rule = _filter(header, lines)
             return self._map(header, lines, known) if rule is None else Filtered(rule)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
 
     def in_scope(self, row: SourceRow) -> bool:
         """Whether a quote without a link belongs to the first run: by its revision that changed last."""
@@ -348,13 +348,22 @@ class QuotationMapper:
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
         mapped = {number: self._map_line(line, decimals) for number, line in zip(numbered.numbers, lines, strict=True)}
-        return Mapped(key, content.owned, content.on_create, parents=(customer,), lines=mapped, numbers=numbered.ever)
+        remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
+        return Mapped(
+            key,
+            content.owned,
+            content.on_create,
+            parents=(customer,),
+            lines=mapped,
+            numbers=numbered.ever,
+            remarks=remarks,
+        )
 
     def _map_line(self, line: Values, decimals: int) -> MappedLine:
         try:
             content = self.lines.content({**line, DECIMALS: decimals})
         except Unmappable as wrong:
-            raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy) from wrong
+            raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
         return MappedLine(content.owned, content.on_create)
 
 
