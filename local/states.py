@@ -60,7 +60,7 @@ _COUNTRIES_TOO = frozenset(
 )
 # What some languages put around a name, and people leave out.
 _KIND = re.compile(
-    r"(?:prov[ií]nci[ae](?:\s+autonoma)?|estado|[ck]antone?|województwo)\s+"
+    r"(?:prov[ií]nc(?:i[ae]|e)(?:\s+autonoma)?|estado|[ck]antone?|województwo)\s+"
     r"(?:de\s+la\s+|de\s+|da\s+|das\s+|de[ils]\s+|della\s+|dell’|di\s+|du\s+|d’)?"
     r"|\s+(?:ili|province)",
     re.IGNORECASE,

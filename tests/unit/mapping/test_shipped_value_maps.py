@@ -45,7 +45,8 @@ def test_the_codes_of_states_fit_into_finops() -> None:
         ("IT", "Milano", "MI"), ("IT", "L'Aquila", "AQ"), ("ES", "Sevilla", "SE"), ("CH", "Zuerich", None),
         ("CH", "Zurich", "ZH"), ("CH", "Genève", "GE"), ("JP", "Hokkaido", "01"), ("JP", "東京都", "13"),
         ("IN", "Maharashtra", "MH"), ("CN", "Guangdong", "GD"), ("MX", "Estado de México", "MEX"),
-        ("GB", "Kent", "KEN"), ("GB", "Scotland", "SCT"), ("US", "Armed Forces Pacific", "AP"), ("US", "AE", "AE"), ("US", "aa", "AA"),
+        ("GB", "Kent", "KEN"), ("GB", "Scotland", "SCT"), ("US", "Armed Forces Pacific", "AP"),
+        ("US", "AE", "AE"), ("US", "aa", "AA"),
         ("US", "Puerto Rico", "PR"), ("US", "U.S. Virgin Islands", "VI"), ("FR", "Hautes-Alpes", "05"),
     ],
 )  # fmt: skip
