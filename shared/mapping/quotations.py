@@ -398,7 +398,7 @@ def _require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
     number = _revision_number(chosen)
     rivals = [of for of in revisions if _is_active(of) and _revision_number(of) == number]
     if len(rivals) > 1:
-        ids = ", ".join(sorted(str(of.get(HEADER_ID_COLUMN)) for of in rivals))
+        ids = ", ".join(sorted(f"{of.get('name')!r} ({of.get(HEADER_ID_COLUMN)})" for of in rivals))
         raise Unmappable(
             "number_ambiguous",
             f"{KEY_COLUMN} {chosen.get(KEY_COLUMN)} is the number of several active quotes of revision {number}: {ids}",
