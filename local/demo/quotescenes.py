@@ -9,9 +9,10 @@ from pathlib import Path
 from local.demo.arrivals import Arrivals
 from local.demo.flows import API, Systems
 from local.demo.quotations import AMOUNT, lines_of
+from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
-from local.demo.stage import Stage
-from local.demo.systems import DATAVERSE, Access
+from local.demo.stage import Stage, say_skipped
+from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
 from shared.records import Json, Values
 
@@ -51,10 +52,12 @@ class QuoteScenes:
         catalogue = self._seller.catalogue()
         if not catalogue.products:
             return
-        prices = self._seller.add_prices(folder, catalogue)
+        samples = SampleQuotes(self._access, folder)
+        prices = samples.add_prices(catalogue)
         self._stage.say(f"the products have arrived in Sales; {prices} prices in the quotes' currencies are added")
-        quotes, lines = self._seller.write_sample_quotes(folder, catalogue)
+        quotes, lines = samples.write(catalogue)
         self._stage.say(f"{quotes} quotes with {lines} lines are written and activated")
+        say_skipped(self._stage.console, SYSTEM_NAMES[DATAVERSE], samples.skipped)
         people = self._people()
         if people.accounts:
             self._quote_in_every_way(people.accounts, catalogue)

@@ -100,6 +100,11 @@ class Session:
         """What each system has answered in this session."""
         return {name: access.counts() for name, access in self.systems.items()}
 
+    def skipped(self) -> dict[str, list[str]]:
+        """The records of the folder that each system has refused when it was filled: file, line, column and reason."""
+        files = {name: self._run / f"{name}.skipped" for name in SYSTEMS}
+        return {name: file.read_text(encoding="utf-8").splitlines() for name, file in files.items() if file.exists()}
+
     def watch(self) -> dict[str, Standing]:
         """How to watch each flow from now on."""
         since = system_clock()
@@ -199,6 +204,7 @@ class Session:
         arguments += ["--latency-ms", str(self._options.latency_ms), "--ready-file", str(ready)]
         arguments += ["--exchanges", str(self._fresh(f"{name}-exchanges.jsonl"))]
         arguments += ["--load", str(self._options.data.resolve())]
+        arguments += ["--skip-refused", str(self._fresh(f"{name}.skipped"))]
         if self._place.kept:
             arguments += ["--data", str(self._place.folder(name))]
         child = self._child(f"{name} simulator", module, [*arguments, *more], self._stack, {})

@@ -11,6 +11,7 @@ from local.finops.loading import FolderRefused, open_tables
 from local.finops.settings import Overlong, Priority, Settings
 from local.finops.throttling import THROTTLE_BODY
 from local.simulator.arguments import ArgumentsRefused, add_common, common_from, faults_and_exchanges, serve
+from local.simulator.loading import noting_in
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         common = common_from(parsed)
         faults, exchanges = faults_and_exchanges(SYSTEM, common, throttle_body=THROTTLE_BODY)
-        tables = open_tables(common.data, parsed.load, settings, products=parsed.products)
+        tables = open_tables(
+            common.data, parsed.load, settings, products=parsed.products, skip=noting_in(common.skipped)
+        )
         simulator = finops_simulator(
             tables,
             settings,

@@ -33,6 +33,7 @@ class Common:
     exchanges: Path | None
     ready_file: Path | None
     admin_token: str
+    skipped: Path | None = None
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer (default: 0)")
     parser.add_argument("--exchanges", type=Path, metavar="FILE", help="append every exchange as a JSON line")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="gets the port once requests are answered")
+    parser.add_argument(
+        "--skip-refused",
+        type=Path,
+        metavar="FILE",
+        help="leave sample records out that are refused, and name them there",
+    )
     parser.add_argument("--admin-token-file", type=Path, metavar="FILE", help="admin token of the control plane")
 
 
@@ -63,6 +70,7 @@ def common_from(parsed: argparse.Namespace) -> Common:
         exchanges=parsed.exchanges,
         ready_file=parsed.ready_file,
         admin_token=_admin_token(parsed.admin_token_file),
+        skipped=parsed.skip_refused,
     )
 
 
