@@ -39,8 +39,8 @@ def test_a_province_of_the_name_of_its_city_is_listed_once(cldr: Cldr) -> None:
 
 
 def test_what_is_listed_stays_and_is_found_whatever_its_case(cldr: Cldr) -> None:
-    listed = completed({"FR": {"AIN": "F01", "Corse": "20"}, "XX": {"A": "1"}}, cldr)
-    assert listed["FR"] == {"AIN": "F01", "Allier": "03", "Corse": "20", "Corse-du-Sud": "2A"}
+    listed = completed({"FR": {"AIN": "F01", "Jura": "39"}, "XX": {"A": "1"}}, cldr)
+    assert listed["FR"] == {"AIN": "F01", "Allier": "03", "Jura": "39", "Corse-du-Sud": "2A"}
     assert listed["XX"] == {"A": "1"}
     assert (listed["US"]["Alaska"], listed["US"]["Armed Forces Pacific"], listed["AR"]["CABA"]) == ("AK", "AP", "C")
 
