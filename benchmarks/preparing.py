@@ -4,6 +4,7 @@ from benchmarks.flows import Flow
 from benchmarks.progress import PATIENCE_S, wait_until_done
 from benchmarks.stage import Stage
 from local.demo.errors import DemoFailed
+from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import Seller
 from local.simulator.auth import system_clock
 from shared.flows import QUOTATIONS
@@ -25,8 +26,8 @@ def prepare(stage: Stage, flow: Flow) -> None:
 
 
 def _quote(stage: Stage) -> None:
-    seller = Seller(stage.sales)
-    catalogue = seller.catalogue()
-    seller.add_prices(stage.samples, catalogue)
-    if seller.write_sample_quotes(stage.samples, catalogue)[0] == 0:
+    catalogue = Seller(stage.sales).catalogue()
+    samples = SampleQuotes(stage.sales, stage.samples)
+    samples.add_prices(catalogue)
+    if samples.write(catalogue)[0] == 0:
         raise DemoFailed(f"{stage.samples} holds no quote whose products are all in Sales.")

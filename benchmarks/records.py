@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local import jsonlines
 from local.demo.arguments import SAMPLES
-from local.demo.selling import read_rows
 from shared import exact_json
 from shared.records import Values
 
@@ -26,7 +26,10 @@ Records = Mapping[str, Sequence[Values]]
 def write_samples(folder: Path, *, records: int | None = None, more_accounts: int = 0) -> None:
     """Write the records of the sample into a folder, or about `records` of each flow, which belong together; and
     generated accounts beside them. Contacts without an account are left out: they stay in Sales."""
-    sample = {name: list(read_rows(SAMPLES, f"{name}.jsonl")) for name in (*_WHOLE, *_FLOWING)}
+    files = {name: SAMPLES / f"{name}.jsonl" for name in (*_WHOLE, *_FLOWING)}
+    sample: dict[str, list[Values]] = {
+        name: [row for _place, row in jsonlines.read(file)] for name, file in files.items()
+    }
     chosen = sample if records is None else {**sample, **_few(sample, records)}
     for name, rows in chosen.items():
         generated = map(_account, range(more_accounts)) if name == _ACCOUNTS else ()

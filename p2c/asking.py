@@ -86,7 +86,11 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         _check_settings(to, name)
         (id,) = located(to, name, [record])
         told = Explaining(to.parts, to.parts.flows[name]).explain(id)
-        as_json(told) if json else reports.explanation(told, to.addresses(name, id, told.examined.key))
+        if json:
+            as_json(told)
+            return
+        failure = told.examined.failure or told.failure
+        reports.explanation(told, to.addresses(name, id, told.examined.key), _rival(to, failure))
 
 
 @app.command(rich_help_panel="Look")
@@ -221,4 +225,14 @@ def _write(file: Path, text: str) -> None:
 def _failed(to: Connection, failure: Failure) -> reports.FailedRecord:
     link = to.parts.state.links.load(failure.flow, [failure.id])[failure.id]
     key = link.target_key or link.held_key
-    return reports.FailedRecord(failure, key, to.addresses(failure.flow, failure.id, key))
+    where = to.addresses(failure.flow, failure.id, key)
+    return reports.FailedRecord(failure, key, where, _rival(to, failure))
+
+
+def _rival(to: Connection, failure: Failure | None) -> list[str]:
+    """Where people find the record that has what a failed one wants."""
+    if failure is None or failure.rival is None:
+        return []
+    flow, id = failure.rival
+    link = to.parts.state.links.load(flow, [id])[id]
+    return to.addresses(flow, id, link.target_key or link.held_key)

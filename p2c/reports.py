@@ -113,17 +113,28 @@ def causes(found: Sequence[Cause]) -> None:
     for of in found:
         say(f"{of.count} x {of.cause} ({of.flow})", style="bold")
         say(f"  since {words(of.first_seen)}, last {words(of.last_seen)} UTC")
+        if of.values:
+            say(f"  {_counted(of.values)}")
         say(f"  for example {of.example.id}: {of.example.message}")
         say(f"  what helps: {of.example.remedy}")
 
 
+def _counted(values: Mapping[str, int]) -> str:
+    """Values with how often each is met, the most frequent ones."""
+    told = [f"{short(value)} {count}" for value, count in list(values.items())[:_SHOWN]]
+    more = len(values) - len(told)
+    return ", ".join(told) + (f", and {more} more; --json has them" if more else "")
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
-    """A failure with the key of its record in the target, and the addresses under which people find both."""
+    """A failure with the key of its record in the target, and the addresses under which people find both; `rival` are
+    those of the record that has what this one wants."""
 
     failure: Failure
     target_key: str | None
     where: Sequence[str]
+    rival: Sequence[str] = ()
 
 
 def failures(found: Sequence[FailedRecord]) -> None:
@@ -142,6 +153,8 @@ def failures(found: Sequence[FailedRecord]) -> None:
             say(f"  dismissed: {of.dismissed}")
         for address in each.where:
             say(f"  {address}")
+        for address in each.rival:
+            say(f"  the other record: {address}")
 
 
 def link(of: Link) -> None:
@@ -155,14 +168,16 @@ def link(of: Link) -> None:
     table(["", of.id], [*rows, *((f"applied {name}", value) for name, value in of.applied.items())])
 
 
-def explanation(told: Explanation, addresses: Sequence[str]) -> None:
-    """One record."""
+def explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str]) -> None:
+    """One record, and where the one is found that has what it wants."""
     examined = told.examined
     say(f"{told.flow} {examined.id}", style="bold")
     for address in addresses:
         say(f"  {address}")
     for sentence in told.sentences:
         say(f"  {sentence}")
+    for address in rival:
+        say(f"  the other record: {address}")
     if examined.changes:
         _changes(examined.changes)
     if told.action:
@@ -188,6 +203,8 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
     """A dry run."""
     say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them taken over")
     say(f"  {estimate.sentence}")
+    for line in _remarks(summary):
+        say(f"  {line}")
     for each in [of for of in examined if of.writes or of.failure][:_SHOWN]:
         say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
         if each.failure:
@@ -203,6 +220,7 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
 def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> str:
     """A dry run as a document for a review."""
     lines = [f"# Plan: {flow}", "", f"{summary.records} records: {words(summary.outcomes)}.", "", estimate.sentence, ""]
+    lines += [line for remark in _remarks(summary) for line in (f"{remark}.", "")]
     for each in examined:
         if each.writes or each.failure:
             lines += [f"## {each.kind}: {each.key or each.id}", "", f"`{each.id}`{_after(each)}", ""]
@@ -213,6 +231,20 @@ def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], est
                 lines += [f"| {_field(of)} | {_cell(of.old)} | {_cell(of.new)} |" for of in each.changes]
                 lines.append("")
     return "\n".join(lines) + "\n"
+
+
+_REMARKS = {
+    "state_left_out": "states that are left out, since they have no code in the value map `states`",
+    "state_as_text": "states that are sent as they are written, since their country has no list in `states`",
+}
+
+
+def _remarks(summary: Summary) -> list[str]:
+    """What the target does not get, or gets as it is written, with how often each value is met."""
+    return [
+        f"{sum(values.values())} {_REMARKS.get(cause, cause)}: {_counted(values)}"
+        for cause, values in summary.remarks.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,6 +285,7 @@ def _scope_of(text: str) -> Scope:
 def _address_rules(settings: Settings) -> AddressRules:
     return AddressRules(
         leave_unknown_state_out=settings.UNKNOWN_STATE == "leave_out",
+        send_state_without_list=settings.STATE_WITHOUT_LIST == "send",
         county=settings.MAP_COUNTY,
         street_number=settings.MAP_STREET_NUMBER,
     )

@@ -14,9 +14,21 @@ Values = Mapping[str, Json]
 KEY_SEPARATOR = "/"
 
 
+def trimmed(number: str) -> str:
+    """A number without what people and imports leave around it: blanks of every kind, tabs and line breaks. Only such
+    a number becomes a key."""
+    return number.strip()
+
+
 def fold(key: str) -> str:
     """A key as both systems compare it: without case and trailing blanks (finops-odata, section 3)."""
     return key.rstrip(" ").casefold()
+
+
+def composite(*parts: str) -> str:
+    """A key of several parts as one text. No part has blanks at its end, so that a fold of the whole compares part by
+    part, as both systems do."""
+    return KEY_SEPARATOR.join(part.rstrip(" ") for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

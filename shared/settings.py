@@ -238,7 +238,10 @@ class Settings(_Times):
     )
     BUSINESS_TIME_ZONE: TimeZone = Field(default="UTC", description="Where the day of a date is taken")
     UNKNOWN_STATE: Literal["reject", "leave_out"] = Field(
-        default="reject", description="A state that is not in the value map"
+        default="reject", description="A state that is not in the list of its country in the value map"
+    )
+    STATE_WITHOUT_LIST: Literal["leave_out", "send"] = Field(
+        default="leave_out", description="A state of a country that has no list in the value map"
     )
     MAP_COUNTY: bool = Field(default=False, description="Carry the county of addresses")
     MAP_STREET_NUMBER: bool = Field(default=False, description="Carry line 2 of addresses as street number")

@@ -21,6 +21,7 @@ from local.simulator.arguments import (
     faults_and_exchanges,
     serve,
 )
+from local.simulator.loading import Skip, noting_in
 from shared.records import Json
 
 DATABASE = "dataverse.sqlite"
@@ -62,7 +63,8 @@ def _run(parsed: argparse.Namespace) -> None:
         limits=_limits(parsed), no_bulk=frozenset(parsed.no_bulk), max_filter_nodes=parsed.max_filter_nodes
     )
     precision = {} if parsed.pricing_precision is None else {"pricingdecimalprecision": parsed.pricing_precision}
-    with _organisation(schema, file, settings, precision, samples, products=parsed.products) as organisation:
+    skip = noting_in(common.skipped)
+    with _organisation(schema, file, settings, precision, samples, products=parsed.products, skip=skip) as organisation:
         faults, exchanges = faults_and_exchanges("dataverse", common, throttle_body=THROTTLED)
         simulator = build_simulator(organisation, common.token_check, faults, exchanges, common.admin_token, common.tls)
         try:
@@ -80,6 +82,7 @@ def _organisation(
     samples: Path | None,
     *,
     products: bool,
+    skip: Skip | None,
 ) -> Iterator[Organisation]:
     """The organisation of a state folder, or a new one with the samples. A loading that breaks off leaves nothing."""
     is_new = file is None or not file.exists()
@@ -89,7 +92,7 @@ def _organisation(
     organisation = build_organisation(schema, file=loading, settings=settings, settings_row=row)
     try:
         if samples is not None and is_new:
-            load_folder(organisation, samples, products=products)
+            load_folder(organisation, samples, products=products, skip=skip)
         if loading is not None and file is not None and loading != file:
             organisation.store.close()
             loading.rename(file)

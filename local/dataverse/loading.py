@@ -10,6 +10,7 @@ from local.dataverse.organisation import APPLICATION_USER_ID, BUSINESS_UNIT_ID, 
 from local.dataverse.refusals import Refused
 from local.dataverse.schema import EntityType, Property
 from local.dataverse.values import moment, stored
+from local.simulator.loading import Skip, column_in
 from local.simulator.store import Row
 from shared.records import Json
 
@@ -32,6 +33,7 @@ PRODUCTS = {
     "quotes.jsonl": "quote",
     "quotedetails.jsonl": "quotedetail",
 }
+_SHOWN = 60
 _LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
 
@@ -44,8 +46,9 @@ def has_rows(folder: Path) -> bool:
     return any((folder / name).is_file() for name in FILES)
 
 
-def load_folder(organisation: Organisation, folder: Path, *, products: bool = False) -> int:
-    """Add the rows of all known files of the folder; returns how many. Raises LineRefused, and then adds none.
+def load_folder(organisation: Organisation, folder: Path, *, products: bool = False, skip: Skip | None = None) -> int:
+    """Add the rows of all known files of the folder; returns how many. Raises LineRefused, and then adds none; with
+    `skip` a line that is refused is told there, and left out.
 
     A file that is missing means no such rows; references to rows that are missing stay as they are. Products and
     their quotes are loaded on demand only, since usually the sync brings the products.
@@ -55,7 +58,7 @@ def load_folder(organisation: Organisation, folder: Path, *, products: bool = Fa
     with organisation.store.transaction():
         for name, table in files.items():
             if table in organisation.schema.entities and (folder / name).is_file():
-                count += _load_file(organisation, organisation.entity(table), folder / name)
+                count += _load_file(organisation, organisation.entity(table), folder / name, skip)
         if organisation.schema.solution:
             automation.install(organisation)
         _complete_schedules(organisation)
@@ -63,12 +66,19 @@ def load_folder(organisation: Organisation, folder: Path, *, products: bool = Fa
     return count
 
 
-def _load_file(organisation: Organisation, entity: EntityType, file: Path) -> int:
+def _load_file(organisation: Organisation, entity: EntityType, file: Path, skip: Skip | None) -> int:
     count = 0
     try:
         for place, content in jsonlines.read(file):
-            _load_row(organisation, entity, content, place)
-            count += 1
+            try:
+                with organisation.store.transaction():
+                    _load_row(organisation, entity, content, place)
+            except LineRefused as refused:
+                if skip is None:
+                    raise
+                skip(str(refused))
+            else:
+                count += 1
     except jsonlines.LinesUnreadable as error:
         raise LineRefused(str(error)) from error
     return count
@@ -82,7 +92,9 @@ def _load_row(organisation: Organisation, entity: EntityType, content: dict[str,
     try:
         organisation.add(entity, row)
     except Refused as error:
-        raise LineRefused(f"{place}: id {row[entity.primary_id]}: {error}") from error
+        # What names no column is about the id itself.
+        column = column_in(content, str(error)) or entity.primary_id
+        raise LineRefused(f"{place}: column {column}, id {row[entity.primary_id]}: {error}") from error
 
 
 def _standing(organisation: Organisation, entity: EntityType) -> Row:
@@ -115,16 +127,21 @@ def _row(entity: EntityType, content: dict[str, Json], place: str) -> Row:
             continue
         of = entity.properties.get(name)
         if of is None:
-            raise LineRefused(f"{place}: column {name} is not a column of {entity.name} (value {value!r}).")
+            raise LineRefused(f"{place}: column {name} is not a column of {entity.name} (value {_short(value)}).")
         try:
             row[of.column] = stored(of, value, entity)
         except Refused as error:
-            raise LineRefused(f"{place}: column {name}, value {value!r}: {error}") from error
+            raise LineRefused(f"{place}: column {name}, value {_short(value)}: {error}") from error
         if of.type_column:
             row[of.type_column] = _table(of, content, place)
     if "modifiedon" in row and "createdon" not in row:
         row["createdon"] = row["modifiedon"]
     return row
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _table(of: Property, content: dict[str, Json], place: str) -> str:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.mapping.verdicts import Filtered, Mapped, Verdict
-from shared.records import Json, Values
-from shared.state.keys import fold
+from shared.records import Json, Values, fold
 
 
 class Fields(Protocol):

@@ -9,9 +9,10 @@ from pathlib import Path
 from local.demo.arrivals import Arrivals
 from local.demo.flows import API, Systems
 from local.demo.quotations import AMOUNT
+from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
-from local.demo.stage import Stage
-from local.demo.systems import DATAVERSE, Access
+from local.demo.stage import Stage, say_skipped
+from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
 from shared.operations.filters import in_words
 from shared.records import Json, Values
@@ -50,9 +51,11 @@ class QuoteScenes:
         if not catalogue.products:
             return
         tell = self._stage.now_and_then()
-        prices = self._seller.add_prices(folder, catalogue, tell)
-        quotes, lines = self._seller.write_sample_quotes(folder, catalogue, tell)
+        samples = SampleQuotes(self._access, folder)
+        prices = samples.add_prices(catalogue, tell)
+        quotes, lines = samples.write(catalogue, tell)
         self._stage.say(f"{quotes} quotes with {lines} lines, and {prices} prices in their currencies, are written")
+        say_skipped(self._stage.console, SYSTEM_NAMES[DATAVERSE], samples.skipped)
         people = self._people()
         if people.accounts:
             self._quote_in_every_way(people.accounts, catalogue)

@@ -27,7 +27,7 @@ from local.demo.productscenes import ProductScenes
 from local.demo.quotescenes import QuoteScenes
 from local.demo.sampling import small_folder
 from local.demo.session import SYSTEMS, Session, require_node_modules
-from local.demo.stage import Stage
+from local.demo.stage import Stage, say_skipped
 from local.demo.standing import Standing
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES
@@ -138,6 +138,8 @@ def _play(
         standings = session.watch()
         session.start_functions()
         _started(console, time.monotonic() - began, here)
+        for name, messages in session.skipped().items():
+            say_skipped(console, SYSTEM_NAMES[name], messages)
         act = _act(options, console, configuration, session, here, standings)
         quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings, here)[QUOTATIONS], session.sales)
         opening = Opening(options, console, configuration, session, here, standings)

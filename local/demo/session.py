@@ -130,6 +130,11 @@ class Session:
         """What each system has answered in this session."""
         return {name: access.counts() for name, access in self.systems.items()}
 
+    def skipped(self) -> dict[str, list[str]]:
+        """The records of the folder that each system has refused when it was filled: file, line, column and reason."""
+        files = {name: self._run / f"{name}.skipped" for name in SYSTEMS}
+        return {name: file.read_text(encoding="utf-8").splitlines() for name, file in files.items() if file.exists()}
+
     def watch(self) -> dict[str, Standing]:
         """How to watch each flow from now on."""
         since = system_clock()
@@ -238,6 +243,7 @@ class Session:
         exchanges = self._fresh(f"{name}-exchanges.jsonl")
         arguments += ["--exchanges", str(exchanges)] if self._options.report is not None else []
         arguments += ["--load", str(self._options.data.resolve())]
+        arguments += ["--skip-refused", str(self._fresh(f"{name}.skipped"))]
         if self._place.kept:
             arguments += ["--data", str(self._place.folder(name))]
         arguments += [*more, *self._more.get(name, ())]

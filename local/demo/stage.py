@@ -1,7 +1,7 @@
 """Where the demo tells what happens: one line with the time of day for each thing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from rich.console import Console
@@ -10,6 +10,18 @@ from local.demo import screen
 from local.demo.arrivals import PATIENCE_S
 
 _NOW_AND_THEN_S = 3.0
+_SKIPPED_SHOWN = 10
+
+
+def say_skipped(console: Console, system: str, messages: Sequence[str]) -> None:
+    """How many records of the folder a system has refused, and which: file, line, column and reason."""
+    if not messages:
+        return
+    lines = [f"records of --data that {system} refuses, skipped: {len(messages)}", *messages[:_SKIPPED_SHOWN]]
+    if len(messages) > _SKIPPED_SHOWN:
+        lines.append(f"and {len(messages) - _SKIPPED_SHOWN} more")
+    for at, line in enumerate(lines):
+        console.print(f"  {'  ' if at else ''}{line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 class Stage:

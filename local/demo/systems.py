@@ -25,6 +25,7 @@ _AGAIN_AFTER_S = 15.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
 _MOST_PAGES = 10_000
+_SERVER_FAULT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,14 @@ class Secrets:
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     identity_header: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     admin_token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+
+
+class RequestRefused(DemoFailed):
+    """A system has refused a request; `reason` is its own text."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Access:
@@ -122,9 +131,8 @@ class Access:
         content = None if body is None else exact_json.dumps(body).encode()
         response = self._answer(method, address, content, {**_content_type(content), **(headers or {})})
         if not response.ok:
-            raise DemoFailed(
-                f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
-            )
+            text = f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
+            raise RequestRefused(text, _reason(response)) if response.status_code < _SERVER_FAULT else DemoFailed(text)
         found = exact_json.loads(response.content) if response.content else {}
         return found if isinstance(found, dict) else {"value": found}
 
@@ -165,6 +173,15 @@ class Access:
             token = mint(key, self.url, now=now, lifetime_s=lifetime_s, client_id=CLIENT_ID)
             self._session.headers["Authorization"] = f"Bearer {token}"
         return {}
+
+
+def _reason(response: requests.Response) -> str:
+    try:
+        content = response.json()
+    except ValueError:
+        return response.text[:500]
+    error = content.get("error") if isinstance(content, dict) else None
+    return str(error.get("message")) if isinstance(error, dict) else response.text[:500]
 
 
 def _numbers(counted: Json) -> dict[str, int]:

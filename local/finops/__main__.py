@@ -19,6 +19,7 @@ from local.simulator.arguments import (
     positive,
     serve,
 )
+from local.simulator.loading import noting_in
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         common = common_from(parsed)
         faults, exchanges = faults_and_exchanges(SYSTEM, common, throttle_body=THROTTLE_BODY)
-        tables = open_tables(common.data, parsed.load, settings, products=parsed.products)
+        tables = open_tables(
+            common.data, parsed.load, settings, products=parsed.products, skip=noting_in(common.skipped)
+        )
         simulator = finops_simulator(
             tables,
             settings,

@@ -5,10 +5,10 @@ from local.finops.refusals import field_failed, record_exists, row_failed
 from local.finops.rules import Reference, Rules, described
 from local.finops.schema import COMPANY, EntityType, Kind, Property, load_schema
 from local.finops.settings import Overlong, Settings
-from local.finops.sqlfunctions import folded
 from local.finops.tables import Record, Row, Tables
 from local.finops.values import Stored
 from local.simulator.filters import Condition
+from local.simulator.store import padded
 
 
 class Checks:
@@ -47,7 +47,7 @@ class Checks:
         texts = [
             f"Field '{rules.label(name, of.properties[name].label)}' must be filled in."
             for name in needed
-            if isinstance(row[name], str) and not folded(str(row[name]))
+            if isinstance(row[name], str) and not padded(str(row[name]))
         ]
         texts += rules.complain(row)
         for reference in rules.references:
@@ -122,7 +122,7 @@ class Checks:
 
 
 def _same_key(of: EntityType, row: Row, other: Row) -> bool:
-    return all(folded(str(row[name])) == folded(str(other[name])) for name in of.key)
+    return all(padded(str(row[name])) == padded(str(other[name])) for name in of.key)
 
 
 def _units(text: str) -> int:

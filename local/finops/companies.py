@@ -2,9 +2,9 @@
 
 from local.finops.refusals import bad_request
 from local.finops.schema import COMPANY, EntityType, load_schema
-from local.finops.sqlfunctions import folded
 from local.finops.tables import Row, Tables
 from local.simulator.filters import Condition
+from local.simulator.store import padded
 
 
 def visible(of: EntityType, company: str, *, cross: bool) -> Condition:
@@ -16,7 +16,7 @@ def visible(of: EntityType, company: str, *, cross: bool) -> Condition:
 
 def within_reach(of: EntityType, key: Row, company: str, *, cross: bool) -> bool:
     """Whether a key lies in a company that the request may touch."""
-    return cross or not of.company_specific or folded(str(key[COMPANY])) == folded(company)
+    return cross or not of.company_specific or padded(str(key[COMPANY])) == padded(company)
 
 
 def require_company(tables: Tables, company: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
 from local.finops.products import PRECISION_OF_UNIT, computed
-from local.finops.sqlfunctions import folded
 from local.finops.values import Stored
+from local.simulator.store import padded
 
 MOST = 9_999_999
 """The numbers have seven digits, so that they sort by number."""
@@ -46,7 +46,7 @@ def generated_products(count: int, *, seed: int, units: Mapping[str, int]) -> It
 
     `units` are the symbols that there are, with their decimal precision; common ones are used where there are any.
     """
-    known = {folded(symbol): symbol for symbol in units}
+    known = {padded(symbol): symbol for symbol in units}
     others = [known[unit] for unit in _OTHER_UNITS if unit in known] or sorted(units)
     usual = known.get(_USUAL_UNIT, others[0])
     hours = next((known[unit] for unit in _SERVICE_UNITS if unit in known), usual)
@@ -73,7 +73,7 @@ def _item(dice: _Dice, usual: str, others: list[str]) -> Row:
         "IsStockedProduct": "Yes" if dice.draw(10) else "No",
         "IsSalesStopped": "No" if dice.draw(50) else "Yes",
         "SalesUnitSymbol": unit,
-        "InventoryUnitSymbol": usual if folded(unit) in _PACKAGES else unit,
+        "InventoryUnitSymbol": usual if padded(unit) in _PACKAGES else unit,
         "SalesPrice": price,
         "UnitCost": cost,
     }

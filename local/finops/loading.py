@@ -9,11 +9,13 @@ from local.finops import products as sellable
 from local.finops import seeds
 from local.finops.assortment import Assortment
 from local.finops.refusals import Refused
-from local.finops.schema import COMPANY, load_schema
+from local.finops.schema import COMPANY, EntityType, load_schema
 from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.tables import KeyTaken, Tables
+from local.finops.values import stored
 from local.finops.writing import Writer
+from local.simulator.loading import Skip, column_in
 from shared.records import Json
 
 DATABASE = "finops.sqlite3"
@@ -31,12 +33,19 @@ class FolderRefused(Exception):
     """A folder cannot be loaded; the message names file, line and reason."""
 
 
-def open_tables(data: Path | None, load: Path | None, settings: Settings, *, products: int = 0) -> Tables:
+class RecordRefused(FolderRefused):
+    """A record of a folder cannot be loaded; the message names file, line, column and reason."""
+
+
+def open_tables(
+    data: Path | None, load: Path | None, settings: Settings, *, products: int = 0, skip: Skip | None = None
+) -> Tables:
     """The rows of an environment, ready to serve.
 
     `data` is where they are kept; None keeps them in memory. A folder of sample records (*.jsonl without a
     database) is never written into: it is loaded and kept in memory. A fresh environment gets the seeds and the
-    records of `load` and so many made-up `products`. Raises FolderRefused.
+    records of `load` and so many made-up `products`. Raises FolderRefused; with `skip` a record that is refused is told
+    there, and left out.
     """
     if load is not None and not load.is_dir():
         raise FolderRefused(f"There is no folder {load}; name a folder of *.jsonl files.")
@@ -47,17 +56,19 @@ def open_tables(data: Path | None, load: Path | None, settings: Settings, *, pro
     tables = Tables(None if data is None else data / DATABASE, seed=settings.seed)
     try:
         if tables.is_empty():
-            fill(tables, settings, load, products=products)
+            fill(tables, settings, load, products=products, skip=skip)
     except FolderRefused:
         tables.close()
         raise
     return tables
 
 
-def fill(tables: Tables, settings: Settings, folder: Path | None, *, products: int = 0) -> None:
+def fill(
+    tables: Tables, settings: Settings, folder: Path | None, *, products: int = 0, skip: Skip | None = None
+) -> None:
     """Give a fresh environment its seeds, the sample records of a folder and so many made-up products.
 
-    Raises FolderRefused.
+    Raises FolderRefused; `skip` is as in open_tables.
     """
     with tables.writing():
         _insert_all(tables, settings, seeds.environment())
@@ -67,31 +78,53 @@ def fill(tables: Tables, settings: Settings, folder: Path | None, *, products: i
         if not _has_units(folder):
             _insert_all(tables, settings, seeds.units())
         if folder is not None:
-            load_folder(tables, settings, folder)
+            load_folder(tables, settings, folder, skip)
         if products:
             _generate(tables, settings, products)
 
 
-def load_folder(tables: Tables, settings: Settings, folder: Path) -> int:
+def load_folder(tables: Tables, settings: Settings, folder: Path, skip: Skip | None = None) -> int:
     """Add the sample records of a folder as they are; a company that is not known is made. Returns their number.
 
-    Raises FolderRefused.
+    Raises FolderRefused; `skip` is as in open_tables.
     """
-    writer, assortment = Writer(tables, settings), Assortment(tables, settings)
     loaded = 0
     for file, set_name in FILES.items():
         for place, record in _records(folder / file):
             try:
-                if set_name == sellable.SET_NAME:
-                    _load_product(tables, settings, assortment, record, place)
-                else:
-                    _load(tables, settings, writer, set_name, record)
-            except (Refused, KeyTaken) as error:
-                raise FolderRefused(
-                    f"{place}: {str(error) or 'its key is taken already'}. Mend or remove it."
-                ) from error
-            loaded += 1
+                with tables.writing():
+                    _load_record(tables, settings, set_name, record, place)
+            except RecordRefused as refused:
+                if skip is None:
+                    raise
+                skip(str(refused))
+            else:
+                loaded += 1
     return loaded
+
+
+def _load_record(tables: Tables, settings: Settings, set_name: str, record: dict[str, Json], place: str) -> None:
+    try:
+        if set_name == sellable.SET_NAME:
+            _load_product(tables, settings, Assortment(tables, settings), record, place)
+        else:
+            _load(tables, settings, Writer(tables, settings), set_name, record)
+    except (Refused, KeyTaken) as error:
+        text = str(error) or "its key is taken already"
+        column = _refused_column(load_schema().entities[set_name], record, text)
+        raise RecordRefused(f"{place}: column {column}: {text.rstrip('.')}. Mend or remove it.") from error
+
+
+def _refused_column(of: EntityType, record: dict[str, Json], text: str) -> str:
+    """The column that a refusal is about: one whose value is of the wrong type, one that the text is about, or the
+    key."""
+    for name, value in record.items():
+        try:
+            if name in of.properties:
+                stored(of.properties[name], value)
+        except Refused:
+            return name
+    return column_in(record, text) or ", ".join(name for name in of.key if name != COMPANY)
 
 
 def _load(tables: Tables, settings: Settings, writer: Writer, set_name: str, record: dict[str, Json]) -> None:
@@ -107,9 +140,11 @@ def _load_product(
     """A released product. What it says beyond the sellable product is not on the wire, but has to be a known name."""
     unknown = [name for name in record if name not in _released_properties()]
     if unknown:
-        raise FolderRefused(f"{place}: '{unknown[0]}' is no property of a released product. Mend or remove it.")
+        raise RecordRefused(
+            f"{place}: column {unknown[0]}: it is no property of a released product. Mend or remove it."
+        )
     if not record.get("ProductNumber"):
-        raise FolderRefused(f"{place}: ProductNumber is missing. Give every product its number.")
+        raise RecordRefused(f"{place}: column ProductNumber: it is missing. Give every product its number.")
     assortment.restore(_with_company(tables, settings, record))
 
 

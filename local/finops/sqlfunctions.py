@@ -5,15 +5,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from functools import lru_cache
 
-from local.simulator.store import Store, Value, caseless
+from local.simulator.store import Store, Value, padded
 
 LIKE = "finops_like"
 CALCULATE = "finops_calculate"
-
-
-def folded(text: str) -> str:
-    """The form in which two texts are equal to the database: without case and blanks at the end."""
-    return caseless(text.rstrip(" "))
 
 
 def install(store: Store) -> None:
@@ -23,12 +18,12 @@ def install(store: Store) -> None:
 
 
 def _like(value: str | None, pattern: str) -> Value:
-    return int(value is not None and _compiled(pattern).fullmatch(folded(value)) is not None)
+    return int(value is not None and _compiled(pattern).fullmatch(padded(value)) is not None)
 
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in folded(pattern).split("*")), re.DOTALL)
+    return re.compile(".*".join(re.escape(part) for part in padded(pattern).split("*")), re.DOTALL)
 
 
 _OPERATIONS: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {

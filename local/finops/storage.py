@@ -20,14 +20,14 @@ Row = Mapping[str, Stored]
 
 def site_refusal(value: str) -> str | None:
     """Why a site cannot be, None where it can."""
-    if not value or value in SITE_OF.values():
+    if not value or value.rstrip(" ") in SITE_OF.values():
         return None
     return f"The value '{value}' in field 'Site' is not found in the related table 'Sites'."
 
 
 def warehouse_refusal(value: str) -> str | None:
     """Why a warehouse cannot be, None where it can."""
-    if not value or value in SITE_OF:
+    if not value or _site_of(value):
         return None
     return f"The value '{value}' in field 'Warehouse' is not found in the related table 'Warehouses'."
 
@@ -35,8 +35,8 @@ def warehouse_refusal(value: str) -> str | None:
 def completed(row: Row, given: frozenset[str], site: str, warehouse: str) -> Row:
     """A new row whose site and warehouse go together where only one of them was given: `site` and `warehouse` name
     the properties. A given warehouse brings its site, a given site puts a foreign default out."""
-    site_of = SITE_OF.get(str(row[warehouse]), "")
-    if not site_of or site_of == row[site]:
+    site_of = _site_of(row[warehouse])
+    if not site_of or site_of == str(row[site]).rstrip(" "):
         return row
     if warehouse in given and site not in given:
         return {**row, site: site_of}
@@ -45,6 +45,11 @@ def completed(row: Row, given: frozenset[str], site: str, warehouse: str) -> Row
 
 def complaints(row: Row, site: str, warehouse: str) -> tuple[str, ...]:
     """What is wrong between site and warehouse; the words are our decision."""
-    if not row[warehouse] or SITE_OF.get(str(row[warehouse])) == row[site]:
+    if not row[warehouse] or _site_of(row[warehouse]) == str(row[site]).rstrip(" "):
         return ()
     return (f"Warehouse '{row[warehouse]}' does not belong to site '{row[site]}'.",)
+
+
+def _site_of(warehouse: Stored) -> str:
+    """The site of a warehouse, empty where there is no such warehouse. Blanks at the end do not count."""
+    return SITE_OF.get(str(warehouse).rstrip(" "), "")

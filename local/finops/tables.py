@@ -194,7 +194,7 @@ def _column(kind: Kind) -> Column:
         case Kind.DECIMAL:
             return Column.DECIMAL
         case Kind.STRING:
-            return Column.PADDED_TEXT
+            return Column.TEXT
     return Column.EXACT_TEXT
 
 

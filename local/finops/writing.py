@@ -22,10 +22,10 @@ from local.finops.schema import COMPANY, EntityType, Kind
 from local.finops.sequences import Sequences
 from local.finops.served import SERVED
 from local.finops.settings import Settings
-from local.finops.sqlfunctions import folded
 from local.finops.tables import KeyTaken, Record, Row, Tables
 from local.finops.values import Stored, moment, stored
 from local.simulator.auth import system_clock
+from local.simulator.store import padded
 from shared.records import Json
 
 
@@ -235,7 +235,7 @@ def _kept(of: EntityType, row: Row) -> Row:
 
 def _require_same(of: EntityType, row: Row, given: Row, names: tuple[str, ...]) -> None:
     for name in names:
-        if name in given and folded(str(given[name])) != folded(str(row[name])):
+        if name in given and padded(str(given[name])) != padded(str(row[name])):
             raise field_failed(of.aot, name, f"Field '{name}' cannot be changed.")
 
 

@@ -34,6 +34,7 @@ class Common:
     exchanges: Path | None
     ready_file: Path | None
     admin_token: str
+    skipped: Path | None = None
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="refuse a $filter with more nodes, such as 100 (default: no limit)",
+    )
+    parser.add_argument(
+        "--skip-refused",
+        type=Path,
+        metavar="FILE",
+        help="leave sample records out that are refused, and name them there",
     )
     parser.add_argument("--admin-token-file", type=Path, metavar="FILE", help="admin token of the control plane")
 
@@ -78,6 +85,7 @@ def common_from(parsed: argparse.Namespace) -> Common:
         exchanges=parsed.exchanges,
         ready_file=parsed.ready_file,
         admin_token=_admin_token(parsed.admin_token_file),
+        skipped=parsed.skip_refused,
     )
 
 

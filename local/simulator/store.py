@@ -1,4 +1,4 @@
-"""Rows in SQLite: one typed table per entity, exact decimals, text compared without case."""
+"""Rows in SQLite: one typed table per entity, exact decimals, text compared as SQL Server does."""
 
 import sqlite3
 import tempfile
@@ -21,10 +21,8 @@ Row = dict[str, Value]
 class Column(StrEnum):
     """How a column is kept. The declaration carries the collation, so that comparisons and ORDER BY follow it."""
 
-    TEXT = "TEXT COLLATE caseless"
-    """Any text; compared without regard to case."""
-    PADDED_TEXT = "TEXT COLLATE padded"
-    """Any text; compared without regard to case and to blanks at its end."""
+    TEXT = "TEXT COLLATE padded"
+    """Any text; compared as SQL Server does, without regard to case and to blanks at its end."""
     EXACT_TEXT = "TEXT COLLATE BINARY"
     """GUIDs in small letters, moments as 2026-01-31T13:05:00Z, dates as 2026-01-31."""
     DECIMAL = "TEXT COLLATE decimal"
@@ -203,8 +201,13 @@ def listed(names: tuple[str, ...]) -> str:
 
 
 def caseless(text: str) -> str:
-    """The form in which texts are compared."""
+    """The form in which parts of texts are compared."""
     return text.casefold()
+
+
+def padded(text: str) -> str:
+    """The form in which whole texts are compared: without case, and without blanks (U+0020) at the end."""
+    return caseless(text.rstrip(" "))
 
 
 def _equal(key: Mapping[str, Value]) -> str:
@@ -212,7 +215,6 @@ def _equal(key: Mapping[str, Value]) -> str:
 
 
 def _register(connection: sqlite3.Connection) -> None:
-    connection.create_collation("caseless", _compare_caseless)
     connection.create_collation("padded", _compare_padded)
     connection.create_collation("decimal", _compare_decimals)
     connection.create_function("text_contains", 2, _contains, deterministic=True)
@@ -220,15 +222,11 @@ def _register(connection: sqlite3.Connection) -> None:
     connection.create_function("text_ends", 2, _ends, deterministic=True)
 
 
-def _compare_caseless(left: str, right: str) -> int:
+def _compare_padded(left: str, right: str) -> int:
     if left == right:
         return 0
-    first, second = caseless(left), caseless(right)
+    first, second = padded(left), padded(right)
     return (first > second) - (first < second)
-
-
-def _compare_padded(left: str, right: str) -> int:
-    return _compare_caseless(left.rstrip(" "), right.rstrip(" "))
 
 
 def _compare_decimals(left: str, right: str) -> int:

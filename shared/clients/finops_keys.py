@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from shared.clients import quoting
 from shared.clients.quoting import EnumMember, Literal
 from shared.errors import RecordRejected
-from shared.records import KEY_SEPARATOR, Json, Values, fold
+from shared.records import KEY_SEPARATOR, Json, Values, composite, fold
 
 COMPANY = "dataAreaId"
 
@@ -62,15 +62,15 @@ class FinopsKey:
 
     def text(self, row: Values) -> str:
         """The key of a row as one text, as F&O writes it."""
-        return KEY_SEPARATOR.join(str(row.get(name)) for name in self.fields)
+        return composite(*(str(row.get(name)) for name in self.fields))
 
     def of(self, row: Values) -> str:
         """The key of a row as F&O compares it."""
-        return KEY_SEPARATOR.join(fold(str(row.get(name))) for name in self.fields)
+        return fold(self.text(row))
 
     def folded(self, key: str) -> str:
         """A key as F&O compares it."""
-        return KEY_SEPARATOR.join(map(fold, self._split(key)))
+        return fold(composite(*self._split(key)))
 
     def _split(self, key: str) -> list[str]:
         return key.split(KEY_SEPARATOR) if len(self.fields) > 1 else [key]

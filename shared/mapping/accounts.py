@@ -11,11 +11,11 @@ from enum import StrEnum
 from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
-from shared.mapping.numbers import Numbering
+from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -101,7 +101,7 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
     party = ON_CREATE if choices.party_number is PartyNumber.ACCOUNT_NUMBER else OFF
     hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
     return (
-        copy("accountnumber", "PartyNumber", ownership=party),
+        record_number(KEY_COLUMN, "PartyNumber", ownership=party),
         constant("PartyType", MARK["PartyType"], ownership=ON_CREATE),
         constant("IsExternallyMaintained", MARK["IsExternallyMaintained"]),
         constant("OnHoldStatus", "No", ownership=hold),
@@ -167,8 +167,8 @@ class AccountMapper:
             _require_name(row)
             content = self.table.content(values)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
-        return Mapped(key, content.owned, content.on_create)
+            return unmappable.rejected()
+        return Mapped(key, content.owned, content.on_create, remarks=content.remarks)
 
     def _require_hold_to_be_owned(self) -> None:
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}

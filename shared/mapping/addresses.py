@@ -4,18 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Remark
 from shared.mapping.vocabulary import Column, TargetField, Unmappable, lines_of, value_of
 from shared.records import Json, Values
 
+STATE_LEFT_OUT, STATE_AS_TEXT = "state_left_out", "state_as_text"
 _PARTS = ("line1", "line2", "line3", "city", "stateorprovince", "postalcode", "country")
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What a deployment decides: whether a state that is not mapped is left out instead of rejected, and whether
-    county and street number (from line 2) are carried."""
+    """What a deployment decides: whether a state that its country's list has not is left out instead of rejected,
+    whether one of a country without a list is sent as it is written instead of left out, and whether county and street
+    number (from line 2) are carried."""
 
     leave_unknown_state_out: bool = False
+    send_state_without_list: bool = False
     county: bool = False
     street_number: bool = False
 
@@ -57,21 +61,54 @@ class AddressBlock:
 
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
         """The block's values, all None for a blank block. Raises Unmappable for an unknown country or state."""
-        given = {part: value_of(row, f"{self.source}_{part}") for part in self._parts}
+        given = self._given(row)
         if all(value is None for value in given.values()):
             return {field.name: None for field in self.fields}
         country = self._country(given["country"], maps)
-        lines = ["line1", "line3"] if self.rules.street_number else ["line1", "line2", "line3"]
         block: dict[str, Json] = {
-            "Street": lines_of(row, (f"{self.source}_{line}" for line in lines)),
+            "Street": lines_of(row, self._lines),
             "City": given["city"],
-            "State" + self.code: self._state(given["stateorprovince"], country, maps),
+            "State" + self.code: self._state(given, country, maps),
             "ZipCode": given["postalcode"],
             "StreetNumber": given["line2"],
             "County" + self.code: given.get("county"),
             "CountryRegionISOCode": country,
         }
         return {field.name: block[field.name.removeprefix(self.target)] for field in self.fields}
+
+    def sources(self, field: str) -> tuple[str, ...]:
+        """The columns from which one of its fields is made."""
+        columns = {
+            "Street": self._lines,
+            "City": (f"{self.source}_city",),
+            "State" + self.code: (f"{self.source}_stateorprovince",),
+            "ZipCode": (f"{self.source}_postalcode",),
+            "StreetNumber": (f"{self.source}_line2",),
+            "County" + self.code: (f"{self.source}_county",),
+            "CountryRegionISOCode": (f"{self.source}_country",),
+        }
+        return columns[field.removeprefix(self.target)]
+
+    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:
+        """A state that is not sent, or sent as it is written, with its country."""
+        given = self._given(row)
+        name = given["stateorprovince"]
+        if name is None:
+            return ()
+        country = self._country(given["country"], maps)
+        listed = maps.lists_states(country)
+        if listed and maps.state(country, str(name)) is not None:
+            return ()
+        sent = not listed and self.rules.send_state_without_list
+        return (Remark(STATE_AS_TEXT if sent else STATE_LEFT_OUT, f"{country} {name}"),)
+
+    def _given(self, row: Values) -> dict[str, Json]:
+        return {part: value_of(row, f"{self.source}_{part}") for part in self._parts}
+
+    @property
+    def _lines(self) -> tuple[str, ...]:
+        lines = ("line1", "line3") if self.rules.street_number else ("line1", "line2", "line3")
+        return tuple(f"{self.source}_{line}" for line in lines)
 
     def _country(self, name: Json, maps: ValueMaps) -> str:
         if name is None:
@@ -82,18 +119,36 @@ class AddressBlock:
                 "country_unknown",
                 f"{self.source}_country is {name!r}, which is not in the value map `countries`",
                 remedy="add the name to the value map with its two-letter code, or correct the record",
+                value=str(name),
             )
         return code
 
-    def _state(self, name: Json, country: str, maps: ValueMaps) -> Json:
+    def _state(self, given: Mapping[str, Json], country: str, maps: ValueMaps) -> Json:
+        """F&O's code of a state. In a country without a list nothing says that the state is wrong."""
+        name = given["stateorprovince"]
         if name is None:
             return None
+        if not maps.lists_states(country):
+            return str(name).strip() if self.rules.send_state_without_list else None
         code = maps.state(country, str(name))
         if code is None and not self.rules.leave_unknown_state_out:
-            raise Unmappable(
-                "state_unknown",
-                f"{self.source}_stateorprovince is {name!r}, which is not in the value map `states` of {country}",
-                remedy="add the state to the value map with its F&O code, correct the record, "
-                "or let unknown states be left out (UNKNOWN_STATE)",
-            )
+            raise self._unknown_state(str(name), country, blank=given["country"] is None)
         return code
+
+    def _unknown_state(self, name: str, country: str, *, blank: bool) -> Unmappable:
+        """Whose fault a state is that its country has not: the country's, where nobody has entered it."""
+        if blank:
+            return Unmappable(
+                "country_missing",
+                f"{self.source}_country is blank, so that the default {country} was taken, and {name!r} "
+                f"({self.source}_stateorprovince) is no state of {country}",
+                remedy="enter the country of the address",
+                value=name,
+            )
+        return Unmappable(
+            "state_unknown",
+            f"{self.source}_stateorprovince is {name!r}, which is not in the value map `states` of {country}",
+            remedy="add the state to the value map with its F&O code, correct the record, "
+            "or let unknown states be left out (UNKNOWN_STATE)",
+            value=f"{country} {name}",
+        )

@@ -116,6 +116,7 @@ class Catalogue:
                 "currency_unknown",
                 f"Sales has no active currency {code!r}",
                 remedy=f"add the currency {code} to the organisation, or correct it in F&O",
+                value=code,
             )
         return Currency(code.strip().upper(), id)
 
@@ -130,6 +131,7 @@ class Catalogue:
                 "unit_unknown",
                 f"SalesUnitSymbol is {symbol!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map, or correct the product's sales unit in F&O",
+                value=symbol,
             )
         group_id = self._groups.get(_fold(group))
         if group_id is None:
@@ -137,6 +139,7 @@ class Catalogue:
                 "unit_group_unknown",
                 f"Sales has no unit group {group!r}",
                 remedy="create the unit group, or correct defaults.unit_group of the value-map document",
+                value=group,
             )
         id = self._units.get((group_id, _fold(name)))
         if id is None:
@@ -144,6 +147,7 @@ class Catalogue:
                 "unit_unknown",
                 f"the unit group {group!r} of Sales has no unit {name!r} (SalesUnitSymbol {symbol!r})",
                 remedy="add the unit to the unit group in Sales, or correct the value map `units`",
+                value=symbol,
             )
         return group_id, id
 
@@ -161,6 +165,7 @@ class Catalogue:
                 "valid today",
                 remedy=f"create or activate a price list in {currency.code}"
                 + (", or correct `price_lists` of the value-map document" if forced else ""),
+                value=currency.code,
             )
         ids = [str(row["pricelevelid"]).lower() for row in sorted(valid, key=lambda row: _fold(row["name"]))]
         return kept if kept in ids else ids[0]

@@ -12,11 +12,11 @@ from shared.errors import SettingsInvalid
 from shared.mapping.accounts import OnHold
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
-from shared.mapping.numbers import Numbering
+from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.table import FieldTable, require_known
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -31,7 +31,7 @@ from shared.mapping.vocabulary import (
     select_of,
     value_of,
 )
-from shared.records import KEY_SEPARATOR, Json, SourceRow
+from shared.records import Json, SourceRow, composite
 
 ENTITY_SET = "contacts"
 ID_COLUMN = "contactid"
@@ -115,7 +115,7 @@ def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
     party = ON_CREATE if choices.own_party_number else OFF
     hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
     return (
-        copy(KEY_COLUMN, "PartyNumber", ownership=party),
+        record_number(KEY_COLUMN, "PartyNumber", ownership=party),
         constant("PartyType", CUSTOMER_MARK["PartyType"], ownership=ON_CREATE),
         constant("IsExternallyMaintained", CUSTOMER_MARK["IsExternallyMaintained"]),
         constant("OnHoldStatus", "No", ownership=hold),
@@ -229,7 +229,7 @@ class ContactMapper:
             if value_of(values, _ACCOUNT) is not None:
                 return self._as_person(row, known)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
         # Both end a contact person whose account was taken away: it belongs to no customer any more.
         if value_of(values, _PARENT) is None:
             return Filtered("no_account", ends=True)
@@ -240,19 +240,19 @@ class ContactMapper:
         return self._choices.scope.holds(row)
 
     def _as_customer(self, row: SourceRow) -> Mapped:
-        number = NUMBERING.of(row.values)
+        key = NUMBERING.of(row.values)
         _require_name(row)
         content = self.customer.content(row.values)
-        return Mapped(number, content.owned, content.on_create, route=CUSTOMER)
+        return Mapped(key, content.owned, content.on_create, route=CUSTOMER, remarks=content.remarks)
 
     def _as_person(self, row: SourceRow, known: Known) -> Mapped:
-        number = NUMBERING.of(row.values)
+        own = NUMBERING.of(row.values)
         _require_name(row)
         content = self.person.content(row.values)
         parents = self.parents(row)
         # The account's own number as committed: what Sales shows may have been changed since.
-        key = KEY_SEPARATOR.join((number, known.keys.get(parents[0], "")))
-        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON)
+        key = composite(own, known.keys.get(parents[0], ""))
+        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON, remarks=content.remarks)
 
 
 def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Remark
 from shared.mapping.vocabulary import DECIMALS, Column, TargetField, Unmappable, rounded_half_up, value_of
 from shared.records import Json, Values
 
@@ -97,3 +98,11 @@ class DiscountSplit:
         require_decimals(f"the discount ({_MANUAL} + {_VOLUME} x {_QUANTITY})", discount, row)
         split = split_discount(discount, number_of(row, _QUANTITY), decimals_of(row))
         return {_PER_UNIT: split.per_unit, _CHARGE: split.charge}
+
+    def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - both are made of all
+        """See Word."""
+        return tuple(column.name for column in self.columns)
+
+    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
+        """See Word."""
+        return ()

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from shared.mapping.table import refuse_characters
-from shared.mapping.vocabulary import Unmappable, length_of, value_of
-from shared.records import Values
+from shared.mapping.table import NEVER_IN_NUMBERS, refuse_characters
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.vocabulary import Column, Line, Ownership, TargetField, Unmappable, counted, length_of, value_of
+from shared.records import Json, Values, trimmed
 
 _SHOWN = 60
 
@@ -27,11 +28,31 @@ class Numbering:
         if number is None:
             what = f"{self.column} is blank, and it is needed as {self.needed_as}"
             raise Unmappable("number_missing", what, remedy=self.when_missing)
-        key = str(number)
-        refuse_characters(f"{self.column} (for {self.needed_as})", key)
+        key = normal_number(number, f"{self.column} (for {self.needed_as})")
         if length_of(key) > self.length:
-            what = f"{self.column} {key[:_SHOWN]!r} has {length_of(key)} characters"
+            what = f"{self.column} {key[:_SHOWN]!r} has {counted(length_of(key))}"
             raise Unmappable(
-                "number_too_long", f"{what}; {self.needed_as} takes {self.length}", remedy=self.when_too_long
+                "number_too_long",
+                f"{what}; {self.needed_as} takes {self.length}",
+                remedy=self.when_too_long,
+                value=key[:_SHOWN],
             )
         return key
+
+
+def normal_number(value: Json, name: str) -> str:
+    """A number as both systems get it: without outer blanks of any kind. Raises Unmappable, by the column's `name`, for
+    one that holds a character that nobody sees."""
+    number = trimmed(str(value))
+    refuse_characters(name, number, categories=NEVER_IN_NUMBERS)
+    return number
+
+
+def record_number(source: str, target: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """A number that names a record, as it is the key of that record."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        value = value_of(row, source)
+        return None if value is None else normal_number(value, f"{source} (for {target})")
+
+    return Line((Column(source),), TargetField(target, ownership), "as it is, without outer blanks", read)

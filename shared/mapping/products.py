@@ -163,9 +163,9 @@ class ProductMapper:
             content = self.table.content({**values, **found.as_values()})
             item = self._item(values, found, catalogue)
         except NotThere as missing:
-            return Rejected(missing.cause, str(missing), missing.remedy, looked_up=True)
+            return missing.rejected(looked_up=True)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
         owned = {**content.owned, ITEM: item}
         if self.choices.when_vanished is Vanished.RETIRE:
             # Blank: nothing is sent, unless we have retired the product; then its "empty" value makes it active again.

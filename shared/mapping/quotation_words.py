@@ -69,6 +69,7 @@ def sales_unit_symbol(source: str, target: str) -> Line:
                 "unit_unknown",
                 f"{source} is {name!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map with its symbol in F&O, or correct the line's unit",
+                value=str(name),
             )
         return symbol
 
@@ -105,7 +106,7 @@ def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
     def read(row: Values, maps: ValueMaps) -> Json:
         if _is_service(row, maps):
             return None
-        stored = maps.storage.get(str(value_of(row, PRODUCT)))
+        stored = maps.storage_of(str(value_of(row, PRODUCT)))
         return maps.defaults.value(part) if stored is None else stored.value(part)
 
     columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))

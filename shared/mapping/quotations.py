@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.discounts import DiscountSplit, number_of
 from shared.mapping.lines import Place, number_lines
-from shared.mapping.numbers import Numbering
+from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.quotation_words import (
     ACCOUNT,
     CONTACT,
@@ -184,7 +184,7 @@ def line_words(choices: QuotationChoices) -> tuple[Word, ...]:
     """The mapping of a line."""
     requested = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
     return (
-        copy(PRODUCT, PRODUCT_FIELD),
+        record_number(PRODUCT, PRODUCT_FIELD),
         sales_unit_symbol("uomid.name", "SalesUnitSymbol"),
         quantity("quantity", "RequestedSalesQuantity"),
         price("priceperunit", "SalesPrice"),
@@ -336,7 +336,7 @@ class QuotationMapper:
             rule = _filter(header, lines)
             return self._map(header, revisions, known) if rule is None else Filtered(rule)
         except Unmappable as unmappable:
-            return Rejected(unmappable.cause, str(unmappable), unmappable.remedy)
+            return unmappable.rejected()
 
     def in_scope(self, row: SourceRow) -> bool:
         """Whether a quote without a link belongs to the first run: by its revision that changed last."""
@@ -350,6 +350,7 @@ class QuotationMapper:
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
         mapped = {number: self._map_line(line, decimals) for number, line in zip(numbered.numbers, lines, strict=True)}
+        remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
         return Mapped(
             key,
             content.owned,
@@ -359,13 +360,14 @@ class QuotationMapper:
             numbers=numbered.ever,
             revisions=chain_of(chosen, ids, known.revisions),
             reused=reuse_of(key, chosen, ids, known.revisions),
+            remarks=remarks,
         )
 
     def _map_line(self, line: Values, decimals: int) -> MappedLine:
         try:
             content = self.lines.content({**line, DECIMALS: decimals})
         except Unmappable as wrong:
-            raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy) from wrong
+            raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
         return MappedLine(content.owned, content.on_create)
 
 
@@ -408,7 +410,7 @@ def _require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
     number = _revision_number(chosen)
     rivals = [of for of in revisions if _is_active(of) and _revision_number(of) == number]
     if len(rivals) > 1:
-        ids = ", ".join(sorted(str(of.get(HEADER_ID_COLUMN)) for of in rivals))
+        ids = ", ".join(sorted(f"{of.get('name')!r} ({of.get(HEADER_ID_COLUMN)})" for of in rivals))
         raise Unmappable(
             "number_ambiguous",
             f"{KEY_COLUMN} {chosen.get(KEY_COLUMN)} is the number of several active quotes of revision {number}: {ids}",

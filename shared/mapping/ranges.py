@@ -60,6 +60,7 @@ def check_range(name: str, field: str, known: Range | None, number: Json, *, tar
         "number_out_of_range",
         f"{name} is {Decimal(number):f}; {field} of {target_set} takes {known}",
         remedy=f"correct {name}",
+        value=name,
     )
 
 

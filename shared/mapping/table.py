@@ -15,6 +15,7 @@ from shared.discretion import named
 from shared.errors import SchemaDrift, System
 from shared.mapping.ranges import check_range, range_of
 from shared.mapping.value_maps import ValueMaps, mistaken
+from shared.mapping.verdicts import Remark
 from shared.mapping.vocabulary import (
     Column,
     Ownership,
@@ -22,6 +23,7 @@ from shared.mapping.vocabulary import (
     Unmappable,
     Word,
     columns_of,
+    counted,
     expand_of,
     fields_of,
     length_of,
@@ -34,6 +36,10 @@ _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
 NOT_ALLOWED = "text_not_allowed"
+# Unicode categories: control characters and halves of a surrogate pair; in numbers format characters, too, such as a
+# zero width space: nobody sees them, and both systems would take the number for another one.
+NEVER_IN_TEXTS = frozenset({"Cc", "Cs"})
+NEVER_IN_NUMBERS = NEVER_IN_TEXTS | {"Cf"}
 # Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
 _RULES_VERSION = 2
 
@@ -44,12 +50,14 @@ class Content:
 
     owned: Mapping[str, Json]
     on_create: Mapping[str, Json]
+    remarks: tuple[Remark, ...] = ()
 
 
 class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
-    `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off.
+    `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off. `used`
+    are the words that write anything.
     `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that.
     """
 
@@ -73,8 +81,8 @@ class FieldTable:
         self._by_name = {field.name: field for field in self.fields}
         used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
         self.columns = tuple({column.name: column for column in (*also_read, *columns_of(used))}.values())
-        self._used = used
-        self._origins = {field.name: _origin(word) for word in used for field in word.fields}
+        self.used = used
+        self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
         self._source_model = _source_model(flow, self.columns)
         self._lengths_part = lengths or target_set
         usual = maps.lengths_of(self._lengths_part)
@@ -102,15 +110,21 @@ class FieldTable:
 
         Raises Unmappable for a value that cannot be sent.
         """
-        values = {name: value for word in self._used for name, value in word.values(row, self._maps).items()}
+        values = {name: value for word in self.used for name, value in word.values(row, self._maps).items()}
         values = {name: value for name, value in values.items() if name in self._by_name}
         for name, value in values.items():
             if isinstance(value, str):
-                self._check_text(self._by_name[name], value)
-            check_range(self._origins[name], name, self._ranges[name], value, target_set=self._target_set)
+                self._check_text(self._by_name[name], value, row)
+            origin = self._origin(name, row)
+            check_range(origin, name, self._ranges[name], value, target_set=self._target_set)
         self._check_target(values)
         owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
-        return Content(owned, {name: of for name, of in values.items() if name not in owned})
+        on_create = {name: of for name, of in values.items() if name not in owned}
+        return Content(owned, on_create, self.remarks(row))
+
+    def remarks(self, row: Values) -> tuple[Remark, ...]:
+        """What is left out of a row, or sent in another form than usual."""
+        return tuple(remark for word in self.used for remark in word.remarks(row, self._maps))
 
     def check_source(self, row: Values) -> None:
         """Raises SchemaDrift when a column is not of the type that the mapping knows ."""
@@ -125,19 +139,26 @@ class FieldTable:
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
 
-    def _check_text(self, field: TargetField, text: str) -> None:
-        refuse_characters(f"{self._origins[field.name]} (for {field.name})", text, allowed=_LINE_BREAKS)
+    def _check_text(self, field: TargetField, text: str, row: Values) -> None:
+        origin = self._origin(field.name, row)
+        refuse_characters(f"{origin} (for {field.name})", text, allowed=_LINE_BREAKS)
         limit, length = self._lengths[field.name], length_of(text)
         if limit is None or length <= limit:
             return
         place = f"text_lengths.{self._lengths_part}.{field.name}"
         raise Unmappable(
             "text_too_long",
-            f"{self._origins[field.name]} has {length} characters; {field.name} of {self._target_set} takes {limit}",
+            f"{origin} has {counted(length)}; {field.name} of {self._target_set} takes {limit}",
             remedy="shorten it"
             if field.max_length is not None
             else f"shorten it, or change {place} in the value-map document if your F&O takes more",
+            value=origin,
         )
+
+    def _origin(self, field: str, row: Values) -> str:
+        """Where a field's value comes from, for messages: the filled columns, or the value-map document."""
+        filled = [name for name in self._sources[field] if value_of(row, name) is not None]
+        return " + ".join(filled) or "the default or constant"
 
     def _check_target(self, values: Mapping[str, Json]) -> None:
         try:
@@ -162,7 +183,7 @@ class FieldTable:
 
     def fingerprint(self, *choices: object) -> str:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
-        described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self._used)]
+        described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self.used)]
         described += [repr(self.fields), exact_json.dumps(_ordered(self._maps.model_dump())), repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
@@ -170,20 +191,22 @@ class FieldTable:
         """Target field, ownership, source columns and rule of every line: the documentation's table."""
         return [
             (name, self._by_name[name].ownership.value, ", ".join(c.name for c in word.columns), word.meaning)
-            for word in self._used
+            for word in self.used
             for name in (field.name for field in word.fields)
             if name in self._by_name
         ]
 
 
-def refuse_characters(name: str, text: str, *, allowed: str = "") -> None:
-    """Raises Unmappable for a control character, or half a character, that is not one of `allowed`."""
-    bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in allowed), None)
+def refuse_characters(name: str, text: str, *, allowed: str = "", categories: frozenset[str] = NEVER_IN_TEXTS) -> None:
+    """Raises Unmappable for the first character of these categories that is not one of `allowed`, by its name."""
+    bad = next((c for c in text if unicodedata.category(c) in categories and c not in allowed), None)
     if bad is not None:
+        called, code = unicodedata.name(bad, ""), f"U+{ord(bad):04X}"
         raise Unmappable(
             NOT_ALLOWED,
-            f"{name} holds the character U+{ord(bad):04X}, which cannot be stored there",
+            f"{name} holds the character {f'{called} ({code})' if called else code}, which cannot be stored there",
             remedy="remove the invisible character from the record",
+            value=f"{name} {called or code}",
         )
 
 
@@ -212,18 +235,6 @@ def _ordered(value: Json) -> Json:
     if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in sorted(value)}
     return [_ordered(of) for of in value] if isinstance(value, list) else value
-
-
-def _origin(word: Word) -> str:
-    """Where a word's values come from, for messages: a column, the block of columns, or the value-map document."""
-    match [column.name for column in word.columns]:
-        case []:
-            return "the default or constant"
-        case [name]:
-            return name
-        case names:
-            blocks = {name.partition("_")[0] for name in names}
-            return f"{blocks.pop()}_*" if len(blocks) == 1 else ", ".join(names)
 
 
 def _attribute(name: str) -> str:

@@ -1,7 +1,8 @@
 """Value maps and defaults: the codes that belong to an organisation, as one validated JSON document."""
 
 import json
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -14,7 +15,7 @@ from shared import exact_json
 from shared.discretion import named, shown
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
-from shared.records import Json
+from shared.records import Json, fold, trimmed
 from shared.text_files import read_text
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
@@ -24,8 +25,8 @@ def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
     """Names are compared without case and outer blanks: two that are equal then must mean the same."""
     by_name: dict[str, str] = {}
     for name, code in codes.items():
-        if by_name.setdefault(_fold(name), code) != code:
-            codes_told = f"as {named(by_name[_fold(name)])} and as {named(code)}"
+        if by_name.setdefault(folded(name), code) != code:
+            codes_told = f"as {named(by_name[folded(name)])} and as {named(code)}"
             raise ValueError(f"{named(name)!r} is listed twice, {codes_told}; keep one of the two")
     return codes
 
@@ -108,7 +109,8 @@ class Storage(_Part):
 
 
 class ValueMaps(_Part):
-    """The document. Names of countries and states are compared trimmed and without case."""
+    """The document. Names of countries and states are compared trimmed, without case, and without accents where that
+    leaves one name."""
 
     defaults: Defaults
     countries: Annotated[dict[Code, Iso2], AfterValidator(_one_code_per_name)]
@@ -134,15 +136,23 @@ class ValueMaps(_Part):
 
     def country(self, name: str) -> str | None:
         """The two-letter code of a country name or code; None when it is not listed."""
-        return self._country_codes.get(_fold(name))
+        return _code_of(name, self._country_codes)
+
+    def lists_states(self, country: str) -> bool:
+        """Whether there is a list of the states of a country, by its code."""
+        return bool(self.states.get(country))
 
     def state(self, country: str, name: str) -> str | None:
         """The F&O code of a state's name or code; None when it is not listed."""
-        return self._state_codes.get(country, {}).get(_fold(name))
+        return _code_of(name, self._state_codes.get(country, {}))
 
     def currency(self, code: str) -> str | None:
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
+
+    def storage_of(self, product: str) -> Storage | None:
+        """From where a product is shipped, by its number; None when it is not listed."""
+        return self._storage.get(fold(trimmed(product)))
 
     def decimals(self, currency: str) -> int:
         """How many decimals F&O keeps of an amount in a currency, by its F&O code."""
@@ -153,17 +163,40 @@ class ValueMaps(_Part):
         return _by_name_or_code(self.countries)
 
     @cached_property
+    def _storage(self) -> Mapping[str, Storage]:
+        return {fold(trimmed(product)): of for product, of in self.storage.items()}
+
+    @cached_property
     def _state_codes(self) -> Mapping[str, Mapping[str, str]]:
         return {country: _by_name_or_code(states) for country, states in self.states.items()}
 
 
 def _by_name_or_code(codes: Mapping[str, str]) -> Mapping[str, str]:
-    """Codes by name and by themselves; where a name looks like another's code, the name counts."""
-    return {_fold(code): code for code in codes.values()} | {_fold(name): code for name, code in codes.items()}
+    """Codes by name and by themselves; where a name looks like another's code, the name counts. A name is found
+    without its accents, too, where that is no other's name."""
+    exact = {folded(code): code for code in codes.values()} | {folded(name): code for name, code in codes.items()}
+    plain: dict[str, set[str]] = defaultdict(set)
+    for name, code in exact.items():
+        plain[_unaccented(name)].add(code)
+    return {name: next(iter(found)) for name, found in plain.items() if len(found) == 1} | exact
 
 
-def _fold(name: str) -> str:
+def _code_of(name: str, codes: Mapping[str, str]) -> str | None:
+    wanted = folded(name)
+    return codes.get(wanted) or codes.get(_unaccented(wanted))
+
+
+def folded(name: str) -> str:
+    """The name of a country or state as it is compared: without case, blanks around it, and doubled blanks."""
     return " ".join(name.split()).casefold()
+
+
+_TYPED = str.maketrans("\u2018\u2019\u2010\u2013\u2014", "''---")
+
+
+def _unaccented(name: str) -> str:
+    """A folded name as a plain keyboard writes it: without accents and typographic marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", name.translate(_TYPED)) if not unicodedata.combining(c))
 
 
 def read_value_maps(source: str | None) -> ValueMaps:

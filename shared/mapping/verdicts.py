@@ -52,12 +52,23 @@ class Filtered:
 class Rejected:
     """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
     people and names field and value; `remedy` says what to do. `looked_up` is true when something was missing in the
-    target's small tables, which may have been read some minutes ago."""
+    target's small tables, which may have been read some minutes ago. `value` is what is wrong in the record, where
+    cases of one cause differ in it: a name that is not listed, or the column of a text that is too long."""
 
     cause: str
     message: str
     remedy: str
     looked_up: bool = False
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What the target does not get as the source has it, without a reason to refuse the record. `cause` groups equal
+    cases, such as `state_left_out`; `value` is what the source has."""
+
+    cause: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,8 @@ class Mapped:
     out at creation, sent as the field's empty value only where we had written something before. `route` is the route
     that the record takes, None in a flow that has one only. Of a document, `lines` are its lines by number, `numbers`
     and `revisions` what these of Known are to be from now on, and `reused` says why it is another document than the
-    linked one, whose key it has: it may take over the target row only where adoption is allowed.
+    linked one, whose key it has: it may take over the target row only where adoption is allowed. `remarks` are for
+    whoever looks before anything is written.
     """
 
     key: str
@@ -88,6 +100,7 @@ class Mapped:
     numbers: Mapping[int, str] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     reused: Rejected | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 Verdict = Filtered | Rejected | Mapped

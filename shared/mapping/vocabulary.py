@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from shared.errors import SyncError
 from shared.mapping.dates import EMPTY_DATE, business_day, noon_utc
 from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Rejected, Remark
 from shared.records import Json, Values
 
 
@@ -31,12 +32,18 @@ class Ownership(StrEnum):
 
 
 class Unmappable(SyncError):
-    """A value has no counterpart in the target. `cause` groups equal cases; `remedy` says what to do."""
+    """A value has no counterpart in the target. `cause` groups equal cases; `remedy` says what to do; `value` is as in
+    Rejected."""
 
-    def __init__(self, cause: str, message: str, *, remedy: str) -> None:
+    def __init__(self, cause: str, message: str, *, remedy: str, value: str = "") -> None:
         super().__init__(message)
         self.cause = cause
         self.remedy = remedy
+        self.value = value
+
+    def rejected(self, *, looked_up: bool = False) -> Rejected:
+        """The verdict on a record that has such a value."""
+        return Rejected(self.cause, str(self), self.remedy, looked_up, self.value)
 
 
 WireType = type[str] | type[int] | type[Decimal] | type[bool]
@@ -82,6 +89,12 @@ class Word(Protocol):
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
         """The values of its fields; None is blank. Raises Unmappable."""
 
+    def sources(self, field: str) -> tuple[str, ...]:
+        """The columns from which one of its fields is made."""
+
+    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:
+        """What it leaves out, or sends in another form than usual."""
+
 
 Convert = Callable[[Json, ValueMaps], Json]
 
@@ -104,6 +117,14 @@ class Line:
         """See Word."""
         return {self.field.name: self.read(row, maps)}
 
+    def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - it has one
+        """See Word."""
+        return tuple(column.name for column in self.columns)
+
+    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
+        """See Word."""
+        return ()
+
 
 def blank(value: Json) -> bool:
     """Whether a source value counts as blank: null, or nothing but white space."""
@@ -121,6 +142,11 @@ def value_of(row: Values, path: str) -> Json:
 def length_of(text: str) -> int:
     """How long a text is for both systems: they count UTF-16 code units, so that an emoji counts two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def counted(length: int) -> str:
+    """A length in words: people count other characters than the systems do."""
+    return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
 def lines_of(row: Values, sources: Iterable[str]) -> str | None:
@@ -164,6 +190,7 @@ def choice(
                 "option_unknown",
                 f"{source} is {option}, which has no counterpart in {target}",
                 remedy=f"choose one of the options {', '.join(map(str, codes))}, or extend the mapping",
+                value=f"{source} {option}",
             )
         return codes[option]
 
@@ -201,7 +228,10 @@ def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Owne
             return noon_utc(business_day(datetime.fromisoformat(str(text)), zone))
         except (ValueError, OverflowError) as wrong:
             raise Unmappable(
-                "date_invalid", f"{source} is {text!r}, which is no date", remedy="correct the record's date"
+                "date_invalid",
+                f"{source} is {text!r}, which is no date",
+                remedy="correct the record's date",
+                value=f"{source} {text}",
             ) from wrong
 
     into = TargetField(target, ownership, empty=EMPTY_DATE)
@@ -227,6 +257,7 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
                 "currency_unknown",
                 f"{source} is {code!r}, which is not in the value map `currencies`",
                 remedy="add the currency to the value map, or correct the record's currency",
+                value=str(code),
             )
         return known
 
@@ -284,6 +315,7 @@ def mapped_option(source: str, target: str, value_map: str) -> Line:
                 "option_unknown",
                 f"{source} is {member!r}, which is not in the value map `{value_map}`",
                 remedy=f"add it to `{value_map}` of the value-map document",
+                value=str(member),
             )
         return options[str(member)]
 

@@ -1,7 +1,7 @@
 """What a look at the set-up finds, check by check."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.errors import System, SystemTrouble
@@ -9,6 +9,8 @@ from shared.errors import System, SystemTrouble
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
 # Where docs/setup.md says how the app, or whoever asks here, is let in.
 ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
+
+_FOUND_TOLD = 3
 
 
 class Verdict(StrEnum):
@@ -25,7 +27,8 @@ class Check:
 
     `flows` are those of whose columns it tells, or would have told if the system had answered. `drift` is for each of
     them what the metadata says of columns that are not as the mapping knows them: a refused read is no such evidence,
-    since another user may see more.
+    since another user may see more. `form` says the same of several things, which stand for its braces: checks that
+    find one cause become one, with its `members`.
     """
 
     area: str
@@ -35,6 +38,8 @@ class Check:
     remedy: str = ""
     flows: tuple[str, ...] = ()
     drift: Mapping[str, str] = field(default_factory=dict)
+    form: str = ""
+    members: tuple[str, ...] = ()
 
 
 BY_HAND = (
@@ -52,6 +57,33 @@ BY_HAND = (
 def judged(area: str, what: str, well: bool, found: str, remedy: str) -> Check:
     """Well, or wrong as found."""
     return Check(area, what, Verdict.WELL) if well else Check(area, what, Verdict.WRONG, found, remedy)
+
+
+def one_of_several(check: Check, form: str, member: str) -> Check:
+    """The same check as one that may be joined with those of its form."""
+    return replace(check, form=form, members=(member,))
+
+
+def by_cause(checks: Iterable[Check]) -> Iterator[Check]:
+    """The same checks, those of one form and remedy as one where they have found something."""
+    alike: dict[object, list[Check]] = {}
+    for place, check in enumerate(checks):
+        joins = check.form and check.verdict is not Verdict.WELL
+        alike.setdefault((check.area, check.form, check.verdict, check.remedy) if joins else place, []).append(check)
+    for same in alike.values():
+        yield same[0] if len(same) == 1 else _joined(same)
+
+
+def _joined(same: Sequence[Check]) -> Check:
+    members = tuple(member for check in same for member in check.members)
+    found = list(dict.fromkeys(check.found for check in same))
+    more = f"; and {len(found) - _FOUND_TOLD} more like these" if len(found) > _FOUND_TOLD else ""
+    return replace(
+        same[0],
+        what=same[0].form.format(", ".join(members)),
+        found="; ".join(found[:_FOUND_TOLD]) + more,
+        members=members,
+    )
 
 
 def looked(area: str, what: str, look: Callable[[], object], flows: Iterable[str] = ()) -> Check:

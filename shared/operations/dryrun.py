@@ -1,6 +1,6 @@
 """A dry run: what the sync would do with a flow's records now, in pages, and what that would cost."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,12 +16,14 @@ _AT_A_TIME = 100
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many records would end how; `adopted` are those of them that take over a row of the target."""
+    """How many records would end how; `adopted` are those of them that take over a row of the target. `remarks` say
+    what the target does not get: the values by cause, and how often each is met."""
 
     records: int
     outcomes: dict[str, int]
     adopted: int
     writes: int
+    remarks: dict[str, dict[str, int]]
 
 
 class DryRun:
@@ -74,4 +76,12 @@ def summary_of(examined: Sequence[Examined]) -> Summary:
         outcomes=dict(Counter(str(each.kind) for each in examined).most_common()),
         adopted=sum(each.adopts for each in examined),
         writes=sum(each.writes for each in examined),
+        remarks=_remarks(examined),
     )
+
+
+def _remarks(examined: Sequence[Examined]) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for remark in (remark for each in examined for remark in each.remarks):
+        found[remark.cause][remark.value] += 1
+    return {cause: dict(values.most_common()) for cause, values in sorted(found.items())}

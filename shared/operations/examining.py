@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.mapping.verdicts import Parent
+from shared.mapping.verdicts import Parent, Remark
 from shared.records import Json, LineAction, SourceRow, Values, Write
 from shared.state.failures import Failure
 from shared.state.links import Link
@@ -35,7 +35,8 @@ class Examined:
     UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
     not linked yet, `listed` that a failure of it is on the list, open or dismissed. `reason` is the rule or cause,
     `failure` why it would be rejected, `parents` for whom it would wait; of one that would be written, whom the same
-    run would write before it. `leaves` is the key of the row that it would end before it gets another one.
+    run would write before it. `leaves` is the key of the row that it would end before it gets another one. `remarks`
+    say what of it the target does not get.
     """
 
     link: Link
@@ -50,6 +51,7 @@ class Examined:
     reason: str = ""
     failure: Failure | None = None
     parents: tuple[Parent, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def id(self) -> str:
@@ -100,6 +102,7 @@ class Examining:
 
     def _examined(self, link: Link, work: Work, judging: "LookJudging") -> Examined:
         outcome, write = work.outcome, work.write
+        remarks = work.mapped.remarks if work.mapped else ()
         if outcome is not None:
             return Examined(
                 link,
@@ -111,6 +114,7 @@ class Examining:
                 reason=outcome.reason,
                 failure=outcome.failure,
                 parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
+                remarks=remarks,
             )
         assert write is not None
         route = self._flow.route(work.content.route)
@@ -126,6 +130,7 @@ class Examining:
             leaves=write.key if work.leaving else None,
             reason=work.ending[2] if work.ending else "",
             parents=tuple(parent for parent in work.parents if parent in judging.foreseen),
+            remarks=remarks,
         )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.mapping.verdicts import Parent
 from shared.operations.examining import Examined, Examining
 from shared.operations.filters import in_words
+from shared.operations.tracing import Traced, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
@@ -51,14 +51,16 @@ class Explaining:
         failure = state.failures.load(self._flow.name, [id]).get(id)
         history = Histories(state.links.table).latest(self._flow.name, id, _LOOKED_AT)
         control = state.control.flow(self._flow.name)
-        sentences = [self._standing(examined), *self._last(history), self._now(examined), *self._obstacles(control)]
+        traced = self._traced(examined)
+        sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
+        sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
         if failure is not None:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
             if failure.dismissed:
                 sentences.append(
                     f"Dismissed by an operator, and tried by nobody until it is retried: {failure.dismissed}"
                 )
-        action = self._action(examined, failure, control)
+        action = self._action(examined, failure, control, traced)
         names = self._source, self._target
         return Explanation(
             self._flow.name, *names, examined, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
@@ -88,7 +90,21 @@ class Explaining:
             return []
         return [f"Last written {written.time:%Y-%m-%d %H:%M:%S} UTC by run {written.run}: {', '.join(written.fields)}."]
 
-    def _now(self, examined: Examined) -> str:
+    def _traced(self, examined: Examined) -> Traced | None:
+        """Why a record waits, or is filtered since another one is."""
+        waits = examined.kind in (Kind.WAITING, Kind.FILTERED) and examined.parents
+        return Tracing(self._parts).trace(examined.parents) if waits else None
+
+    def _rival(self, failure: Failure | None) -> list[str]:
+        """How the record stands that has what this one wants."""
+        if failure is None or failure.rival is None:
+            return []
+        flow, id = failure.rival
+        link = self._parts.state.links.load(flow, [id])[id]
+        stands = f"is in {self._target} as {link.target_key}" if link.linked else f"is not linked: it is {link.state}"
+        return [f"The other record, {flow} {id}, {stands}."]
+
+    def _now(self, examined: Examined, traced: Traced | None) -> str:
         match examined.kind:
             case Kind.UNCHANGED:
                 return (
@@ -109,11 +125,12 @@ class Explaining:
             case Kind.UPDATED:
                 return f"Now: {len(examined.changes)} fields would change in {self._target}."
             case Kind.FILTERED:
-                return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}."
+                whose = f" It belongs to {traced.words}." if traced else ""
+                return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}.{whose}"
             case Kind.ENDED:
                 return f"Now: it ends, because {in_words(examined.reason).meaning}; its row in {self._target} stays."
-            case Kind.WAITING:
-                return f"Now: it waits for {', '.join(map(_told, examined.parents))}."
+            case Kind.WAITING if traced:
+                return f"Now: it waits for {traced.words}."
             case Kind.REJECTED if examined.failure is not None:
                 return f"Now: it is rejected ({examined.failure.cause}): {examined.failure.message}"
             case Kind.DELETED:
@@ -137,7 +154,7 @@ class Explaining:
         systems = (self._flow.source_system, self._flow.target_system)
         return [self._parts.state.control.gate(system) for system in systems]
 
-    def _action(self, examined: Examined, failure: Failure | None, control: FlowControl) -> str:
+    def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
         if control.paused:
             return f"resume the flow {self._flow.name}"
         if control.blocked:
@@ -150,8 +167,10 @@ class Explaining:
         if closed is not None:
             return f"nothing for this record: it goes on by itself when {closed.system.label} is in order again"
         match examined.kind:
-            case Kind.WAITING:
-                return f"look at {_told(examined.parents[0])}; this record goes on by itself when that one is linked"
+            case Kind.WAITING if traced:
+                return f"{traced.remedy}; this record goes on by itself when that one is linked"
+            case Kind.FILTERED if traced:
+                return f"{traced.remedy}, if it shall go to {self._target}"
             case Kind.FILTERED:
                 return f"{in_words(examined.reason).remedy}, if it shall go to {self._target}"
             case Kind.CREATED | Kind.UPDATED if failure is not None:
@@ -165,7 +184,3 @@ def _retry(failure: Failure) -> str:
     """What helps with a failure that no look can reproduce: only the target itself knows whether it is mended."""
     of_target = failure.cause.startswith(_CAUSES_OF_TARGETS)
     return f"{failure.remedy}; then retry it" if of_target else "retry it: what was wrong has been corrected"
-
-
-def _told(parent: Parent) -> str:
-    return f"{parent.flow} {parent.id}"

@@ -1,6 +1,7 @@
 """Open failures: grouped by cause, tried again, dismissed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,11 +14,14 @@ from shared.sync.claiming import claim_ends_in
 from shared.sync.parts import Parts
 
 _PAGE = 1000
+# What grows with the records, such as numbers that are too long, is told of so many.
+_VALUES_TOLD = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Every open failure of a flow with one cause. `example` is the one that was seen last."""
+    """Every open failure of a flow with one cause. `example` is the one that was seen last; `values` are what is wrong
+    in the records, with how many have each, the most frequent first: one edit of a value map can mend them all."""
 
     flow: str
     cause: str
@@ -25,6 +29,7 @@ class Cause:
     example: Failure
     first_seen: datetime
     last_seen: datetime
+    values: Mapping[str, int]
 
 
 class Failing:
@@ -36,11 +41,15 @@ class Failing:
     def causes(self, flows: Iterable[str], *, dismissed: bool = False) -> list[Cause]:
         """The causes, the most frequent first; of `dismissed` failures instead of open ones where that is asked."""
         found: dict[tuple[str, str], Cause] = {}
+        values: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         for flow in flows:
             for failure in self.walk(flow, dismissed=dismissed):
                 key = flow, failure.cause
                 found[key] = _joined(found.get(key), failure)
-        return sorted(found.values(), key=lambda cause: (-cause.count, cause.flow, cause.cause))
+                if failure.value and (failure.value in values[key] or len(values[key]) < _VALUES_TOLD):
+                    values[key][failure.value] += 1
+        told = (replace(cause, values=dict(values[key].most_common())) for key, cause in found.items())
+        return sorted(told, key=lambda cause: (-cause.count, cause.flow, cause.cause))
 
     def walk(self, flow: str, *, cause: str | None = None, dismissed: bool = False) -> Iterator[Failure]:
         """The failures of a flow one by one, page by page; with one cause, where that is asked."""
@@ -111,7 +120,7 @@ class Failing:
 
 def _joined(cause: Cause | None, failure: Failure) -> Cause:
     if cause is None:
-        return Cause(failure.flow, failure.cause, 1, failure, failure.first_seen, failure.last_seen)
+        return Cause(failure.flow, failure.cause, 1, failure, failure.first_seen, failure.last_seen, {})
     return replace(
         cause,
         count=cause.count + 1,

@@ -62,7 +62,8 @@ class Linking:
         self.deeds.note("link", self.flow.name, f"{id} {key}")
         taken = self.parts.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
         if taken:
-            raise Refused(f"{key} belongs to record {taken[key].owner.id}; unlink that one first")
+            owner = taken[key].owner
+            raise Refused(f"{key} belongs to {owner.flow} {owner.id}; unlink that one first")
         # Nothing is known of what was written: the next look compares with the row itself.
         linked = replace(
             link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,

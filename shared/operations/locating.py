@@ -34,6 +34,7 @@ def locate(parts: Parts, flow: Flow, text: str) -> str:
         list(flow.numbered([given]).get(given, ()))
         or list(flow.source.existing([given]))
         or _of_target_key(parts, flow, given)
+        or _of_owned_key(parts, flow, given)
     )
     if not ids:
         raise NotFound(
@@ -72,6 +73,13 @@ def _of_target_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
         return ()
     links = parts.state.links.load(flow.name, list(flow.numbered([number]).get(number, ())))
     return [id for id, link in links.items() if given in (link.target_key, link.held_key)]
+
+
+def _of_owned_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
+    """The records that own the key that was given: in their source the number may have blanks before it."""
+    owned = [parts.state.keys_of(flow, route).owners([given]) for route in flow.routes.values()]
+    owners = (key.owner for found in owned for key in found.values())
+    return list(dict.fromkeys(owner.id for owner in owners if owner.flow == flow.name))
 
 
 def _is_remembered(parts: Parts, flow: Flow, id: str) -> bool:

@@ -22,11 +22,14 @@ from shared.operations.checks import (
     SALES,
     Check,
     Verdict,
+    by_cause,
     judged,
     looked,
+    one_of_several,
     part,
     unanswered,
 )
+from shared.operations.states import States
 from shared.operations.typenames import fits, known_in_finops
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.records import Json
@@ -49,13 +52,12 @@ class Preflight:
         assert isinstance(finops, FinopsSystem)
         self._dataverse = dataverse
         self._finops = finops
+        self._states = States(dataverse, settings)
 
     def checks(self) -> Iterator[Check]:
-        """Every check, one after the other. What a system does not answer is a finding, and the next part is asked; one
-        that does not let us in at all is asked no more."""
-        yield from self._of_sales()
-        yield from self._of_finops()
-        yield from BY_HAND
+        """Every check; one cause is told once, with all that has it. What a system does not answer is a finding, and
+        the next part is asked; one that does not let us in at all is asked no more."""
+        yield from by_cause((*self._of_sales(), *self._of_finops(), *BY_HAND))
 
     def _of_sales(self) -> Iterator[Check]:
         who = looked(SALES, "reachable, and lets us in", self._dataverse.probe, FLOWS)
@@ -100,7 +102,10 @@ class Preflight:
             yield _absent(SALES, f"table {name}", use, "there is no such table", "setup.md, 2.1")
             return
         row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
-        yield looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
+        read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
+        yield read
+        if read.verdict is Verdict.WELL:
+            yield from part(SALES, f"states of {name}", partial(self._states.checks, name))
         yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
         if use.tracked:
             yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
@@ -116,7 +121,8 @@ class Preflight:
         definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
         tracked = definition.get("ChangeTrackingEnabled") is True
         what = f"changes of {use.entity_set} are tracked"
-        yield judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
+        check = judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
+        yield one_of_several(check, "changes of {} are tracked", use.entity_set)
 
     def _organisation(self) -> Iterator[Check]:
         names = "oobpricecalculationenabled,discountcalculationmethod"
@@ -144,7 +150,8 @@ class Preflight:
         # What is not known is not said to be missing.
         if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
             for symbol in sorted({unit.finops for unit in maps.units}):
-                yield _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
+                check = _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
+                yield one_of_several(check, "units {} of F&O", symbol)
         if catalogue.CURRENCIES in references:
             yield from _currencies(tables, maps)
         if {catalogue.CURRENCIES, catalogue.PRICE_LISTS} <= references.keys():
@@ -215,7 +222,8 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
     """A currency that the document does not list is wrong only where a record has it."""
     for code in tables.currencies:
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
-        yield _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+        check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+        yield one_of_several(check, "currencies {} are in the value map", code)
 
 
 def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
@@ -226,7 +234,8 @@ def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Ch
             tables.price_list(currency, today=today, kept=None)
         except Unmappable as missing:
             found = f"{missing}; products in it would be rejected"
-        yield _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
+        check = _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
+        yield one_of_several(check, "currencies {} have a price list", code)
     for code, name in maps.price_lists.items():
         yield _mapped(
             f"price list {name} of {code}",

@@ -11,12 +11,14 @@ FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
 _FEW, _MANY = 5, 200
-_MESSAGE_KEPT, _NUMBER_KEPT = 8000, 500
+_MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a record is not in step and what to do. `number` is the one by which people know it, as far as it has one.
+    `value` is what is wrong in the record, where failures of one cause differ in it; `rival` is the record that has
+    what this one wants, as its flow and id.
     `next_try` None: only an operator can try again. `asked_at` is when an operator last had it tried; `dismissed` is
     why an operator does not want to see it, empty when it is open."""
 
@@ -32,6 +34,8 @@ class Failure:
     asked_at: datetime | None = None
     dismissed: str = ""
     number: str = ""
+    value: str = ""
+    rival: tuple[str, str] | None = None
     etag: str | None = None
 
     @property
@@ -53,6 +57,9 @@ class Failure:
             "asked_at": self.asked_at,
             "dismissed": self.dismissed or None,
             "number": self.number[:_NUMBER_KEPT] or None,
+            "value": self.value[:_VALUE_KEPT] or None,
+            "rival_flow": self.rival[0] if self.rival else None,
+            "rival": self.rival[1] if self.rival else None,
         }
         return Row(escape(self.flow), failure_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -138,6 +145,8 @@ def _to_failure(flow: str, stored: Stored) -> Failure:
         asked_at=_time(cells["asked_at"]) if "asked_at" in cells else None,
         dismissed=str(cells.get("dismissed", "")),
         number=str(cells.get("number", "")),
+        value=str(cells.get("value", "")),
+        rival=(str(cells["rival_flow"]), str(cells["rival"])) if "rival" in cells else None,
         etag=stored.etag,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import RowConflict, StorageTrouble
+from shared.records import fold
 from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
 
 _ROUNDS = 5
@@ -25,11 +26,6 @@ class OwnedKey:
     key: str
     owner: Owner
     etag: str
-
-
-def fold(key: str) -> str:
-    """A key as the target compares it: without case and trailing blanks (finops-odata, section 3)."""
-    return key.rstrip(" ").casefold()
 
 
 class Keys:

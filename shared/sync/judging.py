@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import KEY_SEPARATOR, References, SourceRow
+from shared.records import KEY_SEPARATOR, References, SourceRow, fold
 from shared.state.failures import Failure
-from shared.state.keys import fold
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow, Route
@@ -84,8 +84,8 @@ class Judging:
                 self._end(work, Kind.ENDED, LinkState.ENDED, rule)
             case Filtered(rule):
                 work.end(Kind.FILTERED, LinkState.FILTERED, reason=rule)
-            case Rejected(cause, message, remedy):
-                self.reject(work, cause, message, remedy)
+            case Rejected() as rejected:
+                self.reject(work, rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
             case Mapped() as mapped:
                 self._judge_key(work, mapped)
 
@@ -115,14 +115,19 @@ class Judging:
             work.mapped = mapped
             work.parents = mapped.parents
 
-    def reject(self, work: Work, cause: str, message: str, remedy: str) -> None:
+    def reject(
+        self,
+        work: Work,
+        cause: str,
+        message: str,
+        remedy: str,
+        *,
+        value: str = "",
+        rival: tuple[str, str] | None = None,
+    ) -> None:
         """List the record as a failure (protocol F2)."""
-        work.end(
-            Kind.REJECTED,
-            LinkState.REJECTED,
-            reason=cause,
-            failure=new_failure(self._parts, work, cause, message, remedy),
-        )
+        failure = replace(new_failure(self._parts, work, cause, message, remedy), value=value, rival=rival)
+        work.end(Kind.REJECTED, LinkState.REJECTED, reason=cause, failure=failure)
 
     def _judge_parents(self, works: Sequence[Work]) -> None:
         for work in works:

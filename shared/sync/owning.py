@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.state.keys import Keys, OwnedKey, Owner, fold
+from shared.records import KEY_SEPARATOR, fold
+from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Link, LinkState
 from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
 from shared.sync.flow import Flow, Route
@@ -30,7 +31,7 @@ class Owning:
         key = work.content.key
         owned = self._keys.owners([key]).get(key)
         if owned is not None and owned.owner != self._owner(work) and self._is_there(owned.owner):
-            self._reject_taken(work, owned.owner.id)
+            self._reject_taken(work, owned.owner)
             return
         self._judging.reject(
             work,
@@ -68,7 +69,7 @@ class Owning:
             first[key] = next((work for work in wanted if self._owner(work) == owner), wanted[0])
             for work in wanted:
                 if work is not first[key]:
-                    self._reject_taken(work, first[key].id)
+                    self._reject_taken(work, self._owner(first[key]))
         return first
 
     def _release_former_keys(self, works: Sequence[Work]) -> None:
@@ -96,7 +97,7 @@ class Owning:
         link = self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
         if not self._is_abandoned(owned, link, work.link.claim_id):
             if self._is_there(owner):
-                self._reject_taken(work, owner.id)
+                self._reject_taken(work, owner)
                 return
             if claim_ends_in(link, self._parts.limits) > 0 or not self._unlink_gone(link):
                 work.retry(delay_s=BUSY_DELAY_S)
@@ -121,12 +122,18 @@ class Owning:
         groups = [Group(link, (link_operation(unlinked),))]
         return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
 
-    def _reject_taken(self, work: Work, owner: str) -> None:
+    def _reject_taken(self, work: Work, owner: Owner) -> None:
+        """List a record whose number is another one's, which is named as people know it: by its flow and number."""
+        key = work.content.key
+        number = key.partition(KEY_SEPARATOR)[0] if self._route.moves else key
         self._judging.reject(
             work,
             "key_taken",
-            f"the number {work.content.key} is taken by record {owner}",
-            f"give one of the two records another number (this one: {work.id}), then retry",
+            f"{key} in {self._route.entity} belongs to another record: {number} of {owner.flow} ({owner.id})",
+            f"look at both, by p2c explain {owner.flow} {owner.id} and p2c explain {self._flow.name} {work.id}; "
+            "give one of them another number, then retry",
+            value=key,
+            rival=(owner.flow, owner.id),
         )
 
 
@@ -147,11 +154,11 @@ class KeyLook(Owning):
         for key, owned in owners.items():
             work = wanted[fold(key)]
             if owned.owner != self._owner(work) and self._is_kept(owned, work):
-                self._reject_taken(work, owned.owner.id)
+                self._reject_taken(work, owned.owner)
         for key, work in wanted.items():
             first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
             if first != work.id:
-                self._reject_taken(work, first)
+                self._reject_taken(work, Owner(self._flow.name, self._route.name, first))
 
     def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
         link = self._parts.state.links.load(owned.owner.flow, [owned.owner.id])[owned.owner.id]

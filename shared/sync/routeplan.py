@@ -142,8 +142,8 @@ class RoutePlanning:
         match self._planning.document(work, row, self._route.document, alone=alone):
             case Write() as write:
                 work.write = write
-            case Rejected(cause, message, remedy):
-                self._judging.reject(work, cause, message, remedy)
+            case Rejected() as rejected:
+                self._judging.reject(work, rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
             case NumbersTaken(numbers):
                 # Whoever maps it again knows that these are not to be had.
                 work.link = replace(work.link, numbers={**work.content.numbers, **dict.fromkeys(numbers, "")})

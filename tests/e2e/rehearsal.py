@@ -16,6 +16,7 @@ from local.demo.configuration import Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.environment import child_environment, ticking
 from local.demo.keep import place
+from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import Seller
 from local.demo.session import SYSTEMS, Session
 from local.demo.standing import Standing
@@ -62,10 +63,10 @@ class Rehearsal:
 
     def quote(self) -> None:
         """Write and activate the quotes of the records; the products are in Sales."""
-        seller = Seller(self.session.sales)
-        catalogue = seller.catalogue()
-        seller.add_prices(self.folder, catalogue)
-        assert seller.write_sample_quotes(self.folder, catalogue)[0] == len(self.chosen.quotes)
+        catalogue = Seller(self.session.sales).catalogue()
+        samples = SampleQuotes(self.session.sales, self.folder)
+        samples.add_prices(catalogue)
+        assert samples.write(catalogue)[0] == len(self.chosen.quotes)
 
     def ask(self, name: str, *arguments: str, code: int = 0) -> None:
         """Keep what the operators' command line answers; it must end with this code."""

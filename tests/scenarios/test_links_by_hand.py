@@ -61,7 +61,7 @@ def test_a_key_that_was_given_back_can_be_had_by_another_record(sync: Product) -
     linking(sync).unlink(id)
     second = sync.account("A-0")
     assert linking(sync).link(second).target_key == "A-0"
-    with pytest.raises(Refused, match=f"belongs to record {second}|key_taken|rejected"):
+    with pytest.raises(Refused, match=f"belongs to accounts {second}|key_taken|rejected"):
         linking(sync).link(id)
 
 

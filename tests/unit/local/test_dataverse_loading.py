@@ -94,6 +94,18 @@ def test_a_line_that_does_not_fit_is_named_and_nothing_is_loaded(tmp_path: Path,
         assert world.rows("accounts") == []
 
 
+def test_lines_that_do_not_fit_can_be_skipped_by_name_and_the_others_are_loaded(tmp_path: Path) -> None:
+    other = _account(accountid=CONTACT)
+    _write(tmp_path, "accounts.jsonl", _account(), {**other, "name": 1}, _account(), {**other, "nope": 1}, other)
+    skipped: list[str] = []
+    with dataverse() as world:
+        assert load_folder(world.organisation, tmp_path, skip=skipped.append) == 2
+        assert len(world.rows("accounts")) == 2
+    file = tmp_path / "accounts.jsonl"
+    for message, (line, column) in zip(skipped, ((2, "name"), (3, "accountid"), (4, "nope")), strict=True):
+        assert message.startswith(f"{file} line {line}: column {column}")
+
+
 def test_the_sample_units_and_price_lists_keep_their_ids() -> None:
     with dataverse() as world:
         load_folder(world.organisation, ADVENTUREWORKS)

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import LOST, Wanted
+from local.demo.systems import DATAVERSE
 from tests.unit.local.demo_trade import Trade, trade
 
 QUOTED, SECOND = "9d1cd95c-0000-4000-8000-000000000001", "9d1cd95c-0000-4000-8000-000000000002"
@@ -23,6 +25,10 @@ def running() -> Iterator[Trade]:
 @pytest.fixture
 def customer(running: Trade) -> str:
     return running.shop.account(f"A-{uuid4().hex[:8]}")
+
+
+def sample_quotes(running: Trade, folder: Path) -> SampleQuotes:
+    return SampleQuotes(running.systems[DATAVERSE], folder)
 
 
 def put(folder: Path, name: str, *rows: dict[str, object]) -> None:
@@ -68,7 +74,7 @@ def test_an_active_quote_of_the_file_is_written_with_its_prices_and_activated(
     running: Trade, customer: str, tmp_path: Path
 ) -> None:
     id = samples(running, tmp_path, customer)
-    assert running.seller.write_sample_quotes(tmp_path, running.catalogue()) == (1, 1)
+    assert sample_quotes(running, tmp_path).write(running.catalogue()) == (1, 1)
     (found,) = quotes(running, id)
     assert (found["statecode"], found["revisionnumber"], found["totallineitemamount"]) == (1, 0, 20)
     (line,) = running.seller.lines(id)
@@ -80,7 +86,7 @@ def test_a_quote_with_a_product_that_sales_does_not_have_is_not_written(
 ) -> None:
     id = samples(running, tmp_path, customer)
     put(tmp_path, "products_dataverse.jsonl", {"productid": SECOND, "productnumber": "BK-1"})
-    assert running.seller.write_sample_quotes(tmp_path, running.catalogue()) == (0, 0)
+    assert sample_quotes(running, tmp_path).write(running.catalogue()) == (0, 0)
     assert quotes(running, id) == []
 
 
@@ -102,11 +108,35 @@ def test_prices_are_added_once_where_the_price_list_of_another_currency_lacks_a_
     rows = [json.loads(row) for row in (tmp_path / "quotes.jsonl").read_text(encoding="utf-8").splitlines()]
     put(tmp_path, "quotes.jsonl", *({**row, "_pricelevelid_value": other} for row in rows))
     catalogue = running.catalogue()
-    assert running.seller.add_prices(tmp_path, catalogue) == 1
-    assert running.seller.add_prices(tmp_path, catalogue) == 0
+    assert sample_quotes(running, tmp_path).add_prices(catalogue) == 1
+    assert sample_quotes(running, tmp_path).add_prices(catalogue) == 0
     wanted = f"_pricelevelid_value eq {other}"
     (item,) = running.shop.sales.rows(f"productpricelevels?$select=amount&$filter={wanted}")
     assert item["amount"] == 10.25
+
+
+def test_a_quote_or_line_that_sales_refuses_is_named_and_the_others_are_written(
+    running: Trade, customer: str, tmp_path: Path
+) -> None:
+    id = samples(running, tmp_path, customer)
+    quote = json.loads((tmp_path / "quotes.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    line = json.loads((tmp_path / "quotedetails.jsonl").read_text(encoding="utf-8"))
+    wrong = [
+        {**quote, "quoteid": str(uuid4()), "quotenumber": "Q-LONG", "name": "x" * 301},
+        {**quote, "quoteid": str(uuid4()), "quotenumber": "Q-NOBODY", "_customerid_value": str(uuid4())},
+        {**quote, "quoteid": str(uuid4()), "quotenumber": "Q-LESS", "_pricelevelid_value": None},
+    ]
+    put(tmp_path, "quotes.jsonl", wrong[0], quote, *wrong[1:])
+    put(tmp_path, "quotedetails.jsonl", line, {**line, "quotedetailid": str(uuid4()), "quantity": "two"})
+    found = sample_quotes(running, tmp_path)
+    assert found.write(running.catalogue()) == (1, 1)
+    assert [quote["statecode"] for quote in quotes(running, id)] == [1]
+    places = {f"{tmp_path / name}.jsonl line {at}: column {column}: " for name, at, column in (
+        ("quotes", 1, "name"), ("quotes", 3, "_customerid_value"), ("quotes", 4, "_pricelevelid_value"),
+        ("quotedetails", 2, "quantity"),
+    )}  # fmt: skip
+    assert len(found.skipped) == len(places)
+    assert all(any(message.startswith(place) for message in found.skipped) for place in places), found.skipped
 
 
 def test_a_quote_can_be_lost(running: Trade, customer: str) -> None:

@@ -134,6 +134,24 @@ def test_a_product_that_is_none_is_named(tmp_path: Path, change: dict[str, objec
         open_tables(tmp_path, None, Settings())
 
 
+def test_records_that_are_refused_can_be_skipped_by_name_and_the_others_are_loaded(tmp_path: Path) -> None:
+    changes: list[dict[str, object]] = [
+        {"SalePrice": 1}, {"ProductNumber": ""}, {"ProductType": "Thing"}, {"SalesPrice": "much"}, {},
+        {"ProductNumber": "BK-2"},
+    ]  # fmt: skip
+    write(tmp_path / "products.jsonl", [PRODUCT, *({**PRODUCT, **change} for change in changes)])
+    skipped: list[str] = []
+    tables = open_tables(None, tmp_path, Settings(), skip=skipped.append)
+    assert all(
+        found(tables, "SellableReleasedProducts", dataAreaId="usmf", ProductNumber=number)
+        for number in ("BK-1", "BK-2")
+    )
+    tables.close()
+    columns = ["SalePrice", "ProductNumber", "ProductType", "SalesPrice", "ProductNumber"]
+    for line, (message, column) in enumerate(zip(skipped, columns, strict=True), start=2):
+        assert message.startswith(f"{tmp_path / 'products.jsonl'} line {line}: column {column}: ")
+
+
 def test_made_up_products_come_beside_those_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "products.jsonl", [PRODUCT])
     tables = open_tables(None, tmp_path, Settings(), products=3)

@@ -39,6 +39,16 @@ def test_texts_are_equal_without_regard_to_case(store: Store, stored: str, wante
     assert store.select("SELECT 1 FROM things WHERE text_contains(name, ?)", (wanted[1:],))
 
 
+def test_blanks_at_the_end_do_not_count_and_others_do(store: Store) -> None:
+    store.insert("things", {"id": "1", "name": "B-1  "})
+    assert [store.get("things", {"name": name}) is not None for name in ("b-1", "B-1 ", " B-1", "B-1\u00a0")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def _fail_after_insert(store: Store, row_id: str) -> None:
     with store.transaction():
         store.insert("things", {"id": row_id})

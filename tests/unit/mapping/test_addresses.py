@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from shared.mapping.accounts import AccountChoices
 from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.verdicts import Remark
 from shared.records import Json
 from tests.unit.mapping.samples import SEATTLE, account, mapped, mapper, maps, rejected
 
 PARTS = ("line1", "line2", "line3", "city", "county", "stateorprovince", "postalcode", "country")
 MAPS = maps()
 PLAIN = AddressRules()
+SENDING = AddressRules(send_state_without_list=True)
 EVERYTHING = AddressRules(leave_unknown_state_out=True, county=True, street_number=True)
 
 
@@ -120,6 +122,60 @@ def test_leaving_states_out_keeps_the_known_ones() -> None:
 def test_an_unknown_country_is_rejected_also_where_states_are_left_out() -> None:
     lenient = mapper(choices(leave_unknown_state_out=True))
     assert rejected(lenient, account(address1_country="Atlantis")).cause == "country_unknown"
+
+
+@pytest.mark.parametrize("name", ["Lara", " Miranda ", "L"])
+def test_a_state_of_a_country_without_a_list_is_left_out(name: str) -> None:
+    assert not MAPS.lists_states("VE")
+    owned = mapped(mapper(), account(address1_country="Venezuela", address1_stateorprovince=name)).owned
+    assert (owned["AddressState"], owned["AddressCountryRegionISOCode"]) == (None, "VE")
+
+
+def test_a_state_of_a_country_without_a_list_can_be_sent_as_it_is_written() -> None:
+    assert block(SENDING, country="VE", stateorprovince=" Lara ")["AddressState"] == "Lara"
+
+
+def test_only_a_country_with_a_list_rejects_a_state_whatever_becomes_of_the_others() -> None:
+    row = account(address1_country="Brazil", address1_stateorprovince="Lara")
+    for rules in ({}, {"send_state_without_list": True}):
+        verdict = rejected(mapper(choices(**rules)), row)
+        assert (verdict.cause, verdict.value) == ("state_unknown", "BR Lara")
+
+
+def test_a_country_whose_list_is_empty_has_none() -> None:
+    assert (
+        AddressBlock("a", "A", SENDING).values(
+            {"a_country": "FR", "a_stateorprovince": "Ain"}, maps(states={"FR": {}})
+        )["AState"]
+        == "Ain"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "country", "state", "remarks"),
+    [
+        (PLAIN, "VE", "Lara", [Remark("state_left_out", "VE Lara")]),
+        (SENDING, "VE", "Lara", [Remark("state_as_text", "VE Lara")]),
+        (AddressRules(leave_unknown_state_out=True), "BR", "Lara", [Remark("state_left_out", "BR Lara")]),
+        (PLAIN, "BR", "Bahia", []),
+        (PLAIN, "VE", " ", []),
+    ],
+)
+def test_what_is_not_carried_of_a_state_is_remarked(
+    rules: AddressRules, country: str, state: str, remarks: list[Remark]
+) -> None:
+    row = account(address1_country=country, address1_stateorprovince=state)
+    assert list(mapped(mapper(AccountChoices(addresses=rules)), row).remarks) == remarks
+
+
+def test_a_state_of_another_country_in_an_address_without_one_is_the_fault_of_the_blank_country() -> None:
+    verdict = rejected(mapper(), account(address1_stateorprovince="Bayern"))
+    assert (verdict.cause, verdict.value) == ("country_missing", "Bayern")
+    assert verdict.message == (
+        "address1_country is blank, so that the default US was taken, and 'Bayern' (address1_stateorprovince) is no "
+        "state of US"
+    )
+    assert verdict.remedy == "enter the country of the address"
 
 
 def test_the_street_is_the_lines_joined_by_line_feeds() -> None:

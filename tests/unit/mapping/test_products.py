@@ -319,7 +319,7 @@ def test_every_precision_that_sales_takes_is_taken(decimals: int) -> None:
 
 
 def test_a_product_number_is_the_key_as_finops_writes_it() -> None:
-    assert mapped(product(ProductNumber="a'B*c Ä ")).key == "a'B*c Ä "
+    assert mapped(product(ProductNumber="a'B*c Ä")).key == "a'B*c Ä"
 
 
 def test_where_the_automation_writes_items_the_product_names_its_list_after_creation() -> None:

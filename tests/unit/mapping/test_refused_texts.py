@@ -3,7 +3,8 @@
 import pytest
 
 from shared.mapping.accounts import AccountChoices, PartyNumber
-from tests.unit.mapping.samples import SEATTLE, account, mapped, mapper, rejected
+from shared.mapping.addresses import AddressRules
+from tests.unit.mapping.samples import SEATTLE, account, lengths, mapped, mapper, rejected
 
 MAPPER = mapper()
 LEFT_TO_FINOPS = mapper(AccountChoices(party_number=PartyNumber.FINOPS))
@@ -25,12 +26,32 @@ def test_a_character_outside_the_first_plane_counts_two_as_in_both_systems() -> 
 
 def test_a_text_that_is_too_long_is_told_by_its_column_and_its_field() -> None:
     verdict = rejected(MAPPER, account(name="x" * 101))
-    assert "name has 101 characters; OrganizationName of CustomersV3 takes 100" in verdict.message
+    counted = "101 characters (UTF-16 units: an emoji counts two)"
+    assert verdict.message == f"name has {counted}; OrganizationName of CustomersV3 takes 100"
+    assert verdict.value == "name"
 
 
-def test_a_part_of_an_address_that_is_too_long_is_told_by_its_block() -> None:
-    verdict = rejected(MAPPER, account(**{**SEATTLE, "address1_postalcode": "x" * 11}))
-    assert "address1_* has 11 characters; AddressZipCode" in verdict.message
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"address1_postalcode": "x" * 11}, "address1_postalcode has 11 "),
+        ({"address1_city": "x" * 61}, "address1_city has 61 "),
+        ({"address1_line1": "x" * 251}, "address1_line1 has 251 "),
+        ({"address1_line1": "x" * 150, "address1_line3": "x" * 150}, "address1_line1 + address1_line3 has 301 "),
+    ],
+)
+def test_a_part_of_an_address_that_is_too_long_is_told_by_its_own_columns(values: dict[str, str], named: str) -> None:
+    verdict = rejected(MAPPER, account(**{**SEATTLE, **values}))
+    assert verdict.message.startswith(named)
+    assert verdict.value == named.partition(" has")[0]
+
+
+def test_the_street_and_its_number_are_told_by_the_lines_that_they_are_made_of() -> None:
+    numbered = mapper(
+        AccountChoices(addresses=AddressRules(street_number=True)), text_lengths=lengths(AddressStreetNumber=5)
+    )
+    verdict = rejected(numbered, account(**{**SEATTLE, "address1_line2": "x" * 6}))
+    assert verdict.message.startswith("address1_line2 has 6 ")
 
 
 def test_the_remedy_for_a_verified_length_names_no_setting_that_would_not_help() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.states import LANGUAGES
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import SHIPPED, read_value_maps
 from tests.unit.mapping.samples import maps
@@ -35,6 +36,32 @@ def test_the_codes_of_states_fit_into_finops() -> None:
     limit = MAPS.lengths_of("CustomersV3")["AddressState"]
     assert limit is not None
     assert all(len(code) <= limit for states in MAPS.states.values() for code in states.values())
+
+
+@pytest.mark.parametrize(
+    ("country", "name", "code"),
+    [
+        ("BR", "RJ", "RJ"), ("BR", "São Paulo", "SP"), ("BR", "Sao Paulo", "SP"), ("AT", "Kärnten", "2"),
+        ("IT", "Milano", "MI"), ("IT", "L'Aquila", "AQ"), ("ES", "Sevilla", "SE"), ("CH", "Zuerich", None),
+        ("CH", "Zurich", "ZH"), ("CH", "Genève", "GE"), ("JP", "Hokkaido", "01"), ("JP", "東京都", "13"),
+        ("IN", "Maharashtra", "MH"), ("CN", "Guangdong", "GD"), ("MX", "Estado de México", "MEX"),
+        ("GB", "Kent", "KEN"), ("GB", "Scotland", "SCT"), ("US", "Armed Forces Pacific", "AP"),
+        ("US", "AE", "AE"), ("US", "aa", "AA"),
+        ("US", "Puerto Rico", "PR"), ("US", "U.S. Virgin Islands", "VI"), ("FR", "Hautes-Alpes", "05"),
+    ],
+)  # fmt: skip
+def test_a_state_is_known_by_the_names_that_people_write(country: str, name: str, code: str | None) -> None:
+    assert MAPS.state(country, name) == code
+
+
+def test_the_thirty_largest_countries_of_finops_have_lists() -> None:
+    assert len(LANGUAGES) == 30
+    assert all(len(MAPS.states[country]) >= 7 for country in LANGUAGES)
+
+
+def test_an_accent_is_left_out_only_where_that_names_one_state() -> None:
+    odd = maps(states={"DE": {"Muhlen": "A", "Mühlen": "B", "Köln": "C"}})
+    assert [odd.state("DE", name) for name in ("Mühlen", "Muhlen", "Koln")] == ["B", "A", "C"]
 
 
 def test_a_name_counts_before_a_code_that_looks_like_it() -> None:

@@ -1,0 +1,220 @@
+"""Answers lead people the right way: to the record that has to move, to each value that is wrong, to the other
+record."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.mapping.value_maps import SHIPPED
+from shared.operations.checks import Check, Verdict, by_cause, one_of_several
+from shared.operations.explaining import Explaining
+from tests.support.operator import answer, operated, p2c
+from tests.support.product import FLOW, Product, product
+from tests.support.trading import Trading, trading
+from tests.support.world import TRADE, World
+
+
+@pytest.fixture
+def sync() -> Iterator[Product]:
+    with product() as made, operated(made):
+        yield made
+
+
+@pytest.fixture
+def desk() -> Iterator[Trading]:
+    with trading() as made, operated(made):
+        yield made
+
+
+def now(flow: str, id: str) -> str:
+    """What is said of a record as it is now."""
+    sentences: list[str] = answer("explain", flow, id)["sentences"]
+    return next(sentence for sentence in sentences if sentence.startswith("Now: "))
+
+
+# --- who waits for whom -----------------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_a_rejected_record_tells_that_ones_state_reason_and_remedy(desk: Trading) -> None:
+    desk.stock("P-1")
+    account = desk.account("A-1", name="   ")
+    contact, (_, quote) = desk.contact(account), desk.quote(account)
+    desk.tick()
+    rejected = f"accounts A-1 ({account}), which is rejected: name_missing: name is blank"
+    for flow, id in (("contacts", contact), ("quotations", quote)):
+        assert now(flow, id).startswith(f"Now: it waits for {rejected}")
+        assert answer("explain", flow, id)["action"].startswith(f"accounts A-1 ({account}): name the account")
+
+
+def test_what_waits_for_a_record_of_a_paused_flow_is_told_to_let_that_flow_run(desk: Trading) -> None:
+    contact = desk.contact(desk.account("A-1"))
+    p2c("pause", "accounts")
+    desk.tick()
+    assert now("contacts", contact).endswith("which is not written yet: the flow accounts is paused.")
+    assert answer("explain", "contacts", contact)["action"].startswith("let the flow accounts run again")
+
+
+def test_what_is_filtered_since_its_parent_is_names_that_one_and_its_rule(desk: Trading) -> None:
+    account = desk.account("A-1")
+    desk.edit(account, statecode=1, statuscode=2)
+    contact = desk.contact(account)
+    desk.tick()
+    assert f"It belongs to accounts A-1 ({account}), which is not for F&O, because it is inactive" in now(
+        "contacts", contact
+    )
+    assert answer("explain", "contacts", contact)["action"].startswith(f"accounts A-1 ({account}): activate it")
+
+
+def test_the_way_is_told_to_its_end_however_long_it_is() -> None:
+    world = World(flows=TRADE)
+    world.source.save("p1", number="P1", name="Parent", bad="x")
+    world.people.save("m1", number="M1", name="Person", parent="p1")
+    world.documents.save("d1", name="Quote", customer="m1")
+    world.settle(hours=0.1)
+    parts = world.parts()
+    told = Explaining(parts, parts.flows["documents"]).explain("d1")
+    words = " ".join(told.sentences)
+    assert "it waits for people m1, which waits for parents p1, which is rejected: bad: bad is x" in words
+    assert told.action.startswith("parents p1: clear it")
+
+
+# --- what is wrong, and how often -------------------------------------------------------------------------------------
+
+
+def test_a_cause_shows_its_values_with_counts_and_one_edit_of_the_value_map_mends_them_all(
+    sync: Product, tmp_path: Path
+) -> None:
+    wrong = [("Brazil", "Sampa")] * 3 + [("Brazil", "Rio")] * 2 + [("France", "Lara")]
+    ids = [
+        sync.account(f"A-{place}", address1_country=country, address1_stateorprovince=state)
+        for place, (country, state) in enumerate(wrong)
+    ]
+    sync.tick()
+    (group,) = answer("failures", FLOW)
+    assert (group["cause"], group["count"]) == ("state_unknown", 6)
+    assert group["values"] == {"BR Sampa": 3, "BR Rio": 2, "FR Lara": 1}
+    assert "BR Sampa 3, BR Rio 2, FR Lara 1" in p2c("failures")
+    document = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    document["states"]["BR"] |= {"Sampa": "SP", "Rio": "RJ"}
+    document["states"]["FR"]["Lara"] = "X"
+    (tmp_path / "maps.json").write_text(json.dumps(document), encoding="utf-8")
+    sync.start(VALUE_MAPS=str(tmp_path / "maps.json"))
+    p2c("retry", FLOW, "--all")
+    sync.drain()
+    assert answer("failures", FLOW) == []
+    assert sync.customers() == len(ids)
+
+
+def test_values_are_counted_whatever_is_wrong(sync: Product) -> None:
+    for place, country in enumerate(["Atlantis", "Atlantis", "Utopia"]):
+        sync.account(f"C-{place}", address1_country=country)
+    sync.account("T-1", address1_country="US", address1_city="x" * 61)
+    sync.tick()
+    found = {group["cause"]: group["values"] for group in answer("failures", FLOW)}
+    assert found == {"country_unknown": {"Atlantis": 2, "Utopia": 1}, "text_too_long": {"address1_city": 1}}
+
+
+# --- the other record -------------------------------------------------------------------------------------------------
+
+
+def test_a_number_that_is_taken_names_the_other_record_by_number_and_address(sync: Product) -> None:
+    first = sync.account("A-1")
+    sync.tick()
+    second = sync.account("A-1 ")
+    sync.tick()
+    failure = sync.failure(second)
+    assert failure is not None
+    assert failure.message == f"A-1 in CustomersV3 belongs to another record: A-1 of accounts ({first})"
+    assert f"p2c explain accounts {first}" in failure.remedy
+    told = p2c("explain", FLOW, second)
+    assert f"The other record, accounts {first}, is in F&O as A-1." in told
+    for shown in (told, p2c("failures", FLOW, "--cause", "key_taken")):
+        assert f"the other record: {sync.sales.origin}/main.aspx?pagetype=entityrecord&etn=account&id={first}" in shown
+
+
+def test_the_other_record_is_named_also_where_it_is_of_another_flow(desk: Trading) -> None:
+    desk.stock("P-1")
+    account = desk.account("X-1")
+    desk.tick()
+    contact = desk.contact(msdynce_contactnumber="X-1")
+    desk.quote(contact=contact)
+    desk.tick()
+    (record,) = answer("failures", "contacts", "--cause", "key_taken")
+    assert f"X-1 of accounts ({account})" in record["failure"]["message"]
+    assert record["failure"]["rival"] == ["accounts", account]
+    assert f"etn=account&id={account}" in record["rival"][0]
+
+
+# --- what is not carried ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "cause", "sent"), [("leave_out", "state_left_out", ""), ("send", "state_as_text", "Lara")]
+)
+def test_states_of_countries_without_a_list_are_counted_by_plan_and_preflight(
+    sync: Product, setting: str, cause: str, sent: str
+) -> None:
+    sync.start(STATE_WITHOUT_LIST=setting)
+    for place, state in enumerate(["Lara", "Lara", "Miranda"]):
+        sync.account(f"V-{place}", address1_country="Venezuela", address1_stateorprovince=state)
+    assert answer("plan", FLOW)["summary"]["remarks"] == {cause: {"VE Lara": 2, "VE Miranda": 1}}
+    assert "VE Lara 2, VE Miranda 1" in p2c("plan", FLOW)
+    checks = answer("preflight", code=1)["checks"]
+    (found,) = [check for check in checks if check["what"] == "states of accounts have a code in the value map"]
+    assert (found["verdict"], found["found"].rpartition(": ")[2]) == ("by hand", "VE 3")
+    sync.tick()
+    assert answer("failures", FLOW) == []
+    assert (sync.customer("V-0") or {})["AddressState"] == sent
+
+
+def test_a_preflight_of_addresses_with_listed_states_has_nothing_to_say(sync: Product) -> None:
+    sync.account("A-1", address1_country="Brazil", address1_stateorprovince="Bahia")
+    sync.account("A-2", address1_country="Atlantis", address1_stateorprovince="Lara")
+    checks = {check["what"]: check["verdict"] for check in answer("preflight", code=1)["checks"]}
+    assert checks["states of accounts have a code in the value map"] == "well"
+
+
+# --- one cause, once --------------------------------------------------------------------------------------------------
+
+
+def _check(member: str, verdict: Verdict = Verdict.WRONG, found: str = "it is not", remedy: str = "do it") -> Check:
+    return one_of_several(
+        Check("Sales", f"unit {member} is there", verdict, found, remedy), "units {} are there", member
+    )
+
+
+def test_checks_that_find_one_cause_are_one_with_its_members() -> None:
+    joined, well, other, alone = by_cause(
+        [
+            _check("A"),
+            _check("B", Verdict.WELL),
+            _check("C"),
+            _check("D", remedy="another"),
+            Check("Sales", "x", Verdict.WRONG),
+        ]
+    )
+    assert (joined.what, joined.found, joined.members) == ("units A, C are there", "it is not", ("A", "C"))
+    assert (well.what, other.what, alone.what) == ("unit B is there", "unit D is there", "x")
+
+
+def test_what_several_checks_have_found_is_told_of_the_first_ones() -> None:
+    (joined,) = by_cause(_check(member, found=f"no {member}") for member in "ABCDE")
+    assert joined.found == "no A; no B; no C; and 2 more like these"
+
+
+def test_checks_of_columns_are_never_joined() -> None:
+    drifted = replace(Check("Sales", "columns", Verdict.WRONG, "f", "r"), flows=("accounts",))
+    assert list(by_cause([drifted, drifted])) == [drifted, drifted]
+
+
+def test_a_preflight_tells_every_currency_without_an_entry_at_once(sync: Product) -> None:
+    common = {"currencysymbol": "x", "currencyprecision": 2, "exchangerate": 1}
+    sync.sales.catalogue()
+    for code in ("XTS", "XXX"):
+        sync.sales.create("transactioncurrencies", isocurrencycode=code, currencyname=code, **common)
+    checks = {check["what"]: check for check in answer("preflight", code=1)["checks"]}
+    assert checks["currencies XTS, XXX are in the value map"]["members"] == ["XTS", "XXX"]
+    assert not [what for what in checks if what.startswith(("currency XTS", "currency XXX"))]
