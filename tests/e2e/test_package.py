@@ -20,6 +20,7 @@ from tests.support.project import ROOT
 
 # The environment that make fills with requirements.txt and nothing else.
 _PYTHON = ROOT / ".venv-app" / "bin" / "python"
+_HOST_BESIDE = ("console", "loopback", "space")
 _HOST_NEEDS = ("cronsim", "azure/storage/blob")
 
 
@@ -34,7 +35,8 @@ def package(tmp_path: Path) -> Path:
 def host_alone(folder: Path) -> Path:
     """A folder with the local host and what it needs for itself: in Azure the host is no part of the app either."""
     shutil.copytree(ROOT / "local" / "host", folder / "local" / "host")
-    shutil.copy(ROOT / "local" / "__init__.py", folder / "local")
+    for module in ("__init__", *_HOST_BESIDE):
+        shutil.copy(ROOT / "local" / f"{module}.py", folder / "local")
     installed = Path(sysconfig.get_paths()["purelib"])
     for name in _HOST_NEEDS:
         shutil.copytree(installed / name, folder / name)

@@ -1,5 +1,6 @@
 """A company's network: its proxy, its own authority for certificates, and a system on the internet behind them."""
 
+import re
 import socket
 import ssl
 import threading
@@ -56,7 +57,7 @@ def system(folder: Path, answer: bytes, host: str = HOST) -> Iterator[tuple[int,
 
     def reply(client: socket.socket) -> None:
         with suppress(OSError), context.wrap_socket(client, server_side=True) as secure:
-            requests.append(_head(secure))
+            requests.append(_request(secure))
             secure.sendall(answer)
 
     with _listening() as (listener, serve):
@@ -117,6 +118,18 @@ def _head(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received and (part := connection.recv(65536)):
         received += part
+    return received
+
+
+def _request(connection: socket.socket) -> bytes:
+    """A request to its end: a connection that is closed over an unread body is reset, and the answer may be lost."""
+    received = _head(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length:\s*(\d+)", head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (part := connection.recv(65536)):
+        received += part
+        missing -= len(part)
     return received
 
 
