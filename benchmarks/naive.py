@@ -21,7 +21,8 @@ from local.simulator.auth import mint
 from shared import exact_json
 from shared.clients import quoting
 from shared.flows import ACCOUNTS, PRODUCTS, account_mapper, product_mapper
-from shared.mapping import accounts, catalogue, products
+from shared.mapping import accounts, catalogue, price_lists, products
+from shared.mapping.date_columns import SELECT, metadata_of
 from shared.mapping.verdicts import Known, Mapped
 from shared.records import Json, SourceRow, Values
 from shared.settings import Settings
@@ -76,9 +77,9 @@ def _product_loop(stage: Stage, session: requests.Session) -> Callable[[str], No
     mapper = product_mapper(Settings.read(stage.settings))
     columns = quoting.columns(("dataAreaId", products.KEY_FIELD, *mapper.select))
     query = quoting.query({"cross-company": "true", "$select": columns})
+    tables = catalogue.TABLES | {metadata_of(table): SELECT for table in price_lists.DATE_COLUMNS}
     references = {
-        name: tuple(stage.sales.rows(f"{API}/{name}?$select={','.join(select)}"))
-        for name, select in catalogue.TABLES.items()
+        name: tuple(stage.sales.rows(f"{API}/{name}?$select={','.join(select)}")) for name, select in tables.items()
     }
     read, write = _authorised(stage, stage.finops), _authorised(stage, stage.sales)
 

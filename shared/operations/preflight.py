@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from shared.clients import quoting
 from shared.clients.dataverse import API, DataverseSystem
 from shared.clients.finops import FinopsSystem, rows_of
 from shared.errors import OperatorNeeded, System, SystemTrouble
 from shared.flows import FLOWS
-from shared.mapping import catalogue
+from shared.mapping import catalogue, date_columns, price_lists
 from shared.mapping.catalogue import Catalogue
+from shared.mapping.date_columns import metadata_of
+from shared.mapping.dates import today
 from shared.mapping.value_maps import ValueMaps, read_value_maps
 from shared.mapping.vocabulary import Unmappable
 from shared.operations.checks import (
@@ -25,6 +28,7 @@ from shared.operations.checks import (
     part,
     unanswered,
 )
+from shared.operations.dates import date_checks
 from shared.operations.typenames import fits, known_in_finops
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.records import Json
@@ -40,7 +44,8 @@ class Preflight:
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._settings = settings
-        self._today = parts.clock.now().date()
+        self._zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+        self._today = today(parts.clock.now(), self._zone)
         dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
@@ -97,6 +102,7 @@ class Preflight:
         row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
         yield looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
         yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
+        yield from part(SALES, f"date columns of {name} (Attributes)", partial(date_checks, self._dataverse, use))
         if use.tracked:
             yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
 
@@ -129,20 +135,21 @@ class Preflight:
     def _catalogue(self) -> Iterator[Check]:
         maps = read_value_maps(self._settings.VALUE_MAPS)
         references: dict[str, tuple[Mapping[str, Json], ...]] = {}
-        for name, select in catalogue.TABLES.items():
+        days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]
+        for name, select in {**catalogue.TABLES, **dict.fromkeys(days_of_lists, date_columns.SELECT)}.items():
             url = self._dataverse.url(name, {"$select": quoting.columns(select)})
             try:
                 references[name] = tuple(self._dataverse.rows(name, url))
             except SystemTrouble as trouble:
                 yield unanswered(SALES, f"rows of {name}", trouble)
-        tables = Catalogue(references, maps)
+        tables = Catalogue(references, maps, self._zone)
         # What is not known is not said to be missing.
         if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
             for symbol in sorted({unit.finops for unit in maps.units}):
                 yield _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
         if catalogue.CURRENCIES in references:
             yield from _currencies(tables, maps)
-        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS} <= references.keys():
+        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS, *days_of_lists} <= references.keys():
             yield from _price_lists(tables, maps, self._today)
 
     def _one_of(self, use: CollectionUse) -> object:

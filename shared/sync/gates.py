@@ -43,15 +43,11 @@ class Gates:
 
     def closed_for_pull(self, flow: Flow) -> Closed | None:
         """Why a pull may not run now; None when it may. It needs its source only: hints may queue up."""
-        return self._flow_closed(flow) or self._system_closed(flow.source_system)
+        return self._flow_closed(flow) or self.closed(flow.source_system)
 
     def closed_for_apply(self, flow: Flow) -> Closed | None:
         """Why records may not be applied now; None when they may."""
-        return (
-            self._flow_closed(flow)
-            or self._system_closed(flow.source_system)
-            or self._system_closed(flow.target_system)
-        )
+        return self._flow_closed(flow) or self.closed(flow.source_system) or self.closed(flow.target_system)
 
     def close(self, trouble: SystemTrouble) -> None:
         """Close a system's gate for as long as it asked, or for a growing time. The end moves forward only.
@@ -113,7 +109,8 @@ class Gates:
             return Closed(f"flow {flow.name} is paused")
         return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
 
-    def _system_closed(self, system: System) -> Closed | None:
+    def closed(self, system: System) -> Closed | None:
+        """Why a system may not be asked now; None when it may."""
         gate = self._control.gate(system)
         if not gate.closed:
             return None

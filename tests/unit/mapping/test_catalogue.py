@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -21,11 +22,13 @@ from shared.mapping.catalogue import (
     Currency,
     NotThere,
 )
+from shared.mapping.price_lists import DATE_COLUMNS
 from shared.mapping.vocabulary import Unmappable
 from shared.records import Json, References, Values
-from tests.unit.mapping.samples import document, maps
+from tests.unit.mapping.samples import document, maps, metadata
 
 TODAY = date(2026, 1, 5)
+UTC = ZoneInfo("UTC")
 USD, EUR, GROUP, OTHER_GROUP, EACH, BOXES, OTHER_EACH, LIST = (str(UUID(int=number, version=4)) for number in range(8))
 DOLLAR = Currency("USD", USD)
 
@@ -54,13 +57,14 @@ def tables(**replaced: Sequence[Values]) -> References:
         UNIT_GROUPS: [group_row(), group_row(OTHER_GROUP, "Other")],
         UNITS: [unit_row(), unit_row(BOXES, "Boxes"), unit_row(OTHER_EACH, group=OTHER_GROUP)],
         PRICE_LISTS: [price_list_row()],
+        **metadata(DATE_COLUMNS),
         ORGANIZATION: [{"organizationid": LIST, "pricingdecimalprecision": 2}],
     }
     return {name: tuple(rows) for name, rows in (whole | replaced).items()}
 
 
 def catalogue(references: References | None = None, **parts: Json) -> Catalogue:
-    return Catalogue(tables() if references is None else references, maps(**parts))
+    return Catalogue(tables() if references is None else references, maps(**parts), UTC)
 
 
 def with_lists(*rows: Values, forced: str | None = None) -> Catalogue:

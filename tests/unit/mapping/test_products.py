@@ -23,6 +23,7 @@ from shared.mapping.catalogue import (
     UNIT_GROUPS,
     UNITS,
 )
+from shared.mapping.price_lists import DATE_COLUMNS
 from shared.mapping.products import (
     ITEM,
     STATE,
@@ -36,7 +37,7 @@ from shared.mapping.products import (
 from shared.mapping.verdicts import Known, Mapped, Rejected
 from shared.records import Json, References, SourceRow, Values
 from tests.support.clock import START
-from tests.unit.mapping.samples import DATA, maps
+from tests.unit.mapping.samples import DATA, maps, metadata
 from tests.unit.mapping.test_catalogue import (
     BOXES,
     EACH,
@@ -456,7 +457,7 @@ def sample_references() -> References:
         UNIT_GROUPS: "uomschedules",
         PRICE_LISTS: "pricelevels",
     }
-    read: dict[str, tuple[Values, ...]] = {}
+    read: dict[str, tuple[Values, ...]] = dict(metadata(DATE_COLUMNS))
     for name, file in files.items():
         lines = (DATA / f"{file}.jsonl").read_text(encoding="utf-8").splitlines()
         read[name] = tuple(row for row in map(exact_json.loads, lines) if isinstance(row, dict))

@@ -11,9 +11,8 @@ from shared.errors import OperatorNeeded, SettingsInvalid
 from shared.mapping.addresses import AddressRules
 from shared.mapping.quotations import QuotationChoices, QuotationStatus, RequestedDate
 from shared.mapping.scope import Scope
-from shared.mapping.verdicts import Filtered, Known, Mapped
+from shared.mapping.verdicts import Filtered, Mapped
 from shared.records import Json, SourceRow, TargetRow
-from tests.support.clock import START
 from tests.support.effort import calls_of
 from tests.unit.mapping.quotes import (
     CLOSED,
@@ -160,7 +159,7 @@ def test_a_contact_that_buys_is_a_customer_too() -> None:
 
 
 def test_a_customer_that_is_not_linked_yet_is_named_as_the_parent_to_wait_for() -> None:
-    verdict = mapper().evaluate(quote(), Known(START))
+    verdict = mapper().evaluate(quote(), replace(known(), keys={}))
     assert isinstance(verdict, Mapped)
     assert (verdict.parents, verdict.owned["RequestingCustomerAccountNumber"]) == ((OF_ACCOUNT,), None)
 
