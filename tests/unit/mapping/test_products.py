@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -465,6 +466,14 @@ def sample_references() -> References:
 
 
 SAMPLE_MAPPER = mapper(defaults=in_group("AdventureWorks units"))
+
+
+def test_today_is_that_of_the_business() -> None:
+    ends = tables(pricelevels=[price_list_row(enddate=f"{START.date()}T00:00:00Z")])
+    late = replace(knowing(ends), now=START.replace(hour=23))
+    assert isinstance(mapper().evaluate(product(), late), Mapped)
+    zurich = mapper(ProductChoices(zone=ZoneInfo("Europe/Zurich")))
+    assert rejected(product(), late, zurich).cause == "no_price_list"
 
 
 def test_every_sample_product_is_mapped_with_the_sample_catalogue() -> None:
