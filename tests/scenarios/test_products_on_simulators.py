@@ -10,6 +10,8 @@ import pytest
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
+from shared.clients.dataverse import DataverseSystem
+from shared.errors import System
 from shared.state.links import LinkState
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 
@@ -187,6 +189,12 @@ def _until(world: Assortment, at: datetime) -> None:
     world.clock.sleep((at - world.clock.now()).total_seconds())
 
 
+def _writes_to_sales(world: Assortment) -> int:
+    sales = world.service.parts.systems[System.DATAVERSE]
+    assert isinstance(sales, DataverseSystem)
+    return sales.requests.writes
+
+
 def _lists_of_two_years(world: Assortment) -> tuple[str, str]:
     """The list of 2026 and that of 2027, as a seller in Zurich enters them."""
     old = str(world.catalogue["prices"])
@@ -208,9 +216,9 @@ def test_products_move_to_the_next_list_on_the_day_on_which_theirs_ends_however_
         world.tick()
         assert {str((world.product(number) or {})["_pricelevelid_value"]) for number in numbers} == {new}
         assert world.state.control.flow("products").blocked == ""
-        world.requests()
+        written = _writes_to_sales(world)
         world.tick()
-        assert [address for method, address in world.requests() if method not in ("GET", "HEAD")] == []
+        assert _writes_to_sales(world) == written
 
 
 def test_a_product_without_a_list_gets_the_one_that_begins_on_that_day(world: Assortment) -> None:
@@ -234,11 +242,13 @@ def test_products_that_change_while_sales_is_down_on_the_day_of_a_new_list_are_i
         _, new = _lists_of_two_years(world)
         world.put("P-1", "P-2")
         world.settle(2)
-        _until(world, datetime(2027, 1, 1, 8, tzinfo=UTC))
+        _until(world, datetime(2026, 12, 31, 22, 45, tzinfo=UTC))
+        world.tick()
+        _until(world, datetime(2026, 12, 31, 23, 15, tzinfo=UTC))
         world.sales.faults.add(Rule(Kind.ERROR_BEFORE, status=503))
         world.change("P-1", ProductName="Trike")
         world.settle(2)
-        assert world.depth() == 1
+        assert world.depth() > 0
         world.sales.faults.clear()
         world.settle(10)
         rows = [world.product(number) or {} for number in ("P-1", "P-2")]
