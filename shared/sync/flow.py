@@ -15,6 +15,8 @@ WEEK_S = 7 * 24 * 3600.0
 # How old the small tables may be.
 LOOKUP_KEPT_S = 300.0
 _BASIS_BYTES = 8
+# Stands between the fingerprint of a mapping and the digest of its basis.
+_OF = "-"
 
 
 class Mapper(Protocol):
@@ -131,14 +133,12 @@ class Flow:
             return self
         found = exact_json.dumps(self.basis(self.lookup.rows(max_age_s=LOOKUP_KEPT_S), now))
         digest = hashlib.blake2b(found.encode(), digest_size=_BASIS_BYTES).hexdigest()
-        return replace(self, basis_digest=f"-{digest}")
+        return replace(self, basis_digest=f"{_OF}{digest}")
 
     def as_read_for(self, fingerprint: str | None) -> "Flow":
         """The flow with the basis that it had when records were last read, where the mapping is still the same."""
-        mapping = self.mapper.fingerprint
-        if fingerprint is None or not fingerprint.startswith(mapping):
-            return self
-        return replace(self, basis_digest=fingerprint.removeprefix(mapping))
+        mapping, of, digest = (fingerprint or "").partition(_OF)
+        return replace(self, basis_digest=f"{of}{digest}") if mapping == self.mapper.fingerprint else self
 
     @property
     def source(self) -> Source:
