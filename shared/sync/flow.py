@@ -137,8 +137,12 @@ class Flow:
 
     def as_read_for(self, fingerprint: str | None) -> "Flow":
         """The flow with the basis that it had when records were last read, where the mapping is still the same."""
-        mapping, of, digest = (fingerprint or "").partition(_OF)
-        return replace(self, basis_digest=f"{of}{digest}") if mapping == self.mapper.fingerprint else self
+        _, of, digest = (fingerprint or "").partition(_OF)
+        return replace(self, basis_digest=f"{of}{digest}") if self.maps_as(fingerprint) else self
+
+    def maps_as(self, fingerprint: str | None) -> bool:
+        """Whether a fingerprint is one of this mapping, whatever its basis was."""
+        return fingerprint is not None and fingerprint.partition(_OF)[0] == self.mapper.fingerprint
 
     @property
     def source(self) -> Source:
