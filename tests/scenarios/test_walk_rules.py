@@ -193,6 +193,21 @@ def test_p3_a_day_that_changes_what_is_looked_up_has_every_record_looked_at() ->
     assert walking.tick() == set(walking.shelf.rows)
 
 
+def test_a_fingerprint_is_known_as_one_of_its_mapping_whatever_was_looked_up() -> None:
+    walking = Walking()
+    flow, now = walking.flow(), walking.world.clock.now()
+    summer = flow.as_of(now).fingerprint
+    walking.tables.season = "winter"
+    assert flow.as_of(now).fingerprint != summer
+    assert flow.maps_as(summer)
+    assert flow.as_read_for(summer).fingerprint == summer
+    walking.mapper = FakeMapper(fingerprint="f12")
+    other = walking.flow()
+    assert not other.maps_as(summer)
+    assert other.as_read_for(summer).fingerprint == "f12"
+    assert not other.maps_as(None)
+
+
 def test_p3_the_source_is_walked_on_while_the_target_cannot_be_looked_up() -> None:
     walking = filled(8)
     down = errors.Transient(errors.System.DATAVERSE, "503")
