@@ -208,7 +208,9 @@ def _check_settings(to: Connection, flow: str) -> None:
     if change:
         raise Mistake(f"{change}; correct the settings given here: of other systems the sync remembers nothing")
     checkpoint = to.parts.state.checkpoints.load(flow)
-    if checkpoint is not None and checkpoint.fingerprint not in (None, to.parts.flows[flow].mapper.fingerprint):
+    if checkpoint is None or checkpoint.fingerprint is None:
+        return
+    if not to.parts.flows[flow].maps_as(checkpoint.fingerprint):
         sys.stderr.write(
             f"careful: the app reads {flow} with another mapping than this one: its value maps, its settings or its "
             "version are not those given here\n"

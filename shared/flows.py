@@ -25,7 +25,7 @@ from shared.clients.finops_keys import FinopsKey
 from shared.clients.finops_source import FinopsSource
 from shared.clients.quoting import EnumMember
 from shared.errors import System
-from shared.mapping import accounts, catalogue, contacts, products, quotations
+from shared.mapping import accounts, catalogue, contacts, date_columns, price_lists, products, quotations
 from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
 from shared.mapping.contacts import ContactChoices, ContactMapper
@@ -137,6 +137,7 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
     company = settings.COMPANY
     source = FinopsSource(finops, products.ENTITY_SET, products.KEY_FIELD, company, mapper.select)
     lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
+    lookups |= _how_dates_behave(price_lists.DATE_COLUMNS)
     namespace = f"{PRODUCTS}|{company.casefold()}"
     target = DataverseTarget(dataverse, _product_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
     route = Route(
@@ -159,6 +160,7 @@ def _products_flow(settings: Settings, dataverse: DataverseSystem, finops: Finop
         numbered=source.as_written,
         number_column=products.KEY_FIELD,
         lookup=DataverseLookup(dataverse, lookups),
+        basis=mapper.basis,
     )
 
 
@@ -198,6 +200,8 @@ def _quotations_flow(settings: Settings, dataverse: DataverseSystem, finops: Fin
         mapper=mapper,
         numbered=quotes.as_written,
         number_column=of.KEY_COLUMN,
+        lookup=DataverseLookup(dataverse, _how_dates_behave(of.DATE_COLUMNS)),
+        basis=mapper.basis,
         parents=(ACCOUNTS, CONTACTS),
     )
 
@@ -236,6 +240,7 @@ def product_mapper(settings: Settings) -> ProductMapper:
         zero_price=ZeroPrice(settings.PRODUCTS_ZERO_PRICE),
         adopt_existing=settings.PRODUCTS_ON_EXISTING == "adopt",
         linked_only=settings.PRODUCTS_SCOPE == "linked",
+        zone=_zone(settings),
     )
     return ProductMapper(read_value_maps(settings.VALUE_MAPS), choices)
 
@@ -247,7 +252,7 @@ def account_mapper(settings: Settings) -> AccountMapper:
         delivery_address=DeliveryAddress(settings.ACCOUNTS_DELIVERY_ADDRESS),
         on_hold_when_ended=OnHold(settings.ACCOUNTS_ON_HOLD_WHEN_ENDED),
         adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
-        scope=_scope_of(settings.ACCOUNTS_SCOPE),
+        scope=_scope_of(settings.ACCOUNTS_SCOPE, _zone(settings)),
         addresses=_address_rules(settings),
     )
     return AccountMapper(read_value_maps(settings.VALUE_MAPS), choices)
@@ -259,7 +264,7 @@ def contact_mapper(settings: Settings) -> ContactMapper:
         own_party_number=settings.CONTACTS_PARTY_NUMBER == "contact_number",
         on_hold_when_ended=OnHold(settings.CONTACTS_ON_HOLD_WHEN_ENDED),
         adopt_existing=settings.CONTACTS_ON_EXISTING == "adopt",
-        scope=_scope_of(settings.CONTACTS_SCOPE),
+        scope=_scope_of(settings.CONTACTS_SCOPE, _zone(settings)),
         addresses=_address_rules(settings),
     )
     return ContactMapper(read_value_maps(settings.VALUE_MAPS), choices)
@@ -270,16 +275,24 @@ def quotation_mapper(settings: Settings) -> QuotationMapper:
     choices = QuotationChoices(
         statuses=tuple(map(QuotationStatus, settings.QUOTATIONS_STATUSES.split(","))),
         requested_date=RequestedDate(settings.QUOTATIONS_REQUESTED_DATE),
-        zone=ZoneInfo(settings.BUSINESS_TIME_ZONE),
+        zone=_zone(settings),
         adopt_existing=settings.QUOTATIONS_ON_EXISTING == "adopt",
-        scope=_scope_of(settings.QUOTATIONS_SCOPE),
+        scope=_scope_of(settings.QUOTATIONS_SCOPE, _zone(settings)),
         addresses=_address_rules(settings),
     )
     return QuotationMapper(read_value_maps(settings.VALUE_MAPS), choices)
 
 
-def _scope_of(text: str) -> Scope:
-    return Scope(text == "linked", None if text in ("all", "linked") else date.fromisoformat(text))
+def _scope_of(text: str, zone: ZoneInfo) -> Scope:
+    return Scope(text == "linked", None if text in ("all", "linked") else date.fromisoformat(text), zone)
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    return ZoneInfo(settings.BUSINESS_TIME_ZONE)
+
+
+def _how_dates_behave(columns: date_columns.DateColumns) -> dict[str, LookupTable]:
+    return {date_columns.metadata_of(table): LookupTable(date_columns.SELECT) for table in columns}
 
 
 def _address_rules(settings: Settings) -> AddressRules:

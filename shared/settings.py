@@ -81,7 +81,8 @@ def _scope(text: str) -> str:
 
 
 def _time_zone(text: str) -> str:
-    if text not in available_timezones():
+    # The list of a computer may have `localtime`, which is that computer's own zone.
+    if text not in available_timezones() - {"localtime"}:
         raise ValueError("write the IANA name of a time zone, such as Europe/Zurich")
     return text
 

@@ -43,8 +43,13 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             },
         ),
         "pull_skipped": Event("a pull did not run: its flow or its source is closed", {**_RUN, "reason": "by what"}),
-        "full_walk": Event("a walk looks at every product again", _RUN),
-        "mapping_changed": Event("the mapping has changed: every record is looked at again", _RUN),
+        "full_walk": Event(
+            "a walk looks at every product again: its time has come, or the mapping or what it looks up has changed",
+            _RUN,
+        ),
+        "mapping_changed": Event(
+            "the mapping, or how a date column behaves, has changed: every record is looked at again", _RUN
+        ),
         "link_refused": Event(
             "the source has refused its own next link or delta link",
             {**_RUN, "phase": "of the walk", "restarts": "refusals in a row"},

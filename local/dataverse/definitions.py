@@ -150,6 +150,8 @@ def _particulars(of: Property) -> dict[str, Json]:
         return {} if of.max_length is None else {"MaxLength": of.max_length}
     if of.kind is Kind.LOOKUP:
         return {"Targets": list(of.targets)}
+    if of.kind in (Kind.MOMENT, Kind.DATE):
+        return _of_dates(of)
     found: dict[str, Json] = {}
     if of.kind in NUMBERS or of.kind is Kind.INTEGER:
         whole = of.kind is Kind.INTEGER
@@ -160,6 +162,11 @@ def _particulars(of: Property) -> dict[str, Json]:
     if of.kind is Kind.MONEY and of.precision_source in _PRECISION_SOURCES:
         found["PrecisionSource"] = _PRECISION_SOURCES[of.precision_source]
     return found
+
+
+def _of_dates(of: Property) -> dict[str, Json]:
+    """How a date column treats time zones, and what of it is shown."""
+    return {"DateTimeBehavior": {"Value": of.date_behavior}, "Format": of.date_format} if of.date_behavior else {}
 
 
 def _attribute_type(of: Property) -> str:

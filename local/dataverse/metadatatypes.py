@@ -15,6 +15,8 @@ PROPERTY_ENUMS: Mapping[str, str] = MappingProxyType(
     {
         "AttributeType": "AttributeTypeCode",
         "EntityKeyIndexStatus": "EntityKeyIndexStatus",
+        # Texts and whole numbers have formats of their own, of which the schema tells nothing.
+        "Format": "DateTimeFormat",
         "OptionSetType": "OptionSetType",
         "OwnershipType": "OwnershipTypes",
         "RelationshipType": "RelationshipType",

@@ -75,6 +75,8 @@ class Property:
     state_of_status: Mapping[int, int] = field(default_factory=dict)
     status_of_state: Mapping[int, int] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    date_behavior: str = ""
+    date_format: str = ""
 
     @property
     def type_column(self) -> str | None:
@@ -223,6 +225,8 @@ def _attribute(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Property:
         status_of_state={
             int(state): whole(status) for state, status in mapping(raw.get("default_status_by_state") or {}).items()
         },
+        date_behavior=str(raw.get("date_behavior", "")),
+        date_format=str(raw.get("date_format", "")),
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from local.demo.behaviors import read_behaviors
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared import flows
 from shared.clients import quoting
-from shared.mapping import catalogue, products
+from shared.mapping import catalogue, price_lists, products
 from shared.mapping.products import ProductMapper
 from shared.mapping.verdicts import Known, Verdict
 from shared.records import Json, SourceRow, Values, fold
@@ -54,7 +55,8 @@ class ProductView:
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
         """See View."""
         now = datetime.now(UTC)
-        references = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}
+        tables = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}
+        references = {**tables, **read_behaviors(systems, price_lists.DATE_COLUMNS)}
         lists = self._lists(systems, key)
 
         def known(row: SourceRow) -> Known:

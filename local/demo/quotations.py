@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
@@ -113,7 +114,8 @@ class QuotationView:
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
         """See View."""
         now, customers = datetime.now(UTC), read_customers(systems, self.company)
-        return lambda row: Known(now, keys=customers.keys_of(self.mapper.parents(row)))
+        behaviors = read_behaviors(systems, quotations.DATE_COLUMNS)
+        return lambda row: Known(now, references=behaviors, keys=customers.keys_of(self.mapper.parents(row)))
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """See View."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.dataverse import DataverseSystem
+from shared.errors import System
 from shared.records import References, Values
 
 
@@ -25,6 +26,11 @@ class DataverseLookup:
         self._tables = tables
         self._lock = threading.Lock()
         self._kept: tuple[float, References] | None = None
+
+    @property
+    def system(self) -> System:
+        """Whose tables they are."""
+        return self._system.channel.system
 
     def rows(self, *, max_age_s: float) -> References:
         """The tables by entity set. Raises SystemTrouble."""

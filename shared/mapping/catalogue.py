@@ -1,12 +1,13 @@
 """What a product refers to in Sales, found by name: currencies, units in their group, price lists."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from shared.errors import OperatorNeeded, System
+from shared.mapping.price_lists import PriceList, folded_name, price_lists
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.vocabulary import DECIMALS, Unmappable, looked_up_name, rounded_half_up
@@ -61,23 +62,27 @@ class LookedUp:
 
 
 class Catalogue:
-    """The small tables of one organisation as they were read together."""
+    """The small tables of one organisation as they were read together. `zone` is the business's: price lists begin and
+    end there."""
 
-    def __init__(self, references: References, maps: ValueMaps) -> None:
+    def __init__(self, references: References, maps: ValueMaps, zone: ZoneInfo) -> None:
         self._maps = maps
+        self._zone = zone
+        self._references = references
         active = {name: [row for row in rows if _is_active(row)] for name, rows in references.items()}
         self._currencies = {
             str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]).lower()
             for row in active.get(CURRENCIES, ())
         }
-        self._groups = {_fold(row["name"]): str(row["uomscheduleid"]).lower() for row in active.get(UNIT_GROUPS, ())}
+        self._groups = {
+            folded_name(row["name"]): str(row["uomscheduleid"]).lower() for row in active.get(UNIT_GROUPS, ())
+        }
         self._units = {
-            (str(row["_uomscheduleid_value"]).lower(), _fold(row["name"])): str(row["uomid"]).lower()
+            (str(row["_uomscheduleid_value"]).lower(), folded_name(row["name"])): str(row["uomid"]).lower()
             for row in active.get(UNITS, ())
         }
-        self._price_lists: dict[str, list[Values]] = defaultdict(list)
-        for row in active.get(PRICE_LISTS, ()):
-            self._price_lists[str(row["_transactioncurrencyid_value"]).lower()].append(row)
+        self._price_list_rows = active.get(PRICE_LISTS, [])
+        self._price_lists: tuple[PriceList, ...] | None = None
         self._organizations = references.get(ORGANIZATION, ())
 
     @property
@@ -133,7 +138,7 @@ class Catalogue:
                 remedy="add the unit to the value map, or correct the product's sales unit in F&O",
                 value=symbol,
             )
-        group_id = self._groups.get(_fold(group))
+        group_id = self._groups.get(folded_name(group))
         if group_id is None:
             raise NotThere(
                 "unit_group_unknown",
@@ -141,7 +146,7 @@ class Catalogue:
                 remedy="create the unit group, or correct defaults.unit_group of the value-map document",
                 value=group,
             )
-        id = self._units.get((group_id, _fold(name)))
+        id = self._units.get((group_id, folded_name(name)))
         if id is None:
             raise NotThere(
                 "unit_unknown",
@@ -154,11 +159,8 @@ class Catalogue:
     def price_list(self, currency: Currency, *, today: date, kept: str | None) -> str:
         """The price list of a product: the forced one of its currency, otherwise the one that it has as long as that
         is valid, otherwise the first valid one by name. Raises NotThere."""
-        valid = [row for row in self._price_lists[currency.id] if _is_valid(row, today)]
-        forced = self._maps.price_lists.get(currency.code)
-        if forced is not None:
-            valid = [row for row in valid if _fold(row["name"]) == _fold(forced)]
-        if not valid:
+        ids, forced = self._valid_lists(currency, today), self._maps.price_lists.get(currency.code)
+        if not ids:
             raise NotThere(
                 "no_price_list",
                 f"Sales has no price list {f'{forced!r} ' if forced else ''}in {currency.code} that is active and "
@@ -167,19 +169,39 @@ class Catalogue:
                 + (", or correct `price_lists` of the value-map document" if forced else ""),
                 value=currency.code,
             )
-        ids = [str(row["pricelevelid"]).lower() for row in sorted(valid, key=lambda row: _fold(row["name"]))]
         return kept if kept in ids else ids[0]
+
+    def basis(self, today: date) -> Json:
+        """What is looked up for every product, as far as it decides what becomes of one: the pricing precision, the
+        price lists that are valid today, and the units of the value map. Raises OperatorNeeded."""
+        valid: dict[str, Json] = {
+            code: [currency.id, *self._valid_lists(currency, today)]
+            for code, currency in sorted(self.currencies.items())
+        }
+        units: dict[str, Json] = {
+            symbol: self._unit_id(symbol) for symbol in sorted({of.finops for of in self._maps.units})
+        }
+        return {"decimals": self.price_decimals, "price lists": valid, "units": units}
+
+    def _valid_lists(self, currency: Currency, today: date) -> list[str]:
+        """The price lists that a product may be on, by name."""
+        if self._price_lists is None:
+            self._price_lists = price_lists(self._price_list_rows, self._references, self._zone)
+        forced = self._maps.price_lists.get(currency.code)
+        return [
+            of.id
+            for of in self._price_lists
+            if of.currency == currency.id
+            and of.is_valid(today)
+            and (forced is None or folded_name(of.name) == folded_name(forced))
+        ]
+
+    def _unit_id(self, symbol: str) -> str | None:
+        try:
+            return self.unit(symbol)[1]
+        except Unmappable:
+            return None
 
 
 def _is_active(row: Values) -> bool:
     return row.get("statecode", _ACTIVE) == _ACTIVE
-
-
-def _is_valid(row: Values, today: date) -> bool:
-    """Within its dates, both days included. They hold midnight of the user who saved: the day is good enough here."""
-    begins, ends = (str(row.get(name) or "")[:10] for name in ("begindate", "enddate"))
-    return (not begins or begins <= today.isoformat()) and (not ends or today.isoformat() <= ends)
-
-
-def _fold(name: Json) -> str:
-    return " ".join(str(name).split()).casefold()

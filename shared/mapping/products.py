@@ -5,12 +5,15 @@ looked up by `catalogue.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from shared.errors import System
 from shared.mapping.catalogue import Catalogue, LookedUp, NotThere
+from shared.mapping.dates import today
 from shared.mapping.numbers import Numbering
 from shared.mapping.ranges import DATAVERSE, check_range
 from shared.mapping.table import FieldTable, require_known
@@ -97,7 +100,7 @@ class Vanished(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProductChoices:
-    """What a deployment decides for products (settings)."""
+    """What a deployment decides for products (settings); `zone` is the business's time zone."""
 
     publish: bool = True
     when_vanished: Vanished = Vanished.KEEP
@@ -105,6 +108,7 @@ class ProductChoices:
     zero_price: ZeroPrice = ZeroPrice.NO_ITEM
     adopt_existing: bool = False
     linked_only: bool = False
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
 def product_words(choices: ProductChoices) -> tuple[Word, ...]:
@@ -173,13 +177,17 @@ class ProductMapper:
         on_create = {**content.on_create, **({STATE: ACTIVE} if self.choices.publish else {})}
         return Mapped(key, owned, on_create)
 
+    def basis(self, references: References, now: datetime) -> Json:
+        """What is looked up for every product (see Catalogue). Raises OperatorNeeded."""
+        return self._catalogue(references).basis(today(now, self.choices.zone))
+
     def _look_up(self, values: Values, catalogue: Catalogue, known: Known) -> LookedUp:
         symbol, code = value_of(values, "SalesUnitSymbol"), value_of(values, "CurrencyCode")
         item = known.applied.get(ITEM)
-        kept = item.get("pricelevelid") if isinstance(item, dict) else None
+        kept = str(item["pricelevelid"]) if isinstance(item, dict) and item.get("pricelevelid") else None
         currency = catalogue.currency(None if code is None else str(code))
         group, unit = catalogue.unit(None if symbol is None else str(symbol))
-        price_list = catalogue.price_list(currency, today=known.now.date(), kept=None if kept is None else str(kept))
+        price_list = catalogue.price_list(currency, today=today(known.now, self.choices.zone), kept=kept)
         return LookedUp(currency.id, unit, group, price_list, catalogue.price_decimals)
 
     def _item(self, values: Values, found: LookedUp, catalogue: Catalogue) -> Json:
@@ -194,7 +202,7 @@ class ProductMapper:
         """The small tables by name. They are the same object until they are read anew."""
         kept = self._kept
         if kept is None or kept[0] is not references:
-            kept = self._kept = references, Catalogue(references, self._maps)
+            kept = self._kept = references, Catalogue(references, self._maps, self.choices.zone)
         return kept[1]
 
     def ended(self) -> Mapping[str, Json]:

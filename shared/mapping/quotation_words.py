@@ -1,11 +1,10 @@
 """The words that only the mapping of quotations has: amounts, units, storage, expiry and the customer of a quote."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from shared.mapping.dates import EMPTY_DATE, noon_utc
+from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.discounts import number_of, plain, require_decimals
 from shared.mapping.units import finops_unit
 from shared.mapping.value_maps import ValueMaps
@@ -36,24 +35,14 @@ def customer_account(target: str) -> Line:
 
 
 def expiry(target: str, zone: ZoneInfo) -> Line:
-    """The last day of a quote: a day without time zone, otherwise a date-only column that holds a user's midnight."""
-    otherwise = day("effectiveto", target, zone)
+    """The last day of a quote: of its two columns the first that is filled."""
+    first, otherwise = day("expireson", target, zone), day("effectiveto", target, zone)
 
     def read(row: Values, maps: ValueMaps) -> Json:
-        text = value_of(row, "expireson")
-        if text is None:
-            return otherwise.read(row, maps)
-        try:
-            return noon_utc(date.fromisoformat(str(text)))
-        except ValueError as wrong:
-            raise Unmappable(
-                "date_invalid", f"expireson is {text!r}, which is no date", remedy="correct the record's date"
-            ) from wrong
+        return first.read(row, maps) or otherwise.read(row, maps)
 
-    meaning = f"`expireson`, a day without time zone; blank: `effectiveto`, {otherwise.meaning}"
-    return Line(
-        (Column("expireson", is_date=True), *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read
-    )
+    meaning = f"`expireson`, blank: `effectiveto`; {first.meaning}"
+    return Line((*first.columns, *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read)
 
 
 def sales_unit_symbol(source: str, target: str) -> Line:

@@ -6,11 +6,14 @@ the revision, filters, and numbers the lines.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.date_columns import DateColumns, behaviors_of, beside
+from shared.mapping.dates import Behavior
 from shared.mapping.discounts import DiscountSplit, number_of
 from shared.mapping.lines import Place, number_lines
 from shared.mapping.numbers import Numbering, record_number
@@ -46,7 +49,7 @@ from shared.mapping.vocabulary import (
     rounded_half_up,
     value_of,
 )
-from shared.records import Json, SourceRow, TargetRow, Values, fold
+from shared.records import Json, References, SourceRow, TargetRow, Values, fold
 
 HEADER_SET = "quotes"
 HEADER_ID_COLUMN = "quoteid"
@@ -77,6 +80,16 @@ ORDER_FIELD = "GeneratedSalesOrderNumber"
 
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "quotations", "quotation_lines"
+
+_HEADER_TABLE, _LINE_TABLE = "quote", "quotedetail"
+DATE_COLUMNS: DateColumns = {
+    _HEADER_TABLE: {
+        "requestdeliveryby": Behavior.USER_LOCAL,
+        "effectiveto": Behavior.USER_LOCAL,
+        "expireson": Behavior.DATE_ONLY,
+    },
+    _LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
+}
 
 _DRAFT, _ACTIVE, _WON, _CLOSED = 0, 1, 2, 3
 # Why a number has no active revision, by state and status reason: the first one that any of its revisions has is told.
@@ -321,7 +334,7 @@ class QuotationMapper:
         return () if customer is None else (customer,)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
-        """Filter, map and validate one quote. Raises SchemaDrift."""
+        """Filter, map and validate one quote. Raises SchemaDrift, also for a date column."""
         revisions = _revisions(row)
         for revision in revisions:
             self.header.check_source(revision)
@@ -343,13 +356,21 @@ class QuotationMapper:
         newest = max(_revisions(row), key=lambda header: str(header.get("modifiedon") or ""), default={})
         return self._choices.scope.holds(SourceRow(row.id, row.version, newest))
 
+    def basis(self, references: References, now: datetime) -> Json:  # noqa: ARG002 - the day counts for no quote
+        """What is looked up for every quote: how its date columns behave. Raises SchemaDrift."""
+        return {table: dict(behaviors_of(references, table, columns)) for table, columns in DATE_COLUMNS.items()}
+
     def _map(self, header: Values, revisions: Sequence[Values], known: Known) -> Mapped:
         lines, ids, chosen = _lines(header), _ids(revisions), _id(header)
         key, customer = NUMBERING.of(header), _require_customer(header)
-        content = self.header.content({**header, looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)})
+        behaviors = {table: _behaviors(known.references, table) for table in DATE_COLUMNS}
+        content = self.header.content(
+            {**header, **behaviors[_HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
+        )
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
-        mapped = {number: self._map_line(line, decimals) for number, line in zip(numbered.numbers, lines, strict=True)}
+        also = {**behaviors[_LINE_TABLE], DECIMALS: decimals}
+        mapped = {number: self._map_line(line, also) for number, line in zip(numbered.numbers, lines, strict=True)}
         remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
         return Mapped(
             key,
@@ -363,12 +384,16 @@ class QuotationMapper:
             remarks=remarks,
         )
 
-    def _map_line(self, line: Values, decimals: int) -> MappedLine:
+    def _map_line(self, line: Values, also: Values) -> MappedLine:
         try:
-            content = self.lines.content({**line, DECIMALS: decimals})
+            content = self.lines.content({**line, **also})
         except Unmappable as wrong:
             raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
         return MappedLine(content.owned, content.on_create)
+
+
+def _behaviors(references: References, table: str) -> Values:
+    return beside(behaviors_of(references, table, DATE_COLUMNS[table]))
 
 
 def _revisions(row: SourceRow) -> list[Values]:

@@ -1,21 +1,27 @@
 """Which records belong to the first run (rules.md, First start)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from zoneinfo import ZoneInfo
 
+from shared.mapping.dates import local_day
 from shared.records import SourceRow
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which records of Sales without a link belong to the first run: all, those changed since a day, or none."""
+    """Which records of Sales without a link belong to the first run: all, those changed since a day of the business, or
+    none."""
 
     linked_only: bool = False
     since: date | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     def holds(self, row: SourceRow) -> bool:
         """Whether a record that has no link yet is in scope."""
         if self.linked_only:
             return False
-        changed = str(row.values.get("modifiedon") or row.values.get("createdon") or "")[:10]
-        return self.since is None or changed >= self.since.isoformat()
+        if self.since is None:
+            return True
+        changed = row.values.get("modifiedon") or row.values.get("createdon")
+        return changed is not None and local_day(str(changed), self.zone) >= self.since

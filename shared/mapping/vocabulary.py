@@ -7,14 +7,15 @@ come out, and what cannot be mapped raises Unmappable.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from shared.errors import SyncError
-from shared.mapping.dates import EMPTY_DATE, business_day, noon_utc
+from shared.mapping.date_columns import behavior_name
+from shared.mapping.dates import EMPTY_DATE, FIRST_DAY, LAST_DAY, Behavior, day_of, noon_utc
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
 from shared.records import Json, Values
@@ -218,24 +219,37 @@ def joined(
 
 
 def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """A date-only column, whose moment is a user's midnight, as noon UTC of the day in the business's time zone."""
+    """The day that Sales shows, as noon UTC. How the column behaves stands beside the row; `zone` is the business's."""
 
     def read(row: Values, _maps: ValueMaps) -> Json:
         text = value_of(row, source)
-        if text is None:
-            return None
-        try:
-            return noon_utc(business_day(datetime.fromisoformat(str(text)), zone))
-        except (ValueError, OverflowError) as wrong:
-            raise Unmappable(
-                "date_invalid",
-                f"{source} is {text!r}, which is no date",
-                remedy="correct the record's date",
-                value=f"{source} {text}",
-            ) from wrong
+        behavior = Behavior(str(row.get(behavior_name(source), Behavior.USER_LOCAL)))
+        return None if text is None else noon_utc(_day_for_finops(source, str(text), behavior, zone))
 
     into = TargetField(target, ownership, empty=EMPTY_DATE)
-    return Line((Column(source, is_date=True),), into, f"the day in {zone.key}, sent as noon UTC", read)
+    meaning = f"the day that Sales shows (of a UserLocal column, in {zone.key}), sent as noon UTC"
+    return Line((Column(source, is_date=True),), into, meaning, read)
+
+
+def _day_for_finops(source: str, text: str, behavior: Behavior, zone: ZoneInfo) -> date:
+    """The day of a value. Raises Unmappable for what is none, and for one that F&O cannot hold."""
+    try:
+        found = day_of(text, behavior, zone)
+    except (ValueError, OverflowError) as wrong:
+        raise Unmappable(
+            "date_invalid",
+            f"{source} is {text!r}, which is no date",
+            remedy="correct the record's date",
+            value=f"{source} {text}",
+        ) from wrong
+    if not FIRST_DAY <= found <= LAST_DAY:
+        raise Unmappable(
+            "date_out_of_range",
+            f"{source} is {found}; F&O holds the days from {FIRST_DAY} to {LAST_DAY}",
+            remedy="correct the record's date",
+            value=f"{source} {found}",
+        )
+    return found
 
 
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:

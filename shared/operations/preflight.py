@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from shared.clients import quoting
 from shared.clients.dataverse import API, DataverseSystem
@@ -11,8 +12,10 @@ from shared.clients.finops import FinopsSystem, rows_of
 from shared.clients.finops_keys import FinopsKey
 from shared.errors import OperatorNeeded, System, SystemTrouble
 from shared.flows import FLOWS
-from shared.mapping import accounts, catalogue
+from shared.mapping import accounts, catalogue, date_columns, price_lists
 from shared.mapping.catalogue import Catalogue
+from shared.mapping.date_columns import metadata_of
+from shared.mapping.dates import today
 from shared.mapping.value_maps import ValueMaps, read_value_maps
 from shared.mapping.vocabulary import Unmappable
 from shared.operations.checks import (
@@ -29,6 +32,7 @@ from shared.operations.checks import (
     part,
     unanswered,
 )
+from shared.operations.dates import date_checks
 from shared.operations.states import States
 from shared.operations.typenames import fits, known_in_finops
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
@@ -46,7 +50,8 @@ class Preflight:
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._settings = settings
-        self._today = parts.clock.now().date()
+        self._zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+        self._today = today(parts.clock.now(), self._zone)
         dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
@@ -107,6 +112,8 @@ class Preflight:
         if read.verdict is Verdict.WELL:
             yield from part(SALES, f"states of {name}", partial(self._states.checks, name))
         yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
+        dates = partial(date_checks, self._dataverse, use)
+        yield from part(SALES, f"date columns of {name} (Attributes)", dates, use.flows)
         if use.tracked:
             yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
 
@@ -140,13 +147,14 @@ class Preflight:
     def _catalogue(self) -> Iterator[Check]:
         maps = read_value_maps(self._settings.VALUE_MAPS)
         references: dict[str, tuple[Mapping[str, Json], ...]] = {}
-        for name, select in catalogue.TABLES.items():
+        days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]
+        for name, select in {**catalogue.TABLES, **dict.fromkeys(days_of_lists, date_columns.SELECT)}.items():
             url = self._dataverse.url(name, {"$select": quoting.columns(select)})
             try:
                 references[name] = tuple(self._dataverse.rows(name, url))
             except SystemTrouble as trouble:
                 yield unanswered(SALES, f"rows of {name}", trouble)
-        tables = Catalogue(references, maps)
+        tables = Catalogue(references, maps, self._zone)
         # What is not known is not said to be missing.
         if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
             for symbol in sorted({unit.finops for unit in maps.units}):
@@ -154,7 +162,7 @@ class Preflight:
                 yield one_of_several(check, "units {} of F&O", symbol)
         if catalogue.CURRENCIES in references:
             yield from _currencies(tables, maps)
-        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS} <= references.keys():
+        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS, *days_of_lists} <= references.keys():
             yield from _price_lists(tables, maps, self._today)
 
     def _one_of(self, use: CollectionUse) -> object:
@@ -220,7 +228,7 @@ def _place(use: TableUse) -> str:
 
 def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
     """A currency that the document does not list is wrong only where a record has it."""
-    for code in tables.currencies:
+    for code in sorted(tables.currencies):
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
         check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
         yield one_of_several(check, "currencies {} are in the value map", code)
@@ -228,7 +236,7 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
 
 def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
     """A currency without a price list is wrong only where a product has it: which, only the products tell."""
-    for code, currency in tables.currencies.items():
+    for code, currency in sorted(tables.currencies.items()):
         found = ""
         try:
             tables.price_list(currency, today=today, kept=None)

@@ -75,6 +75,10 @@ class Apply:
             self._parts.queues.send(queue, body, delay_s=delay_s)
             return
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
+        if not self._know_the_basis():
+            queue, delay_s = self._place_of_undecided()
+            self._parts.queues.send(queue, body, delay_s=delay_s)
+            return
         claimed = Claiming(self._parts, self._flow, self._claim_id).claim(message)
         batch = Batch(claimed.works)
         if batch.works:
@@ -83,6 +87,18 @@ class Apply:
             batch.again = committing.commit(batch.works)
         self._follow_up(message, claimed, batch)
         self._report(message, claimed, batch, Run(self._flow.name, "apply", self._run_id, started, 0.0, {}), began)
+
+    def _know_the_basis(self) -> bool:
+        """What the mapping looks up belongs to it: the links that this invocation commits say what they were made
+        with. False when the small tables cannot be read."""
+        try:
+            self._flow = self._flow.as_of(self._parts.clock.now())
+        except NotSent:
+            return False
+        except SystemTrouble as trouble:
+            self._gates.meet(trouble, self._flow, run=self._run_id)
+            return False
+        return True
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
@@ -158,7 +174,7 @@ class Apply:
         """After a deployment an instance with the former mapping may take a message of the new walk. It leaves its
         records to the new ones: the pull has noted the new mapping before it sent that message."""
         checkpoint = self._parts.state.checkpoints.load(self._flow.name)
-        if checkpoint is None or self._flow.mapper.fingerprint not in checkpoint.superseded:
+        if checkpoint is None or self._flow.fingerprint not in checkpoint.superseded:
             return
         ids = [hint.id for hint in skipped] + [work.id for work in works if work.is_decided]
         self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)

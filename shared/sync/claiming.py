@@ -51,7 +51,7 @@ class Claiming:
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
         clean = link.claim_id is None and not link.dirty and link.state is not LinkState.RETRYING
-        today = link.fingerprint == self._flow.mapper.fingerprint and link.seen_epoch == epoch
+        today = link.fingerprint == self._flow.fingerprint and link.seen_epoch == epoch
         if hint.version is None or epoch is None or not (clean and today):
             return False
         return link.seen_version is not None and link.seen_version >= hint.version

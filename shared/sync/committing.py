@@ -74,7 +74,7 @@ class Committing:
             return link
         version = work.row.version if work.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
-        return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.mapper.fingerprint)
+        return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.fingerprint)
 
     def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in DECIDED:

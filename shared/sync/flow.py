@@ -1,16 +1,23 @@
 """A flow as the engine sees it: one entity's sync in one direction."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
-from shared import errors
+from shared import errors, exact_json
 from shared.mapping.verdicts import Known, Parent, Rejected, Verdict
-from shared.records import Json, SourceRow, TargetRow, Values
+from shared.records import Json, References, SourceRow, TargetRow, Values
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 
 WEEK_S = 7 * 24 * 3600.0
 FieldOf = tuple[str, Json]
+# How old the small tables may be.
+LOOKUP_KEPT_S = 300.0
+_BASIS_BYTES = 8
+# Stands between the fingerprint of a mapping and the digest of its basis.
+_OF = "-"
 
 
 class Mapper(Protocol):
@@ -18,7 +25,7 @@ class Mapper(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of mapping, value maps and filters: when it changes, every record is evaluated again."""
+        """Digest of mapping, value maps and filters (see Flow.fingerprint)."""
 
     def parents(self, row: SourceRow) -> Sequence[Parent]:
         """The records whose target keys the mapping wants to know (Known.keys), whatever becomes of this one."""
@@ -120,8 +127,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables of the target
-    that its mapping needs; `parents` the flows whose records its own wait for. `numbered` gives the ids of the records
+    """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables that its
+    mapping needs, and `basis` says what of them, and of the day, decides about every record: that part belongs to the
+    mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records
     that have these numbers, by the number as given; where the number is the id, as the source writes it;
     `number_column` is where a record has its number, empty where it has none."""
 
@@ -134,8 +142,33 @@ class Flow:
     mapper: Mapper
     numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     lookup: Lookup | None = None
+    basis: Callable[[References, datetime], Json] | None = None
     parents: tuple[str, ...] = ()
     number_column: str = ""
+    basis_digest: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the mapping with its basis: when it changes, every record is evaluated again."""
+        return f"{self.mapper.fingerprint}{self.basis_digest}"
+
+    def as_of(self, now: datetime, *, max_age_s: float = LOOKUP_KEPT_S) -> "Flow":
+        """The flow with the basis that its mapping has now. Raises SystemTrouble when the small tables cannot be
+        read, and SchemaDrift where they are not what the mapping knows."""
+        if self.lookup is None or self.basis is None:
+            return self
+        found = exact_json.dumps(self.basis(self.lookup.rows(max_age_s=max_age_s), now))
+        digest = hashlib.blake2b(found.encode(), digest_size=_BASIS_BYTES).hexdigest()
+        return replace(self, basis_digest=f"{_OF}{digest}")
+
+    def as_read_for(self, fingerprint: str | None) -> "Flow":
+        """The flow with the basis that it had when records were last read, where the mapping is still the same."""
+        _, of, digest = (fingerprint or "").partition(_OF)
+        return replace(self, basis_digest=f"{of}{digest}") if self.maps_as(fingerprint) else self
+
+    def maps_as(self, fingerprint: str | None) -> bool:
+        """Whether a fingerprint is one of this mapping, whatever its basis was."""
+        return fingerprint is not None and fingerprint.partition(_OF)[0] == self.mapper.fingerprint
 
     @property
     def source(self) -> Source:

@@ -48,7 +48,7 @@ class Gates:
 
     def closed_for_pull(self, flow: Flow) -> Closed | None:
         """Why a pull may not run now; None when it may. It needs its source only: hints may queue up."""
-        return self._flow_closed(flow) or self._system_closed(flow.source_system)
+        return self._flow_closed(flow) or self.closed(flow.source_system)
 
     def closed_for_apply(self, flow: Flow) -> Closed | None:
         """Why records may not be applied now; None when they may."""
@@ -56,7 +56,7 @@ class Gates:
 
     def systems_closed(self, flow: Flow) -> Closed | None:
         """Why one of the flow's systems may not be called now; None when both may."""
-        return self._system_closed(flow.source_system) or self._system_closed(flow.target_system)
+        return self.closed(flow.source_system) or self.closed(flow.target_system)
 
     def meet(self, trouble: SystemTrouble, flow: Flow, *, run: str, record: str = "") -> None:
         """Take in the trouble that a flow has met, with this record where it was one: a drift of the schema blocks the
@@ -139,7 +139,8 @@ class Gates:
             return Closed(f"flow {flow.name} is paused")
         return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
 
-    def _system_closed(self, system: System) -> Closed | None:
+    def closed(self, system: System) -> Closed | None:
+        """Why a system may not be asked now; None when it may."""
         gate = self._control.gate(system)
         if not gate.closed:
             return None

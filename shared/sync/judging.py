@@ -10,7 +10,7 @@ from shared.records import KEY_SEPARATOR, References, SourceRow, fold
 from shared.state.failures import Failure
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
-from shared.sync.flow import Flow, Route
+from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
 from shared.sync.parts import Parts
 from shared.sync.work import Kind, Work
 
@@ -19,8 +19,7 @@ PARENT_FILTERED = "parent filtered by"
 # A record is parked with so many parents at a time, that its old and new waits fit into one transaction with the rest.
 MOST_PARKED = 40
 MAX_KEY_CHARACTERS = 200
-# How old the target's small tables may be; when a name is missing in them they are read anew.
-LOOKUP_KEPT_S = 300.0
+# When a name is missing in the small tables they are read anew.
 LOOKUP_FRESH_S = 5.0
 
 

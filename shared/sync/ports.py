@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared import errors
 from shared.errors import SyncError
 from shared.records import ChangePage, MarkedRow, References, SourceRow, TargetRow, WalkPage, Write
 
@@ -39,7 +40,11 @@ class WalkedSource(Source, Protocol):
 
 
 class Lookup(Protocol):
-    """The small tables of a target in which a mapping looks up names; kept for some minutes."""
+    """The small tables in which a mapping looks up names and rules; kept for some minutes."""
+
+    @property
+    def system(self) -> errors.System:
+        """Whose tables they are."""
 
     def rows(self, *, max_age_s: float) -> References:
         """The tables, read again when they are older than that. Raises SystemTrouble."""

@@ -13,7 +13,7 @@ from shared.state.control import FlowControl, MetDrift
 from shared.sync.flow import Flow
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S, Gates, drift_pause_s
 from shared.sync.hints import Hint
-from shared.sync.judging import Judging
+from shared.sync.judging import LOOKUP_FRESH_S, Judging
 from shared.sync.parts import Parts
 from shared.sync.routeplan import by_route
 from shared.sync.work import Work
@@ -64,6 +64,7 @@ class Probing:
 
     def _ask(self, flow: Flow, ids: Sequence[str]) -> None:
         """Do with records what apply does, up to the moment of writing. Raises SystemTrouble."""
+        flow = flow.as_of(self._parts.clock.now(), max_age_s=LOOKUP_FRESH_S)
         links, rows = self._parts.state.links.load(flow.name, ids), flow.source.read(ids)
         works = [Work(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]
         Judging(self._parts, flow).judge(works)

@@ -58,6 +58,7 @@ class Pull:
             return
         started, began = self._parts.clock.now(), self._parts.clock.monotonic()
         try:
+            self._flow = self._with_basis()
             self._ended = self._pull(began + self._parts.limits.pull_budget_s)
         except NotSent:
             # What this step has queued already is queued again at the next tick.
@@ -73,6 +74,23 @@ class Pull:
             self._tell(seconds)
         if self._counts:
             self._parts.state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
+
+    def _with_basis(self) -> Flow:
+        """The flow as of now. While a target does not answer in which the mapping looks up, its source is read all the
+        same (hints may queue up), for what is known of the target."""
+        flow, now = self._flow, self._parts.clock.now()
+        if flow.lookup is None or flow.lookup.system is flow.source_system:
+            return flow.as_of(now)
+        if self._gates.closed(flow.lookup.system) is None:
+            try:
+                return flow.as_of(now)
+            except SchemaDrift:
+                raise
+            except SystemTrouble as trouble:
+                self._gates.close(trouble)
+        self._thresholds.blind = True
+        checkpoint = self._parts.state.checkpoints.load(flow.name)
+        return flow if checkpoint is None else flow.as_read_for(checkpoint.fingerprint)
 
     def _tell(self, seconds: float) -> None:
         counts = {name: self._counts[name] for name in ("pages", "hints")}

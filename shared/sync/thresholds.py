@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.errors import Transient
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint
 from shared.state.links import Link
@@ -41,9 +42,12 @@ class Thresholds:
         self._linked, self._counted_to = 0, 0
         self.longest_s = 0.0
         """The longest time that the look at a page has taken."""
+        self.blind = False
+        """Whether the target does not answer in which the mapping looks up: then no record can be looked at."""
 
     def measure(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> Measured:
-        """Whether the walk may go on with a page. Raises SystemTrouble when the source does not answer."""
+        """Whether the walk may go on with a page. Raises SystemTrouble when the source does not answer, or the target
+        does not and so many records may have changed that they must be looked at."""
         goes_on = step.after.walk == checkpoint.walk
         possible = checkpoint.changed + len(step.news)
         floor = self._parts.limits.gone_limit_count
@@ -69,8 +73,11 @@ class Thresholds:
             return Measured(checkpoint.changed)
         suspects = self._suspects(reader, step.news)
         changed = checkpoint.changed + len(suspects)
-        if not suspects or (not goes_on and changed <= self._limit_of(changed)):
+        if not suspects or ((self.blind or not goes_on) and changed <= self._limit_of(changed)):
             return Measured(changed)
+        if self.blind:
+            text = f"{changed} records have changed in the source, and cannot be looked at while it does not answer"
+            raise Transient(self._flow.target_system, text)
         weighed = self._weigh(suspects, deadline)
         changed = checkpoint.changed + weighed.most
         if changed <= self._limit_of(changed):

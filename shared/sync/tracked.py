@@ -36,11 +36,11 @@ class TrackedReader:
         if checkpoint is None:
             new = self._parts.new_id
             first = Checkpoint(flow.name, epoch=new(), walk=new())
-            return first.with_mapping(flow.mapper.fingerprint)
+            return first.with_mapping(flow.fingerprint)
         idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
-        if idle and checkpoint.fingerprint != flow.mapper.fingerprint:
+        if idle and checkpoint.fingerprint != flow.fingerprint:
             log_event("mapping_changed", flow=flow.name, run=self._run_id)
-            return replace(checkpoint, phase=Phase.FULL).with_mapping(flow.mapper.fingerprint)
+            return replace(checkpoint, phase=Phase.FULL).with_mapping(flow.fingerprint)
         return checkpoint
 
     def next(self, checkpoint: Checkpoint) -> Step:

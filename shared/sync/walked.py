@@ -64,7 +64,7 @@ class WalkedReader:
         return self._snapshot.save(finished=finished)
 
     def _begun(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        now, fingerprint = self._parts.clock.now(), self._flow.mapper.fingerprint
+        now, fingerprint = self._parts.clock.now(), self._flow.fingerprint
         if checkpoint is None:
             new = self._parts.new_id
             checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)

@@ -298,6 +298,62 @@ def test_a_type_whose_name_we_do_not_know_is_no_evidence(pair: Product, monkeypa
     assert [check for check in wrong(pair) if check.drift] == []
 
 
+DAYS = ("quotes.requestdeliveryby", "quotes.effectiveto", "quotes.expireson", "quotedetails.requestdeliveryby",
+        "pricelevels.begindate", "pricelevels.enddate")  # fmt: skip
+
+
+def days_of(sync: Product) -> dict[str, Check]:
+    """What is found of the columns of which days are taken."""
+    found = [check for check in checks_of(sync) if check.what.startswith("the day of ")]
+    return {check.what.removeprefix("the day of ").removesuffix(" is known"): check for check in found}
+
+
+def test_the_days_of_the_delivered_columns_are_known(shared_pair: Product) -> None:
+    found = days_of(shared_pair)
+    assert {column: check.verdict for column, check in found.items()} == dict.fromkeys(DAYS, Verdict.WELL)
+
+
+def test_a_date_column_whose_behaviour_was_changed_is_named(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = sales_columns(pair, "pricelevel")
+    changed = replace(columns["enddate"], kind=SchemaKind.DATE, date_behavior="DateOnly")
+    monkeypatch.setitem(columns, "enddate", changed)
+    found = {column: check for column, check in days_of(pair).items() if check.verdict is not Verdict.WELL}
+    assert list(found) == ["pricelevels.enddate"]
+    (check,) = found.values()
+    assert (check.verdict, check.found) == (Verdict.BY_HAND, "it is DateOnly; Sales is delivered with UserLocal")
+    assert "2.5" in check.remedy
+
+
+def test_a_date_column_whose_behaviour_cannot_be_read_is_named(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = sales_columns(pair, "quote")
+    monkeypatch.setitem(columns, "effectiveto", replace(columns["effectiveto"], date_behavior="Lunar"))
+    monkeypatch.setitem(columns, "expireson", replace(columns["expireson"], kind=SchemaKind.TEXT))
+    found = {column: check.found for column, check in days_of(pair).items() if check.verdict is Verdict.WRONG}
+    can_be = "it can be UserLocal, DateOnly, TimeZoneIndependent"
+    assert found == {
+        "quotes.effectiveto": f"its behaviour is Lunar; {can_be}",
+        "quotes.expireson": f"its behaviour is not told; {can_be}",
+    }
+
+
+def test_a_behaviour_that_the_mapping_does_not_know_blocks_quotes_and_no_other_flow(
+    pair: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = sales_columns(pair, "quote")
+    monkeypatch.setitem(columns, "effectiveto", replace(columns["effectiveto"], date_behavior="Lunar"))
+    enforced(pair)
+    blocked = {flow: pair.state.control.flow(flow).blocked for flow in FLOWS}
+    assert [flow for flow, reason in blocked.items() if reason] == ["quotations"]
+    assert "quotes.effectiveto behaves as Lunar" in blocked["quotations"]
+
+
+def test_a_refused_look_at_date_columns_is_named_and_the_rest_is_looked_at(pair: Product) -> None:
+    refuse(pair, System.DATAVERSE, r"'quote'\)/Attributes/Microsoft")
+    refused = [check for check in wrong(pair) if check.what == "date columns of quotes (Attributes)"]
+    assert [REFUSED in check.found for check in refused] == [True]
+    assert "pricelevels.enddate" in days_of(pair)
+
+
 def test_drift_blocks_the_flows_that_use_the_column_and_no_others(
     pair: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:

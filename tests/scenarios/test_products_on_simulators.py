@@ -4,10 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from local.dataverse.settings import Settings as SalesSettings
+from local.simulator.faults import Kind, Rule
+from shared.clients.dataverse import DataverseSystem
+from shared.errors import System
 from shared.state.links import LinkState
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 
@@ -179,6 +183,77 @@ def test_a_product_that_cannot_be_mapped_is_rejected_alone(
     assert failure.cause == cause
     assert remedy in failure.remedy
     assert (world.products(), world.failure("P-1"), world.failure("P-3")) == (2, None, None)
+
+
+def _until(world: Assortment, at: datetime) -> None:
+    """Let the time pass."""
+    world.clock.sleep((at - world.clock.now()).total_seconds())
+
+
+def _writes_to_sales(world: Assortment) -> int:
+    sales = world.service.parts.systems[System.DATAVERSE]
+    assert isinstance(sales, DataverseSystem)
+    return sales.requests.writes
+
+
+def _lists_of_two_years(world: Assortment) -> tuple[str, str]:
+    """The list of 2026 and that of 2027, as a seller in Zurich enters them."""
+    old = str(world.catalogue["prices"])
+    changed = world.sales.patch(f"pricelevels({old})", {"enddate": "2026-12-30T23:00:00Z"}, If_Match="*")
+    assert changed.status_code == 204
+    return old, _price_list(world, "Of 2027", begindate="2026-12-31T23:00:00Z")
+
+
+def test_products_move_to_the_next_list_on_the_day_on_which_theirs_ends_however_many_they_are() -> None:
+    with assortment(BUSINESS_TIME_ZONE="Europe/Zurich", PRODUCTS_FULL_WALK_DAYS="3650") as world:
+        old, new = _lists_of_two_years(world)
+        numbers = [f"P-{number}" for number in range(25)]
+        world.put(*numbers)
+        world.settle(2)
+        _until(world, datetime(2026, 12, 31, 22, 59, tzinfo=UTC))
+        world.tick()
+        assert {str((world.product(number) or {})["_pricelevelid_value"]) for number in numbers} == {old}
+        _until(world, datetime(2026, 12, 31, 23, 1, tzinfo=UTC))
+        world.tick()
+        assert {str((world.product(number) or {})["_pricelevelid_value"]) for number in numbers} == {new}
+        assert world.state.control.flow("products").blocked == ""
+        written = _writes_to_sales(world)
+        world.tick()
+        assert _writes_to_sales(world) == written
+
+
+def test_a_product_without_a_list_gets_the_one_that_begins_on_that_day(world: Assortment) -> None:
+    prices = world.catalogue["prices"]
+    assert world.sales.patch(f"pricelevels({prices})", {"begindate": "2026-01-08T00:00:00Z"}, If_Match="*").ok
+    world.put("P-1")
+    world.settle(2)
+    failure = world.failure("P-1")
+    assert failure is not None
+    assert failure.cause == "no_price_list"
+    _until(world, datetime(2026, 1, 7, 23, 59, tzinfo=UTC))
+    world.tick()
+    assert world.products() == 0
+    world.clock.sleep(60)
+    world.tick()
+    assert (world.failure("P-1"), world.products()) == (None, 1)
+
+
+def test_products_that_change_while_sales_is_down_on_the_day_of_a_new_list_are_in_step_behind_it() -> None:
+    with assortment(BUSINESS_TIME_ZONE="Europe/Zurich") as world:
+        _, new = _lists_of_two_years(world)
+        world.put("P-1", "P-2")
+        world.settle(2)
+        _until(world, datetime(2026, 12, 31, 22, 45, tzinfo=UTC))
+        world.tick()
+        _until(world, datetime(2026, 12, 31, 23, 15, tzinfo=UTC))
+        world.sales.faults.add(Rule(Kind.ERROR_BEFORE, status=503))
+        world.change("P-1", ProductName="Trike")
+        world.settle(2)
+        assert world.depth() > 0
+        world.sales.faults.clear()
+        world.settle(10)
+        rows = [world.product(number) or {} for number in ("P-1", "P-2")]
+        assert [(row["name"], row["_pricelevelid_value"]) for row in rows] == [("Trike", new), ("Bike", new)]
 
 
 def test_no_price_list_in_the_currency_rejects_and_a_new_one_heals_at_the_next_try(world: Assortment) -> None:

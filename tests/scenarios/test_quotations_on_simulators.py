@@ -1,6 +1,7 @@
 """The quotations flow as it is deployed, between both simulators (rules.md; prospect-to-cash, 9 and 10.4)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from local.simulator.faults import Rule
+from local.simulator.faults import Kind, Rule
 from shared.errors import System
-from shared.flows import FLOWS
+from shared.flows import FLOWS, QUOTATIONS
 from shared.state.links import LinkState
+from shared.sync.flow import LOOKUP_KEPT_S
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
 
@@ -70,6 +72,91 @@ def test_an_active_quote_becomes_a_quotation_with_its_lines(desk: Trading, accou
     line = quotation["lines"][1]
     assert (line["ProductNumber"], line["SalesUnitSymbol"], line["RequestedSalesQuantity"]) == ("P-1", "EA", 2)
     same_amounts(desk, id, number)
+
+
+@pytest.mark.parametrize(
+    ("zone", "value", "day"),
+    [
+        ("Europe/Zurich", "2026-07-13T22:00:00Z", "2026-07-14"),
+        ("Europe/Zurich", "2026-07-14T21:59:59Z", "2026-07-14"),
+        ("Pacific/Auckland", "2026-07-14T00:00:00Z", "2026-07-14"),
+        ("America/Los_Angeles", "2026-07-15T06:30:00Z", "2026-07-14"),
+    ],
+)
+def test_finops_gets_the_day_that_sales_shows(zone: str, value: str, day: str) -> None:
+    with trading(BUSINESS_TIME_ZONE=zone) as desk:
+        account = desk.account("A-1")
+        id, number = desk.quote(account, active=False, lines=0, requestdeliveryby=value, effectiveto=value)
+        desk.line(id, requestdeliveryby=value)
+        desk.set_state(id, ACTIVE)
+        desk.tick()
+        desk.tick()
+        quotation = desk.quotation(number) or {}
+    days = [quotation["RequestedShippingDate"], quotation["SalesQuotationExpiryDate"]]
+    assert [*days, quotation["lines"][1]["RequestedShippingDate"]] == [f"{day}T12:00:00Z"] * 3
+
+
+def test_a_changed_behaviour_of_a_date_column_is_noticed_and_every_quote_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with trading(BUSINESS_TIME_ZONE="Europe/Zurich") as desk:
+        account = desk.account("A-1")
+        _, number = desk.quote(account, requestdeliveryby="2026-07-13T22:00:00Z")
+        desk.tick()
+        desk.tick()
+        assert (desk.quotation(number) or {})["RequestedShippingDate"] == "2026-07-14T12:00:00Z"
+        columns = desk.sales.organisation.schema.entities["quote"].properties
+        assert isinstance(columns, dict)
+        changed = replace(columns["requestdeliveryby"], date_behavior="TimeZoneIndependent")
+        monkeypatch.setitem(columns, "requestdeliveryby", changed)
+        desk.clock.sleep(LOOKUP_KEPT_S + 1)
+        desk.tick()
+        assert (desk.quotation(number) or {})["RequestedShippingDate"] == "2026-07-13T12:00:00Z"
+        assert desk.state.control.flow(QUOTATIONS).blocked == ""
+
+
+def test_a_date_column_of_which_metadata_tells_nothing_blocks_quotes_only_and_heals(
+    desk: Trading, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = desk.sales.organisation.schema.entities["quote"].properties
+    assert isinstance(columns, dict)
+    with monkeypatch.context() as drifted:
+        drifted.setitem(columns, "expireson", replace(columns["expireson"], date_behavior="Lunar"))
+        desk.clock.sleep(LOOKUP_KEPT_S + 1)
+        _, number = desk.quote(account)
+        desk.tick()
+        told = "schema drift: the metadata of quote does not tell how expireson behaves"
+        assert desk.state.control.flow(QUOTATIONS).blocked.startswith(told)
+        assert not desk.state.control.gate(System.DATAVERSE).closed
+        assert (desk.quotation(number), desk.failure(number)) == (None, None)
+    desk.clock.sleep(LOOKUP_KEPT_S + 1)
+    desk.settle(15)
+    assert desk.state.control.flow(QUOTATIONS).blocked == ""
+    assert desk.quotation(number) is not None
+
+
+def test_while_metadata_cannot_be_read_quotes_wait_and_nobody_is_blamed(desk: Trading, account: str) -> None:
+    desk.clock.sleep(LOOKUP_KEPT_S + 1)
+    desk.service.pull(QUOTATIONS)
+    _, number = desk.quote(account, requestdeliveryby="2026-07-14T00:00:00Z")
+    desk.service.pull(QUOTATIONS)
+    desk.clock.sleep(LOOKUP_KEPT_S + 1)
+    desk.sales.faults.add(Rule(Kind.ERROR_BEFORE, path="DateTimeAttributeMetadata", times=4))
+    desk.tick()
+    assert (desk.quotation(number), desk.failure(number)) == (None, None)
+    assert desk.depth() > 0
+    assert desk.state.control.gate(System.DATAVERSE).closed
+    desk.settle(15)
+    assert (desk.quotation(number) or {})["RequestedShippingDate"] == "2026-07-14T12:00:00Z"
+
+
+def test_a_day_that_finops_cannot_hold_is_refused_by_us_with_its_column(desk: Trading, account: str) -> None:
+    _, number = desk.quote(account, requestdeliveryby="2155-01-01T00:00:00Z")
+    desk.tick()
+    failure = desk.failure(number)
+    assert failure is not None
+    assert (failure.cause, desk.quotation(number)) == ("date_out_of_range", None)
+    assert "requestdeliveryby is 2155-01-01" in failure.message
 
 
 def test_the_discount_of_a_line_costs_the_same_on_both_sides(desk: Trading, account: str) -> None:

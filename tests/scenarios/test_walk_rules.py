@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors
-from shared.records import SourceRow, WalkPage
+from shared.records import References, SourceRow, WalkPage
 from shared.records import Walked as WalkedRecord
 from shared.state.control import FlowControl
 from shared.state.links import Link, LinkState
@@ -52,6 +53,22 @@ class Shelf:
         return frozenset(id for id in ids if id in self.rows)
 
 
+@dataclass
+class Tables:
+    """The small tables of the target; `season` is what the mapping looks up in them for every record."""
+
+    season: str = "summer"
+    trouble: errors.SystemTrouble | None = None
+    asked: int = 0
+    system: errors.System = errors.System.DATAVERSE
+
+    def rows(self, *, max_age_s: float) -> References:
+        self.asked += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return {"seasons": ({"name": self.season},)}
+
+
 class Walking:
     """One flow that walks a shelf; apply is played by marking what was queued as linked."""
 
@@ -59,13 +76,15 @@ class Walking:
         self.world = World(limits=Limits(hints_per_message=4, pull_budget_s=budget_s))
         self.shelf = Shelf(self.world)
         self.mapper = FakeMapper()
+        self.tables = Tables()
         self.world.state.control.save_flow(FlowControl(NAME, paused=False))
 
     def flow(self) -> Flow:
         system = errors.System
         feed = Walked(self.shelf, full_every_s=WEEK_S)
         route = Route(ROUTE, self.mapper.target_entity, self.world.target, self.mapper)
-        return Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper, unnumbered)
+        flow = Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper, unnumbered)
+        return replace(flow, lookup=self.tables, basis=lambda tables, now: [dict(tables["seasons"][0]), now.year])
 
     def tick(self) -> set[str]:
         """One tick of the pull; the ids that it has queued."""
@@ -153,6 +172,70 @@ def test_p3_a_changed_mapping_queues_every_record_and_blocks_nothing() -> None:
     assert walking.tick() == set(walking.shelf.rows)
     assert walking.blocked == ""
     assert walking.tick() == set()
+
+
+def test_p3_what_the_mapping_looks_up_for_every_record_belongs_to_it() -> None:
+    walking = filled(40)
+    walking.tables.season = "winter"
+    assert walking.tick() == set(walking.shelf.rows)
+    assert walking.blocked == ""
+    assert walking.tick() == set()
+
+
+def test_p3_a_day_that_changes_what_is_looked_up_has_every_record_looked_at() -> None:
+    walking = filled(8)
+    new_year = datetime(2027, 1, 1, tzinfo=UTC)
+    walking.world.clock.sleep((new_year - walking.world.clock.now()).total_seconds() - 120)
+    walking.tick()
+    walking.world.clock.sleep(60)
+    assert walking.tick() == set()
+    walking.world.clock.sleep(60)
+    assert walking.tick() == set(walking.shelf.rows)
+
+
+def test_a_fingerprint_is_known_as_one_of_its_mapping_whatever_was_looked_up() -> None:
+    walking = Walking()
+    flow, now = walking.flow(), walking.world.clock.now()
+    summer = flow.as_of(now).fingerprint
+    walking.tables.season = "winter"
+    assert flow.as_of(now).fingerprint != summer
+    assert flow.maps_as(summer)
+    assert flow.as_read_for(summer).fingerprint == summer
+    walking.mapper = FakeMapper(fingerprint="f12")
+    other = walking.flow()
+    assert not other.maps_as(summer)
+    assert other.as_read_for(summer).fingerprint == "f12"
+    assert not other.maps_as(None)
+
+
+def test_p3_the_source_is_walked_on_while_the_target_cannot_be_looked_up() -> None:
+    walking = filled(8)
+    down = errors.Transient(errors.System.DATAVERSE, "503")
+    walking.tables.trouble, walking.tables.season = down, "winter"
+    walking.shelf.rows["P003"] = "b"
+    assert walking.tick() == {"P003"}
+    gate = walking.world.state.control.gate(errors.System.DATAVERSE)
+    assert (gate.closed, gate.reason) == (True, "Transient: 503")
+    asked = walking.tables.asked
+    walking.shelf.rows["P004"] = "b"
+    assert walking.tick() == {"P004"}
+    assert walking.tables.asked == asked
+    walking.world.clock.sleep(3600)
+    walking.tables.trouble = None
+    assert walking.tick() == set(walking.shelf.rows)
+
+
+def test_p4_what_may_be_too_much_waits_while_the_target_cannot_be_looked_up() -> None:
+    walking = filled(100)
+    walking.shelf.page_size = 50
+    walking.tables.trouble = errors.Transient(errors.System.DATAVERSE, "503")
+    walking.shelf.rows |= {f"P{number:03d}": "b" for number in range(30)}
+    assert walking.tick() == set()
+    assert walking.blocked == ""
+    walking.tables.trouble = None
+    walking.world.clock.sleep(3600)
+    assert walking.tick() == set()
+    assert "30 of 100 linked records would change" in walking.blocked
 
 
 def test_p4_what_a_complete_walk_has_not_met_and_a_read_does_not_find_is_queued() -> None:

@@ -65,11 +65,6 @@ class Assortment(Product):
         wanted = f"_productid_value eq {row['productid']}"
         return list(self.sales.rows(f"productpricelevels?$select={columns}&$filter={wanted}"))
 
-    def requests(self) -> list[tuple[str, str]]:
-        """Method and address of everything that Sales was asked since the last call."""
-        seen = self.sales.control("GET", "exchanges").json()
-        return [(one["method"], one["path"]) for one in seen]
-
 
 @contextmanager
 def assortment(

@@ -159,6 +159,8 @@ CRON = "six fields"
         ("SWEEP_SCHEDULE", "0 0 0 * * Fri-Mon", "the field for the weekday"),
         ("SWEEP_SCHEDULE", "0 ,1 0 * * *", "the field for the minute"),
         ("SWEEP_SCHEDULE", "00:05:00", CRON),
+        ("BUSINESS_TIME_ZONE", "CEST", "the IANA name of a time zone"),
+        ("BUSINESS_TIME_ZONE", "localtime", "the IANA name of a time zone"),
         ("ACCOUNTS_SCOPE", "yesterday", "all, linked, or a day as YYYY-MM-DD"),
         ("ACCOUNTS_SCOPE", "2026-02-30", "all, linked, or a day as YYYY-MM-DD"),
         ("ACCOUNTS_ON_EXISTING", "Adopt", "write one of reject, adopt"),

@@ -156,6 +156,19 @@ def test_a_type_of_columns_shows_what_it_has_beside(
     assert "@odata.type" not in found[column]
 
 
+def test_a_date_column_tells_how_it_behaves_and_what_of_it_is_shown(world: World) -> None:
+    path = f"EntityDefinitions(LogicalName='quote')/Attributes/{CRM}DateTimeAttributeMetadata"
+    rows = world.rows(f"{path}?$select=LogicalName,DateTimeBehavior,Format")
+    told = {each["LogicalName"]: (each["DateTimeBehavior"], each["Format"]) for each in rows}
+    assert told["requestdeliveryby"] == told["effectiveto"] == ({"Value": "UserLocal"}, "DateOnly")
+    assert told["expireson"] == ({"Value": "DateOnly"}, "DateOnly")
+    assert told["modifiedon"] == ({"Value": "UserLocal"}, "DateAndTime")
+    shown = f"Format eq {CRM}DateTimeFormat'DateOnly' and DateTimeBehavior/Value eq 'DateOnly'"
+    assert names(world, f"{path}?$select=LogicalName&$filter={shown}") == ["closedon", "expireson"]
+    refused = world.get("EntityDefinitions(LogicalName='quote')/Attributes?$select=DateTimeBehavior")
+    assert code(refused) == (400, "0x80060888")
+
+
 def test_without_a_selection_columns_come_whole(world: World) -> None:
     by_name = {each["LogicalName"]: each for each in world.rows(f"{ACCOUNT}/Attributes")}
     assert by_name["accountnumber"]["MaxLength"] == 20

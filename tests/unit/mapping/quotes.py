@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.mapping.quotations import QuotationChoices, QuotationMapper
+from shared.mapping.quotations import DATE_COLUMNS, QuotationChoices, QuotationMapper
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected
 from shared.records import Json, SourceRow
 from tests.support.clock import START
-from tests.unit.mapping.samples import maps
+from tests.unit.mapping.samples import maps, metadata
 
 ACCOUNT = "aaaaaaaa-0000-0000-0000-00000000000a"
 CONTACT = "cccccccc-0000-0000-0000-00000000000c"
@@ -64,8 +64,8 @@ def mapper(choices: QuotationChoices | None = None, **parts: Json) -> QuotationM
 
 
 def known(numbers: Mapping[int, str] | None = None) -> Known:
-    """Both customers are linked."""
-    return Known(START, keys=KEYS, numbers=numbers or {})
+    """Both customers are linked; the date columns behave as Sales is delivered."""
+    return Known(START, references=metadata(DATE_COLUMNS), keys=KEYS, numbers=numbers or {})
 
 
 def mapped(row: SourceRow, mapping: QuotationMapper | None = None, numbers: Mapping[int, str] | None = None) -> Mapped:

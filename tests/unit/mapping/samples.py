@@ -6,9 +6,10 @@ from pathlib import Path
 
 from shared import exact_json
 from shared.mapping.accounts import AccountChoices, AccountMapper
+from shared.mapping.date_columns import DateColumns, metadata_of
 from shared.mapping.value_maps import SHIPPED, ValueMaps, read_value_maps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
-from shared.records import Json, SourceRow
+from shared.records import Json, References, SourceRow
 from tests.support.clock import START
 
 # What an account's mapping needs to know besides the row: nothing.
@@ -41,6 +42,17 @@ def document(**parts: Json) -> dict[str, Json]:
 def maps(**parts: Json) -> ValueMaps:
     """The value maps of such a document."""
     return read_value_maps(exact_json.dumps(document(**parts)))
+
+
+def metadata(columns: DateColumns, **behaviors: str) -> References:
+    """What Sales tells of date columns: that they behave as it is delivered, but for the given ones."""
+    return {
+        metadata_of(table): tuple(
+            {"LogicalName": column, "DateTimeBehavior": {"Value": behaviors.get(column, str(delivered))}}
+            for column, delivered in of.items()
+        )
+        for table, of in columns.items()
+    }
 
 
 def mapper(choices: AccountChoices | None = None, **parts: Json) -> AccountMapper:

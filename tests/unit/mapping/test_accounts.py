@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -254,6 +255,12 @@ def test_a_hold_that_could_never_be_lifted_is_refused(ownership: str) -> None:
             False,
         ),
         (Scope(since=date(2026, 1, 2)), {}, False),
+        (
+            Scope(since=date(2026, 1, 2), zone=ZoneInfo("Pacific/Auckland")),
+            {"modifiedon": "2026-01-01T11:00:00Z"},
+            True,
+        ),
+        (Scope(since=date(2026, 1, 2), zone=ZoneInfo("America/Lima")), {"modifiedon": "2026-01-02T04:59:59Z"}, False),
     ],
 )
 def test_the_scope_decides_on_accounts_that_are_not_linked(scope: Scope, values: dict[str, Json], holds: bool) -> None:

@@ -5,12 +5,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.errors import OperatorNeeded
+from shared.errors import OperatorNeeded, SchemaDrift
 from shared.mapping.catalogue import (
     CURRENCIES,
     ORGANIZATION,
@@ -21,11 +22,13 @@ from shared.mapping.catalogue import (
     Currency,
     NotThere,
 )
+from shared.mapping.price_lists import DATE_COLUMNS
 from shared.mapping.vocabulary import Unmappable
 from shared.records import Json, References, Values
-from tests.unit.mapping.samples import document, maps
+from tests.unit.mapping.samples import document, maps, metadata
 
 TODAY = date(2026, 1, 5)
+UTC = ZoneInfo("UTC")
 USD, EUR, GROUP, OTHER_GROUP, EACH, BOXES, OTHER_EACH, LIST = (str(UUID(int=number, version=4)) for number in range(8))
 DOLLAR = Currency("USD", USD)
 
@@ -54,13 +57,14 @@ def tables(**replaced: Sequence[Values]) -> References:
         UNIT_GROUPS: [group_row(), group_row(OTHER_GROUP, "Other")],
         UNITS: [unit_row(), unit_row(BOXES, "Boxes"), unit_row(OTHER_EACH, group=OTHER_GROUP)],
         PRICE_LISTS: [price_list_row()],
+        **metadata(DATE_COLUMNS),
         ORGANIZATION: [{"organizationid": LIST, "pricingdecimalprecision": 2}],
     }
     return {name: tuple(rows) for name, rows in (whole | replaced).items()}
 
 
-def catalogue(references: References | None = None, **parts: Json) -> Catalogue:
-    return Catalogue(tables() if references is None else references, maps(**parts))
+def catalogue(references: References | None = None, zone: ZoneInfo = UTC, **parts: Json) -> Catalogue:
+    return Catalogue(tables() if references is None else references, maps(**parts), zone)
 
 
 def with_lists(*rows: Values, forced: str | None = None) -> Catalogue:
@@ -161,6 +165,82 @@ def test_the_first_and_the_last_day_of_a_list_belong_to_it(begins: str | None, e
         assert chosen(among) == LIST
     else:
         assert cause(lambda: chosen(among)) == "no_price_list"
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends", "last"),
+    [
+        ("Europe/Zurich", "2026-12-30T23:00:00Z", 31),
+        ("Europe/Zurich", "2026-12-31T00:00:00Z", 31),
+        ("America/Los_Angeles", "2026-12-31T08:00:00Z", 31),
+        ("America/Los_Angeles", "2026-12-31T03:15:42Z", 30),
+        ("Pacific/Auckland", "2026-12-31T00:00:00Z", 31),
+        ("Pacific/Auckland", "2026-12-30T11:00:00Z", 31),
+    ],
+)
+def test_a_list_ends_with_the_day_that_sales_shows(zone: str, ends: str, last: int) -> None:
+    among = catalogue(tables(pricelevels=[price_list_row(enddate=ends)]), ZoneInfo(zone))
+    assert among.price_list(DOLLAR, today=date(2026, 12, last), kept=None) == LIST
+    behind = date(2026, 12, last) + timedelta(days=1)
+    assert cause(lambda: among.price_list(DOLLAR, today=behind, kept=None)) == "no_price_list"
+
+
+@pytest.mark.parametrize(("behavior", "last"), [("UserLocal", 31), ("DateOnly", 30), ("TimeZoneIndependent", 30)])
+def test_the_behaviour_of_its_column_decides_on_which_day_a_list_ends(behavior: str, last: int) -> None:
+    rows = {"pricelevels": [price_list_row(enddate="2026-12-30T23:00:00Z")]}
+    among = catalogue({**tables(**rows), **metadata(DATE_COLUMNS, enddate=behavior)}, ZoneInfo("Europe/Zurich"))
+    assert among.price_list(DOLLAR, today=date(2026, 12, last), kept=None) == LIST
+    behind = date(2026, 12, last) + timedelta(days=1)
+    assert cause(lambda: among.price_list(DOLLAR, today=behind, kept=None)) == "no_price_list"
+
+
+def test_a_list_without_end_may_end_with_the_calendar() -> None:
+    among = catalogue(tables(pricelevels=[price_list_row(enddate="9999-12-31T23:00:00Z")]), ZoneInfo("Europe/Zurich"))
+    assert chosen(among) == LIST
+
+
+@pytest.mark.parametrize("behavior", [{}, {"enddate": "Lunar"}])
+def test_a_date_column_of_which_metadata_tells_nothing_is_schema_drift(behavior: dict[str, str]) -> None:
+    told = metadata(DATE_COLUMNS, **behavior) if behavior else dict.fromkeys(metadata(DATE_COLUMNS), ())
+    with pytest.raises(SchemaDrift, match=r"how .*enddate behaves"):
+        chosen(catalogue({**tables(), **told}))
+
+
+def test_a_list_whose_date_is_none_is_schema_drift() -> None:
+    with pytest.raises(SchemaDrift, match="enddate of the price list List is 'soon'"):
+        chosen(with_lists(price_list_row(enddate="soon")))
+
+
+def test_what_is_looked_up_changes_on_the_days_on_which_lists_begin_and_end() -> None:
+    among = with_lists(
+        price_list_row(enddate="2026-01-06T00:00:00Z"), price_list_row("Next", EACH, begindate="2026-01-08T00:00:00Z")
+    )
+    days = [TODAY + timedelta(days=number) for number in range(6)]
+    changes = [day.day for day, before in zip(days[1:], days, strict=False) if among.basis(day) != among.basis(before)]
+    assert changes == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        catalogue(tables(organizations=[{"organizationid": LIST, "pricingdecimalprecision": 4}])),
+        catalogue(tables(uoms=[unit_row(id=BOXES), unit_row(EACH, "Boxes")])),
+        catalogue(tables(transactioncurrencies=[currency_row(), currency_row(EUR, "EUR", statecode=1)])),
+        with_lists(price_list_row(), price_list_row("Another", EACH)),
+        with_lists(price_list_row(currency=EUR)),
+    ],
+    ids=["precision", "unit", "currency", "further list", "list of another currency"],
+)
+def test_what_is_looked_up_changes_with_whatever_could_change_a_product(other: Catalogue) -> None:
+    assert other.basis(TODAY) != catalogue().basis(TODAY)
+
+
+def test_what_no_product_can_refer_to_changes_nothing_that_is_looked_up() -> None:
+    further = tables(
+        uoms=[*tables()[UNITS], unit_row(LIST, "Pallet of another kind")],
+        pricelevels=[price_list_row(), price_list_row("Past", EACH, enddate="2020-01-01T00:00:00Z")],
+    )
+    assert catalogue(further).basis(TODAY) == catalogue().basis(TODAY)
 
 
 def test_a_kept_list_that_is_gone_from_sales_is_left() -> None:

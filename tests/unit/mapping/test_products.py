@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -23,6 +24,7 @@ from shared.mapping.catalogue import (
     UNIT_GROUPS,
     UNITS,
 )
+from shared.mapping.price_lists import DATE_COLUMNS
 from shared.mapping.products import (
     ITEM,
     STATE,
@@ -36,7 +38,7 @@ from shared.mapping.products import (
 from shared.mapping.verdicts import Known, Mapped, Rejected
 from shared.records import Json, References, SourceRow, Values
 from tests.support.clock import START
-from tests.unit.mapping.samples import DATA, maps
+from tests.unit.mapping.samples import DATA, maps, metadata
 from tests.unit.mapping.test_catalogue import (
     BOXES,
     EACH,
@@ -473,7 +475,7 @@ def sample_references() -> References:
         UNIT_GROUPS: "uomschedules",
         PRICE_LISTS: "pricelevels",
     }
-    read: dict[str, tuple[Values, ...]] = {}
+    read: dict[str, tuple[Values, ...]] = dict(metadata(DATE_COLUMNS))
     for name, file in files.items():
         lines = (DATA / f"{file}.jsonl").read_text(encoding="utf-8").splitlines()
         read[name] = tuple(row for row in map(exact_json.loads, lines) if isinstance(row, dict))
@@ -481,6 +483,14 @@ def sample_references() -> References:
 
 
 SAMPLE_MAPPER = mapper(defaults=in_group("AdventureWorks units"))
+
+
+def test_today_is_that_of_the_business() -> None:
+    ends = tables(pricelevels=[price_list_row(enddate=f"{START.date()}T00:00:00Z")])
+    late = replace(knowing(ends), now=START.replace(hour=23))
+    assert isinstance(mapper().evaluate(product(), late), Mapped)
+    zurich = mapper(ProductChoices(zone=ZoneInfo("Europe/Zurich")))
+    assert rejected(product(), late, zurich).cause == "no_price_list"
 
 
 def test_every_sample_product_is_mapped_with_the_sample_catalogue() -> None:

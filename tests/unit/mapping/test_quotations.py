@@ -9,9 +9,10 @@ import pytest
 
 from shared.errors import SchemaDrift, SettingsInvalid
 from shared.mapping.addresses import AddressRules
-from shared.mapping.quotations import QuotationChoices, QuotationStatus, RequestedDate
+from shared.mapping.date_columns import metadata_of
+from shared.mapping.quotations import DATE_COLUMNS, QuotationChoices, QuotationStatus, RequestedDate
 from shared.mapping.scope import Scope
-from shared.mapping.verdicts import Filtered, Known, Mapped
+from shared.mapping.verdicts import Filtered, Mapped
 from shared.records import Json, SourceRow, TargetRow
 from tests.support.clock import START
 from tests.support.effort import calls_of
@@ -33,6 +34,7 @@ from tests.unit.mapping.quotes import (
     quote,
     rejected,
 )
+from tests.unit.mapping.samples import metadata
 
 ZURICH = QuotationChoices(zone=ZoneInfo("Europe/Zurich"))
 SHIP_TO: dict[str, Json] = {
@@ -160,7 +162,7 @@ def test_a_contact_that_buys_is_a_customer_too() -> None:
 
 
 def test_a_customer_that_is_not_linked_yet_is_named_as_the_parent_to_wait_for() -> None:
-    verdict = mapper().evaluate(quote(), Known(START))
+    verdict = mapper().evaluate(quote(), replace(known(), keys={}))
     assert isinstance(verdict, Mapped)
     assert (verdict.parents, verdict.owned["RequestingCustomerAccountNumber"]) == ((OF_ACCOUNT,), None)
 
@@ -260,6 +262,44 @@ def test_without_a_day_of_expiry_it_is_the_last_day_that_the_quote_is_effective(
     effective = quote(header(effectiveto="2026-07-13T22:00:00Z"))
     assert mapped(effective, mapper(ZURICH)).owned["SalesQuotationExpiryDate"] == "2026-07-14T12:00:00Z"
     assert mapped(quote()).owned["SalesQuotationExpiryDate"] is None
+
+
+@pytest.mark.parametrize(
+    ("behavior", "day"),
+    [("UserLocal", "2026-07-14"), ("DateOnly", "2026-07-13"), ("TimeZoneIndependent", "2026-07-13")],
+)
+def test_the_day_is_that_of_the_columns_behaviour_in_header_and_line(behavior: str, day: str) -> None:
+    asked = {"requestdeliveryby": "2026-07-13T22:00:00Z"}
+    told = metadata(DATE_COLUMNS, requestdeliveryby=behavior)
+    verdict = mapper(ZURICH).evaluate(quote(header(line(**asked), **asked)), replace(known(), references=told))
+    assert isinstance(verdict, Mapped)
+    sent = (verdict.owned["RequestedShippingDate"], verdict.lines[1].owned["RequestedShippingDate"])
+    assert sent == (f"{day}T12:00:00Z", f"{day}T12:00:00Z")
+
+
+def test_a_date_column_of_which_metadata_tells_nothing_is_schema_drift() -> None:
+    untold = {**metadata(DATE_COLUMNS), metadata_of("quotedetail"): ()}
+    with pytest.raises(SchemaDrift, match="metadata of quotedetail does not tell how requestdeliveryby behaves"):
+        mapper().evaluate(quote(), replace(known(), references=untold))
+
+
+def test_the_behaviour_of_a_date_column_is_part_of_what_is_looked_up() -> None:
+    delivered, changed = metadata(DATE_COLUMNS), metadata(DATE_COLUMNS, effectiveto="DateOnly")
+    further = {place: (*rows, {"LogicalName": "createdon"}) for place, rows in delivered.items()}
+    assert mapper().basis(delivered, START) == mapper().basis(further, START) != mapper().basis(changed, START)
+
+
+@pytest.mark.parametrize("column", ["expireson", "effectiveto", "requestdeliveryby"])
+@pytest.mark.parametrize("day", ["1899-12-31", "1900-01-01", "2155-01-01", "9999-12-31"])
+def test_a_day_that_finops_cannot_hold_is_refused_with_its_column(column: str, day: str) -> None:
+    refused = rejected(quote(header(**{column: f"{day}T00:00:00Z"})))
+    assert refused.cause == "date_out_of_range"
+    assert refused.message == f"{column} is {day}; F&O holds the days from 1900-01-02 to 2154-12-31"
+
+
+def test_a_day_of_a_line_that_finops_cannot_hold_is_refused_with_the_line() -> None:
+    refused = rejected(quote(header(line(7, requestdeliveryby="2155-01-01T00:00:00Z"))))
+    assert refused.message.startswith("line 7: requestdeliveryby is 2155-01-01; F&O holds")
 
 
 @pytest.mark.parametrize("column", ["expireson", "effectiveto", "requestdeliveryby"])

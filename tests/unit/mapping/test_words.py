@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.mapping.date_columns import behavior_name
 from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.vocabulary import Line, Unmappable, choice, day, joined, length_of, yes_no
@@ -84,11 +85,37 @@ def test_a_blank_date_is_emptied_by_the_empty_date(blank: Json) -> None:
     assert table.agree("SalesQuotationExpiryDate", None, "1900-01-01T12:00:00Z")
 
 
-@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01T00:00:00Z", "2026-07-14T00:00:00"])
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(Unmappable, match="expireson") as raised:
         read(EXPIRY, {"expireson": text})
     assert raised.value.cause == "date_invalid"
+
+
+@pytest.mark.parametrize(("behavior", "sent"), [("UserLocal", 14), ("DateOnly", 13), ("TimeZoneIndependent", 13)])
+def test_the_behaviour_of_its_column_decides_the_day(behavior: str, sent: int) -> None:
+    row = {"expireson": "2026-07-13T22:00:00Z", behavior_name("expireson"): behavior}
+    assert read(EXPIRY, row) == f"2026-07-{sent}T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("1753-01-01T00:00:00Z", "1753-01-01"),
+        ("1899-12-31T23:00:00Z", "1900-01-01"),
+        ("2155-01-01", "2155-01-01"),
+        ("9999-12-31T23:59:59Z", "9999-12-31"),
+    ],
+)
+def test_a_day_that_finops_cannot_hold_is_refused_with_its_column(text: str, day: str) -> None:
+    with pytest.raises(Unmappable, match=f"expireson is {day}; F&O holds the days from 1900-01-02 to 2154-12-31") as of:
+        read(EXPIRY, {"expireson": text})
+    assert of.value.cause == "date_out_of_range"
+
+
+@pytest.mark.parametrize("day", ["1900-01-02", "2154-12-31"])
+def test_the_first_and_the_last_day_of_finops_are_sent(day: str) -> None:
+    assert read(EXPIRY, {"expireson": day}) == f"{day}T12:00:00Z"
 
 
 @given(st.text())

@@ -1,0 +1,60 @@
+"""The price lists of Sales: in which currency, and from which day to which."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from shared.errors import SchemaDrift, System
+from shared.mapping.date_columns import DateColumns, behaviors_of
+from shared.mapping.dates import Behavior, day_of
+from shared.records import Json, References, Values
+
+_TABLE = "pricelevel"
+_BEGIN, _END = "begindate", "enddate"
+DATE_COLUMNS: DateColumns = {_TABLE: {_BEGIN: Behavior.USER_LOCAL, _END: Behavior.USER_LOCAL}}
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """A price list with its first and its last day; without one it has always been valid, or stays so."""
+
+    id: str
+    name: str
+    currency: str
+    begins: date | None
+    ends: date | None
+
+    def is_valid(self, today: date) -> bool:
+        """Whether it is between its days, both included."""
+        return (self.begins is None or self.begins <= today) and (self.ends is None or today <= self.ends)
+
+
+def price_lists(rows: Iterable[Values], references: References, zone: ZoneInfo) -> tuple[PriceList, ...]:
+    """The price lists by name. Raises SchemaDrift where it is not told how their date columns behave."""
+    behaviors = behaviors_of(references, _TABLE, DATE_COLUMNS[_TABLE])
+    found = (_price_list(row, behaviors, zone) for row in rows)
+    return tuple(sorted(found, key=lambda of: folded_name(of.name)))
+
+
+def folded_name(name: Json) -> str:
+    """A name of Sales as people mean it: the kind of blanks and the case do not count."""
+    return " ".join(str(name).split()).casefold()
+
+
+def _price_list(row: Values, behaviors: Mapping[str, Behavior], zone: ZoneInfo) -> PriceList:
+    begins, ends = (_day(row, column, behaviors[column], zone) for column in (_BEGIN, _END))
+    currency = str(row["_transactioncurrencyid_value"]).lower()
+    return PriceList(str(row["pricelevelid"]).lower(), str(row["name"]), currency, begins, ends)
+
+
+def _day(row: Values, column: str, behavior: Behavior, zone: ZoneInfo) -> date | None:
+    value = row.get(column)
+    try:
+        return None if value is None else day_of(str(value), behavior, zone)
+    except (ValueError, OverflowError) as wrong:
+        raise SchemaDrift(
+            System.DATAVERSE,
+            f"{column} of the price list {row['name']} is {value!r}, which is no date; compare the "
+            "column's type with the mapping",
+        ) from wrong
