@@ -43,8 +43,8 @@ class ContactScenes:
     def move(self) -> None:
         """A contact moves to another account: another contact person, and the former one turns inactive."""
         found = self._some_person()
-        account = self._accounts.some(self._random)
-        if found is None or account is None or account.id == str(found[0].values.get(_PARENT)).lower():
+        account = None if found is None else self._another_account(found[0])
+        if found is None or account is None:
             return
         contact, mapped = found
         self._sales.change(contact.id, {"parentcustomerid_account@odata.bind": f"/accounts({account.id})"})
@@ -76,6 +76,15 @@ class ContactScenes:
             mapped = None if contact is None else self._arrivals.mapped(contact.id)
             if contact is not None and mapped is not None and mapped.route == PERSON:
                 return contact, mapped
+        return None
+
+    def _another_account(self, contact: SourceRow) -> SourceRow | None:
+        """An account that the contact does not belong to, None where none is found."""
+        parent = str(contact.values.get(_PARENT)).lower()
+        for _ in range(_TRIES):
+            account = self._accounts.some(self._random)
+            if account is not None and account.id != parent:
+                return account
         return None
 
     def _row(self, mapped: Mapped) -> Mapping[str, Json]:

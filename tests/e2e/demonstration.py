@@ -118,7 +118,7 @@ def rename_two_accounts(address: str) -> None:
     with requests.Session() as session:
         session.headers.update(headers)
         found = session.get(
-            f"{address}/accounts?$select=name&$top=2", headers={"If-Match": ""}, timeout=PATIENCE_S
+            f"{address}/accounts?$select=name&$top=2", headers={"If-Match": None}, timeout=PATIENCE_S
         ).json()
         for row in found["value"]:
             changed = session.patch(
