@@ -96,8 +96,8 @@ def assert_pictures(folder: Path) -> None:
     """One is a screen of the demo, the other one of what an operator is told of a quote."""
     shown = rows_of(folder / "demo.svg")
     (end,) = (at for at, row in enumerate(shown) if row.startswith("In step. Every record is accounted for"))
-    # How often progress is told depends on the machine.
-    assert len([row for row in shown[: end + 1] if not _PROGRESS.search(row.strip())]) <= 42
+    # How often progress is told depends on the machine, and some of these lines are wrapped.
+    assert len([row for row in shown[: end + 1] if not _PROGRESS.search(row.strip())]) <= 50
     explained = rows_of(folder / "explain.svg")
     assert explained[0].startswith("$ p2c explain quotations QUO-")
     assert any("What helps: give the discount to the lines" in row for row in explained)
