@@ -34,7 +34,7 @@ def test_a_poison_message_tells_ids_only(rehearsed: Rehearsed) -> None:
 
 def test_every_event_of_the_rehearsal_keeps_to_the_contract(rehearsed: Rehearsed) -> None:
     events = [line.event for log in rehearsed.logs.values() for line in read_lines(log) if line.event]
-    assert len({event["event"] for event in events}) > len(EVENTS) / 2
+    assert len({event["event"] for event in events}) >= len(EVENTS) / 3
     for event in events:
         of = EVENTS[event["event"]]
         assert set(of.fields) <= set(event) - {"event"} <= set(of.fields) | set(of.optional), event
