@@ -92,7 +92,9 @@ def _options(parsed: argparse.Namespace) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='make bench ARGS="..."', description="Measures the flows.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog='make bench ARGS="..."', description="Measures the flows."
+    )
     add = parser.add_argument
     add("--flow", nargs="+", choices=list(FLOWS), default=list(FLOWS), help="flows to measure (default: all)")
     add("--latency-ms", type=float, nargs="+", default=list(LATENCIES_MS), metavar="N", help="of each answer")

@@ -95,7 +95,9 @@ def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks.operations", description="Measures what operators wait for.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.operations", description="Measures what operators wait for."
+    )
     parser.add_argument(
         "--failures", type=int, default=10_000, metavar="N", help="open failures (default: %(default)s)"
     )

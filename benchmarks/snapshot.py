@@ -105,7 +105,9 @@ def _stored_bytes(table: Table) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks.snapshot", description="Measures pulls of many products.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.snapshot", description="Measures pulls of many products."
+    )
     parser.add_argument(
         "--generated", type=int, default=1_000_000, metavar="N", help="records of the generator, 0 for none"
     )

@@ -185,7 +185,9 @@ def _attempts(stage: Stage) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks.throttling", description="Measures throttled syncs.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.throttling", description="Measures throttled syncs."
+    )
     parser.add_argument(
         "--products", type=int, default=20_000, metavar="N", help="generated products (default: %(default)s)"
     )

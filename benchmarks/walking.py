@@ -62,7 +62,9 @@ class GeneratedSource:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pull once with the settings of the environment, and write what it took as JSON."""
-    parser = argparse.ArgumentParser("python -m benchmarks.walking", description="Pulls products once.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.walking", description="Pulls products once."
+    )
     parser.add_argument("count", type=int, help="generated records; 0 walks F&O")
     parser.add_argument("--changed", action="store_true", help="every hundredth of them is not as before")
     parsed = parser.parse_args(arguments)

@@ -111,7 +111,7 @@ def running_systems(ports: Ports) -> Iterator[Systems]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C; 1 when a part does not start or ends by itself, 2 for a mistake in the settings."""
-    parser = argparse.ArgumentParser(prog="python -m local.systems", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.systems", description=__doc__)
     parser.parse_args(arguments)
     try:
         with interrupts.as_exceptions(), running_systems(Ports()) as systems, _written(systems.settings) as file:

@@ -140,7 +140,9 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m local.dataverse", description="Simulator of the Dataverse Web API")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m local.dataverse", description="Simulator of the Dataverse Web API"
+    )
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="FOLDER", help="sample rows (*.jsonl) to start with")
     parser.add_argument("--products", action="store_true", help="load products_dataverse.jsonl too")

@@ -57,6 +57,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog='make demo ARGS="..."',
         description="Runs the sync on this machine: both systems simulated, storage by Azurite, the functions by "
         "their triggers. Without --once it stays up and edits records until Ctrl-C.",

@@ -5,5 +5,9 @@ class DemoFailed(Exception):
     """Something went wrong while the demo ran: exit code 1."""
 
 
+class Unanswered(DemoFailed):
+    """A system does not answer the demo: its process has ended, or hangs."""
+
+
 class UserMistake(Exception):
     """An argument, a setting or a folder will not do: exit code 2."""

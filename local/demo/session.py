@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,7 +15,7 @@ from local import space
 from local.azurite import Azurite, AzuriteFailed, AzuriteMissing
 from local.demo import environment, interrupts
 from local.demo.arguments import Options
-from local.demo.errors import DemoFailed, UserMistake
+from local.demo.errors import DemoFailed, Unanswered, UserMistake
 from local.demo.keep import Place
 from local.demo.processes import ROOT, Child, running
 from local.demo.restarts import Restarts
@@ -22,6 +23,7 @@ from local.demo.standing import Standing
 from local.demo.systems import DATAVERSE, FINOPS, Access, Counts, Secrets
 from local.identity import Identity, IdentityServer
 from local.simulator.auth import system_clock
+from shared.errors import StorageTrouble
 from shared.state.control import Control
 from shared.state.storage import Account, Storage
 
@@ -35,6 +37,7 @@ _PRICE_DECIMALS = 4
 # Tables that an administrator has to switch change tracking on for.
 _TRACKED = ("contact", "quote", "quotedetail")
 _MEGABYTE = 1e6
+_LOOKS_FOR_AN_END, _LOOK_EVERY_S = 10, 0.1
 # Every part writes into the folder of the demo; below this one of them is about to fail.
 _LEAST_FREE_MB = 1
 _KEY, _ADMIN, _SETTINGS = _PRIVATE = ("signing.key", "admin.token", "local.settings.json")
@@ -90,7 +93,11 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        try:
+            if isinstance(error, Unanswered | StorageTrouble):
+                self._require_no_end()
+        finally:
+            self._stop()
 
     @property
     def logs(self) -> list[Path]:
@@ -193,6 +200,13 @@ class Session:
             self._note_memory(self._host.pid)
             if reason := self._restarts.news():
                 self._tell(f"the {_HOST} started its worker anew: {reason}")
+
+    def _require_no_end(self) -> None:
+        """Raises DemoFailed when a process has ended: that says more than that it does not answer."""
+        for _ in range(_LOOKS_FOR_AN_END):
+            self.require_alive()
+            # A connection breaks a moment before its process has ended.
+            time.sleep(_LOOK_EVERY_S)
 
     def _start(self) -> None:
         started = [self._start_dataverse(), self._start_finops()]

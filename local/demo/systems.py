@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import requests
 
-from local.demo.errors import DemoFailed
+from local.demo.errors import DemoFailed, Unanswered
 from local.demo.patience import stretched
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint, system_clock
@@ -25,6 +25,7 @@ _AGAIN_AFTER_S = 15.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
 _MOST_PAGES = 10_000
+_MOST_CAUSES = 10
 _SERVER_FAULT = 500
 
 
@@ -139,7 +140,7 @@ class Access:
     def _answer(
         self, method: str, address: str, content: bytes | None, headers: Mapping[str, str]
     ) -> requests.Response:
-        """What comes back. A read is repeated when nothing comes. Raises DemoFailed."""
+        """What comes back. A read is repeated when nothing comes in time. Raises Unanswered."""
         limit_s = stretched(_TIMEOUT_S)
         try_s = min(_AGAIN_AFTER_S, limit_s) if method == "GET" else limit_s
         tries = math.ceil(limit_s / try_s)
@@ -155,13 +156,12 @@ class Access:
                 )
             except requests.Timeout as error:
                 if number == tries:
-                    raise DemoFailed(
+                    raise Unanswered(
                         f"{self.name} at {self.url} does not answer the demo; its process hangs."
                     ) from error
                 self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; it is asked again")
             except requests.RequestException as error:
-                reason = type(error).__name__
-                raise DemoFailed(f"{self.name} at {self.url} does not answer the demo: {reason}.") from error
+                raise Unanswered(f"{self.name} at {self.url} does not answer the demo: {_why(error)}.") from error
         raise AssertionError("the last try returns or raises")
 
     def _authorised(self) -> Mapping[str, str]:
@@ -186,6 +186,16 @@ def _reason(response: requests.Response) -> str:
 
 def _numbers(counted: Json) -> dict[str, int]:
     return {name: int(str(count)) for name, count in counted.items()} if isinstance(counted, dict) else {}
+
+
+def _why(error: requests.RequestException) -> str:
+    """What the computer says of a connection, such as "Connection refused"."""
+    cause: BaseException = error
+    for _ in range(_MOST_CAUSES):
+        if cause.__context__ is None:
+            break
+        cause = cause.__context__
+    return getattr(cause, "strerror", None) or type(error).__name__
 
 
 def _content_type(content: bytes | None) -> Mapping[str, str]:

@@ -57,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     default = Settings()
-    parser = argparse.ArgumentParser(prog="python -m local.finops", description="A simulator of F&O's OData service.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m local.finops", description="A simulator of F&O's OData service."
+    )
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="DIR", help="sample records (*.jsonl) for a fresh environment")
     parser.add_argument(

@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace, *, started_with: Mapping[str, str]) -> int
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local.host", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.host", description=__doc__)
     parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py and host.json")
     parser.add_argument("--settings", type=Path, help="app settings (default: local.settings.json of the app)")
     parser.add_argument("--ready-file", type=Path, help="written when every listener runs")

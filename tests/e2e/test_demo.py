@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.demo import __main__ as program
@@ -21,6 +22,7 @@ from tests.e2e.demonstration import (
     running_demo,
     sales_system,
 )
+from tests.support.patience import PATIENCE_S
 
 ACCOUNTS, PERSONS, INDIVIDUALS, QUOTED, PRODUCTS = 12, 13, 6, 3, 16
 # The sample quotes, those of individuals, a revised one, and the one that is mended before the eyes of the user.
@@ -118,6 +120,18 @@ def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_ctrl_c_leaves_no_
     with running_demo(SMALL, "--latency-ms", "100", **unusual, PYTHONIOENCODING="ascii") as (demo, read_to):
         read_to("up after")
         assert ended_by_ctrl_c(demo) == 130
+
+
+def test_a_system_that_ends_by_itself_is_named_with_how_it_ended() -> None:
+    with running_demo(SMALL) as (demo, read_to):
+        read_to("up after")
+        (finops,) = (
+            child for child in psutil.Process(demo.pid).children(recursive=True) if "local.finops" in child.cmdline()
+        )
+        finops.kill()
+        told = read_to("The logs are in")
+        assert any("finops simulator ended by itself (signal SIGKILL)" in line for line in told)
+        assert demo.wait(PATIENCE_S) == 1
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_every_option_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--latency-ms", "-1"], ["--latency-ms", "x"], ["--timeout-s", "0"], ["--onec"], ["extra"]]
+    "wrong", [["--latency-ms", "-1"], ["--latency-ms", "x"], ["--timeout-s", "0"], ["--onec"], ["--smal"], ["extra"]]
 )
 def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
