@@ -90,7 +90,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             as_json(told)
             return
         failure = told.examined.failure or told.failure
-        reports.explanation(told, to.addresses(name, id, told.examined.key), _rival(to, failure))
+        reports.explanation(told, to.addresses(name, id, told.examined.key, told.examined.row), _rival(to, failure))
 
 
 @app.command(rich_help_panel="Look")

@@ -20,9 +20,12 @@ from shared.clients.credentials import managed_identity
 from shared.clients.signing_in import DeveloperSignIn
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid, System
+from shared.flows import ACCOUNTS, CONTACTS, QUOTATIONS
+from shared.mapping.quotations import latest_revision
 from shared.operations.deeds import Deeds
 from shared.operations.looking import LookOnly
 from shared.outbound import Way
+from shared.records import SourceRow
 from shared.settings import Settings
 from shared.settings_file import read_settings_file
 from shared.state.memory import MemoryQueues, MemoryTable
@@ -36,7 +39,7 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 # Templates of addresses (p2c/addresses.py).
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
-_TABLES = {"accounts": "account", "contacts": "contact", "quotations": "quote"}
+_TABLES = {ACCOUNTS: "account", CONTACTS: "contact", QUOTATIONS: "quote"}
 _SCOPE = "https://storage.azure.com/.default"
 # Stands for a storage account that nobody asks.
 _NO_STATE = {CONNECTION: "UseDevelopmentStorage=true"}
@@ -125,13 +128,22 @@ class Connection:
             raise Mistake(f"there is no flow {name!r}; the flows are {', '.join(known)}")
         return [name]
 
-    def addresses(self, flow: str, id: str, key: str | None) -> list[str]:
-        """Where people find a record, as far as templates are given."""
+    def addresses(self, flow: str, id: str, key: str | None, row: SourceRow | None = None) -> list[str]:
+        """Where people find a record, as far as templates are given; `row` is the record where it was read anyway."""
         in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
-        place = {"id": id, "table": _TABLES.get(flow, ""), "key": in_finops or "", "company": self.settings.COMPANY}
+        in_sales = self._row_of_quote(id, row) if flow == QUOTATIONS else id
+        table, company = _TABLES.get(flow, ""), self.settings.COMPANY
+        place = {"id": in_sales or "", "table": table, "key": in_finops or "", "company": company}
         sales, finops = self._templates
-        found = [filled(sales, place)] if place["table"] else []
+        found = [filled(sales, place)] if table and in_sales else []
         return [*found, filled(finops, place)] if in_finops and finops else found
+
+    def _row_of_quote(self, number: str, row: SourceRow | None) -> str | None:
+        """Sales opens a quote by its own id, and the flow tells quotes apart by their number."""
+        if row is not None:
+            return latest_revision(row)
+        made_from = self.parts.state.links.load(QUOTATIONS, [number])[number].revisions
+        return max(made_from, key=lambda id: made_from[id], default=None)
 
     def meant(self, text: str) -> str:
         """What somebody has given: of an address that is shown for a record, the record's id or key in it."""

@@ -40,7 +40,7 @@ def status(told: Status) -> None:
             (of.flow, running, of.last_pull, age(state.checkpoint_age_s), queues, of.links, waiting,
              state.failures_open or "", of.applied)
         )  # fmt: skip
-    columns = ["flow", "", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
+    columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
     table([*columns, "last hour"], rows)
     for of in told.flows:
         if of.state.blocked:
@@ -183,9 +183,9 @@ def explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str
     if told.action:
         say(f"  What helps: {told.action}", style="green")
     if examined.row is not None:
-        table([f"what {told.source} holds now", ""], _flat(examined.row.values))
+        table([f"what {told.source} holds now", "value"], _flat(examined.row.values))
     if examined.link.applied:
-        table([f"what was last written to {told.target}", ""], _flat(examined.link.applied))
+        table([f"what the sync keeps equal in {told.target}", "as last written"], _flat(examined.link.applied))
 
 
 def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:

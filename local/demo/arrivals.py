@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from local.demo.comparison import differences
 from local.demo.flows import Watched
 from local.demo.memory import Memory
-from local.demo.patience import Patience
 from local.demo.session import Session
 from local.demo.standing import Standing
+from local.demo.standstill import Standstill
 from shared.mapping.verdicts import Mapped
 from shared.records import SourceRow
 from shared.state.failures import Failure
@@ -91,10 +91,10 @@ class Arrivals:
 
     def _until(self, condition: Callable[[], bool], began: float | None = None) -> float | None:
         began = time.monotonic() if began is None else began
-        patience = Patience()
+        standstill = Standstill()
         while not condition():
             self.session.require_alive()
-            if patience.look() > PATIENCE_S:
+            if standstill.look() > PATIENCE_S:
                 return None
             time.sleep(_LOOK_EVERY_S)
         return time.monotonic() - began

@@ -207,6 +207,10 @@ def _tell(
         tell(scenes, options.pause_s, once=None if options.trust else trust)
     act.place.save()
     console.print("\nEnding the demo ...", highlight=False)
+    if options.keep is not None:
+        asked = ["--small"] if options.small else []
+        _say(console, "Its state is kept. To go on from there:")
+        screen.write_verbatim(console, f"  {screen.make_command('demo', *asked, '--keep', str(options.keep))}")
 
 
 def _headline(console: Console, configuration: Configuration, named: str, here: Place) -> None:

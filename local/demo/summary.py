@@ -88,7 +88,7 @@ def _figures(flow: FlowResult) -> dict[str, str]:
 
 def _asked(requests: Mapping[str, Requests]) -> Text:
     told = (f"{SYSTEM_NAMES[name]} {count.read} reads, {count.write} writes" for name, count in requests.items())
-    return Text(f"requests answered: {'; '.join(told)}", style="dim")
+    return Text(f"read counts every look at a record; requests answered: {'; '.join(told)}", style="dim")
 
 
 def _left_out(result: Result) -> Table:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import requests
 
 from local.demo.errors import DemoFailed, Unanswered
-from local.demo.patience import stretched
+from local.demo.standstill import stretched
 from local.identity import CLIENT_ID
 from local.simulator.auth import mint, system_clock
 from local.simulator.control import PREFIX, TOKEN_HEADER

@@ -12,11 +12,11 @@ from local.demo.configuration import Configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
 from local.demo.keep import Place
-from local.demo.patience import Patience
 from local.demo.report import Result, Trial
 from local.demo.session import Session
 from local.demo.stage import Stage
 from local.demo.standing import Standing
+from local.demo.standstill import Standstill
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
@@ -111,11 +111,11 @@ class Act:
         return in_hand
 
     def _wait_for_work(self) -> dict[str, int]:
-        patience = Patience()
+        standstill = Standstill()
         while True:
             self.session.require_alive()
             in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS)}
-            spent_s = patience.look(any(in_hand.values()))
+            spent_s = standstill.look(any(in_hand.values()))
             if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand
             time.sleep(_LOOK_EVERY_S)

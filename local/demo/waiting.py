@@ -9,8 +9,8 @@ from typing import Protocol
 from rich.console import Console
 
 from local.demo import vitals
-from local.demo.patience import Patience
 from local.demo.progress import Positions, Progress, waited_for
+from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 
@@ -59,13 +59,13 @@ class Wait:
 
         Raises DemoFailed when a process dies or does not answer.
         """
-        patience = Patience(_MOST_PER_LOOK_S, self.clock)
+        standstill = Standstill(_MOST_PER_LOOK_S, self.clock)
         self._used = vitals.processor_seconds()
         with Progress(self.console, self.clock) as progress:
             while True:
                 self.running.require_alive()
                 positions = self._look(progress)
-                spent_s = patience.look([of.progress for of in positions.values()])
+                spent_s = standstill.look([of.progress for of in positions.values()])
                 if spent_s == 0:
                     self._pulls, self._used = _pulls(positions), vitals.processor_seconds()
                 if self._is_over(positions, spent_s):
@@ -73,7 +73,7 @@ class Wait:
                     positions = self.stock.look(anew=True)
                     if self._is_over(positions, spent_s):
                         progress.close(positions)
-                        self.gave_up = "" if _in_step(positions) else self._reason(positions, patience.elapsed_s)
+                        self.gave_up = "" if _in_step(positions) else self._reason(positions, standstill.elapsed_s)
                         return positions
                 self.sleep(_LOOK_EVERY_S if spent_s < _SELDOM_AFTER_S else _LOOK_SELDOM_S)
 

@@ -110,12 +110,15 @@ class DataverseDocuments:
         return frozenset(id for row in rows for id in asked.get(fold(self._number_of(row)), ()))
 
     def as_written(self, numbers: Sequence[str]) -> dict[str, list[str]]:
-        """Those of the numbers that a header has now, each as Dataverse writes it, by the number as given."""
+        """Those of the numbers that a header has now, each as Dataverse writes it, by the number as given. The id of a
+        header stands for its number."""
         asked = _by_folded_number(numbers)
         column = self.tables.headers.number
         rows = self._headers.by_value(column, [same[0] for same in asked.values()], {"$select": column})
         written = {self._number_of(row) for row in rows}
-        return {id: [number] for number in sorted(written) for id in asked.get(fold(number), ())}
+        found = {id: [number] for number in sorted(written) for id in asked.get(fold(number), ())}
+        both = {"$select": quoting.columns([self._headers.id_column, column])}
+        return found | {self._headers.id_of(row): [self._number_of(row)] for row in self._headers.by_id(numbers, both)}
 
     def numbers_of(self, header_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The numbers of headers by id, also former ones; those not met yet are looked up and remembered. A header that

@@ -396,6 +396,12 @@ def _behaviors(references: References, table: str) -> Values:
     return beside(behaviors_of(references, table, DATE_COLUMNS[table]))
 
 
+def latest_revision(row: SourceRow) -> str | None:
+    """The id of the quote that has the number of a document now: of several its latest revision."""
+    latest = max(_revisions(row), key=_revision_number, default=None)
+    return None if latest is None else _id(latest)
+
+
 def _revisions(row: SourceRow) -> list[Values]:
     return _rows(row.values.get(REVISIONS))
 

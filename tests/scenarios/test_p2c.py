@@ -35,7 +35,7 @@ def test_an_explanation_shows_what_both_sides_hold(sync: Product) -> None:
     (id,) = sync.linked(1)
     told = p2c("explain", FLOW, "A-0")
     assert "what Sales holds now" in told
-    assert "what was last written to F&O" in told
+    assert "what the sync keeps equal in F&O" in told
     assert "OrganizationName" in told
     assert answer("explain", FLOW, id)["examined"]["row"]["values"]["name"] == "Account A-0"
 
@@ -319,6 +319,16 @@ def test_a_number_that_two_records_have_is_told_with_their_ids(sync: Product) ->
     told = p2c("explain", FLOW, "Dup", code=2)
     assert "2 records of accounts have the number 'Dup'" in told
     assert all(id in told for id in ids)
+
+
+def test_a_quote_is_shown_by_the_address_of_its_row_in_sales_and_found_by_it() -> None:
+    with trading() as desk, operated(desk):
+        quote, number = desk.quote(desk.account("A-1"))
+        (before,) = shown_addresses(p2c("explain", "quotations", number))
+        desk.settle(2)
+        (after,) = shown_addresses(p2c("explain", "quotations", number))
+        assert before == after == f"{desk.sales.origin}/main.aspx?pagetype=entityrecord&etn=quote&id={quote}"
+        assert answer("history", "quotations", after)[0]["outcome"] == "created"
 
 
 def test_a_contact_is_found_by_the_key_that_is_shown_for_it() -> None:

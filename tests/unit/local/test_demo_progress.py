@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from local.demo.patience import Patience
 from local.demo.progress import Positions, Progress, sentence, waited_for
 from local.demo.standing import Account, Glance
+from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 from local.demo.waiting import Wait
@@ -129,13 +129,13 @@ def test_no_line_is_broken_within_a_word() -> None:
 
 def test_a_slow_look_of_a_busy_machine_costs_no_more_patience_than_a_quick_one() -> None:
     clock = Clock()
-    patience = Patience(clock=clock)
+    standstill = Standstill(clock=clock)
     for _ in range(10):
         clock.now += 60
-        patience.look("the same")
-    assert patience.spent_s == 9
-    assert patience.elapsed_s == 540
-    assert patience.look("another") == 0
+        standstill.look("the same")
+    assert standstill.spent_s == 9
+    assert standstill.elapsed_s == 540
+    assert standstill.look("another") == 0
 
 
 @dataclass

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Patience:
+class Standstill:
     """Counts the seconds in which nothing has got on, from look to look.
 
     A look takes a moment where nothing else runs. Where it takes longer the machine is busy, and what we wait for is
