@@ -110,7 +110,7 @@ class Service:
         """The id of an invocation: its events carry it, and its requests ids that begin with it. It reads as long as
         it has time. Trouble of the storage is told as an event, too: where it lasts there is nothing else that could
         tell."""
-        run_id = new_id()
+        run_id = self.parts.new_id()
         last_start = self.parts.clock.monotonic() + self.parts.limits.run_budget_s
         with correlated(run_id), reading_until(last_start):
             try:

@@ -1,0 +1,69 @@
+"""`python -m tests.simulation`: play seeds, or a script; see `make simulate`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.simulation.run import Report, play, play_seeds
+from tests.simulation.script import STEPS, read_script
+from tests.simulation.shrink import kind_of, shrink
+
+_SHRUNK_AT_MOST = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.script is not None:
+        return _play_script(parsed.script)
+    seeds = range(parsed.first, parsed.first + parsed.seeds)
+    report = play_seeds(seeds, steps=parsed.steps, told=_tell_progress if sys.stderr.isatty() else lambda _: None)
+    return _tell(report, shrinks=not parsed.no_shrink)
+
+
+def _play_script(path: Path) -> int:
+    played = play(read_script(path))
+    print(*(played.problems or ["nothing broke"]), sep="\n")
+    return 1 if played.problems else 0
+
+
+def _tell_progress(report: Report) -> None:
+    print(f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s", end="", file=sys.stderr)
+
+
+def _tell(report: Report, *, shrinks: bool) -> int:
+    each = report.steps / max(report.histories, 1)
+    print(
+        f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
+        f"{len(report.broken)} broken"
+    )
+    first_of: dict[str, list[int]] = {}
+    examples = {}
+    for played in sorted(report.broken, key=lambda of: of.script.seed):
+        kind = kind_of(played.problems[0])
+        first_of.setdefault(kind, []).append(played.script.seed)
+        examples.setdefault(kind, played)
+    for kind, seeds in first_of.items():
+        print(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
+    for kind, played in list(examples.items())[: _SHRUNK_AT_MOST if shrinks else 0]:
+        short = shrink(played, play)
+        print(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
+        print(*(f"  {problem}" for problem in short.problems), sep="\n")
+        print(short.script.to_text())
+    return 1 if report.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first one (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
+    parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

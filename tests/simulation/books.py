@@ -1,0 +1,135 @@
+"""What the oracle is shown: the product's own records in plain words, and both systems as they are."""
+
+from typing import Any
+
+from shared.clients.dataverse_rows import own_id
+from shared.mapping import products, quotations
+from shared.records import Json, SourceRow, fold
+from shared.state.links import Link, LinkState
+from tests.simulation.deployment import Deployment
+from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.oracle import ENTITIES, Books, Entry, Facts
+from tests.simulation.script import FLOWS
+from tests.simulation.settings import settings_of
+from tests.simulation.stage import Stage
+
+
+def books_of(process: Deployment) -> Books:
+    """What the product says of every record."""
+    state, books = process.parts.state, Books()
+    for flow in FLOWS:
+        for link in state.links.walk(flow):
+            books.entries[flow, link.id] = _entry(flow, link)
+        for failure in state.failures.page(flow, "", 1000)[0]:
+            books.failures[flow, failure.id] = failure.cause
+        for wait in state.waits.page(flow, "", 1000)[0]:
+            books.waits.setdefault((flow, wait.child), []).append((wait.parent_flow, wait.parent))
+        for wait in _parked(process, flow):
+            books.waits.setdefault((flow, wait[0]), []).append(wait[1])
+    table = state.keys
+    for (partition, _), row in table.content().items():  # type: ignore[attr-defined]
+        entity = str(partition).partition("|")[0].partition("~")[0]
+        if settings_of(*process.key).COMPANY in partition:
+            owner = str(row.cells["flow"]), str(row.cells["record_id"])
+            books.keys[_entity_of(entity), str(row.cells["key"])] = owner
+    queues = process.parts.queues
+    books.messages = {name: bodies for name, bodies in queues.lying().items() if bodies}  # type: ignore[attr-defined]
+    return books
+
+
+def _entity_of(partition: str) -> str:
+    return next(entity for entity in dict.fromkeys(ENTITIES.values()) if partition.startswith(entity))
+
+
+def _parked(process: Deployment, flow: str) -> list[tuple[str, tuple[str, str]]]:
+    state = process.parts.state
+    found = []
+    for link in state.links.walk(flow):
+        for wait in state.waits.load(flow, list(link.waits)):
+            found.append((wait.child, (wait.parent_flow, wait.parent)))
+    return found
+
+
+def _entry(flow: str, link: Link) -> Entry:
+    doubts = []
+    if link.claim_id:
+        doubts.append(f"a claim stands ({link.claim_kind})")
+    if link.dirty and link.state is LinkState.WRITTEN:
+        doubts.append("its row may hold something else")
+    if link.intent and link.state is not LinkState.REJECTED:
+        doubts.append(f"it may have been created as {link.intent.key}")
+    entity = ENTITIES[flow, link.route] if link.linked and link.route else ""
+    former = frozenset((ENTITIES[flow, left.route], fold(left.key)) for left in link.former)
+    reason = link.rule or ""
+    return Entry(link.state.value, reason, entity, link.target_key or "", former, ", ".join(doubts))
+
+
+def facts_of(stage: Stage, process: Deployment) -> Facts:
+    """Both systems as they are, for the company of the deployment."""
+    settings = settings_of(*process.key)
+    company = settings.COMPANY
+    finops = stage.finops
+    targets: dict[str, dict[str, Row]] = {
+        entity: dict(finops.rows_of(company, entity)) for entity in (CUSTOMERS, PERSONS, QUOTATIONS)
+    }
+    targets["products"] = _products(stage, process)
+    removed = {(entity, key) for of, entity, key in finops.removed if of == company}
+    return Facts(
+        now=stage.threads.now(),
+        mappers=process.mappers,
+        sources=_sources(stage, company),
+        targets=targets,
+        references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
+        removed=removed,
+        adopts=settings.ACCOUNTS_ON_EXISTING == "adopt",
+    )
+
+
+def _sources(stage: Stage, company: str) -> dict[str, dict[str, SourceRow]]:
+    tables = stage.sales.tables
+    found: dict[str, dict[str, SourceRow]] = {
+        name: {id: SourceRow(id, row["versionnumber"], row) for id, row in tables[name].rows.items()}
+        for name in ("accounts", "contacts")
+    }
+    found["products"] = {id: SourceRow(id, None, row) for id, row in stage.finops.products[company].items()}
+    found["quotations"] = _documents(stage)
+    return found
+
+
+def _documents(stage: Stage) -> dict[str, SourceRow]:
+    """The quotes of each number, with their lines."""
+    tables = stage.sales.tables
+    headers: dict[str, list[dict[str, Any]]] = {}
+    for id, row in sorted(tables["quotes"].rows.items()):
+        lines = [line for _, line in sorted(tables["quotedetails"].rows.items()) if line["_quoteid_value"] == id]
+        headers.setdefault(row["quotenumber"], []).append({**row, quotations.LINES: lines})
+    return {
+        number: SourceRow(number, None, {quotations.KEY_COLUMN: number, quotations.REVISIONS: list(rows)})
+        for number, rows in headers.items()
+    }
+
+
+def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
+    """The products of Sales with their price list items, as the mapping sees them."""
+    found: dict[str, Row] = {}
+    items = stage.sales.tables["productpricelevels"].rows.values()
+    namespace = f"products|{settings_of(*process.key).COMPANY}"
+    lookups = {**dict.fromkeys(products.LOOKUPS), **dict.fromkeys(products.ITEM_LOOKUPS)}
+    for id, row in stage.sales.tables["products"].rows.items():
+        values: dict[str, Json] = {_plain(name, lookups): value for name, value in row.items()}
+        of_row = [item for item in items if item["_productid_value"] == id]
+        values[products.ITEM] = [_item(item, id, namespace) for item in of_row]
+        number = str(row["productnumber"])
+        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id))
+    return found
+
+
+def _plain(name: str, lookups: dict[str, None]) -> str:
+    inner = name.removeprefix("_").removesuffix("_value")
+    return inner if inner in lookups and name != inner else name
+
+
+def _item(item: dict[str, Any], product: str, namespace: str) -> Json:
+    place = {"pricelevelid": item["_pricelevelid_value"], "uomid": item["_uomid_value"]}
+    ours = item["productpricelevelid"] == own_id(namespace, products.ITEM, product, str(place["pricelevelid"]))
+    return {**place, products.AMOUNT: item.get(products.AMOUNT), products.OURS: ours}

@@ -1,0 +1,408 @@
+"""The records of both systems, and what people do to them: small numbers of records that compete for everything.
+
+Texts are few, so that records often look alike; numbers are fewer than records, so that they are swapped and reused.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shared.mapping import catalogue, date_columns, price_lists, quotations
+from shared.records import fold
+from tests.simulation.finops import COMPANIES, CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.sales import Table
+from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
+from tests.simulation.stage import Stage
+
+Values = dict[str, Any]
+RECORDS = 4
+_USD, _EUR = "c0000000-0000-4000-8000-000000000001", "c0000000-0000-4000-8000-000000000002"
+_GROUP = "c0000000-0000-4000-8000-000000000010"
+_EACH, _KILO = "c0000000-0000-4000-8000-000000000011", "c0000000-0000-4000-8000-000000000012"
+_LISTS = tuple(f"c0000000-0000-4000-8000-0000000000{number}" for number in (21, 22, 23))
+_ADDRESS = ("line1", "city", "stateorprovince", "postalcode", "country")
+_IN_SEATTLE = ("1 Main Street", "Seattle", "Washington", "98101", "United States")
+_CURRENCIES = [{"isocurrencycode": "USD"}, {"isocurrencycode": "EUR"}, {"isocurrencycode": "XXX"}, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What the rows of a table may hold: `start` is a row that is for the target, `columns` are values that people
+    give a column, `numbers` those that name a record."""
+
+    start: Mapping[str, Any]
+    columns: Mapping[str, Sequence[Any]]
+    number: str
+    numbers: Sequence[str]
+    ids: Sequence[str] = ()
+
+
+def _id(kind: int, number: int) -> str:
+    return f"{kind:08x}-0000-4000-8000-{number:012x}"
+
+
+def account_ids() -> list[str]:
+    """The ids of the accounts of the model."""
+    return [_id(0xA, number) for number in range(RECORDS)]
+
+
+def contact_ids() -> list[str]:
+    """The ids of the contacts of the model."""
+    return [_id(0xB, number) for number in range(RECORDS)]
+
+
+def _address(prefix: str, values: Sequence[str | None]) -> Values:
+    return {f"{prefix}_{name}": value for name, value in zip(_ADDRESS, values, strict=True)}
+
+
+def _blank(select: Sequence[str], expand: Mapping[str, Any]) -> Values:
+    return {**dict.fromkeys(select), **dict.fromkeys(expand)}
+
+
+def standard_pools() -> dict[str, Pool]:
+    """The records of a small made-up company."""
+    mappers = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
+    person = {
+        "telephone1": ["111", "222", None],
+        "emailaddress1": ["a@contoso.com", None],
+        "description": ["one", "two", None],
+        "address1_city": ["Seattle", "Bern", None],
+        "address1_country": ["United States", "Schweiz", "Atlantis", None],
+        "transactioncurrencyid": _CURRENCIES,
+        "statecode": [0, 0, 0, 1],
+        "merged": [False, False, False, True],
+    }
+    start = {"statecode": 0, "merged": False, "createdon": "2026-01-05T08:00:00Z", "modifiedon": "2026-01-05T08:00:00Z"}
+    usd = {"transactioncurrencyid": {"isocurrencycode": "USD"}}
+    accounts = Pool(
+        {**_blank(mappers.accounts.select, {}), **start, **usd, "name": "Fabrikam", **_address("address1", _IN_SEATTLE)},
+        {**person, "name": ["Fabrikam", "Litware", "Contoso", None, "x" * 101], "numberofemployees": [5, 7, None]},
+        "accountnumber",
+        ["A-1", "A-2", "A-3", "a-2", " A-3 "],
+        account_ids(),
+    )
+    contacts = Pool(
+        {**_blank(mappers.contacts.select, mappers.contacts.expand), **start, **usd, "lastname": "Miller"},
+        {**person, "lastname": ["Miller", "Jones", None], "firstname": ["Ann", "Bob", None],
+         "msdynce_isactivecustomer": [True, False, False]},
+        "msdynce_contactnumber",
+        ["K-1", "K-2", "K-3", "A-1"],
+        contact_ids(),
+    )  # fmt: skip
+    quotes = Pool(
+        {
+            **_blank(mappers.quotations.header_select, mappers.quotations.header_expand),
+            **usd, "statecode": 1, "statuscode": 2, "revisionnumber": 0, "name": "offer",
+            "msdynce_hasexternallymaintainedproductsonly": True, "discountamount": None, "discountpercentage": None,
+            "createdon": "2026-01-05T08:00:00Z", "modifiedon": "2026-01-05T08:00:00Z",
+            "expireson": "2026-12-31",
+        },
+        {
+            "name": ["offer", "better offer", None], "emailaddress": ["q@contoso.com", None],
+            "statecode": [1, 1, 1, 0, 2], "discountamount": [None, None, Decimal("5")],
+            "transactioncurrencyid": _CURRENCIES[:2], "requestdeliveryby": ["2026-05-04T07:00:00Z", None],
+        },
+        "quotenumber",
+        ["Q-1", "Q-2", "Q-3"],
+    )  # fmt: skip
+    products = Pool(
+        {
+            "ProductName": "Chair", "ProductDescription": None, "CurrencyCode": "USD", "SalesUnitSymbol": "EA",
+            "SalesPrice": Decimal("10.50"), "UnitCost": Decimal(4), "SalesUnitDecimalPrecision": 0,
+            "ProductType": "Item",
+        },
+        {
+            "ProductName": ["Chair", "Table", None], "ProductDescription": ["wood", None],
+            "CurrencyCode": ["USD", "EUR", "XXX"], "SalesUnitSymbol": ["EA", "KG", "??"],
+            "SalesPrice": [Decimal("10.50"), Decimal(12), Decimal(0)],
+        },
+        "ProductNumber",
+        ["P-1", "P-2", "P-3", "P-4", "p-2"],
+    )  # fmt: skip
+    return {"accounts": accounts, "contacts": contacts, "quotes": quotes, "products": products}
+
+
+@dataclass(slots=True)
+class Company:
+    """The people of both systems."""
+
+    stage: Stage
+    pools: Mapping[str, Pool]
+    quotes_made: int = 0
+    lines_made: int = 0
+    products_made: int = 0
+
+    def found(self) -> None:
+        """Both systems as they are before anybody does anything."""
+        sales = self.stage.sales
+        ids = {"accounts": "accountid", "contacts": "contactid", "quotes": "quoteid", "quotedetails": "quotedetailid"}
+        ids |= {"products": "productid", "productpricelevels": "productpricelevelid"}
+        for name, id_column in ids.items():
+            sales.tables[name] = Table(id_column)
+        small = _small_tables()
+        for name, rows in small.items():
+            table = sales.tables[name] = Table("id")
+            table.rows = {str(number): dict(row) for number, row in enumerate(rows)}
+        for company in COMPANIES:
+            self.stage.finops.products[company] = {}
+
+    def begin(self, dice: random.Random) -> None:
+        """Some records are there from the beginning."""
+        for _ in range(dice.randint(3, 8)):
+            self.edit(dice)
+
+    def edit(self, dice: random.Random) -> None:
+        """Somebody does something to a record."""
+        deeds: list[tuple[Callable[[random.Random], None], int]] = [
+            (self.edit_account, 4),
+            (self.edit_contact, 4),
+            (self.edit_quote, 3),
+            (self.edit_line, 3),
+            (self.edit_product, 4),
+        ]
+        dice.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0](dice)
+
+    def edit_account(self, dice: random.Random) -> None:
+        """An account is created, changed or deleted."""
+        self._edit("accounts", dice)
+
+    def edit_contact(self, dice: random.Random) -> None:
+        """A contact is created, changed, moved to another account, or deleted."""
+        further: Values = {}
+        if dice.random() < 0.5:
+            account = dice.choice([*self.pools["accounts"].ids, None])
+            further = {
+                "_parentcustomerid_value": account,
+                "parentcustomerid_account": None if account is None else {"accountid": account},
+            }
+        self._edit("contacts", dice, further)
+
+    def _edit(self, name: str, dice: random.Random, further: Mapping[str, Any] | None = None) -> None:
+        pool, sales = self.pools[name], self.stage.sales
+        place = dice.randrange(len(pool.ids))
+        id = pool.ids[place]
+        row = sales.tables[name].rows.get(id)
+        if row is None:
+            own = pool.numbers[place % len(pool.numbers)]
+            number = own if dice.random() < 0.75 else dice.choice(pool.numbers)
+            sales.save(name, id, {**pool.start, pool.number: number, **(further or {})})
+        elif dice.random() < 0.1:
+            sales.remove(name, id)
+        else:
+            changes = self._changes(pool, dice) | dict(further or {})
+            if dice.random() < 0.15:
+                changes[pool.number] = dice.choice([*pool.numbers, None])
+            sales.save(name, id, changes)
+
+    @staticmethod
+    def _changes(pool: Pool, dice: random.Random) -> Values:
+        columns = dice.sample(sorted(pool.columns), k=min(len(pool.columns), dice.randint(1, 2)))
+        return {column: dice.choice(pool.columns[column]) for column in columns}
+
+    def edit_quote(self, dice: random.Random) -> None:
+        """A quote is created, revised, changed, closed or deleted; a number may be given twice."""
+        sales, pool = self.stage.sales, self.pools["quotes"]
+        rows = sales.tables["quotes"].rows
+        customer = self._customer(dice)
+        if not rows or (len(rows) < 6 and dice.random() < 0.4):
+            self._new_quote(dice.choice(pool.numbers), 0, customer, dice)
+            return
+        id = dice.choice(sorted(rows))
+        row = rows[id]
+        fate = dice.random()
+        if fate < 0.1:
+            self._remove_quote(id)
+        elif fate < 0.25 and row["statecode"] == 1 and len(rows) < 7:
+            sales.save("quotes", id, {"statecode": 3, "statuscode": 7})
+            same = [of for of in rows.values() if of["quotenumber"] == row["quotenumber"]]
+            number = 1 + max(of["revisionnumber"] for of in same)
+            copy = self._new_quote(row["quotenumber"], number, {}, dice, like=row)
+            for line in [of for of in sales.tables["quotedetails"].rows.values() if of["_quoteid_value"] == id]:
+                self._new_line(copy, line)
+        else:
+            further = customer if dice.random() < 0.2 else {}
+            sales.save("quotes", id, {**self._changes(pool, dice), **further})
+
+    def _customer(self, dice: random.Random) -> Values:
+        if dice.random() < 0.7:
+            id = dice.choice(self.pools["accounts"].ids)
+            return {"customerid_account": {"accountid": id}, "customerid_contact": None}
+        return {"customerid_account": None, "customerid_contact": {"contactid": dice.choice(self.pools["contacts"].ids)}}
+
+    def _new_quote(
+        self, number: str, revision: int, customer: Values, dice: random.Random, like: Mapping[str, Any] | None = None
+    ) -> str:
+        self.quotes_made += 1
+        id = _id(0xD, self.quotes_made)
+        start = {**self.pools["quotes"].start, **customer} if like is None else dict(like)
+        own = {"quoteid": id, "quotenumber": number, "revisionnumber": revision, "statecode": 1, "statuscode": 2}
+        self.stage.sales.save("quotes", id, {**start, **own})
+        for _ in range(0 if like is not None else dice.randint(0, 2)):
+            self._new_line(id, self._line(dice))
+        return id
+
+    def _remove_quote(self, id: str) -> None:
+        """Dataverse deletes the lines of a deleted quote."""
+        sales = self.stage.sales
+        for line in [of for of, row in sales.tables["quotedetails"].rows.items() if row["_quoteid_value"] == id]:
+            sales.remove("quotedetails", line)
+        sales.remove("quotes", id)
+
+    def _line(self, dice: random.Random) -> Values:
+        mapper = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS)).quotations
+        external = dice.random() < 0.92
+        number = dice.choice(["P-1", "P-2", "P-3"])
+        return {
+            **_blank(mapper.line_select, mapper.line_expand),
+            "isproductoverridden": dice.random() < 0.05,
+            "quantity": Decimal(dice.randint(1, 3)),
+            "priceperunit": Decimal(dice.choice(["5", "7.25"])),
+            "manualdiscountamount": Decimal(dice.choice(["0", "1"])),
+            "volumediscountamount": Decimal(0),
+            "lineitemnumber": dice.choice([None, 1, 2, 3]),
+            "productid": {"productnumber": number, "msdynce_ismaintainedexternally": external, "producttypecode": 1},
+            "uomid": {"name": dice.choice(["Each", "Kilogram"])},
+        }
+
+    def _new_line(self, quote: str, values: Mapping[str, Any]) -> None:
+        self.lines_made += 1
+        id = _id(0xE, self.lines_made)
+        self.stage.sales.save("quotedetails", id, {**values, "quotedetailid": id, "_quoteid_value": quote})
+
+    def edit_line(self, dice: random.Random) -> None:
+        """A line is added, changed or deleted."""
+        sales = self.stage.sales
+        quotes, lines = sales.tables["quotes"].rows, sales.tables["quotedetails"].rows
+        if not quotes:
+            self.edit_quote(dice)
+        elif not lines or (len(lines) < 10 and dice.random() < 0.4):
+            self._new_line(dice.choice(sorted(quotes)), self._line(dice))
+        else:
+            id = dice.choice(sorted(lines))
+            if dice.random() < 0.3:
+                sales.remove("quotedetails", id)
+            else:
+                changed = self._line(dice)
+                columns = dice.sample(["quantity", "priceperunit", "uomid", "manualdiscountamount"], k=1)
+                sales.save("quotedetails", id, {column: changed[column] for column in columns})
+
+    def edit_product(self, dice: random.Random) -> None:
+        """A product is released, changed, or no longer sellable."""
+        pool = self.pools["products"]
+        rows = self.stage.finops.products[dice.choice((COMPANIES[0], COMPANIES[0], COMPANIES[1]))]
+        number = dice.choice(pool.numbers)
+        there = next((key for key in rows if fold(key) == fold(number)), None)
+        if there is None:
+            rows[number] = {**pool.start, pool.number: number}
+        elif dice.random() < 0.15:
+            del rows[there]
+        else:
+            rows[there].update(self._changes(pool, dice))
+
+    def edit_price_lists(self, dice: random.Random) -> None:
+        """A price list ends, begins, or is renamed."""
+        table = self.stage.sales.tables[catalogue.PRICE_LISTS]
+        row = table.rows[dice.choice(sorted(table.rows))]
+        column, values = dice.choice(
+            [("enddate", ["2026-03-03", "2026-12-31", None]), ("statecode", [0, 0, 1]), ("name", ["AA", "Retail", "ZZ"])]
+        )
+        row[column] = dice.choice(values)
+
+    def disown(self, record: tuple[str, str]) -> None:
+        """An operator has taken a record off its row: the row is only people's now."""
+        for rows in self.stage.finops.collections.values():
+            for row in rows.values():
+                if row.of == record:
+                    row.of = None
+        self.stage.sales.writers = {id: of for id, of in self.stage.sales.writers.items() if of != record}
+
+    def of_others(self, dice: random.Random) -> None:
+        """People of the target do something to a row of theirs, or of ours."""
+        deeds = [self._foreign_customer, self._foreign_product, self._edit_target, self._remove_target, self._edit_status]
+        dice.choice(deeds)(dice)
+
+    def _foreign_customer(self, dice: random.Random) -> None:
+        """A customer that nobody has synced, under a number that a record has or may get."""
+        rows = self.stage.finops.rows_of(COMPANIES[0], CUSTOMERS)
+        number = dice.choice([*self.pools["accounts"].numbers, *self.pools["contacts"].numbers]).strip()
+        if (COMPANIES[0], CUSTOMERS, fold(number)) not in self.stage.finops.removed:
+            rows.setdefault(fold(number), Row(number, {"OrganizationName": "of others"}))
+
+    def _foreign_product(self, dice: random.Random) -> None:
+        """A product that people of Sales have made."""
+        number = dice.choice(self.pools["products"].numbers)
+        rows = self.stage.sales.tables["products"].rows.values()
+        if all(fold(row["productnumber"]) != fold(number) for row in rows):
+            self.products_made += 1
+            values = {"productnumber": number, "name": "of others", "statecode": dice.choice([0, 1, 2])}
+            self.stage.sales.save("products", _id(0xF, self.products_made), {**values, "productstructure": 1})
+
+    def _edit_target(self, dice: random.Random) -> None:
+        for entity, name in (
+            (CUSTOMERS, "PrimaryContactPhone"),
+            (PERSONS, "PrimaryPhoneNumber"),
+            (QUOTATIONS, "SalesQuotationName"),
+        ):
+            rows = self.stage.finops.rows_of(COMPANIES[0], entity)
+            if rows and dice.random() < 0.6:
+                row = rows[dice.choice(sorted(rows))]
+                row.values[name] = "changed there"
+                row.touched.add(name)
+                return
+
+    def _remove_target(self, dice: random.Random) -> None:
+        for entity in dice.sample([PERSONS, QUOTATIONS, CUSTOMERS], k=3):
+            rows = self.stage.finops.rows_of(COMPANIES[0], entity)
+            if rows:
+                key = dice.choice(sorted(rows))
+                if entity == CUSTOMERS and self._is_used(rows[key].key):
+                    continue
+                self.stage.finops.removed.add((COMPANIES[0], entity, key))
+                del rows[key]
+                return
+
+    def _is_used(self, customer: str) -> bool:
+        """F&O deletes no customer that something refers to."""
+        finops = self.stage.finops
+        persons = finops.rows_of(COMPANIES[0], PERSONS).values()
+        quotes = finops.rows_of(COMPANIES[0], QUOTATIONS).values()
+        used = {fold(row.key.partition("/")[2]) for row in persons}
+        used |= {fold(str(row.values.get(quotations.CUSTOMER_FIELD))) for row in quotes}
+        return fold(customer) in used
+
+    def _edit_status(self, dice: random.Random) -> None:
+        rows = self.stage.finops.rows_of(COMPANIES[0], QUOTATIONS)
+        if rows:
+            row = rows[dice.choice(sorted(rows))]
+            row.values[quotations.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
+
+
+def _small_tables() -> dict[str, list[Values]]:
+    """The tables in which products are looked up, and how date columns behave."""
+    lists = [("Retail", _USD, None, None), ("Trade", _USD, None, None), ("Euro", _EUR, None, None)]
+    tables: dict[str, list[Values]] = {
+        catalogue.CURRENCIES: [
+            {"transactioncurrencyid": id, "isocurrencycode": code, "statecode": 0}
+            for id, code in ((_USD, "USD"), (_EUR, "EUR"))
+        ],
+        catalogue.UNITS: [
+            {"uomid": id, "name": name, "_uomscheduleid_value": _GROUP}
+            for id, name in ((_EACH, "Each"), (_KILO, "Kilogram"))
+        ],
+        catalogue.UNIT_GROUPS: [{"uomscheduleid": _GROUP, "name": "Default unit", "statecode": 0}],
+        catalogue.PRICE_LISTS: [
+            {
+                "pricelevelid": id, "name": name, "_transactioncurrencyid_value": currency, "begindate": begin,
+                "enddate": end, "statecode": 0,
+            }
+            for id, (name, currency, begin, end) in zip(_LISTS, lists, strict=True)
+        ],
+        catalogue.ORGANIZATION: [{"organizationid": _id(1, 1), "pricingdecimalprecision": 2}],
+    }  # fmt: skip
+    for table, columns in {**price_lists.DATE_COLUMNS, **quotations.DATE_COLUMNS}.items():
+        tables[date_columns.metadata_of(table)] = [
+            {"LogicalName": column, "DateTimeBehavior": {"Value": behavior.value}} for column, behavior in columns.items()
+        ]
+    return tables

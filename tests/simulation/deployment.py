@@ -1,0 +1,153 @@
+"""The product as one deployment of it runs, over the models instead of both systems' services."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.bootstrap import Service, limits_of, state_of
+from shared.clients.dataverse_target import DataverseTarget
+from shared.clients.finops import FinopsSystem
+from shared.clients.finops_keys import FinopsKey
+from shared.clients.origin import Origin
+from shared.clients.quoting import EnumMember
+from shared.errors import System
+from shared.flows import flows_of
+from shared.mapping import accounts, contacts, quotations
+from shared.records import References
+from shared.settings import Settings
+from shared.state.owners import Owners
+from shared.sync.environment import Environment
+from shared.sync.flow import Flow, Route, Walked
+from shared.sync.gates import Gates
+from shared.sync.parts import Parts
+from shared.sync.ports import Lookup, Target
+from shared.sync.ports import System as SystemPort
+from tests.simulation.finops import Collection, Company, Documents, Products
+from tests.simulation.sales import ModelTarget, Sales
+from tests.simulation.settings import Mappers, mappers_of, settings_of
+from tests.simulation.stage import Stage
+from tests.simulation.threads import WorkerClock
+
+SettingsKey = tuple[str, str, str, str]
+
+
+class TablesLookup:
+    """The small tables of Sales, as one process keeps them; satisfies the engine's Lookup."""
+
+    system = System.DATAVERSE
+
+    def __init__(self, sales: Sales, names: tuple[str, ...], clock: WorkerClock) -> None:
+        self._sales = sales
+        self._names = names
+        self._clock = clock
+        self._kept: tuple[float, References] | None = None
+
+    def rows(self, *, max_age_s: float) -> References:
+        """See Lookup."""
+        now = self._clock.monotonic()
+        if self._kept is None or now - self._kept[0] > max_age_s:
+            read = {name: tuple(dict(row) for row in self._sales.rows(name, "")) for name in self._names}
+            self._kept = now, read
+        return self._kept[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One process of the app with its settings. `wrong_by_s` is how wrong the clock of its computer is."""
+
+    key: SettingsKey
+    service: Service
+    clock: WorkerClock
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return self.service.parts
+
+    @property
+    def mappers(self) -> Mappers:
+        """Its mappings."""
+        return mappers_of(self.key)
+
+
+def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0) -> Deployment:
+    """Start a process with these settings; `ids` begins each of the random ids that it makes."""
+    settings = settings_of(*key)
+    clock = WorkerClock(stage.threads, wrong_by_s)
+    flows = {name: _with_lookup(stage, flow, clock) for name, flow in _flows(stage, key, settings).items()}
+    company = Company(stage.finops, settings.COMPANY)
+    systems: dict[System, SystemPort] = {System.DATAVERSE: stage.sales, System.FINOPS: company}
+    named = {
+        "dataverse_origin": str(Origin.parse(settings.DATAVERSE_URL)),
+        "finops_origin": str(Origin.parse(settings.FINOPS_URL)),
+        "company": settings.COMPANY.casefold(),
+    }
+    state = state_of(stage.tables.__getitem__)
+    environment = Environment(named, systems, state.control, clock)
+    count = iter(range(10**9))
+    parts = Parts(
+        flows, systems, environment, state, stage.queues, clock, limits_of(settings), lambda: f"{ids}-{next(count)}"
+    )
+    return Deployment(key, Service(parts, Gates(state.control, systems, clock)), clock)
+
+
+def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, Flow]:
+    """The flows of these settings; made once, since the models are the same objects in every history."""
+    if key not in stage.flows:
+        stage.flows[key] = _made_flows(stage, key, settings)
+    return stage.flows[key]
+
+
+def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str, Flow]:
+    mappers = mappers_of(key)
+    unused = FinopsSystem(stage.sales.channel, settings.COMPANY)
+    flows = flows_of(settings, stage.sales, unused, Owners(stage.tables["links"]))
+    made: dict[str, Flow] = {}
+    for name, flow in flows.items():
+        routes = {
+            route.name: replace(route, target=_target(stage, settings, mappers, flow, route))
+            for route in flow.routes.values()
+        }
+        feed = flow.feed
+        numbered = flow.numbered
+        if isinstance(feed, Walked):
+            source = Products(stage.finops, settings.COMPANY)
+            feed, numbered = replace(feed, source=source), source.as_written
+        made[name] = replace(flow, routes=routes, feed=feed, numbered=numbered)
+    return made
+
+
+def _target(stage: Stage, settings: Settings, mappers: Mappers, flow: Flow, route: Route) -> Target:
+    company, finops = settings.COMPANY, stage.finops
+    number = FinopsKey(company, (accounts.KEY_FIELD,))
+    match flow.name, route.name:
+        case "accounts", _:
+            fields = mappers.accounts.table.target_fields
+            return Collection(finops, flow.name, route.entity, number, fields, accounts.MARK)
+        case "contacts", contacts.CUSTOMER:
+            fields = mappers.contacts.customer.target_fields
+            return Collection(finops, flow.name, route.entity, number, fields, contacts.CUSTOMER_MARK)
+        case "contacts", _:
+            constants = {
+                name: EnumMember(contacts.ASSOCIATED_CONTACT_TYPE, member)
+                for name, member in contacts.PERSON_CONSTANT_KEY.items()
+            }
+            key = FinopsKey(company, contacts.PERSON_KEY, constants)
+            fields = mappers.contacts.person.target_fields
+            return Collection(finops, flow.name, route.entity, key, fields, contacts.PERSON_MARK)
+        case "products", _:
+            target = route.target
+            assert isinstance(target, DataverseTarget)
+            return ModelTarget(stage.sales, target._records, target._namespace, settings.BULK_ROWS, flow.name)  # noqa: SLF001
+    of = mappers.quotations
+    key = FinopsKey(company, (quotations.KEY_FIELD,))
+    return Documents(finops, flow.name, route.entity, key, of.header_fields, of.line_fields)
+
+
+def _with_lookup(stage: Stage, flow: Flow, clock: WorkerClock) -> Flow:
+    """A process has small tables of its own."""
+    if flow.lookup is None:
+        return flow
+    names = tuple(flow.lookup._tables)  # type: ignore[attr-defined]  # noqa: SLF001
+    lookup: Lookup = TablesLookup(stage.sales, names, clock)
+    return replace(flow, lookup=lookup)
+

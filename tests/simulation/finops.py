@@ -1,0 +1,268 @@
+"""A model of F&O: collections by company and key, documents with lines, and released products as a source.
+
+It knows for each row which record the sync has written it for, and which fields people have changed since: only the
+oracle looks at that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.clients.finops_keys import FinopsKey
+from shared.clients.sending import Sending
+from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, System
+from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Walked, WalkPage, Write, fold
+from shared.state.snapshots import digest
+from shared.sync.ports import Clock
+from tests.simulation.weather import Weather
+
+PAGE_ROWS = 3
+COMPANIES = ("usmf", "usrt")
+CUSTOMERS, PERSONS = "CustomersV3", "CDSContactPersonsV2"
+QUOTATIONS, PRODUCTS = "CDSSalesQuotationHeaders", "SellableReleasedProducts"
+_SYSTEM = System.FINOPS
+# What a row must refer to, by collection and field: a customer.
+_REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber"}
+Record = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
+    `made` says that the sync has created it; `touched` are fields that people have changed since."""
+
+    key: str
+    values: dict[str, Json]
+    of: Record | None = None
+    made: bool = False
+    lines: dict[int, dict[str, Json]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Doubled:
+    """Two records have written one row."""
+
+    entity: str
+    key: str
+    former: Record
+    now: Record
+
+
+class Finops:
+    """One environment of F&O with two companies."""
+
+    def __init__(self, weather: Weather, clock: Clock) -> None:
+        self.weather = weather
+        self.clock = clock
+        self.empty()
+
+    def empty(self) -> None:
+        """Begin anew, without rows."""
+        self.collections: dict[tuple[str, str], dict[str, Row]] = {}
+        self.products: dict[str, dict[str, dict[str, Json]]] = {}
+        self.writes = 0
+        self.doubled: list[Doubled] = []
+        self.removed: set[tuple[str, str, str]] = set()
+
+    def rows_of(self, company: str, entity: str) -> dict[str, Row]:
+        """A collection of a company, by folded key."""
+        return self.collections.setdefault((company, entity), {})
+
+    def answer(self, what: str) -> None:
+        """A request is answered, or not. Raises SystemTrouble."""
+        self.weather.threads.step(f"finops {what}")
+        self.weather.read(_SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The environment as a deployment for one company sees it; satisfies the engine's System."""
+
+    environment: Finops
+    company: str
+
+    def probe(self) -> None:
+        self.environment.answer("probe")
+
+    def identity(self) -> str:
+        self.environment.answer("identity")
+        if self.company not in COMPANIES:
+            raise OperatorNeeded(_SYSTEM, f"F&O has no company {self.company!r}")
+        return self.company
+
+
+class Collection:
+    """Records of one collection, written for one flow; satisfies the engine's Target."""
+
+    def __init__(
+        self,
+        environment: Finops,
+        flow: str,
+        entity: str,
+        key: FinopsKey,
+        fields: Sequence[str],
+        mark: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environment = environment
+        self._flow = flow
+        self._entity = entity
+        self._key = key
+        self._fields = tuple(fields)
+        self._mark = mark or {}
+
+    @property
+    def _rows(self) -> dict[str, Row]:
+        return self._environment.rows_of(self._key.company.casefold(), self._entity)
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        self._environment.answer(f"find {self._entity}")
+        rows = self._rows
+        wanted = [key for key in dict.fromkeys(keys) if self._key.can_be_found(key)]
+        return {key: self._shown(rows[folded]) for key in wanted if (folded := self._key.folded(key)) in rows}
+
+    def _shown(self, row: Row) -> TargetRow:
+        return TargetRow({name: row.values.get(name) for name in self._fields})
+
+    def check_key(self, key: str) -> None:
+        self._key.values(key)
+
+    def marked(self) -> Iterator[MarkedRow]:
+        self._environment.answer(f"marked {self._entity}")
+        if not self._mark:
+            return
+        for row in list(self._rows.values()):
+            if all(row.values.get(name) == value for name, value in self._mark.items()):
+                yield MarkedRow(row.key, row.key.partition("/")[0])
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        sending = Sending(self._environment.clock, not_after)
+        results: dict[str, SyncError | None] = {}
+        for write in writes:
+            try:
+                sending.require_turn()
+                error = self._one(write)
+            except SyncError as refused:
+                error = refused
+            sending.note(error)
+            results[write.id] = error
+        return results
+
+    def _one(self, write: Write) -> SyncError | None:
+        environment = self._environment
+        self._key.values(write.key)
+        environment.weather.threads.step(f"finops write {self._entity}")
+        fault = environment.weather.write(_SYSTEM)
+        if fault is None:
+            error = self._land(write)
+            environment.weather.threads.step(f"finops write {self._entity} done")
+            return error
+        if fault.lands:
+            return self._land(write) or fault.error
+        if fault.lands_after_s is not None:
+            environment.weather.threads.later(fault.lands_after_s, lambda: self._land(write) and None)
+        return fault.error
+
+    def _land(self, write: Write) -> SyncError | None:
+        refusal = self.refusal(write)
+        if refusal is None:
+            self._apply(write)
+        return refusal
+
+    def refusal(self, write: Write) -> SyncError | None:
+        """Why F&O refuses a write, None when it does not."""
+        there = self._rows.get(self._key.folded(write.key))
+        if write.create and there is not None:
+            return RecordRejected("target_exists", f"{write.key} exists", remedy="adopt it")
+        if not write.create and there is None:
+            return RecordMissing(f"{write.key} does not exist")
+        return self._dangling(write)
+
+    def _dangling(self, write: Write) -> RecordRejected | None:
+        customer: Json = None
+        if self._entity == PERSONS and write.create:
+            customer = write.key.partition("/")[2]
+        elif self._entity in _REFERENCES:
+            customer = write.values.get(_REFERENCES[self._entity])
+        if customer is None:
+            return None
+        customers = self._environment.rows_of(self._key.company.casefold(), CUSTOMERS)
+        if fold(str(customer)) in customers:
+            return None
+        return RecordRejected("finops.reference_not_found", f"no customer {customer}", remedy="create it")
+
+    def _apply(self, write: Write) -> None:
+        rows, folded, record = self._rows, self._key.folded(write.key), (self._flow, write.id)
+        row = rows.get(folded)
+        if row is None:
+            row = rows[folded] = Row(write.key, {}, of=record, made=True)
+        elif row.of is not None and row.of != record:
+            self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
+        row.of = record
+        row.values.update(write.values)
+        row.touched.difference_update(write.values)
+        self._environment.writes += 1
+
+
+class Documents(Collection):
+    """Documents with lines; header and lines of a write take effect together, or not at all."""
+
+    def __init__(
+        self, environment: Finops, flow: str, entity: str, key: FinopsKey, fields: Sequence[str], lines: Sequence[str]
+    ) -> None:
+        super().__init__(environment, flow, entity, key, fields)
+        self._line_fields = tuple(lines)
+
+    def _shown(self, row: Row) -> TargetRow:
+        lines = {number: {name: of.get(name) for name in self._line_fields} for number, of in row.lines.items()}
+        return TargetRow({name: row.values.get(name) for name in self._fields}, lines=lines)
+
+    def refusal(self, write: Write) -> SyncError | None:
+        """As of a record; and a line must be there, or must not."""
+        refused = super().refusal(write)
+        row = self._rows.get(self._key.folded(write.key))
+        held = row.lines if row is not None else {}
+        moved = [line.number for line in write.lines if (line.action is LineAction.CREATE) == (line.number in held)]
+        if refused is None and moved:
+            return RecordRejected("finops.lines_changed", f"lines {moved} moved", remedy="wait", repeatable=True)
+        return refused
+
+    def _apply(self, write: Write) -> None:
+        super()._apply(write)
+        row = self._rows[self._key.folded(write.key)]
+        row.values.setdefault("SalesQuotationStatus", "Created")
+        for line in write.lines:
+            if line.action is LineAction.DELETE:
+                del row.lines[line.number]
+            else:
+                row.lines.setdefault(line.number, {}).update(line.values)
+
+
+class Products:
+    """Released products of one company, walked by number; satisfies the engine's WalkedSource."""
+
+    def __init__(self, environment: Finops, company: str) -> None:
+        self._environment = environment
+        self._company = company
+
+    @property
+    def _rows(self) -> dict[str, dict[str, Json]]:
+        return self._environment.products.setdefault(self._company, {})
+
+    def walk(self, after: str | None) -> WalkPage:
+        self._environment.answer("walk")
+        ids = sorted(id for id in self._rows if after is None or id > after)
+        page = tuple(Walked(id, digest(repr(sorted(self._rows[id].items())))) for id in ids[:PAGE_ROWS])
+        return WalkPage(page, page[-1].id if len(ids) > PAGE_ROWS else None)
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        self._environment.answer("read products")
+        return {id: SourceRow(id, None, dict(self._rows[id])) for id in ids if id in self._rows}
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        self._environment.answer("existing products")
+        return frozenset(id for id in ids if id in self._rows)
+
+    def as_written(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Those of the numbers that exist, as F&O writes them."""
+        written = {fold(id): id for id in self._rows}
+        return {id: [written[fold(id)]] for id in ids if fold(id) in written}

@@ -1,0 +1,385 @@
+"""Judges both systems after a history, from their contents and the mapping alone.
+
+It knows nothing of how the product works: no module of `shared.sync` or `shared.state` is imported here (a test holds
+it to that). What the product says of its records comes as `Books`, in plain words. The invariants:
+
+I1  Every record of a source is accounted for, with the true reason.
+I2  One record has one row in its target, one row has one record.
+I3  Each owned field of a target row is what the mapping makes of the source.
+I4  Nothing is left under way: no message, no claim, no open doubt.
+I5  A failure is listed as long as it is true, and no longer.
+I6  All of this comes about by itself, and a quiet system writes nothing (judged by whoever lets it rest).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.mapping import products, quotations
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
+from shared.records import Json, SourceRow, Values, fold
+from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.settings import Mappers
+
+Record = tuple[str, str]
+ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
+ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "products"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the product says of one record: its state, the reason, and the row that it is tied to."""
+
+    state: str
+    reason: str = ""
+    entity: str = ""
+    key: str = ""
+    former: frozenset[tuple[str, str]] = frozenset()
+    open_doubt: str = ""
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything that the product says: entries and failures (by cause) by record, owners of keys by collection and
+    key, who waits for whom, and the messages that lie in queues."""
+
+    entries: dict[Record, Entry] = field(default_factory=dict)
+    failures: dict[Record, str] = field(default_factory=dict)
+    keys: dict[tuple[str, str], Record] = field(default_factory=dict)
+    waits: dict[Record, list[Record]] = field(default_factory=dict)
+    messages: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Facts:
+    """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
+    as rows of the same kind."""
+
+    now: datetime
+    mappers: Mappers
+    sources: dict[str, dict[str, SourceRow]]
+    targets: dict[str, dict[str, Row]]
+    references: Mapping[str, Any]
+    removed: set[tuple[str, str]]
+    adopts: bool = False
+    linked_only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that must not be."""
+
+    invariant: str
+    record: Record
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.record[0]} {self.record[1]}: {self.text}"
+
+
+class Oracle:
+    """Judges one end."""
+
+    def __init__(self, facts: Facts, books: Books) -> None:
+        self._facts = facts
+        self._books = books
+        self._of: dict[tuple[str, Record], list[Row]] = {}
+        for entity, rows in facts.targets.items():
+            for row in rows.values():
+                if row.of is not None:
+                    self._of.setdefault((entity, row.of), []).append(row)
+        self._verdicts: dict[Record, Filtered | Rejected | Mapped | None] = {}
+
+    def problems(self) -> list[Problem]:
+        """Whatever is wrong."""
+        return [
+            *self._under_way(),
+            *(problem for flow, rows in self._facts.sources.items() for id in rows for problem in self._record(flow, id)),
+            *self._of_gone_records(),
+            *self._of_rows(),
+            *self._of_keys(),
+        ]
+
+    # What each record should have become.
+
+    def _record(self, flow: str, id: str) -> Iterator[Problem]:
+        record, entry = (flow, id), self._books.entries.get((flow, id))
+        if entry is None:
+            yield Problem("I1", record, f"nobody has accounted for it; {self._told(record)}")
+            return
+        failure = self._books.failures.get(record)
+        if (entry.state == "rejected") != (failure is not None):
+            yield Problem("I5", record, f"it is {entry.state} and its failure is {failure}")
+        verdict = self._verdict(record)
+        match verdict:
+            case None:
+                if entry.state != "filtered":
+                    yield Problem("I1", record, f"it is out of scope, and {entry.state}")
+            case Filtered(rule, ends):
+                yield from self._filtered(record, entry, rule, ends=ends)
+            case Rejected(cause=cause):
+                if failure != cause:
+                    yield Problem("I1", record, f"the mapping says {cause}; it is {entry.state} {failure or entry.reason}")
+            case Mapped() as mapped:
+                yield from self._mapped(record, entry, mapped, failure)
+
+    def _told(self, record: Record) -> str:
+        return f"the mapping says {_short(self._verdict(record))}"
+
+    def _verdict(self, record: Record) -> Filtered | Rejected | Mapped | None:
+        """What the mapping makes of a record today; None where it is not in scope."""
+        if record not in self._verdicts:
+            flow, id = record
+            row = self._facts.sources[flow][id]
+            mapper = self._facts.mappers.of(flow)
+            entry = self._books.entries.get(record)
+            begun = any(self._rows_of(record)) or (entry is not None and bool(entry.key or entry.former))
+            known = self._known(record, row, mapper)
+            self._verdicts[record] = mapper.evaluate(row, known) if begun or mapper.in_scope(row) else None
+        return self._verdicts[record]
+
+    def _known(self, record: Record, row: SourceRow, mapper: Any) -> Known:
+        flow = record[0]
+        keys = {parent: key for parent in mapper.parents(row) if (key := self._key_of(parent)) is not None}
+        route: str | None = None
+        applied: dict[str, Json] = {}
+        if flow == "contacts" and self._of.get((CUSTOMERS, record)):
+            route = "customer"
+        if flow == "products":
+            lists = [item["pricelevelid"] for of in self._rows_of(record) for item in _items(of) if item["ours"]]
+            applied = {products.ITEM: {"pricelevelid": lists[0]}} if lists else {}
+        return Known(now=self._facts.now, applied=applied, references=self._facts.references, route=route, keys=keys)
+
+    def _rows_of(self, record: Record) -> Iterator[Row]:
+        for entity in dict.fromkeys(ENTITIES.values()):
+            yield from self._of.get((entity, record), ())
+
+    def _key_of(self, parent: Parent) -> str | None:
+        """The number that a parent has in the target: that of the row which was written for it."""
+        rows = self._of.get((ENTITIES[parent.flow, parent.route], (parent.flow, parent.id)), [])
+        entry = self._books.entries.get((parent.flow, parent.id))
+        if entry is not None and entry.key and not rows:
+            # Somebody has removed the row, and nobody has looked since.
+            return entry.key
+        return rows[-1].key if rows else None
+
+    def _filtered(self, record: Record, entry: Entry, rule: str, *, ends: bool) -> Iterator[Problem]:
+        if entry.state not in ("filtered", "ended"):
+            yield Problem("I1", record, f"the rule {rule} filters it; it is {entry.state} {entry.reason}")
+        elif entry.reason != rule:
+            yield Problem("I1", record, f"the rule {rule} filters it; told is {entry.reason}")
+        if ends and entry.key:
+            yield from self._ended(record, entry)
+
+    def _ended(self, record: Record, entry: Entry) -> Iterator[Problem]:
+        row = self._facts.targets[entry.entity].get(fold(entry.key))
+        rules = self._rules(record[0], entry.entity)
+        for name, value in rules.ended().items():
+            if row is not None and name not in row.touched and not rules.agree(name, value, row.values.get(name)):
+                yield Problem("I3", record, f"it has ended, and {name} of {entry.key} is {row.values.get(name)!r}")
+
+    def _mapped(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
+        missing = [parent for parent in mapped.parents if self._key_of(parent) is None]
+        if missing:
+            yield from self._waits(record, entry, missing)
+            return
+        entity = ENTITIES[record[0], mapped.route or _only_route(record[0])]
+        row = self._facts.targets[entity].get(fold(mapped.key))
+        if failure is not None:
+            if not self._is_true(record, failure, entity, mapped, row):
+                yield Problem("I5", record, f"{failure} is listed and is not true; {mapped.key} of {entity} is {_owner(row)}")
+            return
+        if entry.state != "written":
+            yield Problem("I1", record, f"it can be written as {mapped.key}, and is {entry.state} {entry.reason}")
+        elif (entity, fold(mapped.key)) in self._facts.removed and (row is None or row.of != record):
+            # People have removed the row, and nothing has changed in the source since.
+            return
+        elif row is None:
+            yield Problem("I3", record, f"it counts as written, and there is no {mapped.key} in {entity}")
+        elif row.of != record:
+            yield Problem("I2", record, f"it counts as written, and {mapped.key} of {entity} is {_owner(row)}")
+        else:
+            yield from self._fields(record, mapped, entity, row)
+
+    def _fields(self, record: Record, mapped: Mapped, entity: str, row: Row) -> Iterator[Problem]:
+        rules = self._rules(record[0], entity)
+        for name, value in mapped.owned.items():
+            if name in row.touched:
+                continue
+            theirs = row.values.get(name)
+            if not rules.agree(name, rules.empty(name) if value is None and name == products.STATE else value, theirs):
+                yield Problem("I3", record, f"{name} of {row.key} is {theirs!r} and should be {value!r}")
+        if mapped.lines or row.lines:
+            yield from self._lines(record, mapped, rules, row)
+
+    def _lines(self, record: Record, mapped: Mapped, rules: Any, row: Row) -> Iterator[Problem]:
+        """Each line of ours has one that agrees, and none is left; numbers are the product's own matter."""
+        left = dict(row.lines)
+        for line in mapped.lines.values():
+            found = next((of for of, theirs in left.items() if _line_agrees(rules, line.owned, theirs)), None)
+            if found is None:
+                yield Problem("I3", record, f"no line of {row.key} is {_short(dict(line.owned))}")
+            else:
+                del left[found]
+        for number in left:
+            yield Problem("I3", record, f"line {number} of {row.key} is no line of its source")
+
+    def _rules(self, flow: str, entity: str) -> Any:
+        mapper = self._facts.mappers.of(flow)
+        if flow == "contacts":
+            return mapper.customer_rules if entity == CUSTOMERS else mapper.person_rules
+        return mapper.rules if flow == "quotations" else mapper
+
+    def _waits(self, record: Record, entry: Entry, missing: Sequence[Parent]) -> Iterator[Problem]:
+        parents = [(parent.flow, parent.id) for parent in missing]
+        filtered = [of for of in parents if self._is_filtered(of)]
+        wanted = "filtered" if filtered else "waiting"
+        if entry.state != wanted:
+            yield Problem("I1", record, f"it waits for {parents} and should be {wanted}; it is {entry.state} {entry.reason}")
+        elif not set(parents) & set(self._books.waits.get(record, [])):
+            yield Problem("I4", record, f"it waits for {parents}, and nobody would release it")
+
+    def _is_filtered(self, parent: Record) -> bool:
+        flow, id = parent
+        if id not in self._facts.sources[flow]:
+            return False
+        verdict = self._verdict(parent)
+        if verdict is None or isinstance(verdict, Filtered):
+            return True
+        # A child waits for the route of a customer, which a contact person never takes.
+        missing = [of for of in verdict.parents if self._key_of(of) is None] if isinstance(verdict, Mapped) else []
+        return any(self._is_filtered((of.flow, of.id)) for of in missing)
+
+    # Which failures are true.
+
+    def _is_true(self, record: Record, cause: str, entity: str, mapped: Mapped, row: Row | None) -> bool:
+        flow, _ = record
+        match cause:
+            case "key_taken":
+                return self._has_rival(record, entity, mapped.key, row)
+            case "target_exists":
+                return row is not None and row.of != record and not self._facts.adopts
+            case "key_changed":
+                return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(record, mapped)
+            case "number_reused":
+                return row is not None
+            case "finops.reference_not_found":
+                return self._refers_to_nobody(entity, mapped)
+            case _ if flow == "quotations" and cause.startswith("quotation_status"):
+                return row is not None and row.values.get(quotations.STATUS_FIELD) not in ("Created", "Modified", None)
+            case "product_is_family" | "product_not_published":
+                return row is not None and self._facts.adopts
+        return False
+
+    def _is_tied(self, record: Record, mapped: Mapped) -> bool:
+        entry = self._books.entries[record]
+        return bool(entry.key) and fold(entry.key) != fold(mapped.key)
+
+    def _has_rival(self, record: Record, entity: str, key: str, row: Row | None) -> bool:
+        """Whether another record that exists has the row under this number, or could have it as well."""
+        if row is not None:
+            return row.of not in (None, record) and self._exists(row.of)
+        return any(
+            other != record and self._wants(other, entity, key)
+            for other in ((flow, id) for flow, rows in self._facts.sources.items() for id in rows)
+        )
+
+    def _exists(self, record: Record | None) -> bool:
+        return record is not None and record[1] in self._facts.sources[record[0]]
+
+    def _wants(self, record: Record, entity: str, key: str) -> bool:
+        verdict = self._verdict(record)
+        if not isinstance(verdict, Mapped) or fold(verdict.key) != fold(key):
+            return False
+        return ENTITIES[record[0], verdict.route or _only_route(record[0])] == entity
+
+    def _refers_to_nobody(self, entity: str, mapped: Mapped) -> bool:
+        customer: Json = mapped.owned.get(quotations.CUSTOMER_FIELD)
+        if entity == PERSONS:
+            customer = mapped.key.partition("/")[2]
+        return customer is not None and fold(str(customer)) not in self._facts.targets[CUSTOMERS]
+
+    # What is left of records that are gone, and rows and keys without a record.
+
+    def _of_gone_records(self) -> Iterator[Problem]:
+        for record, entry in self._books.entries.items():
+            if self._exists(record):
+                continue
+            if entry.state not in ("deleted", "ended"):
+                yield Problem("I1", record, f"it is gone in its source, and {entry.state}")
+            elif entry.state == "deleted" and entry.key:
+                yield from self._ended(record, entry)
+        for record, cause in self._books.failures.items():
+            if not self._exists(record) and not record[1].startswith("message-"):
+                yield Problem("I5", record, f"it is gone in its source, and {cause} is listed")
+
+    def _of_rows(self) -> Iterator[Problem]:
+        for entity, rows in self._facts.targets.items():
+            for row in rows.values():
+                if row.of is not None:
+                    yield from self._of_row(entity, row, row.of)
+        for (entity, record), rows in self._of.items():
+            live = [row for row in rows if not self._is_left(record, entity, row)]
+            if len(live) > 1:
+                yield Problem("I2", record, f"it has {len(live)} rows in {entity}: {[row.key for row in live]}")
+
+    def _is_left(self, record: Record, entity: str, row: Row) -> bool:
+        entry = self._books.entries.get(record)
+        return entry is not None and (entity, fold(row.key)) in entry.former
+
+    def _of_row(self, entity: str, row: Row, record: Record) -> Iterator[Problem]:
+        entry = self._books.entries.get(record)
+        tied = entry is not None and entry.entity == entity and fold(entry.key) == fold(row.key)
+        if entry is None or not (tied or self._is_left(record, entity, row)):
+            told = "nothing" if entry is None else f"{entry.state}, tied to {entry.key or 'nothing'}"
+            yield Problem("I2", record, f"{row.key} of {entity} was written for it, and nobody knows; told is {told}")
+
+    def _of_keys(self) -> Iterator[Problem]:
+        for (entity, key), owner in self._books.keys.items():
+            entry = self._books.entries.get(owner)
+            tied = entry is not None and (
+                (entry.entity == entity and fold(entry.key) == fold(key)) or (entity, fold(key)) in entry.former
+            )
+            if not tied and not (self._exists(owner) and self._wants(owner, entity, key)):
+                told = "nothing is told of it" if entry is None else f"it is {entry.state}, tied to {entry.key or 'nothing'}"
+                yield Problem("I2", owner, f"it keeps the number {key} of {entity}, and {told}")
+
+    def _under_way(self) -> Iterator[Problem]:
+        for queue, bodies in self._books.messages.items():
+            yield Problem("I4", (queue, "?"), f"{len(bodies)} messages lie there")
+        for record, entry in self._books.entries.items():
+            if entry.open_doubt:
+                yield Problem("I4", record, entry.open_doubt)
+            if entry.state in ("new", "retrying"):
+                yield Problem("I1", record, f"it is {entry.state}, and nothing happens to it")
+        for record, parents in self._books.waits.items():
+            entry = self._books.entries.get(record)
+            if entry is None or entry.state not in ("waiting", "filtered"):
+                told = None if entry is None else entry.state
+                yield Problem("I4", record, f"it is {told}, and waits for {parents}")
+
+
+def _only_route(flow: str) -> str:
+    return {"accounts": "customer", "products": "product", "quotations": "quotation"}[flow]
+
+
+def _line_agrees(rules: Any, ours: Values, theirs: Values) -> bool:
+    return all(rules.agree_on_line(name, value, theirs.get(name)) for name, value in ours.items())
+
+
+def _owner(row: Row | None) -> str:
+    if row is None:
+        return "not there"
+    return "of others" if row.of is None else f"that of {row.of[0]} {row.of[1]}"
+
+
+def _items(row: Row) -> list[dict[str, Any]]:
+    items = row.values.get(products.ITEM)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _short(thing: object) -> str:
+    text = str(thing)
+    return text if len(text) < 300 else f"{text[:300]} ..."
+

@@ -1,0 +1,80 @@
+"""Plays many seeds, on as many processes as there are cores, and tells what broke."""
+
+import logging
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from tests.simulation.company import standard_pools
+from tests.simulation.history import History, Played
+from tests.simulation.script import STEPS, Script, write_script
+from tests.simulation.stage import Stage
+
+_AT_ONCE = 20
+
+
+@dataclass(slots=True)
+class Report:
+    """What many histories have come to."""
+
+    histories: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    broken: list[Played] = field(default_factory=list)
+
+    def take(self, played: Iterable[Played]) -> None:
+        """Count some more."""
+        for each in played:
+            self.histories += 1
+            self.steps += each.steps
+            self.counts += each.counts
+            if each.problems:
+                self.broken.append(each)
+
+
+@lru_cache(maxsize=1)
+def stage_of_process() -> Stage:
+    """The stage of this process. What the engine logs is counted there, and goes nowhere else."""
+    logging.getLogger("p2c").disabled = True
+    return Stage()
+
+
+def play(script: Script) -> Played:
+    """Play one script and judge it. What the engine raises and nobody may see is a problem as well."""
+    history = History(stage_of_process(), script, standard_pools())
+    try:
+        return history.play()
+    except Exception as broken:  # noqa: BLE001 - whatever it is, it is told with its seed
+        history.played.problems.append(f"{type(broken).__name__}: {broken}")
+        return history.played
+
+
+def play_seeds(seeds: Sequence[int], *, steps: int = STEPS, told: Callable[[Report], None] = lambda _: None) -> Report:
+    """Play seeds on all cores. `told` hears of every broken history at once, and of the progress."""
+    report, began = Report(), time.monotonic()
+    parts = [(tuple(seeds[at : at + _AT_ONCE]), steps) for at in range(0, len(seeds), _AT_ONCE)]
+    cores = len(os.sched_getaffinity(0))
+    if cores == 1 or len(parts) == 1:
+        found: Iterable[list[Played]] = map(_play_part, parts)
+        _collect(found, report, began, told)
+    else:
+        with multiprocessing.get_context("spawn").Pool(cores) as pool:
+            _collect(pool.imap_unordered(_play_part, parts), report, began, told)
+    return report
+
+
+def _collect(found: Iterable[list[Played]], report: Report, began: float, told: Callable[[Report], None]) -> None:
+    for part in found:
+        report.take(part)
+        report.seconds = time.monotonic() - began
+        told(report)
+
+
+def _play_part(part: tuple[tuple[int, ...], int]) -> list[Played]:
+    seeds, steps = part
+    return [play(write_script(seed, steps)) for seed in seeds]

@@ -1,0 +1,285 @@
+"""A model of Dataverse: tables with versions and change tracking, read by the product's own adapters.
+
+It stands where the HTTP service stands: `DataverseSystem` asks it for pages and rows, and the adapters above it
+(tables, documents, products) are the product's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.clients.answers import ReadRefused
+from shared.clients.dataverse import API, DataverseSystem
+from shared.clients.dataverse_rows import RowWrite, RowWriter
+from shared.clients.dataverse_rows import Table as RowTable
+from shared.clients.dataverse_target import DataverseTarget, RecordTable
+from shared.clients.halving import Result
+from shared.clients.origin import Origin, require_same_origin
+from shared.clients.sending import Sending
+from shared.errors import RecordMissing, RecordRejected, SyncError, System
+from shared.records import Json, Write, fold
+from tests.simulation.weather import Weather
+
+PAGE_ROWS = 3
+_SYSTEM = System.DATAVERSE
+_LIST = "list"
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of one table by id, and when rows were deleted. `forgotten` is the version below which delta tokens are
+    refused."""
+
+    id_column: str
+    rows: dict[str, Row] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)
+    forgotten: int = 0
+
+
+class _Channel:
+    """What the adapters ask of the channel beside requests."""
+
+    system = _SYSTEM
+
+    def __init__(self, model: "Sales") -> None:
+        self._model = model
+
+    @property
+    def clock(self) -> Any:
+        return self._model.clock
+
+    @property
+    def origin(self) -> Origin:
+        return self._model.origin
+
+
+class Sales(DataverseSystem):
+    """One environment of Sales."""
+
+    def __init__(self, weather: Weather, clock: Any) -> None:
+        self.weather = weather
+        self.clock = clock
+        self.empty()
+        super().__init__(_Channel(self))  # type: ignore[arg-type]
+
+    def empty(self) -> None:
+        """Begin anew, without tables."""
+        self.origin = Origin.parse("https://contoso.crm.dynamics.com")
+        self.organization = "0a000000-0000-4000-8000-000000000001"
+        self.tables: dict[str, Table] = {}
+        self.version = 1000
+        self.writes = 0
+        self.writers: dict[str, tuple[str, str]] = {}
+
+    def move_to(self, url: str) -> None:
+        """The environment gets another address."""
+        self.origin = Origin.parse(url)
+
+    def table(self, entity_set: str) -> Table:
+        """A table of the model."""
+        return self.tables[entity_set]
+
+    def save(self, entity_set: str, id: str, values: Mapping[str, Any]) -> Row:
+        """Somebody creates or changes a row."""
+        table = self.tables[entity_set]
+        self.version += 1
+        row = {**table.rows.pop(id, {table.id_column: id}), **values, "versionnumber": self.version}
+        table.rows[id] = row
+        table.gone.pop(id, None)
+        return row
+
+    def remove(self, entity_set: str, id: str) -> None:
+        """Somebody deletes a row."""
+        table = self.tables[entity_set]
+        self.version += 1
+        del table.rows[id]
+        table.gone[id] = self.version
+
+    # What DataverseSystem asks of the service.
+
+    def probe(self) -> None:
+        self._answer("probe")
+
+    def identity(self) -> str:
+        self._answer("identity")
+        return self.organization
+
+    def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:  # noqa: ARG002 - the model knows what is read
+        return f"{self.origin}{API}/{entity_set}"
+
+    def has_bulk_messages(self, table: str) -> bool:  # noqa: ARG002 - every table of the model
+        return True
+
+    def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:  # noqa: ARG002
+        self._answer(f"page {entity_set}")
+        require_same_origin(url, self.origin, _SYSTEM)
+        table = self.tables[entity_set]
+        _, _, cookie = url.partition("?")
+        if not cookie:
+            token = str(self.version) if "track-changes" in prefer else _LIST
+            return self._page(entity_set, table, 0, (0, 0), token)
+        name, _, place = cookie.partition("=")
+        if name == "$deltatoken" and ":" not in place:
+            if int(place) < table.forgotten:
+                raise ReadRefused(_SYSTEM, "the delta token is too old", 400)
+            return self._page(entity_set, table, int(place), (0, 0), str(self.version))
+        since, section, after, token = place.split(":")
+        return self._page(entity_set, table, int(since), (int(section), int(after)), token)
+
+    def rows_with(
+        self,
+        entity_set: str,
+        column: str,
+        values: Sequence[str],
+        parameters: Mapping[str, str],  # noqa: ARG002 - whole rows do no harm
+    ) -> Iterator[Row]:
+        self._answer(f"rows {entity_set}")
+        wanted = {fold(value) for value in values}
+        name = column
+        rows = self.tables[entity_set].rows.values()
+        if entity_set == "quotedetails" and column == "quoteid":
+            name = "_quoteid_value"
+        elif entity_set == "productpricelevels" and column == "productid":
+            name = "_productid_value"
+        found = [row for row in rows if isinstance(row.get(name), str) and fold(row[name]) in wanted]
+        yield from (self._expanded(entity_set, row) for row in found)
+
+    def rows(
+        self, entity_set: str, url: str, headers: Mapping[str, str] | None = None, *, max_pages: int = 0  # noqa: ARG002
+    ) -> Iterator[Row]:
+        self._answer(f"all {entity_set}")
+        yield from [self._expanded(entity_set, row) for row in self.tables[entity_set].rows.values()]
+
+    def _answer(self, what: str) -> None:
+        self.weather.threads.step(f"sales {what}")
+        self.weather.read(_SYSTEM)
+
+    def _expanded(self, entity_set: str, row: Row) -> Row:
+        if entity_set != "quotedetails":
+            return row
+        header = self.tables["quotes"].rows.get(row["_quoteid_value"], {})
+        return {**row, "quoteid": {"versionnumber": header.get("versionnumber", 0)}}
+
+    def _page(self, entity_set: str, table: Table, since: int, after: tuple[int, int], token: str) -> Row:
+        """The entries behind a cookie: rows by version, then deletions; a token says what the walk has covered."""
+        entries: list[tuple[tuple[int, int], Row]] = [
+            ((0, row["versionnumber"]), row) for row in table.rows.values() if row["versionnumber"] > since
+        ]
+        if since:
+            context = f"{self.origin}{API}/$metadata#{entity_set}/$deletedEntity"
+            gone = [(at, id) for id, at in table.gone.items() if at > since]
+            entries += [((1, at), {"@odata.context": context, "id": id, "reason": "deleted"}) for at, id in gone]
+        entries = sorted((entry for entry in entries if entry[0] > after), key=lambda entry: entry[0])
+        page, rest = entries[:PAGE_ROWS], entries[PAGE_ROWS:]
+        body: Row = {"value": [row for _, row in page]}
+        address = f"{self.origin}{API}/{entity_set}"
+        tracked = token != _LIST
+        if rest:
+            (section, version), _ = page[-1]
+            name = "$deltatoken" if tracked else "$skiptoken"
+            body["@odata.nextLink"] = f"{address}?{name}={since}:{section}:{version}:{token}"
+        elif tracked:
+            body["@odata.deltaLink"] = f"{address}?$deltatoken={token}"
+        return body
+
+
+class ModelRows(RowWriter):
+    """Writes rows of a table of the model; request by request, as many rows as one takes, all or nothing."""
+
+    def __init__(self, sales: Sales, table: RowTable, bulk_rows: int) -> None:
+        super().__init__(sales, table, bulk_rows)
+        self._sales = sales
+        self._most = bulk_rows
+        self._of = table
+
+    def write(self, rows: Sequence[RowWrite], sending: Sending) -> list[Result]:
+        results: dict[int, Result] = {}
+        for places in self._requests(rows):
+            asked = [rows[place] for place in places]
+            try:
+                sending.require_turn()
+            except Exception as none_left:  # noqa: BLE001 - NotSent or the trouble of an earlier request
+                for place in places:
+                    results[place] = none_left  # type: ignore[assignment]
+                continue
+            answers = self._request(asked)
+            for result in {id(answer): answer for answer in answers}.values():
+                sending.note(result)
+            results |= dict(zip(places, answers, strict=True))
+        return [results[place] for place in range(len(rows))]
+
+    def _requests(self, rows: Sequence[RowWrite]) -> list[list[int]]:
+        requests: list[list[int]] = []
+        kinds: dict[tuple[bool, bool], list[int]] = {}
+        for place, row in enumerate(rows):
+            if row.alone:
+                requests.append([place])
+            else:
+                kinds.setdefault((row.create, row.delete), []).append(place)
+        for places in kinds.values():
+            requests += [places[at : at + self._most] for at in range(0, len(places), self._most)]
+        return requests
+
+    def _request(self, rows: list[RowWrite]) -> list[Result]:
+        sales = self._sales
+        sales.weather.threads.step(f"sales write {self._of.entity_set}")
+        fault = sales.weather.write(_SYSTEM)
+        if fault is not None and not fault.lands:
+            if fault.lands_after_s is not None:
+                sales.weather.threads.later(fault.lands_after_s, lambda: self._land(rows))
+            return [fault.error] * len(rows)
+        answers = self._land(rows)
+        sales.weather.threads.step(f"sales write {self._of.entity_set} done")
+        return answers if fault is None else [fault.error] * len(rows)
+
+    def _land(self, rows: list[RowWrite]) -> list[Result]:
+        """A refused row is found by halving: the others of its request are written."""
+        refused = [self._refusal(row) for row in rows]
+        for row, refusal in zip(rows, refused, strict=True):
+            if refusal is None:
+                self._apply(row)
+        return refused
+
+    def _refusal(self, row: RowWrite) -> Result:
+        table, sales = self._of, self._sales
+        held = sales.tables[table.entity_set].rows
+        if not row.create:
+            return None if row.id in held else RecordMissing(f"a row of {table.entity_set} does not exist")
+        if row.id in held:
+            return RecordRejected("target_exists", f"{row.id} exists", remedy="adopt it")
+        number = row.values.get("productnumber")
+        if table.entity_set == "products" and any(
+            fold(str(of.get("productnumber"))) == fold(str(number)) for of in held.values()
+        ):
+            return RecordRejected("target_exists", f"the number {number} exists", remedy="adopt it")
+        return None
+
+    def _apply(self, row: RowWrite) -> None:
+        table, sales = self._of, self._sales
+        sales.writes += 1
+        if row.delete:
+            sales.remove(table.entity_set, row.id)
+            return
+        values: dict[str, Json] = {table.column(name): value for name, value in row.values.items()}
+        if row.create:
+            start: Row = {"statecode": 2, "productstructure": 1} if table.entity_set == "products" else {}
+            values = {**start, **values}
+        sales.save(table.entity_set, row.id, values)
+
+
+class ModelTarget(DataverseTarget):
+    """The products' target over the model, which notes for which record each row is written."""
+
+    def __init__(self, sales: Sales, records: RecordTable, namespace: str, bulk_rows: int, flow: str) -> None:
+        super().__init__(sales, records, namespace, bulk_rows=bulk_rows)
+        self._sales = sales
+        self._flow = flow
+        self._rows = ModelRows(sales, records.table, bulk_rows)
+        if records.detail is not None:
+            self._detail_rows = ModelRows(sales, records.detail.table, bulk_rows)
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        for write in writes:
+            self._sales.writers[write.target_id or self._own_id(fold(write.key))] = self._flow, write.id
+        return super().write(writes, not_after=not_after)

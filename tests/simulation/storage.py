@@ -1,0 +1,121 @@
+"""The storage account of a history: tables and queues that fail as the real ones do."""
+
+import itertools
+import random
+from collections.abc import Sequence
+
+from shared.errors import RowConflict, StorageTrouble
+from shared.state.memory import MemoryQueues, MemoryTable
+from shared.state.queues import Message
+from shared.state.rows import Insert, Operation, Replace
+from tests.simulation.threads import WorkerClock
+from tests.simulation.weather import Weather
+
+
+class Table(MemoryTable):
+    """A table whose answers get lost, and whose client repeats a request that had taken effect already."""
+
+    def __init__(self, clock: WorkerClock, name: str, weather: Weather) -> None:
+        super().__init__(clock, name, weather.threads.step)
+        self._weather = weather
+
+    @property
+    def version(self) -> int:
+        """How often it was written to."""
+        return self._version
+
+    def empty(self) -> None:
+        """Begin anew."""
+        self._rows.clear()
+        self._version = 0
+
+    def read(self, partition: str, keys: Sequence[str]) -> dict[str, object]:  # type: ignore[override]
+        """See Table."""
+        self._weather.storage_read()
+        return super().read(partition, keys)  # type: ignore[return-value]
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        fault = self._weather.storage_fault()
+        if fault == "unreachable":
+            raise StorageTrouble("the storage did not answer a write")
+        etags = super().transact(operations)
+        if fault == "answer lost":
+            raise StorageTrouble("the answer of the storage got lost")
+        if fault == "own success":
+            # The client of the storage has repeated a request that was applied: its own success refuses it.
+            for place, operation in enumerate(operations):
+                if isinstance(operation, Insert | Replace):
+                    raise RowConflict(place)
+        return etags
+
+    def copy_of(self, partition: str, key: str) -> object:
+        """A row as it stands now, to be put back later; None where there is none."""
+        return self._rows.get((partition, key))
+
+    def put_back(self, partition: str, key: str, copy: object) -> None:
+        """Roll a row back to an earlier copy of it, as from a backup; its version is a new one."""
+        if copy is None:
+            self._rows.pop((partition, key), None)
+            return
+        row = copy[0]  # type: ignore[index]
+        self._rows[partition, key] = (row, f"W/{self._version}", self.clock.monotonic())
+        self._version += 1
+
+
+class Queues(MemoryQueues):
+    """Queues out of which any visible message may be taken."""
+
+    def __init__(self, clock: WorkerClock, weather: Weather) -> None:
+        super().__init__(clock, weather.threads.step)
+        self._weather = weather
+
+    def empty(self) -> None:
+        """Begin anew."""
+        self._queues.clear()
+        self._put_at.clear()
+        self._ids = itertools.count()
+
+    def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
+        """See Queues."""
+        fault = self._weather.storage_fault()
+        if fault == "unreachable":
+            raise StorageTrouble("the queue did not take a message")
+        super().send(queue, body, delay_s=delay_s)
+        if fault == "answer lost":
+            raise StorageTrouble("the answer of the queue got lost")
+
+    def take(self, queue: str, lease_s: float, dice: random.Random) -> Message | None:
+        """Lease one of the visible messages, as the host does."""
+        now = self.clock.monotonic()
+        visible = [(id, body) for id, (body, at) in self._queues.get(queue, {}).items() if at <= now]
+        if not visible:
+            return None
+        id, body = visible[0] if dice.random() < 0.7 else dice.choice(visible)
+        self._queues[queue][id] = body, now + lease_s
+        return Message(id, body)
+
+    def settle(self, queue: str, message: Message) -> None:
+        """The host deletes a message."""
+        self._queues.get(queue, {}).pop(message.id, None)
+
+    def show(self, queue: str, message: Message, after_s: float) -> None:
+        """The host gives a message back."""
+        if message.id in self._queues.get(queue, {}):
+            self._queues[queue][message.id] = message.body, self.clock.monotonic() + after_s
+
+    def put(self, queue: str, body: str, *, delay_s: float = 0) -> None:
+        """Somebody other than a worker puts a message."""
+        id, now = str(next(self._ids)), self.clock.monotonic()
+        self._queues.setdefault(queue, {})[id] = body, now + delay_s
+        self._put_at[id] = now
+
+    def next_visible_in(self) -> float | None:
+        """In how many seconds a message can be seen, 0 where one can be seen now; None where there is none."""
+        now = self.clock.monotonic()
+        times = [at for messages in self._queues.values() for _, at in messages.values()]
+        return max(0.0, min(times) - now) if times else None
+
+    def lying(self) -> dict[str, list[str]]:
+        """What lies in the queues that are not empty."""
+        return {name: [body for body, _ in messages.values()] for name, messages in self._queues.items() if messages}

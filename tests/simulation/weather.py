@@ -1,0 +1,130 @@
+"""What goes wrong in the systems and in the storage, for a while, as the dice of each worker decide."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.errors import (
+    AccessRefused,
+    NotSent,
+    OperatorNeeded,
+    OutcomeUnknown,
+    RecordRejected,
+    StorageTrouble,
+    SyncError,
+    System,
+    SystemTrouble,
+    Transient,
+)
+from tests.simulation.threads import Threads
+
+# What a system may do to a write, with its weight.
+WRITE_FAULTS = {
+    "throttled": 3,
+    "lost before": 3,
+    "lost behind": 3,
+    "late": 3,
+    "refused access": 1,
+    "conflict": 2,
+    "not sent": 1,
+}
+READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1}
+STORAGE_FAULTS = {"unreachable": 3, "answer lost": 2, "own success": 3}
+_WAITS = (None, 0.0, 3.0, 60.0, 900.0, 4000.0)
+_LATE_S = (20.0, 90.0, 200.0)
+
+
+@dataclass(slots=True)
+class Weather:
+    """The chances of trouble for each call. Without a worker, and when all is calm, nothing goes wrong."""
+
+    threads: Threads
+    reads: dict[System, float] = field(default_factory=dict)
+    writes: dict[System, float] = field(default_factory=dict)
+    storage: float = 0.0
+    met: Callable[[str], None] = lambda _fault: None
+
+    def calm_down(self) -> None:
+        """Nothing goes wrong any more."""
+        self.reads, self.writes, self.storage = {}, {}, 0.0
+
+    def read(self, system: System) -> None:
+        """A read is about to be answered. Raises SystemTrouble where it is not."""
+        dice = self._dice(self.reads.get(system, 0.0))
+        if dice is not None:
+            fault = self._pick(dice, READ_FAULTS, f"read {system}")
+            raise _read_trouble(fault, system, dice)
+
+    def write(self, system: System) -> "WriteFault | None":
+        """What becomes of a write."""
+        dice = self._dice(self.writes.get(system, 0.0))
+        if dice is None:
+            return None
+        fault = self._pick(dice, WRITE_FAULTS, f"write {system}")
+        return _write_fault(fault, system, dice)
+
+    def storage_fault(self) -> str | None:
+        """What the storage does to a transaction."""
+        dice = self._dice(self.storage)
+        return None if dice is None else self._pick(dice, STORAGE_FAULTS, "storage")
+
+    def storage_read(self) -> None:
+        """A read of the storage is about to be answered. Raises StorageTrouble where it is not."""
+        dice = self._dice(self.storage / 2)
+        if dice is not None:
+            self.met("storage: read")
+            raise StorageTrouble("the storage did not answer a read")
+
+    def _dice(self, chance: float) -> random.Random | None:
+        worker = self.threads.current
+        if not chance or worker is None or worker.dice.random() >= chance:
+            return None
+        return worker.dice
+
+    def _pick(self, dice: random.Random, faults: dict[str, int], where: str) -> str:
+        fault = dice.choices(list(faults), list(faults.values()))[0]
+        self.met(f"{where}: {fault}")
+        return fault
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFault:
+    """The error that the caller sees, and what becomes of the write: it takes effect now, after some seconds, or
+    never."""
+
+    error: SyncError
+    lands: bool = False
+    lands_after_s: float | None = None
+
+
+def _read_trouble(fault: str, system: System, dice: random.Random) -> SystemTrouble:
+    match fault:
+        case "throttled":
+            return Transient(system, "throttled", retry_after_s=dice.choice(_WAITS))
+        case "refused access":
+            return AccessRefused(system, "the token is refused", lacks="token")
+        case "wrong set-up":
+            return OperatorNeeded(system, "the answer makes no sense")
+        case _:
+            return Transient(system, "no answer")
+
+
+def _write_fault(fault: str, system: System, dice: random.Random) -> WriteFault:
+    unknown = OutcomeUnknown(system, "no answer to a write")
+    match fault:
+        case "throttled":
+            return WriteFault(Transient(system, "throttled", retry_after_s=dice.choice(_WAITS)))
+        case "lost before":
+            return WriteFault(unknown)
+        case "lost behind":
+            return WriteFault(unknown, lands=True)
+        case "late":
+            return WriteFault(unknown, lands_after_s=dice.choice(_LATE_S))
+        case "refused access":
+            return WriteFault(AccessRefused(system, "the token is refused", lacks="token"))
+        case "not sent":
+            return WriteFault(NotSent("no time was left"))
+        case _:
+            return WriteFault(
+                RecordRejected("simulated.update_conflict", "somebody else writes", remedy="wait", repeatable=True)
+            )
