@@ -5,6 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
+from tests.simulation.history import Played
 from tests.simulation.run import Report, play, play_seeds
 from tests.simulation.script import STEPS, read_script
 from tests.simulation.shrink import kind_of, shrink
@@ -25,33 +28,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play_script(path: Path) -> int:
     played = play(read_script(path))
-    print(*(played.problems or ["nothing broke"]), sep="\n")
+    typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
 
 
 def _tell_progress(report: Report) -> None:
-    print(f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s", end="", file=sys.stderr)
+    told = f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s"
+    typer.echo(told, nl=False, err=True)
 
 
 def _tell(report: Report, *, shrinks: bool) -> int:
     each = report.steps / max(report.histories, 1)
-    print(
+    typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
         f"{len(report.broken)} broken"
     )
     first_of: dict[str, list[int]] = {}
-    examples = {}
+    examples: dict[str, Played] = {}
     for played in sorted(report.broken, key=lambda of: of.script.seed):
         kind = kind_of(played.problems[0])
         first_of.setdefault(kind, []).append(played.script.seed)
         examples.setdefault(kind, played)
     for kind, seeds in first_of.items():
-        print(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
-    for kind, played in list(examples.items())[: _SHRUNK_AT_MOST if shrinks else 0]:
+        typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
+    for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
         short = shrink(played, play)
-        print(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
-        print(*(f"  {problem}" for problem in short.problems), sep="\n")
-        print(short.script.to_text())
+        typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
+        typer.echo("\n".join(f"  {problem}" for problem in short.problems))
+        typer.echo(short.script.to_text())
     return 1 if report.broken else 0
 
 
@@ -59,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first one (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
+    )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
     return parser

@@ -24,8 +24,8 @@ def books_of(process: Deployment) -> Books:
             books.failures[flow, failure.id] = failure.cause
         for wait in state.waits.page(flow, "", 1000)[0]:
             books.waits.setdefault((flow, wait.child), []).append((wait.parent_flow, wait.parent))
-        for wait in _parked(process, flow):
-            books.waits.setdefault((flow, wait[0]), []).append(wait[1])
+        for child, parent in _parked(process, flow):
+            books.waits.setdefault((flow, child), []).append(parent)
     table = state.keys
     for (partition, _), row in table.content().items():  # type: ignore[attr-defined]
         entity = str(partition).partition("|")[0].partition("~")[0]
@@ -56,12 +56,14 @@ def _entry(flow: str, link: Link) -> Entry:
         doubts.append(f"a claim stands ({link.claim_kind})")
     if link.dirty and link.state is LinkState.WRITTEN:
         doubts.append("its row may hold something else")
-    if link.intent and link.state is not LinkState.REJECTED:
+    if link.intent and not link.linked and link.state is not LinkState.REJECTED:
         doubts.append(f"it may have been created as {link.intent.key}")
     entity = ENTITIES[flow, link.route] if link.linked and link.route else ""
     former = frozenset((ENTITIES[flow, left.route], fold(left.key)) for left in link.former)
     reason = link.rule or ""
-    return Entry(link.state.value, reason, entity, link.target_key or "", former, ", ".join(doubts))
+    return Entry(
+        link.state.value, reason, entity, link.target_key or "", former, link.intent is not None, ", ".join(doubts)
+    )
 
 
 def facts_of(stage: Stage, process: Deployment) -> Facts:

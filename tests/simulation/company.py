@@ -4,7 +4,7 @@ Texts are few, so that records often look alike; numbers are fewer than records,
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -57,14 +57,14 @@ def _address(prefix: str, values: Sequence[str | None]) -> Values:
     return {f"{prefix}_{name}": value for name, value in zip(_ADDRESS, values, strict=True)}
 
 
-def _blank(select: Sequence[str], expand: Mapping[str, Any]) -> Values:
+def _blank(select: Iterable[str], expand: Iterable[str]) -> Values:
     return {**dict.fromkeys(select), **dict.fromkeys(expand)}
 
 
 def standard_pools() -> dict[str, Pool]:
     """The records of a small made-up company."""
     mappers = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
-    person = {
+    person: dict[str, Sequence[Any]] = {
         "telephone1": ["111", "222", None],
         "emailaddress1": ["a@contoso.com", None],
         "description": ["one", "two", None],
@@ -77,7 +77,13 @@ def standard_pools() -> dict[str, Pool]:
     start = {"statecode": 0, "merged": False, "createdon": "2026-01-05T08:00:00Z", "modifiedon": "2026-01-05T08:00:00Z"}
     usd = {"transactioncurrencyid": {"isocurrencycode": "USD"}}
     accounts = Pool(
-        {**_blank(mappers.accounts.select, {}), **start, **usd, "name": "Fabrikam", **_address("address1", _IN_SEATTLE)},
+        {
+            **_blank(mappers.accounts.select, {}),
+            **start,
+            **usd,
+            "name": "Fabrikam",
+            **_address("address1", _IN_SEATTLE),
+        },
         {**person, "name": ["Fabrikam", "Litware", "Contoso", None, "x" * 101], "numberofemployees": [5, 7, None]},
         "accountnumber",
         ["A-1", "A-2", "A-3", "a-2", " A-3 "],
@@ -147,6 +153,17 @@ class Company:
             table.rows = {str(number): dict(row) for number, row in enumerate(rows)}
         for company in COMPANIES:
             self.stage.finops.products[company] = {}
+        self.stage.finops.exists = self.has
+
+    def has(self, record: tuple[str, str]) -> bool:
+        """Whether a record is in its source."""
+        flow, id = record
+        sales = self.stage.sales.tables
+        if flow == "products":
+            return any(id in rows for rows in self.stage.finops.products.values())
+        if flow == "quotations":
+            return any(row["quotenumber"] == id for row in sales["quotes"].rows.values())
+        return id in sales[flow].rows
 
     def begin(self, dice: random.Random) -> None:
         """Some records are there from the beginning."""
@@ -229,7 +246,10 @@ class Company:
         if dice.random() < 0.7:
             id = dice.choice(self.pools["accounts"].ids)
             return {"customerid_account": {"accountid": id}, "customerid_contact": None}
-        return {"customerid_account": None, "customerid_contact": {"contactid": dice.choice(self.pools["contacts"].ids)}}
+        return {
+            "customerid_account": None,
+            "customerid_contact": {"contactid": dice.choice(self.pools["contacts"].ids)},
+        }
 
     def _new_quote(
         self, number: str, revision: int, customer: Values, dice: random.Random, like: Mapping[str, Any] | None = None
@@ -305,9 +325,12 @@ class Company:
         """A price list ends, begins, or is renamed."""
         table = self.stage.sales.tables[catalogue.PRICE_LISTS]
         row = table.rows[dice.choice(sorted(table.rows))]
-        column, values = dice.choice(
-            [("enddate", ["2026-03-03", "2026-12-31", None]), ("statecode", [0, 0, 1]), ("name", ["AA", "Retail", "ZZ"])]
-        )
+        choices: list[tuple[str, list[Any]]] = [
+            ("enddate", ["2026-03-03", "2026-12-31", None]),
+            ("statecode", [0, 0, 1]),
+            ("name", ["AA", "Retail", "ZZ"]),
+        ]
+        column, values = dice.choice(choices)
         row[column] = dice.choice(values)
 
     def disown(self, record: tuple[str, str]) -> None:
@@ -320,7 +343,13 @@ class Company:
 
     def of_others(self, dice: random.Random) -> None:
         """People of the target do something to a row of theirs, or of ours."""
-        deeds = [self._foreign_customer, self._foreign_product, self._edit_target, self._remove_target, self._edit_status]
+        deeds = [
+            self._foreign_customer,
+            self._foreign_product,
+            self._edit_target,
+            self._remove_target,
+            self._edit_status,
+        ]
         dice.choice(deeds)(dice)
 
     def _foreign_customer(self, dice: random.Random) -> None:
@@ -403,6 +432,7 @@ def _small_tables() -> dict[str, list[Values]]:
     }  # fmt: skip
     for table, columns in {**price_lists.DATE_COLUMNS, **quotations.DATE_COLUMNS}.items():
         tables[date_columns.metadata_of(table)] = [
-            {"LogicalName": column, "DateTimeBehavior": {"Value": behavior.value}} for column, behavior in columns.items()
+            {"LogicalName": column, "DateTimeBehavior": {"Value": behavior.value}}
+            for column, behavior in columns.items()
         ]
     return tables

@@ -15,6 +15,7 @@ from shared.mapping import accounts, contacts, quotations
 from shared.records import References
 from shared.settings import Settings
 from shared.state.owners import Owners
+from shared.state.rows import Table
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
@@ -23,11 +24,9 @@ from shared.sync.ports import Lookup, Target
 from shared.sync.ports import System as SystemPort
 from tests.simulation.finops import Collection, Company, Documents, Products
 from tests.simulation.sales import ModelTarget, Sales
-from tests.simulation.settings import Mappers, mappers_of, settings_of
+from tests.simulation.settings import Mappers, SettingsKey, mappers_of, settings_of
 from tests.simulation.stage import Stage
 from tests.simulation.threads import WorkerClock
-
-SettingsKey = tuple[str, str, str, str]
 
 
 class TablesLookup:
@@ -81,7 +80,8 @@ def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0)
         "finops_origin": str(Origin.parse(settings.FINOPS_URL)),
         "company": settings.COMPANY.casefold(),
     }
-    state = state_of(stage.tables.__getitem__)
+    tables: Mapping[str, Table] = stage.tables
+    state = state_of(lambda name: tables[name])
     environment = Environment(named, systems, state.control, clock)
     count = iter(range(10**9))
     parts = Parts(
@@ -137,7 +137,7 @@ def _target(stage: Stage, settings: Settings, mappers: Mappers, flow: Flow, rout
         case "products", _:
             target = route.target
             assert isinstance(target, DataverseTarget)
-            return ModelTarget(stage.sales, target._records, target._namespace, settings.BULK_ROWS, flow.name)  # noqa: SLF001
+            return ModelTarget(stage.sales, target._records, target._namespace, settings.BULK_ROWS, flow.name)
     of = mappers.quotations
     key = FinopsKey(company, (quotations.KEY_FIELD,))
     return Documents(finops, flow.name, route.entity, key, of.header_fields, of.line_fields)
@@ -147,7 +147,6 @@ def _with_lookup(stage: Stage, flow: Flow, clock: WorkerClock) -> Flow:
     """A process has small tables of its own."""
     if flow.lookup is None:
         return flow
-    names = tuple(flow.lookup._tables)  # type: ignore[attr-defined]  # noqa: SLF001
+    names = tuple(flow.lookup._tables)  # type: ignore[attr-defined]
     lookup: Lookup = TablesLookup(stage.sales, names, clock)
     return replace(flow, lookup=lookup)
-

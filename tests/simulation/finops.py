@@ -4,8 +4,9 @@ It knows for each row which record the sync has written it for, and which fields
 oracle looks at that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from shared.clients.finops_keys import FinopsKey
 from shared.clients.sending import Sending
@@ -40,7 +41,7 @@ class Row:
 
 @dataclass(slots=True)
 class Doubled:
-    """Two records have written one row."""
+    """A record has written the row of another one that exists."""
 
     entity: str
     key: str
@@ -62,6 +63,7 @@ class Finops:
         self.products: dict[str, dict[str, dict[str, Json]]] = {}
         self.writes = 0
         self.doubled: list[Doubled] = []
+        self.exists: Callable[[Record], bool] = lambda _record: True
         self.removed: set[tuple[str, str, str]] = set()
 
     def rows_of(self, company: str, entity: str) -> dict[str, Row]:
@@ -159,7 +161,7 @@ class Collection:
         if fault.lands:
             return self._land(write) or fault.error
         if fault.lands_after_s is not None:
-            environment.weather.threads.later(fault.lands_after_s, lambda: self._land(write) and None)
+            environment.weather.threads.later(fault.lands_after_s, partial(self._land, write))
         return fault.error
 
     def _land(self, write: Write) -> SyncError | None:
@@ -195,7 +197,7 @@ class Collection:
         row = rows.get(folded)
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
-        elif row.of is not None and row.of != record:
+        elif row.of is not None and row.of != record and self._environment.exists(row.of):
             self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
         row.of = record
         row.values.update(write.values)

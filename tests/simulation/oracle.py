@@ -29,13 +29,15 @@ ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the product says of one record: its state, the reason, and the row that it is tied to."""
+    """What the product says of one record: its state, the reason, the row that it is tied to, rows that it has left,
+    and whether something of it may have reached the target."""
 
     state: str
     reason: str = ""
     entity: str = ""
     key: str = ""
     former: frozenset[tuple[str, str]] = frozenset()
+    begun: bool = False
     open_doubt: str = ""
 
 
@@ -95,7 +97,12 @@ class Oracle:
         """Whatever is wrong."""
         return [
             *self._under_way(),
-            *(problem for flow, rows in self._facts.sources.items() for id in rows for problem in self._record(flow, id)),
+            *(
+                problem
+                for flow, rows in self._facts.sources.items()
+                for id in rows
+                for problem in self._record(flow, id)
+            ),
             *self._of_gone_records(),
             *self._of_rows(),
             *self._of_keys(),
@@ -120,7 +127,9 @@ class Oracle:
                 yield from self._filtered(record, entry, rule, ends=ends)
             case Rejected(cause=cause):
                 if failure != cause:
-                    yield Problem("I1", record, f"the mapping says {cause}; it is {entry.state} {failure or entry.reason}")
+                    yield Problem(
+                        "I1", record, f"the mapping says {cause}; it is {entry.state} {failure or entry.reason}"
+                    )
             case Mapped() as mapped:
                 yield from self._mapped(record, entry, mapped, failure)
 
@@ -134,7 +143,9 @@ class Oracle:
             row = self._facts.sources[flow][id]
             mapper = self._facts.mappers.of(flow)
             entry = self._books.entries.get(record)
-            begun = any(self._rows_of(record)) or (entry is not None and bool(entry.key or entry.former))
+            begun = any(self._rows_of(record)) or (
+                entry is not None and (entry.begun or bool(entry.key or entry.former))
+            )
             known = self._known(record, row, mapper)
             self._verdicts[record] = mapper.evaluate(row, known) if begun or mapper.in_scope(row) else None
         return self._verdicts[record]
@@ -159,7 +170,7 @@ class Oracle:
         """The number that a parent has in the target: that of the row which was written for it."""
         rows = self._of.get((ENTITIES[parent.flow, parent.route], (parent.flow, parent.id)), [])
         entry = self._books.entries.get((parent.flow, parent.id))
-        if entry is not None and entry.key and not rows:
+        if entry is not None and entry.entity == ENTITIES[parent.flow, parent.route] and not rows:
             # Somebody has removed the row, and nobody has looked since.
             return entry.key
         return rows[-1].key if rows else None
@@ -188,7 +199,9 @@ class Oracle:
         row = self._facts.targets[entity].get(fold(mapped.key))
         if failure is not None:
             if not self._is_true(record, failure, entity, mapped, row):
-                yield Problem("I5", record, f"{failure} is listed and is not true; {mapped.key} of {entity} is {_owner(row)}")
+                yield Problem(
+                    "I5", record, f"{failure} is listed and is not true; {mapped.key} of {entity} is {_owner(row)}"
+                )
             return
         if entry.state != "written":
             yield Problem("I1", record, f"it can be written as {mapped.key}, and is {entry.state} {entry.reason}")
@@ -236,7 +249,9 @@ class Oracle:
         filtered = [of for of in parents if self._is_filtered(of)]
         wanted = "filtered" if filtered else "waiting"
         if entry.state != wanted:
-            yield Problem("I1", record, f"it waits for {parents} and should be {wanted}; it is {entry.state} {entry.reason}")
+            yield Problem(
+                "I1", record, f"it waits for {parents} and should be {wanted}; it is {entry.state} {entry.reason}"
+            )
         elif not set(parents) & set(self._books.waits.get(record, [])):
             yield Problem("I4", record, f"it waits for {parents}, and nobody would release it")
 
@@ -261,7 +276,9 @@ class Oracle:
             case "target_exists":
                 return row is not None and row.of != record and not self._facts.adopts
             case "key_changed":
-                return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(record, mapped)
+                return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(
+                    record, mapped
+                )
             case "number_reused":
                 return row is not None
             case "finops.reference_not_found":
@@ -278,12 +295,17 @@ class Oracle:
 
     def _has_rival(self, record: Record, entity: str, key: str, row: Row | None) -> bool:
         """Whether another record that exists has the row under this number, or could have it as well."""
-        if row is not None:
+        if row is not None and not (row.of is None and self._facts.adopts):
             return row.of not in (None, record) and self._exists(row.of)
-        return any(
-            other != record and self._wants(other, entity, key)
-            for other in ((flow, id) for flow, rows in self._facts.sources.items() for id in rows)
-        )
+        others = ((flow, id) for flow, rows in self._facts.sources.items() for id in rows if (flow, id) != record)
+        return any(self._wants(other, entity, key) or self._holds(other, entity, key) for other in others)
+
+    def _holds(self, record: Record, entity: str, key: str) -> bool:
+        """Whether a record is tied to a row, or has left one, under this number."""
+        entry = self._books.entries.get(record)
+        if entry is None:
+            return False
+        return (entry.entity == entity and fold(entry.key) == fold(key)) or (entity, fold(key)) in entry.former
 
     def _exists(self, record: Record | None) -> bool:
         return record is not None and record[1] in self._facts.sources[record[0]]
@@ -319,8 +341,8 @@ class Oracle:
             for row in rows.values():
                 if row.of is not None:
                     yield from self._of_row(entity, row, row.of)
-        for (entity, record), rows in self._of.items():
-            live = [row for row in rows if not self._is_left(record, entity, row)]
+        for (entity, record), of_record in self._of.items():
+            live = [row for row in of_record if not self._is_left(record, entity, row)]
             if len(live) > 1:
                 yield Problem("I2", record, f"it has {len(live)} rows in {entity}: {[row.key for row in live]}")
 
@@ -338,11 +360,12 @@ class Oracle:
     def _of_keys(self) -> Iterator[Problem]:
         for (entity, key), owner in self._books.keys.items():
             entry = self._books.entries.get(owner)
-            tied = entry is not None and (
-                (entry.entity == entity and fold(entry.key) == fold(key)) or (entity, fold(key)) in entry.former
-            )
-            if not tied and not (self._exists(owner) and self._wants(owner, entity, key)):
-                told = "nothing is told of it" if entry is None else f"it is {entry.state}, tied to {entry.key or 'nothing'}"
+            if not self._holds(owner, entity, key) and not self._exists(owner):
+                told = (
+                    "nothing is told of it"
+                    if entry is None
+                    else f"it is {entry.state}, tied to {entry.key or 'nothing'}"
+                )
                 yield Problem("I2", owner, f"it keeps the number {key} of {entity}, and {told}")
 
     def _under_way(self) -> Iterator[Problem]:
@@ -354,9 +377,9 @@ class Oracle:
             if entry.state in ("new", "retrying"):
                 yield Problem("I1", record, f"it is {entry.state}, and nothing happens to it")
         for record, parents in self._books.waits.items():
-            entry = self._books.entries.get(record)
-            if entry is None or entry.state not in ("waiting", "filtered"):
-                told = None if entry is None else entry.state
+            known = self._books.entries.get(record)
+            if known is None or known.state not in ("waiting", "filtered"):
+                told = None if known is None else known.state
                 yield Problem("I4", record, f"it is {told}, and waits for {parents}")
 
 
@@ -382,4 +405,3 @@ def _items(row: Row) -> list[dict[str, Any]]:
 def _short(thing: object) -> str:
     text = str(thing)
     return text if len(text) < 300 else f"{text[:300]} ..."
-

@@ -6,6 +6,7 @@ It stands where the HTTP service stands: `DataverseSystem` asks it for pages and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from shared.clients.answers import ReadRefused
@@ -105,13 +106,13 @@ class Sales(DataverseSystem):
         self._answer("identity")
         return self.organization
 
-    def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:  # noqa: ARG002 - the model knows what is read
+    def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:
         return f"{self.origin}{API}/{entity_set}"
 
-    def has_bulk_messages(self, table: str) -> bool:  # noqa: ARG002 - every table of the model
+    def has_bulk_messages(self, table: str) -> bool:
         return True
 
-    def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:  # noqa: ARG002
+    def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
         self._answer(f"page {entity_set}")
         require_same_origin(url, self.origin, _SYSTEM)
         table = self.tables[entity_set]
@@ -132,7 +133,7 @@ class Sales(DataverseSystem):
         entity_set: str,
         column: str,
         values: Sequence[str],
-        parameters: Mapping[str, str],  # noqa: ARG002 - whole rows do no harm
+        parameters: Mapping[str, str],
     ) -> Iterator[Row]:
         self._answer(f"rows {entity_set}")
         wanted = {fold(value) for value in values}
@@ -146,7 +147,12 @@ class Sales(DataverseSystem):
         yield from (self._expanded(entity_set, row) for row in found)
 
     def rows(
-        self, entity_set: str, url: str, headers: Mapping[str, str] | None = None, *, max_pages: int = 0  # noqa: ARG002
+        self,
+        entity_set: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_pages: int = 0,
     ) -> Iterator[Row]:
         self._answer(f"all {entity_set}")
         yield from [self._expanded(entity_set, row) for row in self.tables[entity_set].rows.values()]
@@ -227,7 +233,7 @@ class ModelRows(RowWriter):
         fault = sales.weather.write(_SYSTEM)
         if fault is not None and not fault.lands:
             if fault.lands_after_s is not None:
-                sales.weather.threads.later(fault.lands_after_s, lambda: self._land(rows))
+                sales.weather.threads.later(fault.lands_after_s, partial(self._land, rows))
             return [fault.error] * len(rows)
         answers = self._land(rows)
         sales.weather.threads.step(f"sales write {self._of.entity_set} done")

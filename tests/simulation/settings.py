@@ -18,6 +18,7 @@ from shared.mapping.products import ProductMapper
 from shared.mapping.quotations import QuotationMapper
 from shared.settings import Settings
 
+URL, RENAMED_URL = "https://contoso.crm.dynamics.com", "https://fabrikam.crm.dynamics.com"
 _MAPS: Mapping[str, Any] = {
     "defaults": {
         "customer_group": "10",
@@ -42,7 +43,7 @@ _MAPS: Mapping[str, Any] = {
 MAPS = json.dumps(_MAPS)
 _BASE = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-    "DATAVERSE_URL": "https://contoso.crm.dynamics.com",
+    "DATAVERSE_URL": URL,
     "FINOPS_URL": "https://contoso.operations.dynamics.com",
     "COMPANY": "usmf",
     "HINTS_PER_MESSAGE": "4",
@@ -50,11 +51,12 @@ _BASE = {
     "PRODUCTS_PRICE_ITEMS": "sync",
     "GONE_LIMIT_COUNT": "1000",
 }
-RENAMED_URL = "https://fabrikam.crm.dynamics.com"
 # What a deployment may change, each with the setting that it concerns; the first one is how it begins.
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "as it began": {},
-    "another customer group": {"VALUE_MAPS": json.dumps({**_MAPS, "defaults": {**_MAPS["defaults"], "customer_group": "20"}})},
+    "another customer group": {
+        "VALUE_MAPS": json.dumps({**_MAPS, "defaults": {**_MAPS["defaults"], "customer_group": "20"}})
+    },
     "fewer accounts": {
         "VALUE_MAPS": json.dumps(
             {**_MAPS, "account_filter": [{"column": "name", "operator": "ne", "value": "Litware"}]}
@@ -90,6 +92,10 @@ class Mappers:
         return getattr(self, flow)
 
 
+# Variant, address of Sales, company, value-map document.
+SettingsKey = tuple[str, str, str, str]
+
+
 @lru_cache(maxsize=256)
 def settings_of(variant: str, url: str, company: str, maps: str) -> Settings:
     """The settings of a variant, in an environment and a company. `maps` is the value-map document."""
@@ -97,10 +103,9 @@ def settings_of(variant: str, url: str, company: str, maps: str) -> Settings:
 
 
 @lru_cache(maxsize=256)
-def mappers_of(settings_key: tuple[str, str, str, str]) -> Mappers:
+def mappers_of(settings_key: SettingsKey) -> Mappers:
     """The mappings of settings, made once a process: to digest a value-map document takes its time."""
     settings = settings_of(*settings_key)
     return Mappers(
         account_mapper(settings), contact_mapper(settings), product_mapper(settings), quotation_mapper(settings)
     )
-

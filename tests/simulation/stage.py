@@ -1,10 +1,11 @@
-"""What a history plays on: time, weather, both systems and the storage. Made once a process, emptied for each history."""
+"""What a history plays on: time, weather, both systems and the storage. Made once a process, emptied for each."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
+from shared.sync.flow import Flow
 from tests.simulation.finops import Finops
 from tests.simulation.sales import Sales
+from tests.simulation.settings import SettingsKey
 from tests.simulation.storage import Queues, Table
 from tests.simulation.threads import Threads, Worker, WorkerClock
 from tests.simulation.weather import Weather
@@ -17,14 +18,17 @@ class Stage:
 
     def __init__(self) -> None:
         self.on_step: Callable[[Worker, str], None] = lambda _worker, _name: None
-        self.threads = Threads(lambda worker, name: self.on_step(worker, name))
+        self.threads = Threads(self._stepped)
         self.clock = WorkerClock(self.threads)
         self.weather = Weather(self.threads)
         self.sales = Sales(self.weather, self.clock)
         self.finops = Finops(self.weather, self.clock)
         self.tables = {name: Table(self.clock, name, self.weather) for name in _TABLES}
         self.queues = Queues(self.clock, self.weather)
-        self.flows: dict[Any, Any] = {}
+        self.flows: dict[SettingsKey, Mapping[str, Flow]] = {}
+
+    def _stepped(self, worker: Worker, name: str) -> None:
+        self.on_step(worker, name)
 
     def empty(self) -> None:
         """Begin anew."""

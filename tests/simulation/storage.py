@@ -2,12 +2,12 @@
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Message
-from shared.state.rows import Insert, Operation, Replace
+from shared.state.rows import Insert, Operation, Replace, Stored
 from tests.simulation.threads import WorkerClock
 from tests.simulation.weather import Weather
 
@@ -29,10 +29,10 @@ class Table(MemoryTable):
         self._rows.clear()
         self._version = 0
 
-    def read(self, partition: str, keys: Sequence[str]) -> dict[str, object]:  # type: ignore[override]
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
         self._weather.storage_read()
-        return super().read(partition, keys)  # type: ignore[return-value]
+        return super().read(partition, keys)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """See Table."""

@@ -68,7 +68,7 @@ class Threads:
         self.standing: list[Worker] = []
         self._on_step = on_step
         self._hub: Any = None
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
 
     def empty(self) -> None:
@@ -81,7 +81,7 @@ class Threads:
         """The true time of day in UTC."""
         return _BEGINNING + timedelta(seconds=self.seconds)
 
-    def later(self, delay_s: float, deed: Callable[[], None]) -> None:
+    def later(self, delay_s: float, deed: Callable[[], object]) -> None:
         """Do something when the time has come, such as a write that lands after its time-out."""
         heapq.heappush(self._later, (self.seconds + delay_s, next(self._order), deed))
 

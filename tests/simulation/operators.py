@@ -1,0 +1,96 @@
+"""An operator at work: what `p2c` does, by the same operations."""
+
+import random
+from collections import Counter
+
+from shared.errors import NotSent, StorageTrouble, SystemTrouble
+from shared.operations.deeds import Deeds, Refused
+from shared.operations.failing import Failing
+from shared.operations.forgetting import forget
+from shared.operations.linking import Linking
+from shared.operations.steering import Steering
+from shared.operations.syncing import Syncing
+from tests.simulation.company import Company
+from tests.simulation.deployment import Deployment
+from tests.simulation.script import FLOWS, Act
+from tests.simulation.threads import CALM, Worker
+
+_WHO = "operator@contoso"
+
+
+class Operators:
+    """The operators of one history. What is refused is refused, and what trouble interrupts stays half done."""
+
+    def __init__(self, company: Company, counts: Counter[str]) -> None:
+        self._company = company
+        self._counts = counts
+        self._unlinked: set[tuple[str, str]] = set()
+
+    def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
+        """Do one thing. Raises AssertionError for an error that no operator may see."""
+        worker = Worker(f"operator {act.what}", lambda: self._operate(act, process, dice), dice, CALM)
+        self._company.stage.threads.run([worker], dice)
+        error = worker.error
+        if error is not None and not isinstance(error, Refused | SystemTrouble | StorageTrouble | NotSent):
+            raise AssertionError(f"operator {act.what} raised {error!r}") from error
+        if isinstance(error, Refused):
+            self._counts[f"refused {act.what}"] += 1
+
+    def look_after(self, process: Deployment) -> None:
+        """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them."""
+        parts = process.parts
+        deeds = Deeds(parts, _WHO)
+        for flow, id in sorted(self._unlinked):
+            Syncing(parts, deeds).some(flow, [id])
+        self._unlinked.clear()
+        steering = Steering(parts, deeds)
+        for flow in FLOWS:
+            control = parts.state.control.flow(flow)
+            if control.paused:
+                steering.resume(flow)
+            if control.blocked:
+                steering.accept(flow, control.blocked)
+
+    def _operate(self, act: Act, process: Deployment, dice: random.Random) -> None:
+        parts, flow = process.parts, act.flow
+        deeds = Deeds(parts, _WHO)
+        steering, failing = Steering(parts, deeds), Failing(parts)
+        known = sorted(link.id for link in parts.state.links.walk(flow))
+        match act.what:
+            case "pause":
+                steering.pause(flow)
+            case "resume":
+                steering.resume(flow)
+            case "accept":
+                steering.accept(flow, parts.state.control.flow(flow).blocked)
+            case "unblock":
+                steering.unblock(flow, parts.state.control.flow(flow).blocked)
+            case "sync some":
+                Syncing(parts, deeds).some(flow, [dice.choice(known or ["?"])])
+            case "sync all":
+                Syncing(parts, deeds).everything(flow)
+            case "retry":
+                failing.retry(flow, list(failing.walk(flow)), deeds)
+            case "dismiss":
+                failing.dismiss(flow, list(failing.walk(flow))[:1], "known", deeds)
+            case _ if known:
+                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds)
+
+    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds) -> None:
+        state = linking.show(id).state
+        self._counts[f"{what} in state {state}"] += 1
+        if what == "forget":
+            forget(linking.parts, linking.flow, id, deeds)
+        elif what == "link":
+            linking.link(id)
+        else:
+            self._unlink(id, linking)
+
+    def _unlink(self, id: str, linking: Linking) -> None:
+        try:
+            linking.unlink(id)
+        finally:
+            if not linking.show(id).linked:
+                # The row is nobody's now, as the operator wants it.
+                self._company.disown((linking.flow.name, id))
+                self._unlinked.add((linking.flow.name, id))

@@ -1,0 +1,102 @@
+"""The end of a history: no more trouble, and as much time as it takes until nothing is left to do."""
+
+import random
+
+from shared.errors import System
+from shared.state.links import LinkState
+from tests.simulation.books import books_of
+from tests.simulation.host import Host
+from tests.simulation.operators import Operators
+from tests.simulation.script import FLOWS
+
+# A quiet system comes to rest within so many rounds, however long the waits between them are.
+_MOST_ROUNDS = 150
+_MOST_DELIVERED = 200
+_TICK_S, _SOON_S = 60.0, 30.0
+_QUIET_S = 3600.0
+# In this time each failure is tried again at least once.
+_TRIED_AGAIN_S = 26 * 3600.0
+
+
+class Restless(AssertionError):
+    """The system has not come to rest."""
+
+
+def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
+    """Play ticks until nothing changes any more, and each failure was tried again. Raises Restless."""
+    threads, queues = host.stage.threads, host.stage.queues
+    threads.finish(dice)
+    horizon, seen, tried = threads.seconds + _TRIED_AGAIN_S, -1, False
+    for _ in range(_MOST_ROUNDS):
+        _round(host, operators, dice)
+        wait_s, version = queues.next_visible_in(), host.stage.tables["links"].version
+        if wait_s is not None:
+            threads.advance(wait_s or _SOON_S, dice)
+        elif _is_under_way(host) or version != seen:
+            threads.advance(_TICK_S, dice)
+        elif not tried and (due := _last_try(host, horizon)) is not None:
+            tried = True
+            threads.advance(max(due - threads.seconds, 1.0), dice)
+        else:
+            _stay_at_rest(host, operators, dice)
+            return
+        seen = version
+    raise Restless(f"there is no rest after {_MOST_ROUNDS} rounds: {_why(host)}")
+
+
+def _round(host: Host, operators: Operators, dice: random.Random) -> None:
+    """One tick of everything."""
+    operators.look_after(host.process)
+    for flow in FLOWS:
+        host.run([host.timer("pull", flow, dice)], dice)
+    _deliver_all(host, dice)
+    host.run([host.timer("sweep", "", dice)], dice)
+    _deliver_all(host, dice)
+
+
+def _deliver_all(host: Host, dice: random.Random) -> None:
+    for _ in range(_MOST_DELIVERED):
+        workers = [host.invocation(flow, dice) or host.poison(flow, dice) for flow in FLOWS]
+        found = [worker for worker in workers if worker is not None]
+        if not found:
+            return
+        for worker in found:
+            host.run([worker], dice)
+    raise Restless(f"messages without end: {_why(host)}")
+
+
+def _is_under_way(host: Host) -> bool:
+    state = host.process.parts.state
+    links = (link for flow in FLOWS for link in state.links.walk(flow))
+    return (
+        any((link.dirty and link.state is LinkState.WRITTEN) or link.claim_id for link in links)
+        or any(state.control.gate(system).closed for system in System)
+        or any(state.control.flow(flow).blocked for flow in FLOWS)
+    )
+
+
+def _last_try(host: Host, horizon: float) -> float | None:
+    """When the last of the listed failures is tried again."""
+    threads = host.stage.threads
+    failures = (of for flow in FLOWS for of in host.process.parts.state.failures.page(flow, "", 1000)[0])
+    tries = [(of.next_try - threads.now()).total_seconds() for of in failures if of.next_try is not None]
+    due = [threads.seconds + seconds for seconds in tries]
+    return max((at for at in due if at <= horizon), default=None)
+
+
+def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None:
+    """Two more hours in which nobody does anything. Raises Restless where something is written."""
+    sales, finops = host.stage.sales, host.stage.finops
+    before = sales.writes, finops.writes
+    for _ in range(2):
+        host.stage.threads.advance(_QUIET_S, dice)
+        _round(host, operators, dice)
+    if (sales.writes, finops.writes) != before:
+        written = f"{sales.writes - before[0]} to Sales, {finops.writes - before[1]} to F&O"
+        raise Restless(f"a quiet system goes on writing: {written}")
+
+
+def _why(host: Host) -> str:
+    books = books_of(host.process)
+    doubts = [f"{record}: {entry.open_doubt}" for record, entry in books.entries.items() if entry.open_doubt]
+    return f"messages {books.messages}, doubts {doubts}"
