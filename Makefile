@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help demo pictures check test unit nightly coverage bench lint format docs lock clean
+.PHONY: help demo pictures check test unit simulate nightly coverage bench lint format docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -38,6 +38,9 @@ test: $(READY) $(NODE_READY) $(TESTS_READY) lint ## everything that a change mus
 
 unit: $(READY) ## one test, at once: make unit ARGS=tests/unit/test_settings.py
 	@$(PYTEST) $(ARGS)
+
+simulate: $(READY) ## random histories of the whole product: make simulate ARGS="--seeds 10000"
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 nightly: $(READY) $(NODE_READY) ## the tests with all sample records, and the long searches
 	$(PYTEST) -m nightly $(ARGS)
