@@ -11,6 +11,7 @@ from tests.simulation.history import Played
 from tests.simulation.run import Report, play, play_seeds
 from tests.simulation.script import STEPS, read_script
 from tests.simulation.shrink import kind_of, shrink
+from tests.simulation.space import never_reached
 
 _SHRUNK_AT_MOST = 5
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _play_script(parsed.script)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
     report = play_seeds(seeds, steps=parsed.steps, told=_tell_progress if sys.stderr.isatty() else lambda _: None)
-    return _tell(report, shrinks=not parsed.no_shrink)
+    return _tell(report, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
 
 
 def _play_script(path: Path) -> int:
@@ -37,12 +38,14 @@ def _tell_progress(report: Report) -> None:
     typer.echo(told, nl=False, err=True)
 
 
-def _tell(report: Report, *, shrinks: bool) -> int:
+def _tell(report: Report, *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
         f"{len(report.broken)} broken"
     )
+    for name in never_reached(report.counts) if coverage else ():
+        typer.echo(f"never reached: {name}")
     first_of: dict[str, list[int]] = {}
     examples: dict[str, Played] = {}
     for played in sorted(report.broken, key=lambda of: of.script.seed):
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
+    parser.add_argument("--coverage", action="store_true", help="tell what no history has reached")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
     return parser
 

@@ -73,7 +73,7 @@ class Finops:
     def answer(self, what: str) -> None:
         """A request is answered, or not. Raises SystemTrouble."""
         self.weather.threads.step(f"finops {what}")
-        self.weather.read(_SYSTEM)
+        self.weather.read(_SYSTEM, f"finops {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,12 @@ class Collection:
     def _one(self, write: Write) -> SyncError | None:
         environment = self._environment
         self._key.values(write.key)
-        environment.weather.threads.step(f"finops write {self._entity}")
-        fault = environment.weather.write(_SYSTEM)
+        step = f"finops write {self._entity}"
+        environment.weather.threads.step(step)
+        fault = environment.weather.write(_SYSTEM, step)
         if fault is None:
             error = self._land(write)
-            environment.weather.threads.step(f"finops write {self._entity} done")
+            environment.weather.threads.step(f"{step} done")
             return error
         if fault.lands:
             return self._land(write) or fault.error

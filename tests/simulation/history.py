@@ -18,6 +18,7 @@ from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.script import FLOWS, Act, Script
 from tests.simulation.settings import MAPS, RENAMED_URL, URL, VARIANTS
+from tests.simulation.space import outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.threads import CALM, Plan, Worker
 
@@ -70,6 +71,7 @@ class History:
         self._replace_process(overlap=False)
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
+        self.played.counts.update(outcomes_in(process))
         problems = Oracle(facts_of(self.stage, process), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled)]
         return self.played
@@ -82,11 +84,12 @@ class History:
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
 
-    def _note_step(self, _worker: Worker, _name: str) -> None:
+    def _note_step(self, _worker: Worker, name: str) -> None:
         self.played.steps += 1
+        self.played.counts[f"step {name}"] += 1
 
     def _note_fault(self, fault: str) -> None:
-        self.played.counts[f"fault {fault}"] += 1
+        self.played.counts[fault] += 1
 
     @staticmethod
     def _plan(act: Act, dice: random.Random) -> Plan:
