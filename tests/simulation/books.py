@@ -83,7 +83,7 @@ def facts_of(stage: Stage, process: Deployment) -> Facts:
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
         removed=removed,
-        adopts=settings.ACCOUNTS_ON_EXISTING == "adopt",
+        adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
     )
 
 
@@ -103,7 +103,11 @@ def _documents(stage: Stage) -> dict[str, SourceRow]:
     tables = stage.sales.tables
     headers: dict[str, list[dict[str, Any]]] = {}
     for id, row in sorted(tables["quotes"].rows.items()):
-        lines = [line for _, line in sorted(tables["quotedetails"].rows.items()) if line["_quoteid_value"] == id]
+        lines = [line for line in tables["quotedetails"].rows.values() if line["_quoteid_value"] == id]
+        # In the order of their numbers, those without one last: the first that is wrong gives the cause.
+        lines.sort(
+            key=lambda line: (line["lineitemnumber"] is None, line["lineitemnumber"] or 0, line["quotedetailid"])
+        )
         headers.setdefault(row["quotenumber"], []).append({**row, quotations.LINES: lines})
     return {
         number: SourceRow(number, None, {quotations.KEY_COLUMN: number, quotations.REVISIONS: list(rows)})
@@ -122,7 +126,8 @@ def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
         of_row = [item for item in items if item["_productid_value"] == id]
         values[products.ITEM] = [_item(item, id, namespace) for item in of_row]
         number = str(row["productnumber"])
-        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id))
+        made = id == own_id(namespace, products.LOGICAL_NAME, fold(number))
+        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id), made=made)
     return found
 
 

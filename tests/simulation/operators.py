@@ -10,6 +10,7 @@ from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
+from shared.state.control import BlockKind
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import FLOWS, Act
@@ -48,7 +49,8 @@ class Operators:
             control = parts.state.control.flow(flow)
             if control.paused:
                 steering.resume(flow)
-            if control.blocked:
+            if control.blocked and control.block_kind is not BlockKind.DRIFT:
+                # A drift is over by itself.
                 steering.accept(flow, control.blocked)
 
     def _operate(self, act: Act, process: Deployment, dice: random.Random) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from shared.mapping import products, quotations
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
-from shared.records import Json, SourceRow, Values, fold
+from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
 from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
 from tests.simulation.settings import Mappers
 
@@ -64,8 +64,7 @@ class Facts:
     targets: dict[str, dict[str, Row]]
     references: Mapping[str, Any]
     removed: set[tuple[str, str]]
-    adopts: bool = False
-    linked_only: frozenset[str] = frozenset()
+    adopts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +191,11 @@ class Oracle:
 
     def _mapped(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
         missing = [parent for parent in mapped.parents if self._key_of(parent) is None]
-        if missing:
-            yield from self._waits(record, entry, missing)
-            return
         entity = ENTITIES[record[0], mapped.route or _only_route(record[0])]
         row = self._facts.targets[entity].get(fold(mapped.key))
+        if missing and not (failure == "key_changed" and self._is_true(record, failure, entity, mapped, row)):
+            yield from self._waits(record, entry, missing)
+            return
         if failure is not None:
             if not self._is_true(record, failure, entity, mapped, row):
                 yield Problem(
@@ -269,24 +268,30 @@ class Oracle:
     # Which failures are true.
 
     def _is_true(self, record: Record, cause: str, entity: str, mapped: Mapped, row: Row | None) -> bool:
-        flow, _ = record
+        flow = record[0]
         match cause:
             case "key_taken":
                 return self._has_rival(record, entity, mapped.key, row)
             case "target_exists":
-                return row is not None and row.of != record and not self._facts.adopts
+                return row is not None and row.of != record and flow not in self._facts.adopts
             case "key_changed":
                 return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(
                     record, mapped
                 )
+            case "key_not_addressable":
+                return mapped.key.count(KEY_SEPARATOR) != (entity == PERSONS)
+            case "lines_differ":
+                return row is not None and row.of != record
             case "number_reused":
                 return row is not None
             case "finops.reference_not_found":
                 return self._refers_to_nobody(entity, mapped)
-            case _ if flow == "quotations" and cause.startswith("quotation_status"):
+            case "quotation_status":
                 return row is not None and row.values.get(quotations.STATUS_FIELD) not in ("Created", "Modified", None)
+            case "quotation_ordered":
+                return row is not None and bool(row.values.get(quotations.ORDER_FIELD))
             case "product_is_family" | "product_not_published":
-                return row is not None and self._facts.adopts
+                return row is not None and flow in self._facts.adopts
         return False
 
     def _is_tied(self, record: Record, mapped: Mapped) -> bool:
@@ -295,7 +300,7 @@ class Oracle:
 
     def _has_rival(self, record: Record, entity: str, key: str, row: Row | None) -> bool:
         """Whether another record that exists has the row under this number, or could have it as well."""
-        if row is not None and not (row.of is None and self._facts.adopts):
+        if row is not None and not (row.of is None and record[0] in self._facts.adopts):
             return row.of not in (None, record) and self._exists(row.of)
         others = ((flow, id) for flow, rows in self._facts.sources.items() for id in rows if (flow, id) != record)
         return any(self._wants(other, entity, key) or self._holds(other, entity, key) for other in others)
@@ -330,8 +335,6 @@ class Oracle:
                 continue
             if entry.state not in ("deleted", "ended"):
                 yield Problem("I1", record, f"it is gone in its source, and {entry.state}")
-            elif entry.state == "deleted" and entry.key:
-                yield from self._ended(record, entry)
         for record, cause in self._books.failures.items():
             if not self._exists(record) and not record[1].startswith("message-"):
                 yield Problem("I5", record, f"it is gone in its source, and {cause} is listed")
@@ -339,10 +342,10 @@ class Oracle:
     def _of_rows(self) -> Iterator[Problem]:
         for entity, rows in self._facts.targets.items():
             for row in rows.values():
-                if row.of is not None:
+                if row.of is not None and row.made:
                     yield from self._of_row(entity, row, row.of)
         for (entity, record), of_record in self._of.items():
-            live = [row for row in of_record if not self._is_left(record, entity, row)]
+            live = [row for row in of_record if row.made and not self._is_left(record, entity, row)]
             if len(live) > 1:
                 yield Problem("I2", record, f"it has {len(live)} rows in {entity}: {[row.key for row in live]}")
 

@@ -10,6 +10,7 @@ from shared.errors import (
     OperatorNeeded,
     OutcomeUnknown,
     RecordRejected,
+    SchemaDrift,
     StorageTrouble,
     SyncError,
     System,
@@ -28,7 +29,7 @@ WRITE_FAULTS = {
     "conflict": 2,
     "not sent": 1,
 }
-READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1}
+READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1, "drift": 1}
 STORAGE_FAULTS = {"unreachable": 3, "answer lost": 2, "own success": 3}
 _WAITS = (None, 0.0, 3.0, 60.0, 900.0, 4000.0)
 _LATE_S = (20.0, 90.0, 200.0)
@@ -103,6 +104,8 @@ def _read_trouble(fault: str, system: System, dice: random.Random) -> SystemTrou
             return Transient(system, "throttled", retry_after_s=dice.choice(_WAITS))
         case "refused access":
             return AccessRefused(system, "the token is refused", lacks="token")
+        case "drift":
+            return SchemaDrift(system, "a column is not there")
         case "wrong set-up":
             return OperatorNeeded(system, "the answer makes no sense")
         case _:
