@@ -9,7 +9,7 @@ import typer
 
 from tests.simulation.history import Played
 from tests.simulation.run import Report, play, play_seeds
-from tests.simulation.script import STEPS, read_script
+from tests.simulation.script import STEPS, read_script, write_script
 from tests.simulation.shrink import kind_of, shrink
 from tests.simulation.space import never_reached
 
@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.script is not None:
         return _play_script(parsed.script)
+    if parsed.trace:
+        return _trace(parsed.first, parsed.seeds, parsed.steps)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
     report = play_seeds(seeds, steps=parsed.steps, told=_tell_progress if sys.stderr.isatty() else lambda _: None)
     return _tell(report, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
@@ -31,6 +33,17 @@ def _play_script(path: Path) -> int:
     played = play(read_script(path))
     typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
+
+
+def _trace(first: int, count: int, steps: int) -> int:
+    """What happened in each history, counted: equal only where everything was equal."""
+    broken = False
+    for seed in range(first, first + count):
+        played = play(write_script(seed, steps))
+        broken = broken or bool(played.problems)
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(played.counts.items()))
+        typer.echo(f"seed {seed}: {played.steps} steps, {played.digest}, {counts}, {played.problems}")
+    return 1 if broken else 0
 
 
 def _tell_progress(report: Report) -> None:
@@ -70,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
+    parser.add_argument("--trace", action="store_true", help="tell what happened in each history")
     parser.add_argument("--coverage", action="store_true", help="tell what no history has reached")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
     return parser

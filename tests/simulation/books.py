@@ -7,11 +7,11 @@ from shared.mapping import products, quotations
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
 from tests.simulation.deployment import Deployment
-from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
 from tests.simulation.oracle import ENTITIES, Books, Entry, Facts
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import settings_of
 from tests.simulation.stage import Stage
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
 
 
 def books_of(process: Deployment) -> Books:
@@ -78,7 +78,7 @@ def facts_of(stage: Stage, process: Deployment) -> Facts:
     removed = {(entity, key) for of, entity, key in finops.removed if of == company}
     return Facts(
         now=stage.threads.now(),
-        mappers=process.mappers,
+        mapper_of=process.mappers.of,
         sources=_sources(stage, company),
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},

@@ -11,10 +11,11 @@ from typing import Any
 
 from shared.mapping import catalogue, date_columns, price_lists, quotations
 from shared.records import fold
-from tests.simulation.finops import COMPANIES, CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table
 from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
 from tests.simulation.stage import Stage
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
 
 Values = dict[str, Any]
 RECORDS = 4

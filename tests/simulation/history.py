@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+from zlib import crc32
 
 from shared.errors import System
 from shared.state.control import FlowControl
@@ -30,10 +31,12 @@ _WRONG_BY_S = (-7200.0, -600.0, 600.0, 7200.0, 20000.0)
 
 @dataclass(slots=True)
 class Played:
-    """What has become of a history: how many steps its workers did, what happened how often, and what is wrong."""
+    """What has become of a history: how many steps its workers did and in which order (a digest), what happened how
+    often, and what is wrong."""
 
     script: Script
     steps: int = 0
+    digest: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -84,8 +87,9 @@ class History:
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
 
-    def _note_step(self, _worker: Worker, name: str) -> None:
+    def _note_step(self, worker: Worker, name: str) -> None:
         self.played.steps += 1
+        self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
         self.played.counts[f"step {name}"] += 1
 
     def _note_fault(self, fault: str) -> None:

@@ -11,7 +11,7 @@ I5  A failure is listed as long as it is true, and no longer.
 I6  All of this comes about by itself, and a quiet system writes nothing (judged by whoever lets it rest).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,10 +19,8 @@ from typing import Any
 from shared.mapping import products, quotations
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
-from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
-from tests.simulation.settings import Mappers
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
 
-Record = tuple[str, str]
 ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
 ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "products"}
 
@@ -59,7 +57,7 @@ class Facts:
     as rows of the same kind."""
 
     now: datetime
-    mappers: Mappers
+    mapper_of: Callable[[str], Any]
     sources: dict[str, dict[str, SourceRow]]
     targets: dict[str, dict[str, Row]]
     references: Mapping[str, Any]
@@ -140,7 +138,7 @@ class Oracle:
         if record not in self._verdicts:
             flow, id = record
             row = self._facts.sources[flow][id]
-            mapper = self._facts.mappers.of(flow)
+            mapper = self._facts.mapper_of(flow)
             entry = self._books.entries.get(record)
             begun = any(self._rows_of(record)) or (
                 entry is not None and (entry.begun or bool(entry.key or entry.former))
@@ -238,7 +236,7 @@ class Oracle:
             yield Problem("I3", record, f"line {number} of {row.key} is no line of its source")
 
     def _rules(self, flow: str, entity: str) -> Any:
-        mapper = self._facts.mappers.of(flow)
+        mapper = self._facts.mapper_of(flow)
         if flow == "contacts":
             return mapper.customer_rules if entity == CUSTOMERS else mapper.person_rules
         return mapper.rules if flow == "quotations" else mapper
