@@ -1,5 +1,6 @@
 """Which flows run: paused, resumed, and accepted where a pull has blocked them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shared.operations.deeds import Deeds
@@ -32,8 +33,7 @@ class Steering:
         self._deeds.note("accept", flow, reason=seen, anywhere=True)
         if control.block_kind is BlockKind.ENVIRONMENT and not self._accepts_environment(seen):
             return False
-        walk = control.block_walk if control.block_kind is BlockKind.THRESHOLD else None
-        return self._unblock(flow, seen, walk)
+        return self._lift(flow, seen, FlowControl.accept)
 
     def unblock(self, flow: str, seen: str) -> bool:
         """Lift the block that an operator has `seen` without accepting what it is about: the next pull measures anew,
@@ -41,11 +41,11 @@ class Steering:
         if not seen or self._parts.state.control.flow(flow).blocked != seen:
             return False
         self._deeds.note("unblock", flow, reason=seen, anywhere=True)
-        return self._unblock(flow, seen, None)
+        return self._lift(flow, seen, FlowControl.unblock)
 
-    def _unblock(self, flow: str, seen: str, accepted_walk: str | None) -> bool:
+    def _lift(self, flow: str, seen: str, lifted: Callable[[FlowControl], FlowControl]) -> bool:
         def change(now: FlowControl) -> FlowControl | None:
-            return now.unblock(accepted_walk) if now.blocked == seen else None
+            return lifted(now) if now.blocked == seen else None
 
         return self._parts.state.control.change_flow(flow, change) is not None
 
