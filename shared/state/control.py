@@ -1,4 +1,4 @@
-"""Control: what may run. One row per flow (paused, blocked), per system (its gate), and one for the environment."""
+"""Control: what may run. Two rows per flow (paused, blocked; its environment) and one per system (its gate)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -215,22 +215,22 @@ class Control:
         row = Row(escape(gate.system), _GATE, {k: v for k, v in cells.items() if v is not None})
         return self._save(row, gate.etag)
 
-    def environment(self) -> Mapping[str, str] | None:
-        """The environment ids as stored at the first run, or None before it."""
-        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+    def environment(self, flow: str) -> Mapping[str, str] | None:
+        """The ids of the environment that a flow's links are about, or None before its first run."""
+        stored = self._one(flow, _ENVIRONMENT)
         return None if stored is None else {name: str(cell) for name, cell in stored.row.cells.items()}
 
-    def store_environment(self, ids: Mapping[str, str]) -> bool:
+    def store_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
         """Store the ids of the first run; False when another invocation was first."""
-        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), None)
+        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), None)
 
-    def accept_environment(self, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
+    def accept_environment(self, flow: str, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
         """Replace the stored ids by those of today: an operator says that the change is meant. False when other ids
         are stored by now."""
-        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+        stored = self._one(flow, _ENVIRONMENT)
         if stored is None or stored.row.cells != instead_of:
             return False
-        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag)
+        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
 
     def _one(self, partition: str, key: str) -> Stored | None:
         return self.table.read(escape(partition), [key]).get(key)

@@ -102,7 +102,7 @@ class Apply:
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
-        if closed is None and (change := self._parts.environment.change_by_settings()):
+        if closed is None and (change := self._parts.environment.change_by_settings(self._flow.name)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)

@@ -163,7 +163,7 @@ class Pull:
         return None if etag is None else replace(checkpoint, etag=etag)
 
     def _environment_changed(self) -> bool:
-        change = self._parts.environment.change()
+        change = self._parts.environment.change(self._flow.name)
         if change:
             self._block(BlockKind.ENVIRONMENT, change)
         return bool(change)

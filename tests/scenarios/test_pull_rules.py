@@ -359,7 +359,7 @@ def test_a_paused_flow_reads_nothing() -> None:
 
 def test_another_environment_than_at_the_first_run_blocks_the_flow_and_names_the_difference() -> None:
     world = in_step(2)
-    world.settings = {"origin": "https://sandbox", "company": "usmf"}
+    world.settings["dataverse_origin"] = "https://sandbox"
     world.pull()
     assert "origin was https://a and is https://sandbox" in blocked(world)
 
