@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shared.errors import Transient
+from shared.errors import NotSent, Transient
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import FlowControl
@@ -87,15 +87,18 @@ class Thresholds:
         part = self._part(reader, checkpoint, step, deadline)
         if not part.is_excess:
             return Measured(part.changed)
-        began = self._parts.clock.monotonic()
-        deadline = max(deadline, began + self._parts.limits.pull_budget_s / _SHARE_OF_BUDGET)
-        walk, known = checkpoint.walk, step.known
-        while step.after.walk == walk and self._parts.clock.monotonic() < deadline:
+        walk, known, ended = checkpoint.walk, step.known, step.after.walk != checkpoint.walk
+        while not ended and self._parts.clock.monotonic() < deadline:
             checkpoint = replace(step.after, changed=part.changed)
-            step = reader.next(checkpoint)
+            try:
+                step = reader.next(checkpoint)
+                part = part.with_next(self._part(reader, checkpoint, step, deadline))
+            except NotSent:
+                break
             known = step.known if step.known is not None else known
-            part = part.with_next(self._part(reader, checkpoint, step, deadline))
-        ended = step.after.walk != walk and step.after.restarts <= checkpoint.restarts
+            if step.after.restarts > checkpoint.restarts:
+                break
+            ended = step.after.walk != walk
         return self._shown(part, known, ended=ended)
 
     def _part(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> _Part:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from shared.errors import NotSent
 from shared.operations.deeds import Deeds
 from shared.operations.steering import Steering
 from shared.state.links import LinkState
@@ -91,6 +92,27 @@ def test_a_walk_that_cannot_be_measured_to_its_end_says_so_and_blocks_again_beyo
         world.drain()
         assert gone(world, "parents") <= shown
     assert (shown, rounds > 1) == (180, True)
+
+
+@FLOWS
+def test_a_walk_whose_reads_find_no_time_any_more_is_shown_as_far_as_it_was_read(flow: str) -> None:
+    world = in_step(flow)
+    for number in range(100):
+        world.sources[flow].save(f"r{number:03d}", name="Mass update")
+    left = iter(range(4))
+
+    def late(name: str) -> None:
+        if name in ("follow", "walk") and next(left, None) is None:
+            raise NotSent("no time left")
+
+    world.sources[flow].trouble = late
+    world.pull(flow)
+    assert "at least " in blocked(world, flow)
+    assert "more than that will block again" in blocked(world, flow)
+    world.sources[flow].trouble = None
+    accept(world, flow)
+    world.settle()
+    assert f"100 of {COUNT} linked records would change" in blocked(world, flow)
 
 
 @FLOWS
