@@ -47,10 +47,9 @@ class Outdated:
                 self._parts.state.control.ask_to_look_again(child.name)
             relinked.told(rows)
 
-    def look(self, flow: Flow, has_time: Callable[[], bool]) -> None:
+    def look(self, flow: Flow, control: FlowControl, has_time: Callable[[], bool]) -> None:
         """Go through the links of a flow if that is asked for, as far as there is time; the next run goes on. Raises
         StorageTrouble."""
-        control = self._parts.state.control.flow(flow.name)
         if not (control.look_again or control.look_cursor):
             return
         today = self._today(flow)

@@ -68,7 +68,7 @@ class Sweep:
             self._parts.state.control.save_flow(swept)
         outdated = Outdated(self._parts, self._gates, self._run_id, self._send)
         outdated.ask_children(flow)
-        outdated.look(flow, self._has_time)
+        outdated.look(flow, control, self._has_time)
 
     def _return_held(self, flow: Flow) -> None:
         returned = 0

@@ -1,13 +1,16 @@
 """Another environment that an operator accepts: what the links say of the former one is not taken for true of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.errors import System
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
+from shared.records import Json
 from shared.state.links import LinkState
 from tests.support.invariants import check
 from tests.support.operator import operated, p2c
@@ -40,8 +43,9 @@ def trade() -> World:
     return world
 
 
-def targets(world: World) -> list[tuple[str, object]]:
-    return [(flow, target) for flow in world.flows for target in world.targets_of(flow)]
+def targets(world: World) -> list[tuple[str, dict[str, dict[str, Json]]]]:
+    """The rows of every target."""
+    return [(flow, target.rows) for flow in world.flows for target in world.targets_of(flow)]
 
 
 def emptied(world: World) -> None:
@@ -226,6 +230,60 @@ def test_of_a_record_that_is_gone_nothing_is_remembered_in_an_empty_target() -> 
     accept_everywhere(world, EMPTY)
     assert world.state.links.load("parents", ["p0"])["p0"].state is LinkState.NEW
     assert "p0" not in str(world.state.keys.content())  # type: ignore[attr-defined]
+
+
+_DEEDS = ["empty", "copy", "company", "organisation", "host", "pull", "sweep", "edit", "number", "gone"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(_DEEDS), min_size=3, max_size=20))
+def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_in_step(deeds: Sequence[str]) -> None:
+    world = trade()
+    for at, deed in enumerate(deeds):
+        match deed:
+            case "empty" | "copy" | "company" | "organisation":
+                _move(world, deed, at)
+            case "host":
+                for flow in world.flows:
+                    world.host_once(flow)
+            case "pull":
+                for flow in world.flows:
+                    world.pull(flow)
+            case "sweep":
+                world.sweep()
+            case "edit":
+                world.source.save(f"p{1 + at % 3}", number=f"P{1 + at % 3}", name=f"Edited {at}", bad=None)
+                world.documents.save_line("d1", 1 + at % 3, at)
+            case "number":
+                world.people.save("m1", parent=f"p{1 + at % 2}")
+            case "gone":
+                world.source.save(f"n{at}", number=f"N{at}", name="New")
+    world.settle(hours=2)
+    check(world)
+
+
+def _move(world: World, deed: str, at: int) -> None:
+    """To another environment, which is accepted flow by flow."""
+    target: NewTarget | None = EMPTY
+    match deed:
+        case "organisation":
+            world.systems[System.DATAVERSE].name = f"organisation {at}"
+            world.clock.sleep(3601)
+            target = None
+        case "company":
+            world.settings["company"] = world.company = f"c{at}"
+        case _:
+            world.settings["finops_origin"] = f"https://{at}"
+    if deed == "copy":
+        target = COPY
+        for _, rows in targets(world):
+            for key in list(rows)[at % 3 :: 3]:
+                del rows[key]
+    elif deed != "organisation":
+        emptied(world)
+    for flow in world.flows:
+        world.pull(flow)
+        accept(world, flow, target)
 
 
 # --- between the simulators -------------------------------------------------------------------------------------------

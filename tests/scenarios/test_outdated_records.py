@@ -1,6 +1,7 @@
 """What was applied with what is not true any more is looked at again, whoever applied it and whenever: with a mapping
 that was taken back before any pull saw it, or with the former key of a parent."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
-from shared.operations.deeds import Deeds
+from shared.operations.deeds import Deeds, Refused
 from shared.operations.linking import Linking
 from shared.records import SourceRow
 from shared.state.links import LinkState
@@ -274,6 +275,40 @@ def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_chil
         assert world.document_target.rows["d1"]["customer"] == "M9"
         check(world)
     assert number > 20
+
+
+_FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep", "move", "edit", "loud", "plain"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(_FAMILY), min_size=4, max_size=25))
+def test_whatever_numbers_parents_get_their_children_follow(deeds: Sequence[str]) -> None:
+    world = family()
+    world.source.save("p2", number="P2", name="Other parent")
+    plain = world.mappers["documents"]
+    for at, deed in enumerate(deeds):
+        match deed:
+            case "p1" | "m2":
+                flow = "parents" if deed == "p1" else "people"
+                with contextlib.suppress(Refused):
+                    renumber(world, flow, deed, f"{deed.upper()}-{at}")
+            case "host":
+                for flow in world.flows:
+                    world.host_once(flow)
+            case "sweep":
+                world.sweep()
+            case "move":
+                world.people.save("m1", parent=f"p{1 + at % 2}")
+            case "edit":
+                world.documents.save_line("d1", 1 + at % 2, at)
+            case "loud":
+                world.mappers["documents"] = replace(plain, fingerprint=f"f{at}")
+            case "plain":
+                world.mappers["documents"] = plain
+            case _:
+                world.pull(deed)
+    world.settle(hours=1)
+    check(world)
 
 
 def test_a_parent_that_is_unlinked_and_keeps_its_number_lets_nobody_be_looked_at() -> None:
