@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import System
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.linking import Linking
-from shared.records import SourceRow
+from shared.records import References, SourceRow
 from shared.state.links import LinkState
+from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.parts import Limits
 from tests.support.doubles import FakeMapper
@@ -138,6 +140,46 @@ def test_a_worker_of_the_former_mapping_that_goes_on_for_a_while_ends_in_step() 
     world.settle()
     assert {row["name"] for row in world.target.rows.values()} == {f"NAME {number}" for number in range(4)}
     check(world)
+
+
+@dataclass(frozen=True)
+class InSeason(FakeMapper):
+    """A name with the season that is looked up in the target."""
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        verdict = super().evaluate(row, known)
+        assert isinstance(verdict, Mapped)
+        season = known.references["seasons"][0]["name"]
+        return replace(verdict, owned={**verdict.owned, "name": f"{row.values['name']} in {season}"})
+
+
+class Seasonal(World):
+    """Products whose mapping looks up the season."""
+
+    season = "summer"
+    system = System.DATAVERSE
+
+    def rows(self, *, max_age_s: float) -> References:
+        """The small tables."""
+        return {"seasons": ({"name": self.season},)}
+
+    def _flow(self, name: str) -> Flow:
+        return replace(super()._flow(name), lookup=self, basis=lambda tables, _now: dict(tables["seasons"][0]))
+
+
+def test_what_is_looked_up_for_every_record_and_taken_back_leaves_no_trace() -> None:
+    world = Seasonal(flows=PRODUCTS)
+    world.mappers["products"] = InSeason(target_entity="Products")
+    for number in range(4):
+        world.stock.save(f"r{number}", number=f"R{number}", name=f"Name {number}")
+    world.settle()
+    world.season = "winter"
+    look(world, "r1", flow="products")
+    world.drain()
+    assert world.product_target.rows["r1"]["name"] == "Name 1 in winter"
+    world.season = "summer"
+    world.settle()
+    assert [row["name"] for row in world.product_target.rows.values()] == [f"Name {n} in summer" for n in range(4)]
 
 
 _MAPPERS = [FakeMapper(), Loud(), FakeMapper(fingerprint="f3"), Loud(fingerprint="f4")]
