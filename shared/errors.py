@@ -104,6 +104,11 @@ class LinkRefused(SyncError):
         self.said = said
 
 
+class LinkElsewhere(LinkRefused):
+    """A next link or a delta link leads to another address than the settings name: the environment was renamed since
+    it was kept. Nothing was sent there; everything is read anew."""
+
+
 class SettingsInvalid(SyncError):
     """One or more settings are missing or wrong; the message lists every one by name, value and remedy."""
 

@@ -54,6 +54,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "the source has refused its own next link or delta link",
             {**_RUN, "phase": "of the walk", "restarts": "refusals in a row"},
         ),
+        "link_dropped": Event(
+            "a kept link leads to another address than the settings name: every record is read again",
+            {**_RUN, "reason": "the table and both addresses"},
+        ),
         "flow_blocked": Event(
             "a flow stands still: beyond a limit or in another environment until an operator accepts, after a drift of "
             "the schema until that is mended",
@@ -80,7 +84,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "records go on because what they waited for is linked or filtered now",
             {**_RUN, "by": "flow of the parents", "records": "how many"},
         ),
-        "records_sent_again": Event("a sweep has sent waiting or failed records", {**_RUN, "records": "how many"}),
+        "records_sent_again": Event(
+            "a sweep has sent waiting, failed or outdated records", {**_RUN, "records": "how many"}
+        ),
         "held_returned": Event("a sweep has returned held messages", {**_RUN, "messages": "how many"}),
         "sweep_skipped": Event("a sweep has left out a flow", {**_RUN, "reason": "by what it is closed, or no time"}),
         "reconciled": Event(

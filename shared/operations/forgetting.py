@@ -6,6 +6,7 @@ from shared.operations.owned import release_keys
 from shared.state.failures import failure_key
 from shared.state.history import Histories
 from shared.state.links import Link, LinkState
+from shared.state.relinked import relinked_key
 from shared.state.rows import Delete, Row, escape, remove
 from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
@@ -42,7 +43,7 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
 def _rows(parts: Parts, flow: Flow, link: Link) -> list[Row]:
     """What is remembered of a record beside its link."""
     table, partition = parts.state.links.table, escape(flow.name)
-    single = table.read(partition, [failure_key(link.id), *link.waits])
+    single = table.read(partition, [failure_key(link.id), relinked_key(link.id), *link.waits])
     history = Histories(table).rows(flow.name, link.id)
     return [stored.row for stored in (*single.values(), *history)]
 

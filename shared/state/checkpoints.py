@@ -1,5 +1,6 @@
 """Checkpoints: how far a flow has read. One row per source of a flow, saved by its ETag."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +65,19 @@ class Checkpoint:
         superseded = tuple(dict.fromkeys(former))[:_SUPERSEDED_KEPT]
         remapped = self.fingerprint is not None and self.fingerprint != fingerprint
         return replace(self, fingerprint=fingerprint, superseded=superseded, remapped=remapped)
+
+    def begun_anew(self, new_id: Callable[[], str]) -> "Checkpoint":
+        """The same flow before its first page: no link is kept, and what was seen counts no more."""
+        return replace(
+            self,
+            epoch=new_id(),
+            walk=new_id(),
+            phase=Phase.BASELINE,
+            cursor=None,
+            delta_link=None,
+            gone=0,
+            changed=0,
+        )
 
     def to_row(self) -> Row:
         """The row as stored."""

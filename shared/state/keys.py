@@ -1,6 +1,6 @@
 """Target keys and their owners: one row per target key, so that no two records ever write the same target row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import RowConflict, StorageTrouble
@@ -83,6 +83,19 @@ class Keys:
     def release(self, owned: OwnedKey) -> bool:
         """Give a key up; False when somebody was faster."""
         return self._try(Delete(self._row(owned.key, owned.owner), owned.etag))
+
+    def release_all(self, owned: Mapping[str, Owner]) -> None:
+        """Give up those of the keys that these records own."""
+        keys = list({fold(key): key for key in owned}.values())
+        for at in range(0, len(keys), MAX_TRANSACTION_ROWS):
+            found = self.owners(keys[at : at + MAX_TRANSACTION_ROWS])
+            ours = [of for key, of in found.items() if of.owner == owned[key]]
+            try:
+                if ours:
+                    self._table.transact([Delete(self._row(of.key, of.owner), of.etag) for of in ours])
+            except RowConflict:
+                for one in ours:
+                    self.release(one)
 
     def _try(self, operation: Replace | Delete) -> bool:
         try:

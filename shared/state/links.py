@@ -50,6 +50,16 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownKey:
+    """The target key by which a record knew another one when it was last judged (see Known.keys)."""
+
+    flow: str
+    route: str
+    id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class FormerTarget:
     """A target row that a record has left for another one. It stays the record's own: nobody else gets its key, and a
     record that comes back to it finds it again. `ended` says that the row was ended when it was left."""
@@ -81,6 +91,8 @@ class Link:
     `revisions` the source rows that it was made from (see Known.revisions).
     `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
     surely removed.
+    `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know
+    that wait for this one: under which it is linked, or was before (see Route.moves).
     """
 
     flow: str
@@ -101,6 +113,8 @@ class Link:
     revisions: dict[str, int] = field(default_factory=dict)
     places: tuple[dict[str, Json], ...] = ()
     former: tuple[FormerTarget, ...] = ()
+    known_keys: tuple[KnownKey, ...] = ()
+    last_key: str | None = None
     fingerprint: str | None = None
     seen_version: int | None = None
     seen_epoch: str | None = None
@@ -191,6 +205,8 @@ class Link:
             "places": exact_json.dumps(list(self.places)) if self.places else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
             "former": _former_text(self.former),
+            "known_keys": _known_text(self.known_keys),
+            "last_key": self.last_key,
             "fingerprint": self.fingerprint,
             "seen_version": None if self.seen_version is None else str(self.seen_version),
             "seen_epoch": self.seen_epoch,
@@ -238,6 +254,8 @@ def to_link(flow: str, stored: Stored) -> Link:
         revisions={id: of for id, of in _json_object(cells.get("revisions")).items() if isinstance(of, int)},
         places=_json_objects(cells.get("places")),
         noted=tuple(int(number) for number in _texts(cells.get("noted"))),
+        known_keys=tuple(KnownKey(*map(str, of)) for of in _json_list(cells.get("known_keys")) if isinstance(of, list)),
+        last_key=_text(cells.get("last_key")),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
         seen_epoch=_text(cells.get("seen_epoch")),
@@ -256,6 +274,10 @@ def to_link(flow: str, stored: Stored) -> Link:
 
 def _former_text(former: Sequence[FormerTarget]) -> str | None:
     return exact_json.dumps([[left.route, left.key, left.ended] for left in former]) if former else None
+
+
+def _known_text(known: Sequence[KnownKey]) -> str | None:
+    return exact_json.dumps([[of.flow, of.route, of.id, of.key] for of in known]) if known else None
 
 
 def _numbered_text(texts: Mapping[int, str]) -> str | None:

@@ -102,7 +102,7 @@ class Apply:
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
-        if closed is None and (change := self._parts.environment.change_by_settings()):
+        if closed is None and (change := self._parts.environment.change_by_settings(self._flow.name)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
@@ -149,7 +149,7 @@ class Apply:
         lost = {work.id for work in batch.again}
         kept = [work for work in batch.works if work.id not in lost]
         self._send_back(message, kept)
-        self._send_superseded(claimed.skipped, kept)
+        self._tell_of_another_mapping(claimed.skipped, kept)
         self._release_children(kept)
         self._look_once_more(kept)
 
@@ -170,14 +170,21 @@ class Apply:
         closed = self._gates.closed_for_apply(self._flow)
         return (self._flow.name, _RESENT_DELAY_S) if closed is None else self._place_to_wait(closed)
 
-    def _send_superseded(self, skipped: Sequence[Hint], works: Sequence[Work]) -> None:
-        """After a deployment an instance with the former mapping may take a message of the new walk. It leaves its
-        records to the new ones: the pull has noted the new mapping before it sent that message."""
-        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
-        if checkpoint is None or self._flow.fingerprint not in checkpoint.superseded:
-            return
+    def _tell_of_another_mapping(self, skipped: Sequence[Hint], works: Sequence[Work]) -> None:
+        """What was committed with another mapping than that of the last walk must not stay so. Told after the commit:
+        a walk or a look that begins later finds it, and a worker that dies before it leaves the message to another.
+
+        After a deployment an instance with the former mapping may take a message of the new walk: it leaves its records
+        to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
+        walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
         ids = [hint.id for hint in skipped] + [work.id for work in works if work.is_decided]
-        self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        if not ids or checkpoint is None or checkpoint.fingerprint in (None, self._flow.fingerprint):
+            return
+        if self._flow.fingerprint in checkpoint.superseded:
+            self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+        else:
+            self._parts.state.control.ask_to_look_again(self._flow.name)
 
     def _release_children(self, works: Sequence[Work]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.errors import RowTooLarge
+from shared.records import fold
 from shared.state.failures import renewed
 from shared.state.history import history_row
 from shared.state.links import Link, LinkState
+from shared.state.relinked import relinked_row
 from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.flow import Flow
 from shared.sync.hints import HintMessage
@@ -63,18 +65,38 @@ class Committing:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
             operations = [link_operation(link)]
+        operations += self._relinked(work, link)
         operations += self._wait_operations(work, outcome)
         operations += self._failure_operations(work, outcome)
         operations += self._history(work, outcome)
         return Group(link, tuple(operations))
 
     def _seen(self, work: Work, outcome: Outcome) -> Link:
-        link = replace(outcome.link, last_claim=self._claim_id)
+        link = self._known_as(replace(outcome.link, last_claim=self._claim_id))
         if outcome.kind not in DECIDED:
             return link
         version = work.row.version if work.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
-        return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.fingerprint)
+        return replace(
+            link,
+            seen_version=version,
+            seen_epoch=epoch,
+            fingerprint=self._flow.fingerprint,
+            known_keys=work.known_keys,
+        )
+
+    def _known_as(self, link: Link) -> Link:
+        if link.target_key is None or self._flow.route(link.route).moves:
+            return link
+        return replace(link, last_key=link.target_key)
+
+    def _relinked(self, work: Work, link: Link) -> list[Operation]:
+        """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the
+        commit itself, so that no crash keeps it from them."""
+        known, now = work.link.last_key, link.last_key
+        if known is None or now is None or fold(known) == fold(now) or not self._parts.dependents(self._flow.name):
+            return []
+        return [Put(relinked_row(self._flow.name, work.id))]
 
     def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in DECIDED:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Values, Write
 from shared.state.failures import Failure
-from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.links import ClaimKind, KnownKey, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint
 
@@ -81,7 +81,8 @@ class Target:
 class Work:
     """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
     differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
-    `leaving` that the write ends the present target row, which the record leaves for another one."""
+    `leaving` that the write ends the present target row, which the record leaves for another one. `known_keys` are
+    the keys of other records that its mapping was given."""
 
     hint: Hint
     link: Link
@@ -91,6 +92,7 @@ class Work:
     mapped: Mapped | None = None
     write: Write | None = None
     parents: tuple[Parent, ...] = ()
+    known_keys: tuple[KnownKey, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
     leaving: bool = False
     outcome: Outcome | None = None

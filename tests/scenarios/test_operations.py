@@ -18,6 +18,7 @@ from shared.operations.explaining import Explaining, Explanation
 from shared.operations.failing import Failing
 from shared.operations.linking import Linking
 from shared.operations.locating import NotFound, locate
+from shared.operations.retargeting import NewTarget
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
@@ -312,9 +313,9 @@ def another_company(sync: Product) -> str:
     """Let the first run have been with another company, and the flow be blocked for it; why it is blocked."""
     sync.tick()
     control = parts(sync).state.control
-    stored = control.environment()
+    stored = control.environment(FLOW)
     assert stored is not None
-    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
     sync.tick()
     return control.flow(FLOW).blocked
 
@@ -323,15 +324,15 @@ def test_a_changed_environment_is_accepted_only_as_it_was_seen(sync: Product) ->
     blocked = another_company(sync)
     assert "company was dat and is usmf" in blocked
     control = parts(sync).state.control
-    stored = control.environment()
+    stored = control.environment(FLOW)
     assert stored is not None
-    assert control.accept_environment({**stored, "company": "fr"}, stored)
+    assert control.accept_environment(FLOW, {**stored, "company": "fr"}, stored)
     steering = Steering(parts(sync), deeds(sync))
     assert not steering.accept(FLOW, blocked)
-    assert (control.environment() or {})["company"] == "fr"
-    assert control.accept_environment(stored, control.environment() or {})
-    assert steering.accept(FLOW, blocked)
-    assert (control.environment() or {})["company"] == "usmf"
+    assert (control.environment(FLOW) or {})["company"] == "fr"
+    assert control.accept_environment(FLOW, stored, control.environment(FLOW) or {})
+    assert steering.accept(FLOW, blocked, NewTarget.EMPTY)
+    assert (control.environment(FLOW) or {})["company"] == "usmf"
     sync.linked(1)
 
 

@@ -170,8 +170,8 @@ def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product)
 def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: Product, command: list[str]) -> None:
     sync.linked(1)
     control = sync.service.parts.state.control
-    stored = control.environment() or {}
-    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    stored = control.environment(FLOW) or {}
+    assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
     assert "company was dat and is usmf; correct the settings given here" in p2c(*command, code=2)
 
 

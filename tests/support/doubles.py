@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared import errors
-from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
+from shared.errors import LinkElsewhere, NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Change, ChangePage, Json, MarkedRow, SourceRow, TargetRow, WalkPage, Write
 from shared.records import Walked as Met
@@ -21,13 +21,14 @@ ROUTE = "customer"
 
 @dataclass
 class FakeSource:
-    """A table with change tracking: tokens are version numbers, pages are small."""
+    """A table with change tracking: tokens are version numbers, pages are small. Links lead to its host."""
 
     steps: Steps
     rows: dict[str, SourceRow] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     version: int = 0
     page_size: int = 3
+    host: str = "a"
     trouble: Callable[[str], None] | None = None
 
     def save(self, id: str, **values: Json) -> None:
@@ -57,8 +58,11 @@ class FakeSource:
         return self._page(0, (0, 0), None)
 
     def follow(self, link: str) -> ChangePage:
+        host, _, given = link.rpartition("/")
+        if host not in (self.host, ""):
+            raise LinkElsewhere(f"a link leads to {host} instead of {self.host}")
         self._io("follow")
-        since, section, after, token = link.split(":")
+        since, section, after, token = given.split(":")
         if token == "delta":
             return self._page(int(since), (0, 0), self.version)
         return self._page(int(since), (int(section), int(after)), None if token == "list" else int(token))
@@ -73,8 +77,10 @@ class FakeSource:
         changes = tuple(change for _, change in page)
         if rest:
             section, version = page[-1][0]
-            return ChangePage(changes, next_link=f"{since}:{section}:{version}:{'list' if token is None else token}")
-        return ChangePage(changes, delta_link=None if token is None else f"{token}:0:0:delta")
+            return ChangePage(
+                changes, next_link=f"{self.host}/{since}:{section}:{version}:{'list' if token is None else token}"
+            )
+        return ChangePage(changes, delta_link=None if token is None else f"{self.host}/{token}:0:0:delta")
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         self._io("read")

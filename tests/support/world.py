@@ -108,7 +108,8 @@ class World:
             "documents": DocumentMapper(),
         }
         self.adopt = adopt
-        self.settings = {"origin": "https://a", "company": "usmf"}
+        self.company = "usmf"
+        self.settings = {"dataverse_origin": "https://a", "finops_origin": "https://b", "company": "usmf"}
         self.limits = limits or Limits(hints_per_message=4)
         links = tables["links"]
         self.state = State(
@@ -137,7 +138,9 @@ class World:
         routes = {route.name: route for route in self._routes(name)}
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}
         mapper = self.mappers[name]
-        return Flow(name, *ways, "usmf", self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ()))
+        return Flow(
+            name, *ways, self.company, self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ())
+        )
 
     def _feed(self, name: str) -> Tracked | Walked:
         source = self.sources[name]
