@@ -345,6 +345,15 @@ class Company:
         column, values = dice.choice(choices)
         row[column] = dice.choice(values)
 
+    def has_rows_of(self, flow: str, company: str) -> bool:
+        """Whether rows that were written for a flow are in its target, as seen from a company."""
+        if flow == "products":
+            return bool(self.stage.sales.writers)
+        owned = (
+            row.of for (of, _), rows in self.stage.finops.collections.items() if of == company for row in rows.values()
+        )
+        return any(of is not None and of[0] == flow for of in owned)
+
     def disown(self, record: tuple[str, str]) -> None:
         """An operator has taken a record off its row: the row is only people's now."""
         for rows in self.stage.finops.collections.values():

@@ -218,7 +218,12 @@ class Oracle:
             if name in row.touched:
                 continue
             theirs = row.values.get(name)
-            if not rules.agree(name, rules.empty(name) if value is None and name == products.STATE else value, theirs):
+            if name == products.STATE and value is None:
+                # Blank is whatever people want, but for what the sync has retired.
+                if row.made and theirs == products.RETIRED:
+                    yield Problem("I3", record, "it is retired in Sales, and sellable in F&O")
+                continue
+            if not rules.agree(name, value, theirs):
                 yield Problem("I3", record, f"{name} of {row.key} is {theirs!r} and should be {value!r}")
         if mapped.lines or row.lines:
             yield from self._lines(record, mapped, rules, row)
@@ -271,7 +276,7 @@ class Oracle:
             case "key_taken":
                 return self._has_rival(record, entity, mapped.key, row)
             case "target_exists":
-                return row is not None and row.of != record and flow not in self._facts.adopts
+                return row is not None and not (row.made and row.of == record) and flow not in self._facts.adopts
             case "key_changed":
                 return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(
                     record, mapped

@@ -30,7 +30,7 @@ _WEIGHTS = {
     "deploy": 3,
     "take back": 2,
     "checkpoint": 1,
-    "environment": 0,
+    "environment": 1,
     "operator": 6,
     "clock": 1,
     "housekeeping": 1,
