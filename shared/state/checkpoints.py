@@ -36,7 +36,7 @@ class Checkpoint:
     them is being replaced. `remapped` says that this walk reads every row for a changed mapping: what it changes was
     meant.
     Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
-    such walk began.
+    such walk began, `number` counts the walks.
     `current_at` is when the source had last been read to its end; before the first time, when reading began.
     """
 
@@ -55,6 +55,7 @@ class Checkpoint:
     changed: int = 0
     ignores_snapshot: bool = False
     full_at: datetime | None = None
+    number: int = 0
     current_at: datetime | None = None
     etag: str | None = None
 
@@ -81,6 +82,7 @@ class Checkpoint:
             "changed": self.changed,
             "ignores_snapshot": self.ignores_snapshot,
             "full_at": self.full_at,
+            "number": self.number,
             "current_at": self.current_at,
         }
         return Row(escape(self.flow), _row_key(self.source), {k: v for k, v in cells.items() if v is not None})
@@ -109,6 +111,7 @@ def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
         changed=int(str(cells["changed"])),
         ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
         full_at=_time(cells.get("full_at")),
+        number=int(str(cells.get("number", 0))),
         current_at=_time(cells.get("current_at")),
         etag=stored.etag,
     )

@@ -40,7 +40,7 @@ class FlowControl:
     `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about; `met`
     tells more of a drift that the flow itself has met, None of one that a preflight has found;
     `accepted_walk` names the walk whose threshold an operator has accepted; `compared` is the position behind which the
-    next comparison goes on.
+    next comparison goes on; `walks` is how many walks of a source without versions have begun.
     """
 
     flow: str
@@ -53,7 +53,9 @@ class FlowControl:
     waiting_cursor: str = ""
     failures_cursor: str = ""
     history_cursor: str = ""
+    keys_cursor: str = ""
     compared: int = 0
+    walks: int = 0
     etag: str | None = None
 
     def block(self, kind: BlockKind, reason: str, walk: str = "") -> "FlowControl":
@@ -115,7 +117,9 @@ class Control:
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
             history_cursor=str(cells.get("history_cursor", "")),
+            keys_cursor=str(cells.get("keys_cursor", "")),
             compared=int(str(cells.get("compared", 0))),
+            walks=int(str(cells.get("walks", 0))),
             etag=stored.etag,
         )
 
@@ -130,7 +134,9 @@ class Control:
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
+            "keys_cursor": control.keys_cursor,
             "compared": control.compared,
+            "walks": control.walks,
             **_met_cells(control.met),
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
