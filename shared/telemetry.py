@@ -47,6 +47,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a walk looks at every product again: its time has come, or the mapping or what it looks up has changed",
             _RUN,
         ),
+        "checkpoint_restored": Event(
+            "a walk begins from an older checkpoint than the last one: every record is looked at again", _RUN
+        ),
         "mapping_changed": Event(
             "the mapping, or how a date column behaves, has changed: every record is looked at again", _RUN
         ),
@@ -79,6 +82,11 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a record cannot be written; it is listed as a failure",
             {**_RUN, "id": "of the record in the source", "cause": "code of docs/rules.md"},
         ),
+        "invariant_broken": Event(
+            "a worker was about to store what contradicts the protocol: a defect. Nothing of it is stored, and the "
+            "record is listed as a failure",
+            {**_RUN, "id": "of the record in the source", "rule": "what it contradicts, by the name in the code"},
+        ),
         "message_held": Event("an apply did nothing: a gate is closed", {**_RUN, "reason": "by what"}),
         "waiting_released": Event(
             "records go on because what they waited for is linked or filtered now",
@@ -100,7 +108,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "different": "fields that we own differ, or they would be rejected and nobody has told",
             },
         ),
-        "cleaned_up": Event("what is kept no longer was removed", {**_RUN, "rows": "how many"}),
+        "cleaned_up": Event(
+            "what is kept no longer was removed",
+            {**_RUN, "rows": "how many", "keys": "target keys that no record owned any more, among them"},
+        ),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},

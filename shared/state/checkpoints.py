@@ -37,7 +37,7 @@ class Checkpoint:
     them is being replaced. `remapped` says that this walk reads every row for a changed mapping: what it changes was
     meant.
     Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
-    such walk began.
+    such walk began, `number` counts the walks.
     `current_at` is when the source had last been read to its end; before the first time, when reading began.
     """
 
@@ -56,6 +56,7 @@ class Checkpoint:
     changed: int = 0
     ignores_snapshot: bool = False
     full_at: datetime | None = None
+    number: int = 0
     current_at: datetime | None = None
     etag: str | None = None
 
@@ -95,6 +96,7 @@ class Checkpoint:
             "changed": self.changed,
             "ignores_snapshot": self.ignores_snapshot,
             "full_at": self.full_at,
+            "number": self.number,
             "current_at": self.current_at,
         }
         return Row(escape(self.flow), _row_key(self.source), {k: v for k, v in cells.items() if v is not None})
@@ -123,6 +125,7 @@ def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
         changed=int(str(cells["changed"])),
         ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
         full_at=_time(cells.get("full_at")),
+        number=int(str(cells.get("number", 0))),
         current_at=_time(cells.get("current_at")),
         etag=stored.etag,
     )

@@ -43,7 +43,8 @@ class FlowControl:
     `accepted_walk` names the walk whose threshold an operator has accepted, up to `accepted_gone` and
     `accepted_changed` records: what was shown; `compared` is the position behind which the
     next comparison goes on. `look_again` asks for a look at the links for those that know something else than is true
-    now (see Outdated), `look_cursor` is where such a look goes on; empty when none is under way.
+    now (see Outdated), `look_cursor` is where such a look goes on; empty when none is under way. `walks` is how many
+    walks of a source without versions have begun.
     """
 
     flow: str
@@ -60,9 +61,11 @@ class FlowControl:
     waiting_cursor: str = ""
     failures_cursor: str = ""
     history_cursor: str = ""
+    keys_cursor: str = ""
     compared: int = 0
     look_again: bool = False
     look_cursor: str = ""
+    walks: int = 0
     etag: str | None = None
 
     def block(self, kind: BlockKind, reason: str, walk: str = "", *, gone: int = 0, changed: int = 0) -> "FlowControl":
@@ -139,9 +142,11 @@ class Control:
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
             history_cursor=str(cells.get("history_cursor", "")),
+            keys_cursor=str(cells.get("keys_cursor", "")),
             compared=int(str(cells.get("compared", 0))),
             look_again=bool(cells.get("look_again", False)),
             look_cursor=str(cells.get("look_cursor", "")),
+            walks=int(str(cells.get("walks", 0))),
             etag=stored.etag,
         )
 
@@ -160,9 +165,11 @@ class Control:
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
+            "keys_cursor": control.keys_cursor,
             "compared": control.compared,
             "look_again": control.look_again,
             "look_cursor": control.look_cursor,
+            "walks": control.walks,
             **_met_cells(control.met),
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)

@@ -18,6 +18,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
+from shared.sync.owning import Owning
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.settling import return_to_former_targets, settle_intents
 from shared.sync.work import Kind, Work
@@ -123,7 +124,8 @@ class Apply:
             rows = self._flow.source.read([work.id for work in works])
             for work in works:
                 work.row = rows.get(work.id)
-            settle_intents(self._flow, works)
+            settle_intents(self._parts, self._flow, works)
+            self._confirm_inherited(works, judging)
             return_to_former_targets(works)
             judging.judge([work for work in works if work.outcome is None])
             writing.write([work for work in works if work.outcome is None])
@@ -135,6 +137,12 @@ class Apply:
             # Nothing of the undecided records has been sent: writes report their own troubles one by one.
             self._gates.meet(trouble, self._flow, run=self._run_id, record=works[0].id)
             self._retry_undecided(works)
+
+    def _confirm_inherited(self, works: Sequence[Work], judging: Judging) -> None:
+        """Whoever died in the middle of it has left its claim."""
+        for work in works:
+            for route in {left.route for left in work.link.former if left.inherited and not work.trusted}:
+                Owning(self._parts, self._flow, self._flow.route(route), judging).confirm(work)
 
     def _retry_undecided(self, works: Sequence[Work]) -> None:
         for work in works:

@@ -31,12 +31,14 @@ class TrackedReader:
         self._met: set[str] = set()
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """See Reader. A changed mapping lets every row be read again, and keeps the delta link."""
-        flow = self._flow
+        """See Reader. A changed mapping lets every row be read again, and keeps the delta link. Whoever begins from
+        nothing begins an epoch, also from a checkpoint that was restored: what went before is known to nobody."""
+        flow, new = self._flow, self._parts.new_id
         if checkpoint is None:
-            new = self._parts.new_id
             first = Checkpoint(flow.name, epoch=new(), walk=new())
             return first.with_mapping(flow.fingerprint)
+        if checkpoint.phase is Phase.BASELINE and checkpoint.cursor is None:
+            return replace(checkpoint, epoch=new())
         idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
         if idle and checkpoint.fingerprint != flow.fingerprint:
             log_event("mapping_changed", flow=flow.name, run=self._run_id)

@@ -158,7 +158,7 @@ def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
         before = Histories(parts.state.links.table).latest("products", "P-1|X", 10)
         told = Histories(parts.state.links.table).latest("products", "P-1", 10)
         assert [entry.outcome for entry in told] == ["deleted: deleted", "created"]
-        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 3
+        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 4
         assert shop.link("P-1|X").state is LinkState.WRITTEN
         assert Histories(parts.state.links.table).latest("products", "P-1|X", 10) == before != []
 

@@ -139,7 +139,8 @@ class FakeTarget:
     """A collection that refuses a second row under one key and an update of a row that is not there.
 
     `fault` may answer a write with an error of its own; when it answers OutcomeUnknown, `lands` decides whether the
-    write takes effect all the same.
+    write takes effect all the same. One that is `late` by then takes effect so many seconds later. `made` are the
+    rows that were created by a write and are still there.
     """
 
     steps: Steps
@@ -148,10 +149,33 @@ class FakeTarget:
     writes: list[Write] = field(default_factory=list)
     fault: Callable[[Write], SyncError | None] = lambda _write: None
     lands: bool = True
+    late: float | None = None
+    made: set[str] = field(default_factory=set)
     trouble: Callable[[str], None] | None = None
+    _on_their_way: list[tuple[float, Write]] = field(default_factory=list)
+
+    def put_by_hand(self, key: str, **values: Json) -> None:
+        """Somebody else enters a row, or edits one."""
+        self.arrive()
+        self.rows.setdefault(key.casefold(), {}).update(values)
+
+    def take_by_hand(self, key: str) -> None:
+        """Somebody else deletes a row, where there is one."""
+        self.arrive()
+        self.rows.pop(key.casefold(), None)
+        self.made.discard(key.casefold())
+
+    def arrive(self) -> None:
+        """The late writes that are due take effect."""
+        now = self.clock.monotonic()
+        due = [write for at, write in self._on_their_way if at <= now]
+        self._on_their_way = [(at, write) for at, write in self._on_their_way if at > now]
+        for write in due:
+            self._land(write)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         self.steps.step("target.find")
+        self.arrive()
         if self.trouble is not None:
             self.trouble("find")
         return {key: TargetRow(dict(self.rows[key.casefold()])) for key in keys if key.casefold() in self.rows}
@@ -169,7 +193,11 @@ class FakeTarget:
         if self.clock.monotonic() > not_after:
             return NotSent("no time left")
         self.steps.step("target.write")
+        self.arrive()
         error = self.fault(write)
+        if error is not None and self.late is not None and isinstance(error, errors.OutcomeUnknown):
+            self._on_their_way.append((self.clock.monotonic() + self.late, write))
+            return error
         if error is not None and not (isinstance(error, errors.OutcomeUnknown) and self.lands):
             return error
         refused = self._land(write)
@@ -180,6 +208,8 @@ class FakeTarget:
         refused = self._refusal(write)
         if refused is None:
             self.writes.append(write)
+            if write.create:
+                self.made.add(write.key.casefold())
             self.rows.setdefault(write.key.casefold(), {}).update(write.values)
         return refused
 
@@ -204,10 +234,10 @@ class BulkTarget(FakeTarget):
     requests: list[tuple[str, ...]] = field(default_factory=list)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
-        made = {write.key.casefold() for write in self.writes if write.create}
         found = super().find(keys)
         return {
-            key: TargetRow(row.values, f"id-{key.casefold()}", key.casefold() in made) for key, row in found.items()
+            key: TargetRow(row.values, f"id-{key.casefold()}", key.casefold() in self.made)
+            for key, row in found.items()
         }
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
