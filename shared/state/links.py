@@ -143,6 +143,11 @@ class Link:
         """The target key on a route, None when the record is not linked there."""
         return self.target_key if self.route == route else None
 
+    def keeps_off(self, route: str) -> bool:
+        """Whether the record will not get to a route as it is: a rule filters it, or it has ended elsewhere. Whoever
+        waits for it there is filtered as well."""
+        return self.key_on(route) is None and self.state in (LinkState.FILTERED, LinkState.ENDED)
+
     def was_at(self, route: str, key: str) -> bool:
         """Whether the record has left a target row with this key."""
         return any(left.is_at(route, key) for left in self.former)

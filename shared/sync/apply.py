@@ -224,11 +224,12 @@ class Apply:
 
     def _routes_that_release(self, work: Work) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
-        is filtered now."""
+        is filtered or has ended now."""
         outcome = work.outcome
         if outcome is None:
             return ()
-        if outcome.kind is Kind.FILTERED and work.was_state is not LinkState.FILTERED:
+        is_off = outcome.kind in (Kind.FILTERED, Kind.ENDED)
+        if is_off and work.was_state not in (LinkState.FILTERED, LinkState.ENDED):
             return self._flow.routes
         link = outcome.link
         newly = link.linked and not (work.was_linked and work.was_route == link.route)
@@ -244,7 +245,7 @@ class Apply:
             if work.outcome is not None
             and work.outcome.kind is Kind.WAITING
             and all(
-                parents[parent].key_on(parent.route) is not None or parents[parent].state is LinkState.FILTERED
+                parents[parent].key_on(parent.route) is not None or parents[parent].keeps_off(parent.route)
                 for parent in work.parents
             )
         ]

@@ -136,9 +136,9 @@ class Judging:
             unlinked = [parent for parent in work.parents if parents[parent].key_on(parent.route) is None]
             if not unlinked:
                 continue
-            unlinked.sort(key=lambda parent: parents[parent].state is not LinkState.FILTERED)
+            unlinked.sort(key=lambda parent: not parents[parent].keeps_off(parent.route))
             parked = dict.fromkeys(unlinked[:MOST_PARKED])
-            filtered = [parents[parent] for parent in unlinked if parents[parent].state is LinkState.FILTERED]
+            filtered = [parents[parent] for parent in unlinked if parents[parent].keeps_off(parent.route)]
             waits = tuple(
                 Wait(self._flow.name, work.id, p.flow, p.route, p.id, is_parked=bool(filtered)) for p in parked
             )

@@ -94,12 +94,12 @@ class Sweep:
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
-        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].state is LinkState.FILTERED}
+        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].keeps_off(wait.parent_route)}
         moved = {child.id for child in filtered} - still_filtered
         for wait in waits:
             parent = parents[_parent(wait)]
             if children[wait.child].state is not LinkState.FILTERED and (
-                parent.key_on(wait.parent_route) is not None or parent.state is LinkState.FILTERED
+                parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
             ):
                 moved.add(wait.child)
         self._send(flow, sorted(moved))

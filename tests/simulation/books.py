@@ -56,7 +56,7 @@ def _entry(flow: str, link: Link) -> Entry:
         doubts.append(f"a claim stands ({link.claim_kind})")
     if link.dirty and link.state is LinkState.WRITTEN:
         doubts.append("its row may hold something else")
-    if link.intent and not link.linked and link.state is not LinkState.REJECTED:
+    if link.intent and link.state in (LinkState.NEW, LinkState.RETRYING):
         doubts.append(f"it may have been created as {link.intent.key}")
     entity = ENTITIES[flow, link.route] if link.linked and link.route else ""
     former = frozenset((ENTITIES[flow, left.route], fold(left.key)) for left in link.former)
