@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_every_test_that_the_matrix_names_exists(test: str) -> None:
 def test_every_fault_has_a_test_or_says_that_it_has_none(row: str) -> None:
     proved_by = row.rsplit(" | ", maxsplit=1)[-1]
     assert ("::test_" in proved_by) != (NOT_COVERED in proved_by)
+
+
+def test_no_fault_stands_twice_in_a_table() -> None:
+    faults = [
+        (heading, row.split("|")[1].strip())
+        for heading, *lines in map(str.splitlines, TEXT.split("\n## ")[1:])
+        for row in lines
+        if row.startswith("| ")
+    ]
+    assert len(faults) > len(ROWS)
+    assert [fault for fault, count in Counter(faults).items() if count > 1] == []
 
 
 def test_every_test_of_a_fault_stands_in_the_matrix() -> None:
