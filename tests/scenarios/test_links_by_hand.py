@@ -1,6 +1,6 @@
 """Links that an operator mends, and records that are forgotten: both sides are looked at first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,8 @@ from shared.state.keys import Owner
 from shared.state.links import ClaimKind, LinkState
 from shared.state.rows import Delete, Replace
 from tests.support.assortment import assortment
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import trading
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 def linking(sync: Product) -> Linking:

@@ -1,6 +1,5 @@
 """What an operator asks and does, between both simulators: it tells the truth, and a look changes nothing."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,17 +29,11 @@ from shared.sync import observing
 from shared.sync.linkwriter import mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import Trading, trading
 
 WHO = "operator@contoso"
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 def parts(sync: Product) -> Parts:
@@ -380,6 +373,17 @@ def test_the_status_tells_links_outcomes_failures_and_whether_somebody_should_lo
     assert told.flows[0].state.failures_open == 1
     assert told.needs_attention
     assert told.flows[0].last_pull is not None
+
+
+def test_counts_of_the_status_have_one_order_whatever_came_first(sync: Product) -> None:
+    # The latest run is read first.
+    for number, country in (("A-1", "United States"), ("A-2", "Atlantis")):
+        sync.account(number, address1_country=country, address1_stateorprovince="Tennessee")
+        sync.tick()
+        sync.clock.sleep(60)
+    told = status_of(parts(sync), [FLOW]).flows[0]
+    assert list(told.links) == ["written", "rejected"]
+    assert list(told.applied) == ["created", "rejected"]
 
 
 def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_is(sync: Product) -> None:

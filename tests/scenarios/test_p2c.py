@@ -1,7 +1,6 @@
 """What the operators' command line answers, and what it says to mistakes. Whole problems: test_problems.py."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,11 @@ from shared.operations.reconciling import Reconciling
 from shared.operations.syncing import send
 from shared.settings import Settings
 from tests.support.operator import answer, operated, p2c
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import trading
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made, operated(made):
-        yield made
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
