@@ -267,8 +267,6 @@ def renumber(world: World, flow: str, id: str, number: str) -> None:
     link = Linking(parts, parts.flows[flow], Deeds(parts, "operator")).unlink(id)
     for target in world.targets_of(flow):
         target.made.discard((link.target_key or "").casefold())
-    (target,) = [of for of in world.targets_of(flow) if str(link.target_key).casefold() in of.rows]
-    target.writes = [write for write in target.writes if write.key != link.target_key]
     world.sources[flow].save(id, number=number)
 
 
