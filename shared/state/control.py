@@ -78,7 +78,8 @@ class FlowControl:
 class Gate:
     """Whether a system may be called. `reason` is why not, `said` what the system has answered; `strikes` counts
     closings in a row, for the back-off; `closed_at` is the last of them, `closed_since` the first since the gate was
-    open; until `probed_until` one worker alone asks whether it is back."""
+    open; until `probed_until` one worker alone asks whether it is back. `age_s` is how long ago this was written, by
+    the storage service's own clock: clocks of workers may be wrong."""
 
     system: System
     closed: bool = False
@@ -90,6 +91,7 @@ class Gate:
     strikes: int = 0
     probed_until: datetime | None = None
     etag: str | None = None
+    age_s: float = 0.0
 
 
 class Control:
@@ -161,6 +163,7 @@ class Control:
             strikes=int(str(cells["strikes"])),
             probed_until=_time(cells.get("probed_until")),
             etag=stored.etag,
+            age_s=stored.age_s,
         )
 
     def save_gate(self, gate: Gate) -> bool:
