@@ -1,7 +1,6 @@
 """What all commands share: the application, its options, and how a command reaches the deployment."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,12 @@ import typer
 
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
+from p2c.showing import tell
 from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
 from shared.operations.deeds import Refused
 from shared.operations.locating import NotFound, locate
 from shared.telemetry import QUIET
+from shared.visible import visible
 
 WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
@@ -58,7 +59,7 @@ def located(to: Connection, flow: str, given: list[str]) -> list[str]:
 
 def confirm(question: str, yes: bool) -> None:
     try:
-        agreed = yes or typer.confirm(question)
+        agreed = yes or typer.confirm(visible(question))
     except typer.Abort:
         agreed = False
     if not agreed:
@@ -87,5 +88,5 @@ def _with_words(trouble: SystemTrouble) -> str:
 
 
 def _end(message: str, code: int) -> None:
-    sys.stderr.write(f"{message}\n")
+    tell(message)
     raise typer.Exit(code)
