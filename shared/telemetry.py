@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.errors import StorageTrouble
+from shared.visible import visible_in_json
 
 QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
@@ -170,7 +171,9 @@ def quiet_libraries() -> None:
 
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
     """Log an event of `EVENTS` with its fields."""
-    _LOGGER.log(level, json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False))
+    text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
+    # A line that cannot be encoded would get lost on its way.
+    _LOGGER.log(level, visible_in_json(text))
 
 
 def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None:

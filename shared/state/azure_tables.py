@@ -18,7 +18,7 @@ from azure.data.tables import (
 )
 
 from shared.errors import RowConflict, StorageTrouble
-from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size
+from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size, storable
 from shared.state.trouble import is_not_made, storage_errors
 
 _CONFLICTS = (404, 409, 412)
@@ -121,7 +121,7 @@ def _to_cell(value: object) -> Cell:
 
 
 def _to_sdk(operation: Operation) -> tuple[Any, ...]:
-    row = operation.row
+    row = storable(operation.row)
     entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
     match operation:
         case Insert():

@@ -7,11 +7,12 @@ Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-ser
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from shared.errors import RowConflict, RowTooLarge
+from shared.visible import has_half_pair, whole_characters
 
 Cell = str | int | bool | datetime | bytes
 MAX_TEXT_BYTES = 64 * 1024
@@ -94,6 +95,14 @@ class Table(Protocol):
 def escape(text: str) -> str:
     """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
     return _FORBIDDEN.sub(lambda found: f"={ord(found[0]):06X}", text)
+
+
+def storable(row: Row) -> Row:
+    """The row with texts that storage can hold: half of a surrogate pair becomes its number, as people read it."""
+    if not any(isinstance(cell, str) and has_half_pair(cell) for cell in row.cells.values()):
+        return row
+    whole = {name: whole_characters(of) if isinstance(of, str) else of for name, of in row.cells.items()}
+    return replace(row, cells=whole)
 
 
 def check_size(row: Row) -> int:

@@ -7,6 +7,7 @@ from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.parts import Parts, poison_queue
 from shared.telemetry import log_event
+from shared.visible import visible
 
 
 class Poison:
@@ -55,7 +56,7 @@ class Poison:
         self._list(
             f"message-{digest}",
             "message_unreadable",
-            f"{unreadable}; the body begins with: {body[:500]}",
+            f"{unreadable}; the body begins with: {visible(body[:500])}",
             "find out who else writes into this queue; records are found again by their next change or a full read",
             may_retry=False,
         )

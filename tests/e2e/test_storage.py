@@ -1,5 +1,6 @@
 """Table and Queue Storage behave as the engine expects, and the in-memory doubles behave like them."""
 
+import base64
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from shared.errors import RowConflict, RowTooLarge, StorageTrouble
@@ -169,6 +171,25 @@ def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> 
     queues.delete("accounts", message)
     queues.delete("accounts", message)
     assert queues.depth("accounts") == 0
+
+
+def test_a_message_of_a_stranger_that_is_no_base64_holds_up_none_behind_it(azurite: Azurite) -> None:
+    name = f"q{uuid.uuid4().hex}"
+    bodies = ["no base64 <&> {", base64.b64encode(b"\xff\xfe").decode(), base64.b64encode("Grüße".encode()).decode()]
+    with QueueClient.from_connection_string(azurite.connection_string, name) as stranger:
+        stranger.create_queue()
+        for body in bodies:
+            stranger.send_message(body)
+    queues = Storage(Account(azurite.connection_string)).queues
+    assert queues.oldest(name) is not None
+    received = queues.receive(name, limit=32, invisible_s=60)
+    assert sorted(message.body for message in received) == sorted([*bodies[:2], "Grüße"])
+
+
+def test_half_of_a_surrogate_pair_is_kept_as_its_number(table: Table) -> None:
+    table.transact([Insert(row(escape("a\ud83d"), text="a\ud83d b", whole="\N{GRINNING FACE}"))])
+    stored = table.read("p", ["a=00D83D"])["a=00D83D"].row
+    assert stored.cells == {"text": "a\\ud83d b", "whole": "\N{GRINNING FACE}"}
 
 
 def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:

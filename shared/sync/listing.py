@@ -1,0 +1,54 @@
+"""Failures that are listed outside of a commit: of records that no worker can take in its hands."""
+
+import hashlib
+from collections.abc import Iterable
+
+from shared.state.failures import Failure, renewed
+from shared.sync.flow import Flow
+from shared.sync.hints import unusable_id
+from shared.sync.parts import Parts
+from shared.telemetry import log_event
+from shared.visible import has_half_pair, visible
+
+_NAME_KEPT = 80
+
+
+class Listing:
+    """Lists records of one flow. One that is listed already, and says the same, stays as it is."""
+
+    def __init__(self, parts: Parts, flow: Flow, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._run_id = run_id
+
+    def unusable(self, ids: Iterable[str]) -> None:
+        """List records whose id no message can carry, under a name that can be. Nobody can try them: only their source
+        can mend them. Raises StorageTrouble."""
+        for id in dict.fromkeys(ids):
+            damaged = has_half_pair(id) or "\0" in id
+            cause = "text_not_sendable" if damaged else "key_too_long"
+            helps = "enter the damaged character of the number anew" if damaged else "shorten the number"
+            remedy = f"{helps} in {self._flow.source_system.label}, then retry this failure: it closes"
+            message = f"the id {visible(id[:_NAME_KEPT])} {unusable_id(id)}"
+            self.put(_name_of(id), cause, message, remedy, may_retry=False)
+
+    def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
+        """List one failure, also one that is listed as something else. Raises StorageTrouble."""
+        state, now = self._parts.state, self._parts.clock.now()
+        earlier = state.failures.load(self._flow.name, [id]).get(id)
+        failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
+        if may_retry:
+            failure = renewed(earlier, failure)
+        elif earlier is not None and (earlier.cause, earlier.message) == (cause, message):
+            return
+        state.failures.put(failure)
+        log_event("record_rejected", flow=self._flow.name, run=self._run_id, id=id, cause=cause)
+
+
+def _name_of(id: str) -> str:
+    """A name for a record whose id cannot be used: the id as it is shown, where that can be."""
+    shown = visible(id)
+    if len(shown) <= _NAME_KEPT and not unusable_id(shown):
+        return shown
+    digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"record-{digest}"
