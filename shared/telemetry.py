@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.errors import StorageTrouble
+from shared.errors import Damage, StorageTrouble
 from shared.visible import visible_in_json
 
 QUIET = ("azure", "urllib3")
@@ -129,6 +129,18 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "the storage account does not do what it should; messages come back by themselves",
             {"kind": "`refused` (no access) or `unreachable`", "reason": "what was answered", **_RUN},
         ),
+        "state_unreadable": Event(
+            "a row of our own tables cannot be read, and is no record's; only what needs it stands still",
+            {
+                "flow": "the flow, null where it concerns all",
+                "table": "the table",
+                "partition": "its partition",
+                "key": "its key",
+                "property": "the first property that is not as this app writes it",
+                "reason": "what is wrong with it, with the remedy",
+            },
+            {"run": _RUN["run"]},
+        ),
         "run_not_kept": Event("the row of a run could not be written; nothing else is lost", {**_RUN, "reason": "why"}),
         "flow_state": Event(
             "how a flow stands, at every sweep",
@@ -180,3 +192,11 @@ def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None
     """Log trouble of the storage account; `flow` is None where it concerns all."""
     kind = "refused" if trouble.refused else "unreachable"
     log_event("storage_trouble", level=logging.WARNING, flow=flow, run=run, kind=kind, reason=str(trouble))
+
+
+def tell_damage(damage: Damage, *, flow: str | None, run: str | None = None) -> None:
+    """Log a row that cannot be read and is no record's."""
+    place = {"table": damage.table, "partition": damage.partition, "key": damage.key, "property": damage.property}
+    told = {"run": run} if run is not None else {}
+    reason = f"{damage.problem}; what helps: {damage.remedy}"
+    log_event("state_unreadable", level=logging.WARNING, flow=flow, **told, **place, reason=reason)

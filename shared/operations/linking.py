@@ -9,6 +9,7 @@ from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.claiming import claim_ends_in
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
@@ -76,6 +77,8 @@ class Linking:
 
     def _free(self, id: str) -> Link:
         link = self.show(id)
+        if (damage := damage_of(link, self.flow)) is not None:
+            raise Refused(f"{damage}; {damage.remedy}")
         held = claim_ends_in(link, self.parts.limits)
         if held > 0:
             raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import RowConflict, StorageTrouble
+from shared.errors import Damage, RowConflict, StateUnreadable, StorageTrouble
 from shared.records import fold
-from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
+from shared.state.cells import Cells, drop
+from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROUNDS = 5
 
@@ -21,11 +22,16 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class OwnedKey:
-    """A key with its owner as read."""
+    """A key with its owner as read. `damage` says that the row cannot be read: somebody owns the key, and nobody knows
+    who, so nobody gets it."""
 
     key: str
     owner: Owner
     etag: str
+    damage: Damage | None = None
+
+
+_NOBODY_KNOWS = Owner("", "", "")
 
 
 class Keys:
@@ -38,6 +44,10 @@ class Keys:
     def _row(self, key: str, owner: Owner) -> Row:
         cells = {"key": key, "flow": owner.flow, "route": owner.route, "record_id": owner.id}
         return Row(self._partition, escape(fold(key)), cells)
+
+    def row_of(self, key: str) -> Row:
+        """Where the row of a key is."""
+        return Row(self._partition, escape(fold(key)), {})
 
     def owners(self, keys: Sequence[str]) -> dict[str, OwnedKey]:
         """Who owns which of `keys`, by the key as given."""
@@ -92,7 +102,31 @@ class Keys:
         return True
 
 
+def unknown_owner(keys: Keys, key: str) -> Damage:
+    """What to say of a key whose owner this version does not know: its flow or route."""
+    row = keys.row_of(key)
+    return Damage(
+        "keys", row.partition, row.key, "flow", "or route is one that this version does not know", _helps(row)
+    )
+
+
+def _helps(row: Row) -> str:
+    return f"p2c repair for the record that has this row in the target; where none has it, {drop('keys', row)}"
+
+
 def _to_owned(stored: Stored) -> OwnedKey:
-    cells = stored.row.cells
-    owner = Owner(str(cells["flow"]), str(cells["route"]), str(cells["record_id"]))
-    return OwnedKey(str(cells["key"]), owner, stored.etag)
+    try:
+        return read_key(stored)
+    except StateUnreadable as unreadable:
+        return OwnedKey(unescape(stored.row.key), _NOBODY_KNOWS, stored.etag, unreadable.damage)
+
+
+def read_key(stored: Stored) -> OwnedKey:
+    """A key with its owner from its stored row. Raises StateUnreadable."""
+    row = stored.row
+    cells = Cells("keys", row, _helps(row))
+    key = cells.text("key")
+    if escape(fold(key)) != row.key:
+        raise cells.unreadable("key", "is not that of the row's key")
+    owner = Owner(cells.text("flow"), cells.text("route"), cells.text("record_id"))
+    return OwnedKey(key, owner, stored.etag)

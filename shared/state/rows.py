@@ -14,7 +14,15 @@ from typing import Protocol
 from shared.errors import RowConflict, RowTooLarge
 from shared.visible import has_half_pair, whole_characters
 
-Cell = str | int | bool | datetime | bytes
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A cell of a type that this app never writes."""
+
+    type: str
+
+
+Cell = str | int | bool | datetime | bytes | Foreign
 MAX_TEXT_BYTES = 64 * 1024
 MAX_ROW_BYTES = 1024 * 1024
 MAX_TRANSACTION_ROWS = 100
@@ -22,6 +30,8 @@ MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
 _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
+_LAST_CHARACTER = 0x10FFFF
+_ESCAPED = re.compile("=([0-9A-F]{6})")
 _FORBIDDEN = re.compile(r"[/\\#?%=\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -95,6 +105,16 @@ class Table(Protocol):
 def escape(text: str) -> str:
     """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
     return _FORBIDDEN.sub(lambda found: f"={ord(found[0]):06X}", text)
+
+
+def unescape(key: str) -> str:
+    """The text of which `escape` made a key; what it did not make stays as it is."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) <= _LAST_CHARACTER else found[0], key)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be a key, or a place between two."""
+    return escape(unescape(text)) == text
 
 
 def storable(row: Row) -> Row:

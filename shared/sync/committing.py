@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.errors import RowTooLarge
-from shared.state.failures import renewed
+from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
 from shared.state.links import Link, LinkState
 from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
@@ -82,7 +82,9 @@ class Committing:
         kept = {wait.key for wait in outcome.waits}
         gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
         # One that goes on waiting as before keeps its row, whose age is for how long it has waited.
-        known = work.link.waits if outcome.link.state is work.was_state else ()
+        # Where a row of the record could not be read it may be one of these: all are written anew.
+        damaged = work.failure is not None and work.failure.cause == STATE_UNREADABLE
+        known = work.link.waits if outcome.link.state is work.was_state and not damaged else ()
         new = [wait for wait in outcome.waits if wait.key not in known]
         return [*(Put(wait.to_row()) for wait in new), *(Delete(row) for row in gone)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.errors import OperatorNeeded, SchemaDrift, System
+from shared.errors import OperatorNeeded, SchemaDrift, StateUnreadable, System
 from shared.state.control import Control
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
@@ -29,7 +29,10 @@ class Environment:
     def change_by_settings(self) -> str:
         """What the settings have changed since the first run, as a sentence, empty when nothing. Costs one read of our
         table."""
-        stored = self._control.environment()
+        try:
+            stored = self._control.environment()
+        except StateUnreadable as unreadable:
+            return _unreadable(unreadable)
         return "" if stored is None else _difference(stored, self._settings)
 
     def change(self) -> str:
@@ -38,10 +41,13 @@ class Environment:
         Raises SystemTrouble when a system cannot be asked.
         """
         today = self._settings | self._identities()
-        stored = self._control.environment()
-        if stored is None:
-            self._control.store_environment(today)
-            stored = self._control.environment() or today
+        try:
+            stored = self._control.environment()
+            if stored is None:
+                self._control.store_environment(today)
+                stored = self._control.environment() or today
+        except StateUnreadable as unreadable:
+            return _unreadable(unreadable)
         return _difference(stored, today)
 
     def accept(self, change: str) -> bool:
@@ -49,7 +55,10 @@ class Environment:
         by now. Raises SystemTrouble."""
         self._asked = None
         today = self._settings | self._identities()
-        stored = self._control.environment()
+        try:
+            stored = self._control.environment()
+        except StateUnreadable as unreadable:
+            return change == _unreadable(unreadable) and self._control.replace_unreadable_environment(today)
         if stored is None or _difference(stored, today) != change:
             return False
         return self._control.accept_environment(today, stored)
@@ -68,6 +77,10 @@ def _identity_of(system: SystemPort) -> str:
         return system.identity()
     except SchemaDrift as unknown:
         raise OperatorNeeded(unknown.system, str(unknown), said=unknown.said) from unknown
+
+
+def _unreadable(unreadable: StateUnreadable) -> str:
+    return f"nobody knows whether the environment changed: {unreadable}"
 
 
 def _difference(stored: Mapping[str, str], today: Mapping[str, str]) -> str:

@@ -106,9 +106,9 @@ class LinkWriter:
 
 def mark_dirty(links: Links, link: Link) -> bool:
     """Note that the target may hold something else than a link says, whoever works on it; False when there is no such
-    link any more. Raises StorageTrouble."""
+    link any more, or it cannot be read. Raises StorageTrouble."""
     for _ in range(_MARK_ROUNDS):
-        if link.etag is None:
+        if link.etag is None or link.damage is not None:
             return False
         marked = replace(link, dirty=True)
         written = LinkWriter(links, lambda now: now.dirty).write([Group(marked, (link_operation(marked),))])

@@ -1,9 +1,10 @@
 """Failures that are listed outside of a commit: of records that no worker can take in its hands."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from shared.state.failures import Failure, renewed
+from shared.errors import Damage
+from shared.state.failures import STATE_UNREADABLE, Failure, renewed
 from shared.sync.flow import Flow
 from shared.sync.hints import unusable_id
 from shared.sync.parts import Parts
@@ -32,7 +33,27 @@ class Listing:
             message = f"the id {visible(id[:_NAME_KEPT])} {unusable_id(id)}"
             self.put(_name_of(id), cause, message, remedy, may_retry=False)
 
-    def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
+    def damaged(self, damages: Mapping[str, Damage]) -> None:
+        """List records by their id of which a row cannot be read. The sweep tries them again: the row may be mended by
+        then. Raises StorageTrouble."""
+        if not damages:
+            return
+        listed = self._parts.state.failures.load(self._flow.name, list(damages))
+        for id, damage in damages.items():
+            earlier = listed.get(id)
+            if earlier is None or (earlier.cause, earlier.message) != (STATE_UNREADABLE, str(damage)):
+                self.put(id, STATE_UNREADABLE, str(damage), damage.remedy, may_retry=True)
+
+    def put(
+        self,
+        id: str,
+        cause: str,
+        message: str,
+        remedy: str,
+        *,
+        may_retry: bool,
+        event: str = "record_rejected",
+    ) -> None:
         """List one failure, also one that is listed as something else. Raises StorageTrouble."""
         state, now = self._parts.state, self._parts.clock.now()
         earlier = state.failures.load(self._flow.name, [id]).get(id)
@@ -42,7 +63,7 @@ class Listing:
         elif earlier is not None and (earlier.cause, earlier.message) == (cause, message):
             return
         state.failures.put(failure)
-        log_event("record_rejected", flow=self._flow.name, run=self._run_id, id=id, cause=cause)
+        log_event(event, flow=self._flow.name, run=self._run_id, id=id, cause=cause)
 
 
 def _name_of(id: str) -> str:
