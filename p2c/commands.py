@@ -11,7 +11,7 @@ import typer
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.showing import tell
-from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.deeds import Refused
 from shared.operations.locating import NotFound, locate
 from shared.telemetry import QUIET
@@ -77,6 +77,8 @@ def connected(*, looks_only: bool = False, without_state: bool = False) -> Itera
         _end(_with_words(needed), TROUBLE)
     except SystemTrouble as trouble:
         _end(f"{_with_words(trouble)}; try again later", TROUBLE)
+    except StateUnreadable as unreadable:
+        _end(str(unreadable), TROUBLE)
     except StorageTrouble as trouble:
         roles = "; you need the roles Storage Table and Queue Data Contributor, or the account's present key"
         role = roles if trouble.refused else ""

@@ -158,8 +158,16 @@ def failures(found: Sequence[FailedRecord]) -> None:
             say(f"  the other record: {address}")
 
 
-def link(of: Link) -> None:
-    """What is remembered of a record's place in the target."""
+def link(of: Link, cells: Mapping[str, object] | None = None) -> None:
+    """What is remembered of a record's place in the target; of a row that cannot be read, what stands in it."""
+    if of.damage is not None:
+        say(f"{of.damage}", style="red")
+        say(f"  what helps: {of.damage.remedy}")
+        table(
+            [f"what stands in the row of {of.id}", "value"],
+            ((name, short(cell)) for name, cell in (cells or {}).items()),
+        )
+        return
     rows: list[tuple[str, object]] = [
         ("state", of.state), ("rule", of.rule), ("route", of.route), ("key in the target", of.target_key),
         ("id in the target", of.target_id), ("key that it owns", of.held_key), ("dirty", of.dirty),

@@ -1,5 +1,6 @@
 """Links mended by hand: taken off, or tied to a target row that is there. Both sides are looked at first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.operations.deeds import Deeds, Refused
@@ -7,7 +8,8 @@ from shared.operations.examining import Examining
 from shared.operations.owned import release_keys
 from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
-from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.links import FormerTarget, Link, LinkState, link_key
+from shared.state.rows import Cell, escape
 from shared.sync.claiming import claim_ends_in
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
@@ -26,6 +28,12 @@ class Linking:
     def show(self, id: str) -> Link:
         """The link of a record as it is remembered."""
         return self.parts.state.links.load(self.flow.name, [id])[id]
+
+    def cells(self, id: str) -> Mapping[str, Cell]:
+        """What stands in the row of a link, as it stands there: of one that cannot be read it is all there is."""
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        return {} if stored is None else stored.row.cells
 
     def unlink(self, id: str) -> Link:
         """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the

@@ -1,6 +1,6 @@
 """Target keys and their owners: one row per target key, so that no two records ever write the same target row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Damage, RowConflict, StateUnreadable, StorageTrouble
@@ -9,6 +9,9 @@ from shared.state.cells import Cells, drop
 from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROUNDS = 5
+_PAGE = 1000
+# Behind every key that a system can have.
+_END = "\uffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +38,32 @@ _NOBODY_KNOWS = Owner("", "", "")
 
 
 class Keys:
-    """The owned keys of one target collection in one company."""
+    """The owned keys of one target collection in one company: a partition of the keys table."""
 
     def __init__(self, table: Table, target_entity: str, company: str) -> None:
         self._table = table
-        self._partition = escape(f"{target_entity}|{company.casefold()}")
+        self.partition = escape(f"{target_entity}|{company.casefold()}")
 
     def _row(self, key: str, owner: Owner) -> Row:
         cells = {"key": key, "flow": owner.flow, "route": owner.route, "record_id": owner.id}
-        return Row(self._partition, escape(fold(key)), cells)
+        return Row(self.partition, escape(fold(key)), cells)
 
     def row_of(self, key: str) -> Row:
         """Where the row of a key is."""
-        return Row(self._partition, escape(fold(key)), {})
+        return Row(self.partition, escape(fold(key)), {})
 
     def owners(self, keys: Sequence[str]) -> dict[str, OwnedKey]:
         """Who owns which of `keys`, by the key as given."""
-        stored = self._table.read(self._partition, [escape(fold(key)) for key in keys])
+        stored = self._table.read(self.partition, [escape(fold(key)) for key in keys])
         return {key: _to_owned(stored[row]) for key in keys if (row := escape(fold(key))) in stored}
+
+    def walk(self) -> Iterator[OwnedKey]:
+        """Every owned key, page by page."""
+        start: str | None = " "
+        while start is not None:
+            page = self._table.scan(self.partition, start=start, end=_END, limit=_PAGE)
+            yield from map(_to_owned, page)
+            start = page[-1].row.key + " " if len(page) == _PAGE else None
 
     def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
         """Take every key that nobody owns. Returns those that somebody else owns, with their owners.

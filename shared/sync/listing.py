@@ -31,7 +31,7 @@ class Listing:
             helps = "enter the damaged character of the number anew" if damaged else "shorten the number"
             remedy = f"{helps} in {self._flow.source_system.label}, then retry this failure: it closes"
             message = f"the id {visible(id[:_NAME_KEPT])} {unusable_id(id)}"
-            self.put(_name_of(id), cause, message, remedy, may_retry=False)
+            self._reject(_name_of(id), cause, message, remedy, may_retry=False)
 
     def damaged(self, damages: Mapping[str, Damage]) -> None:
         """List records by their id of which a row cannot be read. The sweep tries them again: the row may be mended by
@@ -42,28 +42,24 @@ class Listing:
         for id, damage in damages.items():
             earlier = listed.get(id)
             if earlier is None or (earlier.cause, earlier.message) != (STATE_UNREADABLE, str(damage)):
-                self.put(id, STATE_UNREADABLE, str(damage), damage.remedy, may_retry=True)
+                self._reject(id, STATE_UNREADABLE, str(damage), damage.remedy, may_retry=True)
 
-    def put(
-        self,
-        id: str,
-        cause: str,
-        message: str,
-        remedy: str,
-        *,
-        may_retry: bool,
-        event: str = "record_rejected",
-    ) -> None:
-        """List one failure, also one that is listed as something else. Raises StorageTrouble."""
+    def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> bool:
+        """List one failure, also one that is listed as something else; False where it is listed already. Raises
+        StorageTrouble."""
         state, now = self._parts.state, self._parts.clock.now()
         earlier = state.failures.load(self._flow.name, [id]).get(id)
         failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
         if may_retry:
             failure = renewed(earlier, failure)
         elif earlier is not None and (earlier.cause, earlier.message) == (cause, message):
-            return
+            return False
         state.failures.put(failure)
-        log_event(event, flow=self._flow.name, run=self._run_id, id=id, cause=cause)
+        return True
+
+    def _reject(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
+        if self.put(id, cause, message, remedy, may_retry=may_retry):
+            log_event("record_rejected", flow=self._flow.name, run=self._run_id, id=id, cause=cause)
 
 
 def _name_of(id: str) -> str:

@@ -63,4 +63,5 @@ class Poison:
 
     def _list(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
         listing = Listing(self._parts, self._flow, self._run_id)
-        listing.put(id, cause, message, remedy, may_retry=may_retry, event="poison_listed")
+        if listing.put(id, cause, message, remedy, may_retry=may_retry):
+            log_event("poison_listed", flow=self._flow.name, run=self._run_id, id=id, cause=cause)

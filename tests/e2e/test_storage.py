@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from azure.data.tables import TableServiceClient
+from azure.data.tables import EdmType, EntityProperty, TableServiceClient
 from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
@@ -16,7 +16,7 @@ from shared.errors import RowConflict, RowTooLarge, StorageTrouble
 from shared.state.azure_tables import AzureTable
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Queues
-from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
 from shared.state.snapshots import Sight, Snapshot, digest
 from shared.state.storage import Account, Storage
 from tests.support.clock import ManualClock
@@ -190,6 +190,28 @@ def test_half_of_a_surrogate_pair_is_kept_as_its_number(table: Table) -> None:
     table.transact([Insert(row(escape("a\ud83d"), text="a\ud83d b", whole="\N{GRINNING FACE}"))])
     stored = table.read("p", ["a=00D83D"])["a=00D83D"].row
     assert stored.cells == {"text": "a\\ud83d b", "whole": "\N{GRINNING FACE}"}
+
+
+def test_a_cell_of_a_stranger_is_read_as_such_and_its_neighbours_as_they_are(azurite: Azurite) -> None:
+    name = f"t{uuid.uuid4().hex}"
+    with (
+        TableServiceClient.from_connection_string(azurite.connection_string) as service,
+        ThreadPoolExecutor(4) as readers,
+    ):
+        client = service.create_table(name)
+        strange = {"a": 1.5, "b": uuid.uuid4(), "c": EntityProperty(2**40, EdmType.INT64), "d": "text"}
+        old = datetime(1601, 1, 1, tzinfo=UTC)
+        client.create_entity({"PartitionKey": "p", "RowKey": "\N{GRINNING FACE}\uff01", **strange, "e": old})
+        client.create_entity({"PartitionKey": "p", "RowKey": "z", "d": "text"})
+        table = AzureTable(client, readers)
+        found = {stored.row.key: stored.row.cells for stored in table.scan("p", start=" ", end="\uffff", limit=9)}
+        assert found["z"] == {"d": "text"}
+        read = found["\N{GRINNING FACE}\uff01"]
+        assert [type(read[cell]) for cell in "abcde"] == [Foreign, Foreign, Foreign, str, datetime]
+        assert read["e"] == old
+        stored = table.read("p", ["\N{GRINNING FACE}\uff01"])["\N{GRINNING FACE}\uff01"]
+        table.transact([Delete(stored.row, stored.etag)])
+        assert list(table.read("p", ["\N{GRINNING FACE}\uff01"])) == []
 
 
 def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:
