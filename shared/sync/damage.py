@@ -15,6 +15,9 @@ def damage_of(link: Link, flow: Flow) -> Damage | None:
         return _damage(link, "route", "is one that this version does not know")
     if link.route is None and len(flow.routes) > 1 and (link.linked or link.intent is not None):
         return _damage(link, "route", "is missing")
+    details = [route.detail for route in flow.routes.values() if route.detail is not None]
+    if not all(detail.is_readable(link.applied, link.places) for detail in details):
+        return _damage(link, "applied", "or places is not what the mapping keeps")
     return None
 
 

@@ -16,6 +16,7 @@ from shared.state.links import link_key
 from shared.state.memory import MemoryTable
 from shared.state.rows import Cell, Foreign, Put, Row, escape
 from shared.sync.hints import Hint, HintMessage
+from tests.support.assortment import assortment
 from tests.support.world import World
 
 DAMAGES: dict[str, dict[str, Cell | None]] = {
@@ -289,3 +290,31 @@ def test_a_failure_that_a_wrong_clock_has_put_off_for_years_is_tried() -> None:
     damage(world.links_table, "parents", failure_key("p2"), {"next_try": far})
     play(world)
     assert causes(world, "parents") == {}
+
+
+SHAPES: dict[str, dict[str, Cell | None]] = {
+    "an item without its price list": {"applied": '{"productpricelevel":{"amount":1}}'},
+    "an item that is a text": {"applied": '{"productpricelevel":"x"}'},
+    "a state that is a list": {"applied": '{"statecode":[1]}'},
+    "a place without its unit": {"places": '[{"pricelevelid":"x"}]'},
+    "a place of numbers": {"places": '[{"pricelevelid":1,"uomid":2}]'},
+    "content of another mapping": {"applied": '{"name":{"a":[1]},"price":[],"strange":true}'},
+}
+
+
+@pytest.mark.parametrize("cells", SHAPES.values(), ids=SHAPES)
+def test_a_product_whose_remembered_content_has_another_form_holds_up_no_other(cells: dict[str, Cell | None]) -> None:
+    with assortment() as shop:
+        shop.put("P-1", "P-2", "P-3")
+        shop.settle(2)
+        links = shop.service.parts.state.links.table
+        assert isinstance(links, MemoryTable)
+        damage(links, "products", link_key("P-2"), cells)
+        for number in ("P-1", "P-2", "P-3"):
+            shop.change(number, ProductName="Second")
+        shop.settle(16)
+        named = {number: (shop.product(number) or {})["name"] for number in ("P-1", "P-2", "P-3")}
+        failures = {of.id: of.cause for of in shop.service.parts.state.failures.page("products", "", 9)[0]}
+        assert (named["P-1"], named["P-3"]) == ("Second", "Second")
+        assert failures == {} if named["P-2"] == "Second" else failures == {"P-2": STATE_UNREADABLE}
+        assert shop.depth() == 0
