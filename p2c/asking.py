@@ -1,6 +1,5 @@
 """The commands that look."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,7 @@ from p2c.commands import (
 )
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
-from p2c.showing import as_json, say, table
+from p2c.showing import as_json, say, table, tell
 from shared.operations.checks import Verdict
 from shared.operations.dryrun import DryRun, summary_of
 from shared.operations.enforcing import Enforcing
@@ -211,9 +210,9 @@ def _check_settings(to: Connection, flow: str) -> None:
     if checkpoint is None or checkpoint.fingerprint is None:
         return
     if not to.parts.flows[flow].maps_as(checkpoint.fingerprint):
-        sys.stderr.write(
+        tell(
             f"careful: the app reads {flow} with another mapping than this one: its value maps, its settings or its "
-            "version are not those given here\n"
+            "version are not those given here"
         )
 
 

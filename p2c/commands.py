@@ -1,7 +1,6 @@
 """What all commands share: the application, its options, and how a command reaches the deployment."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,11 +11,12 @@ import typer
 
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
-from p2c.showing import say
-from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
+from p2c.showing import say, tell
+from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.deeds import Refused
 from shared.operations.locating import NotFound, locate
 from shared.telemetry import QUIET
+from shared.visible import visible
 
 WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
@@ -69,7 +69,7 @@ def located(to: Connection, flow: str, given: list[str]) -> list[str]:
 
 def confirm(question: str, yes: bool) -> None:
     try:
-        agreed = yes or typer.confirm(question)
+        agreed = yes or typer.confirm(visible(question))
     except typer.Abort:
         agreed = False
     if not agreed:
@@ -87,6 +87,8 @@ def connected(*, looks_only: bool = False, without_state: bool = False) -> Itera
         _end(_with_words(needed), TROUBLE)
     except SystemTrouble as trouble:
         _end(f"{_with_words(trouble)}; try again later", TROUBLE)
+    except StateUnreadable as unreadable:
+        _end(str(unreadable), TROUBLE)
     except StorageTrouble as trouble:
         roles = "; you need the roles Storage Table and Queue Data Contributor, or the account's present key"
         role = roles if trouble.refused else ""
@@ -98,5 +100,5 @@ def _with_words(trouble: SystemTrouble) -> str:
 
 
 def _end(message: str, code: int) -> None:
-    sys.stderr.write(f"{message}\n")
+    tell(message)
     raise typer.Exit(code)

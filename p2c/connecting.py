@@ -2,7 +2,6 @@
 
 import base64
 import getpass
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from azure.core.credentials import AccessToken, TokenCredential
 from p2c.addresses import filled, meant
 from p2c.mistakes import Mistake
 from p2c.network import Network
+from shared import exact_json
 from shared.bootstrap import SystemClock, account_of, assemble, state_of
 from shared.clients.credentials import managed_identity
 from shared.clients.signing_in import DeveloperSignIn
@@ -212,7 +212,7 @@ def _claims(token: str) -> Mapping[str, object]:
     """What a token of our own says of us. It is for the record only, so nobody checks its signature."""
     try:
         part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        claims = exact_json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
         return {}
     return claims if isinstance(claims, dict) else {}

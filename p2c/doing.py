@@ -164,7 +164,7 @@ def links(
         linking = Linking(to.parts, to.parts.flows[name], to.deeds)
         link = linking.show(id)
         if deed is LinkDeed.SHOW:
-            as_json(link) if json else reports.link(link)
+            as_json(link) if json else reports.link(link, linking.cells(id))
             return
         if deed is LinkDeed.UNLINK:
             linking.require_linked(link)

@@ -17,6 +17,7 @@ from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.state.runs import Run
 from shared.sync.parts import Limits
+from shared.visible import in_markdown
 
 _SHOWN = 20
 _LONGEST = 60
@@ -157,8 +158,16 @@ def failures(found: Sequence[FailedRecord]) -> None:
             say(f"  the other record: {address}")
 
 
-def link(of: Link) -> None:
-    """What is remembered of a record's place in the target."""
+def link(of: Link, cells: Mapping[str, object] | None = None) -> None:
+    """What is remembered of a record's place in the target; of a row that cannot be read, what stands in it."""
+    if of.damage is not None:
+        say(f"{of.damage}", style="red")
+        say(f"  what helps: {of.damage.remedy}")
+        table(
+            [f"what stands in the row of {of.id}", "value"],
+            ((name, short(cell)) for name, cell in (cells or {}).items()),
+        )
+        return
     rows: list[tuple[str, object]] = [
         ("state", of.state), ("rule", of.rule), ("route", of.route), ("key in the target", of.target_key),
         ("id in the target", of.target_id), ("key that it owns", of.held_key), ("dirty", of.dirty),
@@ -220,15 +229,21 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
 def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> str:
     """A dry run as a document for a review."""
     lines = [f"# Plan: {flow}", "", f"{summary.records} records: {words(summary.outcomes)}.", "", estimate.sentence, ""]
-    lines += [line for remark in _remarks(summary) for line in (f"{remark}.", "")]
+    lines += [line for remark in _remarks(summary) for line in (in_markdown(f"{remark}."), "")]
     for each in examined:
         if each.writes or each.failure:
-            lines += [f"## {each.kind}: {each.key or each.id}", "", f"`{each.id}`{_after(each)}", ""]
+            lines += [
+                f"## {each.kind}: {in_markdown(each.key or each.id)}",
+                "",
+                in_markdown(f"{each.id}{_after(each)}"),
+                "",
+            ]
             if each.failure:
-                lines += [f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}", ""]
+                why = f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}"
+                lines += [in_markdown(why), ""]
             if each.changes:
                 lines += ["| field | old | new |", "|---|---|---|"]
-                lines += [f"| {_field(of)} | {_cell(of.old)} | {_cell(of.new)} |" for of in each.changes]
+                lines += [f"| {in_markdown(_field(of))} | {_cell(of.old)} | {_cell(of.new)} |" for of in each.changes]
                 lines.append("")
     return "\n".join(lines) + "\n"
 
@@ -304,4 +319,4 @@ def short(value: object) -> str:
 
 
 def _cell(value: object) -> str:
-    return words(value).replace("|", "\\|").replace("\n", " ")
+    return in_markdown(words(value))

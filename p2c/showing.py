@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.visible import visible, visible_in_json
+
 _UNFOLDED = 10_000
 
 
@@ -35,14 +37,14 @@ def as_json(answer: Any) -> None:
     text = json.dumps(answer, default=_plain, ensure_ascii=False, indent=1)
     if not _can_be_encoded(text, sys.stdout.encoding or "ascii"):
         text = json.dumps(answer, default=_plain, indent=1)
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{visible_in_json(text)}\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Write a table."""
-    shown = Table(title=title, title_justify="left")
+    shown = Table(title=None if title is None else Text(visible(title)), title_justify="left")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        shown.add_column(Text(words(column)), overflow="fold")
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
     screen = console()
@@ -53,12 +55,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
 
 def say(text: str, *, style: str | None = None) -> None:
-    """Write a line."""
-    console().print(Text(text, style=style or ""), soft_wrap=True)
+    """Write a line: whatever a record holds in it stays in it."""
+    console().print(Text(visible(text), style=style or ""), soft_wrap=True)
+
+
+def tell(text: str) -> None:
+    """Write to standard error, in one line or several of ours."""
+    sys.stderr.write(f"{visible(text, lines=True)}\n")
 
 
 def words(cell: object) -> str:
-    """A value for people."""
+    """A value for people, in which nothing is obeyed by a terminal."""
+    return visible(_words(cell))
+
+
+def _words(cell: object) -> str:
     match cell:
         case None | "":
             return ""

@@ -21,7 +21,7 @@ from shared.clients.finops import ACCEPT, FinopsSystem
 from shared.clients.origin import Origin
 from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
-from shared.errors import StorageTrouble, System
+from shared.errors import StateUnreadable, StorageTrouble, System
 from shared.flows import FLOWS, flows_of
 from shared.operations.cleanup import Cleanup
 from shared.operations.reconciling import Comparison
@@ -48,7 +48,7 @@ from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
 from shared.sync.pull import Pull
 from shared.sync.sweep import Sweep
-from shared.telemetry import quiet_libraries, tell_trouble
+from shared.telemetry import quiet_libraries, tell_damage, tell_trouble
 
 
 class SystemClock:
@@ -117,6 +117,9 @@ class Service:
                 yield run_id
             except StorageTrouble as trouble:
                 tell_trouble(trouble, flow=flow, run=run_id)
+                raise
+            except StateUnreadable as unreadable:
+                tell_damage(unreadable.damage, flow=flow, run=run_id)
                 raise
 
 

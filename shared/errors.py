@@ -1,5 +1,6 @@
 """The whole error tree. The class says what to do next; adapters translate at their border."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -140,6 +141,33 @@ class RowConflict(SyncError):
 
 class RowTooLarge(SyncError):
     """A row exceeds what Table Storage can hold; found by our own check before any request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Why a row of our own tables cannot be read: the first property that is not as this app writes it, and what helps.
+    It shows no content."""
+
+    table: str
+    partition: str
+    key: str
+    property: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """In words, without the remedy."""
+        place = f"row {self.key} of partition {self.partition} in table {self.table}"
+        return f"{place} cannot be read: {self.property} {self.problem}"
+
+
+class StateUnreadable(SyncError):
+    """A row of our own tables cannot be read, by a damage or since another version of the app has written it. Only what
+    needs this row stands still."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(f"{damage}; what helps: {damage.remedy}")
+        self.damage = damage
 
 
 class StorageTrouble(SyncError):

@@ -1,22 +1,55 @@
-"""JSON whose numbers stay exact: a fraction is a Decimal when read and is written digit by digit, never a float."""
+"""JSON whose numbers stay exact: a fraction is a Decimal when read and is written digit by digit, never a float.
+
+It is the parser of every border: answers of both systems, queue messages, documents, and cells of our tables.
+"""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from shared.records import Json
+from shared.visible import whole_characters
+
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested; an answer of either system has less than ten levels."""
+MAX_EXPONENT = 400
+"""How many digits a fraction may have before or behind its point by its exponent; a double has 308 at most."""
+
+
+class NotJson(ValueError):
+    """A text is not JSON, or more of it than anybody needs; the message says what, and shows nothing of it."""
+
 
 # `json.dumps` would make an encoder for each text.
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def loads(text: str | bytes) -> Json:
-    """Parse JSON text. Raises ValueError for anything that is not JSON, NaN and Infinity included."""
-    value: Json = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    """Parse JSON text. Raises ValueError for anything that is not JSON, NaN and Infinity included; NotJson, which is
+    one, also for what is nested deeper than MAX_DEPTH and for a fraction beyond MAX_EXPONENT."""
+    try:
+        value: Json = json.loads(text, parse_float=_fraction, parse_constant=_refuse)
+    except RecursionError:
+        value = None
+        too_deep = True
+    else:
+        too_deep = _is_deeper(value, MAX_DEPTH)
+    if too_deep:
+        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
 def dumps(value: Json) -> str:
-    """Write JSON without blanks and without exponents; keys keep their order."""
+    """Write JSON without blanks and without exponents; keys keep their order. Half of a surrogate pair is written as
+    its number, so that every text can be kept and is the same when it is read."""
+    return whole_characters(_written(value))
+
+
+def encoded(value: Json) -> bytes:
+    """The same for a request. Raises UnicodeEncodeError for half of a surrogate pair, which no system takes."""
+    return _written(value).encode()
+
+
+def _written(value: Json) -> str:
     match value:
         case None | bool() | int():
             return json.dumps(value)
@@ -25,10 +58,35 @@ def dumps(value: Json) -> str:
         case Decimal():
             return format(value, "f")
         case list():
-            return "[" + ",".join(map(dumps, value)) + "]"
+            return "[" + ",".join(map(_written, value)) + "]"
         case dict():
-            return "{" + ",".join(f"{_text(key)}:{dumps(of)}" for key, of in value.items()) + "}"
+            return "{" + ",".join(f"{_text(key)}:{_written(of)}" for key, of in value.items()) + "}"
+
+
+def _is_deeper(value: Json, most: int) -> bool:
+    """Level by level: a walk that calls itself would end where Python's own limit is."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(most):
+        if not level:
+            return False
+        level = [
+            part
+            for of in level
+            for part in (of.values() if isinstance(of, dict) else of)
+            if isinstance(part, list | dict)
+        ]
+    return bool(level)
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("Infinity")
+    if not number.is_finite() or abs(number.adjusted()) > MAX_EXPONENT:
+        raise NotJson(f"a number has more than {MAX_EXPONENT} digits by its exponent")
+    return number
 
 
 def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
+    raise NotJson(f"{constant} is not JSON")

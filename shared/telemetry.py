@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.errors import StorageTrouble
+from shared.errors import Damage, StorageTrouble
+from shared.visible import visible_in_json
 
 QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
@@ -145,6 +146,18 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "the storage account does not do what it should; messages come back by themselves",
             {"kind": "`refused` (no access) or `unreachable`", "reason": "what was answered", **_RUN},
         ),
+        "state_unreadable": Event(
+            "a row of our own tables cannot be read, and is no record's; only what needs it stands still",
+            {
+                "flow": "the flow, null where it concerns all",
+                "table": "the table",
+                "partition": "its partition",
+                "key": "its key",
+                "property": "the first property that is not as this app writes it",
+                "reason": "what is wrong with it, with the remedy",
+            },
+            {"run": _RUN["run"]},
+        ),
         "run_not_kept": Event("the row of a run could not be written; nothing else is lost", {**_RUN, "reason": "why"}),
         "flow_state": Event(
             "how a flow stands, at every sweep",
@@ -187,10 +200,20 @@ def quiet_libraries() -> None:
 
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
     """Log an event of `EVENTS` with its fields."""
-    _LOGGER.log(level, json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False))
+    text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
+    # A line that cannot be encoded would get lost on its way.
+    _LOGGER.log(level, visible_in_json(text))
 
 
 def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None:
     """Log trouble of the storage account; `flow` is None where it concerns all."""
     kind = "refused" if trouble.refused else "unreachable"
     log_event("storage_trouble", level=logging.WARNING, flow=flow, run=run, kind=kind, reason=str(trouble))
+
+
+def tell_damage(damage: Damage, *, flow: str | None, run: str | None = None) -> None:
+    """Log a row that cannot be read and is no record's."""
+    place = {"table": damage.table, "partition": damage.partition, "key": damage.key, "property": damage.property}
+    told = {"run": run} if run is not None else {}
+    reason = f"{damage.problem}; what helps: {damage.remedy}"
+    log_event("state_unreadable", level=logging.WARNING, flow=flow, **told, **place, reason=reason)

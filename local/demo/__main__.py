@@ -10,6 +10,7 @@ from local import console, loopback, space
 from local.demo import interrupts, screen
 from local.demo.arguments import parse
 from local.demo.errors import DemoFailed, UserMistake
+from shared.visible import visible
 
 FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
@@ -27,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return run(options, screen.open_console(picture=options.picture is not None))
     except UserMistake as mistake:
-        errors.print(str(mistake), style="red")
+        errors.print(visible(str(mistake), lines=True), style="red", emoji=False)
         return MISTAKE
     except (DemoFailed, space.NoSpaceLeft) as failed:
-        errors.print(str(failed), style="red")
+        errors.print(visible(str(failed), lines=True), style="red", emoji=False)
         return FAILED
     except interrupts.Terminated as terminated:
         return SIGNALLED + terminated.number

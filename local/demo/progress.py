@@ -14,6 +14,7 @@ from local.demo import screen
 from local.demo.stocktaking import Position
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.state.checkpoints import Phase
+from shared.visible import visible
 
 _LINE_EVERY_S = 2.0
 _SIGN_OF_LIFE_S = 10.0
@@ -90,7 +91,7 @@ class Progress:
             grid.add_row(Text(f"  {flow}", style="bold"), bar, counted, Text(details, style="dim"))
         elapsed = f"{self._clock() - self._began:7.1f} s  {_asked(requests)}"
         awaited = waited_for(positions) if idle_s >= _SIGN_OF_LIFE_S else []
-        told = [Text(f"  waiting: {what}", style="yellow") for what in awaited]
+        told = [Text(visible(f"  waiting: {what}"), style="yellow") for what in awaited]
         return Group(grid, Text(elapsed, style="dim"), *told)
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Column, Table
+from rich.text import Text
+
+from shared.visible import visible
 
 PICTURE_WIDTH = 118
 # What goes into a file or another program is not folded to any width.
@@ -47,7 +50,7 @@ def write(console: Console, text: str, *, style: str = "", indent: int = 0, hang
     """One line, or several that are broken between words; `hanging` is how much further the others are indented."""
     margin = " " * indent
     lines = textwrap.wrap(
-        text,
+        visible(text),
         console.width,
         initial_indent=margin,
         subsequent_indent=margin + " " * hanging,
@@ -60,7 +63,7 @@ def write(console: Console, text: str, *, style: str = "", indent: int = 0, hang
 
 def write_verbatim(console: Console, text: str, *, style: str = "") -> None:
     """One line as it is, however long: what is to be pasted."""
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    console.print(Text(visible(text, lines=True), style=style), soft_wrap=True)
 
 
 def show(console: Console, part: RenderableType) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from local.demo import screen
 from local.demo.arrivals import PATIENCE_S
+from shared.visible import visible
 
 _NOW_AND_THEN_S = 3.0
 _SKIPPED_SHOWN = 10
@@ -21,7 +22,7 @@ def say_skipped(console: Console, system: str, messages: Sequence[str]) -> None:
     if len(messages) > _SKIPPED_SHOWN:
         lines.append(f"and {len(messages) - _SKIPPED_SHOWN} more")
     for at, line in enumerate(lines):
-        console.print(f"  {'  ' if at else ''}{line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        screen.write_verbatim(console, f"  {'  ' if at else ''}{visible(line)}", style="yellow")
 
 
 class Stage:

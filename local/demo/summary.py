@@ -13,6 +13,7 @@ from local.demo.standing import ENDED
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
+from shared.visible import visible
 
 _ENTRIES_SHOWN = 8
 _EXAMPLES_SHOWN = 2
@@ -106,7 +107,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
         yield outcome, count, _rule(rule.removeprefix(ENDED))
     for parent, count in flow.account.waits_for.items():
         text = f"for {parent} -> look at these; they go on by themselves when those are linked"
-        yield "waiting", count, Text(text)
+        yield "waiting", count, Text(visible(text))
     by_cause: dict[str, list[Failure]] = defaultdict(list)
     for failure in flow.account.failures:
         by_cause[failure.cause].append(failure)
@@ -117,15 +118,15 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
 def _rule(rule: str) -> Text:
     """A filter rule in the words of `p2c explain`."""
     words = in_words(rule)
-    return Text(rule, style="bold").append(f": {words.meaning} -> {words.remedy}", style="not bold")
+    return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 
 def _cause(cause: str, failures: list[Failure]) -> Text:
     """A cause with a few examples, each with what to do about it."""
     examples = list({failure.remedy: failure for failure in failures}.values())[:_EXAMPLES_SHOWN]
-    text = Text(cause, style="bold")
+    text = Text(visible(cause), style="bold")
     for failure in examples:
-        text.append(f"\n{failure.message} -> {failure.remedy}", style="not bold")
+        text.append(f"\n{visible(failure.message)} -> {visible(failure.remedy)}", style="not bold")
     return text
 
 
@@ -153,7 +154,7 @@ def _unaccounted(name: str, flow: FlowResult) -> Iterator[Text]:
 
 def _listed(name: str, entries: list[str]) -> Iterator[Text]:
     for entry in entries[:_ENTRIES_SHOWN]:
-        yield Text(f"  {name}  {entry}", style="red")
+        yield Text(visible(f"  {name}  {entry}"), style="red")
     if len(entries) > _ENTRIES_SHOWN:
         yield Text(f"  {name}  and {len(entries) - _ENTRIES_SHOWN} more: --report lists them all", style="red")
 

@@ -19,6 +19,7 @@ _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 # Requests, and their combined time, counted over a window (dataverse-web-api, section 8): going slower helps.
 _TOO_FAST = frozenset({"0x80072322", "0x80072321"})
 _SECRET = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]{5,}(?:\.[\w-]*){1,4}")
+_DOP = re.compile(r"[1-9][0-9]{0,3}")
 _CODE = re.compile(r"0x[0-9a-fA-F]{8}|[A-Za-z]{1,40}")
 # A privilege, or a property that an entity does not have: names of the schema, never of a record.
 _NAMED = re.compile(r"\b(prv[A-Z]\w{2,60})|property (?:named )?'(\w{1,128})'")
@@ -132,7 +133,7 @@ def redacted(text: str) -> str:
 def dop_hint(answer: Answer) -> int | None:
     """How many requests at a time the environment recommends, where it says so."""
     value = (answer.header("x-ms-dop-hint") or "").strip()
-    return int(value) if value.isascii() and value.isdigit() and 0 < int(value) < 10_000 else None
+    return int(value) if _DOP.fullmatch(value) else None
 
 
 def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) -> NoReturn:

@@ -225,7 +225,7 @@ class Channel:
 def encoded(values: Values) -> bytes:
     """A body. Raises RecordRejected for text that no request can carry."""
     try:
-        return exact_json.dumps(dict(values)).encode()
+        return exact_json.encoded(dict(values))
     except UnicodeEncodeError as error:
         raise RecordRejected(
             "text_not_sendable",

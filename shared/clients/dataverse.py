@@ -22,7 +22,8 @@ API = "/api/data/v9.2"
 _VERSION = "versionnumber"
 _MAX_PAGES = 200
 _BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple")
-_ETAG = re.compile(r'W/"(\d+)"')
+_ETAG = re.compile(r'W/"([0-9]{1,20})"')
+_DIGITS = re.compile(r"[0-9]{1,20}")
 # Links and answers of a tracked walk; a plain one has neither of these.
 _TRACKED = re.compile(r"\$deltatoken=|istracking(?:=|%3d)(?:%22|\")true", re.IGNORECASE)
 _DELTA_CONTEXT = "/$delta"
@@ -226,7 +227,7 @@ class TableRows:
         version = row.get(_VERSION)
         if isinstance(version, int) and not isinstance(version, bool):
             return version
-        if isinstance(version, str) and version.isascii() and version.isdigit():
+        if isinstance(version, str) and _DIGITS.fullmatch(version):
             return int(version)
         etag = _ETAG.fullmatch(str(row.get("@odata.etag")))
         if etag is None:

@@ -62,8 +62,10 @@ class FinopsSource:
             raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
         records = tuple(self._walked(row) for row in rows if isinstance(row, dict))
         more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
-        last = records[-1].id if records and more else None
-        if last is not None and last == after:
+        # A key that no address can hold is no place to go on from: the one before it is.
+        known = (record.id for record in reversed(records) if quoting.can_be_quoted(record.id))
+        last = next(known, after) if more else None
+        if more and last == after:
             raise OperatorNeeded(
                 self._channel.system,
                 f"F&O answers a walk over {self._set} with the key that it was to go on from; look at its health",

@@ -12,6 +12,7 @@ from shared.clients.calls import Answer
 MAX_PARTS = 1000
 
 _CRLF = b"\r\n"
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
@@ -78,8 +79,12 @@ def read_parts(answer: Answer) -> list[Answer]:
 
 def _parts(answer: Answer) -> list[tuple[int | None, Answer]]:
     head = f"Content-Type: {answer.header('Content-Type') or ''}\r\n\r\n".encode()
-    message = message_from_bytes(head + answer.body, policy=HTTP)
-    return [found for part in _leaves(message) if (found := _read(part)) is not None]
+    try:
+        message = message_from_bytes(head + answer.body, policy=HTTP)
+        return [found for part in _leaves(message) if (found := _read(part)) is not None]
+    except RecursionError:
+        # Parts within parts without end are no answer of a batch: what it was to answer is unknown.
+        return []
 
 
 def _leaves(message: "Message[str, str]") -> list["Message[str, str]"]:
@@ -101,4 +106,4 @@ def _read(part: "Message[str, str]") -> tuple[int | None, Answer] | None:
         return None
     fields = {name: str(value) for name, value in message_from_bytes(headers + _CRLF, policy=HTTP).items()}
     number = (str(part.get("Content-ID") or fields.get("Content-ID") or "")).strip(" <>")
-    return int(number) if number.isdecimal() else None, Answer(int(matched[1]), fields, body.strip())
+    return int(number) if _NUMBER.fullmatch(number) else None, Answer(int(matched[1]), fields, body.strip())

@@ -218,13 +218,21 @@ class ProductMapper:
         if field == ITEM and isinstance(ours, dict) and isinstance(theirs, list):
             return _amount_of(ours, theirs) == ours[AMOUNT]
         if field == STATE and isinstance(ours, int):
-            return theirs in COUNTS_AS.get(ours, (ours,))
+            return isinstance(theirs, int) and theirs in COUNTS_AS.get(ours, (ours,))
         return self.table.agree(field, ours, theirs)
 
     def place(self, content: Values) -> Values | None:
         """Where the price list item of a product is: its price list and unit."""
         item = content.get(ITEM)
         return _place_of(item) if isinstance(item, dict) and item[AMOUNT] is not None else None
+
+    def is_readable(self, content: Values, places: Sequence[Values]) -> bool:
+        """Whether what is remembered of a product has the form in which this mapping keeps it."""
+        item = content.get(ITEM)
+        kept = [] if item is None else [item]
+        return all(isinstance(of, dict) and AMOUNT in of and _is_place(of) for of in kept) and all(
+            map(_is_place, places)
+        )
 
     def places_of_ours(self, row: TargetRow) -> tuple[Values, ...]:
         """The places of the items whose id says that the sync has made them."""
@@ -277,6 +285,10 @@ def _amount_of(ours: Values, items: list[Json]) -> Json:
 def _items_of(row: TargetRow) -> list[Values]:
     items = row.values.get(ITEM)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _is_place(values: Values) -> bool:
+    return all(isinstance(values.get(name), str) for name in _PLACE)
 
 
 def _place_of(item: Values) -> Values:

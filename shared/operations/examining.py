@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from shared.mapping.verdicts import Parent, Remark
 from shared.records import Json, LineAction, SourceRow, Values, Write
-from shared.state.failures import Failure
+from shared.state.failures import STATE_UNREADABLE, Failure
 from shared.state.links import Link
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.judging import Judging
@@ -82,10 +83,14 @@ class Examining:
         rows = self._flow.source.read(wanted)
         for work in works:
             work.row = rows.get(work.id)
-        settle_intents(self._parts, self._flow, works, looks_only=True)
-        return_to_former_targets(works)
         judging = self.judging()
-        judging.judge(works)
+        for work in works:
+            if (damage := damage_of(work.link, self._flow)) is not None:
+                judging.reject(work, STATE_UNREADABLE, str(damage), damage.remedy)
+        readable = [work for work in works if work.outcome is None]
+        settle_intents(self._parts, self._flow, readable, looks_only=True)
+        return_to_former_targets(readable)
+        judging.judge(readable)
         self._plan(judging, [work for work in works if work.outcome is None])
         return [self._examined(links[work.id], work, judging) for work in works]
 

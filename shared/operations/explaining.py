@@ -70,6 +70,8 @@ class Explaining:
         link = examined.link
         if link.etag is None:
             return "The sync has not looked at it yet."
+        if link.damage is not None:
+            return f"What the sync remembers of it cannot be read: {link.damage}."
         held = claim_ends_in(link, self._parts.limits)
         busy = f" A worker has it in its hands, for at most {held:.0f} s more." if held else ""
         match link.state:

@@ -99,7 +99,7 @@ class Failing:
             return False
         dismissed = replace(failure, dismissed=reason, next_try=None)
         rows: list[Operation] = [Replace(dismissed.to_row(), failure.etag or "")]
-        if link.etag is not None:
+        if link.etag is not None and link.damage is None:
             rows.append(Replace(link.to_row(), link.etag))
         try:
             links.table.transact(rows)

@@ -9,6 +9,7 @@ from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_key
 from shared.state.rows import Delete, Row, escape, remove
 from shared.sync.claiming import claim_ends_in
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
@@ -23,6 +24,8 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
     if flow.source.existing([id]):
         raise Refused(f"{id} is still in {flow.source_system.label}: delete or anonymise it there first")
     link = parts.state.links.load(flow.name, [id])[id]
+    if (damage := damage_of(link, flow)) is not None:
+        raise Refused(f"{damage}; {damage.remedy}, let the sync see that it is gone, then forget it")
     held = claim_ends_in(link, parts.limits)
     if held > 0:
         raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")

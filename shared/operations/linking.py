@@ -1,13 +1,16 @@
 """Links mended by hand: taken off, or tied to a target row that is there. Both sides are looked at first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
 from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
-from shared.state.links import Link, LinkState, Place
+from shared.state.links import Link, LinkState, Place, link_key
+from shared.state.rows import Cell, escape
 from shared.sync.claiming import claim_ends_in
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
@@ -25,6 +28,12 @@ class Linking:
     def show(self, id: str) -> Link:
         """The link of a record as it is remembered."""
         return self.parts.state.links.load(self.flow.name, [id])[id]
+
+    def cells(self, id: str) -> Mapping[str, Cell]:
+        """What stands in the row of a link, as it stands there: of one that cannot be read it is all there is."""
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        return {} if stored is None else stored.row.cells
 
     def unlink(self, id: str) -> Link:
         """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the
@@ -83,6 +92,8 @@ class Linking:
 
     def _free(self, id: str) -> Link:
         link = self.show(id)
+        if (damage := damage_of(link, self.flow)) is not None:
+            raise Refused(f"{damage}; {damage.remedy}")
         held = claim_ends_in(link, self.parts.limits)
         if held > 0:
             raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")

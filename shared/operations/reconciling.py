@@ -89,7 +89,11 @@ class Reconciling:
         for batch in _batches(of.id for of in drifted if of.id is not None):
             deeds.note("repair", self._flow.name, " ".join(batch))
             links = self._parts.state.links
-            marked = (replace(link, dirty=True) for link in links.load(self._flow.name, batch).values() if link.etag)
+            marked = (
+                replace(link, dirty=True)
+                for link in links.load(self._flow.name, batch).values()
+                if _may_be_marked(link)
+            )
             groups = [Group(link, (link_operation(link),)) for link in marked]
             for foreign in LinkWriter(links, lambda now: now.dirty).write(groups).foreign.values():
                 mark_dirty(links, foreign)
@@ -177,6 +181,11 @@ class Comparison:
             extra=found[Drift.EXTRA],
             different=found[Drift.DIFFERENT],
         )
+
+
+def _may_be_marked(link: Link) -> bool:
+    """Whether there is a link to write over: one that cannot be read is looked at as it is."""
+    return link.etag is not None and link.damage is None
 
 
 def _drift_of(examined: Examined) -> Drift | None:

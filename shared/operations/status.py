@@ -73,7 +73,7 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
             applied.update(run.counts)
         if run.started < since and last_pull is not None:
             break
-    links = Counter(link.state for link in parts.state.links.walk(flow.name))
+    links = Counter("unreadable" if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
     state = Observing(parts, "").flow(flow)
     # Of what is counted each minute there is an end, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))

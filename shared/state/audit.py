@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.state.history import inverted
+from shared.errors import StateUnreadable
+from shared.state.cells import Cells, drop
+from shared.state.failures import STATE_UNREADABLE
+from shared.state.history import inverted, told_by_key
 from shared.state.rows import Cell, Put, Row, Stored, Table, escape
 
 PARTITION = "audit"
@@ -45,9 +48,15 @@ class Audit:
 
 
 def _to_deed(stored: Stored) -> Deed:
-    cells = stored.row.cells
-    time = cells["time"]
-    if not isinstance(time, datetime):
-        raise TypeError("a deed without its time")
-    who, what, flow, subject, reason = (str(cells[name]) for name in ("who", "what", "flow", "subject", "reason"))
-    return Deed(time, who, what, flow, subject, reason)
+    """A deed from its stored row; one that cannot be read says so, at the time of its key."""
+    try:
+        return read_deed(stored)
+    except StateUnreadable as unreadable:
+        return Deed(told_by_key(stored.row.key), "", STATE_UNREADABLE, "", str(unreadable.damage))
+
+
+def read_deed(stored: Stored) -> Deed:
+    """A deed from its stored row. Raises StateUnreadable."""
+    cells = Cells("runs", stored.row, drop("runs", stored.row))
+    who, what, flow, subject, reason = (cells.text(name) for name in ("who", "what", "flow", "subject", "reason"))
+    return Deed(cells.time("time"), who, what, flow, subject, reason)

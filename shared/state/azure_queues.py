@@ -1,5 +1,6 @@
 """Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,12 +11,14 @@ from azure.storage.queue import QueueClient
 
 from shared.state.queues import MAX_DELAY_S, Message
 from shared.state.trouble import storage_errors
+from shared.visible import whole_characters
 
 NEVER_EXPIRES = -1
 
 
 class AzureQueues:
-    """Every queue of the account. `make_client` gives a client with the base64 policies for a queue name."""
+    """Every queue of the account. `make_client` gives a client for a queue name that writes base64, and gives what it
+    reads as it is: a message of a stranger that is no base64 must not hold up those behind it."""
 
     def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
         self._make_client = make_client
@@ -26,7 +29,7 @@ class AzureQueues:
         """See Queues."""
         visible_in = min(int(delay_s), MAX_DELAY_S)
         with self._using(queue) as client:
-            client.send_message(body, visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
+            client.send_message(whole_characters(body), visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
         """See Queues."""
@@ -34,7 +37,7 @@ class AzureQueues:
             pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
-            return [Message(str(m.id), str(m.content), str(m.pop_receipt)) for m in pages]
+            return [Message(str(m.id), _body(str(m.content)), str(m.pop_receipt)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
@@ -74,3 +77,11 @@ class AzureQueues:
             if queue not in self._clients:
                 self._clients[queue] = self._make_client(queue)
             return self._clients[queue]
+
+
+def _body(content: str) -> str:
+    """The text of a message; one that is no base64, or no text, is given as it stands there."""
+    try:
+        return base64.b64decode(content, validate=True).decode()
+    except ValueError:
+        return content

@@ -17,8 +17,8 @@ from azure.data.tables import (
     UpdateMode,
 )
 
-from shared.errors import RowConflict, StorageTrouble
-from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Stored, check_size
+from shared.errors import RowConflict
+from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Stored, check_size, storable
 from shared.state.trouble import is_not_made, storage_errors
 
 _CONFLICTS = (404, 409, 412)
@@ -114,14 +114,15 @@ def _to_stored(entity: TableEntity, date: datetime) -> Stored:
 def _to_cell(value: object) -> Cell:
     match value:
         case datetime():
-            return datetime.fromtimestamp(value.timestamp(), UTC)  # the SDK's own class would leak out
+            # The SDK's own class would leak out.
+            return datetime.combine(value.date(), value.time(), UTC)
         case str() | bool() | int() | bytes():
             return value
-    raise StorageTrouble(f"a property of type {type(value).__name__} was not written by this app")
+    return Foreign(type(value).__name__)
 
 
 def _to_sdk(operation: Operation) -> tuple[Any, ...]:
-    row = operation.row
+    row = storable(operation.row)
     entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
     match operation:
         case Insert():
@@ -132,6 +133,12 @@ def _to_sdk(operation: Operation) -> tuple[Any, ...]:
             match = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
             return TransactionOperation.UPDATE, entity, {"mode": UpdateMode.REPLACE, **match}
         case Delete(etag=None):
-            return TransactionOperation.DELETE, entity
+            return TransactionOperation.DELETE, _keys_of(row)
         case Delete(etag=etag):
-            return TransactionOperation.DELETE, entity, {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            expected = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return TransactionOperation.DELETE, _keys_of(row), expected
+
+
+def _keys_of(row: Row) -> dict[str, str]:
+    """What names a row that is removed, whatever it holds."""
+    return {"PartitionKey": row.partition, "RowKey": row.key}

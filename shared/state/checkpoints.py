@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import RowConflict
-from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
+from shared.state.cells import Cells, drop
+from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROW = "pull"
 _SUPERSEDED_KEPT = 5
@@ -106,33 +107,33 @@ def _row_key(source: str | None) -> str:
     return _ROW if source is None else escape(f"{_ROW}|{source}")
 
 
-def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
-    cells = stored.row.cells
-    text = {name: str(cells[name]) for name in ("cursor", "delta_link", "fingerprint") if name in cells}
+def read_checkpoint(flow: str, stored: Stored) -> Checkpoint:
+    """A checkpoint from its stored row. Raises StateUnreadable."""
+    helps = (
+        f"{drop('checkpoints', stored.row)}: the next pull reads everything anew, and what is unchanged is not written"
+    )
+    cells = Cells("checkpoints", stored.row, helps)
+    _, of, source = unescape(stored.row.key).partition("|")
     return Checkpoint(
         flow=flow,
-        epoch=str(cells["epoch"]),
-        walk=str(cells["walk"]),
-        source=source,
-        phase=Phase(str(cells["phase"])),
-        cursor=text.get("cursor"),
-        delta_link=text.get("delta_link"),
-        fingerprint=text.get("fingerprint"),
-        superseded=tuple(str(cells.get("superseded", "")).split()),
-        remapped=bool(cells.get("remapped", False)),
-        restarts=int(str(cells["restarts"])),
-        gone=int(str(cells["gone"])),
-        changed=int(str(cells["changed"])),
-        ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
-        full_at=_time(cells.get("full_at")),
-        number=int(str(cells.get("number", 0))),
-        current_at=_time(cells.get("current_at")),
+        epoch=cells.text("epoch"),
+        walk=cells.text("walk"),
+        source=source if of else None,
+        phase=cells.word("phase", Phase),
+        cursor=cells.maybe_text("cursor"),
+        delta_link=cells.maybe_text("delta_link"),
+        fingerprint=cells.maybe_text("fingerprint"),
+        superseded=tuple(cells.text("superseded", "").split()),
+        remapped=cells.flag("remapped"),
+        restarts=cells.number("restarts"),
+        gone=cells.number("gone"),
+        changed=cells.number("changed"),
+        ignores_snapshot=cells.flag("ignores_snapshot"),
+        full_at=cells.maybe_time("full_at"),
+        number=cells.number("number", 0),
+        current_at=cells.maybe_time("current_at"),
         etag=stored.etag,
     )
-
-
-def _time(cell: Cell | None) -> datetime | None:
-    return cell if isinstance(cell, datetime) else None
 
 
 class Checkpoints:
@@ -142,10 +143,10 @@ class Checkpoints:
         self._table = table
 
     def load(self, flow: str, source: str | None = None) -> Checkpoint | None:
-        """The checkpoint of a flow's source, or None when it has never been read."""
+        """The checkpoint of a flow's source, or None when it has never been read. Raises StateUnreadable."""
         key = _row_key(source)
         stored = self._table.read(escape(flow), [key])
-        return _to_checkpoint(flow, source, stored[key]) if key in stored else None
+        return read_checkpoint(flow, stored[key]) if key in stored else None
 
     def save(self, checkpoint: Checkpoint) -> str | None:
         """Save over the version that was read; the new etag, or None when another pull is ahead."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.errors import RowConflict, StorageTrouble, System
-from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape
+from shared.errors import RowConflict, StateUnreadable, StorageTrouble, System
+from shared.state.cells import Cells
+from shared.state.rows import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
 
 _ROUNDS = 5
 _FLOW, _GATE, _ENVIRONMENT = "flow", "gate", "environment"
@@ -14,11 +15,12 @@ _FLOW, _GATE, _ENVIRONMENT = "flow", "gate", "environment"
 
 class BlockKind(StrEnum):
     """Why a flow waits for an operator: more would go or change than the limits allow, one of the systems is not the
-    one of the first run, or columns are not as the mapping knows them."""
+    one of the first run, columns are not as the mapping knows them, or the flow's own control row cannot be read."""
 
     THRESHOLD = "threshold"
     ENVIRONMENT = "environment"
     DRIFT = "drift"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class FlowControl:
 class Gate:
     """Whether a system may be called. `reason` is why not, `said` what the system has answered; `strikes` counts
     closings in a row, for the back-off; `closed_at` is the last of them, `closed_since` the first since the gate was
-    open; until `probed_until` one worker alone asks whether it is back."""
+    open; until `probed_until` one worker alone asks whether it is back. `age_s` is how long ago this was written, by
+    the storage service's own clock: clocks of workers may be wrong."""
 
     system: System
     closed: bool = False
@@ -113,6 +116,7 @@ class Gate:
     strikes: int = 0
     probed_until: datetime | None = None
     etag: str | None = None
+    age_s: float = 0.0
 
 
 class Control:
@@ -122,33 +126,15 @@ class Control:
         self.table = table
 
     def flow(self, flow: str) -> FlowControl:
-        """The control row of a flow; paused when there is none."""
+        """The control row of a flow; paused when there is none. One that cannot be read is a block: nobody knows
+        whether the flow may run, until an operator lifts it."""
         stored = self._one(flow, _FLOW)
         if stored is None:
             return FlowControl(flow)
-        cells = stored.row.cells
-        return FlowControl(
-            flow=flow,
-            paused=bool(cells["paused"]),
-            blocked=str(cells.get("blocked", "")),
-            block_kind=BlockKind(str(cells["block_kind"])) if cells.get("block_kind") else None,
-            block_walk=str(cells.get("block_walk", "")),
-            block_gone=int(str(cells.get("block_gone", 0))),
-            block_changed=int(str(cells.get("block_changed", 0))),
-            met=_met(cells),
-            accepted_walk=str(cells.get("accepted_walk", "")),
-            accepted_gone=int(str(cells.get("accepted_gone", 0))),
-            accepted_changed=int(str(cells.get("accepted_changed", 0))),
-            waiting_cursor=str(cells.get("waiting_cursor", "")),
-            failures_cursor=str(cells.get("failures_cursor", "")),
-            history_cursor=str(cells.get("history_cursor", "")),
-            keys_cursor=str(cells.get("keys_cursor", "")),
-            compared=int(str(cells.get("compared", 0))),
-            look_again=bool(cells.get("look_again", False)),
-            look_cursor=str(cells.get("look_cursor", "")),
-            walks=int(str(cells.get("walks", 0))),
-            etag=stored.etag,
-        )
+        try:
+            return read_flow(flow, stored)
+        except StateUnreadable as unreadable:
+            return FlowControl(flow, etag=stored.etag).block(BlockKind.STATE, str(unreadable))
 
     def save_flow(self, control: FlowControl) -> bool:
         """Save a flow's control row."""
@@ -189,23 +175,15 @@ class Control:
         self.change_flow(flow, lambda now: None if now.look_again else replace(now, look_again=True))
 
     def gate(self, system: System) -> Gate:
-        """The gate of a system; open when there is no row."""
+        """The gate of a system; open when there is no row. One that cannot be read is closed and due: whoever comes
+        next asks the system, and writes the row anew."""
         stored = self._one(system, _GATE)
         if stored is None:
             return Gate(system)
-        cells = stored.row.cells
-        return Gate(
-            system=system,
-            closed=bool(cells["closed"]),
-            blocked_until=_time(cells.get("blocked_until")),
-            closed_at=_time(cells.get("closed_at")),
-            closed_since=_time(cells.get("closed_since")),
-            reason=str(cells["reason"]),
-            said=str(cells.get("said", "")),
-            strikes=int(str(cells["strikes"])),
-            probed_until=_time(cells.get("probed_until")),
-            etag=stored.etag,
-        )
+        try:
+            return read_gate(system, stored)
+        except StateUnreadable as unreadable:
+            return Gate(system, closed=True, reason=str(unreadable), etag=stored.etag, age_s=stored.age_s)
 
     def save_gate(self, gate: Gate) -> bool:
         """Save a system's gate."""
@@ -223,9 +201,10 @@ class Control:
         return self._save(row, gate.etag)
 
     def environment(self, flow: str) -> Mapping[str, str] | None:
-        """The ids of the environment that a flow's links are about, or None before its first run."""
+        """The ids of the environment that a flow's links are about, or None before its first run. Raises
+        StateUnreadable."""
         stored = self._one(flow, _ENVIRONMENT)
-        return None if stored is None else {name: str(cell) for name, cell in stored.row.cells.items()}
+        return None if stored is None else read_environment(stored)
 
     def store_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
         """Store the ids of the first run; False when another invocation was first."""
@@ -239,6 +218,17 @@ class Control:
             return False
         return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
 
+    def replace_unreadable_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
+        """Store the ids of today over those that cannot be read: an operator says that they are right. False when the
+        stored ones can be read by now."""
+        stored = self._one(flow, _ENVIRONMENT)
+        if stored is not None:
+            try:
+                read_environment(stored)
+            except StateUnreadable:
+                return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
+        return False
+
     def _one(self, partition: str, key: str) -> Stored | None:
         return self.table.read(escape(partition), [key]).get(key)
 
@@ -250,12 +240,74 @@ class Control:
         return True
 
 
-def _met(cells: Mapping[str, Cell]) -> MetDrift | None:
-    probe_at = _time(cells.get("drift_probe_at"))
+def read_flow(flow: str, stored: Stored) -> FlowControl:
+    """The control row of a flow. Raises StateUnreadable."""
+    cells = Cells("control", stored.row, f"p2c unblock {flow}, then p2c resume {flow}")
+    kind = cells.text("block_kind", "")
+    return FlowControl(
+        flow=flow,
+        paused=cells.flag("paused"),
+        blocked=cells.text("blocked", ""),
+        block_kind=cells.word("block_kind", BlockKind) if kind else None,
+        block_walk=cells.text("block_walk", ""),
+        block_gone=cells.number("block_gone", 0),
+        block_changed=cells.number("block_changed", 0),
+        met=_met(cells),
+        accepted_walk=cells.text("accepted_walk", ""),
+        accepted_gone=cells.number("accepted_gone", 0),
+        accepted_changed=cells.number("accepted_changed", 0),
+        waiting_cursor=_cursor(cells, "waiting_cursor", "W"),
+        failures_cursor=_cursor(cells, "failures_cursor", "F"),
+        history_cursor=_cursor(cells, "history_cursor", "H"),
+        keys_cursor=cells.text("keys_cursor", ""),
+        compared=cells.number("compared", 0),
+        look_again=cells.flag("look_again", default=False),
+        look_cursor=_cursor(cells, "look_cursor", "L"),
+        walks=cells.number("walks", 0),
+        etag=stored.etag,
+    )
+
+
+def _cursor(cells: Cells, name: str, first: str) -> str:
+    """A row key to go on from: one of another kind of rows, or that no key can be, would end the scan."""
+    cursor = cells.text(name, "")
+    if cursor and not (cursor.startswith(f"{first}|") and len(cursor) <= MAX_KEY_CHARACTERS + 1 and is_key(cursor)):
+        raise cells.unreadable(name, "is no place to go on from")
+    return cursor
+
+
+def read_gate(system: System, stored: Stored) -> Gate:
+    """The gate of a system. Raises StateUnreadable."""
+    cells = Cells("control", stored.row, "nothing: the next probe writes it anew")
+    return Gate(
+        system=system,
+        closed=cells.flag("closed"),
+        blocked_until=cells.maybe_time("blocked_until"),
+        closed_at=cells.maybe_time("closed_at"),
+        closed_since=cells.maybe_time("closed_since"),
+        reason=cells.text("reason"),
+        said=cells.text("said", ""),
+        strikes=cells.number("strikes"),
+        probed_until=cells.maybe_time("probed_until"),
+        etag=stored.etag,
+        age_s=stored.age_s,
+    )
+
+
+def read_environment(stored: Stored) -> dict[str, str]:
+    """The environment of the first run. Raises StateUnreadable."""
+    cells = Cells("control", stored.row, "look at the settings; where they are right, p2c accept for each blocked flow")
+    if not stored.row.cells:
+        raise cells.unreadable("dataverse_origin", "is missing")
+    return {name: cells.text(name) for name in stored.row.cells}
+
+
+def _met(cells: Cells) -> MetDrift | None:
+    probe_at = cells.maybe_time("drift_probe_at")
     if probe_at is None:
         return None
-    said, record = str(cells.get("drift_said", "")), str(cells.get("drift_record", ""))
-    return MetDrift(said, record, probe_at, int(str(cells.get("drift_strikes", 0))))
+    said, record = cells.text("drift_said", ""), cells.text("drift_record", "")
+    return MetDrift(said, record, probe_at, cells.number("drift_strikes", 0))
 
 
 def _met_cells(met: MetDrift | None) -> dict[str, Cell]:
@@ -263,7 +315,3 @@ def _met_cells(met: MetDrift | None) -> dict[str, Cell]:
         return {}
     said, record = met.said[:2000], met.record
     return {"drift_said": said, "drift_record": record, "drift_probe_at": met.probe_at, "drift_strikes": met.strikes}
-
-
-def _time(cell: Cell | None) -> datetime | None:
-    return cell if isinstance(cell, datetime) else None

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from shared.errors import RowConflict
-from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape
+from shared.errors import Damage, RowConflict, StateUnreadable
+from shared.state.cells import Cells
+from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
+
+STATE_UNREADABLE = "state_unreadable"
+"""The cause of a record of which a row cannot be read."""
 
 FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
+# Stands for a moment that a damaged row does not tell any more.
+_UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
 _FEW, _MANY = 5, 200
 _MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
 
@@ -81,7 +87,8 @@ def renewed(earlier: Failure | None, current: Failure) -> Failure:
     if earlier is None:
         return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
     same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
-    kept = replace(current, first_seen=earlier.first_seen, tries=earlier.tries)
+    first_seen = current.first_seen if earlier.first_seen == _UNKNOWN else earlier.first_seen
+    kept = replace(current, first_seen=first_seen, tries=earlier.tries)
     if earlier.dismissed and same:
         return replace(kept, dismissed=earlier.dismissed, next_try=None)
     return replace(kept, next_try=current.next_try or current.last_seen + retry_after(earlier.tries))
@@ -131,27 +138,46 @@ class Failures:
 
 
 def _to_failure(flow: str, stored: Stored) -> Failure:
-    cells = stored.row.cells
+    """A failure from its stored row. One that cannot be read is itself what its record fails by: it is due at once, and
+    written anew by whatever becomes of the record."""
+    try:
+        return read_failure(flow, stored)
+    except StateUnreadable as unreadable:
+        return _damaged(flow, stored, unreadable.damage)
+
+
+def read_failure(flow: str, stored: Stored) -> Failure:
+    """A failure from its stored row. Raises StateUnreadable."""
+    cells = _cells(flow, stored)
+    id = cells.text("record_id")
+    if failure_key(id) != stored.row.key:
+        raise cells.unreadable("record_id", "is not that of the row's key")
+    rival = cells.maybe_text("rival")
     return Failure(
         flow=flow,
-        id=str(cells["record_id"]),
-        cause=str(cells["cause"]),
-        message=str(cells["message"]),
-        remedy=str(cells["remedy"]),
-        first_seen=_time(cells["first_seen"]),
-        last_seen=_time(cells["last_seen"]),
-        tries=int(str(cells["tries"])),
-        next_try=_time(cells["next_try"]) if "next_try" in cells else None,
-        asked_at=_time(cells["asked_at"]) if "asked_at" in cells else None,
-        dismissed=str(cells.get("dismissed", "")),
-        number=str(cells.get("number", "")),
-        value=str(cells.get("value", "")),
-        rival=(str(cells["rival_flow"]), str(cells["rival"])) if "rival" in cells else None,
+        id=id,
+        cause=cells.text("cause"),
+        message=cells.text("message"),
+        remedy=cells.text("remedy"),
+        first_seen=cells.time("first_seen"),
+        last_seen=cells.time("last_seen"),
+        tries=cells.number("tries"),
+        next_try=cells.maybe_time("next_try"),
+        asked_at=cells.maybe_time("asked_at"),
+        dismissed=cells.text("dismissed", ""),
+        number=cells.text("number", ""),
+        value=cells.text("value", ""),
+        rival=None if rival is None else (cells.text("rival_flow"), rival),
         etag=stored.etag,
     )
 
 
-def _time(cell: Cell) -> datetime:
-    if not isinstance(cell, datetime):
-        raise TypeError(f"{cell!r} is not a time")
-    return cell
+def _cells(flow: str, stored: Stored) -> Cells:
+    return Cells("links", stored.row, f"p2c retry {flow} {unescape(stored.row.key).removeprefix(_PREFIX)}")
+
+
+def _damaged(flow: str, stored: Stored, damage: Damage) -> Failure:
+    id = unescape(stored.row.key).removeprefix(_PREFIX)
+    seen = _UNKNOWN
+    failure = Failure(flow, id, STATE_UNREADABLE, str(damage), damage.remedy, first_seen=seen, last_seen=seen)
+    return replace(failure, next_try=seen, etag=stored.etag)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from shared.errors import StorageTrouble, System
-from shared.state.rows import Put, Row, Table, escape
+from shared.errors import StateUnreadable, StorageTrouble, System
+from shared.state.cells import Cells, drop
+from shared.state.rows import Put, Row, Stored, Table, escape
 from shared.telemetry import log_event
 
 _KEY = "filter"
@@ -23,11 +24,11 @@ class FilterSizes:
 
     def known(self) -> int | None:
         """How many keys a filter may name; None where nothing was found within a day."""
-        with suppress(StorageTrouble):
+        with suppress(StorageTrouble, StateUnreadable):
             stored = self._table.read(escape(self._system), [_KEY]).get(_KEY)
             if stored is not None:
-                size, found_at = stored.row.cells.get("keys"), stored.row.cells.get("found_at")
-                if isinstance(size, int) and isinstance(found_at, datetime) and self._now() - found_at < _KEPT:
+                size, found_at = read_size(stored)
+                if self._now() - found_at < _KEPT:
                     return size
         return None
 
@@ -36,3 +37,12 @@ class FilterSizes:
         log_event("filter_limit_found", system=str(self._system), keys=size)
         with suppress(StorageTrouble):
             self._table.transact([Put(Row(escape(self._system), _KEY, {"keys": size, "found_at": self._now()}))])
+
+
+def read_size(stored: Stored) -> tuple[int, datetime]:
+    """How many keys passed, and when that was found, from the stored row. Raises StateUnreadable."""
+    cells = Cells("control", stored.row, drop("control", stored.row))
+    size = cells.number("keys")
+    if size == 0:
+        raise cells.unreadable("keys", "is 0")
+    return size, cells.time("found_at")

@@ -1,19 +1,32 @@
 """History: what was done with a record, when and by which run. Row `H|id|inverted time|claim`: the newest first."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from shared.state.rows import Cell, Row, Stored, Table, escape
+from shared.errors import StateUnreadable
+from shared.state.cells import Cells, drop
+from shared.state.failures import STATE_UNREADABLE
+from shared.state.rows import Cell, Row, Stored, Table, escape, unescape
 
 _PAGE = 1000
 _END_OF_TIME_MS = 253_402_300_799_999
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEHIND_THE_ID = re.compile(r"\|[0-9]{15}\|[^|]*")
+_INVERTED = re.compile(r"(?:^|\|)([0-9]{15})(?:\||$)")
 
 
 def inverted(time: datetime) -> str:
     """A text that sorts later times first."""
     return f"{_END_OF_TIME_MS - int(time.timestamp() * 1000):015d}"
+
+
+def told_by_key(key: str) -> datetime:
+    """The time in a key that `inverted` has made; the beginning of time where there is none."""
+    found = _INVERTED.findall(unescape(key))
+    return _EPOCH + timedelta(milliseconds=max(0, _END_OF_TIME_MS - int(found[-1]))) if found else _EPOCH
 
 
 def history_row(flow: str, id: str, *, time: datetime, claim: str, run: str, outcome: str, fields: str) -> Row:
@@ -50,15 +63,30 @@ class Histories:
         while more:
             stored = self._table.scan(escape(flow), start=start, end=f"{prefix}}}", limit=page)
             # The id of another record may begin with this one and go on behind a bar.
-            yield from (row for row in stored if row.row.cells["record_id"] == id)
+            yield from (row for row in stored if _is_of(id, prefix, row.row))
             more = len(stored) == page
             start = stored[-1].row.key + " " if stored else start
 
 
+def _is_of(id: str, prefix: str, row: Row) -> bool:
+    """Whether an entry is this record's: by its key where it does not say so."""
+    named = row.cells.get("record_id")
+    return named == id if isinstance(named, str) else bool(_BEHIND_THE_ID.fullmatch(row.key[len(prefix) :]))
+
+
 def _to_entry(stored: Stored) -> Entry:
-    cells = stored.row.cells
-    time = cells["time"]
-    if not isinstance(time, datetime):
-        raise TypeError("an entry of a history without its time")
-    fields: Sequence[str] = str(cells.get("fields", "")).split(",")
-    return Entry(time, str(cells["run"]), str(cells["outcome"]), tuple(field for field in fields if field))
+    """An entry from its stored row; one that cannot be read says so, at the time of its key."""
+    try:
+        return read_entry(stored)
+    except StateUnreadable as unreadable:
+        return Entry(told_by_key(stored.row.key), "", f"{STATE_UNREADABLE}: {unreadable.damage}")
+
+
+def read_entry(stored: Stored) -> Entry:
+    """An entry from its stored row. Raises StateUnreadable."""
+    cells = Cells("links", stored.row, drop("links", stored.row))
+    cells.text("record_id")
+    fields = cells.text("fields", "").split(",")
+    return Entry(
+        cells.time("time"), cells.text("run"), cells.text("outcome"), tuple(field for field in fields if field)
+    )

@@ -1,13 +1,15 @@
 """Target keys and their owners: one row per target key, so that no two records ever write the same target row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.errors import RowConflict, StorageTrouble
+from shared.errors import Damage, RowConflict, StateUnreadable, StorageTrouble
 from shared.records import fold
-from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
+from shared.state.cells import Cells, drop
+from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROUNDS = 5
+_PAGE = 1000
 # Behind every row key: no letter comes later.
 _END = "\U0010ffff"
 
@@ -23,35 +25,51 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class OwnedKey:
-    """A key with its owner as read. `age_s` is for how long it has been so, by the storage service's own clock."""
+    """A key with its owner as read. `age_s` is for how long it has been so, by the storage service's own clock.
+    `damage` says that the row cannot be read: somebody owns the key, and nobody knows who, so nobody gets it."""
 
     key: str
     owner: Owner
     etag: str
     age_s: float = field(default=0.0, compare=False)
+    damage: Damage | None = None
+
+
+_NOBODY_KNOWS = Owner("", "", "")
 
 
 class Keys:
-    """The owned keys of one target collection in one company."""
+    """The owned keys of one target collection in one company: a partition of the keys table."""
 
     def __init__(self, table: Table, target_entity: str, company: str) -> None:
         self._table = table
-        self._partition = escape(f"{target_entity}|{company.casefold()}")
+        self.partition = escape(f"{target_entity}|{company.casefold()}")
 
     def _row(self, key: str, owner: Owner) -> Row:
         cells = {"key": key, "flow": owner.flow, "route": owner.route, "record_id": owner.id}
-        return Row(self._partition, escape(fold(key)), cells)
+        return Row(self.partition, escape(fold(key)), cells)
+
+    def row_of(self, key: str) -> Row:
+        """Where the row of a key is."""
+        return Row(self.partition, escape(fold(key)), {})
 
     def owners(self, keys: Sequence[str]) -> dict[str, OwnedKey]:
         """Who owns which of `keys`, by the key as given."""
-        stored = self._table.read(self._partition, [escape(fold(key)) for key in keys])
+        stored = self._table.read(self.partition, [escape(fold(key)) for key in keys])
         return {key: _to_owned(stored[row]) for key in keys if (row := escape(fold(key))) in stored}
 
     def page(self, after: str, limit: int) -> tuple[list[OwnedKey], str | None]:
         """Some keys in the order of their rows from the row key `after` ("" = the first), and where to go on (None: the
         end)."""
-        stored = self._table.scan(self._partition, start=after, end=_END, limit=limit)
+        stored = self._table.scan(self.partition, start=after, end=_END, limit=limit)
         return [_to_owned(row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
+
+    def walk(self) -> Iterator[OwnedKey]:
+        """Every owned key, page by page."""
+        after: str | None = ""
+        while after is not None:
+            page, after = self.page(after, _PAGE)
+            yield from page
 
     def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
         """Take every key that nobody owns. Returns those that somebody else owns, with their owners.
@@ -114,7 +132,31 @@ class Keys:
         return True
 
 
+def unknown_owner(keys: Keys, key: str) -> Damage:
+    """What to say of a key whose owner this version does not know: its flow or route."""
+    row = keys.row_of(key)
+    return Damage(
+        "keys", row.partition, row.key, "flow", "or route is one that this version does not know", _helps(row)
+    )
+
+
+def _helps(row: Row) -> str:
+    return f"p2c repair for the record that has this row in the target; where none has it, {drop('keys', row)}"
+
+
 def _to_owned(stored: Stored) -> OwnedKey:
-    cells = stored.row.cells
-    owner = Owner(str(cells["flow"]), str(cells["route"]), str(cells["record_id"]))
-    return OwnedKey(str(cells["key"]), owner, stored.etag, stored.age_s)
+    try:
+        return read_key(stored)
+    except StateUnreadable as unreadable:
+        return OwnedKey(unescape(stored.row.key), _NOBODY_KNOWS, stored.etag, stored.age_s, unreadable.damage)
+
+
+def read_key(stored: Stored) -> OwnedKey:
+    """A key with its owner from its stored row. Raises StateUnreadable."""
+    row = stored.row
+    cells = Cells("keys", row, _helps(row))
+    key = cells.text("key")
+    if escape(fold(key)) != row.key:
+        raise cells.unreadable("key", "is not that of the row's key")
+    owner = Owner(cells.text("flow"), cells.text("route"), cells.text("record_id"))
+    return OwnedKey(key, owner, stored.etag, stored.age_s)

@@ -11,12 +11,15 @@ from enum import StrEnum
 from itertools import islice
 
 from shared import exact_json
+from shared.errors import Damage, StateUnreadable
 from shared.records import Json, fold
-from shared.state.rows import Cell, Row, Stored, Table, escape
+from shared.state.cells import Cells
+from shared.state.rows import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
 
 SCHEMA_VERSION = 1
 # A target key, folded, on a route.
 Place = tuple[str, str]
+_PREFIX = "L|"
 _PAGE = 1000
 
 
@@ -98,6 +101,8 @@ class Link:
     surely removed.
     `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know
     that wait for this one: under which it is linked, or was before (see Route.moves).
+    `damage` says that the row is there and cannot be read: then nothing is known of the record but its id, nobody may
+    take it for a new one, and the row is written by nobody but an operator's repair.
     """
 
     flow: str
@@ -133,6 +138,7 @@ class Link:
     waits: tuple[str, ...] = ()
     etag: str | None = None
     age_s: float = 0.0
+    damage: Damage | None = None
 
     @property
     def linked(self) -> bool:
@@ -225,7 +231,9 @@ class Link:
         return replace(self, former=former, held_key=held, intent=kept)
 
     def to_row(self) -> Row:
-        """The row as stored."""
+        """The row as stored. Raises StateUnreadable for one that could not be read: what it holds must not get lost."""
+        if self.damage is not None:
+            raise StateUnreadable(self.damage)
         cells: dict[str, Cell | None] = {
             "schema": SCHEMA_VERSION,
             "state": self.state.value,
@@ -265,48 +273,57 @@ class Link:
 
 def link_key(id: str) -> str:
     """The row key of a link."""
-    return escape(f"L|{id}")
+    return escape(f"{_PREFIX}{id}")
 
 
 def to_link(flow: str, stored: Stored) -> Link:
-    """A link from its stored row. Unknown columns of a newer schema are left alone by never being read."""
-    cells = stored.row.cells
+    """A link from its stored row; one that cannot be read has its damage."""
+    try:
+        return read_link(flow, stored)
+    except StateUnreadable as unreadable:
+        id = unescape(stored.row.key).removeprefix(_PREFIX)
+        return Link(flow, id, etag=stored.etag, age_s=stored.age_s, damage=unreadable.damage)
+
+
+def read_link(flow: str, stored: Stored) -> Link:
+    """A link from its stored row. Unknown columns of a newer schema are left alone by never being read. Raises
+    StateUnreadable."""
+    cells = Cells("links", stored.row, f"p2c repair {flow} {unescape(stored.row.key).removeprefix(_PREFIX)}")
+    id = cells.text("record_id")
+    if link_key(id) != stored.row.key:
+        raise cells.unreadable("record_id", "is not that of the row's key")
     return Link(
         flow=flow,
-        id=str(cells["record_id"]),
-        route=_text(cells.get("route")),
-        state=LinkState(str(cells["state"])),
-        rule=_text(cells.get("rule")),
-        target_key=_text(cells.get("target_key")),
-        target_id=_text(cells.get("target_id")),
-        held_key=_text(cells.get("held_key")),
-        applied=_json_object(cells.get("applied")),
+        id=id,
+        route=cells.maybe_text("route"),
+        state=cells.word("state", LinkState),
+        rule=cells.maybe_text("rule"),
+        target_key=cells.maybe_text("target_key"),
+        target_id=cells.maybe_text("target_id"),
+        held_key=cells.maybe_text("held_key"),
+        applied=cells.json_object("applied"),
         intent=_intent(cells),
-        touched=_texts(cells.get("touched")),
-        lines=_numbered(cells.get("lines")),
-        numbers=_numbered(cells.get("numbers")),
-        line_fields=_texts(cells.get("line_fields")),
-        former=tuple(
-            FormerTarget(str(of[0]), str(of[1]), of[2] is True, of[3] is True)
-            for of in _json_list(cells.get("former"))
-            if isinstance(of, list)
-        ),
-        revisions={id: of for id, of in _json_object(cells.get("revisions")).items() if isinstance(of, int)},
-        places=_json_objects(cells.get("places")),
-        noted=tuple(int(number) for number in _texts(cells.get("noted"))),
-        known_keys=tuple(KnownKey(*map(str, of)) for of in _json_list(cells.get("known_keys")) if isinstance(of, list)),
-        last_key=_text(cells.get("last_key")),
-        fingerprint=_text(cells.get("fingerprint")),
-        seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
-        seen_epoch=_text(cells.get("seen_epoch")),
-        claim_id=_text(cells.get("claim_id")),
-        claim_kind=ClaimKind(str(cells["claim_kind"])) if "claim_kind" in cells else None,
-        last_claim=_text(cells.get("last_claim")),
-        dirty=bool(cells.get("dirty", False)),
-        attempts=int(str(cells.get("attempts", 0))),
-        unknowns=int(str(cells.get("unknowns", 0))),
-        unanswered=int(str(cells.get("unanswered", 0))),
-        waits=_texts(cells.get("waits")),
+        touched=cells.texts("touched"),
+        lines=cells.numbered("lines"),
+        numbers=cells.numbered("numbers"),
+        line_fields=cells.texts("line_fields"),
+        former=_former(cells),
+        revisions=cells.counted("revisions"),
+        places=cells.objects("places"),
+        noted=cells.counts("noted"),
+        known_keys=_known_keys(cells),
+        last_key=cells.maybe_text("last_key"),
+        fingerprint=cells.maybe_text("fingerprint"),
+        seen_version=cells.maybe_digits("seen_version"),
+        seen_epoch=cells.maybe_text("seen_epoch"),
+        claim_id=cells.maybe_text("claim_id"),
+        claim_kind=cells.maybe_word("claim_kind", ClaimKind),
+        last_claim=cells.maybe_text("last_claim"),
+        dirty=cells.flag("dirty"),
+        attempts=cells.number("attempts"),
+        unknowns=cells.number("unknowns"),
+        unanswered=cells.number("unanswered"),
+        waits=_waits(cells),
         etag=stored.etag,
         age_s=stored.age_s,
     )
@@ -324,36 +341,39 @@ def _numbered_text(texts: Mapping[int, str]) -> str | None:
     return exact_json.dumps({str(number): text for number, text in texts.items()}) if texts else None
 
 
-def _numbered(cell: Cell | None) -> dict[int, str]:
-    return {int(number): str(text) for number, text in _json_object(cell).items()}
+def _former(cells: Cells) -> tuple[FormerTarget, ...]:
+    found = []
+    for of in cells.json_list("former"):
+        match of:
+            case [str(route), str(key), bool(ended), bool(inherited)]:
+                found.append(FormerTarget(route, key, ended, inherited))
+            case _:
+                raise cells.unreadable("former", "holds something else than former targets")
+    return tuple(found)
 
 
-def _text(cell: Cell | None) -> str | None:
-    return None if cell is None else str(cell)
+def _known_keys(cells: Cells) -> tuple[KnownKey, ...]:
+    found = []
+    for of in cells.json_list("known_keys"):
+        match of:
+            case [str(flow), str(route), str(id), str(key)]:
+                found.append(KnownKey(flow, route, id, key))
+            case _:
+                raise cells.unreadable("known_keys", "holds something else than keys of other records")
+    return tuple(found)
 
 
-def _json_object(cell: Cell | None) -> dict[str, Json]:
-    value = exact_json.loads(str(cell)) if cell is not None else {}
-    return value if isinstance(value, dict) else {}
+def _intent(cells: Cells) -> Intent | None:
+    key = cells.maybe_text("intent_key")
+    return None if key is None else Intent(key, cells.objects("intent_sent"))
 
 
-def _json_list(cell: Cell | None) -> list[Json]:
-    value = exact_json.loads(str(cell)) if cell is not None else []
-    return value if isinstance(value, list) else []
-
-
-def _json_objects(cell: Cell | None) -> tuple[dict[str, Json], ...]:
-    return tuple(entry for entry in _json_list(cell) if isinstance(entry, dict))
-
-
-def _texts(cell: Cell | None) -> tuple[str, ...]:
-    return tuple(str(entry) for entry in _json_list(cell))
-
-
-def _intent(cells: Mapping[str, Cell]) -> Intent | None:
-    if "intent_key" not in cells:
-        return None
-    return Intent(str(cells["intent_key"]), _json_objects(cells.get("intent_sent")))
+def _waits(cells: Cells) -> tuple[str, ...]:
+    """Keys of rows: one that no key can be would end every transaction that names it."""
+    keys = cells.texts("waits")
+    if not all(key.startswith("W|") and len(key) <= MAX_KEY_CHARACTERS and is_key(key) for key in keys):
+        raise cells.unreadable("waits", "holds something else than keys of waits")
+    return keys
 
 
 class Links:

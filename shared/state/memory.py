@@ -23,6 +23,7 @@ from shared.state.rows import (
     Row,
     Stored,
     check_size,
+    storable,
 )
 
 
@@ -105,7 +106,7 @@ class MemoryTable:
             del self._rows[address]
             return ""
         etag, self._version = f"W/{self._version}", self._version + 1
-        self._rows[address] = operation.row, etag, self.clock.monotonic()
+        self._rows[address] = storable(operation.row), etag, self.clock.monotonic()
         return etag
 
 
@@ -140,6 +141,7 @@ class MemoryQueues:
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
         self.step(f"send {queue}")
+        body.encode()  # Half of a surrogate pair cannot be sent.
         id, now = str(next(self._ids)), self.clock.monotonic()
         self._queues.setdefault(queue, {})[id] = body, now + delay_s
         self._put_at[id] = now

@@ -6,7 +6,10 @@ A delete entry of a change feed names a row by its id and nothing else; what it 
 from collections.abc import Iterable, Mapping, Sequence
 
 from shared import exact_json
+from shared.errors import StateUnreadable
+from shared.state.cells import Cells
 from shared.state.rows import Cell, Put, Row, Stored, Table, escape, split_into_transactions
+from shared.telemetry import tell_damage
 
 _FORMER_KEPT = 5
 
@@ -19,10 +22,18 @@ class Owners:
 
     def owners(self, flow: str, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The owners of those of the rows that are known: the present one first, then those that the row has left, the
-        latest first."""
+        latest first. What cannot be read is told as an event and not known: it is written anew when the row is met the
+        next time."""
         keys = {id: _row_key(kind, id) for id in ids}
         stored = self._table.read(escape(flow), list(keys.values()))
-        return {id: _owners(stored[key]) for id, key in keys.items() if key in stored}
+        known: dict[str, tuple[str, ...]] = {}
+        for id, key in keys.items():
+            try:
+                if key in stored:
+                    known[id] = read_owners(flow, stored[key])
+            except StateUnreadable as unreadable:
+                tell_damage(unreadable.damage, flow=flow)
+        return known
 
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them, as `owners` gives them.
@@ -54,7 +65,7 @@ def _row(flow: str, kind: str, id: str, owners: Sequence[str]) -> Row:
     return Row(escape(flow), _row_key(kind, id), cells)
 
 
-def _owners(stored: Stored) -> tuple[str, ...]:
-    cells = stored.row.cells
-    former = exact_json.loads(str(cells.get("former", "[]")))
-    return (str(cells["owner"]), *(map(str, former) if isinstance(former, list) else ()))
+def read_owners(flow: str, stored: Stored) -> tuple[str, ...]:
+    """The owners from a stored row. Raises StateUnreadable."""
+    cells = Cells("links", stored.row, f"p2c sync {flow} --full; p2c reconcile {flow} tells what was missed")
+    return (cells.text("owner"), *cells.texts("former"))

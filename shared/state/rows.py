@@ -7,13 +7,22 @@ Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-ser
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from shared.errors import RowConflict, RowTooLarge
+from shared.visible import has_half_pair, whole_characters
 
-Cell = str | int | bool | datetime | bytes
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A cell of a type that this app never writes."""
+
+    type: str
+
+
+Cell = str | int | bool | datetime | bytes | Foreign
 MAX_TEXT_BYTES = 64 * 1024
 MAX_ROW_BYTES = 1024 * 1024
 MAX_TRANSACTION_ROWS = 100
@@ -21,6 +30,8 @@ MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
 _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
+_LAST_CHARACTER = 0x10FFFF
+_ESCAPED = re.compile("=([0-9A-F]{6})")
 _FORBIDDEN = re.compile(r"[/\\#?%=\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -94,6 +105,24 @@ class Table(Protocol):
 def escape(text: str) -> str:
     """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
     return _FORBIDDEN.sub(lambda found: f"={ord(found[0]):06X}", text)
+
+
+def unescape(key: str) -> str:
+    """The text of which `escape` made a key; what it did not make stays as it is."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) <= _LAST_CHARACTER else found[0], key)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be a key, or a place between two."""
+    return escape(unescape(text)) == text
+
+
+def storable(row: Row) -> Row:
+    """The row with texts that storage can hold: half of a surrogate pair becomes its number, as people read it."""
+    if not any(isinstance(cell, str) and has_half_pair(cell) for cell in row.cells.values()):
+        return row
+    whole = {name: whole_characters(of) if isinstance(of, str) else of for name, of in row.cells.items()}
+    return replace(row, cells=whole)
 
 
 def check_size(row: Row) -> int:

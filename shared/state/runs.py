@@ -1,12 +1,14 @@
 """Runs: what one pull or apply did. Partition = flow, row = inverted time: the newest first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.errors import StorageTrouble
+from shared.errors import StateUnreadable, StorageTrouble
+from shared.state.cells import Cells, drop
 from shared.state.history import inverted
-from shared.state.rows import Cell, Put, Row, Table, escape
+from shared.state.rows import Cell, Put, Row, Stored, Table, escape
 from shared.telemetry import log_event
 
 _PAGE = 1000
@@ -46,21 +48,27 @@ class Runs:
 
     def latest(self, flow: str, limit: int) -> list[Run]:
         """At most `limit` runs, the newest first."""
-        return [_to_run(flow, stored.row) for stored in self.table.scan(escape(flow), start="0", end="~", limit=limit)]
+        return list(_readable(flow, self.table.scan(escape(flow), start="0", end="~", limit=limit)))
 
     def walk(self, flow: str) -> Iterator[Run]:
         """Every run, the newest first, page by page."""
         start: str | None = "0"
         while start is not None:
             page = self.table.scan(escape(flow), start=start, end="~", limit=_PAGE)
-            yield from (_to_run(flow, stored.row) for stored in page)
+            yield from _readable(flow, page)
             start = page[-1].row.key + " " if len(page) == _PAGE else None
 
 
-def _to_run(flow: str, row: Row) -> Run:
-    started = row.cells["started"]
-    if not isinstance(started, datetime):
-        raise TypeError("a run without its time")
-    counts = {name[2:]: int(str(value)) for name, value in row.cells.items() if name.startswith("n_")}
-    seconds = int(str(row.cells["milliseconds"])) / 1000
-    return Run(flow, str(row.cells["kind"]), str(row.cells["run"]), started, seconds, counts)
+def _readable(flow: str, page: Iterable[Stored]) -> Iterator[Run]:
+    """The runs that can be read: another is a lost note, which nothing follows from."""
+    for stored in page:
+        with suppress(StateUnreadable):
+            yield read_run(flow, stored)
+
+
+def read_run(flow: str, stored: Stored) -> Run:
+    """A run from its stored row. Raises StateUnreadable."""
+    cells = Cells("runs", stored.row, drop("runs", stored.row))
+    counts = {name[2:]: cells.number(name) for name in stored.row.cells if name.startswith("n_")}
+    seconds = cells.number("milliseconds") / 1000
+    return Run(flow, cells.text("kind"), cells.text("run"), cells.time("started"), seconds, counts)

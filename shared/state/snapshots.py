@@ -6,20 +6,27 @@ some 16 MB of storage, and about as much memory, and a change rewrites one row.
 """
 
 import hashlib
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from shared.errors import RowConflict
+from shared.errors import RowConflict, StateUnreadable
+from shared.state.cells import Cells, drop
 from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape, split_into_transactions
+from shared.telemetry import tell_damage
 
 BUCKETS = 256
 DIGEST_BYTES = 8
 _PREFIX = "snapshot-"
+_KEY = re.compile(f"{_PREFIX}([0-9]{{3}})")
+_PART = re.compile(r"p[0-9]{2}")
 _ITEM_BYTES = 8
 _CELL_BYTES = 64_000
+# The first byte of a key's digest says in which bucket it lies.
+_BUCKET_SHIFT = 56
 _ROWS_AT_ONCE = 64
 
 
@@ -105,14 +112,21 @@ class Snapshot:
     """The snapshot of one flow, in the hands of one walk."""
 
     def __init__(self, table: Table, flow: str, walk: str) -> None:
-        """Load it. What an unfinished part of this very walk has met counts as met."""
+        """Load it. What an unfinished part of this very walk has met counts as met. A bucket that cannot be read is
+        told as an event and empty: its records are new for this walk, which queues them once more."""
         self._table = table
         self._partition = escape(flow)
         self._walk = walk
         self._buckets = [_Bucket(number) for number in range(BUCKETS)]
         for stored in self._rows():
-            bucket = _to_bucket(stored, walk)
-            self._buckets[bucket.number] = bucket
+            bucket: _Bucket | None
+            try:
+                bucket = read_bucket(stored, walk)
+            except StateUnreadable as unreadable:
+                tell_damage(unreadable.damage, flow=flow)
+                bucket = _empty_bucket(stored)
+            if bucket is not None:
+                self._buckets[bucket.number] = bucket
         self.known = sum(len(bucket.keys) for bucket in self._buckets)
 
     def _rows(self) -> Iterator[Stored]:
@@ -163,19 +177,43 @@ class Snapshot:
         return Replace(row, bucket.etag) if bucket.etag else Insert(row)
 
 
-def _to_bucket(stored: Stored, walk: str) -> _Bucket:
-    cells = stored.row.cells
-    packed = b"".join(_bytes(cells[name]) for name in sorted(cells) if name[0] == "p")
+def _empty_bucket(stored: Stored) -> _Bucket | None:
+    """What takes the place of a row that cannot be read; None for a row that is no bucket's."""
+    number = _number(stored.row)
+    return None if number is None else _Bucket(number, etag=stored.etag, changed=True)
+
+
+def _number(row: Row) -> int | None:
+    found = _KEY.fullmatch(row.key)
+    return int(found[1]) if found and int(found[1]) < BUCKETS else None
+
+
+def read_bucket(stored: Stored, walk: str) -> _Bucket:
+    """A bucket from its stored row. Raises StateUnreadable."""
+    row = stored.row
+    cells = Cells("checkpoints", row, f"nothing: the next walk writes it anew; or {drop('checkpoints', row)}")
+    number = _number(row)
+    if number is None:
+        raise cells.unreadable("RowKey", "is not that of a bucket")
+    parts = sorted(name for name in row.cells if _PART.fullmatch(name))
+    if parts != [f"p{at:02d}" for at in range(len(parts))]:
+        raise cells.unreadable("p00", "and what follows it are not complete")
+    packed = b"".join(cells.packed(name) for name in parts)
+    if len(packed) % (2 * _ITEM_BYTES):
+        raise cells.unreadable("p00", "and what follows it hold a part of a record")
     items = array("Q", packed)
     keys, contents = items[0::2], items[1::2]
-    seen = _unpacked(_bytes(cells["seen"]), len(keys)) if cells.get("walk") == walk else bytearray(len(keys))
-    return _Bucket(int(stored.row.key.removeprefix(_PREFIX)), keys, contents, seen, etag=stored.etag)
-
-
-def _bytes(cell: Cell) -> bytes:
-    if not isinstance(cell, bytes):
-        raise TypeError("a packed cell holds bytes")
-    return cell
+    if any(key >> _BUCKET_SHIFT != number for key in keys) or any(
+        keys[at] >= keys[at + 1] for at in range(len(keys) - 1)
+    ):
+        raise cells.unreadable("p00", "and what follows it hold records of another bucket, or in another order")
+    seen = bytearray(len(keys))
+    if cells.maybe_text("walk") == walk:
+        bits = cells.packed("seen")
+        if int.from_bytes(bits).bit_length() != len(keys) + 1:
+            raise cells.unreadable("seen", "is not of as many records")
+        seen = _unpacked(bits, len(keys))
+    return _Bucket(number, keys, contents, seen, etag=stored.etag)
 
 
 def _interleaved(keys: "array[int]", contents: "array[int]") -> bytes:

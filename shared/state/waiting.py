@@ -3,7 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from shared.state.rows import Cell, Row, Stored, Table, escape
+from shared.errors import Damage, StateUnreadable
+from shared.state.cells import Cells
+from shared.state.rows import Cell, Row, Stored, Table, escape, unescape
 
 _MOST_CHILDREN = 1000
 _MOST_WAITS = 3000
@@ -13,7 +15,8 @@ _FEW_PARENTS = 5
 @dataclass(frozen=True, slots=True)
 class Wait:
     """One child that waits for one parent. `is_parked` says that the parent is filtered, and the child with it: then it
-    does not wait, but goes on when that changes. `age_s` is for how long, by the storage service's own clock."""
+    does not wait, but goes on when that changes. `age_s` is for how long, by the storage service's own clock. `damage`
+    says that the row cannot be read: then child and parent are told by its key, which `stored_key` is."""
 
     flow: str
     child: str
@@ -22,6 +25,8 @@ class Wait:
     parent: str
     is_parked: bool = False
     age_s: float = field(default=0.0, compare=False)
+    damage: Damage | None = field(default=None, compare=False)
+    stored_key: str = field(default="", compare=False)
 
     def to_row(self) -> Row:
         """The row as stored."""
@@ -41,16 +46,50 @@ class Wait:
 
 
 def _to_wait(flow: str, stored: Stored) -> Wait:
-    cells = stored.row.cells
-    return Wait(
+    """A wait from its stored row; one that cannot be read has its damage."""
+    try:
+        return read_wait(flow, stored)
+    except StateUnreadable as unreadable:
+        return _damaged(flow, stored, unreadable.damage)
+
+
+def read_wait(flow: str, stored: Stored) -> Wait:
+    """A wait from its stored row. Raises StateUnreadable."""
+    cells = Cells("links", stored.row, f"p2c sync {flow} {_told_by_key(stored.row)[3]}")
+    wait = Wait(
         flow,
-        child=str(cells["child"]),
-        parent_flow=str(cells["parent_flow"]),
-        parent_route=str(cells["parent_route"]),
-        parent=str(cells["parent"]),
-        is_parked=bool(cells["is_parked"]),
+        child=cells.text("child"),
+        parent_flow=cells.text("parent_flow"),
+        parent_route=cells.text("parent_route"),
+        parent=cells.text("parent"),
+        is_parked=cells.flag("is_parked"),
         age_s=stored.age_s,
+        stored_key=stored.row.key,
     )
+    if wait.key != stored.row.key:
+        raise cells.unreadable("child", "and the parent are not those of the row's key")
+    return wait
+
+
+def _damaged(flow: str, stored: Stored, damage: Damage) -> Wait:
+    parent_flow, parent_route, parent, child = _told_by_key(stored.row)
+    return Wait(
+        flow, child, parent_flow, parent_route, parent, age_s=stored.age_s, damage=damage, stored_key=stored.row.key
+    )
+
+
+def _told_by_key(row: Row) -> tuple[str, str, str, str]:
+    """Flow, route and id of the parent, and the child. Ids may hold bars: where neither cell tells which part is whose,
+    the child is what stands behind the last one."""
+    _, *rest = unescape(row.key).split("|", 3)
+    parent_flow, parent_route, ids = (*rest, "", "", "")[:3]
+    parent, child = row.cells.get("parent"), row.cells.get("child")
+    if isinstance(parent, str) and ids.startswith(f"{parent}|"):
+        return parent_flow, parent_route, parent, ids[len(parent) + 1 :]
+    if isinstance(child, str) and ids.endswith(f"|{child}"):
+        return parent_flow, parent_route, ids[: -len(child) - 1], child
+    before, _, behind = ids.rpartition("|")
+    return parent_flow, parent_route, before, behind
 
 
 class Waits:

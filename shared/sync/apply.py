@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shared.errors import NotSent, StorageTrouble, SystemTrouble
+from shared.errors import NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.state.links import LinkState
 from shared.state.runs import Run
 from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
@@ -18,6 +18,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
+from shared.sync.listing import Listing
 from shared.sync.owning import Owning
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.settling import return_to_former_targets, settle_intents
@@ -81,6 +82,8 @@ class Apply:
             self._parts.queues.send(queue, body, delay_s=delay_s)
             return
         claimed = Claiming(self._parts, self._flow, self._claim_id).claim(message)
+        # Its own row cannot be read: that is this one record's failure.
+        Listing(self._parts, self._flow, self._run_id).damaged(claimed.damaged)
         batch = Batch(claimed.works)
         if batch.works:
             self._work(batch.works, began)
@@ -186,7 +189,11 @@ class Apply:
         to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
         walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
         ids = [hint.id for hint in skipped] + [work.id for work in works if work.is_decided]
-        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        try:
+            checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        except StateUnreadable:
+            # The pull tells it, and reads everything anew once it is gone.
+            return
         if not ids or checkpoint is None or checkpoint.fingerprint in (None, self._flow.fingerprint):
             return
         if self._flow.fingerprint in checkpoint.superseded:
@@ -266,6 +273,7 @@ class Apply:
 
     def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:
         counts: Counter[str] = Counter(work.outcome.kind for work in batch.works if work.outcome)
+        counts[Kind.REJECTED] += len(claimed.damaged)
         counts["skipped"] += len(claimed.skipped)
         counts["busy"] += sum(map(len, claimed.busy.values()))
         counts["overtaken"] += len(batch.again)

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from shared.errors import Damage
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, merge
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
@@ -19,11 +21,13 @@ _STEP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a batch may work on, what was seen before, and what somebody else holds, by the delay to wait."""
+    """What a batch may work on, what was seen before, what somebody else holds, by the delay to wait, and whose link
+    nobody may work with, by the record's id."""
 
     works: list[Work]
     skipped: list[Hint]
     busy: dict[float, list[Hint]]
+    damaged: dict[str, Damage] = field(default_factory=dict)
 
 
 class Claiming:
@@ -40,7 +44,9 @@ class Claiming:
         claimed = Claimed([], [], {})
         free: dict[str, Link] = {}
         for id, link in self._parts.state.links.load(self._flow.name, list(hints)).items():
-            if self._is_seen(link, hints[id], message.epoch):
+            if (damage := damage_of(link, self._flow)) is not None:
+                claimed.damaged[id] = damage
+            elif self._is_seen(link, hints[id], message.epoch):
                 claimed.skipped.append(hints[id])
             elif (wait_s := claim_ends_in(link, self._parts.limits)) > 0:
                 claimed.busy.setdefault(_delay_s(link, wait_s), []).append(hints[id])

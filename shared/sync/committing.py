@@ -8,7 +8,7 @@ from functools import partial
 
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
-from shared.state.failures import renewed
+from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.state.relinked import relinked_row
@@ -144,7 +144,9 @@ class Committing:
         kept = {wait.key for wait in outcome.waits}
         gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
         # One that goes on waiting as before keeps its row, whose age is for how long it has waited.
-        known = work.link.waits if outcome.link.state is work.was_state else ()
+        # Where a row of the record could not be read it may be one of these: all are written anew.
+        damaged = work.failure is not None and work.failure.cause == STATE_UNREADABLE
+        known = work.link.waits if outcome.link.state is work.was_state and not damaged else ()
         new = [wait for wait in outcome.waits if wait.key not in known]
         return [*(Put(wait.to_row()) for wait in new), *(Delete(row) for row in gone)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.errors import OperatorNeeded, SchemaDrift, System
+from shared.errors import OperatorNeeded, SchemaDrift, StateUnreadable, System
 from shared.state.control import Control
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
@@ -56,7 +56,10 @@ class Environment:
     def change_by_settings(self, flow: str) -> str:
         """What the settings have changed since the first run, as a sentence, empty when nothing. Costs one read of our
         table."""
-        stored = self._control.environment(flow)
+        try:
+            stored = self._control.environment(flow)
+        except StateUnreadable as unreadable:
+            return _unreadable(unreadable)
         return "" if stored is None else describe(_differences(stored, self._settings))
 
     def change(self, flow: str) -> str:
@@ -65,14 +68,17 @@ class Environment:
         Raises SystemTrouble when a system cannot be asked.
         """
         today = self._settings | self._identities()
-        stored = self._control.environment(flow)
-        if stored is None:
-            self._control.store_environment(flow, today)
-            stored = self._control.environment(flow) or today
+        try:
+            stored = self._control.environment(flow)
+            if stored is None:
+                self._control.store_environment(flow, today)
+                stored = self._control.environment(flow) or today
+        except StateUnreadable as unreadable:
+            return _unreadable(unreadable)
         return describe(_differences(stored, today))
 
     def differences(self, flow: str) -> list[Difference]:
-        """What differs, asked anew. Raises SystemTrouble."""
+        """What differs, asked anew. Raises SystemTrouble, and StateUnreadable."""
         self._asked = None
         return _differences(self._control.environment(flow) or {}, self._settings | self._identities())
 
@@ -80,7 +86,10 @@ class Environment:
         """Take today's environment as the right one: an operator has seen this `change`. False when it is another one
         by now. Raises SystemTrouble."""
         today = self._settings | self._identities()
-        stored = self._control.environment(flow)
+        try:
+            stored = self._control.environment(flow)
+        except StateUnreadable as unreadable:
+            return change == _unreadable(unreadable) and self._control.replace_unreadable_environment(flow, today)
         if stored is None or describe(_differences(stored, today)) != change:
             return False
         return self._control.accept_environment(flow, today, stored)
@@ -99,6 +108,10 @@ def _identity_of(system: SystemPort) -> str:
         return system.identity()
     except SchemaDrift as unknown:
         raise OperatorNeeded(unknown.system, str(unknown), said=unknown.said) from unknown
+
+
+def _unreadable(unreadable: StateUnreadable) -> str:
+    return f"nobody knows whether the environment changed: {unreadable}"
 
 
 def _differences(stored: Mapping[str, str], today: Mapping[str, str]) -> list[Difference]:

@@ -74,6 +74,9 @@ class DetailRules(Protocol):
     def place(self, content: Values) -> Values | None:
         """Where the row of this content is, None where it has none."""
 
+    def is_readable(self, content: Values, places: Sequence[Values]) -> bool:
+        """Whether remembered content, and remembered places, have the form in which the mapping keeps them."""
+
     def places_of_ours(self, row: TargetRow) -> Sequence[Values]:
         """Where a record has, in the target, rows that are ours beyond doubt."""
 

@@ -25,6 +25,7 @@ STRIKES_FORGOTTEN_S = 15 * 60.0
 FIRST_DRIFT_PAUSE_S = 60.0
 LONGEST_DRIFT_PAUSE_S = 3600.0
 DRIFT_FORGOTTEN_S = 24 * 3600.0
+_LONGEST_PAUSE = timedelta(seconds=LONGEST_RETRY_AFTER_S)
 _ROUNDS = 5
 _DRIFT_HELPS = "`p2c preflight` looks at every column of the flow; once it is mended the flow goes on by itself"
 
@@ -94,7 +95,7 @@ class Gates:
         now = self._clock.now()
         if gate.closed:
             until = now + timedelta(seconds=_asked_s(trouble))
-            if gate.blocked_until is not None and until <= gate.blocked_until:
+            if gate.blocked_until is not None and until <= min(gate.blocked_until, now + _LONGEST_PAUSE):
                 return True
             # Whoever is probing now will find the end moved and leave the gate closed.
             return self._control.save_gate(replace(gate, blocked_until=until, probed_until=None))
@@ -105,7 +106,7 @@ class Gates:
         now = self._clock.now()
         until = now + timedelta(seconds=_pause_s(trouble, strikes))
         if gate.closed and gate.blocked_until is not None:
-            until = max(until, gate.blocked_until)
+            until = max(until, min(gate.blocked_until, now + _LONGEST_PAUSE))
         reason = f"{type(trouble).__name__}: {trouble}"
         closed = Gate(
             system=gate.system,
@@ -149,20 +150,22 @@ class Gates:
         return self._probe(gate)
 
     def _blocked_s(self, gate: Gate) -> float:
-        """For how many seconds more; 0 for an end that lies further away than any pause: a wrong clock has set it."""
+        """For how many seconds more. An end that lies further away than the longest pause was set by a wrong clock, or
+        is read by one: it counts as the longest pause, from when it was written by the storage service's own clock."""
         if gate.blocked_until is None:
             return 0.0
         seconds = (gate.blocked_until - self._clock.now()).total_seconds()
-        return seconds if seconds <= LONGEST_RETRY_AFTER_S else 0.0
+        return max(0.0, min(seconds, LONGEST_RETRY_AFTER_S - gate.age_s))
 
     def _still_closed(self, gate: Gate) -> Closed:
         until = f"{gate.blocked_until:%H:%M:%S} UTC" if gate.blocked_until is not None else "a probe succeeds"
-        return Closed(f"{gate.system} is blocked until {until}: {gate.reason}", max(self._blocked_s(gate), 0.0))
+        return Closed(f"{gate.system} is blocked until {until}: {gate.reason}", self._blocked_s(gate))
 
     def _probe(self, gate: Gate) -> Closed | None:
         """Ask the system, as the only one: the gate opens unless another worker has met trouble meanwhile."""
         now = self._clock.now()
-        probed_by_other = gate.probed_until is not None and now < gate.probed_until
+        # No two clocks are compared: that of whoever probes may be hours ahead.
+        probed_by_other = gate.probed_until is not None and gate.age_s < PROBE_LEASE_S
         lease = replace(gate, probed_until=now + timedelta(seconds=PROBE_LEASE_S))
         if probed_by_other or not self._control.save_gate(lease):
             return Closed(f"{gate.system} is being probed", PROBE_DELAY_S)

@@ -1,17 +1,25 @@
 """Hints: messages that say "look at these records". They carry ids, never rows, so nothing personal sits in queues."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from shared import exact_json
 from shared.errors import SyncError
+from shared.records import Json
+from shared.state.rows import escape
+from shared.visible import has_half_pair, visible, whole_characters
 
 FORMAT = 1
 # A queue message has 64 KiB, of which base64 takes a quarter; the rest is for the message's own fields.
 MAX_BODY_BYTES = 47_000
 _HINT_OVERHEAD_BYTES = 45
-# JSON writes a quotation mark or a backslash as two bytes.
-_LONGEST_ESCAPE = 2
+# The row of a child that waits names two ids, a flow and a route in one key (state/waiting.py).
+MAX_ID_CHARACTERS = 200
+_MOST_SHOWN = 200
+_MAX_BODY_CHARACTERS = 64 * 1024
+_VERSION = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 class HintUnreadable(SyncError):
@@ -40,29 +48,60 @@ class HintMessage:
         """The message text."""
         hints = [{"id": h.id} if h.version is None else {"id": h.id, "version": str(h.version)} for h in self.hints]
         body = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch, "hints": hints}
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+        return whole_characters(json.dumps(body, separators=(",", ":"), ensure_ascii=False))
 
 
 def read_message(body: str) -> HintMessage:
     """The message in a body. Raises HintUnreadable, saying what is wrong with it."""
+    if len(body) > _MAX_BODY_CHARACTERS:
+        raise HintUnreadable(f"the body is not a hint: it has {len(body)} characters")
     try:
-        content = json.loads(body)
-        if content["format"] != FORMAT:
-            raise HintUnreadable(f"hint of format {content['format']!r}; this version reads format {FORMAT}")
-        hints = tuple(_read_hint(entry) for entry in content["hints"])
-        epoch = content["epoch"]
-        message = HintMessage(str(content["flow"]), str(content["run"]), hints, None if epoch is None else str(epoch))
-    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise HintUnreadable(f"the body is not a hint: {type(wrong).__name__} {wrong}") from wrong
-    if not hints:
+        content = exact_json.loads(body)
+    except ValueError as wrong:
+        raise HintUnreadable(f"the body is not a hint: {_cut(str(wrong))}") from wrong
+    if not isinstance(content, dict):
+        raise HintUnreadable("the body is not a hint: it is no object")
+    if content.get("format") != FORMAT:
+        raise HintUnreadable(f"hint of format {_cut(repr(content.get('format')))}; this version reads format {FORMAT}")
+    entries, epoch = content.get("hints"), content.get("epoch")
+    if not isinstance(entries, list) or not entries:
         raise HintUnreadable("a hint without ids")
-    return message
+    flow, run = _name("flow", content.get("flow")), _name("run", content.get("run"))
+    return HintMessage(flow, run, tuple(map(_read_hint, entries)), None if epoch is None else _name("epoch", epoch))
 
 
-def _read_hint(entry: dict[str, str]) -> Hint:
-    if not isinstance(entry["id"], str) or not entry["id"]:
-        raise TypeError("id is not a text")
-    return Hint(entry["id"], int(entry["version"]) if "version" in entry else None)
+def _name(field: str, value: Json) -> str:
+    if not isinstance(value, str) or len(value) > MAX_ID_CHARACTERS or has_half_pair(value):
+        raise HintUnreadable(f"the body is not a hint: {field} is {_cut(repr(value))}")
+    return value
+
+
+def _read_hint(entry: Json) -> Hint:
+    id = entry.get("id") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(id, str):
+        raise HintUnreadable("the body is not a hint: an entry has no id")
+    if unusable := unusable_id(id):
+        raise HintUnreadable(f"the body is not a hint: an id {unusable}")
+    version = entry.get("version")
+    if "version" in entry and (not isinstance(version, str) or not _VERSION.fullmatch(version)):
+        raise HintUnreadable(f"the body is not a hint: a version is {_cut(repr(version))}")
+    return Hint(id, int(version) if isinstance(version, str) else None)
+
+
+def unusable_id(id: str) -> str:
+    """Why a message and our tables cannot carry an id, as the rest of a sentence; empty when they can."""
+    if not id:
+        return "is empty"
+    if has_half_pair(id) or "\0" in id:
+        return "holds a NUL or half of a surrogate pair, which no request can carry"
+    length = len(id) if len(id) > MAX_ID_CHARACTERS else len(escape(id))
+    if length > MAX_ID_CHARACTERS:
+        return f"has {length} characters in a key of our tables, of which {MAX_ID_CHARACTERS} fit"
+    return ""
+
+
+def _cut(text: str) -> str:
+    return visible(text[:_MOST_SHOWN])
 
 
 def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
@@ -84,7 +123,8 @@ def messages(
     chunk: list[Hint] = []
     size_bytes = 0
     for hint in hints:
-        hint_bytes = len(hint.id.encode("utf-8", "surrogatepass")) * _LONGEST_ESCAPE + _HINT_OVERHEAD_BYTES
+        written = whole_characters(json.dumps(hint.id, ensure_ascii=False))
+        hint_bytes = len(written.encode()) + _HINT_OVERHEAD_BYTES
         if chunk and (len(chunk) == limit or size_bytes + hint_bytes > MAX_BODY_BYTES):
             yield HintMessage(flow, run, tuple(chunk), epoch)
             chunk, size_bytes = [], 0

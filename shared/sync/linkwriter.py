@@ -107,14 +107,15 @@ class LinkWriter:
 
 def mark_dirty(links: Links, link: Link) -> bool:
     """Note that the target may hold something else than a link says, whoever works on it; False when there is no such
-    link any more. Raises StorageTrouble."""
+    link any more, or it cannot be read. Raises StorageTrouble."""
     return change_link(links, link, lambda now: None if now.etag is None else replace(now, dirty=True))
 
 
 def change_link(links: Links, link: Link, change: Callable[[Link], Link | None]) -> bool:
-    """Change a link as it is now, whoever works on it; False when `change` wants nothing. Raises StorageTrouble."""
+    """Change a link as it is now, whoever works on it; False when `change` wants nothing, or it cannot be read. Raises
+    StorageTrouble."""
     for _ in range(_MARK_ROUNDS):
-        changed = change(link)
+        changed = None if link.damage is not None else change(link)
         if changed is None:
             return False
         writer = LinkWriter(links, partial(_is_as, changed))

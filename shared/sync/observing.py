@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from shared.errors import System
+from shared.errors import StateUnreadable, System
 from shared.state.failures import Failure
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow, Tracked
 from shared.sync.parts import Parts, hold_queue, poison_queue
-from shared.telemetry import log_event
+from shared.telemetry import log_event, tell_damage
 
 Item = TypeVar("Item", Failure, Wait)
 MOST_COUNTED = 10_000
@@ -81,7 +81,11 @@ class Observing:
         """For how long the flow has not been read to its end; of several sources the one that is furthest behind. None
         before the first pull."""
         further = flow.feed.further if isinstance(flow.feed, Tracked) else ()
-        checkpoints = [self._parts.state.checkpoints.load(flow.name, source) for source in (None, *further)]
+        try:
+            checkpoints = [self._parts.state.checkpoints.load(flow.name, source) for source in (None, *further)]
+        except StateUnreadable as unreadable:
+            tell_damage(unreadable.damage, flow=flow.name, run=self._run_id)
+            return None
         ages = [self._age_s(of.current_at) for of in checkpoints if of is not None]
         return max((age for age in ages if age is not None), default=None)
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.records import KEY_SEPARATOR, fold
-from shared.state.keys import Keys, OwnedKey, Owner
+from shared.state.failures import STATE_UNREADABLE
+from shared.state.keys import Keys, OwnedKey, Owner, unknown_owner
 from shared.state.links import Link, LinkState
 from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
 from shared.sync.flow import Flow, Route
@@ -30,6 +31,9 @@ class Owning:
         """List a record whose target row is there already, by whoever has made it."""
         key = work.content.key
         owned = self._keys.owners([key]).get(key)
+        if owned is not None and self._is_unknown(owned):
+            self._reject_unknown(work, owned)
+            return
         if owned is not None and owned.owner != self._owner(work) and self._has_made(owned):
             self._reject_taken(work, owned.owner)
             return
@@ -94,8 +98,14 @@ class Owning:
     def _claim_from(self, work: Work, owned: OwnedKey) -> None:
         """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
         record is rejected."""
+        if self._is_unknown(owned):
+            self._reject_unknown(work, owned)
+            return
         link = self._link_of(owned.owner)
-        if not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner):
+        if link.damage is not None:
+            # Nobody knows what it has in the target.
+            self._reject_taken(work, owned.owner)
+        elif not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner):
             self._reject_taken(work, owned.owner)
         elif not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
             work.take_back()
@@ -134,6 +144,17 @@ class Owning:
         """Write a link; its new etag, None when somebody was faster."""
         writer = LinkWriter(self._parts.state.links, lambda now: _content(now) == _content(link))
         return writer.write([Group(link, (link_operation(link),))]).etags.get(link.id)
+
+    def _is_unknown(self, owned: OwnedKey) -> bool:
+        """Whether nobody knows whose a key is: its row cannot be read, or names what this version does not have."""
+        flow = self._parts.flows.get(owned.owner.flow)
+        return owned.damage is not None or flow is None or owned.owner.route not in flow.routes
+
+    def _reject_unknown(self, work: Work, owned: OwnedKey) -> None:
+        """List a record whose number somebody has, and nobody knows who."""
+        key = work.content.key
+        found = owned.damage or unknown_owner(self._keys, key)
+        self._judging.reject(work, STATE_UNREADABLE, str(found), found.remedy, value=key)
 
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
         """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
@@ -179,7 +200,9 @@ class KeyLook(Owning):
         owners = self._keys.owners([work.content.key for work in wanted.values()]) if wanted else {}
         for key, owned in owners.items():
             work = wanted[fold(key)]
-            if owned.owner != self._owner(work) and self._is_kept(owned, work):
+            if self._is_unknown(owned):
+                self._reject_unknown(work, owned)
+            elif owned.owner != self._owner(work) and self._is_kept(owned, work):
                 self._reject_taken(work, owned.owner)
         for key, work in wanted.items():
             first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
@@ -188,4 +211,5 @@ class KeyLook(Owning):
 
     def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
         link = self._link_of(owned.owner)
-        return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)
+        kept = link.damage is not None or not self._is_abandoned(owned, link, work.link.claim_id)
+        return kept and self._is_there(owned.owner)

@@ -2,11 +2,12 @@
 
 import hashlib
 
-from shared.state.failures import Failure, renewed
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
+from shared.sync.listing import Listing
 from shared.sync.parts import Parts, poison_queue
 from shared.telemetry import log_event
+from shared.visible import visible
 
 
 class Poison:
@@ -55,16 +56,12 @@ class Poison:
         self._list(
             f"message-{digest}",
             "message_unreadable",
-            f"{unreadable}; the body begins with: {body[:500]}",
+            f"{unreadable}; the body begins with: {visible(body[:500])}",
             "find out who else writes into this queue; records are found again by their next change or a full read",
             may_retry=False,
         )
 
     def _list(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
-        now = self._parts.clock.now()
-        earlier = self._parts.state.failures.load(self._flow.name, [id]).get(id)
-        failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
-        if may_retry:
-            failure = renewed(earlier, failure)
-        self._parts.state.failures.put(failure)
-        log_event("poison_listed", flow=self._flow.name, run=self._run_id, id=id, cause=cause)
+        listing = Listing(self._parts, self._flow, self._run_id)
+        if listing.put(id, cause, message, remedy, may_retry=may_retry):
+            log_event("poison_listed", flow=self._flow.name, run=self._run_id, id=id, cause=cause)

@@ -14,7 +14,8 @@ from shared.state.control import BlockKind
 from shared.state.runs import Run
 from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
-from shared.sync.hints import messages
+from shared.sync.hints import messages, unusable_id
+from shared.sync.listing import Listing
 from shared.sync.parts import Parts
 from shared.sync.reading import Reader, Step
 from shared.sync.thresholds import Measured, Thresholds
@@ -179,10 +180,14 @@ class Pull:
         limit = self._parts.limits.hints_per_message
         # What was seen counts in the epoch of the records' own source.
         epoch = step.after.epoch if reader.source_name is None else None
-        for message in messages(self._flow.name, self._run_id, step.hints, limit, epoch=epoch):
+        usable = [hint for hint in step.hints if not unusable_id(hint.id)]
+        for message in messages(self._flow.name, self._run_id, usable, limit, epoch=epoch):
             self._parts.queues.send(self._flow.name, message.to_body())
+        if len(usable) < len(step.hints):
+            unusable = (hint.id for hint in step.hints if unusable_id(hint.id))
+            Listing(self._parts, self._flow, self._run_id).unusable(unusable)
         if step.hints:
-            self._counts["hints"] += len(step.hints)
+            self._counts["hints"] += len(usable)
 
     def _block(self, kind: BlockKind, reason: str, walk: str = "", shown: Measured | None = None) -> None:
         gone, changed = (shown.gone, shown.shown_changed) if shown is not None else (0, 0)

@@ -5,22 +5,28 @@ come; records that were applied with what is not true any more (see Outdated). E
 where it stopped; where the storage is slow the run ends early, so that the host never has to kill it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from shared.errors import StateUnreadable
 from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
-from shared.state.failures import Failure, retry_after
-from shared.state.links import LinkState
+from shared.state.failures import LAST_RETRY, Failure, retry_after
+from shared.state.links import Link, LinkState
+from shared.state.rows import Row, escape, remove
 from shared.state.waiting import Wait
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
+from shared.sync.listing import Listing
 from shared.sync.observing import Observing
 from shared.sync.outdated import Outdated
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.probing import Probing
-from shared.telemetry import log_event
+from shared.telemetry import log_event, tell_damage
 
 _RECEIVED_AT_ONCE = 32
 _INVISIBLE_S = 60.0
@@ -42,15 +48,22 @@ class Sweep:
         go on whose drift is over. Then tell how everything stands."""
         probing = Probing(self._parts, self._gates, self._run_id)
         for flow in self._parts.flows_in_turn(self._run_id):
-            if self._has_time():
-                probing.look(flow)
-            if not self._has_time():
-                self._skip(flow, "this run has no time left; another one begins with another flow")
-            elif (closed := self._gates.closed_for_apply(flow)) is not None:
-                self._skip(flow, closed.reason)
-            else:
-                self._sweep(flow)
+            try:
+                self._look(flow, probing)
+            except StateUnreadable as unreadable:
+                # The other flows have rows of their own.
+                tell_damage(unreadable.damage, flow=flow.name, run=self._run_id)
         Observing(self._parts, self._run_id).tell(not_after=self._began + _TELLING * self._parts.limits.run_budget_s)
+
+    def _look(self, flow: Flow, probing: Probing) -> None:
+        if self._has_time():
+            probing.look(flow)
+        if not self._has_time():
+            self._skip(flow, "this run has no time left; another one begins with another flow")
+        elif (closed := self._gates.closed_for_apply(flow)) is not None:
+            self._skip(flow, closed.reason)
+        else:
+            self._sweep(flow)
 
     def _has_time(self) -> bool:
         return self._parts.clock.monotonic() < self._began + self._parts.limits.run_budget_s
@@ -89,8 +102,13 @@ class Sweep:
     def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
         if not self._has_time():
             return control.waiting_cursor
-        waits, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
-        children = self._parts.state.links.load(flow.name, sorted({wait.child for wait in waits}))
+        page, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
+        found = self._parts.state.links.load(flow.name, sorted({wait.child for wait in page}))
+        damaged = {id: damage for id, child in found.items() if (damage := damage_of(child, flow)) is not None}
+        Listing(self._parts, flow, self._run_id).damaged(damaged)
+        self._send(flow, self._with_damaged_waits(flow, page, found))
+        children = {id: child for id, child in found.items() if id not in damaged}
+        waits = [wait for wait in page if wait.damage is None and wait.child in children]
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
@@ -105,6 +123,17 @@ class Sweep:
         self._send(flow, sorted(moved))
         return after or ""
 
+    def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[str]:
+        """The records of which a wait cannot be read: listed, so that their next commit writes their waits anew. A row
+        that no link names is nobody's, and removed."""
+        damages = {wait.stored_key: wait for wait in page if wait.damage is not None}
+        named = {key: wait for key, wait in damages.items() if key in children[wait.child].waits}
+        unnamed = [key for key, of in damages.items() if key not in named and children[of.child].damage is None]
+        remove(self._parts.state.links.table, [Row(escape(flow.name), key, {}) for key in unnamed])
+        told = {wait.child: wait.damage for wait in named.values() if wait.damage is not None}
+        Listing(self._parts, flow, self._run_id).damaged(told)
+        return sorted(told)
+
     def _retry_failures(self, flow: Flow, control: FlowControl) -> str:
         """Where the next sweep goes on; at the same place when there was no time for all that were due."""
         if not self._has_time():
@@ -112,7 +141,7 @@ class Sweep:
         limit = self._parts.limits.sweep_rows
         failures, after = self._parts.state.failures.page(flow.name, control.failures_cursor, limit)
         now = self._parts.clock.now()
-        due = [failure for failure in failures if failure.next_try is not None and failure.next_try <= now]
+        due = [failure for failure in failures if _is_due(failure, now)]
         at_once = self._parts.limits.hints_per_message
         for start in range(0, len(due), at_once):
             if not self._has_time():
@@ -132,6 +161,11 @@ class Sweep:
             self._parts.queues.send(flow.name, message.to_body())
         if ids:
             log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(ids))
+
+
+def _is_due(failure: Failure, now: datetime) -> bool:
+    """Whether its time has come; one that is further away than the longest pause was set by a wrong clock."""
+    return failure.next_try is not None and (failure.next_try <= now or failure.next_try > now + LAST_RETRY)
 
 
 def _parent(wait: Wait) -> Parent:

@@ -7,7 +7,7 @@ from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import Link
 from shared.state.snapshots import Sight, Snapshot
 from shared.sync.flow import Flow, Walked
-from shared.sync.hints import Hint
+from shared.sync.hints import Hint, unusable_id
 from shared.sync.parts import Parts
 from shared.sync.reading import ABSENT_PAGE, ENDED, Step, gone_hints
 from shared.telemetry import log_event
@@ -46,7 +46,8 @@ class WalkedReader:
         news: list[Change] = []
         for record in page.records:
             sight = self._snapshot.note(record.id, record.digest)
-            if sight is not Sight.SAME or checkpoint.ignores_snapshot:
+            # What no message can carry is listed by every walk, as long as it is there.
+            if sight is not Sight.SAME or checkpoint.ignores_snapshot or unusable_id(record.id):
                 hints.append(Hint(record.id))
             if sight is Sight.CHANGED and not checkpoint.remapped:
                 news.append(Change(record.id, None))

@@ -1,5 +1,6 @@
 """Table and Queue Storage behave as the engine expects, and the in-memory doubles behave like them."""
 
+import base64
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from azure.data.tables import TableServiceClient
+from azure.data.tables import EdmType, EntityProperty, TableServiceClient
+from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from shared.errors import RowConflict, RowTooLarge, StorageTrouble
 from shared.state.azure_tables import AzureTable
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Queues
-from shared.state.rows import Cell, Delete, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
 from shared.state.snapshots import Sight, Snapshot, digest
 from shared.state.storage import Account, Storage
 from tests.support.clock import ManualClock
@@ -169,6 +171,47 @@ def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> 
     queues.delete("accounts", message)
     queues.delete("accounts", message)
     assert queues.depth("accounts") == 0
+
+
+def test_a_message_of_a_stranger_that_is_no_base64_holds_up_none_behind_it(azurite: Azurite) -> None:
+    name = f"q{uuid.uuid4().hex}"
+    bodies = ["no base64 <&> {", base64.b64encode(b"\xff\xfe").decode(), base64.b64encode("Grüße".encode()).decode()]
+    with QueueClient.from_connection_string(azurite.connection_string, name) as stranger:
+        stranger.create_queue()
+        for body in bodies:
+            stranger.send_message(body)
+    queues = Storage(Account(azurite.connection_string)).queues
+    assert queues.oldest(name) is not None
+    received = queues.receive(name, limit=32, invisible_s=60)
+    assert sorted(message.body for message in received) == sorted([*bodies[:2], "Grüße"])
+
+
+def test_half_of_a_surrogate_pair_is_kept_as_its_number(table: Table) -> None:
+    table.transact([Insert(row(escape("a\ud83d"), text="a\ud83d b", whole="\N{GRINNING FACE}"))])
+    stored = table.read("p", ["a=00D83D"])["a=00D83D"].row
+    assert stored.cells == {"text": "a\\ud83d b", "whole": "\N{GRINNING FACE}"}
+
+
+def test_a_cell_of_a_stranger_is_read_as_such_and_its_neighbours_as_they_are(azurite: Azurite) -> None:
+    name = f"t{uuid.uuid4().hex}"
+    with (
+        TableServiceClient.from_connection_string(azurite.connection_string) as service,
+        ThreadPoolExecutor(4) as readers,
+    ):
+        client = service.create_table(name)
+        strange = {"a": 1.5, "b": uuid.uuid4(), "c": EntityProperty(2**40, EdmType.INT64), "d": "text"}
+        old = datetime(1601, 1, 1, tzinfo=UTC)
+        client.create_entity({"PartitionKey": "p", "RowKey": "\N{GRINNING FACE}\uff01", **strange, "e": old})
+        client.create_entity({"PartitionKey": "p", "RowKey": "z", "d": "text"})
+        table = AzureTable(client, readers)
+        found = {stored.row.key: stored.row.cells for stored in table.scan("p", start=" ", end="\uffff", limit=9)}
+        assert found["z"] == {"d": "text"}
+        read = found["\N{GRINNING FACE}\uff01"]
+        assert [type(read[cell]) for cell in "abcde"] == [Foreign, Foreign, Foreign, str, datetime]
+        assert read["e"] == old
+        stored = table.read("p", ["\N{GRINNING FACE}\uff01"])["\N{GRINNING FACE}\uff01"]
+        table.transact([Delete(stored.row, stored.etag)])
+        assert list(table.read("p", ["\N{GRINNING FACE}\uff01"])) == []
 
 
 def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown, System, Transient
+from shared.state.control import Gate
 from shared.state.links import ClaimKind
 from shared.sync.gates import LONGEST_RETRY_AFTER_S, Gates
 from shared.sync.hints import Hint, HintMessage
@@ -149,6 +152,42 @@ def test_a_gate_that_a_wrong_clock_has_closed_opens_within_the_longest_pause_onc
     world.settle(hours=0.5)
     assert not world.state.control.gate(System.FINOPS).closed
     assert world.target.rows["p1"]["name"] == "First"
+
+
+@pytest.mark.parametrize("hours", [-5, 5], ids=["behind", "ahead"])
+def test_a_worker_with_a_wrong_clock_that_dies_in_a_probe_leaves_the_gate_closed_no_longer_than_the_longest_pause(
+    hours: float,
+) -> None:
+    world = SkewedWorld(hours)
+    world.gates().close(Transient(System.FINOPS, "503"))
+    world.clock.sleep(301)
+
+    def dies() -> None:
+        raise Crash
+
+    world.systems[System.FINOPS].trouble = dies
+    with pytest.raises(Crash):
+        world.gates().closed(System.FINOPS)
+    world.systems[System.FINOPS].trouble = None
+    world.ours.hours = 0
+    assert world.gates().closed(System.FINOPS) is not None, "the probe of another worker still counts"
+    world.clock.sleep(LONGEST_RETRY_AFTER_S)
+    assert world.gates().closed(System.FINOPS) is None
+
+
+@given(ahead_s=st.integers(-86_400, 86_400), probed_s=st.none() | st.integers(-86_400, 86_400), fails=st.booleans())
+def test_whatever_end_a_gate_has_it_is_asked_again_within_the_longest_pause(
+    ahead_s: int, probed_s: int | None, fails: bool
+) -> None:
+    world = SkewedWorld(0)
+    now = world.clock.now()
+    probed = None if probed_s is None else now + timedelta(seconds=probed_s)
+    until = now + timedelta(seconds=ahead_s)
+    world.state.control.save_gate(Gate(System.FINOPS, closed=True, blocked_until=until, probed_until=probed))
+    if fails:
+        world.gates().close(Transient(System.FINOPS, "503"))
+    world.clock.sleep(LONGEST_RETRY_AFTER_S)
+    assert world.gates().closed(System.FINOPS) is None
 
 
 def _http(moment: datetime) -> str:

@@ -1,12 +1,13 @@
 """JSON whose numbers stay exact."""
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exact_json import dumps, loads
+from shared.exact_json import MAX_DEPTH, dumps, loads
 
 LEAVES = (
     st.none()
@@ -39,4 +40,40 @@ def test_numbers_are_written_digit_by_digit(number: Decimal | int, text: str) ->
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "{'a': 1}", "", "[1,"])
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
+        loads(text)
+
+
+TEXTS = st.text(st.characters(exclude_categories=[]))
+ANY_VALUES = st.recursive(LEAVES | TEXTS, lambda of: st.lists(of) | st.dictionaries(TEXTS, of), max_leaves=20)
+
+
+@given(ANY_VALUES)
+def test_every_text_can_be_kept_and_is_the_same_when_it_is_read(value: object) -> None:
+    text = dumps(value)  # type: ignore[arg-type]
+    assert text.encode()
+    assert loads(text) == value
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 200, 1_000, 100_000])
+@pytest.mark.parametrize(("opening", "inner", "closing"), [("[", "", "]"), ('{"a":', "1", "}"), ('[{"a":', "1", "}]")])
+def test_what_is_nested_too_deeply_is_not_json_for_us(depth: int, opening: str, inner: str, closing: str) -> None:
+    with pytest.raises(ValueError, match="nested deeper"):
+        loads(opening * depth + inner + closing * depth)
+
+
+@given(st.integers(0, MAX_DEPTH))
+def test_up_to_the_limit_every_depth_is_read_and_written(depth: int) -> None:
+    text = "[" * depth + "1" + "]" * depth
+    assert dumps(loads(text)) == text
+
+
+@pytest.mark.parametrize("text", ["1e401", "-1.5e999999999", "1e-999999999", "1e99999999999999999999999", "9" * 5000])
+def test_a_number_that_would_fill_the_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        loads(f"[{text}]")
+
+
+@given(st.text() | st.binary())
+def test_any_text_is_a_value_or_refused_with_a_value_error(text: str | bytes) -> None:
+    with suppress(ValueError):
         loads(text)

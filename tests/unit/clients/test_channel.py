@@ -1,10 +1,13 @@
 """Every way in which a request can go wrong raises the error that says what to do."""
 
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.clients.answers import redacted
 from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected
@@ -24,6 +27,7 @@ from shared.errors import (
 from tests.support.clock import START
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, refused
 
+_HEADERS = ["Content-Type", "Retry-After", "Date", "x-ms-dop-hint", "ETag"]
 URL = ORIGIN.url("/data/CustomersV3?$top=1")
 HTML = Answer(200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
 
@@ -259,3 +263,38 @@ def test_a_read_is_not_repeated_when_no_time_is_left() -> None:
     with reading_until(0.5), pytest.raises(Transient):
         read(at)
     assert at.channel.requests.reads == 1
+
+
+NESTED = [
+    "[" * 200 + "]" * 200,
+    "[" * 100_000,
+    '{"value":' + "[" * 5_000 + "]" * 5_000 + "}",
+    '{"value":[1e999999999]}',
+]
+
+
+@pytest.mark.parametrize("body", NESTED)
+def test_an_answer_that_is_nested_too_deeply_is_trouble_of_the_system(body: str) -> None:
+    with pytest.raises(Transient):
+        read(line(Answer(200, {"Content-Type": "application/json"}, body.encode())))
+
+
+@pytest.mark.parametrize("body", NESTED)
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_a_refusal_that_is_nested_too_deeply_is_told_by_its_status(body: str, status: int) -> None:
+    answer = Answer(status, {"Content-Type": "application/json"}, body.encode())
+    with pytest.raises(SyncError):
+        read(line(answer))
+    with suppress(SyncError):
+        write(line(answer))
+
+
+@given(st.integers(0, 999), st.binary(max_size=200), st.dictionaries(st.sampled_from(_HEADERS), st.text(max_size=50)))
+def test_whatever_a_system_answers_ends_in_an_object_or_in_our_own_error(
+    status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    at = line(Answer(status, headers, body))
+    with suppress(SyncError):
+        assert isinstance(read(at), dict)
+    with suppress(SyncError):
+        write(at)

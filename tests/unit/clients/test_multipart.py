@@ -91,3 +91,13 @@ def test_a_body_keeps_its_bytes() -> None:
 def test_a_page_of_html_has_no_answers() -> None:
     html = Answer(200, {"Content-Type": "multipart/mixed; boundary=b"}, b"<html></html>")
     assert read_answers(html, 2) == [None, None]
+
+
+def test_parts_within_parts_without_end_and_numbers_without_end_are_no_answers() -> None:
+    nested = "".join(f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n" for n in range(5_000))
+    answer = Answer(200, {"Content-Type": "multipart/mixed; boundary=b0"}, nested.encode())
+    assert read_answers(answer, 2) == [None, None]
+    number = "9" * 5_000
+    part = f"--b0\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--b0--"
+    answer = Answer(200, {"Content-Type": "multipart/mixed; boundary=b0"}, part.encode())
+    assert [of.status for of in read_answers(answer, 1) if of is not None] == [204]

@@ -4,12 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, read_message
+from shared.state.links import Link
+from shared.state.rows import check_size, escape
+from shared.state.waiting import Wait
+from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, messages, read_message, unusable_id
 
-HINTS = st.builds(Hint, st.text(min_size=1), st.none() | st.integers(0, 2**63))
+IDS = st.text(min_size=1, max_size=200).filter(lambda id: not unusable_id(id))
+HINTS = st.builds(Hint, IDS, st.none() | st.integers(0, 2**63))
 
 
-@given(st.lists(HINTS, min_size=1, max_size=100), st.none() | st.text())
+@given(st.lists(HINTS, min_size=1, max_size=100), st.none() | st.text(max_size=100))
 def test_a_message_survives_the_queue(hints: list[Hint], epoch: str | None) -> None:
     message = HintMessage("accounts", "run", tuple(hints), epoch)
     assert read_message(message.to_body()) == message
@@ -31,11 +35,22 @@ def test_any_other_text_is_refused_with_our_own_error(body: str) -> None:
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":1}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":"x"}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":["1"]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":""}]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"\\ud83d"}]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":1e999}]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":"' + "9" * 5000 + '"}]}',
+        '{"format":1,"flow":"' + "a" * 5000 + '","run":"r","epoch":null,"hints":[{"id":"1"}]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"' + "x" * 30_000 + '"}]}',
+        '{"format":"' + "x" * 40_000 + '"}',
+        "[" * 100_000,
+        "[" * 20_000 + "]" * 20_000,
+        '{"format":' + "[" * 20_000 + "]" * 20_000 + "}",
     ],
 )
 def test_a_malformed_hint_is_refused(body: str) -> None:
-    with pytest.raises(HintUnreadable):
+    with pytest.raises(HintUnreadable) as refused:
         read_message(body)
+    assert len(str(refused.value)) < 1_000
 
 
 @given(st.lists(HINTS))
@@ -51,3 +66,26 @@ def test_merging_keeps_each_id_once_and_the_strongest_hint(hints: list[Hint]) ->
 def test_a_full_message_fits_a_storage_queue_in_base64() -> None:
     hints = tuple(Hint("00000000-0000-0000-0000-000000000000", 2**63 - 1) for _ in range(100))
     assert len(HintMessage("accounts", "r" * 32, hints, "e" * 32).to_body().encode()) < 49_152
+
+
+@given(st.lists(HINTS, max_size=300))
+def test_every_message_fits_a_queue_whatever_its_ids_are(hints: list[Hint]) -> None:
+    made = list(messages("quotations", "r" * 32, hints, 100, epoch="e" * 32))
+    assert [hint for message in made for hint in message.hints] == hints
+    assert all(len(message.to_body().encode()) <= 48_000 for message in made)
+
+
+def test_messages_of_the_longest_ids_fit_a_queue() -> None:
+    hints = [Hint(character * (200 // len(escape(character)))) for character in "x\x01\N{GRINNING FACE}\\" * 75]
+    made = list(messages("quotations", "r" * 32, hints, 1_000))
+    assert sum(len(message.hints) for message in made) == 300
+    assert all(len(message.to_body().encode()) <= 48_000 for message in made)
+
+
+@given(st.text(st.characters(exclude_categories=[]), max_size=300))
+def test_an_id_that_is_not_refused_fits_every_key_of_our_tables(id: str) -> None:
+    if unusable_id(id):
+        return
+    assert Hint(id) == read_message(HintMessage("f", "r", (Hint(id),)).to_body()).hints[0]
+    check_size(Wait("quotations", id, "contacts", "contact person", id).to_row())
+    check_size(Link("quotations", id).to_row())

@@ -1,0 +1,51 @@
+"""The commands for rows of the sync's own tables that cannot be read."""
+
+from typing import Annotated
+
+import typer
+
+from p2c.commands import ATTENTION, WELL, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
+from p2c.showing import as_json, say, table
+from shared.operations.damaged import Damages
+from shared.operations.mending import Mending
+from shared.operations.mending import drop as drop_row
+
+
+@app.command(rich_help_panel="Look")
+def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
+    """The rows of the sync's own tables that cannot be read, and what helps. Exit code 1 when there are any."""
+    with connected() as to:
+        found = list(Damages(to.parts).found(to.flows(flow)))
+        if json:
+            as_json(found)
+        elif found:
+            rows = ((of.table, of.partition, of.key, f"{of.property} {of.problem}", of.remedy) for of in found)
+            table(["table", "partition", "key", "what is wrong", "what helps"], rows)
+        else:
+            say("Every row can be read.")
+    raise typer.Exit(ATTENTION if found else WELL)
+
+
+@app.command(rich_help_panel="Do")
+def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
+    """Begin a record anew whose row cannot be read, with the target row that is its own."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        (id,) = located(to, name, [record])
+        confirm(f"Begin {id} of {name} anew from its source, with what the keys table says is its own?", yes)
+        key = Mending(to.parts, to.parts.flows[name], to.deeds).repair(id)
+        say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
+
+
+@app.command(rich_help_panel="Do")
+def drop(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="as `p2c damaged` names it")],
+    partition: Annotated[str, typer.Argument(help="as `p2c damaged` names it")],
+    key: Annotated[str, typer.Argument(help="as `p2c damaged` names it")],
+    yes: Yes = False,
+) -> None:
+    """Remove a row that cannot be read. What it held is lost."""
+    with connected() as to:
+        confirm(f"Remove row {key} of partition {partition} in table {name}? What it held is lost.", yes)
+        damage = drop_row(to.parts, to.deeds, name, partition, key)
+        say(f"Removed: {damage}.")

@@ -1,0 +1,26 @@
+"""Links that nobody may work with: they cannot be read, or name what this version does not have."""
+
+from shared.errors import Damage
+from shared.state.links import Link, link_key
+from shared.state.rows import escape
+from shared.sync.flow import Flow
+
+
+def damage_of(link: Link, flow: Flow) -> Damage | None:
+    """Why nobody may work with a link of a flow; None when all is well. Only the flow knows which routes there are."""
+    if link.damage is not None:
+        return link.damage
+    named = [link.route, *(left.route for left in link.former)]
+    if any(route is not None and route not in flow.routes for route in named):
+        return _damage(link, "route", "is one that this version does not know")
+    if link.route is None and len(flow.routes) > 1 and (link.linked or link.intent is not None):
+        return _damage(link, "route", "is missing")
+    details = [route.detail for route in flow.routes.values() if route.detail is not None]
+    if not all(detail.is_readable(link.applied, link.places) for detail in details):
+        return _damage(link, "applied", "or places is not what the mapping keeps")
+    return None
+
+
+def _damage(link: Link, name: str, problem: str) -> Damage:
+    helps = f"p2c repair {link.flow} {link.id}"
+    return Damage("links", escape(link.flow), link_key(link.id), name, problem, helps)

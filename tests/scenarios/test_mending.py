@@ -1,0 +1,205 @@
+"""Rows that cannot be read, mended by an operator: shown, begun anew without doubling anything, or dropped."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.operations.damaged import Damages
+from shared.operations.deeds import Deeds, Refused
+from shared.operations.mending import Mending, drop
+from shared.state.failures import STATE_UNREADABLE
+from shared.state.links import LinkState, link_key
+from shared.state.memory import MemoryTable
+from shared.state.rows import Cell, Delete, Foreign, Put, Row, Table
+from tests.scenarios.test_fault_damage import damage
+from tests.support.operator import answer, operated, p2c
+from tests.support.product import FLOW, Product, product
+from tests.support.trading import trading
+
+LIVE_S = 3600.0
+
+
+@pytest.fixture
+def sync() -> Iterator[Product]:
+    with product() as made, operated(made):
+        yield made
+
+
+def in_memory(table: Table) -> MemoryTable:
+    """The table whose rows a test may change by hand."""
+    assert isinstance(table, MemoryTable)
+    return table
+
+
+def damaged_link(sync: Product, id: str, **cells: Cell | None) -> None:
+    """Somebody has damaged a link, and the sync has met it."""
+    links = in_memory(sync.service.parts.state.links.table)
+    damage(links, FLOW, link_key(id), cells or {"state": "parked"})
+    sync.edit(id, name="Renamed meanwhile")
+    sync.tick()
+
+
+def mending(sync: Product) -> Mending:
+    parts = sync.service.parts
+    return Mending(parts, parts.flows[FLOW], Deeds(parts, "operator"))
+
+
+def places(sync: Product) -> list[tuple[str, str, str]]:
+    """Where the damages are."""
+    parts = sync.service.parts
+    return [(of.table, of.key, of.property) for of in Damages(parts).found(parts.flows)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{"state": "parked"}, {"record_id": None, "target_key": 7, "route": None}, {"applied": "{"}, {"route": "newer"}],
+    ids=["a newer state", "nothing usable", "bad JSON", "a newer route"],
+)
+def test_a_record_is_begun_anew_with_its_own_customer_and_nothing_is_doubled(
+    sync: Product, cells: dict[str, Cell | None]
+) -> None:
+    ids = sync.linked(2)
+    damaged_link(sync, ids[0], **cells)
+    failure = sync.failure(ids[0])
+    assert failure is not None
+    assert failure.cause == STATE_UNREADABLE
+    assert (sync.customer("A-0") or {})["OrganizationName"] != "Renamed meanwhile"
+    sync.clock.sleep(LIVE_S)
+    assert mending(sync).repair(ids[0]) == "A-0"
+    sync.drain()
+    assert (sync.customer("A-0") or {})["OrganizationName"] == "Renamed meanwhile"
+    assert sync.customers() == 2
+    assert sync.failure(ids[0]) is None
+    assert places(sync) == []
+    sync.check_in_step(ids)
+
+
+def test_a_record_whose_link_is_lost_is_begun_anew_with_its_own_customer(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    links = sync.service.parts.state.links.table
+    links.transact([Delete(Row(FLOW, link_key(id), {}))])
+    assert mending(sync).repair(id) == "A-0"
+    sync.drain()
+    assert sync.customers() == 1
+    assert sync.link(id).state is LinkState.WRITTEN
+    assert sync.failure(id) is None
+
+
+def test_a_record_that_owns_no_row_of_the_target_is_a_new_one(sync: Product) -> None:
+    id = sync.account("A-7", address1_country="Atlantis")
+    sync.tick()
+    damaged_link(sync, id)
+    sync.clock.sleep(LIVE_S)
+    assert mending(sync).repair(id) is None
+    sync.edit(id, address1_country="Germany")
+    sync.tick()
+    sync.settle(2)
+    assert (sync.customer("A-7") or {})["OrganizationName"] == "Renamed meanwhile"
+    assert sync.customers() == 1
+
+
+def test_a_record_that_a_worker_may_have_in_its_hands_is_left_alone(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    damaged_link(sync, id)
+    with pytest.raises(Refused, match="a worker may have"):
+        mending(sync).repair(id)
+    with pytest.raises(Refused, match="nothing of unknown"):
+        mending(sync).repair("unknown")
+
+
+def test_a_record_gets_back_the_key_of_which_nobody_knows_the_owner(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    parts = sync.service.parts
+    keys = in_memory(parts.state.keys)
+    ((partition, key),) = keys.content()
+    damage(keys, partition, key, {"flow": Foreign("float")})
+    assert [place[0] for place in places(sync)] == ["keys"]
+    with pytest.raises(Refused, match=rf"p2c repair accounts {id}"):
+        drop(parts, Deeds(parts, "operator"), "keys", partition, key)
+    assert mending(sync).repair(id) == "A-0"
+    assert places(sync) == []
+    with pytest.raises(Refused, match="nothing of"):
+        mending(sync).repair(id)
+    sync.drain()
+    sync.check_in_step([id])
+
+
+def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    state = sync.service.parts.state
+    foreign = {"x": Foreign("float")}
+    rows = {
+        "links": [("accounts", key) for key in (f"F|{id}", "W|a|b|c|d", f"H|{id}|0|c", "P|x|y", "Z|strange")],
+        "checkpoints": [("accounts", "pull"), ("accounts", "snapshot-000"), ("accounts", "snapshot-xyz")],
+        "control": [("dataverse", "gate"), ("accounts", "flow"), ("finops", "filter"), ("accounts", "strange")],
+        "runs": [("accounts", "1"), ("audit", "1")],
+    }
+    tables = Damages(sync.service.parts).tables
+    for name, of in rows.items():
+        for partition, key in of:
+            cells = {"p00": "no bytes"} if key == "snapshot-000" else foreign
+            tables[name].transact([Put(Row(partition, key, cells))])
+    damage(in_memory(state.control.table), "environment", "environment", {"company": 7})
+    expected = {(name, partition, key) for name, of in rows.items() for partition, key in of}
+    expected.add(("control", "environment", "environment"))
+    told = answer("damaged", code=1)
+    assert {(of["table"], of["partition"], of["key"]) for of in told} == expected
+    assert "Z|strange" in p2c("damaged", "accounts", code=1)
+    assert all(of["remedy"] for of in told)
+    for place in expected:
+        assert "Removed" in p2c("drop", *place, "--yes")
+    assert answer("damaged") == []
+    assert "nothing is changed" in p2c("drop", "links", "accounts", link_key(id), code=2)
+    assert "it can be read" in p2c("drop", "links", "accounts", link_key(id), "--yes", code=2)
+    assert "there is no such row" in p2c("drop", "links", "accounts", "x", "--yes", code=2)
+    assert "there is no table" in p2c("drop", "rows", "accounts", "x", "--yes", code=2)
+
+
+def test_the_command_line_shows_a_damaged_link_and_mends_it(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    damaged_link(sync, id)
+    assert "state is a word that this version does not know" in p2c("links", FLOW, "show", id)
+    assert answer("links", FLOW, "show", id)["damage"]["property"] == "state"
+    assert "parked" in p2c("links", FLOW, "show", "A-0")
+    assert STATE_UNREADABLE in p2c("failures")
+    assert "p2c repair" in p2c("explain", FLOW, id)
+    assert "unreadable" in p2c("status", code=1)
+    for deed in (("links", FLOW, "unlink", id), ("links", FLOW, "link", id), ("forget", FLOW, id)):
+        assert "Traceback" not in p2c(*deed, "--yes", code=2)
+    sync.clock.sleep(LIVE_S)
+    assert "at A-0 in the target" in p2c("repair", FLOW, "A-0", "--yes")
+    sync.drain()
+    sync.check_in_step([id])
+    assert "Every row can be read" in p2c("damaged")
+
+
+def test_a_damaged_checkpoint_is_told_with_its_remedy_and_dropped(sync: Product) -> None:
+    ids = sync.linked(2)
+    parts = sync.service.parts
+    damage(in_memory(parts.state.snapshots), FLOW, "pull", {"phase": "later"})
+    assert "in table checkpoints" in p2c("sync", FLOW, "--full", code=3)
+    assert "status" not in p2c("status", code=1)
+    assert "Removed" in p2c("drop", "checkpoints", FLOW, "pull", "--yes")
+    writes = sync.writes()
+    sync.edit(ids[0], name="Second")
+    sync.settle(3)
+    assert sync.writes() == writes + 1, "what is unchanged is not written"
+    sync.check_in_step(ids)
+
+
+def test_a_contact_is_begun_anew_at_the_row_that_the_mapping_names_of_those_that_it_owns() -> None:
+    with trading() as desk:
+        account = desk.account("A-1")
+        contact = desk.contact(account)
+        desk.tick()
+        desk.settle(3)
+        parts = desk.service.parts
+        before = parts.state.links.load("contacts", [contact])[contact]
+        assert before.linked
+        damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": None, "route": 7})
+        desk.clock.sleep(LIVE_S)
+        mended = Mending(parts, parts.flows["contacts"], Deeds(parts, "operator")).repair(contact)
+        assert mended == before.target_key
+        desk.settle(3)
+        after = parts.state.links.load("contacts", [contact])[contact]
+        assert (after.state, after.route, after.target_key) == (LinkState.WRITTEN, before.route, before.target_key)
