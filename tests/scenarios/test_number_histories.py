@@ -27,7 +27,8 @@ from tests.support.invariants import check_at_rest
 from tests.support.steps import Crash
 from tests.support.world import FAMILY, PRODUCTS, TRADE, restore
 
-SEEDS = range(60)
+# A walked source is walked each minute of its day: fewer of these.
+SEEDS = [(FAMILY, 25), (PRODUCTS, 8), (TRADE, 25)]
 LENGTH = 50
 NUMBERS = ("K1", "K2", "K3", "k3")
 PEOPLES_NUMBERS = ("M1", "M2", "m2")
@@ -227,9 +228,8 @@ def _running(control: FlowControl, *, paused: bool = False) -> FlowControl:
     return replace(control, paused=paused)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("flows", [FAMILY, PRODUCTS, TRADE], ids=["accounts", "products", "trade"])
-def test_any_history_of_numbers_ends_with_every_key_owned(seed: int, flows: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("flows", "seed"), [(flows, seed) for flows, seeds in SEEDS for seed in range(seeds)], ids=str)
+def test_any_history_of_numbers_ends_with_every_key_owned(flows: tuple[str, ...], seed: int) -> None:
     history = NumberHistory(seed, flows)
     history.play(LENGTH)
     check_at_rest(history.world)
