@@ -94,6 +94,7 @@ def test_everything_is_brought_to_the_new_target(
 ) -> None:
     world = trade()
     world.settings[name] = "another"
+    world.company = "another" if name == "company" else world.company
     becomes(world)
     accept_everywhere(world, target)
     check(world)
