@@ -1,0 +1,238 @@
+"""Two functions hosts on one storage account between both systems, and what befalls them."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psutil
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient, UpdateMode
+from rich.console import Console
+
+from local.demo import firstsync, samples
+from local.demo.arguments import SAMPLES, Options
+from local.demo.configuration import Configuration, read_configuration
+from local.demo.environment import child_environment
+from local.demo.keep import Place, place
+from local.demo.parts import FunctionsHost
+from local.demo.report import Result
+from local.demo.sampling import small_folder
+from local.demo.session import Session
+from local.demo.standing import Standing
+from local.demo.standstill import Standstill
+from local.demo.stocktaking import Stocktaking
+from local.demo.systems import SYSTEMS, Access
+from local.demo.waiting import Wait
+from shared.state.links import link_key
+from shared.state.rows import escape
+from tests.e2e.two_hosts.flushing import Disk
+from tests.e2e.two_hosts.garbage import Queues, name_of
+from tests.e2e.two_hosts.people import People
+from tests.e2e.two_hosts.plans import HOSTS, STORAGE, Edit, Litter, Step, Strike, Touch, Trouble
+from tests.support.operator import p2c_in
+from tests.support.patience import PATIENCE_S
+
+# A dead worker's claim ends after half a minute, and so does what its last request may still do: nothing is far here.
+_HASTY = {
+    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
+    "REQUEST_TIMEOUT_S": "5",
+    "CLAIM_MARGIN_S": "5",
+}
+# A message that failed comes back at once.
+_HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+# Of each answer of both systems, so that whoever is killed is at work.
+_LATENCY_MS = 60.0
+_LOOK_EVERY_S = 0.1
+_AT_WORK_WITHIN_S = 3.0
+# What has met a storage account without answers comes back after a minute.
+_SETTLE_IDLE_S = 75.0
+_CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
+
+
+@dataclass(slots=True)
+class TwoHosts:
+    """What runs; made by `running_two_hosts`. `littered` are the failures that garbage becomes, by flow and name;
+    `in_hand` counts for each strike the records that workers had claimed."""
+
+    session: Session
+    place: Place
+    configuration: Configuration
+    standings: Mapping[str, Standing]
+    people: People
+    queues: Queues
+    disk: Disk
+    console: Console
+    littered: set[tuple[str, str]]
+    in_hand: list[int]
+
+    def play(self, steps: Sequence[Step]) -> None:
+        """Play every step, one after the other."""
+        for step in steps:
+            self._play(step)
+        self.people.end_the_day()
+
+    def settle(self) -> str:
+        """Wait until both systems are in step; why they are not, empty where they are."""
+        stock = Stocktaking(
+            self.session.systems, self.configuration.flows, self.standings, self.configuration.claim_live_s
+        )
+        wait = Wait(self.session, stock, self.console, _SETTLE_IDLE_S)
+        wait.until_in_step()
+        return wait.gave_up
+
+    def compared(self) -> Result:
+        """End the hosts, and compare both systems as the demo does."""
+        self.session.stop_functions()
+        flows = self.configuration.flows
+        return firstsync.result_of(self.session, self.place, flows, self.standings, in_step=True)
+
+    def ask(self, *arguments: str) -> str:
+        """What the operators' command line answers."""
+        settings = self.place.folder("run") / "local.settings.json"
+        ended = p2c_in(child_environment(os.environ), "--settings", str(settings), *arguments)
+        assert ended.exit_code == 0, f"{arguments}: {ended.exit_code}\n{ended.output}"
+        return ended.stdout
+
+    def _play(self, step: Step) -> None:
+        self.session.require_alive()
+        self.console.print(f"{time.monotonic():.1f}  {step}", markup=False, highlight=False)
+        match step:
+            case Edit():
+                self.people.do(step)
+            case Litter(queue, _, body):
+                self.queues.drop(queue, body)
+                self.littered.add((queue.partition("-")[0], name_of(body)))
+            case Touch():
+                self._touch(step)
+            case Strike(trouble, part, meanwhile):
+                self._wait_for_work()
+                heal = self._strike(trouble, part)
+                try:
+                    for each in meanwhile:
+                        self._play(each)
+                finally:
+                    heal()
+
+    def _wait_for_work(self) -> None:
+        """Until workers have records in their hands, or nobody takes any."""
+        standstill = Standstill(_LOOK_EVERY_S * 2)
+        while not (claimed := sum(standing.claimed() for standing in self.standings.values())):
+            if standstill.look() > _AT_WORK_WITHIN_S:
+                break
+            _pause()
+        self.in_hand.append(claimed)
+
+    def _strike(self, trouble: Trouble, part: str) -> Callable[[], None]:
+        """Let a trouble begin; returns what ends it."""
+        match trouble:
+            case Trouble.KILLED if part in HOSTS:
+                host = self._host(part)
+                host.kill()
+                return partial(self.session.start_host, host)
+            case Trouble.KILLED if part == STORAGE:
+                return self._kill_storage()
+            case Trouble.KILLED:
+                self.session.simulators.kill(part)
+                return partial(self.session.simulators.start_again, part)
+            case Trouble.HANGS:
+                process = psutil.Process(self._pid(part))
+                process.suspend()
+                return process.resume
+            case _:
+                access = self.session.systems[part]
+                access.control("POST", "faults", {"kind": _CUTS[trouble]})
+                return partial(_heal, access)
+
+    def _kill_storage(self) -> Callable[[], None]:
+        """The hosts stand still until all is on disk that they have an answer to: a storage account loses none of it.
+        They go on before the emulator is back."""
+        with self._hosts_standing_still():
+            self.disk.flush(self.until)
+            self.session.azurite.kill()
+        return self.session.azurite.start
+
+    @contextmanager
+    def _hosts_standing_still(self) -> Iterator[None]:
+        processes = [psutil.Process(host.pid) for host in self.session.hosts if host.pid is not None]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
+    def _touch(self, touch: Touch) -> None:
+        """Merge a property into a link that is there, as a tool of somebody else might."""
+        id = self.people.record(touch.flow, touch.pick)
+        if id is None:
+            return
+        row = {"PartitionKey": escape(touch.flow), "RowKey": link_key(id), "of_somebody_else": "x"}
+        with (
+            TableServiceClient.from_connection_string(self.session.azurite.connection_string) as tables,
+            suppress(ResourceNotFoundError),
+        ):
+            tables.get_table_client("links").update_entity(row, mode=UpdateMode.MERGE)
+
+    def _host(self, part: str) -> FunctionsHost:
+        return self.session.hosts[HOSTS.index(part)]
+
+    def _pid(self, part: str) -> int:
+        if part in HOSTS:
+            pid = self._host(part).pid
+        else:
+            pid = self.session.azurite.pid if part == STORAGE else self.session.simulators.pid(part)
+        assert pid is not None, f"the {part} does not run"
+        return pid
+
+    def until(self, what: str, condition: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        _until(self.session, what, condition)
+
+
+@contextmanager
+def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
+    """Start storage and systems with the demo's small sample, and both hosts, with every flow running."""
+    with small_folder(SAMPLES) as data:
+        configuration = read_configuration(
+            _HASTY, unit_group=samples.unit_group(data), units=samples.unit_pairs(data), hasty=True, brisk=True
+        )
+        digest, currency = samples.check_folder(data, samples.KNOWN), samples.company_currency(data, None)
+        names = tuple(flow.name for flow in configuration.flows)
+        keep = folder / "keep"
+        console = Console(width=160)
+        options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS)
+        with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
+            settings = {**configuration.settings_in(here.folder("run")), **_HOST}
+            session = Session(options, here, settings, names, currency, tell=console.print)
+            with session:
+                firstsync.note_before(session, here, configuration.flows)
+                session.resume_flows()
+                standings = session.watch()
+                session.start_functions()
+                session.start_host(session.further_host())
+                connection = session.azurite.connection_string
+                people = People(session, configuration, here.memory, partial(_until, session))
+                with closing(Queues(connection)) as queues, closing(Disk(here.folder("azurite"), connection)) as disk:
+                    yield TwoHosts(session, here, configuration, standings, people, queues, disk, console, set(), [])
+
+
+def _heal(access: Access) -> None:
+    access.control("DELETE", "faults")
+
+
+def _until(session: Session, what: str, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        session.require_alive()
+        assert time.monotonic() < end, f"not within {PATIENCE_S:g} s: {what}"
+        _pause()
+
+
+def _pause() -> None:
+    """Until a process has ended, or a moment."""
+    psutil.wait_procs(psutil.Process().children(), timeout=_LOOK_EVERY_S)
