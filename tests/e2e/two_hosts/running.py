@@ -27,6 +27,8 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import SYSTEMS, Access
 from local.demo.waiting import Wait
+from shared.errors import System
+from shared.state.control import Control
 from shared.state.links import link_key
 from shared.state.rows import escape
 from tests.e2e.two_hosts.flushing import Disk
@@ -47,7 +49,9 @@ _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:
 # Of each answer of both systems, so that whoever is killed is at work.
 _LATENCY_MS = 60.0
 _LOOK_EVERY_S = 0.1
-_AT_WORK_WITHIN_S = 3.0
+_AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
+# So many functions the other host has executed when one was alone, and so many connections were cut, in a trouble.
+_ALONE, _CUT = 6, 4
 # What has met a storage account without answers comes back after a minute.
 _SETTLE_IDLE_S = 75.0
 _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
@@ -108,23 +112,48 @@ class TwoHosts:
                 self.littered.add((queue.partition("-")[0], name_of(body)))
             case Touch():
                 self._touch(step)
-            case Strike(trouble, part, meanwhile):
-                self._wait_for_work()
-                heal = self._strike(trouble, part)
-                try:
-                    for each in meanwhile:
-                        self._play(each)
-                finally:
-                    heal()
+            case Strike():
+                self._play_strike(step)
 
-    def _wait_for_work(self) -> None:
-        """Until workers have records in their hands, or nobody takes any."""
-        standstill = Standstill(_LOOK_EVERY_S * 2)
-        while not (claimed := sum(standing.claimed() for standing in self.standings.values())):
-            if standstill.look() > _AT_WORK_WITHIN_S:
-                break
+    def _play_strike(self, strike: Strike) -> None:
+        """Strike when workers have records in their hands; go on once somebody has met the trouble."""
+        self._within(_AT_WORK_WITHIN_S, self._claimed)
+        self.in_hand.append(self._claimed())
+        met = self._met_by(strike.trouble, strike.part)
+        heal = self._strike(strike.trouble, strike.part)
+        half = len(strike.meanwhile) // 2
+        try:
+            for each in strike.meanwhile[:half]:
+                self._play(each)
+            self._within(_MET_WITHIN_S, met)
+            for each in strike.meanwhile[half:]:
+                self._play(each)
+        finally:
+            heal()
+        self.console.print(f"{time.monotonic():.1f}  over; {self.in_hand[-1]} records were in hand", highlight=False)
+
+    def _within(self, seconds: float, condition: Callable[[], object]) -> None:
+        """Until something is so, or so many seconds of a quiet machine have passed."""
+        standstill = Standstill(_LOOK_EVERY_S * 3)
+        while not condition() and standstill.look() < seconds:
             _pause()
-        self.in_hand.append(claimed)
+
+    def _claimed(self) -> int:
+        return sum(standing.claimed() for standing in self.standings.values())
+
+    def _met_by(self, trouble: Trouble, part: str) -> Callable[[], object]:
+        """What tells that a trouble has been met: of a host, that the other one has worked on alone; of a system, that
+        its gate is closed, or connections were cut; of the storage nothing tells it."""
+        if part == STORAGE:
+            return lambda: False
+        if part in HOSTS:
+            other = self.session.hosts[1 - HOSTS.index(part)]
+            enough = _executed(other.log) + _ALONE
+            return lambda: _executed(other.log) >= enough
+        if trouble in _CUTS:
+            return lambda: _hits(self.session.systems[part]) >= _CUT
+        control = Control(self.session.storage.table("control"))
+        return lambda: control.gate(System(part)).closed
 
     def _strike(self, trouble: Trouble, part: str) -> Callable[[], None]:
         """Let a trouble begin; returns what ends it."""
@@ -219,6 +248,15 @@ def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
                 people = People(session, configuration, here.memory, partial(_until, session))
                 with closing(Queues(connection)) as queues, closing(Disk(here.folder("azurite"), connection)) as disk:
                     yield TwoHosts(session, here, configuration, standings, people, queues, disk, console, set(), [])
+
+
+def _executed(log: Path) -> int:
+    return log.read_text(encoding="utf-8").count("Executed 'Functions.")
+
+
+def _hits(access: Access) -> int:
+    rules = access.control("GET", "faults")["value"]
+    return sum(int(str(rule["hits"])) for rule in rules if isinstance(rule, dict)) if isinstance(rules, list) else 0
 
 
 def _heal(access: Access) -> None:
