@@ -30,6 +30,12 @@ BODIES: Mapping[str, Callable[[random.Random], bytes]] = {
     "a version of letters": _as_json(
         {"format": 1, "flow": "x", "run": "x", "epoch": None, "hints": [{"id": "a", "version": "b"}]}
     ),
+    "brackets nested 40,000 deep": lambda _chance: b"[" * 40_000,
+    "objects nested 8,000 deep": lambda _chance: b'{"format":' * 8_000,
+    "an id of 30 kB": _as_json({"format": 1, "flow": "x", "run": "x", "epoch": None, "hints": [{"id": "7" * 30_000}]}),
+    "half a surrogate pair": lambda _chance: (
+        b'{"format":1,"flow":"x","run":"x","epoch":null,"hints":[{"id":"\\ud83d"}]}'
+    ),
 }
 """Bodies that the app cannot read, by kind: every one ends as a failure. What they hold is up to the seed."""
 
