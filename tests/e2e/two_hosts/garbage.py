@@ -1,12 +1,13 @@
 """What does not belong into the queues of the app, by kind."""
 
+import base64
 import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from azure.storage.queue import BinaryBase64EncodePolicy, QueueServiceClient
+from azure.storage.queue import QueueServiceClient
 
 
 def _as_json(content: Any) -> Callable[[random.Random], bytes]:
@@ -52,11 +53,11 @@ class Queues:
     def __init__(self, connection_string: str) -> None:
         self._service = QueueServiceClient.from_connection_string(connection_string)
 
-    def drop(self, queue: str, body: bytes) -> None:
-        """Put a body into a queue, encoded as the host expects it."""
-        policy = BinaryBase64EncodePolicy()
-        with self._service.get_queue_client(queue, message_encode_policy=policy) as client:
-            client.send_message(body)
+    def drop(self, queue: str, body: bytes, *, is_encoded: bool) -> None:
+        """Put a body into a queue, as base64 or as the text that it is."""
+        text = base64.b64encode(body) if is_encoded else body
+        with self._service.get_queue_client(queue) as client:
+            client.send_message(text.decode())
 
     def depths(self) -> dict[str, int]:
         """How many messages lie in each queue that is not empty."""

@@ -107,8 +107,8 @@ class TwoHosts:
         match step:
             case Edit():
                 self.people.do(step)
-            case Litter(queue, _, body):
-                self.queues.drop(queue, body)
+            case Litter(queue, _, body, is_encoded):
+                self.queues.drop(queue, body, is_encoded=is_encoded)
                 self.littered.add((queue.partition("-")[0], name_of(body)))
             case Touch():
                 self._touch(step)
