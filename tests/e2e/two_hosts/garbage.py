@@ -1,12 +1,15 @@
-"""What does not belong into the queues of the app, by kind."""
+"""What does not belong into the queues and tables of the app, by kind."""
 
 import base64
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient, UpdateMode
 from azure.storage.queue import QueueServiceClient
 
 
@@ -32,13 +35,36 @@ BODIES: Mapping[str, Callable[[random.Random], bytes]] = {
         {"format": 1, "flow": "x", "run": "x", "epoch": None, "hints": [{"id": "a", "version": "b"}]}
     ),
     "brackets nested 40,000 deep": lambda _chance: b"[" * 40_000,
-    "objects nested 8,000 deep": lambda _chance: b'{"format":' * 8_000,
+    "objects nested 4,000 deep": lambda _chance: b'{"format":' * 4_000,
     "an id of 30 kB": _as_json({"format": 1, "flow": "x", "run": "x", "epoch": None, "hints": [{"id": "7" * 30_000}]}),
     "half a surrogate pair": lambda _chance: (
         b'{"format":1,"flow":"x","run":"x","epoch":null,"hints":[{"id":"\\ud83d"}]}'
     ),
 }
 """Bodies that the app cannot read, by kind: every one ends as a failure. What they hold is up to the seed."""
+
+TOUCHES: Mapping[str, Mapping[str, Any]] = {
+    "a property of somebody else": {"of_somebody_else": "x"},
+    "a text for a boolean": {"dirty": "yes, very"},
+    "a number for a text": {"fingerprint": 7},
+    "a number for the text of a number": {"seen_version": 1},
+    "JSON of another shape for what was applied": {"applied": "[1, 2]"},
+    "JSON of another shape for what is waited for": {"waits": '{"a": 1}'},
+    "JSON of another shape for what was touched": {"touched": '"name"'},
+}
+"""What somebody else writes into the link of a record, by kind: the record goes on, and is in step in the end. What
+makes a link unreadable is not here: an unknown state, text that is no JSON, letters for a number, no id."""
+
+STRAYS: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("links", {"PartitionKey": "nobody", "RowKey": "L|1", "state": "unheard of", "attempts": "many"}),
+    ("links", {"PartitionKey": "accounts", "RowKey": "X|1", "state": 5, "applied": "{"}),
+    ("links", {"PartitionKey": "quotations", "RowKey": "1", "note": "kept here for a moment"}),
+    ("keys", {"PartitionKey": "nobody", "RowKey": "1", "flow": 3}),
+    ("runs", {"PartitionKey": "nobody", "RowKey": "1", "started": "yesterday"}),
+    ("checkpoints", {"PartitionKey": "nobody", "RowKey": "1", "phase": "sleeping"}),
+    ("control", {"PartitionKey": "nobody", "RowKey": "1", "closed": "perhaps"}),
+)
+"""Rows that are none of ours, by table: nobody reads them, and nobody changes them."""
 
 
 def name_of(body: bytes) -> str:
@@ -66,6 +92,33 @@ class Queues:
             with self._service.get_queue_client(queue.name) as client:
                 depths[str(queue.name)] = int(client.get_queue_properties().approximate_message_count or 0)
         return {name: depth for name, depth in depths.items() if depth}
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._service.close()
+
+
+class Tables:
+    """The tables of the account as somebody with the account's key reaches them."""
+
+    def __init__(self, connection_string: str) -> None:
+        self._service = TableServiceClient.from_connection_string(connection_string)
+
+    def touch(self, table: str, row: Mapping[str, Any]) -> None:
+        """Write some properties of a row, if it is there."""
+        with suppress(ResourceNotFoundError):
+            self._service.get_table_client(table).update_entity(dict(row), mode=UpdateMode.MERGE)
+
+    def put(self, table: str, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+        self._service.get_table_client(table).create_entity(dict(row))
+
+    def remove(self, table: str, row: Mapping[str, Any]) -> bool:
+        """Remove a row; whether it was as it was put."""
+        client = self._service.get_table_client(table)
+        found = client.get_entity(row["PartitionKey"], row["RowKey"])
+        client.delete_entity(row["PartitionKey"], row["RowKey"])
+        return dict(found) == dict(row)
 
     def close(self) -> None:
         """Give up the connections."""

@@ -1,5 +1,6 @@
 """What a seed decides: which trouble comes when, what people do meanwhile, and which garbage lies where."""
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from enum import StrEnum
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.flows import FLOWS, PRODUCTS
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
-from tests.e2e.two_hosts.garbage import BODIES
+from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
 
 STORAGE = "storage"
 HOSTS = ("first host", "second host")
@@ -67,13 +68,24 @@ class Litter:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Somebody writes into the link of a record, which changes its ETag and nothing of ours."""
+    """Somebody writes into the link of a record, which also changes its ETag."""
 
     flow: str
     pick: float
+    kind: str
 
     def __str__(self) -> str:
-        return f"a link of {self.flow} is written by somebody else [{self.pick:.3f}]"
+        return f"{self.kind} in a link of {self.flow} [{self.pick:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A row that is none of ours; `number` is its place among all of them."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"a stray row in the table {STRAYS[self.number][0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +94,14 @@ class Strike:
 
     trouble: Trouble
     part: str
-    meanwhile: tuple["Edit | Litter | Touch", ...]
+    meanwhile: tuple["Edit | Garbage", ...]
 
     def __str__(self) -> str:
         return f"{self.part} {self.trouble}"
 
 
-Step = Edit | Litter | Touch | Strike
+Garbage = Litter | Touch | Stray
+Step = Edit | Garbage | Strike
 
 _OF_QUOTES = frozenset({Deed.QUOTE, Deed.QUOTE_REVISED, Deed.QUOTE_LOST})
 _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT_RESTS})
@@ -112,7 +125,9 @@ def plan(seed: int) -> tuple[Step, ...]:
     # What meets a storage account without answers comes back after a minute: that minute shall pass among the others.
     strikes.insert(chance.randrange(2), (Trouble.KILLED, STORAGE))
     edits = _Deck(chance, tuple(Deed))
-    litter = _litter(chance)
+    litter: list[Litter | Stray] = [*_litter(chance), *map(Stray, range(len(STRAYS)))]
+    chance.shuffle(litter)
+    touches = itertools.cycle(chance.sample(sorted(TOUCHES), len(TOUCHES)))
     steps: list[Step] = []
     for number, (trouble, part) in enumerate(strikes):
         # Products are in Sales some seconds after the start.
@@ -121,9 +136,10 @@ def plan(seed: int) -> tuple[Step, ...]:
             steps += [edits.draw(), *_some(litter, chance)]
         steps += [_edit(chance, Deed.ACCOUNTS_CHANGE), _edit(chance, Deed.PRICES_CHANGE)]
         edits.without |= _impossible(part)
-        meanwhile: list[Edit | Litter | Touch] = [edits.draw() for _ in range(_MEANWHILE)]
+        meanwhile: list[Edit | Garbage] = [edits.draw() for _ in range(_MEANWHILE)]
         if part != STORAGE:
-            meanwhile += [Touch(chance.choice(_readable(part)), chance.random()), *_some(litter, chance)]
+            flow = chance.choice(_readable(part))
+            meanwhile += [Touch(flow, chance.random(), next(touches)), *_some(litter, chance)]
         steps.append(Strike(trouble, part, tuple(meanwhile)))
     return (*steps, *litter)
 
@@ -174,7 +190,7 @@ def _litter(chance: random.Random) -> list[Litter]:
     return [*(Litter(queue, kind, make(chance)) for queue, kind, make in placed), plain]
 
 
-def _some(litter: list[Litter], chance: random.Random) -> list[Litter]:
-    taken = litter[: chance.randrange(3)]
+def _some(litter: list[Litter | Stray], chance: random.Random) -> list[Litter | Stray]:
+    taken = litter[: chance.randrange(4)]
     del litter[: len(taken)]
     return taken

@@ -3,14 +3,12 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import psutil
-from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableServiceClient, UpdateMode
 from rich.console import Console
 
 from local.demo import firstsync, samples
@@ -32,9 +30,9 @@ from shared.state.control import Control
 from shared.state.links import link_key
 from shared.state.rows import escape
 from tests.e2e.two_hosts.flushing import Disk
-from tests.e2e.two_hosts.garbage import Queues, name_of
+from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
 from tests.e2e.two_hosts.people import People
-from tests.e2e.two_hosts.plans import HOSTS, STORAGE, Edit, Litter, Step, Strike, Touch, Trouble
+from tests.e2e.two_hosts.plans import HOSTS, STORAGE, Edit, Litter, Step, Stray, Strike, Touch, Trouble
 from tests.support.operator import p2c_in
 from tests.support.patience import PATIENCE_S
 
@@ -68,6 +66,7 @@ class TwoHosts:
     standings: Mapping[str, Standing]
     people: People
     queues: Queues
+    tables: Tables
     disk: Disk
     console: Console
     littered: set[tuple[str, str]]
@@ -112,6 +111,8 @@ class TwoHosts:
                 self.littered.add((queue.partition("-")[0], name_of(body)))
             case Touch():
                 self._touch(step)
+            case Stray(number):
+                self.tables.put(*STRAYS[number])
             case Strike():
                 self._play_strike(step)
 
@@ -196,16 +197,10 @@ class TwoHosts:
                 process.resume()
 
     def _touch(self, touch: Touch) -> None:
-        """Merge a property into a link that is there, as a tool of somebody else might."""
         id = self.people.record(touch.flow, touch.pick)
-        if id is None:
-            return
-        row = {"PartitionKey": escape(touch.flow), "RowKey": link_key(id), "of_somebody_else": "x"}
-        with (
-            TableServiceClient.from_connection_string(self.session.azurite.connection_string) as tables,
-            suppress(ResourceNotFoundError),
-        ):
-            tables.get_table_client("links").update_entity(row, mode=UpdateMode.MERGE)
+        if id is not None:
+            row = {"PartitionKey": escape(touch.flow), "RowKey": link_key(id), **TOUCHES[touch.kind]}
+            self.tables.touch("links", row)
 
     def _host(self, part: str) -> FunctionsHost:
         return self.session.hosts[HOSTS.index(part)]
@@ -246,8 +241,14 @@ def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
                 session.start_host(session.further_host())
                 connection = session.azurite.connection_string
                 people = People(session, configuration, here.memory, partial(_until, session))
-                with closing(Queues(connection)) as queues, closing(Disk(here.folder("azurite"), connection)) as disk:
-                    yield TwoHosts(session, here, configuration, standings, people, queues, disk, console, set(), [])
+                with (
+                    closing(Queues(connection)) as queues,
+                    closing(Tables(connection)) as tables,
+                    closing(Disk(here.folder("azurite"), connection)) as disk,
+                ):
+                    yield TwoHosts(
+                        session, here, configuration, standings, people, queues, tables, disk, console, set(), []
+                    )
 
 
 def _executed(log: Path) -> int:
