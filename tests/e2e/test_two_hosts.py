@@ -26,7 +26,7 @@ from tests.e2e.two_hosts.running import running_two_hosts
 
 pytestmark = pytest.mark.long
 
-_NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 11))
+_NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 9))
 
 
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])

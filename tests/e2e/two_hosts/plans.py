@@ -113,7 +113,7 @@ _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
     *((cut, part) for cut in (Trouble.CUT_BEFORE, Trouble.CUT_AFTER) for part in (DATAVERSE, FINOPS)),
 )
-_OTHERS_PLAYED, _MEANWHILE, _BETWEEN = 3, 4, 2
+_OTHERS_PLAYED, _MEANWHILE, _BETWEEN = 2, 3, 2
 
 
 def plan(seed: int) -> tuple[Step, ...]:
