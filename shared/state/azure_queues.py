@@ -1,6 +1,5 @@
 """Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,8 +15,7 @@ NEVER_EXPIRES = -1
 
 
 class AzureQueues:
-    """Every queue of the account. `make_client` gives a client for a queue name that encodes bodies as base64 and
-    gives them back as they lie in the queue: the SDK's own decoding gives up the whole page for one that is no text."""
+    """Every queue of the account. `make_client` gives a client with the base64 policies for a queue name."""
 
     def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
         self._make_client = make_client
@@ -36,7 +34,7 @@ class AzureQueues:
             pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
-            return [Message(str(m.id), _decoded(m.content), str(m.pop_receipt)) for m in pages]
+            return [Message(str(m.id), str(m.content), str(m.pop_receipt)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
@@ -76,12 +74,3 @@ class AzureQueues:
             if queue not in self._clients:
                 self._clients[queue] = self._make_client(queue)
             return self._clients[queue]
-
-
-def _decoded(content: object) -> str:
-    """The text of a body, as far as it is one: what others have put into the queue is read as the host reads it."""
-    text = str(content or "")
-    try:
-        return base64.b64decode(text, validate=True).decode("utf-8", "replace")
-    except ValueError:
-        return text

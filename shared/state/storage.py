@@ -10,7 +10,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 from requests import Session
 from requests.adapters import HTTPAdapter
 
@@ -71,7 +71,7 @@ class Storage:
 
 
 def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
-    codec = {"message_encode_policy": TextBase64EncodePolicy()}
+    codec = {"message_encode_policy": TextBase64EncodePolicy(), "message_decode_policy": TextBase64DecodePolicy()}
     if account.connection_string is not None:
         named = partial(TableServiceClient.from_connection_string, account.connection_string)
         queued = partial(QueueServiceClient.from_connection_string, account.connection_string)

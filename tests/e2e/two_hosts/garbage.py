@@ -12,6 +12,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient, UpdateMode
 from azure.storage.queue import QueueServiceClient
 
+from shared.state.queues import HOLD_SUFFIX
+
 
 def _as_json(content: Any) -> Callable[[random.Random], bytes]:
     return lambda _chance: json.dumps(content).encode()
@@ -67,10 +69,13 @@ STRAYS: Sequence[tuple[str, Mapping[str, Any]]] = (
 """Rows that are none of ours, by table: nobody reads them, and nobody changes them."""
 
 
-def name_of(body: bytes) -> str:
-    """Under which name the failure of an unreadable body is listed."""
+def name_of(queue: str, body: bytes, *, is_encoded: bool) -> str:
+    """Under which name the failure of an unreadable body is listed. A function gets a text, with a mark for what is
+    none; what comes back from a hold queue and is no text comes back as it lay there."""
     text = body.decode("utf-8", "replace")
-    return f"message-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    if is_encoded and queue.endswith(HOLD_SUFFIX) and text.encode() != body:
+        text = base64.b64encode(body).decode()
+    return f"message-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 class Queues:

