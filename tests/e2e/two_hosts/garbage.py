@@ -46,16 +46,22 @@ BODIES: Mapping[str, Callable[[random.Random], bytes]] = {
 """Bodies that the app cannot read, by kind: every one ends as a failure. What they hold is up to the seed."""
 
 TOUCHES: Mapping[str, Mapping[str, Any]] = {
-    "a property of somebody else": {"of_somebody_else": "x"},
-    "a text for a boolean": {"dirty": "yes, very"},
-    "a number for a text": {"fingerprint": 7},
-    "a number for the text of a number": {"seen_version": 1},
+    "a property of a newer version": {"of_a_newer_version": "x"},
+    "a property of somebody else": {"of_somebody_else": 7},
+}
+"""What somebody else writes into the link of a record, by kind: the record goes on, and is in step in the end."""
+
+DAMAGES: Mapping[str, Mapping[str, Any]] = {
+    "an unknown state": {"state": "hibernating"},
+    "text that is no JSON": {"applied": "{"},
     "JSON of another shape for what was applied": {"applied": "[1, 2]"},
     "JSON of another shape for what is waited for": {"waits": '{"a": 1}'},
-    "JSON of another shape for what was touched": {"touched": '"name"'},
+    "letters for a number": {"attempts": "three"},
+    "a text for a boolean": {"dirty": "yes, very"},
+    "a number for a text": {"fingerprint": 7},
+    "an id of another type": {"record_id": 7},
 }
-"""What somebody else writes into the link of a record, by kind: the record goes on, and is in step in the end. What
-makes a link unreadable is not here: an unknown state, text that is no JSON, letters for a number, no id."""
+"""What damages the link of a record, by kind. Not played yet: no step of a plan takes from it."""
 
 STRAYS: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("links", {"PartitionKey": "nobody", "RowKey": "L|1", "state": "unheard of", "attempts": "many"}),
