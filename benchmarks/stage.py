@@ -14,9 +14,8 @@ from local.demo.configuration import Configuration, read_configuration
 from local.demo.environment import ticking
 from local.demo.flows import Watched
 from local.demo.keep import place
-from local.demo.processes import ROOT, Child, running
-from local.demo.session import SYSTEMS, Session, require_node_modules
-from local.demo.systems import DATAVERSE, FINOPS, Access
+from local.demo.session import Session, require_node_modules
+from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Access
 from shared.flows import FLOWS
 from shared.settings import schedules
 from shared.state.control import Control
@@ -105,18 +104,16 @@ class Stage:
         self._session.stop_functions()
 
     @contextmanager
-    def further_host(self, number: int) -> Iterator[Child]:
+    def further_host(self) -> Iterator[None]:
         """Run one more functions host. Only the first one pulls: the platform, too, runs a timer once."""
-        name = f"host-{number}"
-        ready = self._folder / f"{name}.ready"
+        host = self._session.further_host()
         own = {**self._session.settings, **timers()}
-        settings = environment.write_settings(self._folder / f"{name}.settings.json", own)
-        arguments = ["--app", str(ROOT), "--settings", str(settings), "--ready-file", str(ready)]
-        variables = environment.child_environment(os.environ, own)
-        log = self._folder / f"{name}.log"
-        with running(name, "local.host", arguments, log=log, environment=variables) as host:
-            host.wait_for(ready)
-            yield host
+        file = environment.write_settings(self._folder / f"{host.log.stem}.settings.json", own)
+        host.start(file, own)
+        try:
+            yield
+        finally:
+            host.stop()
 
     def require_alive(self) -> None:
         """Raise DemoFailed when a process has ended by itself."""

@@ -134,8 +134,8 @@ def _measured(parsed: argparse.Namespace, folder: Path) -> Iterator[str]:
 def _first_sync(stage: Stage, stack: ExitStack, hosts: int, records: int, settle_s: float) -> Done:
     stage.let_flow()
     stage.start(PRODUCTS)
-    for number in range(1, hosts):
-        stack.enter_context(stage.further_host(number))
+    for _ in range(1, hosts):
+        stack.enter_context(stage.further_host())
     # Every host is up and has done something before there is work: none of them begins in the middle.
     time.sleep(settle_s)
     since = system_clock()

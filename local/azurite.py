@@ -104,7 +104,7 @@ class Azurite:
         return " | ".join(line.strip() for line in list(self._said)[-5:]) or "nothing"
 
     def start(self) -> None:
-        """Start, and return when all three services listen. Raises AzuriteFailed."""
+        """Start, and return when all three services listen: again on the same ports. Raises AzuriteFailed."""
         self._process = subprocess.Popen(  # noqa: S603 - our own script and arguments
             self._command(),
             stdin=subprocess.PIPE,
@@ -115,7 +115,7 @@ class Azurite:
             start_new_session=True,
         )
         try:
-            self._ports = self._wait_for_ports(self._process)
+            self._ports = self._wanted = self._wait_for_ports(self._process)
         except BaseException:
             self.stop()
             raise
@@ -129,10 +129,13 @@ class Azurite:
         patience = self._patience(process, STOP_IDLE_S, STOP_MOST_S)
         while process.poll() is None and not patience.ended():
             time.sleep(_LOOK_EVERY_S)
-        process.kill()
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        _end(process)
+
+    def kill(self) -> None:
+        """Pull its plug. What it has answered to and not yet brought to disk is lost: it saves every five seconds."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
 
     def __enter__(self) -> "Azurite":
         self.start()
@@ -187,3 +190,10 @@ class Azurite:
 
     def _patience(self, process: subprocess.Popen[str], idle_s: float, most_s: float) -> Patience:
         return Patience("Azurite, the storage emulator", effort_of(process.pid), idle_s, most_s, self._tell)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -182,7 +182,8 @@ def assemble(
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
     parts = Parts(flows, systems, environment, state, queues, clock, limits_of(settings))
-    return Service(parts, Gates(state.control, systems, clock), settings.HISTORY_DAYS)
+    gates = Gates(state.control, systems, clock, settings.request_timeout_s)
+    return Service(parts, gates, settings.HISTORY_DAYS)
 
 
 def account_of(settings: Settings, credential: Callable[[], TokenCredential], way: Way = straight) -> Account:

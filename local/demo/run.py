@@ -26,11 +26,11 @@ from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.productscenes import ProductScenes
 from local.demo.quotescenes import QuoteScenes
 from local.demo.sampling import small_folder
-from local.demo.session import SYSTEMS, Session, require_node_modules
+from local.demo.session import Session, require_node_modules
 from local.demo.stage import Stage, say_skipped
 from local.demo.standing import Standing
 from local.demo.story import tell, told_by_turns
-from local.demo.systems import SYSTEM_NAMES
+from local.demo.systems import SYSTEM_NAMES, SYSTEMS
 from local.demo.trust import Act
 from shared.errors import StorageTrouble
 from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS

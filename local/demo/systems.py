@@ -17,7 +17,7 @@ from local.simulator.server import ADMIN_HEADER
 from shared import exact_json
 from shared.records import Json, Values
 
-DATAVERSE, FINOPS = "dataverse", "finops"
+DATAVERSE, FINOPS = SYSTEMS = "dataverse", "finops"
 SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
 _TIMEOUT_S = 60.0
 # What may be asked again is asked again after so long, and that is told.

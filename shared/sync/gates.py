@@ -40,12 +40,20 @@ class Closed:
 
 
 class Gates:
-    """Answers whether a flow may work now, and closes a system's gate."""
+    """Answers whether a flow may work now, and closes a system's gate. Whoever probes keeps the others off for
+    `probe_lease_s`, also when it dies: as long as an answer is waited for."""
 
-    def __init__(self, control: Control, systems: Mapping[System, SystemPort], clock: Clock) -> None:
+    def __init__(
+        self,
+        control: Control,
+        systems: Mapping[System, SystemPort],
+        clock: Clock,
+        probe_lease_s: float = PROBE_LEASE_S,
+    ) -> None:
         self._control = control
         self._systems = systems
         self._clock = clock
+        self.probe_lease_s = probe_lease_s
 
     def closed_for_pull(self, flow: Flow) -> Closed | None:
         """Why a pull may not run now; None when it may. It needs its source only: hints may queue up."""
@@ -165,8 +173,8 @@ class Gates:
         """Ask the system, as the only one: the gate opens unless another worker has met trouble meanwhile."""
         now = self._clock.now()
         # No two clocks are compared: that of whoever probes may be hours ahead.
-        probed_by_other = gate.probed_until is not None and gate.age_s < PROBE_LEASE_S
-        lease = replace(gate, probed_until=now + timedelta(seconds=PROBE_LEASE_S))
+        probed_by_other = gate.probed_until is not None and gate.age_s < self.probe_lease_s
+        lease = replace(gate, probed_until=now + timedelta(seconds=self.probe_lease_s))
         if probed_by_other or not self._control.save_gate(lease):
             return Closed(f"{gate.system} is being probed", PROBE_DELAY_S)
         try:

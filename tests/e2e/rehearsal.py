@@ -18,8 +18,9 @@ from local.demo.environment import child_environment, ticking
 from local.demo.keep import place
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import Seller
-from local.demo.session import SYSTEMS, Session
+from local.demo.session import Session
 from local.demo.standing import Standing
+from local.demo.systems import SYSTEMS
 from shared.flows import FLOWS
 from shared.sync.parts import poison_queue
 from tests.e2e.host_log import Line, read_lines

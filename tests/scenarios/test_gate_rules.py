@@ -8,10 +8,11 @@ import pytest
 
 from shared.errors import StorageTrouble, System, Transient
 from shared.state.control import Gate
-from shared.sync.gates import Closed
+from shared.sync.gates import Closed, Gates
 from shared.sync.parts import hold_queue
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.support.invariants import check
+from tests.support.product import product
 from tests.support.world import World
 
 
@@ -128,6 +129,30 @@ def test_a_gate_that_others_always_change_first_is_our_storages_trouble_after_so
     with pytest.raises(StorageTrouble, match="could not be closed"):
         world.gates().close(Transient(System.FINOPS, "429"))
     assert len(saves) == 5
+
+
+def test_a_probe_keeps_others_off_for_as_long_as_an_answer_is_waited_for() -> None:
+    world = one()
+    gates = Gates(world.state.control, world.systems, world.clock, probe_lease_s=20)
+    gates.close(Transient(System.FINOPS, "x"))
+    world.clock.sleep(5)
+
+    def dies() -> None:
+        raise KeyboardInterrupt
+
+    world.systems[System.FINOPS].trouble = dies
+    with pytest.raises(KeyboardInterrupt):
+        gates.closed(System.FINOPS)
+    world.systems[System.FINOPS].trouble = None
+    assert gates.closed(System.FINOPS) == Closed("finops is being probed", 5.0)
+    world.clock.sleep(20)
+    assert gates.closed(System.FINOPS) is None
+
+
+@pytest.mark.parametrize("timeout_s", [5, 120])
+def test_the_setting_of_the_longest_wait_for_an_answer_says_how_long_a_probe_may_last(timeout_s: int) -> None:
+    with product(REQUEST_TIMEOUT_S=str(timeout_s)) as made:
+        assert made.service.gates.probe_lease_s == timeout_s
 
 
 def test_a_worker_that_dies_while_it_probes_keeps_the_gate_closed_for_its_lease_only() -> None:

@@ -1,0 +1,58 @@
+"""Two functions hosts on one storage account, while everything is killed in turn and people go on with their work.
+
+One seed decides every step and its order: which part is killed (SIGKILL), hangs (SIGSTOP) or cuts connections, what
+people do in both systems meanwhile, and which garbage lies in the queues. The wall clock has no seed: how far the hosts
+are when a step comes is up to the machine, so that a seed gives the same steps and not the same history.
+
+What the parts keep when they are killed:
+- A simulator has every answered change in SQLite; nothing is lost, as in the real systems.
+- Azurite has rows and messages in memory and saves them every five seconds. A storage account loses nothing that it has
+  answered to. So before Azurite is killed both hosts are held (SIGSTOP) at whatever they are at, until all is on disk;
+  they go on while it is down, with broken connections.
+- A host has nothing to keep.
+
+Timers fire in both hosts: two pulls of a flow and two sweeps run at once, which the platform would not let happen.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.flows import FLOWS
+from tests.e2e.two_hosts.garbage import STRAYS
+from tests.e2e.two_hosts.plans import Strike, plan
+from tests.e2e.two_hosts.running import running_two_hosts
+
+pytestmark = pytest.mark.long
+
+_NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 9))
+
+
+@pytest.mark.parametrize("seed", [0, *_NIGHTLY])
+def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
+    steps = plan(seed)
+    with running_two_hosts(tmp_path) as stage:
+        stage.play(steps)
+        assert stage.settle() == ""
+        result = stage.compared()
+
+        wrong = {name: of.comparison for name, of in result.flows.items() if not of.comparison.clean}
+        assert wrong == {}
+        assert result.unaccounted == 0
+        listed = {(of.flow, of.id) for flow in result.flows.values() for of in flow.account.failures}
+        assert listed == stage.littered
+        assert set(stage.queues.depths()) <= {"marks"}
+        assert len(stage.in_hand) == sum(isinstance(step, Strike) for step in steps)
+        assert any(stage.in_hand)
+
+        assert all(stage.tables.remove(*stray) for stray in STRAYS)
+        for flow in FLOWS:
+            ids = sorted(id for of, id in stage.littered if of == flow)
+            stage.ask("dismiss", flow, *ids, "--reason", "put there by the test", "--yes")
+        assert json.loads(stage.ask("failures", "--json")) == []
+
+
+def test_a_seed_gives_the_same_steps_each_time() -> None:
+    assert plan(7) == plan(7)
+    assert plan(7) != plan(8)

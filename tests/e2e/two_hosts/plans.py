@@ -1,0 +1,196 @@
+"""What a seed decides: which trouble comes when, what people do meanwhile, and which garbage lies where."""
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from local.demo.systems import DATAVERSE, FINOPS
+from shared.flows import FLOWS, PRODUCTS
+from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
+from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
+
+STORAGE = "storage"
+HOSTS = ("first host", "second host")
+
+
+class Deed(StrEnum):
+    """What people do in one of the systems."""
+
+    ACCOUNTS_CHANGE = "some accounts change"
+    ACCOUNT_OPENS = "an account is opened, and gets a contact"
+    ACCOUNT_RESTS = "an account is deactivated, or active again"
+    CONTACT_CHANGES = "a contact changes"
+    CONTACT_MOVES = "a contact moves to another account"
+    CONTACT_RESTS = "a contact is deactivated, or active again"
+    QUOTE = "an account is quoted"
+    QUOTE_REVISED = "a quote is revised"
+    QUOTE_LOST = "a quote is lost"
+    PRICES_CHANGE = "some products get other prices"
+    PRODUCT_APPEARS = "a product is released"
+    PRODUCT_RESTS = "a product is not sellable, or sellable again"
+
+
+class Trouble(StrEnum):
+    """What befalls a part."""
+
+    KILLED = "killed (SIGKILL)"
+    HANGS = "hangs (SIGSTOP)"
+    CUT_BEFORE = "cuts connections instead of working"
+    CUT_AFTER = "cuts connections instead of answering"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A deed; `pick`, from 0 to below 1, tells at which record, `number` what is written."""
+
+    deed: Deed
+    pick: float
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.deed} [{self.pick:.3f} {self.number}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """Garbage in a queue; `kind` says of what kind the body is. `is_encoded`: as base64, as the host expects it."""
+
+    queue: str
+    kind: str
+    body: bytes
+    is_encoded: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.kind} in the queue {self.queue}"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Somebody writes into the link of a record, which also changes its ETag."""
+
+    flow: str
+    pick: float
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} in a link of {self.flow} [{self.pick:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A row that is none of ours; `number` is its place among all of them."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"a stray row in the table {STRAYS[self.number][0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A trouble of a part, which ends after what is done meanwhile."""
+
+    trouble: Trouble
+    part: str
+    meanwhile: tuple["Edit | Garbage", ...]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.trouble}"
+
+
+Garbage = Litter | Touch | Stray
+Step = Edit | Garbage | Strike
+
+_OF_QUOTES = frozenset({Deed.QUOTE, Deed.QUOTE_REVISED, Deed.QUOTE_LOST})
+_OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT_RESTS})
+# What is noted for the comparison of a record that moves or ends is read from both systems.
+_OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
+_QUEUES = tuple(flow + suffix for flow in FLOWS for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
+_KILLS = tuple((Trouble.KILLED, part) for part in (*HOSTS, DATAVERSE, FINOPS))
+_OTHERS = (
+    *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
+    *((cut, part) for cut in (Trouble.CUT_BEFORE, Trouble.CUT_AFTER) for part in (DATAVERSE, FINOPS)),
+)
+_OTHERS_PLAYED, _MEANWHILE, _BETWEEN = 2, 3, 2
+
+
+def plan(seed: int) -> tuple[Step, ...]:
+    """The steps in their order. The same seed gives the same steps on any machine; how far the hosts are when a step
+    comes is up to the machine."""
+    chance = random.Random(seed)
+    strikes = [*_KILLS, *chance.sample(_OTHERS, _OTHERS_PLAYED)]
+    chance.shuffle(strikes)
+    # What meets a storage account without answers comes back after a minute: that minute shall pass among the others.
+    strikes.insert(chance.randrange(2), (Trouble.KILLED, STORAGE))
+    edits = _Deck(chance, tuple(Deed))
+    litter: list[Litter | Stray] = [*_litter(chance), *map(Stray, range(len(STRAYS)))]
+    chance.shuffle(litter)
+    touches = itertools.cycle(chance.sample(sorted(TOUCHES), len(TOUCHES)))
+    steps: list[Step] = []
+    for number, (trouble, part) in enumerate(strikes):
+        # Products are in Sales some seconds after the start.
+        edits.without = _OF_QUOTES if number < len(strikes) // 3 else frozenset()
+        for _ in range(_BETWEEN):
+            steps += [edits.draw(), *_some(litter, chance)]
+        steps += [_edit(chance, Deed.ACCOUNTS_CHANGE), _edit(chance, Deed.PRICES_CHANGE)]
+        edits.without |= _impossible(part)
+        meanwhile: list[Edit | Garbage] = [edits.draw() for _ in range(_MEANWHILE)]
+        if part != STORAGE:
+            flow = chance.choice(_readable(part))
+            meanwhile += [Touch(flow, chance.random(), next(touches)), *_some(litter, chance)]
+        steps.append(Strike(trouble, part, tuple(meanwhile)))
+    return (*steps, *litter)
+
+
+class _Deck:
+    """Gives every deed before one comes again, in an order of chance. `without` are those that cannot be done now."""
+
+    def __init__(self, chance: random.Random, deeds: Sequence[Deed]) -> None:
+        self._chance = chance
+        self._deeds = deeds
+        self._left: list[Deed] = []
+        self.without: frozenset[Deed] = frozenset()
+
+    def draw(self) -> Edit:
+        """The next deed that can be done."""
+        if not set(self._left) - self.without:
+            self._left += self._chance.sample(self._deeds, len(self._deeds))
+        deed = next(deed for deed in self._left if deed not in self.without)
+        self._left.remove(deed)
+        return _edit(self._chance, deed)
+
+
+def _edit(chance: random.Random, deed: Deed) -> Edit:
+    return Edit(deed, chance.random(), chance.randrange(1, 10_000))
+
+
+def _impossible(part: str) -> frozenset[Deed]:
+    """What nobody can do while a part is in trouble."""
+    if part not in (DATAVERSE, FINOPS):
+        return frozenset()
+    return _OF_BOTH | (_OF_PRODUCTS if part == FINOPS else frozenset(Deed) - _OF_PRODUCTS)
+
+
+def _readable(part: str) -> tuple[str, ...]:
+    """The flows whose source answers while a part is in trouble."""
+    return tuple(flow for flow in FLOWS if part != (FINOPS if flow == PRODUCTS else DATAVERSE))
+
+
+def _litter(chance: random.Random) -> list[Litter]:
+    """Each kind of garbage once in a queue, and each queue with one kind at least."""
+    kinds: list[tuple[str, Callable[[random.Random], bytes]]] = list(BODIES.items())
+    chance.shuffle(kinds)
+    queues = chance.sample(_QUEUES, len(_QUEUES))
+    count = max(len(kinds), len(queues))
+    placed = ((queues[at % len(queues)], *kinds[at % len(kinds)]) for at in range(count))
+    # In the other queues the host itself stumbles over it, and no function ever sees it.
+    plain = Litter(chance.choice(FLOWS) + HOLD_SUFFIX, "no base64", b"no base64, put here by hand!", is_encoded=False)
+    return [*(Litter(queue, kind, make(chance)) for queue, kind, make in placed), plain]
+
+
+def _some(litter: list[Litter | Stray], chance: random.Random) -> list[Litter | Stray]:
+    taken = litter[: chance.randrange(4)]
+    del litter[: len(taken)]
+    return taken

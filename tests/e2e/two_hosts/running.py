@@ -1,0 +1,277 @@
+"""Two functions hosts on one storage account between both systems, and what befalls them."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from local.demo import firstsync, samples
+from local.demo.arguments import SAMPLES, Options
+from local.demo.configuration import Configuration, read_configuration
+from local.demo.environment import child_environment
+from local.demo.keep import Place, place
+from local.demo.parts import FunctionsHost
+from local.demo.report import Result
+from local.demo.sampling import small_folder
+from local.demo.session import Session
+from local.demo.standing import Standing
+from local.demo.standstill import Standstill
+from local.demo.stocktaking import Stocktaking
+from local.demo.systems import SYSTEMS, Access
+from local.demo.waiting import Wait
+from shared.errors import System
+from shared.state.control import Control
+from shared.state.links import link_key
+from shared.state.rows import escape
+from tests.e2e.two_hosts.flushing import Disk
+from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
+from tests.e2e.two_hosts.people import People
+from tests.e2e.two_hosts.plans import HOSTS, STORAGE, Edit, Litter, Step, Stray, Strike, Touch, Trouble
+from tests.support.operator import p2c_in
+from tests.support.patience import PATIENCE_S
+
+# A dead worker's claim ends after half a minute, and so does what its last request may still do: nothing is far here.
+_HASTY = {
+    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
+    "REQUEST_TIMEOUT_S": "5",
+    "CLAIM_MARGIN_S": "5",
+}
+# A message that failed comes back at once.
+_HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+# Of each answer of both systems, so that whoever is killed is at work.
+_LATENCY_MS = 60.0
+_LOOK_EVERY_S = 0.1
+_AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
+# So many functions the other host has executed when one was alone, and so many connections were cut, in a trouble.
+_ALONE, _CUT = 6, 4
+# What has met a storage account without answers comes back after a minute.
+_SETTLE_IDLE_S = 75.0
+_CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
+
+
+@dataclass(slots=True)
+class TwoHosts:
+    """What runs; made by `running_two_hosts`. `littered` are the failures that garbage becomes, by flow and name;
+    `in_hand` counts for each strike the records that workers had claimed."""
+
+    session: Session
+    place: Place
+    configuration: Configuration
+    standings: Mapping[str, Standing]
+    people: People
+    queues: Queues
+    tables: Tables
+    disk: Disk
+    console: Console
+    littered: set[tuple[str, str]]
+    in_hand: list[int]
+
+    def play(self, steps: Sequence[Step]) -> None:
+        """Play every step, one after the other."""
+        for step in steps:
+            self._play(step)
+        self.people.end_the_day()
+
+    def settle(self) -> str:
+        """Wait until both systems are in step; why they are not, empty where they are."""
+        stock = Stocktaking(
+            self.session.systems, self.configuration.flows, self.standings, self.configuration.claim_live_s
+        )
+        wait = Wait(self.session, stock, self.console, _SETTLE_IDLE_S)
+        wait.until_in_step()
+        return wait.gave_up
+
+    def compared(self) -> Result:
+        """End the hosts, and compare both systems as the demo does."""
+        self.session.stop_functions()
+        flows = self.configuration.flows
+        return firstsync.result_of(self.session, self.place, flows, self.standings, in_step=True)
+
+    def ask(self, *arguments: str) -> str:
+        """What the operators' command line answers."""
+        settings = self.place.folder("run") / "local.settings.json"
+        ended = p2c_in(child_environment(os.environ), "--settings", str(settings), *arguments)
+        assert ended.exit_code == 0, f"{arguments}: {ended.exit_code}\n{ended.output}"
+        return ended.stdout
+
+    def _play(self, step: Step) -> None:
+        self.session.require_alive()
+        self.console.print(f"{time.monotonic():.1f}  {step}", markup=False, highlight=False)
+        match step:
+            case Edit():
+                self.people.do(step)
+            case Litter(queue, _, body, is_encoded):
+                self.queues.drop(queue, body, is_encoded=is_encoded)
+                self.littered.add((queue.partition("-")[0], name_of(queue, body, is_encoded=is_encoded)))
+            case Touch():
+                self._touch(step)
+            case Stray(number):
+                self.tables.put(*STRAYS[number])
+            case Strike():
+                self._play_strike(step)
+
+    def _play_strike(self, strike: Strike) -> None:
+        """Strike when workers have records in their hands; go on once somebody has met the trouble."""
+        self._within(_AT_WORK_WITHIN_S, self._claimed)
+        self.in_hand.append(self._claimed())
+        met = self._met_by(strike.trouble, strike.part)
+        heal = self._strike(strike.trouble, strike.part)
+        half = len(strike.meanwhile) // 2
+        try:
+            for each in strike.meanwhile[:half]:
+                self._play(each)
+            self._within(_MET_WITHIN_S, met)
+            for each in strike.meanwhile[half:]:
+                self._play(each)
+        finally:
+            heal()
+        self.console.print(f"{time.monotonic():.1f}  over; {self.in_hand[-1]} records were in hand", highlight=False)
+
+    def _within(self, seconds: float, condition: Callable[[], object]) -> None:
+        """Until something is so, or so many seconds of a quiet machine have passed."""
+        standstill = Standstill(_LOOK_EVERY_S * 3)
+        while not condition() and standstill.look() < seconds:
+            _pause()
+
+    def _claimed(self) -> int:
+        return sum(standing.claimed() for standing in self.standings.values())
+
+    def _met_by(self, trouble: Trouble, part: str) -> Callable[[], object]:
+        """What tells that a trouble has been met: of a host, that the other one has worked on alone; of a system, that
+        its gate is closed, or connections were cut; of the storage nothing tells it."""
+        if part == STORAGE:
+            return lambda: False
+        if part in HOSTS:
+            other = self.session.hosts[1 - HOSTS.index(part)]
+            enough = _executed(other.log) + _ALONE
+            return lambda: _executed(other.log) >= enough
+        if trouble in _CUTS:
+            return lambda: _hits(self.session.systems[part]) >= _CUT
+        control = Control(self.session.storage.table("control"))
+        return lambda: control.gate(System(part)).closed
+
+    def _strike(self, trouble: Trouble, part: str) -> Callable[[], None]:
+        """Let a trouble begin; returns what ends it."""
+        match trouble:
+            case Trouble.KILLED if part in HOSTS:
+                host = self._host(part)
+                host.kill()
+                return partial(self.session.start_host, host)
+            case Trouble.KILLED if part == STORAGE:
+                return self._kill_storage()
+            case Trouble.KILLED:
+                self.session.simulators.kill(part)
+                return partial(self.session.simulators.start_again, part)
+            case Trouble.HANGS:
+                process = psutil.Process(self._pid(part))
+                process.suspend()
+                return process.resume
+            case _:
+                access = self.session.systems[part]
+                access.control("POST", "faults", {"kind": _CUTS[trouble]})
+                return partial(_heal, access)
+
+    def _kill_storage(self) -> Callable[[], None]:
+        """The hosts stand still until all is on disk that they have an answer to: a storage account loses none of it.
+        They go on before the emulator is back."""
+        with self._hosts_standing_still():
+            self.disk.flush(self.until)
+            self.session.azurite.kill()
+        return self.session.azurite.start
+
+    @contextmanager
+    def _hosts_standing_still(self) -> Iterator[None]:
+        processes = [psutil.Process(host.pid) for host in self.session.hosts if host.pid is not None]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
+    def _touch(self, touch: Touch) -> None:
+        id = self.people.record(touch.flow, touch.pick)
+        if id is not None:
+            row = {"PartitionKey": escape(touch.flow), "RowKey": link_key(id), **TOUCHES[touch.kind]}
+            self.tables.touch("links", row)
+
+    def _host(self, part: str) -> FunctionsHost:
+        return self.session.hosts[HOSTS.index(part)]
+
+    def _pid(self, part: str) -> int:
+        if part in HOSTS:
+            pid = self._host(part).pid
+        else:
+            pid = self.session.azurite.pid if part == STORAGE else self.session.simulators.pid(part)
+        assert pid is not None, f"the {part} does not run"
+        return pid
+
+    def until(self, what: str, condition: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        _until(self.session, what, condition)
+
+
+@contextmanager
+def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
+    """Start storage and systems with the demo's small sample, and both hosts, with every flow running."""
+    with small_folder(SAMPLES) as data:
+        configuration = read_configuration(
+            _HASTY, unit_group=samples.unit_group(data), units=samples.unit_pairs(data), hasty=True, brisk=True
+        )
+        digest, currency = samples.check_folder(data, samples.KNOWN), samples.company_currency(data, None)
+        names = tuple(flow.name for flow in configuration.flows)
+        keep = folder / "keep"
+        console = Console(width=160)
+        options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS)
+        with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
+            settings = {**configuration.settings_in(here.folder("run")), **_HOST}
+            session = Session(options, here, settings, names, currency, tell=console.print)
+            with session:
+                firstsync.note_before(session, here, configuration.flows)
+                session.resume_flows()
+                standings = session.watch()
+                session.start_functions()
+                session.start_host(session.further_host())
+                connection = session.azurite.connection_string
+                people = People(session, configuration, here.memory, partial(_until, session))
+                with (
+                    closing(Queues(connection)) as queues,
+                    closing(Tables(connection)) as tables,
+                    closing(Disk(here.folder("azurite"), connection)) as disk,
+                ):
+                    yield TwoHosts(
+                        session, here, configuration, standings, people, queues, tables, disk, console, set(), []
+                    )
+
+
+def _executed(log: Path) -> int:
+    return log.read_text(encoding="utf-8").count("Executed 'Functions.")
+
+
+def _hits(access: Access) -> int:
+    rules = access.control("GET", "faults")["value"]
+    return sum(int(str(rule["hits"])) for rule in rules if isinstance(rule, dict)) if isinstance(rules, list) else 0
+
+
+def _heal(access: Access) -> None:
+    access.control("DELETE", "faults")
+
+
+def _until(session: Session, what: str, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        session.require_alive()
+        assert time.monotonic() < end, f"not within {PATIENCE_S:g} s: {what}"
+        _pause()
+
+
+def _pause() -> None:
+    """Until a process has ended, or a moment."""
+    psutil.wait_procs(psutil.Process().children(), timeout=_LOOK_EVERY_S)
