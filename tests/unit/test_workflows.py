@@ -155,7 +155,8 @@ def test_changes_run_what_a_developer_runs_on_every_supported_python() -> None:
 
 
 def test_what_is_installed_is_kept_between_runs_by_the_lock_files() -> None:
-    (node, uv) = yaml.safe_load(ACTIONS[0].read_text(encoding="utf-8"))["runs"]["steps"][1:]
+    steps = yaml.safe_load(ACTIONS[0].read_text(encoding="utf-8"))["runs"]["steps"]
+    (node, uv) = (step for step in steps[1:] if "uses" in step)
     assert node["with"] == {"node-version": "22", "cache": "npm", "cache-dependency-path": "package-lock.json"}
     assert re.findall(r"hashFiles\((.+)\)", uv["with"]["key"]) == ["'uv.lock', 'requirements/*.txt'"]
     assert "inputs.python" in uv["with"]["key"]
