@@ -23,7 +23,7 @@ class Item:
 _NOTHING = "nothing"
 KINDS: Mapping[str, tuple[str, str, str]] = {
     "Microsoft.Resources/resourceGroups": ("all", "resource group", _NOTHING),
-    "Microsoft.Storage/storageAccounts": ("state", "storage account", "0.05 a GB, and its transactions: about 1"),
+    "Microsoft.Storage/storageAccounts": ("state", "storage account", "about 2.50: transactions of host and timers"),
     "Microsoft.Storage/storageAccounts/blobServices": ("state", "blob service", _NOTHING),
     "Microsoft.Storage/storageAccounts/blobServices/containers": ("state", "container of the package", _NOTHING),
     "Microsoft.Storage/storageAccounts/queueServices": ("state", "queue service", _NOTHING),
