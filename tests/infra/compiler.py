@@ -42,12 +42,7 @@ def _places(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def build(file: Path) -> str:
     """What the compiler and its linter say of a template and its modules: nothing where all is well."""
-    return _said("build", str(file), "--stdout")
-
-
-def lint(file: Path) -> str:
-    """What the linter says of a file."""
-    return _said("lint", str(file))
+    return _run("build", str(file), "--stdout").stderr.strip()
 
 
 def formatted(file: Path) -> str:
@@ -69,10 +64,6 @@ def _snapshot(parameters: Path, mode: str) -> str:
     ids = ("--subscription-id", _SUBSCRIPTION, "--tenant-id", _TENANT)
     ended = _run("snapshot", str(parameters), "--mode", mode, *ids, *_DEPLOYMENT)
     return (ended.stdout + ended.stderr).strip() if ended.returncode or ended.stderr.strip() else ""
-
-
-def _said(*arguments: str) -> str:
-    return _run(*arguments).stderr.strip()
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

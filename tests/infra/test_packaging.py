@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.packaging import packaged_files, write_package
+from tests.e2e.packaging import ignored, packaged_by_the_rules_of_git, packaged_files, write_package
 from tests.infra.names import functions, names
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
@@ -65,10 +65,18 @@ def test_nothing_but_the_app_and_its_packages_is_deployed_from_a_folder_full_of_
     package.parent.mkdir(parents=True)
     package.write_text("", encoding="utf-8")
     files = packaged_files(cluttered)
+    assert files == packaged_by_the_rules_of_git(cluttered)
     assert {path.partition("/")[0] for path in files} == {*APP, ".python_packages"}
     assert [path for path in files if path in LEFTOVERS] == []
     assert "shared/mapping/value_maps.json" in files
     assert package.relative_to(cluttered).as_posix() in files
+
+
+def test_a_star_behind_a_slash_leaves_out_what_lies_in_folders_that_are_brought_back() -> None:
+    patterns = ["/*", "!/shared/"]
+    assert not ignored(patterns, "shared", is_folder=True)
+    assert ignored(patterns, "shared/flows.py", is_folder=False)
+    assert not ignored([*patterns, "!/shared/**"], "shared/mapping/accounts.py", is_folder=False)
 
 
 def test_a_value_map_document_of_ones_own_is_deployed(cluttered: Path) -> None:

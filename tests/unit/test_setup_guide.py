@@ -329,7 +329,7 @@ def test_the_most_that_logs_cost_follows_from_their_rows() -> None:
 def test_the_condition_of_the_pipeline_allows_the_roles_of_the_templates_and_no_other() -> None:
     condition = (ROOT / "infra" / "pipeline-condition.txt").read_text(encoding="utf-8")
     guid = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    allowed = re.findall(rf"RoleDefinitionId\] ForAnyOfAnyValues:GuidEquals \{{([^}}]+)\}}", condition)
+    allowed = re.findall(r"RoleDefinitionId\] ForAnyOfAnyValues:GuidEquals \{([^}]+)\}", condition)
     assert len(allowed) == 2, "one for giving, one for taking"
     given = {role for _, _, role in ROLES}
     assert [set(re.findall(guid, each)) for each in allowed] == [given, given]
