@@ -14,9 +14,8 @@ def main() -> int:
         sys.stderr.write(f"written: infra/names.json; {compiler.MISSING}\n")
         return 1
     parameters = parameters_files()
-    for file in [*sorted(INFRA.glob("*.bicep")), *parameters]:
-        file.write_text(compiler.formatted(file), encoding="utf-8")
-    told = [compiler.build(INFRA / "main.bicep"), *map(compiler.write_snapshot, parameters)]
+    told = [compiler.format_all(INFRA), compiler.build(INFRA / "main.bicep")]
+    told += map(compiler.write_snapshot, parameters)
     sys.stderr.write("".join(f"{each}\n" for each in told if each))
     return int(any(told))
 

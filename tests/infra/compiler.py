@@ -1,5 +1,6 @@
 """Microsoft's Bicep compiler, where this computer has one: it formats, builds, lints, and predicts what is deployed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -45,14 +46,21 @@ def build(file: Path) -> str:
     return _run("build", str(file), "--stdout").stderr.strip()
 
 
-def formatted(file: Path) -> str:
-    """The file in the compiler's form."""
-    return _run("format", str(file), "--stdout").stdout
+def format_all(infra: Path) -> str:
+    """Write every template and parameters file of a folder in the compiler's form; what it says."""
+    return _run("format", "--pattern", f"{infra.as_posix()}/**/*.bicep*").stderr.strip()
 
 
 def write_snapshot(parameters: Path) -> str:
     """Write what a deployment with these parameters would make beside them; what the compiler says."""
-    return _snapshot(parameters, "overwrite")
+    if said := _snapshot(parameters, "overwrite"):
+        return said
+    file = parameters.with_suffix(".snapshot.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    # The compiler writes outputs in another order each time.
+    content["outputs"] = dict(sorted(content["outputs"].items()))
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return ""
 
 
 def differences(parameters: Path) -> str:

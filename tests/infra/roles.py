@@ -22,6 +22,7 @@ ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 _SCOPES = {
     "Microsoft.Storage/storageAccounts": "storage account",
     "Microsoft.Insights/components": "Application Insights",
+    "Microsoft.Resources/resourceGroups": "the resource group",
 }
 
 
@@ -39,12 +40,19 @@ def roles(snapshot: Snapshot) -> list[str]:
 
 
 def _given(assignment: Resource, snapshot: Snapshot) -> tuple[str, str, str]:
-    # The name may be known to the deployment only; the id is an expression then, which begins with the scope.
-    found = re.match(rf"\[extensionResourceId\('([^']+)'|(.+)/providers/{ASSIGNMENTS}/", assignment.id)
-    scope = (found[1] or found[2]) if found else assignment.id
+    scope = _scope(assignment.id)
     where = next((_SCOPES.get(of.kind, of.kind) for of in snapshot.resources if of.id == scope), scope)
     whom = "operators" if assignment.properties["principalType"] == "Group" else "app"
     return whom, where, assignment.properties["roleDefinitionId"].rpartition("/")[2]
+
+
+def _scope(assignment: str) -> str:
+    """What an assignment is for, by its id: an expression where only the deployment knows its name."""
+    if on_a_resource := re.match(r"\[extensionResourceId\('([^']+)'", assignment):
+        return on_a_resource[1]
+    if on_the_group := re.match(r"\[resourceId\('([^']+)', '([^']+)', ", assignment):
+        return f"/subscriptions/{on_the_group[1]}/resourceGroups/{on_the_group[2]}"
+    return assignment.partition(f"/providers/{ASSIGNMENTS}/")[0]
 
 
 def named_after_their_owner(snapshot: Snapshot) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra import compiler
-from tests.infra.checks import Check, members
+from tests.infra.checks import members
 from tests.infra.roles import named_after_their_owner, roles
 from tests.infra.snapshots import INFRA, NETWORK, change, copied, parameters_files, read_snapshot
 from tests.support.project import ROOT
@@ -22,9 +22,12 @@ def test_the_compiler_says_nothing_of_any_template() -> None:
 
 
 @needs_the_compiler
-@pytest.mark.parametrize("file", [*sorted(INFRA.glob("*.bicep")), *parameters_files()], ids=lambda file: file.name)
-def test_every_template_has_the_form_of_the_compiler(file: Path) -> None:
-    assert file.read_text(encoding="utf-8") == compiler.formatted(file), "run `make infra`"
+def test_every_template_has_the_form_of_the_compiler(tmp_path: Path) -> None:
+    infra = copied(tmp_path) / "infra"
+    assert compiler.format_all(infra) == ""
+    files = [*INFRA.glob("*.bicep"), *parameters_files()]
+    other = [file.name for file in files if file.read_bytes() != (infra / file.relative_to(INFRA)).read_bytes()]
+    assert other == [], "run `make infra`"
 
 
 @needs_the_compiler
@@ -34,73 +37,65 @@ def test_the_snapshot_is_what_the_templates_make(parameters: Path) -> None:
 
 
 @needs_the_compiler
-@pytest.mark.parametrize(
-    ("file", "old", "new", "named"),
-    [
-        pytest.param(
-            "storage.bicep", "allowBlobPublicAccess:", "allowBlobPublicAcces:", "allowBlobPublicAcces", id="property"
-        ),
-        pytest.param(
-            "app.bicep", "httpsOnly: true", "httpsOnly: 'yes'", 'The property "httpsOnly" expected', id="type"
-        ),
-        pytest.param(
-            "app.bicep", "sites@2025-03-01", "sites@2025-03-11", "Microsoft.Web/sites@2025-03-11", id="version"
-        ),
-        pytest.param("main.bicep", "    dailyCapGb: dailyCapGb\n", "", "dailyCapGb", id="parameter"),
-        pytest.param("alerts.bicep", "queries/lag.kql", "queries/lags.kql", "lags.kql", id="file"),
-        pytest.param("alerts.bicep", "measure: 'pulls'", "measures: 'pulls'", "measures", id="rule"),
-        pytest.param(
-            "monitoring.bicep",
-            "param token string\n",
-            "param token string\nparam colour string = ''\n",
-            "colour",
-            id="unused",
-        ),
-    ],
-)
-def test_a_mistake_in_a_template_is_found_and_named(file: str, old: str, new: str, named: str, tmp_path: Path) -> None:
-    infra = copied(tmp_path) / "infra"
-    change(infra / file, old, new)
-    assert named in compiler.build(infra / "main.bicep")
-
-
-@needs_the_compiler
 def test_a_change_of_a_template_shows_in_the_snapshot(tmp_path: Path) -> None:
     infra = copied(tmp_path) / "infra"
     change(infra / "storage.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: true")
     assert "allowSharedKeyAccess" in compiler.differences(infra / "snapshots" / "default.bicepparam")
 
 
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+# What is wrong, in which file, what stands there, what is written instead, and how the compiler names it.
+COMPILED = {
+    "property": ("storage.bicep", "allowBlobPublicAccess:", "allowBlobPublicAcces:", '"allowBlobPublicAcces"'),
+    "type": ("app.bicep", "httpsOnly: true", "httpsOnly: 'yes'", 'The property "httpsOnly" expected'),
+    "version": ("app.bicep", "serverfarms@2025-03-01", "serverfarms@2025-03-11", "serverfarms@2025-03-11"),
+    "parameter": ("main.bicep", "    dailyCapGb: dailyCapGb\n", "", '"dailyCapGb"'),
+    "file": ("workbook.bicep", "queries/throughput.kql", "queries/through.kql", "through.kql"),
+    "rule": ("alerts.bicep", "measure: 'pulls'", "measures: 'pulls'", '"measures"'),
+    "unused": ("network.bicep", "param token string\n", "param token string\nparam colour string\n", '"colour"'),
+}
+
+
+@pytest.fixture(scope="module")
+def said_of_mistakes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the compiler says of templates with all these mistakes."""
+    infra = copied(tmp_path_factory.mktemp("mistakes")) / "infra"
+    for file, old, new, _ in COMPILED.values():
+        change(infra / file, old, new)
+    return compiler.build(infra / "main.bicep")
+
+
 @needs_the_compiler
-@pytest.mark.parametrize(
-    ("file", "old", "new", "check", "named"),
-    [
-        ("app.bicep", "'FlexConsumption'", "'FlexConsumptio'", members, "sku.tier of Microsoft.Web/serverfarms"),
-        (
-            "access.bicep",
-            "[blobDataOwner, queueDataContributor, tableDataContributor]",
-            "[blobDataOwner, tableDataContributor]",
-            roles,
-            "app on storage account lacks Storage Queue Data Contributor",
-        ),
-        ("access.bicep", "    scope: storage\n", "", roles, "which nothing needs"),
-        (
-            "access.bicep",
-            "guid(storage.id, appPrincipalId, role)",
-            "guid(storage.id, role)",
-            named_after_their_owner,
-            "does not follow from the principal id",
-        ),
-    ],
-    ids=["member", "missing role", "scope", "name of a role assignment"],
-)
-def test_a_mistake_that_the_compiler_lets_pass_is_found_in_its_snapshot(
-    file: str, old: str, new: str, check: Check, named: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("mistake", COMPILED)
+def test_a_mistake_in_a_template_is_found_and_named(mistake: str, said_of_mistakes: str) -> None:
+    file, _, _, named = COMPILED[mistake]
+    assert [line for line in said_of_mistakes.splitlines() if f"/{file}(" in line and named in line]
+
+
+@needs_the_compiler
+def test_a_mistake_that_the_compiler_lets_pass_is_found_in_its_snapshot(tmp_path: Path) -> None:
     infra = copied(tmp_path) / "infra"
-    change(infra / file, old, new)
+    change(infra / "app.bicep", "'FlexConsumption'", "'FlexConsumptio'")
+    change(infra / "access.bicep", "[blobDataOwner, queueDataContributor, ", "[blobDataOwner, ")
+    change(infra / "access.bicep", "guid(storage.id, appPrincipalId, role)", "guid(storage.id, role)")
     assert compiler.write_snapshot(infra / "snapshots" / f"{NETWORK}.bicepparam") == ""
-    assert named in "\n".join(check(read_snapshot(NETWORK, infra / "snapshots")))
+    snapshot = read_snapshot(NETWORK, infra / "snapshots")
+    assert members(snapshot) == [
+        "sku.tier of Microsoft.Web/serverfarms is 'FlexConsumptio'; it must be 'FlexConsumption'"
+    ]
+    (lacking,) = roles(snapshot)
+    assert lacking.startswith("access.bicep: app on storage account lacks Storage Queue Data Contributor")
+    assert len(named_after_their_owner(snapshot)) == 2
+
+
+@needs_the_compiler
+def test_a_role_on_the_whole_resource_group_is_found_in_its_snapshot(tmp_path: Path) -> None:
+    infra = copied(tmp_path) / "infra"
+    change(infra / "access.bicep", "    scope: storage\n", "")
+    assert compiler.write_snapshot(infra / "snapshots" / f"{NETWORK}.bicepparam") == ""
+    wrong = roles(read_snapshot(NETWORK, infra / "snapshots"))
+    assert [line for line in wrong if "app on the resource group has the role" in line]
 
 
 # --- where the compiler is found -------------------------------------------------------------------------------------
