@@ -68,7 +68,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       }
       runtime: {
         name: 'python'
-        version: '3.12'
+        version: names.python
       }
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB

@@ -90,6 +90,7 @@ def test_the_package_indexes_every_function_on_the_python_of_the_site_with_nothi
     python = python_of_the_site()
     if python is None:
         pytest.skip(f"no Python {names()['python']} here: the package is not loaded as the site loads it")
+    assert SITE_PACKAGES.is_dir(), "`make test` vendors the packages"
     shutil.copytree(SITE_PACKAGES, cluttered / ".python_packages" / "lib" / "site-packages")
     with zipfile.ZipFile(write_package(tmp_path / "package.zip", cluttered)) as archive:
         archive.extractall(tmp_path / "wwwroot")

@@ -63,6 +63,21 @@ def test_every_parameters_file_has_its_snapshot() -> None:
         assert read_snapshot(name).content.get("diagnostics", []) == []
 
 
+def test_lock_network_and_roles_of_operators_are_made_on_request_only() -> None:
+    usual, whole = ({of.kind for of in read_snapshot(name).resources} for name in (DEFAULT, NETWORK))
+    assert usual < whole
+    assert {kind.partition("/")[0] for kind in whole - usual} == {"Microsoft.Network", "Microsoft.Authorization"}
+    (lock,) = read_snapshot(NETWORK).of("Microsoft.Authorization/locks")
+    storage = read_snapshot(NETWORK).one("Microsoft.Storage/storageAccounts")
+    assert lock.id.startswith(f"{storage.id}/providers/")
+    assert lock.properties["level"] == "CanNotDelete"
+
+
+def test_former_statuses_of_the_timers_are_kept_for_a_day() -> None:
+    service = read_snapshot(DEFAULT).one("Microsoft.Storage/storageAccounts/blobServices")
+    assert service.properties["deleteRetentionPolicy"] == {"enabled": True, "days": 1}
+
+
 def test_the_names_that_the_templates_take_are_those_of_the_code() -> None:
     assert NAMES.read_text(encoding="utf-8") == text(), "run `make infra`"
 
