@@ -3,6 +3,7 @@
 Where there is no compiler these tests are left out, and a line at the end says so. Everything else reads the snapshots.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def test_a_change_of_a_template_shows_in_the_snapshot(tmp_path: Path) -> None:
     infra = copied(tmp_path) / "infra"
     change(infra / "storage.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: true")
     assert "allowSharedKeyAccess" in compiler.differences(infra / "snapshots" / "default.bicepparam")
+
+
+def test_every_rule_of_the_linter_is_an_error_but_for_the_one_that_follows_the_day() -> None:
+    text = (INFRA / "bicepconfig.json").read_text(encoding="utf-8")
+    levels = dict(re.findall(r'"([a-z-]+)": \{ "level": "(\w+)" \}', text))
+    assert len(levels) > 40
+    assert {rule for rule, level in levels.items() if level != "error"} == {"use-recent-api-versions"}
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------------
