@@ -7,9 +7,11 @@ CHECKOV := .venv-checkov
 CHECKOV_READY := $(CHECKOV)/.ready
 APP := .venv-app
 APP_READY := $(APP)/.ready
+SITE := .site
+SITE_READY := $(SITE)/.ready
 PIPS_READY := .pips/.ready
 NODE_READY := node_modules/.ready
-TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(PIPS_READY)
+TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY)
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 # The rules: no processes, no storage emulator, no infrastructure.
@@ -18,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help demo pictures check test unit simulate nightly coverage bench lint format docs lock clean
+.PHONY: help demo pictures check test unit simulate nightly coverage bench lint format docs infra lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -67,12 +69,15 @@ format: $(READY) ## write the code in its form
 docs: $(READY) ## write the generated tables of docs/ anew from the code
 	@$(BIN)/python -m tests.documents
 
+infra: $(READY) ## format, lint and build the templates, and write the snapshots of what they deploy; needs the Bicep compiler
+	@$(BIN)/python -m tests.infra
+
 lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--upgrade takes newer ones
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV) $(APP) .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(CHECKOV) $(APP) $(SITE) .python_packages .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'
@@ -105,6 +110,11 @@ $(CHECKOV_READY): uv.lock $(BIN)/uv
 $(APP_READY): requirements.txt $(BIN)/uv
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(APP)
 	@$(BIN)/uv pip sync --quiet --python $(APP)/bin/python --require-hashes requirements.txt
+	@touch $@
+
+# The packages as the deployment takes them along, for the Python of the function app.
+$(SITE_READY): requirements/site.txt infra/hooks/vendor_packages.py | $(BIN)/python
+	@$(BIN)/python infra/hooks/vendor_packages.py --target $(SITE)/site-packages
 	@touch $@
 
 # The tests install requirements.txt by pips that people have.

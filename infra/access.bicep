@@ -1,9 +1,8 @@
-// The identity of the app, and what it and the operators may do here. What it may do in both systems is set up there.
-param location string
-param tags object
-param token string
+// What the app and the operators may do here, each on one resource only. What the app may do in both systems is set up there.
 param storageAccountName string
 param applicationInsightsName string
+@description('Object id of the identity of the app. It is part of the names of the assignments: an identity that is made anew gets new ones.')
+param appPrincipalId string
 param operatorGroupId string
 
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -15,7 +14,7 @@ var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 var appRoles = [blobDataOwner, queueDataContributor, tableDataContributor]
 var operatorRoles = empty(operatorGroupId) ? [] : [queueDataContributor, tableDataContributor]
 
-resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
+resource storage 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: storageAccountName
 }
 
@@ -23,41 +22,36 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: 'id-${token}'
-  location: location
-  tags: tags
-}
-
-resource appStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in appRoles: {
-  name: guid(storage.id, identity.id, role)
-  scope: storage
-  properties: {
-    principalId: identity.properties.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+resource appStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in appRoles: {
+    name: guid(storage.id, appPrincipalId, role)
+    scope: storage
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
   }
-}]
+]
 
 resource appTelemetryRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(applicationInsights.id, identity.id, monitoringMetricsPublisher)
+  name: guid(applicationInsights.id, appPrincipalId, monitoringMetricsPublisher)
   scope: applicationInsights
   properties: {
-    principalId: identity.properties.principalId
+    principalId: appPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', monitoringMetricsPublisher)
   }
 }
 
-resource operatorStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in operatorRoles: {
-  name: guid(storage.id, operatorGroupId, role)
-  scope: storage
-  properties: {
-    principalId: operatorGroupId
-    principalType: 'Group'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+resource operatorStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in operatorRoles: {
+    name: guid(storage.id, operatorGroupId, role)
+    scope: storage
+    properties: {
+      principalId: operatorGroupId
+      principalType: 'Group'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
   }
-}]
-
-output identityId string = identity.id
-output identityClientId string = identity.properties.clientId
+]

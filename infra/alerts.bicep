@@ -1,6 +1,8 @@
 // Who is told when something is wrong. Each rule has a section in docs/runbook.md; the queries are in queries/.
+import { AlertRule, Tags } from 'types.bicep'
+
 param location string
-param tags object
+param tags Tags
 param workspaceId string
 param actionGroupId string
 param prefix string
@@ -18,9 +20,10 @@ var flowStates = '${events}${loadTextContent('queries/flow_states.kql')}'
 var restingFlows = '${flowStates}${loadTextContent('queries/resting_flows.kql')}'
 var gateStates = '${events}${loadTextContent('queries/gate_states.kql')}'
 
-// `window` is what is looked at, `every` how often (ISO 8601). A rule fires for each value of `dimension` of which the
-// column `measure` is beyond the threshold, and resolves by itself.
-var rules = [
+// Whoever watches for silence looks two days back: an app that has never told anything is not missed, one that is gone is.
+var memory = 'P2D'
+
+var rules AlertRule[] = [
   {
     name: 'function-failures'
     text: 'Functions of a flow fail.'
@@ -39,7 +42,7 @@ var rules = [
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
-    query: '${events}${loadTextContent('queries/poison.kql')}'
+    query: loadTextContent('queries/poison.kql')
     measure: 'messages'
     operator: 'GreaterThan'
     threshold: 0
@@ -75,7 +78,8 @@ var rules = [
     severity: 1
     every: 'PT5M'
     window: 'PT${3 * pullScheduleMinutes}M'
-    query: '${restingFlows}${loadTextContent('queries/pulls.kql')}'
+    memory: memory
+    query: '${flowStates}${replace(loadTextContent('queries/pulls.kql'), 'ago(45m)', 'ago(${3 * pullScheduleMinutes}m)')}'
     measure: 'pulls'
     operator: 'LessThan'
     threshold: 1
@@ -87,11 +91,11 @@ var rules = [
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
+    memory: memory
     query: '${flowStates}${loadTextContent('queries/sweeps.kql')}'
     measure: 'told'
     operator: 'LessThan'
     threshold: 1
-    dimension: ''
   }
   {
     name: 'gate-closed'
@@ -151,49 +155,53 @@ var rules = [
     measure: 'stopped'
     operator: 'GreaterThan'
     threshold: 0
-    dimension: ''
   }
 ]
 
-resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
-  name: '${prefix}-${rule.name}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: rule.name
-    description: '${rule.text} ${runbook}#${rule.name}'
-    enabled: enabled
-    severity: rule.severity
-    scopes: [workspaceId]
-    targetResourceTypes: ['Microsoft.OperationalInsights/workspaces']
-    evaluationFrequency: rule.every
-    windowSize: rule.window
-    autoMitigate: true
-    // The tables are empty at the first deployment, and an empty table has no columns yet.
-    skipQueryValidation: true
-    criteria: {
-      allOf: [
-        {
-          query: rule.query
-          timeAggregation: 'Maximum'
-          metricMeasureColumn: rule.measure
-          operator: rule.operator
-          threshold: rule.threshold
-          dimensions: empty(rule.dimension) ? [] : [
-            {
-              name: rule.dimension
-              operator: 'Include'
-              values: ['*']
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for rule in rules: {
+    name: '${prefix}-${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.name
+      description: '${rule.text} ${runbook}#${rule.name}'
+      enabled: enabled
+      severity: rule.severity
+      scopes: [workspaceId]
+      targetResourceTypes: ['Microsoft.OperationalInsights/workspaces']
+      evaluationFrequency: rule.every
+      windowSize: rule.window
+      overrideQueryTimeRange: rule.?memory
+      autoMitigate: true
+      // The tables are empty at the first deployment, and an empty table has no columns yet.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Maximum'
+            metricMeasureColumn: rule.measure
+            operator: rule.operator
+            threshold: rule.threshold
+            dimensions: rule.?dimension == null
+              ? []
+              : [
+                  {
+                    name: rule.dimension!
+                    operator: 'Include'
+                    values: ['*']
+                  }
+                ]
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
             }
-          ]
-          failingPeriods: {
-            numberOfEvaluationPeriods: 1
-            minFailingPeriodsToAlert: 1
           }
-        }
-      ]
+        ]
+      }
+      actions: { actionGroups: [actionGroupId] }
     }
-    actions: { actionGroups: [actionGroupId] }
   }
-}]
+]

@@ -1,6 +1,8 @@
 // The function app on Flex Consumption, with all its settings.
+import { Settings, Tags } from 'types.bicep'
+
 param location string
-param tags object
+param tags Tags
 param token string
 param identityId string
 param identityClientId string
@@ -12,21 +14,22 @@ param applicationInsightsConnection string
 param subnetId string
 param maximumInstanceCount int
 param instanceMemoryMB int
-param flowSettings object
 param dataverseUrl string
 param finopsUrl string
 param company string
-param businessTimeZone string
-param accountsSchedule string
-param contactsSchedule string
-param productsSchedule string
-param quotationsSchedule string
-param sweepSchedule string
-param reconcileSchedule string
-param cleanupSchedule string
-param functionTimeout string
+@description('What is chosen; an empty setting has the default of the code.')
+param settings Settings
 
-resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+var names = loadJsonContent('names.json')
+// The Functions host reads these by itself and knows no defaults of ours: not of a schedule, and a blank time limit would
+// mean its own half hour, while the code reckons with five minutes.
+var readByTheHost = toObject(
+  items(names.readByTheHost),
+  of => of.key,
+  of => empty(settings[?of.key]) ? of.value : settings[of.key]
+)
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${token}'
   location: location
   tags: tags
@@ -38,11 +41,11 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   properties: { reserved: true }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: 'func-${token}'
   location: location
   // The name of the service in azure.yaml.
-  tags: union(tags, { 'azd-service-name': 'sync' })
+  tags: { ...tags, 'azd-service-name': 'sync' }
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -65,7 +68,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       }
       runtime: {
         name: 'python'
-        version: '3.12'
+        version: names.python
       }
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
@@ -75,16 +78,17 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
     }
   }
 }
 
 // Each deployment replaces all settings: what is changed in the portal is lost.
-resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(flowSettings, {
+  properties: {
+    ...settings
+    ...readByTheHost
     AzureWebJobsStorage__blobServiceUri: blobEndpoint
     AzureWebJobsStorage__queueServiceUri: queueEndpoint
     AzureWebJobsStorage__tableServiceUri: tableEndpoint
@@ -98,29 +102,17 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     DATAVERSE_URL: dataverseUrl
     FINOPS_URL: finopsUrl
     COMPANY: company
-    BUSINESS_TIME_ZONE: businessTimeZone
-    // The host reads the schedules by itself and knows no defaults.
-    ACCOUNTS_SCHEDULE: empty(accountsSchedule) ? '0 * * * * *' : accountsSchedule
-    CONTACTS_SCHEDULE: empty(contactsSchedule) ? '0 * * * * *' : contactsSchedule
-    PRODUCTS_SCHEDULE: empty(productsSchedule) ? '0 */15 * * * *' : productsSchedule
-    QUOTATIONS_SCHEDULE: empty(quotationsSchedule) ? '0 * * * * *' : quotationsSchedule
-    SWEEP_SCHEDULE: empty(sweepSchedule) ? '30 * * * * *' : sweepSchedule
-    RECONCILE_SCHEDULE: empty(reconcileSchedule) ? '0 0 4 * * 0' : reconcileSchedule
-    CLEANUP_SCHEDULE: empty(cleanupSchedule) ? '0 0 3 * * *' : cleanupSchedule
-    // The host reads it, too, over host.json. A blank one would mean the host's own half hour there and five minutes in the
-    // code, so that functions would outlive their claims.
-    AzureFunctionsJobHost__functionTimeout: empty(functionTimeout) ? '00:05:00' : functionTimeout
-  })
+  }
 }
 
 // azd deploys by Entra tokens; nobody publishes by a password.
-resource publishingByFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+resource publishingByFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'
   properties: { allow: false }
 }
 
-resource publishingByGit 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+resource publishingByGit 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'scm'
   properties: { allow: false }

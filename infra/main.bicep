@@ -25,78 +25,15 @@ param finopsUrl string
 @description('Legal entity of F&O (dataAreaId), such as usmf.')
 param company string
 
-@description('IANA name of the time zone in which the day of a date is taken. Empty: UTC.')
-param businessTimeZone string = ''
-
-@description('When accounts are pulled: NCRONTAB with six fields, UTC. Empty: every minute.')
-param accountsSchedule string = ''
-
-@description('When contacts are pulled. Empty: every minute.')
-param contactsSchedule string = ''
-
-@description('When products are pulled. Empty: every 15 minutes.')
-param productsSchedule string = ''
-
-@description('When quotations are pulled. Empty: every minute.')
-param quotationsSchedule string = ''
-
-@description('When the sweep runs. Empty: every minute, at its half.')
-param sweepSchedule string = ''
-
-@description('When both systems are compared. Empty: on Sundays at 4:00.')
-param reconcileSchedule string = ''
-
-@description('When old history is removed. Empty: every day at 3:00.')
-param cleanupSchedule string = ''
-
-@description('Settings of the flows by the name of the app setting (docs/settings.md). An empty one has the default of the code.')
-param flowSettings object = {
-  VALUE_MAPS: ''
-  ACCOUNTS_SCOPE: ''
-  ACCOUNTS_ON_EXISTING: ''
-  ACCOUNTS_PARTY_NUMBER: ''
-  ACCOUNTS_DELIVERY_ADDRESS: ''
-  ACCOUNTS_ON_HOLD_WHEN_ENDED: ''
-  CONTACTS_SCOPE: ''
-  CONTACTS_ON_EXISTING: ''
-  CONTACTS_PARTY_NUMBER: ''
-  CONTACTS_ON_HOLD_WHEN_ENDED: ''
-  PRODUCTS_SCOPE: ''
-  PRODUCTS_ON_EXISTING: ''
-  PRODUCTS_PUBLISH: ''
-  PRODUCTS_WHEN_VANISHED: ''
-  PRODUCTS_PRICE_ITEMS: ''
-  PRODUCTS_ZERO_PRICE: ''
-  PRODUCTS_FULL_WALK_DAYS: ''
-  QUOTATIONS_SCOPE: ''
-  QUOTATIONS_ON_EXISTING: ''
-  QUOTATIONS_STATUSES: ''
-  QUOTATIONS_REQUESTED_DATE: ''
-  UNKNOWN_STATE: ''
-  STATE_WITHOUT_LIST: ''
-  MAP_COUNTY: ''
-  MAP_STREET_NUMBER: ''
-  MAX_PARALLELISM: ''
-  HINTS_PER_MESSAGE: ''
-  BULK_ROWS: ''
-  REQUEST_TIMEOUT_S: ''
-  CLAIM_MARGIN_S: ''
-  GONE_LIMIT_COUNT: ''
-  GONE_LIMIT_PERCENT: ''
-  CHANGE_LIMIT_PERCENT: ''
-  PULL_BUDGET_S: ''
-  HISTORY_DAYS: ''
-}
-
-@description('How long a function may run: HH:MM:SS. Empty: as in host.json.')
-param functionTimeout string = ''
+@description('Settings by the name of the app setting (docs/settings.md). An empty one has the default of the code.')
+param settings { *: string } = {}
 
 @minValue(1)
 @maxValue(1000)
 @description('Most instances of each function. Few are enough: both systems limit what one user may ask for.')
 param maximumInstanceCount int = 2
 
-@allowed([512, 2048, 4096])
+@allowed([2048, 4096])
 @description('Memory of an instance, in MB.')
 param instanceMemoryMB int = 2048
 
@@ -118,7 +55,7 @@ param dailyCapGb int = 1
 param alertEmail string
 
 @description('Further e-mail addresses that receive the alerts.')
-param moreAlertEmails array = []
+param moreAlertEmails string[] = []
 
 @description('Whether alerts are on.')
 param alertsEnabled bool = true
@@ -149,17 +86,21 @@ param operatorGroupId string = ''
 @description('Whether storage is reached through a virtual network of its own only.')
 param useVirtualNetwork bool = false
 
-var tags = { 'azd-env-name': environmentName }
-var token = toLower(uniqueString(subscription().id, environmentName, location))
+@description('Whether the storage account, which holds the links, is locked against deletion.')
+param lockStorage bool = false
 
-resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+var tags = { 'azd-env-name': environmentName }
+var token = uniqueString(subscription().id, environmentName, location)
+var storageAccountName = 'st${token}'
+var applicationInsightsName = 'appi-${token}'
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
 }
 
 module network 'network.bicep' = if (useVirtualNetwork) {
-  name: 'network'
   scope: group
   params: {
     location: location
@@ -169,19 +110,18 @@ module network 'network.bicep' = if (useVirtualNetwork) {
 }
 
 module storage 'storage.bicep' = {
-  name: 'storage'
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
+    name: storageAccountName
     redundancy: storageRedundancy
     isPrivate: useVirtualNetwork
+    isLocked: lockStorage
   }
 }
 
 module endpoints 'endpoints.bicep' = if (useVirtualNetwork) {
-  name: 'endpoints'
   scope: group
   params: {
     location: location
@@ -194,12 +134,12 @@ module endpoints 'endpoints.bicep' = if (useVirtualNetwork) {
 }
 
 module monitoring 'monitoring.bicep' = {
-  name: 'monitoring'
   scope: group
   params: {
     location: location
     tags: tags
     token: token
+    applicationInsightsName: applicationInsightsName
     retentionDays: retentionDays
     dailyCapGb: dailyCapGb
     alertEmail: alertEmail
@@ -207,28 +147,37 @@ module monitoring 'monitoring.bicep' = {
   }
 }
 
-module access 'access.bicep' = {
-  name: 'access'
+module identity 'identity.bicep' = {
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
-    storageAccountName: storage.outputs.name
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
-    operatorGroupId: operatorGroupId
+    name: 'id-${token}'
   }
 }
 
+module access 'access.bicep' = {
+  scope: group
+  params: {
+    storageAccountName: storageAccountName
+    applicationInsightsName: applicationInsightsName
+    // A preview cannot name the assignments, for the id is known once the identity exists. A name without it would clash
+    // with what a former identity has left behind.
+    #disable-next-line what-if-short-circuiting
+    appPrincipalId: identity.outputs.principalId
+    operatorGroupId: operatorGroupId
+  }
+  dependsOn: [storage, monitoring]
+}
+
 module app 'app.bicep' = {
-  name: 'app'
   scope: group
   params: {
     location: location
     tags: tags
     token: token
-    identityId: access.outputs.identityId
-    identityClientId: access.outputs.identityClientId
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
     packageContainerUrl: storage.outputs.packageContainerUrl
     blobEndpoint: storage.outputs.blobEndpoint
     queueEndpoint: storage.outputs.queueEndpoint
@@ -237,26 +186,16 @@ module app 'app.bicep' = {
     subnetId: useVirtualNetwork ? network!.outputs.appSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
-    flowSettings: flowSettings
     dataverseUrl: dataverseUrl
     finopsUrl: finopsUrl
     company: company
-    businessTimeZone: businessTimeZone
-    accountsSchedule: accountsSchedule
-    contactsSchedule: contactsSchedule
-    productsSchedule: productsSchedule
-    quotationsSchedule: quotationsSchedule
-    sweepSchedule: sweepSchedule
-    reconcileSchedule: reconcileSchedule
-    cleanupSchedule: cleanupSchedule
-    functionTimeout: functionTimeout
+    settings: settings
   }
-  // With a network of its own the app has no other way to its storage.
-  dependsOn: [endpoints]
+  // At its first start the app has its roles and, with a network of its own, the way to its storage.
+  dependsOn: [access, endpoints]
 }
 
 module alerts 'alerts.bicep' = {
-  name: 'alerts'
   scope: group
   params: {
     location: location
@@ -274,7 +213,6 @@ module alerts 'alerts.bicep' = {
 }
 
 module workbook 'workbook.bicep' = {
-  name: 'workbook'
   scope: group
   params: {
     location: location
@@ -284,10 +222,14 @@ module workbook 'workbook.bicep' = {
   }
 }
 
+// azd keeps them in its environment: what it has asked for is there for the next deployment and for p2c.
+output DATAVERSE_URL string = dataverseUrl
+output FINOPS_URL string = finopsUrl
+output COMPANY string = company
 output AZURE_LOCATION string = location
 output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
-output STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output STORAGE_ACCOUNT_NAME string = storageAccountName
 output FUNCTION_APP_NAME string = app.outputs.name
 @description('To be entered in both systems: docs/setup.md.')
-output SYNC_IDENTITY_CLIENT_ID string = access.outputs.identityClientId
+output SYNC_IDENTITY_CLIENT_ID string = identity.outputs.clientId

@@ -1,15 +1,18 @@
 // Where logs go, and who is told.
+import { Tags } from 'types.bicep'
+
 param location string
-param tags object
+param tags Tags
 param token string
+param applicationInsightsName string
 param retentionDays int
 param dailyCapGb int
 param alertEmail string
-param moreAlertEmails array
+param moreAlertEmails string[]
 
 var addresses = concat([alertEmail], moreAlertEmails)
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   name: 'log-${token}'
   location: location
   tags: tags
@@ -22,7 +25,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
 }
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
-  name: 'appi-${token}'
+  name: applicationInsightsName
   location: location
   tags: tags
   kind: 'web'
@@ -41,15 +44,16 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   properties: {
     enabled: true
     groupShortName: 'p2c-sync'
-    emailReceivers: [for (address, index) in addresses: {
-      name: 'receiver-${index}'
-      emailAddress: address
-      useCommonAlertSchema: true
-    }]
+    emailReceivers: [
+      for (address, index) in addresses: {
+        name: 'receiver-${index}'
+        emailAddress: address
+        useCommonAlertSchema: true
+      }
+    ]
   }
 }
 
 output workspaceId string = workspace.id
-output applicationInsightsName string = applicationInsights.name
 output applicationInsightsConnection string = applicationInsights.properties.ConnectionString
 output actionGroupId string = actionGroup.id

@@ -1,9 +1,11 @@
 // A virtual network for the app and the private endpoints of the storage account.
+import { Tags } from 'types.bicep'
+
 param location string
-param tags object
+param tags Tags
 param token string
 
-resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
   name: 'vnet-${token}'
   location: location
   tags: tags

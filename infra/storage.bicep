@@ -1,18 +1,21 @@
 // The storage account: state, queues, and the deployed package. Reached by identities only.
+import { Tags } from 'types.bicep'
+
 param location string
-param tags object
-@minLength(13)
-param token string
+param tags Tags
+@minLength(3)
+@maxLength(24)
+param name string
 param redundancy string
 param isPrivate bool
+param isLocked bool
 
 var packageContainer = 'app-package'
-// As in shared/flows.py and shared/state/storage.py.
-var flows = ['accounts', 'contacts', 'products', 'quotations']
-var tables = ['checkpoints', 'links', 'keys', 'runs', 'control']
+// From the code: `make infra` writes the file.
+var names = loadJsonContent('names.json')
 
-resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' = {
-  name: 'st${token}'
+resource storage 'Microsoft.Storage/storageAccounts@2026-06-01' = {
+  name: name
   location: location
   tags: tags
   kind: 'StorageV2'
@@ -34,53 +37,57 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   }
 }
 
-resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
+resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: storage
   name: 'default'
   properties: {
-    deleteRetentionPolicy: { enabled: true, days: 7 }
+    // The host writes a status for each timer every minute, and each former one is kept for as long.
+    deleteRetentionPolicy: { enabled: true, days: 1 }
     containerDeleteRetentionPolicy: { enabled: true, days: 7 }
   }
 }
 
-resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
+resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobService
   name: packageContainer
   properties: { publicAccess: 'None' }
 }
 
-resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-01-01' = {
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-06-01' = {
   parent: storage
   name: 'default'
 }
 
-resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = [for flow in flows: {
-  parent: queueService
-  name: flow
-}]
+resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-06-01' = [
+  for queue in names.queues: {
+    parent: queueService
+    name: queue
+  }
+]
 
-resource poisonQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = [for flow in flows: {
-  parent: queueService
-  name: '${flow}-poison'
-}]
-
-resource holdQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = [for flow in flows: {
-  parent: queueService
-  name: '${flow}-hold'
-}]
-
-resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2026-06-01' = {
   parent: storage
   name: 'default'
 }
 
-resource stateTables 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = [for table in tables: {
-  parent: tableService
-  name: table
-}]
+resource stateTables 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-06-01' = [
+  for table in names.tables: {
+    parent: tableService
+    name: table
+  }
+]
+
+// The links between both systems cannot be restored, only found again (docs/setup.md).
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (isLocked) {
+  scope: storage
+  name: 'no-deletion'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Holds the links between both systems.'
+  }
+}
 
 output id string = storage.id
-output name string = storage.name
 output packageContainerUrl string = '${storage.properties.primaryEndpoints.blob}${packageContainer}'
 output blobEndpoint string = storage.properties.primaryEndpoints.blob
 output queueEndpoint string = storage.properties.primaryEndpoints.queue

@@ -1,6 +1,8 @@
 // The state of the sync at a glance. Its queries share their beginnings with the alerts (queries/).
+import { Tags } from 'types.bicep'
+
 param location string
-param tags object
+param tags Tags
 param workspaceId string
 param displayName string
 
@@ -84,21 +86,23 @@ var timeRange = {
   }
 }
 
-var items = [for (chart, index) in charts: {
-  type: 3
-  name: 'query-${index}'
-  content: {
-    version: 'KqlItem/1.0'
-    query: chart.query
-    size: 0
-    title: chart.title
-    timeContextFromParameter: 'TimeRange'
-    queryType: 0
-    resourceType: 'microsoft.operationalinsights/workspaces'
-    crossComponentResources: [workspaceId]
-    visualization: chart.shown
+var items = [
+  for (chart, index) in charts: {
+    type: 3
+    name: 'query-${index}'
+    content: {
+      version: 'KqlItem/1.0'
+      query: chart.query
+      size: 0
+      title: chart.title
+      timeContextFromParameter: 'TimeRange'
+      queryType: 0
+      resourceType: 'microsoft.operationalinsights/workspaces'
+      crossComponentResources: [workspaceId]
+      visualization: chart.shown
+    }
   }
-}]
+]
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: guid(resourceGroup().id, 'prospect-to-cash')

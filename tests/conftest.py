@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from local import loopback
+from tests.infra import compiler
 from tests.odata import recording
 from tests.support.events import Heard, listening
 
@@ -44,6 +45,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "teardown":
         item._report_sections.clear()
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was left out for want of the Bicep compiler is said in one line."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sum(compiler.MISSING in str(report.longrepr) for report in skipped)
+    if left_out:
+        terminalreporter.write_line(f"{left_out} tests left out: {compiler.MISSING}")
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,8 @@ from shared.mapping.value_maps import read_value_maps
 from shared.mapping.vocabulary import Word
 from shared.settings import settings_table
 from shared.telemetry import EVENTS
-from tests.infra.deployment import INFRA
-from tests.infra.findings import Findings
-from tests.infra.syntax import literal, parts, read_source, text
+from tests.infra.inventory import inventory
+from tests.infra.snapshots import INFRA
 from tests.support.project import ROOT
 
 DOCS = ROOT / "docs"
@@ -128,26 +127,36 @@ def _fields(fields: Mapping[str, str]) -> str:
     return "<br>".join(f"`{name}`: {meaning}" for name, meaning in fields.items())
 
 
+_PARAMETER = re.compile(r"^@description\('((?:[^'\\]|\\.)*)'\)\nparam (\w+) .*?(?: = (.+))?$", re.MULTILINE)
+
+
 def parameters() -> list[str]:
     """What a deployment is asked for, and what it may be told."""
     variables = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     rows = []
-    for name, declaration in read_source(INFRA / "main.bicep", Findings()).parameters.items():
-        given = variables[name]["value"]
+    for meaning, name, value in _PARAMETER.findall((INFRA / "main.bicep").read_text(encoding="utf-8")):
+        given = variables.pop(name)["value"]
         variable = f"`{given.strip('${}')}`" if isinstance(given, str) else "the names of the settings"
-        (meaning,) = (
-            literal(parts(call)[1].named_children[0])
-            for call in declaration.decorators
-            if text(call).startswith("description")
-        )
-        value = parts(declaration.node)[2:]
-        default = "required" if not value else "" if not isinstance(given, str) else _code(text(value[0]).strip("'"))
+        default = "required" if not value else "" if not isinstance(given, str) else _code(value.strip("'"))
         rows.append(f"| {variable} | {default} | {meaning} |")
+    if variables:
+        raise LookupError(f"main.bicep describes no {', '.join(variables)}: put @description right above the parameter")
     return ["| azd variable | default | meaning |", "|---|---|---|", *rows]
+
+
+def resources() -> list[str]:
+    """What is created, what for, and what it costs while nothing happens."""
+    rows = [
+        f"| {item.purpose} | {item.what} | {item.usual or ''} | {item.whole or ''} | {item.idle} |"
+        for item in inventory()
+    ]
+    header = "| for | resource | as a rule | with all options | a month when idle |"
+    return [header, "|---|---|---|---|---|", *rows]
 
 
 GENERATED = {
     "parameters": parameters,
+    "resources": resources,
     "events": events,
     "settings": settings,
     "accounts": accounts,

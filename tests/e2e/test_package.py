@@ -14,7 +14,7 @@ from local.azurite import Azurite
 from shared.flows import FLOWS
 from shared.settings import schedules
 from shared.state.storage import Account, Storage
-from tests.e2e.packaging import packaged_files, write_package
+from tests.e2e.packaging import write_package
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 
@@ -41,13 +41,6 @@ def host_alone(folder: Path) -> Path:
     for name in _HOST_NEEDS:
         shutil.copytree(installed / name, folder / name)
     return folder
-
-
-def test_only_the_app_is_packaged() -> None:
-    files = packaged_files()
-    assert {path.partition("/")[0] for path in files} == {"function_app.py", "host.json", "requirements.txt", "shared"}
-    assert "shared/mapping/value_maps.json" in files
-    assert {Path(path).suffix for path in files} == {".py", ".json", ".txt"}
 
 
 def test_the_unpacked_package_runs_with_its_own_requirements_only(

@@ -1,6 +1,5 @@
-"""What must hold between the templates and the code. Each check returns what is wrong, a line each."""
+"""What must hold between what is deployed and the code. Each check returns what is wrong, a line each."""
 
-import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +13,11 @@ from shared.flows import FLOWS
 from shared.settings import Settings
 from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
 from shared.state.storage import TABLES
-from tests.infra.deployment import Deployment, deploy
-from tests.infra.findings import Findings
-from tests.infra.syntax import parts, read_source, text
-from tests.infra.templates import MINIMAL, ROOT, WHOLE
+from tests.infra.names import names, trigger_queues
+from tests.infra.snapshots import Snapshot
+from tests.support.project import ROOT
 
-Check = Callable[[Path], list[str]]
+Check = Callable[[Snapshot], list[str]]
 
 # Settings of the platform, which the code does not read (docs/infrastructure.md).
 PLATFORM = frozenset(
@@ -35,151 +33,166 @@ PLATFORM = frozenset(
 # A connection string holds a key: it is for the emulator only.
 LOCAL_ONLY = frozenset({"AzureWebJobsStorage"})
 
-# What each identity needs, where, and why.
-ROLES: Mapping[tuple[str, str, str], str] = {
-    (
-        "app",
-        "storage",
-        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    ): "Storage Blob Data Owner: package and leases of the host",
-    (
-        "app",
-        "storage",
-        "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-    ): "Storage Queue Data Contributor: triggers, poison queues",
-    ("app", "storage", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"): "Storage Table Data Contributor: the state",
-    ("app", "insights", "3913510d-42f4-4e42-8a64-420c390055eb"): "Monitoring Metrics Publisher: telemetry",
-    ("operators", "storage", "974c5e8b-45b9-4653-ba55-5f855dd0fb88"): "Storage Queue Data Contributor: repairs",
-    ("operators", "storage", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"): "Storage Table Data Contributor: repairs",
+# Values that Azure's types leave open: any text would be compiled.
+MEMBERS: Mapping[tuple[str, str], Any] = {
+    ("Microsoft.Insights/scheduledQueryRules", "kind"): "LogAlert",
+    ("Microsoft.Storage/storageAccounts", "kind"): "StorageV2",
+    ("Microsoft.Web/serverfarms", "sku.name"): "FC1",
+    ("Microsoft.Web/serverfarms", "sku.tier"): "FlexConsumption",
+    ("Microsoft.Web/serverfarms", "properties.reserved"): True,
+    ("Microsoft.Web/sites", "kind"): "functionapp,linux",
+    ("Microsoft.Web/sites", "identity.type"): "UserAssigned",
+    ("Microsoft.Web/sites", "properties.functionAppConfig.deployment.storage.type"): "blobContainer",
+    ("Microsoft.Web/sites", "properties.functionAppConfig.deployment.storage.authentication.type"): (
+        "UserAssignedIdentity"
+    ),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.name"): "python",
 }
-_SCOPES = {"storageAccounts": "storage", "components": "insights"}
+
+# What must never be otherwise, whatever a linter thinks of it.
+HARDENED: Mapping[tuple[str, str], Any] = {
+    ("Microsoft.Insights/components", "properties.DisableLocalAuth"): True,
+    ("Microsoft.OperationalInsights/workspaces", "properties.features.disableLocalAuth"): True,
+    ("Microsoft.Storage/storageAccounts", "properties.allowBlobPublicAccess"): False,
+    ("Microsoft.Storage/storageAccounts", "properties.allowSharedKeyAccess"): False,
+    ("Microsoft.Storage/storageAccounts", "properties.minimumTlsVersion"): "TLS1_2",
+    ("Microsoft.Storage/storageAccounts", "properties.supportsHttpsTrafficOnly"): True,
+    ("Microsoft.Web/sites", "properties.httpsOnly"): True,
+    ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "properties.allow"): False,
+}
 _SCHEMAS = Path(__file__).parent / "data"
 
 
-def templates(root: Path) -> list[str]:
-    """Files parse, types, versions, properties and parameters exist and fit, with and without a virtual network."""
-    return sorted({str(found) for given in (MINIMAL, WHOLE) for found in _deployed(root, given).findings})
-
-
-def settings(root: Path) -> list[str]:
-    """Every setting of the code is in the template, and the other way round; with the same defaults."""
-    (given,) = [
-        of.properties for of in _deployed(root, MINIMAL).of("Microsoft.Web/sites/config") if of.name == "appsettings"
-    ]
+def settings(snapshot: Snapshot) -> list[str]:
+    """Every setting of the code is given, and no other; those that the host reads have the code's defaults."""
+    given = snapshot.app_settings
     known = set(Settings.model_fields) - LOCAL_ONLY | PLATFORM
     missing = (f"app.bicep: the app setting {name} is missing; add it" for name in known - set(given))
     unknown = (f"app.bicep: the app setting {name} is not known to the code; remove it" for name in set(given) - known)
-    return sorted([*missing, *unknown, *_unsettable(root), *_other_defaults(given)])
+    other = (
+        f"app.bicep: {name} is {given.get(name, '')!r} by default, and {default!r} in the code; make them equal"
+        for name, default in names()["readByTheHost"].items()
+        if given.get(name) != default
+    )
+    return sorted([*missing, *unknown, *other])
 
 
-def _unsettable(root: Path) -> Iterator[str]:
-    file = json.loads((root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
-    names = {name.strip("${}") for name in _texts(file)}
-    declared = read_source(root / "infra" / "main.bicep", Findings()).parameters["flowSettings"].value
-    listed = {text(parts(of)[0]) for of in parts(declared)}
-    for name in file["flowSettings"]["value"].keys() ^ listed:
-        yield f"main.bicep: flowSettings and main.parameters.json differ in {name}; have it in both"
-    for name in set(Settings.model_fields) - LOCAL_ONLY - {"AZURE_CLIENT_ID"}:
-        if name not in names and not name.startswith("AzureWebJobsStorage__"):
-            yield f"main.parameters.json: the setting {name} cannot be given by azd; add it"
-
-
-def _texts(of: Any) -> Iterator[str]:
-    if isinstance(of, dict):
-        for value in of.values():
-            yield from _texts(value)
-    elif isinstance(of, str):
-        yield of
-
-
-def _other_defaults(given: Mapping[str, str]) -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        value = given.get(name, "")
-        read_by_the_host = name.endswith("_SCHEDULE") or name.startswith("AzureFunctionsJobHost__")
-        if read_by_the_host and value != field.default:
-            yield f"app.bicep: {name} is {value!r} by default, and {field.default!r} in the code; make them equal"
-
-
-def schedules(root: Path) -> list[str]:
+def schedules(snapshot: Snapshot) -> list[str]:
     """Every setting that a trigger names is set."""
     named = set(re.findall(r"%(\w+)%", (ROOT / "function_app.py").read_text(encoding="utf-8")))
-    (given,) = [
-        of.properties for of in _deployed(root, MINIMAL).of("Microsoft.Web/sites/config") if of.name == "appsettings"
-    ]
+    given = snapshot.app_settings
     return [
         f"app.bicep: {name} is not set, and a trigger needs it; set it" for name in sorted(named) if not given.get(name)
     ]
 
 
-def queues(root: Path) -> list[str]:
+def queues(snapshot: Snapshot) -> list[str]:
     """Queues and tables are those of the code, and the triggers listen to no other."""
-    deployment = _deployed(root, MINIMAL)
-    made = {of.name for of in deployment.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
+    made = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
     needed = {flow + suffix for flow in FLOWS for suffix in ("", POISON_SUFFIX, HOLD_SUFFIX)}
     wrong = [f"storage.bicep: the queue {name} is missing; add it" for name in needed - made]
     wrong += [f"storage.bicep: no code knows the queue {name}; remove it" for name in made - needed]
-    tables = {of.name for of in deployment.of("Microsoft.Storage/storageAccounts/tableServices/tables")}
+    tables = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/tableServices/tables")}
     wrong += [f"storage.bicep: the table {name} is missing; add it" for name in set(TABLES) - tables]
     wrong += [f"storage.bicep: no code knows the table {name}; remove it" for name in tables - set(TABLES)]
-    wrong += [f"function_app.py: the queue {name} is not made by storage.bicep; add it" for name in _triggers() - made]
+    wrong += [f"function_app.py: the queue {name} is not made; add it" for name in trigger_queues() - made]
     return sorted(wrong)
 
 
-def _triggers() -> set[str]:
-    tree = ast.parse((ROOT / "function_app.py").read_text(encoding="utf-8"))
-    keywords = (keyword for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords)
-    return {ast.literal_eval(keyword.value) for keyword in keywords if keyword.arg == "queue_name"}
+def members(snapshot: Snapshot) -> list[str]:
+    """Values that the compiler lets pass are those that Azure knows."""
+    return list(_other_values(snapshot, MEMBERS))
 
 
-def roles(root: Path) -> list[str]:
-    """Identities have the roles that they need and no other, on single resources only."""
-    given = set()
-    for of in _deployed(root, WHOLE).of("Microsoft.Authorization/roleAssignments"):
-        scope = of.body.get("scope")
-        kind = scope.kind.rpartition("/")[2] if scope is not None else "the resource group"
-        whom = "operators" if of.properties["principalType"] == "Group" else "app"
-        given.add((whom, _SCOPES.get(kind, kind), of.properties["roleDefinitionId"].rpartition("/")[2]))
-    missing = [
-        f"access.bicep: {who} on {where} lacks {ROLES[who, where, role]}" for who, where, role in ROLES.keys() - given
+def hardening(snapshot: Snapshot) -> list[str]:
+    """Nothing is more open than it must be."""
+    return list(_other_values(snapshot, HARDENED))
+
+
+def _other_values(snapshot: Snapshot, wanted: Mapping[tuple[str, str], Any]) -> Iterator[str]:
+    for (kind, path), value in wanted.items():
+        found = snapshot.of(kind)
+        if not found:
+            yield f"{kind} is missing; add it"
+        for resource in found:
+            actual = value_at(resource.body, path)
+            if actual != value:
+                yield f"{path} of {kind} is {actual!r}; it must be {value!r}"
+
+
+def value_at(body: Any, path: str) -> Any:
+    """The value at a path of names, None where there is none."""
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def runtime(snapshot: Snapshot) -> list[str]:
+    """The site has the Python that the packages are for."""
+    python = value_at(snapshot.one("Microsoft.Web/sites").body, "properties.functionAppConfig.runtime.version")
+    wanted = names()["python"]
+    return [] if python == wanted else [f"app.bicep: the site has Python {python!r}, the packages are for {wanted!r}"]
+
+
+def tags(snapshot: Snapshot) -> list[str]:
+    """What carries tags carries azd's, and the app that of its service."""
+    name = snapshot.one("Microsoft.Resources/resourceGroups").body["tags"]["azd-env-name"]
+    wrong = [
+        f"{of.kind} {of.name} has not the tag azd-env-name={name}; azd would not find it"
+        for of in snapshot.resources
+        if "tags" in of.body and of.body["tags"].get("azd-env-name") != name
     ]
-    more = [
-        f"access.bicep: {who} on {where} has the role {role}, which nothing needs"
-        for who, where, role in given - ROLES.keys()
+    wrong += [
+        f"{of.kind} {of.name} has no tags"
+        for of in snapshot.resources
+        if _takes_tags(of.body) and "tags" not in of.body
     ]
-    return sorted(missing + more)
+    return wrong
 
 
-def hardening(root: Path) -> list[str]:
-    """What must never be otherwise, whatever a linter thinks of it."""
-    deployment = _deployed(root, MINIMAL)
-    must: list[tuple[str, str, Any]] = [
-        ("Microsoft.Storage/storageAccounts", "allowSharedKeyAccess", False),
-        ("Microsoft.Storage/storageAccounts", "allowBlobPublicAccess", False),
-        ("Microsoft.Storage/storageAccounts", "supportsHttpsTrafficOnly", True),
-        ("Microsoft.Storage/storageAccounts", "minimumTlsVersion", "TLS1_2"),
-        ("Microsoft.Insights/components", "DisableLocalAuth", True),
-        ("Microsoft.Web/sites", "httpsOnly", True),
-        ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "allow", False),
-    ]
+def _takes_tags(body: Mapping[str, Any]) -> bool:
+    return "location" in body
+
+
+def one_group(snapshot: Snapshot) -> list[str]:
+    """Everything lies in the resource group, so that `azd down` takes it away."""
+    group = snapshot.one("Microsoft.Resources/resourceGroups").id
+    _, _, subscription, _, name = group.split("/")
+    # An id that only the deployment knows is an expression.
+    within = (group, f"[extensionResourceId('{group}", f"[resourceId('{subscription}', '{name}', ")
     return [
-        f"{of.file.name}:{of.line}: {name} of {of.symbol} is {of.properties.get(name)!r}; it must be {value!r}"
-        for kind, name, value in must
-        for of in deployment.of(kind)
-        if of.properties.get(name) != value
+        f"{of.kind} {of.name} lies outside the resource group: `azd down` would leave it"
+        for of in snapshot.resources
+        if not of.id.startswith(within)
     ]
 
 
-def azure_yaml(root: Path) -> list[str]:
+def parameters_file(root: Path) -> list[str]:
+    """Every setting that a deployment may choose can be given by azd, by its own name, and no other."""
+    file = json.loads((root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    listed, known = file["settings"]["value"], set(names()["settings"])
+    wrong = [f"main.parameters.json: the setting {name} cannot be given by azd; add it" for name in known - set(listed)]
+    wrong += [f"main.parameters.json: no code knows the setting {name}; remove it" for name in set(listed) - known]
+    wrong += [
+        f"main.parameters.json: the setting {name} comes from {value}; write ${{{name}}}"
+        for name, value in listed.items()
+        if value != f"${{{name}}}"
+    ]
+    declared = set(
+        re.findall(r"^param (\w+)", (root / "infra" / "main.bicep").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    wrong += [f"main.parameters.json: {name} is not declared in main.bicep; remove it" for name in set(file) - declared]
+    wrong += [f"main.parameters.json: {name} of main.bicep is missing; add it" for name in declared - set(file)]
+    return sorted(wrong)
+
+
+def azure_yaml(root: Path, snapshot: Snapshot) -> list[str]:
     """azure.yaml has the form that azd reads, and names the app as the template does."""
     content = yaml.safe_load((root / "azure.yaml").read_text(encoding="utf-8"))
     wrong = _against("azure.yaml.schema.json", content, "azure.yaml")
-    named = {
-        of.body["tags"].get("azd-service-name")
-        for of in _deployed(root, MINIMAL).of("Microsoft.Web/sites")
-        if "tags" in of.body
-    }
-    if set(content.get("services", {})) != named:
-        wrong.append(f"azure.yaml: the services are {sorted(content['services'])}; the template tags {sorted(named)}")
+    tagged = snapshot.one("Microsoft.Web/sites").body["tags"].get("azd-service-name")
+    if set(content.get("services", {})) != {tagged}:
+        wrong.append(f"azure.yaml: the services are {sorted(content['services'])}; the template tags {[tagged]}")
     return wrong
 
 
@@ -200,7 +213,3 @@ def _against(schema: str, content: Any, file: str) -> list[str]:
         f"{file}: {'.'.join(map(str, error.absolute_path)) or 'top'}: {error.message}"
         for error in validator.iter_errors(content)
     ]
-
-
-def _deployed(root: Path, given: Mapping[str, str]) -> Deployment:
-    return deploy(root / "infra", given)

@@ -1,190 +1,238 @@
-"""The templates fit each other, Azure's types and the code; each kind of mistake is found and named."""
+"""What is deployed fits the code; each kind of mistake is found and named."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infra import checks
 from tests.infra.checks import Check
-from tests.infra.templates import ROOT, change, copied
+from tests.infra.names import NAMES, text
+from tests.infra.roles import ASSIGNMENTS, named_after_their_owner, roles
+from tests.infra.snapshots import DEFAULT, NETWORK, Snapshot, change, copied, parameters_files, read_snapshot
+from tests.support.project import ROOT
 
-CHECKS = [
-    checks.templates,
+BOTH: list[Check] = [
     checks.settings,
     checks.schedules,
     checks.queues,
-    checks.roles,
+    checks.members,
     checks.hardening,
-    checks.azure_yaml,
-    checks.host_json,
+    checks.runtime,
+    checks.tags,
+    checks.one_group,
+    named_after_their_owner,
 ]
-
-Mistake = Callable[[Path], None]
-
-
-def mistake(file: str, old: str, new: str) -> Mistake:
-    return lambda root: change(root / file, old, new)
+Mistake = Callable[[Any], object]
+SITE = "Microsoft.Web/sites"
+SETTINGS = "Microsoft.Web/sites/config/appsettings"
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_nothing_is_wrong_with_what_is_deployed(check: Check) -> None:
-    assert check(ROOT) == []
+def first(of: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The first resource of a type."""
+    found: dict[str, Any] = next(body for body in of.values() if body["type"] == kind)
+    return found
+
+
+def drop(kind: str, name: str) -> Callable[[Snapshot], Snapshot]:
+    """Take a resource out."""
+
+    def dropped(snapshot: Snapshot) -> Snapshot:
+        left = [of.body for of in snapshot.resources if (of.kind, of.name) != (kind, name)]
+        assert len(left) < len(snapshot.resources)
+        return Snapshot({**snapshot.content, "predictedResources": left})
+
+    return dropped
+
+
+@pytest.mark.parametrize("name", [DEFAULT, NETWORK])
+@pytest.mark.parametrize("check", BOTH, ids=lambda check: check.__name__)
+def test_nothing_is_wrong_with_what_is_deployed(check: Check, name: str) -> None:
+    assert check(read_snapshot(name)) == []
+
+
+def test_every_identity_has_the_roles_that_it_needs_and_no_other() -> None:
+    assert roles(read_snapshot(NETWORK)) == []
+    assert [found for found in roles(read_snapshot(DEFAULT)) if "operators" not in found] == []
+
+
+def test_every_parameters_file_has_its_snapshot() -> None:
+    assert {file.stem for file in parameters_files()} == {DEFAULT, NETWORK}
+    for name in (DEFAULT, NETWORK):
+        assert read_snapshot(name).content.get("diagnostics", []) == []
+
+
+def test_lock_network_and_roles_of_operators_are_made_on_request_only() -> None:
+    usual, whole = ({of.kind for of in read_snapshot(name).resources} for name in (DEFAULT, NETWORK))
+    assert usual < whole
+    assert {kind.partition("/")[0] for kind in whole - usual} == {"Microsoft.Network", "Microsoft.Authorization"}
+    (lock,) = read_snapshot(NETWORK).of("Microsoft.Authorization/locks")
+    storage = read_snapshot(NETWORK).one("Microsoft.Storage/storageAccounts")
+    assert lock.id.startswith(f"{storage.id}/providers/")
+    assert lock.properties["level"] == "CanNotDelete"
+
+
+def test_former_statuses_of_the_timers_are_kept_for_a_day() -> None:
+    service = read_snapshot(DEFAULT).one("Microsoft.Storage/storageAccounts/blobServices")
+    assert service.properties["deleteRetentionPolicy"] == {"enabled": True, "days": 1}
+
+
+def test_the_names_that_the_templates_take_are_those_of_the_code() -> None:
+    assert NAMES.read_text(encoding="utf-8") == text(), "run `make infra`"
+
+
+def test_azd_can_give_every_setting_and_names_the_app_as_the_template_does() -> None:
+    assert checks.parameters_file(ROOT) == []
+    assert checks.azure_yaml(ROOT, read_snapshot(DEFAULT)) == []
+
+
+def test_the_host_gets_a_file_of_its_form_with_the_time_limit_of_the_code() -> None:
+    assert checks.host_json(ROOT) == []
 
 
 @pytest.mark.parametrize(
-    ("check", "make", "named"),
+    ("check", "mistake", "named"),
     [
-        (
-            checks.templates,
-            mistake("infra/storage.bicep", "allowBlobPublicAccess:", "allowBlobPublicAcces:"),
-            "'properties.allowBlobPublicAcces'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/app.bicep", "Microsoft.Web/sites@2024-11-01", "Microsoft.Web/sites@2024-13-01"),
-            "API version '2024-13-01'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/app.bicep", "Microsoft.Web/serverfarms@", "Microsoft.Web/serverfarm@"),
-            "'Microsoft.Web/serverfarm'",
-        ),
-        (checks.templates, mistake("infra/storage.bicep", "kind: 'StorageV2'", ""), "'kind' is missing"),
-        (
-            checks.templates,
-            mistake("infra/app.bicep", "httpsOnly: true", "httpsOnly: 'yes'"),
-            "'properties.httpsOnly' takes bool",
-        ),
-        (
-            checks.templates,
-            mistake("infra/storage.bicep", "'TLS1_2'", "'TLS9'"),
-            "'properties.minimumTlsVersion' is 'TLS9'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/network.bicep", "location: location", "location: locaton"),
-            "'locaton' is not declared",
-        ),
-        (checks.templates, mistake("infra/access.bicep", "guid(storage.id", "gid(storage.id"), "the function 'gid'"),
-        (
-            checks.templates,
-            mistake("infra/access.bicep", "identity.properties.clientId", "identity.properties.clientID"),
-            "'properties.clientID'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/main.bicep", "access.outputs.identityId", "access.outputs.identity"),
-            "there is no 'identity'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/main.bicep", "    dailyCapGb: dailyCapGb\n", ""),
-            "does not give the parameter 'dailyCapGb'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/main.bicep", "    retentionDays: retentionDays", "    retentionDay: retentionDays"),
-            "'retentionDay', which is not declared",
-        ),
-        (
-            checks.templates,
-            mistake("infra/main.parameters.json", '"alertEmail"', '"alertMail"'),
-            "'alertMail', which is not declared",
-        ),
-        (
-            checks.templates,
-            mistake("infra/alerts.bicep", "queries/lag.kql", "queries/lags.kql"),
-            "there is no file 'queries/lags.kql'",
-        ),
-        (
-            checks.templates,
-            mistake("infra/storage.bicep", "sku: { name: redundancy }", "sku: { name: redundancy "),
-            "syntax error",
-        ),
-        (
-            checks.templates,
-            mistake("infra/monitoring.bicep", "param tags object", "param tags object\nparam colour string = ''"),
-            "'colour' is never used",
-        ),
-        (checks.settings, mistake("infra/main.bicep", "  PRODUCTS_SCOPE: ''\n", ""), "PRODUCTS_SCOPE"),
+        (checks.settings, lambda of: of[SETTINGS]["properties"].pop("PRODUCTS_SCOPE"), "PRODUCTS_SCOPE is missing"),
+        (checks.settings, lambda of: of[SETTINGS]["properties"].update(COMPANIES="x"), "COMPANIES is not known"),
         (
             checks.settings,
-            mistake("infra/app.bicep", "'00:05:00'", "''"),
-            "AzureFunctionsJobHost__functionTimeout is ''",
-        ),
-        (
-            checks.settings,
-            mistake("infra/app.bicep", "    COMPANY: company\n", ""),
-            "the app setting COMPANY is missing",
-        ),
-        (
-            checks.settings,
-            mistake("infra/app.bicep", "    COMPANY: company\n", "    COMPANY: company\n    COMPANIES: company\n"),
-            "the app setting COMPANIES is not known",
-        ),
-        (checks.settings, mistake("infra/main.parameters.json", '"MAP_COUNTY": "${MAP_COUNTY}",', ""), "MAP_COUNTY"),
-        (
-            checks.settings,
-            mistake("infra/app.bicep", "'30 * * * * *'", "'31 * * * * *'"),
+            lambda of: of[SETTINGS]["properties"].update(SWEEP_SCHEDULE="31 * * * * *"),
             "SWEEP_SCHEDULE is '31 * * * * *'",
         ),
         (
-            checks.schedules,
-            mistake("infra/app.bicep", "    SWEEP_SCHEDULE: ", "    SWEEPS_SCHEDULE: "),
-            "SWEEP_SCHEDULE is not set",
+            checks.settings,
+            lambda of: of[SETTINGS]["properties"].update(AzureFunctionsJobHost__functionTimeout=""),
+            "AzureFunctionsJobHost__functionTimeout is ''",
         ),
-        (checks.queues, mistake("infra/storage.bicep", "'products', ", ""), "the queue products-hold is missing"),
-        (checks.queues, mistake("infra/storage.bicep", "-hold'", "-held'"), "no code knows the queue accounts-held"),
-        (checks.queues, mistake("infra/storage.bicep", ", 'control'", ""), "the table control is missing"),
+        (checks.schedules, lambda of: of[SETTINGS]["properties"].pop("SWEEP_SCHEDULE"), "SWEEP_SCHEDULE is not set"),
         (
-            checks.roles,
-            mistake(
-                "infra/access.bicep",
-                "[blobDataOwner, queueDataContributor, tableDataContributor]",
-                "[blobDataOwner, tableDataContributor]",
+            checks.queues,
+            lambda of: of["Microsoft.Storage/storageAccounts/queueServices/queues/accounts-hold"].update(
+                name="a/b/accounts-held"
             ),
-            "lacks Storage Queue Data Contributor",
+            "no code knows the queue accounts-held",
         ),
-        (checks.roles, mistake("infra/access.bicep", "  scope: storage\n", ""), "on the resource group has the role"),
         (
-            checks.roles,
-            mistake(
-                "infra/access.bicep", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "17d1049b-9a84-46fb-8f53-869881c3d3ab"
+            checks.queues,
+            lambda of: of["Microsoft.Storage/storageAccounts/tableServices/tables/control"].update(name="a/b/controls"),
+            "the table control is missing",
+        ),
+        (
+            checks.members,
+            lambda of: first(of, "Microsoft.Web/serverfarms")["sku"].update(tier="FlexConsumptio"),
+            "sku.tier of Microsoft.Web/serverfarms is 'FlexConsumptio'",
+        ),
+        (
+            checks.members,
+            lambda of: first(of, SITE)["properties"]["functionAppConfig"]["deployment"]["storage"].update(type="blob"),
+            "storage.type of Microsoft.Web/sites is 'blob'",
+        ),
+        (
+            checks.hardening,
+            lambda of: first(of, "Microsoft.Storage/storageAccounts")["properties"].update(allowSharedKeyAccess=True),
+            "allowSharedKeyAccess of Microsoft.Storage/storageAccounts is True",
+        ),
+        (
+            checks.hardening,
+            lambda of: first(of, "Microsoft.Insights/components")["properties"].pop("DisableLocalAuth"),
+            "DisableLocalAuth of Microsoft.Insights/components is None",
+        ),
+        (
+            checks.runtime,
+            lambda of: first(of, SITE)["properties"]["functionAppConfig"]["runtime"].update(version="3.13"),
+            "the site has Python '3.13'",
+        ),
+        (checks.tags, lambda of: first(of, SITE).update(tags={}), "has not the tag azd-env-name=contoso-test"),
+        (checks.tags, lambda of: first(of, SITE).pop("tags"), "has no tags"),
+        (
+            checks.one_group,
+            lambda of: first(of, SITE).update(id="/subscriptions/s/resourceGroups/other/providers/x"),
+            "lies outside the resource group",
+        ),
+        (
+            roles,
+            lambda of: first(of, ASSIGNMENTS)["properties"].update(
+                roleDefinitionId="x/17d1049b-9a84-46fb-8f53-869881c3d3ab"
             ),
             "17d1049b-9a84-46fb-8f53-869881c3d3ab, which nothing needs",
         ),
         (
-            checks.hardening,
-            mistake("infra/storage.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: true"),
-            "allowSharedKeyAccess of storage is True",
+            roles,
+            lambda of: first(of, ASSIGNMENTS).update(
+                id=f"/subscriptions/s/resourceGroups/rg/providers/{ASSIGNMENTS}/x"
+            ),
+            "on /subscriptions/s/resourceGroups/rg has the role",
         ),
         (
-            checks.hardening,
-            mistake("infra/monitoring.bicep", "    DisableLocalAuth: true\n", ""),
-            "DisableLocalAuth of applicationInsights is None",
-        ),
-        (checks.azure_yaml, mistake("azure.yaml", "host: function", "host: functions"), "'functions' is not one of"),
-        (checks.azure_yaml, mistake("azure.yaml", "  sync:", "  sink:"), "the template tags ['sync']"),
-        (checks.azure_yaml, mistake("azure.yaml", "infra:", "infrastructure:"), "'infrastructure' was unexpected"),
-        (
-            checks.host_json,
-            mistake("host.json", '"batchSize": 4', '"batchSize": 64'),
-            "64 is greater than the maximum of 32",
-        ),
-        (
-            checks.host_json,
-            mistake("host.json", '"maxDequeueCount"', '"maxDequeueCounts"'),
-            "'maxDequeueCounts' was unexpected",
-        ),
-        (
-            checks.host_json,
-            mistake("host.json", '"Host.Results": "Information"', '"Host.Results": "Info"'),
-            "'Info' is not one of",
+            named_after_their_owner,
+            lambda of: first(of, ASSIGNMENTS).update(name="[guid('a', 'b')]"),
+            "does not follow from the principal id",
         ),
     ],
 )
-def test_a_mistake_is_found_and_named(check: Check, make: Mistake, named: str, tmp_path: Path) -> None:
+def test_a_mistake_is_found_and_named(check: Check, mistake: Mistake, named: str) -> None:
+    assert named in "\n".join(check(read_snapshot(NETWORK).changed(mistake)))
+
+
+def test_a_role_that_is_missing_is_named() -> None:
+    snapshot = read_snapshot(NETWORK)
+    taken = next(of for of in snapshot.of(ASSIGNMENTS) if of.properties["principalType"] == "ServicePrincipal")
+    left = [of.body for of in snapshot.resources if of is not taken and of.id != taken.id]
+    (missing,) = roles(Snapshot({**snapshot.content, "predictedResources": left}))
+    assert missing.startswith("access.bicep: app on")
+    assert " lacks " in missing
+
+
+def test_a_queue_that_is_missing_is_named() -> None:
+    snapshot = drop("Microsoft.Storage/storageAccounts/queueServices/queues", "products-hold")(read_snapshot(DEFAULT))
+    assert checks.queues(snapshot) == ["storage.bicep: the queue products-hold is missing; add it"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("main.parameters.json", '"MAP_COUNTY": "${MAP_COUNTY}",', "", "the setting MAP_COUNTY cannot be given"),
+        ("main.parameters.json", '"${MAP_COUNTY}"', '"${MAP_COUNTRY}"', "MAP_COUNTY comes from ${MAP_COUNTRY}"),
+        ("main.parameters.json", '"MAP_COUNTY"', '"MAP_COUNTIES"', "no code knows the setting MAP_COUNTIES"),
+        ("main.parameters.json", '"alertEmail"', '"alertMail"', "alertMail is not declared"),
+        ("main.bicep", "param lockStorage", "param lockAll", "lockAll of main.bicep is missing"),
+    ],
+)
+def test_a_mistake_in_the_parameters_file_is_found_and_named(
+    file: str, old: str, new: str, named: str, tmp_path: Path
+) -> None:
     root = copied(tmp_path)
-    make(root)
-    assert named in "\n".join(check(root))
+    change(root / "infra" / file, old, new)
+    assert named in "\n".join(checks.parameters_file(root))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("host: function", "host: functions", "'functions' is not one of"),
+        ("  sync:", "  sink:", "the template tags ['sync']"),
+        ("infra:", "infrastructure:", "'infrastructure' was unexpected"),
+        ("postup:", "afterup:", "'afterup' is not one of"),
+        ("shell: sh", "shell: bash", "'bash' is not one of"),
+    ],
+)
+def test_a_mistake_in_azure_yaml_is_found_and_named(old: str, new: str, named: str, tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    change(root / "azure.yaml", old, new)
+    assert named in "\n".join(checks.azure_yaml(root, read_snapshot(DEFAULT)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"batchSize": 4', '"batchSize": 64', "64 is greater than the maximum of 32"),
+        ('"maxDequeueCount"', '"maxDequeueCounts"', "'maxDequeueCounts' was unexpected"),
+        ('"Host.Results": "Information"', '"Host.Results": "Info"', "'Info' is not one of"),
+    ],
+)
+def test_a_mistake_in_host_json_is_found_and_named(old: str, new: str, named: str, tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    change(root / "host.json", old, new)
+    assert named in "\n".join(checks.host_json(root))

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from tests.infra.deployment import Resource, deploy
-from tests.infra.templates import MINIMAL
+from tests.infra.snapshots import DEFAULT, Resource, read_snapshot
 from tests.kql.evaluation import Row, run
-from tests.kql.parsing import Parsed, parse
+from tests.kql.parsing import Tree, parse
 
 _RULES = "Microsoft.Insights/scheduledQueryRules"
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -27,7 +26,7 @@ Telemetry = Mapping[str, Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One rule. `dimension` is empty where it does not tell flows apart."""
+    """One rule. `dimension` is empty where it does not tell flows apart; `sees` is how far back its query looks."""
 
     name: str
     description: str
@@ -35,6 +34,7 @@ class Alert:
     resolves: bool
     query: str
     window: timedelta
+    sees: timedelta
     every: timedelta
     aggregation: str
     measure: str
@@ -45,10 +45,11 @@ class Alert:
     def fires(self, telemetry: Telemetry, now: datetime) -> list[str]:
         """For which values of the dimension it would fire at a moment; [""] for a rule without one."""
         seen = {
-            table: [row for row in rows if now - self.window < row["TimeGenerated"] <= now]
+            table: [row for row in rows if now - self.sees < row["TimeGenerated"] <= now]
             for table, rows in telemetry.items()
         }
-        rows = run(_parsed()[self.name].tree, {"AppTraces": [], "AppRequests": [], "_LogOperation": [], **seen})
+        known = {"AppTraces": [], "AppRequests": [], "_LogOperation": [], **seen}
+        rows = run(_tree(self.query), known, now)
         assert self.aggregation == "Maximum", f"the aggregation {self.aggregation} is not known here"
         groups: dict[str, list[float]] = {}
         for row in rows:
@@ -61,19 +62,20 @@ class Alert:
 @cache
 def alerts() -> Mapping[str, Alert]:
     """The rules of the template by name, with the limits that it has by default."""
-    rules = (_alert(resource) for resource in deploy(environment=MINIMAL).of(_RULES))
+    rules = (_alert(resource) for resource in read_snapshot(DEFAULT).of(_RULES))
     return {rule.name: rule for rule in rules}
 
 
 @cache
-def _parsed() -> dict[str, Parsed]:
-    return parse({name: alert.query for name, alert in alerts().items()})
+def _tree(query: str) -> Tree:
+    (parsed,) = parse({"query": query}).values()
+    return parsed.tree
 
 
 @cache
 def workbook_queries() -> Mapping[str, str]:
     """The queries of the workbook by title."""
-    (workbook,) = deploy(environment=MINIMAL).of("Microsoft.Insights/workbooks")
+    workbook = read_snapshot(DEFAULT).one("Microsoft.Insights/workbooks")
     items = json.loads(workbook.properties["serializedData"])["items"]
     return {item["content"]["title"]: item["content"]["query"] for item in items if item["type"] == 3}
 
@@ -89,6 +91,7 @@ def _alert(resource: Resource) -> Alert:
         resolves=of["autoMitigate"],
         query=criterion["query"],
         window=_period(of["windowSize"]),
+        sees=_period(of.get("overrideQueryTimeRange") or of["windowSize"]),
         every=_period(of["evaluationFrequency"]),
         aggregation=criterion["timeAggregation"],
         measure=criterion["metricMeasureColumn"],

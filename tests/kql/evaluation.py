@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -13,9 +14,20 @@ Row = dict[str, Any]
 Rows = list[Row]
 
 
-def run(tree: Tree, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Rows:
-    """The rows that a query returns. Raises Unknown for what it does not know."""
-    return _Query(tables).block(tree)
+def run(tree: Tree, tables: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime | None = None) -> Rows:
+    """The rows that a query returns, asked at a moment. Raises Unknown for what it does not know."""
+    return _Query(tables).block(_at(now, tree) if now else tree)
+
+
+def _at(now: datetime, tree: Any) -> Any:
+    """A query with the moments in place of its `ago(...)`."""
+    match tree:
+        case ["FunctionCallExpression", ["NameReference", ["TokenName", "ago"]], _]:
+            (before,) = _arguments(tree)
+            return ["Moment", now - _value(before, {})]
+        case [*parts]:
+            return [_at(now, part) for part in parts]
+    return tree
 
 
 class _Query:
@@ -42,8 +54,6 @@ class _Query:
                 return self._rows(next(part for part in parts if isinstance(part, list)))
             case ["NameReference", name]:
                 return self._table(name)
-            case ["UnionOperator", "union", _, sources]:
-                return [row for source in _listed(sources) for row in self._rows(source)]
             case ["DataTableExpression", "datatable", _, schema, "[", cells, "]"]:
                 return _data_table(schema, cells)
         raise Unknown(f"rows of {tree[0]}")
@@ -177,6 +187,8 @@ def _value(tree: Tree, row: Row) -> Any:
             return found[at] if isinstance(found, list) and at < len(found) else None
         case ["ParenthesizedExpression", "(", inner, ")"]:
             return _value(inner, row)
+        case ["Moment", moment]:
+            return moment
         case ["InExpression", of, "in", ["ExpressionList", "(", choices, ")"]]:
             return _value(of, row) in [_value(choice, row) for choice in _listed(choices)]
         case ["FunctionCallExpression", name, _]:

@@ -86,6 +86,18 @@ def test_every_alert_resolves_by_itself(alert: Alert) -> None:
 
 
 @pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_an_empty_workspace_raises_no_alert(alert: Alert) -> None:
+    assert alert.fires({}, NOW) == []
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
+def test_the_first_minutes_of_a_deployment_raise_no_alert(alert: Alert) -> None:
+    for sweeps in range(5):
+        first = traced(states(range(sweeps), paused=True, checkpoint_age_s=None), gates(range(sweeps)))
+        assert alert.fires(first, NOW) == []
+
+
+@pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
 def test_paused_flows_of_a_new_deployment_raise_no_alert(alert: Alert) -> None:
     assert alert.fires(traced(states(paused=True, checkpoint_age_s=None), gates()), NOW) == []
 
@@ -156,8 +168,17 @@ def test_a_flow_that_has_caught_up_lags_no_longer() -> None:
     assert fires("lag", traced(states(range(1, 60), checkpoint_age_s=99_999), states([0]))) == []
 
 
-def test_an_app_that_tells_nothing_at_all_is_told_for_every_flow() -> None:
-    assert fires("no-successful-pull", {}) == sorted(FLOWS)
+@pytest.mark.parametrize("gone_for", [timedelta(hours=1), timedelta(hours=46)])
+def test_an_app_that_is_gone_is_told_for_every_flow_that_ran(gone_for: timedelta) -> None:
+    resting = [*states(flows=["contacts"], paused=True), *states(flows=["products"], blocked="why")]
+    told = traced(states(flows=["accounts", "quotations"]), resting, pulls())
+    assert fires("no-successful-pull", told, later=gone_for) == ["accounts", "quotations"]
+    assert fires("no-sweep", told, later=gone_for) == [""]
+
+
+def test_an_app_that_is_gone_for_more_than_two_days_is_told_no_longer() -> None:
+    assert fires("no-successful-pull", HEALTHY, later=timedelta(hours=49)) == []
+    assert fires("no-sweep", HEALTHY, later=timedelta(hours=49)) == []
 
 
 def test_a_flow_whose_pulls_all_fail_is_told() -> None:
@@ -234,6 +255,6 @@ def test_other_notices_of_the_workspace_are_no_daily_cap() -> None:
 
 
 def test_a_sweep_that_does_not_run_is_told_also_while_all_flows_are_paused() -> None:
-    assert fires("no-sweep", traced(pulls(), gates())) == [""]
+    assert fires("no-sweep", traced(states(range(16, 60), paused=True), pulls(), gates())) == [""]
     assert fires("no-sweep", traced(states(range(16, 60)))) == [""]
     assert fires("no-sweep", traced(states(paused=True))) == []

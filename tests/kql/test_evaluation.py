@@ -125,9 +125,19 @@ def test_a_left_anti_join_keeps_only_what_has_no_match() -> None:
     ]
 
 
-def test_a_union_puts_rows_below_each_other_and_let_names_them() -> None:
-    query = 'let one = datatable(k: string) ["a"]; union one, (datatable(k: string) ["b"] | extend n = 1) | project k'
-    assert evaluated(query) == [{"k": "a"}, {"k": "b"}]
+def test_let_names_rows() -> None:
+    assert evaluated('let one = datatable(k: string) ["a"]; one | project k') == [{"k": "a"}]
+
+
+def test_ago_is_a_span_before_the_moment_of_the_question() -> None:
+    (parsed,) = parse({"query": "AppTraces | where TimeGenerated > ago(1m) | project Message"}).values()
+    rows = traces("noon", "a minute later", "two minutes later")
+    assert run(parsed.tree, {"AppTraces": rows}, NOON + timedelta(minutes=2)) == [{"Message": "two minutes later"}]
+
+
+def test_countif_counts_what_is_true() -> None:
+    query = "datatable(n: long) [1, 2, 3] | summarize many = countif(n > 1), none = countif(n > tolong(''))"
+    assert evaluated(query) == [{"many": 2, "none": 0}]
 
 
 def test_rows_are_sorted_falling_unless_asked_otherwise() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.infra.deployment import INFRA
+from tests.infra.snapshots import INFRA
 from tests.kql.alerts import alerts, workbook_queries
+from tests.kql.allowed import refused_in_alerts
 from tests.kql.contract import breaches
 from tests.kql.parsing import Parsed, parse
 
@@ -22,6 +23,31 @@ def test_every_query_parses_and_uses_only_tables_and_columns_that_exist(parsed: 
 
 def test_every_query_uses_only_events_and_fields_that_the_app_logs(parsed: dict[str, Parsed]) -> None:
     assert {name: found for name, of in parsed.items() if (found := breaches(of.tree))} == {}
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_the_query_of_an_alert_begins_with_a_table_and_takes_nothing_that_alerts_refuse(name: str) -> None:
+    assert refused_in_alerts(alerts()[name].query) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("union AppTraces, AppRequests | summarize n = count()", "UnionOperator"),
+        ("AppTraces | union AppRequests | summarize n = count()", "UnionOperator"),
+        ("search 'x' | summarize n = count()", "SearchOperator"),
+        ('datatable(flow: string) ["accounts"] | project flow', "DataTableExpression"),
+        (
+            'let f = datatable(flow: string) ["accounts"]; AppTraces | join (f) on $left.Message == $right.flow',
+            "DataTableExpression",
+        ),
+        ("let moment = now(); AppTraces | where TimeGenerated > moment", "now"),
+        ("AppTraces | where TimeGenerated > ago(3 * 5m)", "ago"),
+        ("print n = 1", "PrintOperator"),
+    ],
+)
+def test_a_query_that_alerts_refuse_is_found(query: str, named: str) -> None:
+    assert named in " ".join(refused_in_alerts(query))
 
 
 def test_every_file_of_queries_is_used() -> None:

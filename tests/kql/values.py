@@ -102,6 +102,7 @@ def _known(values: Sequence[Any]) -> list[Any]:
 
 AGGREGATES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "count": len,
+    "countif": lambda values: sum(value is True for value in values),
     "dcount": lambda values: len({to_string(value) for value in _known(values)}),
     "max": lambda values: max(_known(values), default=None),
     "min": lambda values: min(_known(values), default=None),

@@ -42,7 +42,7 @@ def test_a_stale_table_is_written_anew_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_table_that_nothing_makes_is_named() -> None:
-    with pytest.raises(LookupError, match="nothing makes the table wishes; there are parameters, events"):
+    with pytest.raises(LookupError, match="nothing makes the table wishes; there are parameters, resources, events"):
         renewed("<!-- generated: wishes -->\n<!-- /generated -->")
 
 

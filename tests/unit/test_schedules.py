@@ -10,8 +10,7 @@ from local.demo import environment
 from local.demo.configuration import read_configuration
 from shared.flows import FLOWS
 from shared.settings import schedules
-from tests.infra.deployment import deploy
-from tests.infra.templates import MINIMAL
+from tests.infra.snapshots import DEFAULT, read_snapshot
 from tests.support.project import ROOT
 
 EXAMPLE: dict[str, str] = json.loads((ROOT / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
@@ -19,9 +18,7 @@ EXAMPLE: dict[str, str] = json.loads((ROOT / "local.settings.json.example").read
 
 def deployed() -> dict[str, str]:
     """The app settings of a deployment that chooses nothing."""
-    found = deploy(ROOT / "infra", MINIMAL).of("Microsoft.Web/sites/config")
-    (settings,) = (dict(of.properties) for of in found if of.name == "appsettings")
-    return settings
+    return dict(read_snapshot(DEFAULT).app_settings)
 
 
 def scheduled(settings: dict[str, str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from shared.state.owners import Owners
 from shared.state.rows import Put, Row
 from shared.state.storage import TABLES
 from shared.sync.flow import Flow, Tracked
+from tests.infra.roles import ROLES
 from tests.kql.alerts import alerts
 from tests.support.clock import ManualClock
 
@@ -309,6 +310,7 @@ def test_the_estimate_adds_up() -> None:
     [
         ("idle execution time", (175_680 * 2 - 100_000) * 0.000026),
         ("work", 15_000 * 20 / 1000 * 2 * 0.000026),
+        ("Blob Storage", 175_714 / 10_000 * 0.065 + 7 * 2 * 43_200 / 10_000 * 0.005),
         ("Table Storage", 3_800_000 / 10_000 * 0.00036 + 0.05),
         ("Queue Storage", 2_100_000 / 10_000 * 0.004),
         ("alerts", sum(1.5 if rule.every == timedelta(minutes=5) else 0.5 for rule in alerts().values())),
@@ -317,6 +319,24 @@ def test_the_estimate_adds_up() -> None:
 def test_an_item_of_the_estimate_follows_from_its_assumptions(item: str, worked_out: float) -> None:
     (shown,) = (row["a month"] for row in table_after("## 11. Costs", GUIDE) if row["item"] == item)
     assert float(shown) == pytest.approx(worked_out, abs=0.02)
+
+
+def test_the_most_that_logs_cost_follows_from_their_rows() -> None:
+    (shown,) = (row["a month"] for row in table_after("## 11. Costs", GUIDE) if row["item"] == "Log Analytics")
+    rows = 175_714 * 4 + 43_200 * 6 + 15_000
+    assert float(shown.split(" to ")[1]) == pytest.approx(rows / 1_000_000 * 2.76, abs=0.02)
+
+
+def test_the_condition_of_the_pipeline_allows_the_roles_of_the_templates_and_no_other() -> None:
+    condition = (ROOT / "infra" / "pipeline-condition.txt").read_text(encoding="utf-8")
+    guid = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    allowed = re.findall(r"RoleDefinitionId\] ForAnyOfAnyValues:GuidEquals \{([^}]+)\}", condition)
+    assert len(allowed) == 2, "one for giving, one for taking"
+    given = {role for _, _, role in ROLES}
+    assert [set(re.findall(guid, each)) for each in allowed] == [given, given]
+    assert len(given) == 4
+    assert all(f"roleAssignments/{deed}" in condition for deed in ("write", "delete"))
+    assert "infra/pipeline-condition.txt" in GUIDE
 
 
 def test_the_executions_of_the_estimate_are_those_of_the_default_schedules() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from local.requirements import SITE_PYTHON
 from tests.support.project import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -30,6 +31,13 @@ def read(name: str) -> dict[Any, Any]:
     """A workflow by its name. YAML takes the key `on` for a truth value: see triggers."""
     loaded = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
     assert isinstance(loaded, dict)
+    return loaded
+
+
+def action(name: str) -> dict[str, Any]:
+    """An action of our own by its name."""
+    file = ROOT / ".github" / "actions" / name / "action.yml"
+    loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -87,7 +95,7 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it(file: Path)
 
 def test_our_own_actions_and_workflows_are_there() -> None:
     named = {ROOT / found[1] for file in WORKFLOWS for line in uses(file) if (found := OUR_OWN.match(line))}
-    assert {path.name for path in named} == {"setup", "test.yml"}
+    assert {path.name for path in named} == {"setup", "azure", "test.yml"}
     assert [path for path in named if not path.is_file() and not (path / "action.yml").is_file()] == []
 
 
@@ -102,7 +110,7 @@ def test_a_workflow_may_only_read_unless_a_job_says_otherwise(file: Path) -> Non
     assert read(file.stem)["permissions"] == READ_ONLY
 
 
-def test_only_the_deployment_may_ask_for_an_identity_and_only_two_jobs_may_write() -> None:
+def test_only_preview_and_deployment_may_ask_for_an_identity_and_only_two_jobs_may_write() -> None:
     granted = {
         (file.stem, job): of["permissions"]
         for file in WORKFLOWS
@@ -112,6 +120,7 @@ def test_only_the_deployment_may_ask_for_an_identity_and_only_two_jobs_may_write
     assert granted == {
         ("codeql", "analyze"): {"contents": "read", "security-events": "write"},
         ("release", "sbom"): {"contents": "write"},
+        ("release", "preview"): {"contents": "read", "id-token": "write"},
         ("release", "deploy"): {"contents": "read", "id-token": "write"},
     }
 
@@ -155,7 +164,8 @@ def test_changes_run_what_a_developer_runs_on_every_supported_python() -> None:
 
 
 def test_what_is_installed_is_kept_between_runs_by_the_lock_files() -> None:
-    (node, uv) = yaml.safe_load(ACTIONS[0].read_text(encoding="utf-8"))["runs"]["steps"][1:]
+    steps = action("setup")["runs"]["steps"]
+    (node, uv) = (step for step in steps[1:] if "uses" in step)
     assert node["with"] == {"node-version": "22", "cache": "npm", "cache-dependency-path": "package-lock.json"}
     assert re.findall(r"hashFiles\((.+)\)", uv["with"]["key"]) == ["'uv.lock', 'requirements/*.txt'"]
     assert "inputs.python" in uv["with"]["key"]
@@ -262,12 +272,27 @@ def test_the_audit_holds_what_is_deployed_and_what_audits() -> None:
     assert {pin.partition("==")[0] for pin in audited} >= {"pytest", "ruff", "pip-audit", "cyclonedx-bom"}
 
 
-def test_a_release_is_tested_before_anything_leaves() -> None:
+def test_a_release_is_tested_and_previewed_before_anything_leaves() -> None:
     release = jobs(read("release"))
+    assert release["test"]["needs"] == "version"
     assert release["test"]["uses"] == "$/.github/workflows/test.yml"
     assert "workflow_call" in triggers(read("test"))
     assert release["sbom"]["needs"] == "test"
-    assert set(release["deploy"]["needs"]) == {"test", "sbom"}
+    assert set(release["preview"]["needs"]) == {"test", "sbom"}
+    assert release["deploy"]["needs"] == "preview"
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "code"), [("v1.2.3", "1.2.3", 0), ("1.2.3", "1.2.3", 1), ("v1.2.4", "1.2.3", 1)]
+)
+def test_a_release_whose_tag_is_not_the_version_ends_at_once(
+    tag: str, version: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text(f'[project]\nversion = "{version}"\n', encoding="utf-8")
+    assert script("version").main([tag, str(project)]) == code
+    assert (f"tag it v{version}" in capsys.readouterr().err) == (code == 1)
+    assert ".github/scripts/version.py" in commands(jobs(read("release"))["version"])
 
 
 def test_a_release_carries_the_bills_of_materials_of_app_and_tools() -> None:
@@ -278,19 +303,64 @@ def test_a_release_carries_the_bills_of_materials_of_app_and_tools() -> None:
     assert made <= set(attached.split())
 
 
-def test_a_deployment_waits_for_its_environment_and_shows_what_it_will_change() -> None:
-    deploy = jobs(read("release"))["deploy"]
-    assert deploy["environment"] == "production"
-    ran = re.findall(r"azd (provision --preview|provision|deploy)\b", commands(deploy))
-    assert ran == ["provision --preview", "provision", "deploy"]
-    assert "--federated-credential-provider github" in " ".join(commands(deploy).split())
+def test_the_bill_of_the_app_is_of_what_the_site_installs_with_its_python() -> None:
+    job = jobs(read("release"))["sbom"]
+    text = " ".join(commands(job).replace("\\\n", " ").split())
+    assert f"uv venv --quiet --python {SITE_PYTHON} .deployed" in text
+    assert "--require-hashes --requirement requirements/site.txt" in text
+    # Installed packages tell their licences, pins do not.
+    assert re.search(r"cyclonedx-py environment .* --output-file sbom-app.cdx.json .deployed", text)
+
+
+def test_what_a_deployment_will_change_is_shown_in_a_job_before_the_one_that_waits_for_an_approval() -> None:
+    release = jobs(read("release"))
+    assert (release["preview"]["environment"], release["deploy"]["environment"]) == ("preview", "production")
+    ran = re.findall(r"azd (provision --preview|provision|deploy)\b", commands(release["preview"]))
+    assert ran == ["provision --preview"]
+    ran = re.findall(r"azd (provision --preview|provision|deploy)\b", commands(release["deploy"]))
+    assert ran == ["provision", "deploy"]
+    # A preview runs no hooks.
+    assert "infra/hooks/register_providers.py" in commands(release["preview"])
+    for job in (release["preview"], release["deploy"]):
+        assert [step["uses"] for step in job["steps"] if "uses" in step][1:] == ["$/.github/actions/azure"]
+
+
+def test_az_and_azd_sign_in_without_a_secret() -> None:
+    text = " ".join(step.get("run", "") for step in action("azure")["runs"]["steps"])
+    assert "--federated-credential-provider github" in text
+    assert "--federated-token" in text
+    assert "::add-mask::" in text
 
 
 def test_a_deployment_is_configured_by_variables_only() -> None:
-    deploy = jobs(read("release"))["deploy"]
-    values = [*deploy["env"].values(), *(value for step in deploy["steps"] for value in step.get("env", {}).values())]
+    release = jobs(read("release"))
+    values = [value for job in ("preview", "deploy") for value in release[job]["env"].values()]
     assert values
     assert [value for value in values if not re.fullmatch(r"\$\{\{ vars\.\w+ \}\}", value)] == []
+    assert release["preview"]["env"] == release["deploy"]["env"]
+
+
+def test_the_parameters_of_the_variables_reach_azd(tmp_path: Path) -> None:
+    (step,) = (step for step in action("azure")["runs"]["steps"] if step.get("name") == "Parameters")
+    azd = tmp_path / "azd"
+    azd.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n', encoding="utf-8")
+    azd.chmod(0o755)
+    given = {"DATAVERSE_URL": "https://d", "FINOPS_URL": "https://f", "COMPANY": "usmf", "AZURE_ENV_NAME": "e"}
+    given |= {"AZURE_SUBSCRIPTION_ID": "s", "AZURE_LOCATION": "l", "AZD_PARAMETERS": "ALERT_EMAIL=a@b.c\r\nX=1=2\r\n"}
+    subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **given},
+        check=True,
+    )
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert calls == [
+        "env new e --subscription s --location l --no-prompt",
+        "env set DATAVERSE_URL https://d",
+        "env set FINOPS_URL https://f",
+        "env set COMPANY usmf",
+        "env set ALERT_EMAIL a@b.c",
+        "env set X 1=2",
+    ]
 
 
 def test_dependencies_of_every_kind_are_renewed_in_groups() -> None:

@@ -1,0 +1,72 @@
+"""What the hooks of azd share: values of its environment, and the Azure CLI. Nothing but Python itself is needed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Failed(Exception):
+    """A hook cannot do its work; the text says why, and what to do."""
+
+
+def names() -> dict[str, Any]:
+    """What the code says of itself: infra/names.json."""
+    found: dict[str, Any] = json.loads((ROOT / "infra" / "names.json").read_text(encoding="utf-8"))
+    return found
+
+
+def value(name: str) -> str:
+    """A value of azd's environment: azd hands it to its hooks; whoever runs one by hand has azd asked for it.
+
+    Raises Failed where there is none.
+    """
+    given = os.environ.get(name) or _asked("azd", "env", "get-value", name).strip()
+    if not given:
+        raise Failed(
+            f"azd has no value {name}: choose its environment with `azd env select NAME`, then `azd provision`."
+        )
+    return given
+
+
+def az(*arguments: str) -> Any:
+    """What the Azure CLI answers. Raises Failed with its own words."""
+    answer = _asked("az", *arguments, "--only-show-errors", "--output", "json")
+    return json.loads(answer) if answer.strip() else None
+
+
+def _asked(program: str, *arguments: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise Failed(f"`{program}` is not installed: see docs/setup.md, Prerequisites.")
+    ended = subprocess.run([found, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if ended.returncode != 0:
+        called = " ".join([program, *arguments])
+        raise Failed(
+            f"`{called}` failed:\n{ended.stderr.strip()}\nIf it asks for it, sign in: `{program} {_LOGIN[program]}`."
+        )
+    return ended.stdout
+
+
+_LOGIN = {"az": "login", "azd": "auth login"}
+
+
+def tell(text: str) -> None:
+    """Say something to whoever runs azd, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def run(hook: Callable[[], None]) -> None:
+    """Run a hook; a failure is told in its own words and ends azd."""
+    try:
+        hook()
+    except Failed as failed:
+        sys.stderr.write(f"{failed}\n")
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""Compares the functions that the host has loaded with those of the app: azd calls it after each deployment.
+
+A package that does not load leaves the app without a single function, and nothing else says so.
+"""
+
+import argparse
+import time
+
+from cli import Failed, az, names, run, tell, value
+
+REMEDY = """\
+The package was uploaded, but the host did not load all of it. Look at
+  - the deployment's log: Azure portal, the function app, Deployment, Deployment Center, Logs;
+  - what the worker says: `exceptions | where timestamp > ago(30m)` in Application Insights, Logs;
+  - the packages: .python_packages must be those of Python {python} (infra/hooks/vendor_packages.py makes it anew);
+  - the settings: a schedule that is missing or wrong disables just its function.
+Then `azd deploy` again. Nothing is lost meanwhile."""
+
+
+def count(attempts: int, pause_s: float) -> None:
+    """Wait until every function is there. Raises Failed that names the missing ones."""
+    expected = set(names()["functions"])
+    app, group = value("FUNCTION_APP_NAME"), value("AZURE_RESOURCE_GROUP")
+    missing = expected
+    for attempt in range(attempts):
+        time.sleep(pause_s if attempt else 0)
+        missing = expected - _loaded(app, group)
+        if not missing:
+            tell(f"All {len(expected)} functions of {app} are loaded.")
+            return
+        tell(f"{len(expected) - len(missing)} of {len(expected)} functions of {app} are loaded ...")
+    raise Failed(f"{app} lacks {', '.join(sorted(missing))}.\n{REMEDY.format(python=names()['python'])}")
+
+
+def _loaded(app: str, group: str) -> set[str]:
+    where = ("--name", app, "--resource-group", group, "--subscription", value("AZURE_SUBSCRIPTION_ID"))
+    return {name.rpartition("/")[2] for name in az("functionapp", "function", "list", *where, "--query", "[].name")}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--attempts", type=int, default=20, help="how often the host is asked")
+    parser.add_argument("--pause-s", type=float, default=15, help="seconds between two questions")
+    given = parser.parse_args()
+    run(lambda: count(given.attempts, given.pause_s))

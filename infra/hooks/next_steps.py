@@ -1,0 +1,47 @@
+"""Says what to do next, with the addresses filled in: azd calls it at the end of `azd up`."""
+
+from cli import run, tell, value
+
+TEXT = """
+The sync is deployed, and every flow is paused: nothing is read or written until you resume it.
+
+1. Let the app in. In both systems its name is the client id of its identity:
+     {client}
+   - Sales:  {dataverse}: application user with the role of docs/setup.md, 6
+             (https://admin.powerplatform.microsoft.com, Environments, Settings, Application users)
+   - F&O:    {finops}/?cmp={company}: System administration, Setup, Microsoft Entra applications:
+             a row with the client id and the app's user (docs/setup.md, 7)
+2. Let yourself in: operators need two roles on the storage account.
+     azd env set OPERATOR_GROUP_ID OBJECT-ID-OF-A-GROUP
+     azd provision
+3. See whether all is well, with your own rights, and what would be written:
+     set -a; eval "$(azd env get-values)"; set +a
+     ./p2c.sh preflight
+     ./p2c.sh plan accounts
+4. Start: accounts and products first, then contacts, then quotations.
+     ./p2c.sh resume accounts
+
+Look at it: https://portal.azure.com/#@{tenant}/resource/subscriptions/{subscription}/resourceGroups/{group}/overview
+Function app {app}, storage account {storage}. The workbook "Prospect to cash" shows every flow.
+"""
+
+PLACES = {
+    "client": "SYNC_IDENTITY_CLIENT_ID",
+    "dataverse": "DATAVERSE_URL",
+    "finops": "FINOPS_URL",
+    "company": "COMPANY",
+    "tenant": "AZURE_TENANT_ID",
+    "subscription": "AZURE_SUBSCRIPTION_ID",
+    "group": "AZURE_RESOURCE_GROUP",
+    "app": "FUNCTION_APP_NAME",
+    "storage": "STORAGE_ACCOUNT_NAME",
+}
+
+
+def next_steps() -> None:
+    """Tell the next steps."""
+    tell(TEXT.format_map({place: value(name).rstrip("/") for place, name in PLACES.items()}))
+
+
+if __name__ == "__main__":
+    run(next_steps)
