@@ -3,11 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
 from tests.simulation.history import Played
+from tests.simulation.material import Material
 from tests.simulation.run import Report, play, play_seeds
 from tests.simulation.script import STEPS, read_script
 from tests.simulation.shrink import kind_of, shrink
@@ -19,15 +22,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
+    try:
+        material = material_of(parsed.map, parsed.sample)
+        for line in told_of_sample(material):
+            typer.echo(line)
+    except Miscalled as miscalled:
+        typer.echo(str(miscalled), err=True)
+        return 2
     if parsed.script is not None:
-        return _play_script(parsed.script)
+        return _play_script(parsed.script, material)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
-    report = play_seeds(seeds, steps=parsed.steps, told=_tell_progress if sys.stderr.isatty() else lambda _: None)
-    return _tell(report, shrinks=not parsed.no_shrink)
+    told = _tell_progress if sys.stderr.isatty() else lambda _: None
+    report = play_seeds(seeds, steps=parsed.steps, material=material, told=told)
+    if report.broken:
+        called = parsed.called or as_called(parsed.map, parsed.sample)
+        typer.echo(f"Play a seed again: {called} --seeds 1 --first SEED")
+    return _tell(report, material, shrinks=not parsed.no_shrink)
 
 
-def _play_script(path: Path) -> int:
-    played = play(read_script(path))
+def _play_script(path: Path, material: Material) -> int:
+    played = play(read_script(path), material)
     typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
 
@@ -37,7 +51,7 @@ def _tell_progress(report: Report) -> None:
     typer.echo(told, nl=False, err=True)
 
 
-def _tell(report: Report, *, shrinks: bool) -> int:
+def _tell(report: Report, material: Material, *, shrinks: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
@@ -52,7 +66,7 @@ def _tell(report: Report, *, shrinks: bool) -> int:
     for kind, seeds in first_of.items():
         typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
     for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
-        short = shrink(played, play)
+        short = shrink(played, partial(play, material=material))
         typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
         typer.echo("\n".join(f"  {problem}" for problem in short.problems))
         typer.echo(short.script.to_text())
@@ -67,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
+    parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")
+    parser.add_argument("--sample", metavar="FOLDER|-", help="*.jsonl files of records, or a sample by the pipe")
+    parser.add_argument("--called", metavar="TEXT", help="the command to name for playing a seed again")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
     return parser
 
