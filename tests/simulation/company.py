@@ -316,7 +316,7 @@ class Company:
             else:
                 changed = self._line(dice)
                 columns = dice.sample(["quantity", "priceperunit", "uomid", "manualdiscountamount"], k=1)
-                sales.save("quotedetails", id, {column: changed[column] for column in columns})
+                sales.save("quotedetails", id, {column: changed[column] for column in columns if column in changed})
 
     def edit_product(self, dice: random.Random) -> None:
         """A product is released, changed, or no longer sellable."""

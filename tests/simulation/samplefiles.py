@@ -70,11 +70,15 @@ class _Related:
         id = row.get(column)
         if not isinstance(id, str):
             return None
-        kind, id = row.get(column + _KIND), as_id(id)
-        found = self.rows.get((table, id))
-        if kind != table and (kind is not None or (of and found is None)):
+        id = as_id(id)
+        if of and (row.get(column + _KIND) or self._kind(id)) != table:
             return None
+        found = self.rows.get((table, id))
         return {name: id if name == f"{table}id" else (found or {}).get(name) for name in columns}
+
+    def _kind(self, id: str) -> str:
+        """The table of a customer of which the row does not say it: an account, unless a contact has the id."""
+        return "contact" if ("contact", id) in self.rows else "account"
 
 
 class _Folder:
