@@ -127,7 +127,7 @@ def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_writ
 ) -> None:
     before = {system: desk.sent(system)[1] for system in System}
     with operated(desk, VALUE_MAPS=VALUE_MAPS):
-        p2c("simulate", "--from-sandbox", "--rows", "5", "--seeds", "2")
+        p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "2")
     said = capfd.readouterr().out
     assert "accounts: 2 records: 2 written (100 %)" in said
     assert "quotations: 1 records: 1 written (100 %)" in said
