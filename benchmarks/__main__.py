@@ -17,7 +17,6 @@ from rich.table import Table
 from benchmarks import document
 from benchmarks.flows import FLOWS
 from benchmarks.measuring import Compared, Measured, measure
-from benchmarks.plot import draw
 from benchmarks.records import write_samples
 from benchmarks.stage import Plan
 from local.demo import interrupts
@@ -66,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(console, flow, [each for each in compared if each.flow == flow], machine, options.write)
     console.print(machine, highlight=False)
     if options.write is not None and set(options.flows) == FLOWS.keys():
+        # Matplotlib takes half a second and 50 MB, and few runs draw.
+        from benchmarks.plot import draw  # noqa: PLC0415
+
         draw(compared, options.write.with_suffix(".png"))
     return 0
 

@@ -35,7 +35,7 @@ var rules = [
   }
   {
     name: 'poison-message'
-    text: 'A message failed too often.'
+    text: 'A message failed too often, or a record has met a defect of the sync.'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'

@@ -204,7 +204,7 @@ def audit(limit: Limit = 100, json: Json = False) -> None:
 
 def _check_settings(to: Connection, flow: str) -> None:
     """What is foretold here follows from the settings given here. Raises Mistake where they name other systems."""
-    change = to.parts.environment.change_by_settings()
+    change = to.parts.environment.change_by_settings(flow)
     if change:
         raise Mistake(f"{change}; correct the settings given here: of other systems the sync remembers nothing")
     checkpoint = to.parts.state.checkpoints.load(flow)

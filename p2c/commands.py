@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
+from p2c.showing import say
 from shared.errors import OperatorNeeded, StorageTrouble, SystemTrouble
 from shared.operations.deeds import Refused
 from shared.operations.locating import NotFound, locate
@@ -39,11 +41,20 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so ma
 _given: dict[str, Path | None] = {"settings": None}
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"p2c {version('prospect-to-cash-sync')}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     settings: Annotated[
         Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="which one this is", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Which deployment."""
     # What goes wrong is told in a sentence of ours.

@@ -40,6 +40,7 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
 _TABLES = {ACCOUNTS: "account", CONTACTS: "contact", QUOTATIONS: "quote"}
+_NO_FILE = "start the demo that it belongs to, or name a file that exists"
 _SCOPE = "https://storage.azure.com/.default"
 # Stands for a storage account that nobody asks.
 _NO_STATE = {CONNECTION: "UseDevelopmentStorage=true"}
@@ -177,7 +178,7 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
 
 def _values_of(file: Path) -> dict[str, str]:
     try:
-        return read_settings_file(file)
+        return read_settings_file(file, if_missing=_NO_FILE)
     except SettingsInvalid as invalid:
         mistake = Mistake(f"--settings {invalid}")
     raise mistake

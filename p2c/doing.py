@@ -15,6 +15,7 @@ from p2c.showing import as_json, console, say
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking
+from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.failures import Failure
@@ -95,9 +96,16 @@ def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "")
 
 
 @app.command(rich_help_panel="Do")
-def accept(flow: Flow, yes: Yes = False) -> None:
+def accept(
+    flow: Flow,
+    target: Annotated[
+        NewTarget | None,
+        typer.Option(help="of another environment: the same one under another address, a copy, or empty of our rows"),
+    ] = None,
+    yes: Yes = False,
+) -> None:
     """Accept what has blocked a flow, after it was shown."""
-    _lift(flow, yes, "Is that meant?", Steering.accept)
+    _lift(flow, yes, "Is that meant?", lambda steering, name, seen: steering.accept(name, seen, target))
 
 
 @app.command(rich_help_panel="Do")

@@ -45,7 +45,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
-    console().print(shown)
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(shown)
+    # Cells and titles are filled up with blanks, which are of no use behind a line.
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
 def say(text: str, *, style: str | None = None) -> None:

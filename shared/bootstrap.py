@@ -42,7 +42,7 @@ from shared.state.waiting import Waits
 from shared.sync.apply import Apply
 from shared.sync.environment import Environment
 from shared.sync.gates import Gates
-from shared.sync.parts import Limits, Parts, State, new_id
+from shared.sync.parts import Limits, Parts, State
 from shared.sync.poison import Poison
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort

@@ -104,6 +104,20 @@ class LinkRefused(SyncError):
         self.said = said
 
 
+class LinkElsewhere(LinkRefused):
+    """A next link or a delta link leads to another address than the settings name: the environment was renamed since
+    it was kept. Nothing was sent there; everything is read anew."""
+
+
+class InvariantBroken(SyncError):
+    """A worker was about to commit what contradicts the protocol, a defect of this package: nothing of it is stored.
+    `rule` is the name of what it contradicts."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{what} would contradict the rule {rule}")
+        self.rule = rule
+
+
 class SettingsInvalid(SyncError):
     """One or more settings are missing or wrong; the message lists every one by name, value and remedy."""
 

@@ -5,6 +5,9 @@ from decimal import Decimal
 
 from shared.records import Json
 
+# `json.dumps` would make an encoder for each text.
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def loads(text: str | bytes) -> Json:
     """Parse JSON text. Raises ValueError for anything that is not JSON, NaN and Infinity included."""
@@ -18,15 +21,13 @@ def dumps(value: Json) -> str:
         case None | bool() | int():
             return json.dumps(value)
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return _text(value)
         case Decimal():
             return format(value, "f")
         case list():
             return "[" + ",".join(map(dumps, value)) + "]"
         case dict():
-            return (
-                "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{dumps(of)}" for key, of in value.items()) + "}"
-            )
+            return "{" + ",".join(f"{_text(key)}:{dumps(of)}" for key, of in value.items()) + "}"
 
 
 def _refuse(constant: str) -> Json:

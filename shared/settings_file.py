@@ -1,31 +1,34 @@
 """Settings in a file of the form of local.settings.json. It holds keys: nothing of its content stands in a message."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from shared.discretion import named
 from shared.errors import FileUnreadable, SettingsInvalid
-from shared.text_files import read_text
+from shared.text_files import MISSING, read_text
 
 
-def read_settings_file(file: Path) -> dict[str, str]:
-    """The settings of a file by name. Raises SettingsInvalid, in one sentence with the file and the remedy."""
-    document = _document(file)
+def read_settings_file(file: Path, *, if_missing: str = MISSING) -> dict[str, str]:
+    """The settings of a file by name. Raises SettingsInvalid, in one sentence with the file, in quotes where a shell
+    wants them, and the remedy; `if_missing` is the one for a file that does not exist."""
+    quoted = shlex.quote(str(file))
+    document = _document(file, quoted, if_missing)
     if not isinstance(document, dict) or not isinstance(document.get("Values"), dict):
         raise SettingsInvalid(
-            f'{file} has no object "Values": put the settings there, as in local.settings.json.example'
+            f'{quoted} has no object "Values": put the settings there, as in local.settings.json.example'
         )
     if document.get("IsEncrypted") is True:
-        raise SettingsInvalid(f"{file} is encrypted: run `func settings decrypt` first")
+        raise SettingsInvalid(f"{quoted} is encrypted: run `func settings decrypt` first")
     values: Mapping[str, object] = document["Values"]
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     wrong = sorted(named(name) for name in values.keys() - texts.keys())
     if wrong:
-        raise SettingsInvalid(f"{file}: the values of {', '.join(wrong)} must be strings: put them in quotes")
+        raise SettingsInvalid(f"{quoted}: the values of {', '.join(wrong)} must be strings: put them in quotes")
     damaged = sorted(named(name) for name, value in texts.items() if not _can_be_set(name) or not _can_be_set(value))
     if damaged:
-        raise SettingsInvalid(f"{file}: {', '.join(damaged)} holds a character that no setting may have: correct it")
+        raise SettingsInvalid(f"{quoted}: {', '.join(damaged)} holds a character that no setting may have: correct it")
     return texts
 
 
@@ -34,14 +37,14 @@ def _can_be_set(text: str) -> bool:
     return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
 
 
-def _document(file: Path) -> object:
+def _document(file: Path, name: str, if_missing: str) -> object:
     # Errors of the parser hold the whole document, so none of them is chained.
     try:
-        return json.loads(read_text(file, str(file)))
+        return json.loads(read_text(file, name, if_missing=if_missing))
     except FileUnreadable as unreadable:
         refusal = str(unreadable)
     except json.JSONDecodeError as wrong:
-        refusal = f"{file} is not JSON: look at line {wrong.lineno}, column {wrong.colno}"
+        refusal = f"{name} is not JSON: look at line {wrong.lineno}, column {wrong.colno}"
     except (ValueError, RecursionError):
-        refusal = f"{file} is not JSON that can be read: a number is too long, or it is nested too deeply"
+        refusal = f"{name} is not JSON that can be read: a number is too long, or it is nested too deeply"
     raise SettingsInvalid(refusal)

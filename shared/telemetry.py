@@ -47,12 +47,19 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a walk looks at every product again: its time has come, or the mapping or what it looks up has changed",
             _RUN,
         ),
+        "checkpoint_restored": Event(
+            "a walk begins from an older checkpoint than the last one: every record is looked at again", _RUN
+        ),
         "mapping_changed": Event(
             "the mapping, or how a date column behaves, has changed: every record is looked at again", _RUN
         ),
         "link_refused": Event(
             "the source has refused its own next link or delta link",
             {**_RUN, "phase": "of the walk", "restarts": "refusals in a row"},
+        ),
+        "link_dropped": Event(
+            "a kept link leads to another address than the settings name: every record is read again",
+            {**_RUN, "reason": "the table and both addresses"},
         ),
         "flow_blocked": Event(
             "a flow stands still: beyond a limit or in another environment until an operator accepts, after a drift of "
@@ -75,12 +82,19 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a record cannot be written; it is listed as a failure",
             {**_RUN, "id": "of the record in the source", "cause": "code of docs/rules.md"},
         ),
+        "invariant_broken": Event(
+            "a worker was about to store what contradicts the protocol: a defect. Nothing of it is stored, and the "
+            "record is listed as a failure",
+            {**_RUN, "id": "of the record in the source", "rule": "what it contradicts, by the name in the code"},
+        ),
         "message_held": Event("an apply did nothing: a gate is closed", {**_RUN, "reason": "by what"}),
         "waiting_released": Event(
             "records go on because what they waited for is linked or filtered now",
             {**_RUN, "by": "flow of the parents", "records": "how many"},
         ),
-        "records_sent_again": Event("a sweep has sent waiting or failed records", {**_RUN, "records": "how many"}),
+        "records_sent_again": Event(
+            "a sweep has sent waiting, failed or outdated records", {**_RUN, "records": "how many"}
+        ),
         "held_returned": Event("a sweep has returned held messages", {**_RUN, "messages": "how many"}),
         "sweep_skipped": Event("a sweep has left out a flow", {**_RUN, "reason": "by what it is closed, or no time"}),
         "reconciled": Event(
@@ -94,7 +108,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "different": "fields that we own differ, or they would be rejected and nobody has told",
             },
         ),
-        "cleaned_up": Event("what is kept no longer was removed", {**_RUN, "rows": "how many"}),
+        "cleaned_up": Event(
+            "what is kept no longer was removed",
+            {**_RUN, "rows": "how many", "keys": "target keys that no record owned any more, among them"},
+        ),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from local import loopback
 from tests.odata import recording
-from tests.support.events import Heard, breaches, listening
+from tests.support.events import Heard, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
 settings.register_profile("project", deadline=None)
@@ -37,7 +37,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a passed test has logged is forgotten: kept to the end of the run it takes half a gigabyte."""
+    """What a passed test has written and logged is forgotten, and not kept to the end of the run."""
     report = yield
     if report.passed:
         report.sections.clear()
@@ -51,4 +51,4 @@ def heard() -> Iterator[Heard]:
     """The events that the test makes the code log: whatever a test is about, they keep to their contract."""
     with listening() as events:
         yield events
-    assert breaches(events.events) == set()
+    assert events.breaches == set()

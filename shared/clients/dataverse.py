@@ -10,7 +10,8 @@ from shared.clients import quoting
 from shared.clients.answers import ReadRefused
 from shared.clients.channel import Channel, RequestCounts
 from shared.clients.filtersize import FilterSize, NoMemory, SizeMemory
-from shared.errors import LinkRefused, OperatorNeeded, Transient
+from shared.clients.origin import is_at, start_of
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage, Json, SourceRow, fold
 
 MAX_PAGE_SIZE = 5000
@@ -188,8 +189,11 @@ class TableRows:
     def follow(self, link: str) -> RowPage:
         """The page behind a next link or a delta link, sent as it was given.
 
-        Raises LinkRefused when the environment refuses it, OperatorNeeded when it leads to another origin.
+        Raises LinkRefused when the environment refuses it, LinkElsewhere when it leads to another origin.
         """
+        origin = self._system.channel.origin
+        if not is_at(link, origin):
+            raise LinkElsewhere(f"{self.entity_set}: a link leads to {start_of(link)!r} instead of {origin}")
         try:
             body = self._system.page(self.entity_set, link, _paged(MAX_PAGE_SIZE))
         except ReadRefused as refused:

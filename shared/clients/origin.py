@@ -56,12 +56,17 @@ class Origin:
 
 def require_same_origin(url: str, origin: Origin, system: System) -> None:
     """Raises OperatorNeeded unless the address leads to exactly this origin, whoever parses it."""
-    if _origin(url) != origin:
+    if not is_at(url, origin):
         raise OperatorNeeded(
             system,
-            f"an address of {system} leads to {_shown(url)!r} instead of {origin}: no token is sent there; "
+            f"an address of {system} leads to {start_of(url)!r} instead of {origin}: no token is sent there; "
             "look at who answers under that name, and at the environment's URL in the settings",
         )
+
+
+def is_at(url: str, origin: Origin) -> bool:
+    """Whether an address leads to exactly this origin, whoever parses it."""
+    return _origin(url) == origin
 
 
 def _origin(url: str) -> Origin | None:
@@ -91,7 +96,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _shown(url: str) -> str:
-    # What stands before an @ may be a password, what stands behind the host may be anything.
+def start_of(url: str) -> str:
+    """What may be shown of an address: what stands before an @ may be a password, what stands behind the host
+    anything."""
     start = _START.match(url)
     return (start.group() if start else "")[:100].rpartition("@")[2]

@@ -1,11 +1,14 @@
-"""Retention: history, runs and the audit are kept for so many days, and no longer."""
+"""Retention: history, runs and the audit are kept for so many days, and no longer; a target key while its record names
+it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.operations.owned import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.history import inverted
 from shared.state.rows import Row, Table, escape, remove
+from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
@@ -30,7 +33,8 @@ class Cleanup:
             if not self._has_time():
                 break
             removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)
-            log_event("cleaned_up", flow=name, run=self._run_id, rows=removed)
+            keys = self._clean_keys(self._parts.flows[name])
+            log_event("cleaned_up", flow=name, run=self._run_id, rows=removed, keys=keys)
 
     def _clean_runs(self, table: Table, partition: str) -> int:
         """The newest come first, so what is too old stands at the end."""
@@ -53,6 +57,20 @@ class Cleanup:
             # Whoever was faster has changed what counts more; the next run begins where this one did.
             self._parts.state.control.save_flow(replace(self._parts.state.control.flow(flow), history_cursor=after))
         return removed
+
+    def _clean_keys(self, flow: Flow) -> int:
+        """Each key is compared with the link of its record: a point read a key, so no oftener than here."""
+        control = self._parts.state.control
+        cursor = after = control.flow(flow.name).keys_cursor
+        released = 0
+        for page in pages(self._parts, flow, cursor):
+            if not self._has_time():
+                break
+            released += release_ownerless(self._parts, flow, page)
+            after = page.after or ""
+        if after != cursor:
+            control.save_flow(replace(control.flow(flow.name), keys_cursor=after))
+        return released
 
     def _is_too_old(self, row: Row) -> bool:
         time = row.cells.get("time")

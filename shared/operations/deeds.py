@@ -19,7 +19,7 @@ class Deeds:
         """Note a deed. Raises StorageTrouble, and Refused where the settings name other systems than those of the first
         run: what is looked at there says nothing of the records that are remembered. `anywhere` is for deeds that
         look at no record."""
-        change = "" if anywhere else self._parts.environment.change_by_settings()
+        change = "" if anywhere else self._parts.environment.change_by_settings(flow)
         if change:
             raise Refused(f"{change}; correct the settings, or `p2c accept` the change where a flow is blocked by it")
         deed = Deed(self._parts.clock.now(), self._who, what, flow, subject, reason)

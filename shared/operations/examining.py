@@ -82,7 +82,7 @@ class Examining:
         rows = self._flow.source.read(wanted)
         for work in works:
             work.row = rows.get(work.id)
-        settle_intents(self._flow, works)
+        settle_intents(self._parts, self._flow, works, looks_only=True)
         return_to_former_targets(works)
         judging = self.judging()
         judging.judge(works)
@@ -98,7 +98,9 @@ class Examining:
         for name, of_route in by_route(self._flow, works).items():
             route = self._flow.route(name)
             look = KeyLook(self._parts, self._flow, route, judging, self.planned)
-            RoutePlanning(route, judging, look).plan(of_route)
+            planning = RoutePlanning(route, judging, look)
+            planning.plan(of_route)
+            planning.own(of_route)
 
     def _examined(self, link: Link, work: Work, judging: "LookJudging") -> Examined:
         outcome, write = work.outcome, work.write

@@ -24,7 +24,7 @@ class _Foreseen(LookJudging):
         found = super().load_parents(parents)
         by_flow: dict[str, list[Parent]] = defaultdict(list)
         for parent, link in found.items():
-            if link.key_on(parent.route) is None and link.state is not LinkState.FILTERED:
+            if link.key_on(parent.route) is None and not link.keeps_off(parent.route):
                 by_flow[parent.flow].append(parent)
         for name, unlinked in by_flow.items():
             ids = [parent.id for parent in unlinked]
@@ -36,6 +36,6 @@ class _Foreseen(LookJudging):
         if examined.kind in (Kind.CREATED, Kind.UPDATED) and examined.route == parent.route:
             self.foreseen.add(parent)
             return replace(link, route=parent.route, target_key=examined.key)
-        if examined.kind is Kind.FILTERED:
+        if examined.kind in (Kind.FILTERED, Kind.ENDED):
             return replace(link, state=LinkState.FILTERED, rule=examined.reason)
         return link

@@ -2,10 +2,11 @@
 
 from shared.errors import RowConflict
 from shared.operations.deeds import Deeds, Refused
-from shared.operations.owned import release_keys
+from shared.operations.owned import owned_by
 from shared.state.failures import failure_key
 from shared.state.history import Histories
 from shared.state.links import Link, LinkState
+from shared.state.relinked import relinked_key
 from shared.state.rows import Delete, Row, escape, remove
 from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
@@ -30,19 +31,18 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
             f"{id} is {link.state}: the sync has not seen yet that it is gone; `p2c sync {flow.name} {id}`, "
             "look with `p2c explain`, then forget it"
         )
-    rows = _rows(parts, flow, link)
-    if not rows and link.etag is None:
+    rows, keys = _rows(parts, flow, link), owned_by(parts, flow, id)
+    if not rows and not keys and link.etag is None:
         raise Refused(f"nothing is remembered of {id} of {flow.name}; give the id as `p2c history` takes it")
     deeds.note("forget", flow.name, id)
-    release_keys(parts, flow, link)
-    removed = remove(parts.state.links.table, rows)
+    removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(parts.state.links.table, rows)
     return removed + _remove_link(parts, link)
 
 
 def _rows(parts: Parts, flow: Flow, link: Link) -> list[Row]:
     """What is remembered of a record beside its link."""
     table, partition = parts.state.links.table, escape(flow.name)
-    single = table.read(partition, [failure_key(link.id), *link.waits])
+    single = table.read(partition, [failure_key(link.id), relinked_key(link.id), *link.waits])
     history = Histories(table).rows(flow.name, link.id)
     return [stored.row for stored in (*single.values(), *history)]
 

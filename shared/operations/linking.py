@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
-from shared.operations.owned import release_keys
 from shared.operations.syncing import Syncing
 from shared.state.keys import Owner
-from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.links import Link, LinkState, Place
 from shared.sync.claiming import claim_ends_in
 from shared.sync.flow import Flow
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
+from shared.sync.releasing import release
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Linking:
             link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
         )
         self._save(link, unlinked)
-        release_keys(self.parts, self.flow, link)
+        self._release(id, link.owned)
         return link
 
     def require_linked(self, link: Link) -> None:
@@ -69,10 +69,17 @@ class Linking:
             link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
             intent=None, applied={}, former=(), state=LinkState.RETRYING,
         )  # fmt: skip
-        self._save(link, linked)
-        release_keys(self.parts, self.flow, link, but=FormerTarget(route.name, key))
+        try:
+            self._save(link, linked)
+        finally:
+            self._release(id, link.owned | linked.owned)
         Syncing(self.parts, self.deeds).some(self.flow.name, [id])
         return linked
+
+    def _release(self, id: str, keys: frozenset[Place]) -> None:
+        """Give up those of the keys that the record does not name any more."""
+        now = self.show(id)
+        release(self.parts, self.flow, {id: keys - now.owned}, {id: now})
 
     def _free(self, id: str) -> Link:
         link = self.show(id)

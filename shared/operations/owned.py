@@ -1,21 +1,60 @@
-"""The target keys that a record owns, given up by hand."""
+"""Owned target keys, looked at one by one: nobody else finds those that no link names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from shared.records import fold
-from shared.state.keys import Owner
-from shared.state.links import FormerTarget, Link
+from shared.state.keys import Keys, OwnedKey
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
+PAGE = 500
 
-def release_keys(parts: Parts, flow: Flow, link: Link, *, but: FormerTarget | None = None) -> None:
-    """Give up every key that a record owns by its link, also those of targets that it has left, `but` one."""
-    places = {(left.route, left.key) for left in link.former}
-    if link.route is not None:
-        places |= {(link.route, key) for key in (link.held_key, link.target_key) if key}
-    for route, key in places:
-        if but is not None and (route, fold(key)) == (but.route, fold(but.key)):
-            continue
-        keys = parts.state.keys_of(flow, flow.route(route))
-        owned = keys.owners([key]).get(key)
-        if owned is not None and owned.owner == Owner(flow.name, route, link.id):
-            keys.release(owned)
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Some keys of one route; `after` is where to go on, None behind the last one of the flow."""
+
+    route: str
+    keys: Keys
+    owned: list[OwnedKey]
+    after: str | None
+
+
+def pages(parts: Parts, flow: Flow, after: str = "") -> Iterator[KeyPage]:
+    """Every owned key of the targets of a flow, also those of other flows, page by page from `after`."""
+    first, _, row = after.partition("|")
+    routes = list(flow.routes.values())
+    names = [route.name for route in routes]
+    at = names.index(first) if first in names else 0
+    for number, route in enumerate(routes[at:], at):
+        keys = parts.state.keys_of(flow, route)
+        start: str | None = row if number == at else ""
+        while start is not None:
+            owned, start = keys.page(start, PAGE)
+            further = f"{routes[number + 1].name}|" if number + 1 < len(routes) else None
+            yield KeyPage(route.name, keys, owned, further if start is None else f"{route.name}|{start}")
+
+
+def owned_by(parts: Parts, flow: Flow, id: str) -> list[tuple[Keys, OwnedKey]]:
+    """Every key whose owner is this record, whether or not its link says so. Each key of the flow's targets is looked
+    at: some seconds for a hundred thousand."""
+    return [
+        (page.keys, key)
+        for page in pages(parts, flow)
+        for key in page.owned
+        if (key.owner.flow, key.owner.id) == (flow.name, id)
+    ]
+
+
+def release_ownerless(parts: Parts, flow: Flow, page: KeyPage) -> int:
+    """Give up those of the keys whose record of this flow does not name them; how many.
+
+    A worker may have written a key late, after another one had decided what becomes of the record. A key that was
+    written just now is left for the next time.
+    """
+    old = [key for key in page.owned if key.owner.flow == flow.name and key.age_s > parts.limits.claim_live_s]
+    links = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for key in old)))
+    return sum(
+        page.keys.release(key) for key in old if (key.owner.route, fold(key.key)) not in links[key.owner.id].owned
+    )

@@ -8,21 +8,24 @@ from datetime import datetime, timedelta
 from shared.errors import System
 from shared.operations.failing import Failing
 from shared.state.control import Gate
+from shared.state.links import LinkState
 from shared.sync.flow import Flow, Tracked
 from shared.sync.observing import FlowState, Observing
 from shared.sync.parts import Parts
+from shared.sync.work import Kind
 
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
-_NOT_WORK = ("skipped", "busy", "overtaken", "read", "pages", "hints")
+# A skipped record was no work.
+_OUTCOMES = tuple(of for of in Kind if of is not Kind.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
     """One flow. `links` counts records by state; `last_pull` is when the last pull that is kept began, None when there
-    was none; `applied` are the outcomes of the last hour. `is_late` says that a flow that may run is further behind
-    than it should be: it was not read for too long, or its oldest message waits for too long. `said` are a system's own
-    words where the flow is blocked by a drift that it has met."""
+    was none; `applied` are the outcomes of the last hour; both have one order, whatever was met first. `is_late` says
+    that a flow that may run is further behind than it should be: it was not read for too long, or its oldest message
+    waits for too long. `said` are a system's own words where the flow is blocked by a drift that it has met."""
 
     flow: str
     state: FlowState
@@ -67,17 +70,19 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
         if run.kind == "pull":
             last_pull = last_pull or run.started
         elif run.kind == "apply" and run.started >= since:
-            applied.update({name: count for name, count in run.counts.items() if name not in _NOT_WORK})
+            applied.update(run.counts)
         if run.started < since and last_pull is not None:
             break
-    links = Counter(str(link.state) for link in parts.state.links.walk(flow.name))
+    links = Counter(link.state for link in parts.state.links.walk(flow.name))
     state = Observing(parts, "").flow(flow)
     # Of what is counted each minute there is an end, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
     allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
     met = parts.state.control.flow(flow.name).met if state.blocked else None
     said = "" if met is None else met.said
-    return FlowStatus(flow.name, state, dict(links), last_pull, dict(applied), _is_late(state, allowed_s), said)
+    by_state = {str(of): links[of] for of in LinkState if links[of]}
+    outcomes = {str(of): applied[of] for of in _OUTCOMES if applied[of]}
+    return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

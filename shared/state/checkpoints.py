@@ -1,5 +1,6 @@
 """Checkpoints: how far a flow has read. One row per source of a flow, saved by its ETag."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -36,7 +37,7 @@ class Checkpoint:
     them is being replaced. `remapped` says that this walk reads every row for a changed mapping: what it changes was
     meant.
     Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
-    such walk began.
+    such walk began, `number` counts the walks.
     `current_at` is when the source had last been read to its end; before the first time, when reading began.
     """
 
@@ -55,6 +56,7 @@ class Checkpoint:
     changed: int = 0
     ignores_snapshot: bool = False
     full_at: datetime | None = None
+    number: int = 0
     current_at: datetime | None = None
     etag: str | None = None
 
@@ -64,6 +66,19 @@ class Checkpoint:
         superseded = tuple(dict.fromkeys(former))[:_SUPERSEDED_KEPT]
         remapped = self.fingerprint is not None and self.fingerprint != fingerprint
         return replace(self, fingerprint=fingerprint, superseded=superseded, remapped=remapped)
+
+    def begun_anew(self, new_id: Callable[[], str]) -> "Checkpoint":
+        """The same flow before its first page: no link is kept, and what was seen counts no more."""
+        return replace(
+            self,
+            epoch=new_id(),
+            walk=new_id(),
+            phase=Phase.BASELINE,
+            cursor=None,
+            delta_link=None,
+            gone=0,
+            changed=0,
+        )
 
     def to_row(self) -> Row:
         """The row as stored."""
@@ -81,6 +96,7 @@ class Checkpoint:
             "changed": self.changed,
             "ignores_snapshot": self.ignores_snapshot,
             "full_at": self.full_at,
+            "number": self.number,
             "current_at": self.current_at,
         }
         return Row(escape(self.flow), _row_key(self.source), {k: v for k, v in cells.items() if v is not None})
@@ -109,6 +125,7 @@ def _to_checkpoint(flow: str, source: str | None, stored: Stored) -> Checkpoint:
         changed=int(str(cells["changed"])),
         ignores_snapshot=bool(cells.get("ignores_snapshot", False)),
         full_at=_time(cells.get("full_at")),
+        number=int(str(cells.get("number", 0))),
         current_at=_time(cells.get("current_at")),
         etag=stored.etag,
     )

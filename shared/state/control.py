@@ -1,4 +1,4 @@
-"""Control: what may run. One row per flow (paused, blocked), per system (its gate), and one for the environment."""
+"""Control: what may run. Two rows per flow (paused, blocked; its environment) and one per system (its gate)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -39,8 +39,12 @@ class FlowControl:
 
     `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about; `met`
     tells more of a drift that the flow itself has met, None of one that a preflight has found;
-    `accepted_walk` names the walk whose threshold an operator has accepted; `compared` is the position behind which the
-    next comparison goes on.
+    `block_gone` and `block_changed` are how many gone and changed records the reason shows (0: it is not about them).
+    `accepted_walk` names the walk whose threshold an operator has accepted, up to `accepted_gone` and
+    `accepted_changed` records: what was shown; `compared` is the position behind which the
+    next comparison goes on. `look_again` asks for a look at the links for those that know something else than is true
+    now (see Outdated), `look_cursor` is where such a look goes on; empty when none is under way. `walks` is how many
+    walks of a source without versions have begun.
     """
 
     flow: str
@@ -48,26 +52,45 @@ class FlowControl:
     blocked: str = ""
     block_kind: BlockKind | None = None
     block_walk: str = ""
+    block_gone: int = 0
+    block_changed: int = 0
     met: MetDrift | None = None
     accepted_walk: str = ""
+    accepted_gone: int = 0
+    accepted_changed: int = 0
     waiting_cursor: str = ""
     failures_cursor: str = ""
     history_cursor: str = ""
+    keys_cursor: str = ""
     compared: int = 0
+    look_again: bool = False
+    look_cursor: str = ""
+    walks: int = 0
     etag: str | None = None
 
-    def block(self, kind: BlockKind, reason: str, walk: str = "") -> "FlowControl":
+    def block(self, kind: BlockKind, reason: str, walk: str = "", *, gone: int = 0, changed: int = 0) -> "FlowControl":
         """The same, blocked."""
-        return replace(self, blocked=reason, block_kind=kind, block_walk=walk, met=None)
+        blocked = replace(self, blocked=reason, block_kind=kind, block_walk=walk, met=None)
+        return replace(blocked, block_gone=gone, block_changed=changed)
 
     def block_by(self, met: MetDrift, reason: str) -> "FlowControl":
         """The same, blocked by a drift that the flow has met."""
         return replace(self.block(BlockKind.DRIFT, reason), met=met)
 
-    def unblock(self, accepted_walk: str | None = None) -> "FlowControl":
+    def unblock(self) -> "FlowControl":
         """The same without its block."""
-        walk = self.accepted_walk if accepted_walk is None else accepted_walk
-        return replace(self, blocked="", block_kind=None, block_walk="", met=None, accepted_walk=walk)
+        return replace(self, blocked="", block_kind=None, block_walk="", block_gone=0, block_changed=0, met=None)
+
+    def accept(self) -> "FlowControl":
+        """The same without its block: a walk may go as far as the reason shows."""
+        if self.block_kind is not BlockKind.THRESHOLD:
+            return self.unblock()
+        return replace(
+            self.unblock(),
+            accepted_walk=self.block_walk,
+            accepted_gone=self.block_gone,
+            accepted_changed=self.block_changed,
+        )
 
     def release(self) -> "FlowControl":
         """The same without its block, which may come back: its strikes are kept."""
@@ -110,12 +133,20 @@ class Control:
             blocked=str(cells.get("blocked", "")),
             block_kind=BlockKind(str(cells["block_kind"])) if cells.get("block_kind") else None,
             block_walk=str(cells.get("block_walk", "")),
+            block_gone=int(str(cells.get("block_gone", 0))),
+            block_changed=int(str(cells.get("block_changed", 0))),
             met=_met(cells),
             accepted_walk=str(cells.get("accepted_walk", "")),
+            accepted_gone=int(str(cells.get("accepted_gone", 0))),
+            accepted_changed=int(str(cells.get("accepted_changed", 0))),
             waiting_cursor=str(cells.get("waiting_cursor", "")),
             failures_cursor=str(cells.get("failures_cursor", "")),
             history_cursor=str(cells.get("history_cursor", "")),
+            keys_cursor=str(cells.get("keys_cursor", "")),
             compared=int(str(cells.get("compared", 0))),
+            look_again=bool(cells.get("look_again", False)),
+            look_cursor=str(cells.get("look_cursor", "")),
+            walks=int(str(cells.get("walks", 0))),
             etag=stored.etag,
         )
 
@@ -126,11 +157,19 @@ class Control:
             "blocked": control.blocked,
             "block_kind": control.block_kind or "",
             "block_walk": control.block_walk,
+            "block_gone": control.block_gone,
+            "block_changed": control.block_changed,
             "accepted_walk": control.accepted_walk,
+            "accepted_gone": control.accepted_gone,
+            "accepted_changed": control.accepted_changed,
             "waiting_cursor": control.waiting_cursor,
             "failures_cursor": control.failures_cursor,
             "history_cursor": control.history_cursor,
+            "keys_cursor": control.keys_cursor,
             "compared": control.compared,
+            "look_again": control.look_again,
+            "look_cursor": control.look_cursor,
+            "walks": control.walks,
             **_met_cells(control.met),
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
@@ -143,6 +182,11 @@ class Control:
             if changed is None or self.save_flow(changed):
                 return changed
         raise StorageTrouble(f"the control row of {flow} could not be saved in {_ROUNDS} rounds")
+
+    def ask_to_look_again(self, flow: str) -> None:
+        """Have the links of a flow looked at for those that know something else than is true now. Raises
+        StorageTrouble."""
+        self.change_flow(flow, lambda now: None if now.look_again else replace(now, look_again=True))
 
     def gate(self, system: System) -> Gate:
         """The gate of a system; open when there is no row."""
@@ -178,22 +222,22 @@ class Control:
         row = Row(escape(gate.system), _GATE, {k: v for k, v in cells.items() if v is not None})
         return self._save(row, gate.etag)
 
-    def environment(self) -> Mapping[str, str] | None:
-        """The environment ids as stored at the first run, or None before it."""
-        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+    def environment(self, flow: str) -> Mapping[str, str] | None:
+        """The ids of the environment that a flow's links are about, or None before its first run."""
+        stored = self._one(flow, _ENVIRONMENT)
         return None if stored is None else {name: str(cell) for name, cell in stored.row.cells.items()}
 
-    def store_environment(self, ids: Mapping[str, str]) -> bool:
+    def store_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
         """Store the ids of the first run; False when another invocation was first."""
-        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), None)
+        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), None)
 
-    def accept_environment(self, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
+    def accept_environment(self, flow: str, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
         """Replace the stored ids by those of today: an operator says that the change is meant. False when other ids
         are stored by now."""
-        stored = self._one(_ENVIRONMENT, _ENVIRONMENT)
+        stored = self._one(flow, _ENVIRONMENT)
         if stored is None or stored.row.cells != instead_of:
             return False
-        return self._save(Row(_ENVIRONMENT, _ENVIRONMENT, dict(ids)), stored.etag)
+        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
 
     def _one(self, partition: str, key: str) -> Stored | None:
         return self.table.read(escape(partition), [key]).get(key)

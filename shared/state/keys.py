@@ -1,13 +1,15 @@
 """Target keys and their owners: one row per target key, so that no two records ever write the same target row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.records import fold
 from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape
 
 _ROUNDS = 5
+# Behind every row key: no letter comes later.
+_END = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,12 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class OwnedKey:
-    """A key with its owner as read."""
+    """A key with its owner as read. `age_s` is for how long it has been so, by the storage service's own clock."""
 
     key: str
     owner: Owner
     etag: str
+    age_s: float = field(default=0.0, compare=False)
 
 
 class Keys:
@@ -43,6 +46,12 @@ class Keys:
         """Who owns which of `keys`, by the key as given."""
         stored = self._table.read(self._partition, [escape(fold(key)) for key in keys])
         return {key: _to_owned(stored[row]) for key in keys if (row := escape(fold(key))) in stored}
+
+    def page(self, after: str, limit: int) -> tuple[list[OwnedKey], str | None]:
+        """Some keys in the order of their rows from the row key `after` ("" = the first), and where to go on (None: the
+        end)."""
+        stored = self._table.scan(self._partition, start=after, end=_END, limit=limit)
+        return [_to_owned(row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
 
     def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
         """Take every key that nobody owns. Returns those that somebody else owns, with their owners.
@@ -84,6 +93,19 @@ class Keys:
         """Give a key up; False when somebody was faster."""
         return self._try(Delete(self._row(owned.key, owned.owner), owned.etag))
 
+    def release_all(self, owned: Mapping[str, Owner]) -> None:
+        """Give up those of the keys that these records own."""
+        keys = list({fold(key): key for key in owned}.values())
+        for at in range(0, len(keys), MAX_TRANSACTION_ROWS):
+            found = self.owners(keys[at : at + MAX_TRANSACTION_ROWS])
+            ours = [of for key, of in found.items() if of.owner == owned[key]]
+            try:
+                if ours:
+                    self._table.transact([Delete(self._row(of.key, of.owner), of.etag) for of in ours])
+            except RowConflict:
+                for one in ours:
+                    self.release(one)
+
     def _try(self, operation: Replace | Delete) -> bool:
         try:
             self._table.transact([operation])
@@ -95,4 +117,4 @@ class Keys:
 def _to_owned(stored: Stored) -> OwnedKey:
     cells = stored.row.cells
     owner = Owner(str(cells["flow"]), str(cells["route"]), str(cells["record_id"]))
-    return OwnedKey(str(cells["key"]), owner, stored.etag)
+    return OwnedKey(str(cells["key"]), owner, stored.etag, stored.age_s)

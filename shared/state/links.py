@@ -15,6 +15,8 @@ from shared.records import Json, fold
 from shared.state.rows import Cell, Row, Stored, Table, escape
 
 SCHEMA_VERSION = 1
+# A target key, folded, on a route.
+Place = tuple[str, str]
 _PAGE = 1000
 
 
@@ -50,13 +52,26 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownKey:
+    """The target key by which a record knew another one when it was last judged (see Known.keys)."""
+
+    flow: str
+    route: str
+    id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class FormerTarget:
     """A target row that a record has left for another one. It stays the record's own: nobody else gets its key, and a
-    record that comes back to it finds it again. `ended` says that the row was ended when it was left."""
+    record that comes back to it finds it again. `ended` says that the row was ended when it was left; `inherited` that
+    it is the row of a record that is gone, whose key this one has got, and that this one has not written: another
+    record gets it from this one when this one wants it no more."""
 
     route: str
     key: str
     ended: bool = False
+    inherited: bool = False
 
     def is_at(self, route: str, key: str) -> bool:
         """Whether it is the row under this key."""
@@ -81,6 +96,8 @@ class Link:
     `revisions` the source rows that it was made from (see Known.revisions).
     `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
     surely removed.
+    `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know
+    that wait for this one: under which it is linked, or was before (see Route.moves).
     """
 
     flow: str
@@ -101,6 +118,8 @@ class Link:
     revisions: dict[str, int] = field(default_factory=dict)
     places: tuple[dict[str, Json], ...] = ()
     former: tuple[FormerTarget, ...] = ()
+    known_keys: tuple[KnownKey, ...] = ()
+    last_key: str | None = None
     fingerprint: str | None = None
     seen_version: int | None = None
     seen_epoch: str | None = None
@@ -124,9 +143,32 @@ class Link:
         """The target key on a route, None when the record is not linked there."""
         return self.target_key if self.route == route else None
 
+    def keeps_off(self, route: str) -> bool:
+        """Whether the record will not get to a route as it is: a rule filters it, or it has ended elsewhere. Whoever
+        waits for it there is filtered as well."""
+        return self.key_on(route) is None and self.state in (LinkState.FILTERED, LinkState.ENDED)
+
     def was_at(self, route: str, key: str) -> bool:
         """Whether the record has left a target row with this key."""
         return any(left.is_at(route, key) for left in self.former)
+
+    @property
+    def owned(self) -> frozenset[Place]:
+        """Every target key that the record may own in the keys table. A key that is in no link has no living owner."""
+        keys = (self.target_key, self.held_key, self.intent.key if self.intent else None)
+        now = {(self.route, fold(key)) for key in keys if key} if self.route is not None else set()
+        return frozenset(now | {(left.route, fold(left.key)) for left in self.former})
+
+    def may_have_made(self, route: str, key: str) -> bool:
+        """Whether the row under this key in the target is, or may be, one that the record has written."""
+        intended = self.intent is not None and self.route == route and fold(self.intent.key) == fold(key)
+        left = any(left.is_at(route, key) and not left.inherited for left in self.former)
+        return fold(self.key_on(route) or "") == fold(key) or left or intended
+
+    def inherit(self, route: str, key: str) -> "Link":
+        """The link of a record that gets the row of one that is gone."""
+        others = tuple(left for left in self.former if not left.is_at(route, key))
+        return replace(self, former=(FormerTarget(route, key, ended=True, inherited=True), *others))
 
     def back_at_former(self) -> "Link":
         """The link of a record that has left a row without ending it, and has not arrived elsewhere: it is at that row
@@ -170,6 +212,18 @@ class Link:
             former=former,
         )
 
+    def without_key(self, route: str, key: str) -> "Link":
+        """The link of a record that has given a target key away. What else it has stays its own."""
+        former = tuple(left for left in self.former if not left.is_at(route, key))
+        if self.route != route:
+            return replace(self, former=former)
+        held = self.held_key if fold(self.held_key or "") != fold(key) else None
+        if fold(self.target_key or "") == fold(key):
+            left = self.without_target(ended=False)
+            return replace(left, former=former, held_key=held, route=route if held else None)
+        kept = self.intent if self.intent and fold(self.intent.key) != fold(key) else None
+        return replace(self, former=former, held_key=held, intent=kept)
+
     def to_row(self) -> Row:
         """The row as stored."""
         cells: dict[str, Cell | None] = {
@@ -191,6 +245,8 @@ class Link:
             "places": exact_json.dumps(list(self.places)) if self.places else None,
             "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
             "former": _former_text(self.former),
+            "known_keys": _known_text(self.known_keys),
+            "last_key": self.last_key,
             "fingerprint": self.fingerprint,
             "seen_version": None if self.seen_version is None else str(self.seen_version),
             "seen_epoch": self.seen_epoch,
@@ -231,13 +287,15 @@ def to_link(flow: str, stored: Stored) -> Link:
         numbers=_numbered(cells.get("numbers")),
         line_fields=_texts(cells.get("line_fields")),
         former=tuple(
-            FormerTarget(str(of[0]), str(of[1]), of[2] is True)
+            FormerTarget(str(of[0]), str(of[1]), of[2] is True, of[3] is True)
             for of in _json_list(cells.get("former"))
             if isinstance(of, list)
         ),
         revisions={id: of for id, of in _json_object(cells.get("revisions")).items() if isinstance(of, int)},
         places=_json_objects(cells.get("places")),
         noted=tuple(int(number) for number in _texts(cells.get("noted"))),
+        known_keys=tuple(KnownKey(*map(str, of)) for of in _json_list(cells.get("known_keys")) if isinstance(of, list)),
+        last_key=_text(cells.get("last_key")),
         fingerprint=_text(cells.get("fingerprint")),
         seen_version=int(str(cells["seen_version"])) if "seen_version" in cells else None,
         seen_epoch=_text(cells.get("seen_epoch")),
@@ -255,7 +313,11 @@ def to_link(flow: str, stored: Stored) -> Link:
 
 
 def _former_text(former: Sequence[FormerTarget]) -> str | None:
-    return exact_json.dumps([[left.route, left.key, left.ended] for left in former]) if former else None
+    return exact_json.dumps([[left.route, left.key, left.ended, left.inherited] for left in former]) if former else None
+
+
+def _known_text(known: Sequence[KnownKey]) -> str | None:
+    return exact_json.dumps([[of.flow, of.route, of.id, of.key] for of in known]) if known else None
 
 
 def _numbered_text(texts: Mapping[int, str]) -> str | None:

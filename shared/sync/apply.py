@@ -18,6 +18,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.judging import Judging
+from shared.sync.owning import Owning
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.settling import return_to_former_targets, settle_intents
 from shared.sync.work import Kind, Work
@@ -102,7 +103,7 @@ class Apply:
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
-        if closed is None and (change := self._parts.environment.change_by_settings()):
+        if closed is None and (change := self._parts.environment.change_by_settings(self._flow.name)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
@@ -123,7 +124,8 @@ class Apply:
             rows = self._flow.source.read([work.id for work in works])
             for work in works:
                 work.row = rows.get(work.id)
-            settle_intents(self._flow, works)
+            settle_intents(self._parts, self._flow, works)
+            self._confirm_inherited(works, judging)
             return_to_former_targets(works)
             judging.judge([work for work in works if work.outcome is None])
             writing.write([work for work in works if work.outcome is None])
@@ -135,6 +137,12 @@ class Apply:
             # Nothing of the undecided records has been sent: writes report their own troubles one by one.
             self._gates.meet(trouble, self._flow, run=self._run_id, record=works[0].id)
             self._retry_undecided(works)
+
+    def _confirm_inherited(self, works: Sequence[Work], judging: Judging) -> None:
+        """Whoever died in the middle of it has left its claim."""
+        for work in works:
+            for route in {left.route for left in work.link.former if left.inherited and not work.trusted}:
+                Owning(self._parts, self._flow, self._flow.route(route), judging).confirm(work)
 
     def _retry_undecided(self, works: Sequence[Work]) -> None:
         for work in works:
@@ -149,7 +157,7 @@ class Apply:
         lost = {work.id for work in batch.again}
         kept = [work for work in batch.works if work.id not in lost]
         self._send_back(message, kept)
-        self._send_superseded(claimed.skipped, kept)
+        self._tell_of_another_mapping(claimed.skipped, kept)
         self._release_children(kept)
         self._look_once_more(kept)
 
@@ -170,14 +178,21 @@ class Apply:
         closed = self._gates.closed_for_apply(self._flow)
         return (self._flow.name, _RESENT_DELAY_S) if closed is None else self._place_to_wait(closed)
 
-    def _send_superseded(self, skipped: Sequence[Hint], works: Sequence[Work]) -> None:
-        """After a deployment an instance with the former mapping may take a message of the new walk. It leaves its
-        records to the new ones: the pull has noted the new mapping before it sent that message."""
-        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
-        if checkpoint is None or self._flow.fingerprint not in checkpoint.superseded:
-            return
+    def _tell_of_another_mapping(self, skipped: Sequence[Hint], works: Sequence[Work]) -> None:
+        """What was committed with another mapping than that of the last walk must not stay so. Told after the commit:
+        a walk or a look that begins later finds it, and a worker that dies before it leaves the message to another.
+
+        After a deployment an instance with the former mapping may take a message of the new walk: it leaves its records
+        to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
+        walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
         ids = [hint.id for hint in skipped] + [work.id for work in works if work.is_decided]
-        self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+        checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        if not ids or checkpoint is None or checkpoint.fingerprint in (None, self._flow.fingerprint):
+            return
+        if self._flow.fingerprint in checkpoint.superseded:
+            self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+        else:
+            self._parts.state.control.ask_to_look_again(self._flow.name)
 
     def _release_children(self, works: Sequence[Work]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
@@ -209,11 +224,12 @@ class Apply:
 
     def _routes_that_release(self, work: Work) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
-        is filtered now."""
+        is filtered or has ended now."""
         outcome = work.outcome
         if outcome is None:
             return ()
-        if outcome.kind is Kind.FILTERED and work.was_state is not LinkState.FILTERED:
+        is_off = outcome.kind in (Kind.FILTERED, Kind.ENDED)
+        if is_off and work.was_state not in (LinkState.FILTERED, LinkState.ENDED):
             return self._flow.routes
         link = outcome.link
         newly = link.linked and not (work.was_linked and work.was_route == link.route)
@@ -229,7 +245,7 @@ class Apply:
             if work.outcome is not None
             and work.outcome.kind is Kind.WAITING
             and all(
-                parents[parent].key_on(parent.route) is not None or parents[parent].state is LinkState.FILTERED
+                parents[parent].key_on(parent.route) is not None or parents[parent].keeps_off(parent.route)
                 for parent in work.parents
             )
         ]

@@ -1,20 +1,27 @@
 """Commits: whatever the outcome, one transaction of the record's partition holds all that is to be remembered
 (protocol A9)."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from shared.errors import RowTooLarge
+from shared.errors import InvariantBroken, RowTooLarge
+from shared.records import fold
 from shared.state.failures import renewed
 from shared.state.history import history_row
-from shared.state.links import Link, LinkState
+from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.relinked import relinked_row
 from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.flow import Flow
 from shared.sync.hints import HintMessage
+from shared.sync.invariants import check
 from shared.sync.judging import new_failure
-from shared.sync.linkwriter import Group, LinkWriter, link_operation, mark_dirty
+from shared.sync.linkwriter import Group, LinkWriter, change_link, link_operation
 from shared.sync.parts import Parts
+from shared.sync.releasing import release
 from shared.sync.work import DECIDED, Kind, Outcome, Work
+from shared.telemetry import log_event
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
 
@@ -32,14 +39,49 @@ class Committing:
     def commit(self, works: Sequence[Work]) -> list[Work]:
         """Commit every outcome. Returns the records whose link somebody else has changed: they are dirty now and
         must be sent again."""
+        for work in works:
+            self._require_sound(work)
         groups = [self._fitting_group(work) for work in works]
+        self._release_dropped(works)
         writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
         written = writer.write(groups)
         overtaken = [work for work in works if work.id in written.foreign]
         for work in overtaken:
             # Another worker has taken the record over while ours was late: the target may now hold either write.
-            mark_dirty(self._parts.state.links, written.foreign[work.id])
+            change_link(self._parts.state.links, written.foreign[work.id], partial(_after_late_write, work))
+        self._release_late(overtaken)
         return overtaken
+
+    def _require_sound(self, work: Work) -> None:
+        """A commit that contradicts the protocol is not made. The record is listed, keeps all that its link says, and
+        is tried again by the sweep."""
+        try:
+            check(work)
+        except InvariantBroken as broken:
+            log_event(
+                "invariant_broken",
+                level=logging.ERROR,
+                flow=self._flow.name,
+                run=self._run_id,
+                id=work.id,
+                rule=broken.rule,
+            )
+            remedy = "report it with the output of p2c explain; the sync tries the record again by itself"
+            failure = new_failure(self._parts, work, "invariant_broken", f"{broken}: nothing is stored of it", remedy)
+            work.link, work.trusted = work.stored, False
+            work.end(Kind.REJECTED, LinkState.REJECTED, reason=failure.cause, failure=failure)
+
+    def _release_dropped(self, works: Sequence[Work]) -> None:
+        """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
+        dropped = {work.id: work.stored.owned - work.outcome.link.owned for work in works if work.outcome}
+        release(self._parts, self._flow, dropped, {work.id: work.stored for work in works})
+
+    def _release_late(self, overtaken: Sequence[Work]) -> None:
+        """Keys that a worker has taken after another one had decided what becomes of the record."""
+        if overtaken:
+            links = self._parts.state.links.load(self._flow.name, [work.id for work in overtaken])
+            taken = {work.id: work.stored.owned - links[work.id].owned for work in overtaken}
+            release(self._parts, self._flow, taken, links)
 
     def _fitting_group(self, work: Work) -> Group:
         """The operations of a record. When they do not fit into one transaction, this one record is rejected."""
@@ -59,22 +101,42 @@ class Committing:
         outcome = work.outcome
         assert outcome is not None
         link = self._seen(work, outcome)
-        if outcome.kind is Kind.DELETED and not link.linked:
+        if outcome.kind is Kind.DELETED and not link.owned:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
             operations = [link_operation(link)]
+        operations += self._relinked(work, link)
         operations += self._wait_operations(work, outcome)
         operations += self._failure_operations(work, outcome)
         operations += self._history(work, outcome)
         return Group(link, tuple(operations))
 
     def _seen(self, work: Work, outcome: Outcome) -> Link:
-        link = replace(outcome.link, last_claim=self._claim_id)
+        link = self._known_as(replace(outcome.link, last_claim=self._claim_id))
         if outcome.kind not in DECIDED:
             return link
         version = work.row.version if work.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
-        return replace(link, seen_version=version, seen_epoch=epoch, fingerprint=self._flow.fingerprint)
+        return replace(
+            link,
+            seen_version=version,
+            seen_epoch=epoch,
+            fingerprint=self._flow.fingerprint,
+            known_keys=work.known_keys,
+        )
+
+    def _known_as(self, link: Link) -> Link:
+        if link.target_key is None or self._flow.route(link.route).moves:
+            return link
+        return replace(link, last_key=link.target_key)
+
+    def _relinked(self, work: Work, link: Link) -> list[Operation]:
+        """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the
+        commit itself, so that no crash keeps it from them."""
+        known, now = work.link.last_key, link.last_key
+        if known is None or now is None or fold(known) == fold(now) or not self._parts.dependents(self._flow.name):
+            return []
+        return [Put(relinked_row(self._flow.name, work.id))]
 
     def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in DECIDED:
@@ -106,3 +168,14 @@ class Committing:
             fields=",".join(outcome.fields),
         )
         return [Insert(row)]
+
+
+def _after_late_write(work: Work, now: Link) -> Link | None:
+    """The link of a record, as another worker has left it, after a late worker's write: the target may hold either
+    write. A row that the late one has created is the record's own, and looked for once more."""
+    made, intent = work.outcome.link if work.outcome else work.stored, work.stored.intent
+    if intent is None or not made.linked or made.route is None or (made.route, fold(intent.key)) in now.owned:
+        return None if now.etag is None else replace(now, dirty=True)
+    if now.linked or now.intent is not None:
+        return replace(now, dirty=True, former=(FormerTarget(made.route, intent.key), *now.former))
+    return replace(now, dirty=True, route=made.route, held_key=intent.key, intent=intent)

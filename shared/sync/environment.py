@@ -1,6 +1,7 @@
-"""The environment of the first run, and whether today's is the same (rules.md, First start)."""
+"""The environment of a flow's first run, and whether today's is the same (rules.md, First start)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from shared.errors import OperatorNeeded, SchemaDrift, System
 from shared.state.control import Control
@@ -8,13 +9,39 @@ from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
 
 ASK_AGAIN_AFTER_S = 3600.0
+COMPANY = "company"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An id that is not what it was."""
+
+    name: str
+    was: str
+    now: str
+
+
+def describe(differences: Sequence[Difference]) -> str:
+    """The differences as a sentence, empty when there are none."""
+    changed = (f"{of.name} was {of.was} and is {of.now}" for of in differences)
+    return f"the environment changed: {'; '.join(changed)}" if differences else ""
+
+
+def may_be_another(system: System, differences: Sequence[Difference]) -> bool:
+    """Whether a system may hold other rows than it did. Dataverse tells by the id of its organisation, whatever its
+    address is; F&O has nothing of the kind."""
+    names = {of.name for of in differences}
+    if system is System.DATAVERSE:
+        return f"{system}_identity" in names
+    return bool(names & {f"{system}_origin", f"{system}_identity", COMPANY})
 
 
 class Environment:
     """Compares who we are talking to with who it was at the first run: a sandbox copy must not be synced unasked.
 
     `settings` are the ids that the settings name (both origins, the company). What the systems say of themselves is
-    asked once an hour per process: it can only change under us by a restored or copied environment.
+    asked once an hour per process: it can only change under us by a restored or copied environment. Each flow has an
+    environment of its own: what its links say is about that one, and an operator accepts another one flow by flow.
     """
 
     def __init__(
@@ -26,33 +53,37 @@ class Environment:
         self._clock = clock
         self._asked: tuple[float, dict[str, str]] | None = None
 
-    def change_by_settings(self) -> str:
+    def change_by_settings(self, flow: str) -> str:
         """What the settings have changed since the first run, as a sentence, empty when nothing. Costs one read of our
         table."""
-        stored = self._control.environment()
-        return "" if stored is None else _difference(stored, self._settings)
+        stored = self._control.environment(flow)
+        return "" if stored is None else describe(_differences(stored, self._settings))
 
-    def change(self) -> str:
+    def change(self, flow: str) -> str:
         """What differs from the stored environment, as a sentence, empty when nothing. Stores it at the very first run.
 
         Raises SystemTrouble when a system cannot be asked.
         """
         today = self._settings | self._identities()
-        stored = self._control.environment()
+        stored = self._control.environment(flow)
         if stored is None:
-            self._control.store_environment(today)
-            stored = self._control.environment() or today
-        return _difference(stored, today)
+            self._control.store_environment(flow, today)
+            stored = self._control.environment(flow) or today
+        return describe(_differences(stored, today))
 
-    def accept(self, change: str) -> bool:
+    def differences(self, flow: str) -> list[Difference]:
+        """What differs, asked anew. Raises SystemTrouble."""
+        self._asked = None
+        return _differences(self._control.environment(flow) or {}, self._settings | self._identities())
+
+    def accept(self, flow: str, change: str) -> bool:
         """Take today's environment as the right one: an operator has seen this `change`. False when it is another one
         by now. Raises SystemTrouble."""
-        self._asked = None
         today = self._settings | self._identities()
-        stored = self._control.environment()
-        if stored is None or _difference(stored, today) != change:
+        stored = self._control.environment(flow)
+        if stored is None or describe(_differences(stored, today)) != change:
             return False
-        return self._control.accept_environment(today, stored)
+        return self._control.accept_environment(flow, today, stored)
 
     def _identities(self) -> dict[str, str]:
         now = self._clock.monotonic()
@@ -70,8 +101,5 @@ def _identity_of(system: SystemPort) -> str:
         raise OperatorNeeded(unknown.system, str(unknown), said=unknown.said) from unknown
 
 
-def _difference(stored: Mapping[str, str], today: Mapping[str, str]) -> str:
-    changed = [
-        f"{name} was {stored[name]} and is {value}" for name, value in today.items() if stored.get(name, value) != value
-    ]
-    return f"the environment changed: {'; '.join(changed)}" if changed else ""
+def _differences(stored: Mapping[str, str], today: Mapping[str, str]) -> list[Difference]:
+    return [Difference(name, stored[name], value) for name, value in today.items() if stored.get(name, value) != value]

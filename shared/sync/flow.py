@@ -111,8 +111,9 @@ class Walked:
 class Route:
     """One of the targets that the records of a flow may take: `entity` is its collection, such as `CustomersV3`, part
     of the partition of owned keys. Where `moves` is set a linked record may get another key: the row under the former
-    one ends, and a new one is made. `document` is set where the records have lines, `detail` where rows hang on them,
-    `adoption` where more than the owned fields is written to a row that is taken over."""
+    one ends, and a new one is made; so no mapping of other records asks for a key on such a route. `document` is set
+    where the records have lines, `detail` where rows hang on them, `adoption` where more than the owned fields is
+    written to a row that is taken over."""
 
     name: str
     entity: str

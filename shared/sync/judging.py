@@ -8,7 +8,7 @@ from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import KEY_SEPARATOR, References, SourceRow, fold
 from shared.state.failures import Failure
-from shared.state.links import Link, LinkState
+from shared.state.links import KnownKey, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
 from shared.sync.parts import Parts
@@ -61,13 +61,15 @@ class Judging:
 
     def _known(self, work: Work, row: SourceRow, references: References) -> Known:
         link = work.link
-        keys = {of: self._parents[of].key_on(of.route) for of in self._flow.mapper.parents(row)}
+        found = {of: self._parents[of].key_on(of.route) for of in self._flow.mapper.parents(row)}
+        keys = {parent: key for parent, key in found.items() if key is not None}
+        work.known_keys = tuple(KnownKey(of.flow, of.route, of.id, key) for of, key in keys.items())
         return Known(
             now=self._parts.clock.now(),
             applied=link.applied,
             references=references,
             route=link.route if link.linked else None,
-            keys={parent: key for parent, key in keys.items() if key is not None},
+            keys=keys,
             numbers=link.numbers,
             revisions=link.revisions if link.linked else {},
         )
@@ -134,9 +136,9 @@ class Judging:
             unlinked = [parent for parent in work.parents if parents[parent].key_on(parent.route) is None]
             if not unlinked:
                 continue
-            unlinked.sort(key=lambda parent: parents[parent].state is not LinkState.FILTERED)
+            unlinked.sort(key=lambda parent: not parents[parent].keeps_off(parent.route))
             parked = dict.fromkeys(unlinked[:MOST_PARKED])
-            filtered = [parents[parent] for parent in unlinked if parents[parent].state is LinkState.FILTERED]
+            filtered = [parents[parent] for parent in unlinked if parents[parent].keeps_off(parent.route)]
             waits = tuple(
                 Wait(self._flow.name, work.id, p.flow, p.route, p.id, is_parked=bool(filtered)) for p in parked
             )

@@ -6,6 +6,7 @@ otherwise it is dropped and the rest is sent again; after three rounds every gro
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.links import Link, Links
@@ -107,12 +108,22 @@ class LinkWriter:
 def mark_dirty(links: Links, link: Link) -> bool:
     """Note that the target may hold something else than a link says, whoever works on it; False when there is no such
     link any more. Raises StorageTrouble."""
+    return change_link(links, link, lambda now: None if now.etag is None else replace(now, dirty=True))
+
+
+def change_link(links: Links, link: Link, change: Callable[[Link], Link | None]) -> bool:
+    """Change a link as it is now, whoever works on it; False when `change` wants nothing. Raises StorageTrouble."""
     for _ in range(_MARK_ROUNDS):
-        if link.etag is None:
+        changed = change(link)
+        if changed is None:
             return False
-        marked = replace(link, dirty=True)
-        written = LinkWriter(links, lambda now: now.dirty).write([Group(marked, (link_operation(marked),))])
+        writer = LinkWriter(links, partial(_is_as, changed))
+        written = writer.write([Group(changed, (link_operation(changed),))])
         if not written.foreign:
             return True
         link = written.foreign[link.id]
     raise StorageTrouble(f"a link of {link.flow} could not be marked in {_MARK_ROUNDS} rounds")
+
+
+def _is_as(wanted: Link, now: Link) -> bool:
+    return replace(now, etag=wanted.etag, age_s=wanted.age_s) == wanted

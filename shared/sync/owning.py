@@ -30,7 +30,7 @@ class Owning:
         """List a record whose target row is there already, by whoever has made it."""
         key = work.content.key
         owned = self._keys.owners([key]).get(key)
-        if owned is not None and owned.owner != self._owner(work) and self._is_there(owned.owner):
+        if owned is not None and owned.owner != self._owner(work) and self._has_made(owned):
             self._reject_taken(work, owned.owner)
             return
         self._judging.reject(
@@ -39,6 +39,12 @@ class Owning:
             f"{key} exists in {self._route.entity} already and is not linked to this record",
             "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
         )
+
+    def _has_made(self, owned: OwnedKey) -> bool:
+        """Whether the target row under a key is its owner's. One that was refused, filtered or renumbered before its
+        first write has no row there."""
+        owner = owned.owner
+        return self._link_of(owner).may_have_made(owner.route, owned.key) and self._is_there(owner)
 
     def _is_there(self, owner: Owner) -> bool:
         """Whether the source row of an owner still exists."""
@@ -50,7 +56,6 @@ class Owning:
     def own(self, works: Sequence[Work]) -> None:
         """Take the keys of records that are to be written for the first time; a record whose key another one has gets
         its outcome."""
-        self._release_former_keys(works)
         by_key = self._one_per_key(works)
         taken = self._keys.own({work.content.key: self._owner(work) for work in by_key.values()})
         for key, owned in taken.items():
@@ -72,38 +77,63 @@ class Owning:
                     self._reject_taken(work, self._owner(first[key]))
         return first
 
-    def _release_former_keys(self, works: Sequence[Work]) -> None:
-        """A record that never got linked and has another number or route now gives its earlier key free."""
-        former: dict[str, list[Work]] = defaultdict(list)
-        for work in works:
-            link = work.link
-            same = link.route == self._route.name and fold(link.held_key or "") == fold(work.content.key)
-            if not link.linked and link.route is not None and link.held_key and not same:
-                former[link.route].append(work)
-        for route, left in former.items():
-            self._release(self._parts.state.keys_of(self._flow, self._flow.route(route)), route, left)
-
-    def _release(self, keys: Keys, route: str, works: Sequence[Work]) -> None:
-        owners = keys.owners([work.link.held_key or "" for work in works])
-        for work in works:
-            owned = owners.get(work.link.held_key or "")
-            if owned is not None and owned.owner == Owner(self._flow.name, route, work.id):
-                keys.release(owned)
+    def confirm(self, work: Work) -> None:
+        """A record that was to inherit rows when its worker died gets their keys now, or inherits nothing."""
+        for left in work.link.former:
+            if not left.inherited or left.route != self._route.name:
+                continue
+            owned = self._keys.owners([left.key]).get(left.key) or self._keys.own({left.key: self._owner(work)}).get(
+                left.key
+            )
+            if owned is None or owned.owner == self._owner(work):
+                continue
+            link = self._link_of(owned.owner)
+            if not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
+                work.link = work.link.without_key(left.route, left.key)
 
     def _claim_from(self, work: Work, owned: OwnedKey) -> None:
         """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
         record is rejected."""
-        owner = owned.owner
-        link = self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
-        if not self._is_abandoned(owned, link, work.link.claim_id):
-            if self._is_there(owner):
-                self._reject_taken(work, owner)
-                return
-            if claim_ends_in(link, self._parts.limits) > 0 or not self._unlink_gone(link):
-                work.retry(delay_s=BUSY_DELAY_S)
-                return
-        if not self._keys.hand_over(owned, self._owner(work)):
+        link = self._link_of(owned.owner)
+        if not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner):
+            self._reject_taken(work, owned.owner)
+        elif not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
+            work.take_back()
             work.retry(delay_s=BUSY_DELAY_S)
+
+    def _link_of(self, owner: Owner) -> Link:
+        return self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
+
+    def _yields(self, owned: OwnedKey, link: Link, work: Work) -> bool:
+        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands."""
+        if self._is_abandoned(owned, link, work.link.claim_id):
+            return True
+        return claim_ends_in(link, self._parts.limits) <= 0 and not self._is_there(owned.owner)
+
+    def _succeed(self, work: Work, owned: OwnedKey, link: Link) -> bool:
+        """Get a key from its owner, and with it the row that the owner has there. The record inherits the row before
+        the owner loses it: whatever happens in between, no row of ours is nobody's. False when somebody was faster."""
+        if link.was_at(owned.owner.route, owned.key) or link.may_have_made(owned.owner.route, owned.key):
+            named, loser = work.link.inherit(self._route.name, owned.key), self._without(link, owned)
+            etag = self._write(named)
+            if etag is None:
+                return False
+            work.inherit(replace(named, etag=etag))
+            if self._write(loser) is None:
+                return False
+        return self._keys.hand_over(owned, self._owner(work))
+
+    def _without(self, link: Link, owned: OwnedKey) -> Link:
+        """The link of a former owner. What else it has stays its own."""
+        rest = link.without_key(owned.owner.route, owned.key)
+        if self._is_there(owned.owner):
+            return rest
+        return replace(rest, state=LinkState.DELETED, dirty=False, claim_id=None, claim_kind=None)
+
+    def _write(self, link: Link) -> str | None:
+        """Write a link; its new etag, None when somebody was faster."""
+        writer = LinkWriter(self._parts.state.links, lambda now: _content(now) == _content(link))
+        return writer.write([Group(link, (link_operation(link),))]).etags.get(link.id)
 
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
         """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
@@ -111,19 +141,11 @@ class Owning:
         the key again a moment later makes the hand-over fail (see Keys.own)."""
         claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
         coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
-        at_home = fold(link.key_on(owned.owner.route) or "") == fold(owned.key)
-        kept = at_home or link.was_at(owned.owner.route, owned.key)
-        return not (kept or link.intent or claimed_by_other or coming_back)
-
-    def _unlink_gone(self, link: Link) -> bool:
-        if link.etag is None:
-            return True
-        unlinked = replace(link.without_target(ended=False), former=(), state=LinkState.DELETED)
-        groups = [Group(link, (link_operation(unlinked),))]
-        return not LinkWriter(self._parts.state.links, lambda now: now.target_key is None).write(groups).foreign
+        return not (link.may_have_made(owned.owner.route, owned.key) or claimed_by_other or coming_back)
 
     def _reject_taken(self, work: Work, owner: Owner) -> None:
         """List a record whose number is another one's, which is named as people know it: by its flow and number."""
+        work.take_back()
         key = work.content.key
         number = key.partition(KEY_SEPARATOR)[0] if self._route.moves else key
         self._judging.reject(
@@ -135,6 +157,10 @@ class Owning:
             value=key,
             rival=(owner.flow, owner.id),
         )
+
+
+def _content(link: Link) -> Link:
+    return replace(link, etag=None, age_s=0.0)
 
 
 class KeyLook(Owning):
@@ -161,5 +187,5 @@ class KeyLook(Owning):
                 self._reject_taken(work, Owner(self._flow.name, self._route.name, first))
 
     def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
-        link = self._parts.state.links.load(owned.owner.flow, [owned.owner.id])[owned.owner.id]
+        link = self._link_of(owned.owner)
         return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)

@@ -105,14 +105,16 @@ class Planning:
         """What brings a document as it was read to what it shall be; None when it is that already, and the reason when
         it must not be changed. Where the link is trusted only what has changed since then is looked at.
 
-        Lines under numbers that we have not given are those of other people: they stay as they are.
+        Lines under numbers that we have not given are those of other people: they stay as they are. A document that is
+        taken over, by the settings or by an operator, has none of our lines: then all must be those of the source.
         """
         content, link = work.content, work.link
-        if not link.linked:
+        takes_over = not link.linked or not link.numbers
+        if takes_over:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
-        ours = {*link.lines, *link.noted} if link.linked else set(row.lines)
+        ours = set(row.lines) if takes_over else {*link.lines, *link.noted}
         trusted = work.trusted and link.linked
         numbers = self.changed_lines(work) if trusted else {*content.lines, *ours}
         taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]

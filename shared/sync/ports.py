@@ -29,7 +29,8 @@ class TrackedSource(Source, Protocol):
         """The first page of a plain walk over every row that exists, without a delta link."""
 
     def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link. Raises LinkRefused when the source refuses it."""
+        """The page behind a next link or a delta link. Raises LinkRefused when the source refuses it, and
+        LinkElsewhere, without sending anything, when it does not lead to the source."""
 
 
 class WalkedSource(Source, Protocol):

@@ -17,7 +17,7 @@ from shared.sync.gates import Gates
 from shared.sync.hints import messages
 from shared.sync.parts import Parts
 from shared.sync.reading import Reader, Step
-from shared.sync.thresholds import Thresholds
+from shared.sync.thresholds import Measured, Thresholds
 from shared.sync.tracked import FurtherReader, TrackedReader
 from shared.sync.walked import WalkedReader
 from shared.telemetry import log_event
@@ -119,7 +119,7 @@ class Pull:
             measured = self._thresholds.measure(reader, checkpoint, step, deadline)
             if measured.excess:
                 reason = f"{measured.excess} in walk {checkpoint.walk}; {self._what_helps()}"
-                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk)
+                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk, measured)
                 return Ended.BLOCKED
             self._send(step, reader)
             # The next page may take as long to look at as any before.
@@ -163,7 +163,7 @@ class Pull:
         return None if etag is None else replace(checkpoint, etag=etag)
 
     def _environment_changed(self) -> bool:
-        change = self._parts.environment.change()
+        change = self._parts.environment.change(self._flow.name)
         if change:
             self._block(BlockKind.ENVIRONMENT, change)
         return bool(change)
@@ -184,6 +184,9 @@ class Pull:
         if step.hints:
             self._counts["hints"] += len(step.hints)
 
-    def _block(self, kind: BlockKind, reason: str, walk: str = "") -> None:
-        self._parts.state.control.change_flow(self._flow.name, lambda now: now.block(kind, reason, walk))
+    def _block(self, kind: BlockKind, reason: str, walk: str = "", shown: Measured | None = None) -> None:
+        gone, changed = (shown.gone, shown.shown_changed) if shown is not None else (0, 0)
+        self._parts.state.control.change_flow(
+            self._flow.name, lambda now: now.block(kind, reason, walk, gone=gone, changed=changed)
+        )
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)

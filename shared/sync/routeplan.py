@@ -72,7 +72,11 @@ class RoutePlanning:
         found = self._route.target.find([work.content.key for work in doubtful])
         for work in doubtful:
             self._plan_by_target(work, found.get(work.content.key))
-        self._owning.own([work for work in doubtful if work.outcome is None and not work.link.linked])
+
+    def own(self, works: Sequence[Work]) -> None:
+        """Take the keys of the planned records that are not linked under theirs yet."""
+        planned = [work for work in works if work.outcome is None and work.write is not None]
+        self._owning.own([work for work in planned if work.leaving or not work.link.linked])
 
     def _plan_leaving(self, works: Sequence[Work]) -> None:
         """A record leaves its row only for a key that it can have."""
@@ -81,9 +85,7 @@ class RoutePlanning:
             key = work.content.key
             if key in found and not (work.link.was_at(self._route.name, key) or self._route.adopt_existing):
                 self._owning.reject_existing(work)
-        self._owning.own([work for work in works if work.outcome is None])
-        for work in works:
-            if work.outcome is None:
+            else:
                 link, values = work.link, dict(self._route.rules.ended())
                 work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
 

@@ -4,17 +4,20 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from shared.records import Json, TargetRow, Values
+from shared.records import Json, TargetRow, Values, fold
+from shared.state.keys import Keys, Owner
 from shared.state.links import Intent
 from shared.sync.flow import Flow, Route
+from shared.sync.parts import Parts
 from shared.sync.work import Work
 
 
-def settle_intents(flow: Flow, works: Sequence[Work]) -> None:
+def settle_intents(parts: Parts, flow: Flow, works: Sequence[Work], *, looks_only: bool = False) -> None:
     """Find out what became of creates whose answer, or whose worker, got lost.
 
     A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
-    with what was sent. Raises SystemTrouble when the target does not answer.
+    with what was sent; and if the key is the record's: an intent is noted before the key is taken. Where that has not
+    come about yet it is taken now, unless this is a look only. Raises SystemTrouble when the target does not answer.
     """
     doubtful: dict[str | None, list[Work]] = defaultdict(list)
     for work in works:
@@ -23,8 +26,13 @@ def settle_intents(flow: Flow, works: Sequence[Work]) -> None:
     for name, of_route in doubtful.items():
         route = flow.route(name)
         found = route.target.find([work.link.intent.key for work in of_route if work.link.intent])
-        for work in of_route:
-            _settle(route, work, found)
+        there = [work for work in of_route if work.link.intent and work.link.intent.key in found]
+        strangers = _strangers(parts.state.keys_of(flow, route), route, there, looks_only=looks_only)
+        for work in there:
+            if work.id in strangers:
+                work.link = replace(work.link, intent=None)
+            else:
+                _settle(route, work, found)
 
 
 def return_to_former_targets(works: Sequence[Work]) -> None:
@@ -39,9 +47,7 @@ def return_to_former_targets(works: Sequence[Work]) -> None:
 def _settle(route: Route, work: Work, found: Mapping[str, TargetRow]) -> None:
     intent = work.link.intent
     assert intent is not None
-    row = found.get(intent.key)
-    if row is None:
-        return
+    row = found[intent.key]
     applied = _applied_by(route, intent, row)
     if applied is None:
         work.link = replace(work.link, intent=None)
@@ -54,6 +60,20 @@ def _settle(route: Route, work: Work, found: Mapping[str, TargetRow]) -> None:
     work.trusted = False
 
 
+def _strangers(keys: Keys, route: Route, works: Sequence[Work], *, looks_only: bool) -> set[str]:
+    """The records whose intended key is another one's. Of several that want one that nobody has, the first gets it."""
+    wanted = {of.id: (of.link.intent.key, Owner(of.link.flow, route.name, of.id)) for of in works if of.link.intent}
+    owners = keys.owners([key for key, _ in wanted.values()]) if wanted else {}
+    first: dict[str, str] = {}
+    for id, (key, _) in wanted.items():
+        first.setdefault(fold(key), id)
+    free = [id for id, (key, _) in wanted.items() if key not in owners and first[fold(key)] == id]
+    strange = {id for id, (key, owner) in wanted.items() if key in owners and owners[key].owner != owner}
+    strange |= {id for id, (key, _) in wanted.items() if key not in owners and first[fold(key)] != id}
+    taken = {} if looks_only else keys.own(dict(wanted[id] for id in free))
+    return strange | {id for id in free if wanted[id][0] in taken}
+
+
 def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
     """What our creates may have left in a row; None when the row is not ours."""
     if row.ours:
@@ -64,4 +84,5 @@ def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json]
 
 
 def _agrees(route: Route, sent: Mapping[str, Json], row: Values) -> bool:
-    return all(route.rules.agree(name, value, row.get(name)) for name, value in sent.items())
+    """Whether a row holds what was sent, as far as it is read: the mapping may have another field less since then."""
+    return all(route.rules.agree(name, value, row[name]) for name, value in sent.items() if name in row)

@@ -1,8 +1,8 @@
 """Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
 
 Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
-come. Each part is bounded per run and goes on where it stopped; where the storage is slow the run ends early, so that
-the host never has to kill it.
+come; records that were applied with what is not true any more (see Outdated). Each part is bounded per run and goes on
+where it stopped; where the storage is slow the run ends early, so that the host never has to kill it.
 """
 
 from dataclasses import replace
@@ -17,6 +17,7 @@ from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
 from shared.sync.observing import Observing
+from shared.sync.outdated import Outdated
 from shared.sync.parts import Parts, hold_queue
 from shared.sync.probing import Probing
 from shared.telemetry import log_event
@@ -65,6 +66,9 @@ class Sweep:
         swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
         if swept != control:
             self._parts.state.control.save_flow(swept)
+        outdated = Outdated(self._parts, self._gates, self._run_id, self._send)
+        outdated.ask_children(flow)
+        outdated.look(flow, control, self._has_time)
 
     def _return_held(self, flow: Flow) -> None:
         returned = 0
@@ -90,12 +94,12 @@ class Sweep:
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
-        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].state is LinkState.FILTERED}
+        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].keeps_off(wait.parent_route)}
         moved = {child.id for child in filtered} - still_filtered
         for wait in waits:
             parent = parents[_parent(wait)]
             if children[wait.child].state is not LinkState.FILTERED and (
-                parent.key_on(wait.parent_route) is not None or parent.state is LinkState.FILTERED
+                parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
             ):
                 moved.add(wait.child)
         self._send(flow, sorted(moved))

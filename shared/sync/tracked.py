@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from shared.errors import LinkRefused, OperatorNeeded, Transient
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import Link
@@ -31,12 +31,14 @@ class TrackedReader:
         self._met: set[str] = set()
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """See Reader. A changed mapping lets every row be read again, and keeps the delta link."""
-        flow = self._flow
+        """See Reader. A changed mapping lets every row be read again, and keeps the delta link. Whoever begins from
+        nothing begins an epoch, also from a checkpoint that was restored: what went before is known to nobody."""
+        flow, new = self._flow, self._parts.new_id
         if checkpoint is None:
-            new = self._parts.new_id
             first = Checkpoint(flow.name, epoch=new(), walk=new())
             return first.with_mapping(flow.fingerprint)
+        if checkpoint.phase is Phase.BASELINE and checkpoint.cursor is None:
+            return replace(checkpoint, epoch=new())
         idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
         if idle and checkpoint.fingerprint != flow.fingerprint:
             log_event("mapping_changed", flow=flow.name, run=self._run_id)
@@ -83,11 +85,17 @@ class TrackedReader:
         return self._source.follow(checkpoint.delta_link)
 
     def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
+        """A refused next link begins again from the delta link. A refused delta link, or a link that leads elsewhere,
+        lets everything be read anew."""
         restarts = checkpoint.restarts + 1
-        log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
-        again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
-        if checkpoint.phase is Phase.DELTA and checkpoint.cursor is None:
-            again = replace(again, phase=Phase.BASELINE, delta_link=None, epoch=self._parts.new_id())
+        if isinstance(refused, LinkElsewhere):
+            log_event("link_dropped", flow=self._flow.name, run=self._run_id, reason=str(refused))
+        else:
+            log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
+        if isinstance(refused, LinkElsewhere) or (checkpoint.phase is Phase.DELTA and checkpoint.cursor is None):
+            again = replace(checkpoint.begun_anew(self._parts.new_id), restarts=restarts)
+        else:
+            again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
         if restarts >= self._parts.limits.max_restarts:
             self._parts.state.checkpoints.save(again)
             raise OperatorNeeded(
@@ -135,11 +143,12 @@ class TrackedReader:
         return [id for id in ids if id not in existing]
 
     def _count_gone(self, ids: list[str], so_far: int) -> int:
-        """How many linked records the walk takes away, these included. Links are asked only once the lower limit is
-        passed: until then every id counts."""
+        """How many linked records the walk takes away, these included; what has been seen gone already is not taken
+        away again. Links are asked only once the lower limit is passed: until then every id counts."""
         if so_far + len(ids) <= self._parts.limits.gone_limit_count:
             return so_far + len(ids)
-        return so_far + sum(link.linked for link in self._parts.state.links.load(self._flow.name, ids).values())
+        links = self._parts.state.links.load(self._flow.name, ids).values()
+        return so_far + sum(link.linked and link.state not in ENDED for link in links)
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())

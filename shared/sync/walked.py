@@ -68,12 +68,25 @@ class WalkedReader:
         if checkpoint is None:
             new = self._parts.new_id
             checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)
+        checkpoint = self._counted(checkpoint)
         if checkpoint.cursor is not None or checkpoint.phase is not Phase.WALK:
             return checkpoint
         full_at, full_every_s = checkpoint.full_at, self._feed.full_every_s
         if full_at is None or checkpoint.fingerprint != fingerprint or (now - full_at).total_seconds() >= full_every_s:
             log_event("full_walk", flow=self._flow.name, run=self._run_id)
             return replace(checkpoint, ignores_snapshot=True, full_at=now).with_mapping(fingerprint)
+        return checkpoint
+
+    def _counted(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint, if none that is newer has been saved before. If it was restored, its snapshot is too old to
+        say what was queued: everything is looked at again."""
+        control, flow = self._parts.state.control, self._flow.name
+        walks = control.flow(flow).walks
+        if checkpoint.number < walks:
+            log_event("checkpoint_restored", flow=flow, run=self._run_id)
+            return replace(self._next_walk(checkpoint), number=walks + 1, full_at=None)
+        if checkpoint.number > walks:
+            control.change_flow(flow, lambda now: replace(now, walks=max(now.walks, checkpoint.number)))
         return checkpoint
 
     def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...], news: tuple[Change, ...]) -> Step:
@@ -86,6 +99,7 @@ class WalkedReader:
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
         new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        new = replace(new, number=checkpoint.number + 1)
         return replace(new, ignores_snapshot=False, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:

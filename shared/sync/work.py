@@ -7,7 +7,7 @@ from enum import StrEnum
 from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Values, Write
 from shared.state.failures import Failure
-from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.links import ClaimKind, KnownKey, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint
 
@@ -79,9 +79,11 @@ class Target:
 
 @dataclass(slots=True)
 class Work:
-    """One claimed record. `trusted` is false when an earlier claim or the dirty mark says that the target may
-    differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
-    `leaving` that the write ends the present target row, which the record leaves for another one."""
+    """One claimed record. `stored` is its link as this worker has written it last, `before` the one from before a write
+    was noted in it (None: none was). `trusted` is false when an earlier claim or the dirty mark says that the target
+    may differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
+    `leaving` that the write ends the present target row, which the record leaves for another one. `known_keys` are the
+    keys of other records that its mapping was given."""
 
     hint: Hint
     link: Link
@@ -91,15 +93,19 @@ class Work:
     mapped: Mapped | None = None
     write: Write | None = None
     parents: tuple[Parent, ...] = ()
+    known_keys: tuple[KnownKey, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
     leaving: bool = False
     outcome: Outcome | None = None
+    stored: Link = field(init=False)
+    before: Link | None = field(init=False, default=None)
     was_linked: bool = field(init=False)
     was_route: str | None = field(init=False)
     was_state: LinkState = field(init=False)
 
     def __post_init__(self) -> None:
         """Remember how the record stood before."""
+        self.stored = self.link
         self.was_linked = self.link.linked
         self.was_route = self.link.route
         self.was_state = self.link.state
@@ -119,6 +125,23 @@ class Work:
     def is_decided(self) -> bool:
         """Whether it has an outcome that needs no second try."""
         return self.outcome is not None and self.outcome.kind in DECIDED
+
+    def note(self, noted: Link) -> None:
+        """The link holds now what must be known of a write before it is sent."""
+        self.before, self.link, self.stored = self.link, noted, noted
+
+    def take_back(self) -> None:
+        """A write that was noted is not sent: nothing of it is to be known. The key was not to be had."""
+        link = self.link if self.before is None else replace(self.before, etag=self.link.etag)
+        keeps = link.linked or link.intent is not None
+        self.link, self.before = link if keeps else replace(link, held_key=None), None
+
+    def inherit(self, named: Link) -> None:
+        """The record has got the row of one that is gone, as its link says by now; that stays whatever becomes of the
+        write."""
+        if self.before is not None:
+            self.before = replace(self.before, former=named.former)
+        self.link, self.stored = named, named
 
     def end(
         self,
@@ -142,6 +165,8 @@ class Work:
             applied=self.link.applied if applied is None else applied,
             intent=self.link.intent if applied is None else None,
             touched=self.link.touched if applied is None else (),
+            # A key that was meant for a move is given up with it.
+            held_key=link.target_key or link.held_key,
             attempts=0,
             unknowns=0 if failure is None else self.link.unknowns,
             unanswered=0,
@@ -149,17 +174,24 @@ class Work:
             claim_id=None,
             claim_kind=None,
         )
+        if kind is Kind.DELETED and not link.linked:
+            # Nothing of it came to the target: its number is free.
+            link = replace(link, route=None, held_key=None, intent=None)
         self.outcome = Outcome(kind, link, reason, failure, waits, fields)
 
     def leave_target(self) -> None:
-        """The present target row has ended: the record comes back at once, to be written under its new key."""
-        link = replace(self.link.without_target(ended=True), state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        """The present target row has ended: the record comes back at once, to be written under the key that it holds
+        already."""
+        left = replace(self.link.without_target(ended=True), route=self.link.route, held_key=self.link.held_key)
+        link = replace(left, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
         self.outcome = Outcome(Kind.RETRIED, link, delay_s=0.0)
 
     def forget_target(self) -> None:
-        """The row that the record was linked to is gone, and was another's: it comes back at once as a new record."""
-        link = replace(self.link.without_target(ended=False), former=(), state=LinkState.RETRYING, claim_id=None)
-        self.outcome = Outcome(Kind.RETRIED, replace(link, claim_kind=None), delay_s=0.0)
+        """The row that the record was linked to is gone, and was another's: it comes back at once as a new record that
+        holds the key."""
+        new = replace(self.link.without_target(ended=False), route=self.link.route, held_key=self.link.target_key)
+        link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        self.outcome = Outcome(Kind.RETRIED, link, delay_s=0.0)
 
     def retry(self, *, delay_s: float | None = None, attempts: int = 0) -> None:
         """Nothing was applied and nothing is decided: the claim goes, the record comes back."""

@@ -16,7 +16,7 @@ from shared.errors import (
     SystemTrouble,
     Transient,
 )
-from shared.records import LineAction
+from shared.records import LineAction, Write
 from shared.state.links import Intent, Link
 from shared.state.rows import check_size
 from shared.sync.claiming import BUSY_DELAY_S
@@ -26,6 +26,7 @@ from shared.sync.judging import Judging, new_failure
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.owning import Owning
 from shared.sync.parts import Parts
+from shared.sync.releasing import release
 from shared.sync.routeplan import RoutePlanning, by_route, ending_of
 from shared.sync.work import Kind, Work
 
@@ -87,19 +88,23 @@ class _RouteWriting:
     def write(self, works: Sequence[Work]) -> None:
         self._planning.plan(works)
         self._note_before_sending([work for work in works if work.outcome is None and work.write is not None])
+        self._planning.own(works)
         self._send(works)
         self._send([work for work in works if work.outcome is None and work.write is not None])
 
     def _note_before_sending(self, works: Sequence[Work]) -> None:
-        """Keep in the link what must be known if the answer, or this worker, gets lost: the intent of a first
-        create, the fields that are filled for the first time, and the line numbers of a document."""
-        noted = [work for work in works if self._fits(work) and self._note(work)]
-        groups = [Group(work.link, (link_operation(work.link),)) for work in noted]
-        by_id = {work.id: work.link for work in noted}
-        written = LinkWriter(self._parts.state.links, lambda now: _same_note(now, by_id[now.id])).write(groups)
+        """Keep in the link what must be known if the answer, or this worker, gets lost: the key that the record is
+        about to own, the intent of a first create, the fields that are filled for the first time, and the line numbers
+        of a document."""
+        notes = {work.id: note for work in works if self._fits(work) and (note := self._noted(work)) is not None}
+        noted = [work for work in works if work.id in notes]
+        dropped = {work.id: work.stored.owned - notes[work.id].owned for work in noted}
+        release(self._parts, self._flow, dropped, {work.id: work.stored for work in noted})
+        groups = [Group(note, (link_operation(note),)) for note in notes.values()]
+        written = LinkWriter(self._parts.state.links, lambda now: _same_note(now, notes[now.id])).write(groups)
         for work in noted:
             if work.id in written.etags:
-                work.link = replace(work.link, etag=written.etags[work.id])
+                work.note(replace(notes[work.id], etag=written.etags[work.id]))
             else:
                 work.write = None
                 work.retry(delay_s=BUSY_DELAY_S)
@@ -120,34 +125,39 @@ class _RouteWriting:
             return False
         return True
 
-    def _note(self, work: Work) -> bool:
+    def _noted(self, work: Work) -> Link | None:
+        """The link with what is to be kept; None when there is nothing new."""
         write, link = work.write, work.link
         assert write is not None
         if work.leaving:
-            # A create of unknown outcome that was just found to be ours: what ends it makes it look like another's.
-            return not work.was_linked
-        first = sorted(set(write.values) - set(link.applied) - set(link.touched))
-        if write.create and not link.linked:
-            earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()
-            intent = Intent(write.key, (*earlier, dict(write.values))[-_SENT_KEPT:])
-            work.link = replace(link, route=self._route.name, intent=intent, held_key=write.key)
-        elif first:
-            held_key = link.held_key if link.linked else write.key
-            work.link = replace(link, route=self._route.name, held_key=held_key, touched=(*link.touched, *first))
+            # A create of unknown outcome that was just found to be ours is kept as well: what ends it makes it look
+            # like another's.
+            return replace(link, held_key=work.content.key)
+        if not link.linked:
+            link = replace(link, route=self._route.name, held_key=write.key)
+        link = self._with_values(link, write)
         if self._route.document is not None and work.ending is None:
             target = self._planning.target_of(work)
             added = {line.number for line in write.lines if line.action is LineAction.CREATE}
-            work.link = replace(
-                work.link,
+            link = replace(
+                link,
                 numbers=dict(target.numbers),
-                revisions={**work.link.revisions, **target.revisions},
+                revisions={**link.revisions, **target.revisions},
                 line_fields=target.line_fields,
                 noted=tuple(sorted({*link.noted, *added})),
             )
         places = self._planning.noted_places(work) if work.ending is None else link.places
         if places != link.places:
-            work.link = replace(work.link, places=places)
-        return work.link is not link or not work.was_linked
+            link = replace(link, places=places)
+        return link if link is not work.link or not work.was_linked else None
+
+    @staticmethod
+    def _with_values(link: Link, write: Write) -> Link:
+        if write.create and not link.linked:
+            earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()
+            return replace(link, intent=Intent(write.key, (*earlier, dict(write.values))[-_SENT_KEPT:]))
+        first = sorted(set(write.values) - set(link.applied) - set(link.touched))
+        return replace(link, touched=(*link.touched, *first)) if first else link
 
     def _send(self, works: Sequence[Work]) -> None:
         writes = [work.write for work in works if work.outcome is None and work.write is not None]
@@ -273,7 +283,17 @@ def _is_answer(result: SyncError | None) -> bool:
 
 def _same_note(now: Link, noted: Link) -> bool:
     ours = now.claim_id == noted.claim_id
-    return ours and (now.intent, now.touched, now.numbers, now.noted, now.revisions, now.places, now.target_key) == (
+    return ours and (
+        now.held_key,
+        now.intent,
+        now.touched,
+        now.numbers,
+        now.noted,
+        now.revisions,
+        now.places,
+        now.target_key,
+    ) == (
+        noted.held_key,
         noted.intent,
         noted.touched,
         noted.numbers,

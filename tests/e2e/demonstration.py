@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,36 @@ from tests.support.patience import PATIENCE_S
 
 TOKEN = "fixed-for-this-test"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
+KEPT_IN_SALES = {"draft": 1, "lost": 1, "write_in_line": 1, "own_product": 1, "no_lines": 1}
 
 Report = Mapping[str, Any]
 # What was shown since the last call, up to a line with the text.
 ReadTo = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many records a sample has. Of the individuals so many are quoted; `account_reads` is the most that reading
+    the accounts may cost, in requests without the looks for changes."""
+
+    accounts: int
+    persons: int
+    individuals: int
+    quoted: int
+    products: int
+    sample_quotes: int
+    account_reads: int
+
+    @property
+    def contacts(self) -> int:
+        """How many contacts are in F&O in the end."""
+        return self.persons + self.quoted
+
+    @property
+    def quotations(self) -> int:
+        """Those of the sample, those of individuals, a revised one, and the one that is mended before the eyes of the
+        user."""
+        return self.sample_quotes + self.quoted + 2
 
 
 def command(*arguments: str) -> list[str]:
@@ -135,6 +162,33 @@ def assert_well(report: Report) -> None:
         assert compared["expected"] == compared["present"]
         wrong = [compared[name] for name in ("missing", "extra", "doubled", "different")]
         assert wrong == [[], [], [], []]
+
+
+def assert_everything_is_written(first: Report, folder: Path, sample: Sample) -> None:
+    """Every record of the sample is where it belongs, by as few requests as can be. `folder` has the exchanges."""
+    assert_well(first)
+    accounts, products = first["flows"]["accounts"], first["flows"]["products"]
+    assert (accounts["read"], accounts["outcomes"]["created"]) == (sample.accounts, sample.accounts)
+    assert (products["read"], products["outcomes"]["created"]) == (sample.products, sample.products)
+    contacts, quotations = first["flows"]["contacts"], first["flows"]["quotations"]
+    assert contacts["outcomes"]["created"] == first["comparison"]["contacts"]["expected"] == sample.contacts
+    assert contacts["filtered"] == {"no_account": sample.individuals - sample.quoted}
+    assert quotations["outcomes"]["created"] == first["comparison"]["quotations"]["expected"] == sample.quotations
+    assert quotations["filtered"] == KEPT_IN_SALES
+    for flow in first["flows"].values():
+        assert (flow["rejected"], flow["waiting"]) == ({}, 0)
+    # A look for changes at every tick is one request; the longer the session, the more of them.
+    asked = sum(accounts["requests"]["dataverse"].values())
+    assert asked - looks(folder, "dataverse", "accounts?") <= sample.account_reads
+    for name, source in (("accounts", "dataverse"), ("contacts", "dataverse"), ("products", "finops")):
+        assert first["flows"][name]["requests"][source]["write"] == 0
+    assert quotations["requests"]["dataverse"]["write"] == 0
+    assert first["peak_memory_mb"] < 300
+    sent = exchanges(folder, "finops")
+    assert len(sent) == sum(first["requests"]["finops"].values())
+    assert not [
+        exchange for exchange in sent if "authorization" in {name.lower() for name in exchange["request_headers"]}
+    ]
 
 
 def assert_all_scenes(story: list[str]) -> None:

@@ -105,6 +105,7 @@ def test_functions_that_fail_are_told_by_flow() -> None:
         },
         told(1, "poison_split", flow="products", run="r", sent_by="q", records=3),
         told(1, "poison_listed", flow="products", run="r", id="X", cause="internal_error"),
+        told(1, "invariant_broken", flow="products", run="r", id="X", rule="key_without_owner"),
     ],
 )
 def test_a_poison_message_is_told_by_flow(row: Row) -> None:

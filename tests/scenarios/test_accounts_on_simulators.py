@@ -1,21 +1,12 @@
 """Accounts become customers, through real clients and both simulators, with every fault that they can play."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from local.simulator.faults import Faults, Kind, Rule
 from shared.errors import OperatorNeeded, System
 from shared.state.links import ClaimKind, LinkState
 from tests.support.faults import FAULTS, READS, WRITES, name_of
-from tests.support.product import FLOW, Product, product
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    """The product between two fresh simulators."""
-    with product() as running:
-        yield running
+from tests.support.product import FLOW, Product
 
 
 def test_a_new_account_becomes_a_customer_with_its_address_and_the_defaults(sync: Product) -> None:

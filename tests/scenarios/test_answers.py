@@ -2,7 +2,6 @@
 record."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,22 +10,10 @@ import pytest
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.checks import Check, Verdict, by_cause, one_of_several
 from shared.operations.explaining import Explaining
-from tests.support.operator import answer, operated, p2c
-from tests.support.product import FLOW, Product, product
-from tests.support.trading import Trading, trading
+from tests.support.operator import answer, p2c
+from tests.support.product import FLOW, Product
+from tests.support.trading import Trading
 from tests.support.world import TRADE, World
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made, operated(made):
-        yield made
-
-
-@pytest.fixture
-def desk() -> Iterator[Trading]:
-    with trading() as made, operated(made):
-        yield made
 
 
 def now(flow: str, id: str) -> str:

@@ -7,14 +7,8 @@ import pytest
 from shared.operations.locating import locate
 from shared.state.links import LinkState
 from tests.support.assortment import assortment
-from tests.support.product import Product, product
+from tests.support.product import Product
 from tests.support.trading import Trading, trading
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 @pytest.fixture

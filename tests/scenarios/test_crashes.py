@@ -19,7 +19,7 @@ from tests.support.world import LEASE_S, PRODUCTS, TRADE, World
 CRASHES = (Crash, SyncError)
 Deed = Callable[[World], None]
 # Of the pairs of crashes, which share is tried at each change; `make nightly` tries all.
-SHARE = 5
+SHARE = 8
 
 
 def first_sync(world: World) -> None:

@@ -1,7 +1,6 @@
 """Systems that answer something else than they should: rights that are gone, schemas that have moved, tokens that have
 run out, bodies that are missing."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,19 +22,12 @@ from shared.state.links import LinkState
 from tests.scenarios.test_fault_clock import Skewed
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.world import World
 from tests.unit.clients.fakes import line
 from tests.unit.local import dataverse_world, finops_environment
 
 READS, WRITES = frozenset({"GET"}), frozenset({"POST", "PATCH"})
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    """The product between two fresh simulators."""
-    with product() as running:
-        yield running
 
 
 def closed_for(sync: Product, system: System, words: str) -> None:

@@ -1,12 +1,10 @@
 """Text that nobody expects: it arrives as it is, or its record is rejected by name. It never harms another record."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from shared.errors import System
 from tests.support.invariants import check
-from tests.support.product import Product, product
+from tests.support.product import Product
 from tests.support.world import World
 
 EMOJI = "\N{GRINNING FACE}"
@@ -37,13 +35,6 @@ REJECTED = {
     "half an emoji beyond the limit": ("x" * (NAME_LENGTH - 1) + EMOJI, "text_too_long"),
     "emoji beyond the limit": (EMOJI * (NAME_LENGTH // 2 + 1), "text_too_long"),
 }
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    """The product between two fresh simulators."""
-    with product() as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", ARRIVES.values(), ids=ARRIVES)

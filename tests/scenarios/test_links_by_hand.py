@@ -1,6 +1,6 @@
 """Links that an operator mends, and records that are forgotten: both sides are looked at first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,8 @@ from shared.state.keys import Owner
 from shared.state.links import ClaimKind, LinkState
 from shared.state.rows import Delete, Replace
 from tests.support.assortment import assortment
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import trading
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 def linking(sync: Product) -> Linking:
@@ -158,7 +152,7 @@ def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
         before = Histories(parts.state.links.table).latest("products", "P-1|X", 10)
         told = Histories(parts.state.links.table).latest("products", "P-1", 10)
         assert [entry.outcome for entry in told] == ["deleted: deleted", "created"]
-        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 3
+        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 4
         assert shop.link("P-1|X").state is LinkState.WRITTEN
         assert Histories(parts.state.links.table).latest("products", "P-1|X", 10) == before != []
 

@@ -1,6 +1,5 @@
 """What an operator asks and does, between both simulators: it tells the truth, and a look changes nothing."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from shared.operations.explaining import Explaining, Explanation
 from shared.operations.failing import Failing
 from shared.operations.linking import Linking
 from shared.operations.locating import NotFound, locate
+from shared.operations.retargeting import NewTarget
 from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
@@ -29,17 +29,11 @@ from shared.sync import observing
 from shared.sync.linkwriter import mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import Trading, trading
 
 WHO = "operator@contoso"
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 def parts(sync: Product) -> Parts:
@@ -312,9 +306,9 @@ def another_company(sync: Product) -> str:
     """Let the first run have been with another company, and the flow be blocked for it; why it is blocked."""
     sync.tick()
     control = parts(sync).state.control
-    stored = control.environment()
+    stored = control.environment(FLOW)
     assert stored is not None
-    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
     sync.tick()
     return control.flow(FLOW).blocked
 
@@ -323,15 +317,15 @@ def test_a_changed_environment_is_accepted_only_as_it_was_seen(sync: Product) ->
     blocked = another_company(sync)
     assert "company was dat and is usmf" in blocked
     control = parts(sync).state.control
-    stored = control.environment()
+    stored = control.environment(FLOW)
     assert stored is not None
-    assert control.accept_environment({**stored, "company": "fr"}, stored)
+    assert control.accept_environment(FLOW, {**stored, "company": "fr"}, stored)
     steering = Steering(parts(sync), deeds(sync))
     assert not steering.accept(FLOW, blocked)
-    assert (control.environment() or {})["company"] == "fr"
-    assert control.accept_environment(stored, control.environment() or {})
-    assert steering.accept(FLOW, blocked)
-    assert (control.environment() or {})["company"] == "usmf"
+    assert (control.environment(FLOW) or {})["company"] == "fr"
+    assert control.accept_environment(FLOW, stored, control.environment(FLOW) or {})
+    assert steering.accept(FLOW, blocked, NewTarget.EMPTY)
+    assert (control.environment(FLOW) or {})["company"] == "usmf"
     sync.linked(1)
 
 
@@ -379,6 +373,17 @@ def test_the_status_tells_links_outcomes_failures_and_whether_somebody_should_lo
     assert told.flows[0].state.failures_open == 1
     assert told.needs_attention
     assert told.flows[0].last_pull is not None
+
+
+def test_counts_of_the_status_have_one_order_whatever_came_first(sync: Product) -> None:
+    # The latest run is read first.
+    for number, country in (("A-1", "United States"), ("A-2", "Atlantis")):
+        sync.account(number, address1_country=country, address1_stateorprovince="Tennessee")
+        sync.tick()
+        sync.clock.sleep(60)
+    told = status_of(parts(sync), [FLOW]).flows[0]
+    assert list(told.links) == ["written", "rejected"]
+    assert list(told.applied) == ["created", "rejected"]
 
 
 def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_is(sync: Product) -> None:

@@ -1,7 +1,6 @@
 """What the operators' command line answers, and what it says to mistakes. Whole problems: test_problems.py."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,11 @@ from shared.operations.reconciling import Reconciling
 from shared.operations.syncing import send
 from shared.settings import Settings
 from tests.support.operator import answer, operated, p2c
-from tests.support.product import FLOW, Product, product
+from tests.support.product import FLOW, Product
 from tests.support.trading import trading
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made, operated(made):
-        yield made
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -170,8 +163,8 @@ def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product)
 def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: Product, command: list[str]) -> None:
     sync.linked(1)
     control = sync.service.parts.state.control
-    stored = control.environment() or {}
-    assert control.accept_environment({**stored, "company": "dat"}, stored)
+    stored = control.environment(FLOW) or {}
+    assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
     assert "company was dat and is usmf; correct the settings given here" in p2c(*command, code=2)
 
 

@@ -62,6 +62,12 @@ def shared_pair() -> Iterator[Product]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def usual(shared_pair: Product) -> frozenset[str]:
+    """What is looked at where nothing is refused."""
+    return frozenset(check.what for check in checks_of(shared_pair))
+
+
 def checks_of(sync: Product) -> list[Check]:
     return list(Preflight(sync.service.parts, sync.settings).checks())
 
@@ -181,9 +187,8 @@ def _reads() -> Iterator[tuple[System, str, str]]:
 
 @pytest.mark.parametrize(("system", "path", "named"), list(_reads()))
 def test_what_is_refused_is_named_and_everything_else_is_looked_at(
-    shared_pair: Product, system: System, path: str, named: str
+    shared_pair: Product, usual: frozenset[str], system: System, path: str, named: str
 ) -> None:
-    usual = {check.what for check in checks_of(shared_pair)}
     refuse(shared_pair, system, path)
     try:
         checks = checks_of(shared_pair)

@@ -2,7 +2,7 @@
 what it is, the explanation what helps; then it is repaired, and everything is in step again."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,23 +12,11 @@ from shared.operations.deeds import Deeds
 from shared.operations.linking import Linking
 from tests.support.assortment import assortment
 from tests.support.operator import answer, operated, p2c
-from tests.support.product import FLOW, Product, product
-from tests.support.trading import Trading, trading
+from tests.support.product import FLOW, Product
+from tests.support.trading import Trading
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made, operated(made):
-        yield made
-
-
-@pytest.fixture
-def desk() -> Iterator[Trading]:
-    with trading() as made, operated(made):
-        yield made
 
 
 def shown_as_failure(flow: str, id: str, cause: str, count: int = 1) -> Any:

@@ -181,7 +181,7 @@ def test_p4_more_deletions_than_the_limit_block_the_flow_until_an_operator_confi
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
     assert checkpoint.walk in control.blocked
-    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.state.control.save_flow(control.accept())
     world.settle()
     check(world)
     assert world.state.links.load("parents", ["p0"])["p0"].state == "deleted"
@@ -223,7 +223,7 @@ def test_p4_a_full_walk_in_a_new_epoch_keeps_the_limit_of_changes() -> None:
     assert checkpoint is not None
     assert checkpoint.walk in control.blocked
     assert {row["name"] for row in world.target.rows.values()} & {"Restored, and old"} == set()
-    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.state.control.save_flow(control.accept())
     world.settle()
     check(world)
 
@@ -253,7 +253,7 @@ def test_p4_a_walk_without_versions_keeps_the_limit_of_changes_by_its_digests(fu
     checkpoint = world.state.checkpoints.load("products")
     assert checkpoint is not None
     assert checkpoint.walk in control.blocked
-    world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+    world.state.control.save_flow(control.accept())
     world.settle()
     check(world)
 
@@ -359,7 +359,7 @@ def test_a_paused_flow_reads_nothing() -> None:
 
 def test_another_environment_than_at_the_first_run_blocks_the_flow_and_names_the_difference() -> None:
     world = in_step(2)
-    world.settings = {"origin": "https://sandbox", "company": "usmf"}
+    world.settings["dataverse_origin"] = "https://sandbox"
     world.pull()
     assert "origin was https://a and is https://sandbox" in blocked(world)
 

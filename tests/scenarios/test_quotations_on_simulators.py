@@ -1,6 +1,5 @@
 """The quotations flow as it is deployed, between both simulators (rules.md; prospect-to-cash, 9 and 10.4)."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +15,6 @@ from shared.state.links import LinkState
 from shared.sync.flow import LOOKUP_KEPT_S
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
-
-
-@pytest.fixture
-def desk() -> Iterator[Trading]:
-    with trading() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Both systems compared, whatever the sync believes: what people have changed, deleted or brought back is found."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,15 +14,9 @@ from shared.operations.reconciling import Drift, Drifted, Reconciling
 from shared.state.links import ClaimKind, LinkState
 from shared.state.rows import Delete, Replace
 from tests.support.assortment import Assortment, assortment
-from tests.support.product import FLOW, Product, product
-from tests.support.trading import Trading, trading
+from tests.support.product import FLOW, Product
+from tests.support.trading import Trading
 from tests.unit.local.finops_environment import customer_url
-
-
-@pytest.fixture
-def sync() -> Iterator[Product]:
-    with product() as made:
-        yield made
 
 
 def reconciling(sync: Product) -> Reconciling:
@@ -291,12 +285,6 @@ def test_a_product_that_is_gone_in_sales_is_missing() -> None:
         assert reply.status_code == 204, reply.text
         parts = shop.service.parts
         assert [of.drift for of in Reconciling(parts, parts.flows["products"]).drifted()] == [Drift.MISSING]
-
-
-@pytest.fixture
-def desk() -> Iterator[Trading]:
-    with trading() as running:
-        yield running
 
 
 def of_desk(desk: Trading, flow: str) -> list[Drifted]:

@@ -124,7 +124,7 @@ class Walking:
         checkpoint = self.world.state.checkpoints.load(NAME)
         assert checkpoint is not None
         control = self.world.state.control.flow(NAME)
-        assert self.world.state.control.save_flow(replace(control, blocked="", accepted_walk=checkpoint.walk))
+        assert self.world.state.control.save_flow(control.accept())
 
 
 def filled(count: int) -> Walking:

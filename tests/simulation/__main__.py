@@ -12,8 +12,9 @@ from tests.simulation.calling import Miscalled, as_called, material_of, told_of_
 from tests.simulation.history import Played
 from tests.simulation.material import Material
 from tests.simulation.run import Report, play, play_seeds
-from tests.simulation.script import STEPS, read_script
+from tests.simulation.script import STEPS, read_script, write_script
 from tests.simulation.shrink import kind_of, shrink
+from tests.simulation.space import never_reached
 
 _SHRUNK_AT_MOST = 5
 
@@ -31,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if parsed.script is not None:
         return _play_script(parsed.script, material)
+    if parsed.trace:
+        return _trace(parsed.first, parsed.seeds, parsed.steps, material)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
     told = _tell_progress if sys.stderr.isatty() else lambda _: None
     report = play_seeds(seeds, steps=parsed.steps, material=material, told=told)
     if report.broken:
         called = parsed.called or as_called(parsed.map, parsed.sample)
         typer.echo(f"Play a seed again: {called} --seeds 1 --first SEED")
-    return _tell(report, material, shrinks=not parsed.no_shrink)
+    return _tell(report, material, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
 
 
 def _play_script(path: Path, material: Material) -> int:
@@ -46,17 +49,30 @@ def _play_script(path: Path, material: Material) -> int:
     return 1 if played.problems else 0
 
 
+def _trace(first: int, count: int, steps: int, material: Material) -> int:
+    """What happened in each history, counted: equal only where everything was equal."""
+    broken = False
+    for seed in range(first, first + count):
+        played = play(write_script(seed, steps), material)
+        broken = broken or bool(played.problems)
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(played.counts.items()))
+        typer.echo(f"seed {seed}: {played.steps} steps, {played.digest}, {counts}, {played.problems}")
+    return 1 if broken else 0
+
+
 def _tell_progress(report: Report) -> None:
     told = f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s"
     typer.echo(told, nl=False, err=True)
 
 
-def _tell(report: Report, material: Material, *, shrinks: bool) -> int:
+def _tell(report: Report, material: Material, *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
         f"{len(report.broken)} broken"
     )
+    for name in never_reached(report.counts) if coverage else ():
+        typer.echo(f"never reached: {name}")
     first_of: dict[str, list[int]] = {}
     examples: dict[str, Played] = {}
     for played in sorted(report.broken, key=lambda of: of.script.seed):
@@ -84,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")
     parser.add_argument("--sample", metavar="FOLDER|-", help="*.jsonl files of records, or a sample by the pipe")
     parser.add_argument("--called", metavar="TEXT", help="the command to name for playing a seed again")
+    parser.add_argument("--trace", action="store_true", help="tell what happened in each history")
+    parser.add_argument("--coverage", action="store_true", help="tell what no history has reached")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")
     return parser
 

@@ -7,11 +7,11 @@ from shared.mapping import products, quotations
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
 from tests.simulation.deployment import Deployment
-from tests.simulation.finops import CUSTOMERS, PERSONS, QUOTATIONS, Row
 from tests.simulation.oracle import ENTITIES, Books, Entry, Facts
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import settings_of
 from tests.simulation.stage import Stage
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
 
 
 def books_of(process: Deployment) -> Books:
@@ -56,7 +56,7 @@ def _entry(flow: str, link: Link) -> Entry:
         doubts.append(f"a claim stands ({link.claim_kind})")
     if link.dirty and link.state is LinkState.WRITTEN:
         doubts.append("its row may hold something else")
-    if link.intent and not link.linked and link.state is not LinkState.REJECTED:
+    if link.intent and link.state in (LinkState.NEW, LinkState.RETRYING):
         doubts.append(f"it may have been created as {link.intent.key}")
     entity = ENTITIES[flow, link.route] if link.linked and link.route else ""
     former = frozenset((ENTITIES[flow, left.route], fold(left.key)) for left in link.former)
@@ -78,12 +78,12 @@ def facts_of(stage: Stage, process: Deployment) -> Facts:
     removed = {(entity, key) for of, entity, key in finops.removed if of == company}
     return Facts(
         now=stage.threads.now(),
-        mappers=process.mappers,
+        mapper_of=process.mappers.of,
         sources=_sources(stage, company),
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
         removed=removed,
-        adopts=settings.ACCOUNTS_ON_EXISTING == "adopt",
+        adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
     )
 
 
@@ -103,7 +103,11 @@ def _documents(stage: Stage) -> dict[str, SourceRow]:
     tables = stage.sales.tables
     headers: dict[str, list[dict[str, Any]]] = {}
     for id, row in sorted(tables["quotes"].rows.items()):
-        lines = [line for _, line in sorted(tables["quotedetails"].rows.items()) if line["_quoteid_value"] == id]
+        lines = [line for line in tables["quotedetails"].rows.values() if line["_quoteid_value"] == id]
+        # In the order of their numbers, those without one last: the first that is wrong gives the cause.
+        lines.sort(
+            key=lambda line: (line["lineitemnumber"] is None, line["lineitemnumber"] or 0, line["quotedetailid"])
+        )
         headers.setdefault(row["quotenumber"], []).append({**row, quotations.LINES: lines})
     return {
         number: SourceRow(number, None, {quotations.KEY_COLUMN: number, quotations.REVISIONS: list(rows)})
@@ -122,7 +126,8 @@ def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
         of_row = [item for item in items if item["_productid_value"] == id]
         values[products.ITEM] = [_item(item, id, namespace) for item in of_row]
         number = str(row["productnumber"])
-        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id))
+        made = id == own_id(namespace, products.LOGICAL_NAME, fold(number))
+        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id), made=made)
     return found
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from shared.mapping import catalogue, date_columns, price_lists, quotations
 from shared.records import fold
-from tests.simulation.finops import COMPANIES, CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table
 from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
 from tests.simulation.stage import Stage
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
 
 Values = dict[str, Any]
 RECORDS = 4
@@ -75,7 +76,8 @@ def standard_pools() -> dict[str, Pool]:
         "emailaddress1": ["a@contoso.com", None],
         "description": ["one", "two", None],
         "address1_city": ["Seattle", "Bern", None],
-        "address1_country": ["United States", "Schweiz", "Atlantis", None],
+        "address1_country": ["United States", "United States", "Schweiz", "Atlantis", None],
+        "address1_stateorprovince": ["Washington", "Washington", "Utopia", None],
         "transactioncurrencyid": _CURRENCIES,
         "statecode": [0, 0, 0, 1],
         "merged": [False, False, False, True],
@@ -90,17 +92,21 @@ def standard_pools() -> dict[str, Pool]:
             "name": "Fabrikam",
             **_address("address1", _IN_SEATTLE),
         },
-        {**person, "name": ["Fabrikam", "Litware", "Contoso", None, "x" * 101], "numberofemployees": [5, 7, None]},
+        {
+            **person,
+            "name": ["Fabrikam", "Litware", "Contoso", None, "x" * 101, "half \ud800"],
+            "numberofemployees": [5, 7, None, -1],
+        },
         "accountnumber",
-        ["A-1", "A-2", "A-3", "a-2", " A-3 "],
+        ["A-1", "A-2", "A-3", "a-2", " A-3 ", "A-2", "A-1", "A" * 21],
         account_ids(),
     )
     contacts = Pool(
         {**_blank(mappers.contacts.select, mappers.contacts.expand), **start, **usd, "lastname": "Miller"},
-        {**person, "lastname": ["Miller", "Jones", None], "firstname": ["Ann", "Bob", None],
+        {**person, "lastname": ["Miller", "Jones", None, "Miller\x07"], "firstname": ["Ann", "Bob", None],
          "msdynce_isactivecustomer": [True, False, False]},
         "msdynce_contactnumber",
-        ["K-1", "K-2", "K-3", "A-1"],
+        ["K-1", "K-2", "K-3", "A-1", "K-1", "K/4"],
         contact_ids(),
     )  # fmt: skip
     quotes = Pool(
@@ -114,7 +120,9 @@ def standard_pools() -> dict[str, Pool]:
         {
             "name": ["offer", "better offer", None], "emailaddress": ["q@contoso.com", None],
             "statecode": [1, 1, 1, 0, 2], "discountamount": [None, None, Decimal("5")],
-            "transactioncurrencyid": _CURRENCIES[:2], "requestdeliveryby": ["2026-05-04T07:00:00Z", None],
+            "transactioncurrencyid": _CURRENCIES[:2],
+            "requestdeliveryby": ["2026-05-04T07:00:00Z", "2026-05-05T07:00:00Z", "some day", None],
+            "expireson": ["2026-12-31", "1850-01-01", None],
         },
         "quotenumber",
         ["Q-1", "Q-2", "Q-3"],
@@ -127,8 +135,9 @@ def standard_pools() -> dict[str, Pool]:
         },
         {
             "ProductName": ["Chair", "Table", None], "ProductDescription": ["wood", None],
-            "CurrencyCode": ["USD", "EUR", "XXX"], "SalesUnitSymbol": ["EA", "KG", "??"],
-            "SalesPrice": [Decimal("10.50"), Decimal(12), Decimal(0)],
+            "CurrencyCode": ["USD", "EUR", "XXX", None], "SalesUnitSymbol": ["EA", "KG", "??", None],
+            "SalesPrice": [Decimal("10.50"), Decimal(12), Decimal(0), Decimal(10) ** 15],
+            "ProductType": ["Item", "Item", "Service", "Subscription"],
         },
         "ProductNumber",
         ["P-1", "P-2", "P-3", "P-4", "p-2"],
@@ -249,7 +258,10 @@ class Company:
             sales.save("quotes", id, {**self._changes(pool, dice), **further})
 
     def _customer(self, dice: random.Random) -> Values:
-        if dice.random() < 0.7:
+        fate = dice.random()
+        if fate < 0.05:
+            return {"customerid_account": None, "customerid_contact": None}
+        if fate < 0.7:
             id = dice.choice(self.pools["accounts"].ids)
             return {"customerid_account": {"accountid": id}, "customerid_contact": None}
         return {
@@ -287,8 +299,8 @@ class Company:
         return {
             **_blank(mapper.line_select, mapper.line_expand),
             "isproductoverridden": dice.random() < 0.05,
-            "quantity": Decimal(dice.randint(1, 3)),
-            "priceperunit": Decimal(dice.choice(["5", "7.25"])),
+            "quantity": dice.choice([Decimal(1), Decimal(2), Decimal(3), None]),
+            "priceperunit": dice.choice([Decimal(5), Decimal("7.25"), Decimal("7.25"), Decimal("1.23456"), None]),
             "manualdiscountamount": Decimal(dice.choice(["0", "1"])),
             "volumediscountamount": Decimal(0),
             "lineitemnumber": dice.choice([None, 1, 2, 3]),
@@ -343,6 +355,15 @@ class Company:
         column, values = dice.choice(choices)
         row[column] = dice.choice(values)
 
+    def has_rows_of(self, flow: str, company: str) -> bool:
+        """Whether rows that were written for a flow are in its target, as seen from a company."""
+        if flow == "products":
+            return bool(self.stage.sales.writers)
+        owned = (
+            row.of for (of, _), rows in self.stage.finops.collections.items() if of == company for row in rows.values()
+        )
+        return any(of is not None and of[0] == flow for of in owned)
+
     def disown(self, record: tuple[str, str]) -> None:
         """An operator has taken a record off its row: the row is only people's now."""
         for rows in self.stage.finops.collections.values():
@@ -356,7 +377,10 @@ class Company:
         deeds = [
             self._foreign_customer,
             self._foreign_product,
+            self._foreign_quotation,
             self._edit_target,
+            self._edit_target,
+            self._remove_target,
             self._remove_target,
             self._edit_status,
         ]
@@ -376,7 +400,18 @@ class Company:
         if all(fold(row["productnumber"]) != fold(number) for row in rows):
             self.products_made += 1
             values = {"productnumber": number, "name": "of others", "statecode": dice.choice([0, 1, 2])}
-            self.stage.sales.save("products", _id(0xF, self.products_made), {**values, "productstructure": 1})
+            self.stage.sales.save(
+                "products", _id(0xF, self.products_made), {**values, "productstructure": dice.choice([1, 1, 2])}
+            )
+
+    def _foreign_quotation(self, dice: random.Random) -> None:
+        """A quotation that people of F&O have made."""
+        rows = self.stage.finops.rows_of(COMPANIES[0], QUOTATIONS)
+        number = dice.choice(self.pools["quotes"].numbers)
+        if (COMPANIES[0], QUOTATIONS, fold(number)) not in self.stage.finops.removed:
+            lines: dict[int, Values] = {1: {"ProductNumber": dice.choice(["P-1", "P-9"])}}
+            row = Row(number, {quotations.STATUS_FIELD: "Created"}, lines=lines)
+            rows.setdefault(fold(number), row)
 
     def _edit_target(self, dice: random.Random) -> None:
         for entity, name in (
@@ -416,6 +451,7 @@ class Company:
         if rows:
             row = rows[dice.choice(sorted(rows))]
             row.values[quotations.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
+            row.values[quotations.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
 
 
 def small_tables() -> dict[str, list[Values]]:

@@ -63,6 +63,11 @@ class Deployment:
         return self.service.parts
 
     @property
+    def company(self) -> str:
+        """The legal entity that it is for."""
+        return self.key[2]
+
+    @property
     def mappers(self) -> Mappers:
         """Its mappings."""
         return mappers_of(self.key)

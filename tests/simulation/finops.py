@@ -5,7 +5,7 @@ oracle looks at that.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from shared.clients.finops_keys import FinopsKey
@@ -14,29 +14,14 @@ from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncErr
 from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Walked, WalkPage, Write, fold
 from shared.state.snapshots import digest
 from shared.sync.ports import Clock
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 3
 COMPANIES = ("usmf", "usrt")
-CUSTOMERS, PERSONS = "CustomersV3", "CDSContactPersonsV2"
-QUOTATIONS, PRODUCTS = "CDSSalesQuotationHeaders", "SellableReleasedProducts"
 _SYSTEM = System.FINOPS
 # What a row must refer to, by collection and field: a customer.
 _REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber"}
-Record = tuple[str, str]
-
-
-@dataclass(slots=True)
-class Row:
-    """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
-    `made` says that the sync has created it; `touched` are fields that people have changed since."""
-
-    key: str
-    values: dict[str, Json]
-    of: Record | None = None
-    made: bool = False
-    lines: dict[int, dict[str, Json]] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -73,7 +58,7 @@ class Finops:
     def answer(self, what: str) -> None:
         """A request is answered, or not. Raises SystemTrouble."""
         self.weather.threads.step(f"finops {what}")
-        self.weather.read(_SYSTEM)
+        self.weather.read(_SYSTEM, f"finops {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +137,12 @@ class Collection:
     def _one(self, write: Write) -> SyncError | None:
         environment = self._environment
         self._key.values(write.key)
-        environment.weather.threads.step(f"finops write {self._entity}")
-        fault = environment.weather.write(_SYSTEM)
+        step = f"finops write {self._entity}"
+        environment.weather.threads.step(step)
+        fault = environment.weather.write(_SYSTEM, step)
         if fault is None:
             error = self._land(write)
-            environment.weather.threads.step(f"finops write {self._entity} done")
+            environment.weather.threads.step(f"{step} done")
             return error
         if fault.lands:
             return self._land(write) or fault.error

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
+from zlib import crc32
 
 from shared.errors import System
 from shared.state.control import FlowControl
@@ -19,6 +20,7 @@ from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.script import FLOWS, Act, Script
 from tests.simulation.settings import RENAMED_URL, URL, VARIANTS
+from tests.simulation.space import outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.threads import CALM, Plan, Worker
 
@@ -30,10 +32,12 @@ _WRONG_BY_S = (-7200.0, -600.0, 600.0, 7200.0, 20000.0)
 
 @dataclass(slots=True)
 class Played:
-    """What has become of a history: how many steps its workers did, what happened how often, and what is wrong."""
+    """What has become of a history: how many steps its workers did and in which order (a digest), what happened how
+    often, and what is wrong."""
 
     script: Script
     steps: int = 0
+    digest: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -71,6 +75,7 @@ class History:
         self._replace_process(overlap=False)
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
+        self.played.counts.update(outcomes_in(process))
         problems = Oracle(facts_of(self.stage, process), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled)]
         return self.played
@@ -83,11 +88,13 @@ class History:
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
 
-    def _note_step(self, _worker: Worker, _name: str) -> None:
+    def _note_step(self, worker: Worker, name: str) -> None:
         self.played.steps += 1
+        self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
+        self.played.counts[f"step {name}"] += 1
 
     def _note_fault(self, fault: str) -> None:
-        self.played.counts[f"fault {fault}"] += 1
+        self.played.counts[fault] += 1
 
     @staticmethod
     def _plan(act: Act, dice: random.Random) -> Plan:

@@ -43,6 +43,11 @@ class Host:
         message = self.stage.queues.take(flow, _LEASE_S, dice)
         if message is None:
             return None
+        self._deliveries[message.id] += 1
+        if self._deliveries[message.id] > _MOST_DELIVERIES:
+            # Whoever had it has died each time.
+            self._make_poison(flow, message)
+            return self.poison(flow, dice, plan)
         process = self._some_process(dice, plan)
 
         def work() -> None:
@@ -85,12 +90,14 @@ class Host:
 
     def _failed(self, queue: str, message: Message) -> None:
         """A function that has raised: the host shows the message again, in the end in the poison queue."""
-        self._deliveries[message.id] += 1
         if self._deliveries[message.id] >= _MOST_DELIVERIES:
-            self.stage.queues.settle(queue, message)
-            self.stage.queues.put(poison_queue(queue), message.body)
+            self._make_poison(queue, message)
         else:
             self.stage.queues.show(queue, message, 0.0)
+
+    def _make_poison(self, queue: str, message: Message) -> None:
+        self.stage.queues.settle(queue, message)
+        self.stage.queues.put(poison_queue(queue), message.body)
 
     def _look_at(self, worker: Worker) -> None:
         """What a worker has raised: what the product says on purpose is the host's matter, all else is a fault."""

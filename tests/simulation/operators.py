@@ -8,8 +8,11 @@ from shared.operations.deeds import Deeds, Refused
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
+from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
+from shared.state.control import BlockKind
+from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import FLOWS, Act
@@ -40,16 +43,31 @@ class Operators:
         """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them."""
         parts = process.parts
         deeds = Deeds(parts, _WHO)
-        for flow, id in sorted(self._unlinked):
-            Syncing(parts, deeds).some(flow, [id])
-        self._unlinked.clear()
         steering = Steering(parts, deeds)
         for flow in FLOWS:
             control = parts.state.control.flow(flow)
             if control.paused:
                 steering.resume(flow)
-            if control.blocked:
-                steering.accept(flow, control.blocked)
+            if control.blocked and control.block_kind is not BlockKind.DRIFT:
+                # A drift is over by itself.
+                self._accept(flow, process, deeds)
+        for flow, id in sorted(self._unlinked):
+            if not parts.environment.change_by_settings(flow):
+                Syncing(parts, deeds).some(flow, [id])
+                self._unlinked.remove((flow, id))
+
+    def _accept(self, flow: str, process: Deployment, deeds: Deeds) -> None:
+        """Accept what blocks a flow. Of another environment an operator knows whether our rows are there."""
+        parts = process.parts
+        control, steering = parts.state.control.flow(flow), Steering(parts, deeds)
+        target: NewTarget | None = None
+        if control.block_kind is BlockKind.ENVIRONMENT:
+            differences = parts.environment.differences(flow)
+            if may_be_another(parts.flows[flow].target_system, differences):
+                target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
+        if not steering.accept(flow, control.blocked, target):
+            # It has changed once more: the next pull says how it is now.
+            steering.unblock(flow, control.blocked)
 
     def _operate(self, act: Act, process: Deployment, dice: random.Random) -> None:
         parts, flow = process.parts, act.flow
@@ -62,7 +80,7 @@ class Operators:
             case "resume":
                 steering.resume(flow)
             case "accept":
-                steering.accept(flow, parts.state.control.flow(flow).blocked)
+                self._accept(flow, process, deeds)
             case "unblock":
                 steering.unblock(flow, parts.state.control.flow(flow).blocked)
             case "sync some":

@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from tests.simulation.history import History, Played
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.sample import Sample
 from tests.simulation.script import STEPS, Script, write_script
+from tests.simulation.space import Events
 from tests.simulation.stage import Stage
 
 _AT_ONCE = 20
@@ -40,16 +42,31 @@ class Report:
 
 @lru_cache(maxsize=1)
 def stage_of_process() -> Stage:
-    """The stage of this process. What the engine logs is counted there, and goes nowhere else."""
-    logging.getLogger("p2c").disabled = True
+    """The stage of this process."""
     return Stage()
+
+
+@contextmanager
+def _counted_events(counts: Counter[str]) -> Iterator[None]:
+    """What the engine logs is counted, and goes nowhere else."""
+    logger, events = logging.getLogger("p2c"), Events()
+    kept = logger.handlers, logger.propagate, logger.level
+    logger.handlers, logger.propagate = [events], False
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = kept[:2]
+        logger.setLevel(kept[2])
+        counts.update(events.counts)
 
 
 def play(script: Script, material: Material = STANDARD) -> Played:
     """Play one script and judge it. What the engine raises and nobody may see is a problem as well."""
     history = History(stage_of_process(), script, material)
     try:
-        return history.play()
+        with _counted_events(history.played.counts):
+            return history.play()
     except Exception as broken:  # noqa: BLE001 - whatever it is, it is told with its seed
         history.played.problems.append(f"{type(broken).__name__}: {broken}")
         return history.played

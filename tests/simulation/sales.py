@@ -159,7 +159,7 @@ class Sales(DataverseSystem):
 
     def _answer(self, what: str) -> None:
         self.weather.threads.step(f"sales {what}")
-        self.weather.read(_SYSTEM)
+        self.weather.read(_SYSTEM, f"sales {what}")
 
     def _expanded(self, entity_set: str, row: Row) -> Row:
         if entity_set != "quotedetails":
@@ -229,14 +229,15 @@ class ModelRows(RowWriter):
 
     def _request(self, rows: list[RowWrite]) -> list[Result]:
         sales = self._sales
-        sales.weather.threads.step(f"sales write {self._of.entity_set}")
-        fault = sales.weather.write(_SYSTEM)
+        step = f"sales write {self._of.entity_set}"
+        sales.weather.threads.step(step)
+        fault = sales.weather.write(_SYSTEM, step)
         if fault is not None and not fault.lands:
             if fault.lands_after_s is not None:
                 sales.weather.threads.later(fault.lands_after_s, partial(self._land, rows))
             return [fault.error] * len(rows)
         answers = self._land(rows)
-        sales.weather.threads.step(f"sales write {self._of.entity_set} done")
+        sales.weather.threads.step(f"{step} done")
         return answers if fault is None else [fault.error] * len(rows)
 
     def _land(self, rows: list[RowWrite]) -> list[Result]:

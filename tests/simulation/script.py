@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,33 @@ _WEIGHTS = {
     "deploy": 3,
     "take back": 2,
     "checkpoint": 1,
-    "environment": 0,
+    "environment": 1,
     "operator": 6,
     "clock": 1,
     "housekeeping": 1,
+}
+_OPERATORS = (
+    "pause",
+    "resume",
+    "accept",
+    "unblock",
+    "sync some",
+    "sync all",
+    "retry",
+    "dismiss",
+    "forget",
+    "unlink",
+    "link",
+)
+# What an act may be about.
+ACTS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(_WEIGHTS, ("",)),
+    "deploy": tuple(VARIANTS),
+    "weather": ("finops", "dataverse", "storage"),
+    "environment": ("renamed", "copied", "other company"),
+    "checkpoint": ("keep", "put back", "lose", "tokens refused"),
+    "operator": _OPERATORS,
+    "housekeeping": ("cleanup", "reconcile"),
 }
 
 
@@ -87,33 +110,5 @@ def write_script(seed: int, steps: int = STEPS) -> Script:
 
 def _act(kind: str, dice: random.Random, *, spoilt: bool) -> Act:
     flow = dice.choice(FLOWS)
-    what = ""
-    match kind:
-        case "deploy":
-            what = dice.choice(list(VARIANTS))
-        case "weather":
-            what = dice.choice(["finops", "dataverse", "storage"])
-        case "environment":
-            what = dice.choice(["renamed", "copied", "other company"])
-        case "checkpoint":
-            what = dice.choice(["keep", "put back", "put back", "lose", "tokens refused"])
-        case "operator":
-            what = dice.choice(OPERATOR_ACTS)
-        case "housekeeping":
-            what = dice.choice(["cleanup", "reconcile"])
+    what = dice.choice(ACTS[kind])
     return Act(kind, dice.getrandbits(32), flow, what, troubled=spoilt and dice.random() < 0.4)
-
-
-OPERATOR_ACTS = (
-    "pause",
-    "resume",
-    "accept",
-    "unblock",
-    "sync some",
-    "sync all",
-    "retry",
-    "dismiss",
-    "forget",
-    "unlink",
-    "link",
-)

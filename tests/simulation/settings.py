@@ -69,12 +69,13 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "PRODUCTS_ON_EXISTING": "adopt",
         "QUOTATIONS_ON_EXISTING": "adopt",
     },
+    "adoption without publishing": {"PRODUCTS_ON_EXISTING": "adopt", "PRODUCTS_PUBLISH": "false"},
     "ends are shown": {
         "ACCOUNTS_ON_HOLD_WHEN_ENDED": "All",
         "CONTACTS_ON_HOLD_WHEN_ENDED": "Invoice",
         "PRODUCTS_WHEN_VANISHED": "retire",
     },
-    "tight limits": {"GONE_LIMIT_COUNT": "2", "GONE_LIMIT_PERCENT": "30", "CHANGE_LIMIT_PERCENT": "60"},
+    "tight limits": {"GONE_LIMIT_COUNT": "0", "GONE_LIMIT_PERCENT": "20", "CHANGE_LIMIT_PERCENT": "30"},
 }
 
 

@@ -31,12 +31,12 @@ class Table(MemoryTable):
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
-        self._weather.storage_read()
+        self._weather.storage_read(f"{self.name}.read")
         return super().read(partition, keys)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """See Table."""
-        fault = self._weather.storage_fault()
+        fault = self._weather.storage_fault(f"{self.name}.transact")
         if fault == "unreachable":
             raise StorageTrouble("the storage did not answer a write")
         etags = super().transact(operations)
@@ -78,7 +78,7 @@ class Queues(MemoryQueues):
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
-        fault = self._weather.storage_fault()
+        fault = self._weather.storage_fault("send")
         if fault == "unreachable":
             raise StorageTrouble("the queue did not take a message")
         super().send(queue, body, delay_s=delay_s)

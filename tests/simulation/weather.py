@@ -10,6 +10,7 @@ from shared.errors import (
     OperatorNeeded,
     OutcomeUnknown,
     RecordRejected,
+    SchemaDrift,
     StorageTrouble,
     SyncError,
     System,
@@ -28,7 +29,7 @@ WRITE_FAULTS = {
     "conflict": 2,
     "not sent": 1,
 }
-READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1}
+READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1, "drift": 1}
 STORAGE_FAULTS = {"unreachable": 3, "answer lost": 2, "own success": 3}
 _WAITS = (None, 0.0, 3.0, 60.0, 900.0, 4000.0)
 _LATE_S = (20.0, 90.0, 200.0)
@@ -48,31 +49,31 @@ class Weather:
         """Nothing goes wrong any more."""
         self.reads, self.writes, self.storage = {}, {}, 0.0
 
-    def read(self, system: System) -> None:
+    def read(self, system: System, step: str) -> None:
         """A read is about to be answered. Raises SystemTrouble where it is not."""
         dice = self._dice(self.reads.get(system, 0.0))
         if dice is not None:
-            fault = self._pick(dice, READ_FAULTS, f"read {system}")
+            fault = self._pick(dice, READ_FAULTS, step)
             raise _read_trouble(fault, system, dice)
 
-    def write(self, system: System) -> "WriteFault | None":
+    def write(self, system: System, step: str) -> "WriteFault | None":
         """What becomes of a write."""
         dice = self._dice(self.writes.get(system, 0.0))
         if dice is None:
             return None
-        fault = self._pick(dice, WRITE_FAULTS, f"write {system}")
+        fault = self._pick(dice, WRITE_FAULTS, step)
         return _write_fault(fault, system, dice)
 
-    def storage_fault(self) -> str | None:
+    def storage_fault(self, step: str) -> str | None:
         """What the storage does to a transaction."""
         dice = self._dice(self.storage)
-        return None if dice is None else self._pick(dice, STORAGE_FAULTS, "storage")
+        return None if dice is None else self._pick(dice, STORAGE_FAULTS, step)
 
-    def storage_read(self) -> None:
+    def storage_read(self, step: str) -> None:
         """A read of the storage is about to be answered. Raises StorageTrouble where it is not."""
         dice = self._dice(self.storage / 2)
         if dice is not None:
-            self.met("storage: read")
+            self.met(f"{step}: unread")
             raise StorageTrouble("the storage did not answer a read")
 
     def _dice(self, chance: float) -> random.Random | None:
@@ -81,9 +82,9 @@ class Weather:
             return None
         return worker.dice
 
-    def _pick(self, dice: random.Random, faults: dict[str, int], where: str) -> str:
+    def _pick(self, dice: random.Random, faults: dict[str, int], step: str) -> str:
         fault = dice.choices(list(faults), list(faults.values()))[0]
-        self.met(f"{where}: {fault}")
+        self.met(f"{step}: {fault}")
         return fault
 
 
@@ -103,6 +104,8 @@ def _read_trouble(fault: str, system: System, dice: random.Random) -> SystemTrou
             return Transient(system, "throttled", retry_after_s=dice.choice(_WAITS))
         case "refused access":
             return AccessRefused(system, "the token is refused", lacks="token")
+        case "drift":
+            return SchemaDrift(system, "a column is not there")
         case "wrong set-up":
             return OperatorNeeded(system, "the answer makes no sense")
         case _:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared import errors
-from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
+from shared.errors import LinkElsewhere, NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Change, ChangePage, Json, MarkedRow, SourceRow, TargetRow, WalkPage, Write
 from shared.records import Walked as Met
@@ -21,13 +21,14 @@ ROUTE = "customer"
 
 @dataclass
 class FakeSource:
-    """A table with change tracking: tokens are version numbers, pages are small."""
+    """A table with change tracking: tokens are version numbers, pages are small. Links lead to its host."""
 
     steps: Steps
     rows: dict[str, SourceRow] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     version: int = 0
     page_size: int = 3
+    host: str = "a"
     trouble: Callable[[str], None] | None = None
 
     def save(self, id: str, **values: Json) -> None:
@@ -57,8 +58,11 @@ class FakeSource:
         return self._page(0, (0, 0), None)
 
     def follow(self, link: str) -> ChangePage:
+        host, _, given = link.rpartition("/")
+        if host not in (self.host, ""):
+            raise LinkElsewhere(f"a link leads to {host} instead of {self.host}")
         self._io("follow")
-        since, section, after, token = link.split(":")
+        since, section, after, token = given.split(":")
         if token == "delta":
             return self._page(int(since), (0, 0), self.version)
         return self._page(int(since), (int(section), int(after)), None if token == "list" else int(token))
@@ -73,8 +77,10 @@ class FakeSource:
         changes = tuple(change for _, change in page)
         if rest:
             section, version = page[-1][0]
-            return ChangePage(changes, next_link=f"{since}:{section}:{version}:{'list' if token is None else token}")
-        return ChangePage(changes, delta_link=None if token is None else f"{token}:0:0:delta")
+            return ChangePage(
+                changes, next_link=f"{self.host}/{since}:{section}:{version}:{'list' if token is None else token}"
+            )
+        return ChangePage(changes, delta_link=None if token is None else f"{self.host}/{token}:0:0:delta")
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         self._io("read")
@@ -133,7 +139,8 @@ class FakeTarget:
     """A collection that refuses a second row under one key and an update of a row that is not there.
 
     `fault` may answer a write with an error of its own; when it answers OutcomeUnknown, `lands` decides whether the
-    write takes effect all the same.
+    write takes effect all the same. One that is `late` by then takes effect so many seconds later. `made` are the
+    rows that were created by a write and are still there.
     """
 
     steps: Steps
@@ -142,10 +149,33 @@ class FakeTarget:
     writes: list[Write] = field(default_factory=list)
     fault: Callable[[Write], SyncError | None] = lambda _write: None
     lands: bool = True
+    late: float | None = None
+    made: set[str] = field(default_factory=set)
     trouble: Callable[[str], None] | None = None
+    _on_their_way: list[tuple[float, Write]] = field(default_factory=list)
+
+    def put_by_hand(self, key: str, **values: Json) -> None:
+        """Somebody else enters a row, or edits one."""
+        self.arrive()
+        self.rows.setdefault(key.casefold(), {}).update(values)
+
+    def take_by_hand(self, key: str) -> None:
+        """Somebody else deletes a row, where there is one."""
+        self.arrive()
+        self.rows.pop(key.casefold(), None)
+        self.made.discard(key.casefold())
+
+    def arrive(self) -> None:
+        """The late writes that are due take effect."""
+        now = self.clock.monotonic()
+        due = [write for at, write in self._on_their_way if at <= now]
+        self._on_their_way = [(at, write) for at, write in self._on_their_way if at > now]
+        for write in due:
+            self._land(write)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         self.steps.step("target.find")
+        self.arrive()
         if self.trouble is not None:
             self.trouble("find")
         return {key: TargetRow(dict(self.rows[key.casefold()])) for key in keys if key.casefold() in self.rows}
@@ -163,7 +193,11 @@ class FakeTarget:
         if self.clock.monotonic() > not_after:
             return NotSent("no time left")
         self.steps.step("target.write")
+        self.arrive()
         error = self.fault(write)
+        if error is not None and self.late is not None and isinstance(error, errors.OutcomeUnknown):
+            self._on_their_way.append((self.clock.monotonic() + self.late, write))
+            return error
         if error is not None and not (isinstance(error, errors.OutcomeUnknown) and self.lands):
             return error
         refused = self._land(write)
@@ -174,6 +208,8 @@ class FakeTarget:
         refused = self._refusal(write)
         if refused is None:
             self.writes.append(write)
+            if write.create:
+                self.made.add(write.key.casefold())
             self.rows.setdefault(write.key.casefold(), {}).update(write.values)
         return refused
 
@@ -198,10 +234,10 @@ class BulkTarget(FakeTarget):
     requests: list[tuple[str, ...]] = field(default_factory=list)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
-        made = {write.key.casefold() for write in self.writes if write.create}
         found = super().find(keys)
         return {
-            key: TargetRow(row.values, f"id-{key.casefold()}", key.casefold() in made) for key, row in found.items()
+            key: TargetRow(row.values, f"id-{key.casefold()}", key.casefold() in self.made)
+            for key, row in found.items()
         }
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,18 +10,24 @@ from typing import Any
 from shared.telemetry import EVENTS
 
 LOGGER = "p2c"
+# More than a test asks for; one that plays thousands of crashes logs a hundred thousand.
+_KEPT = 10_000
 
 
 class Heard(logging.Handler):
-    """Keeps every event that is logged."""
+    """Holds every event that is logged against the contract, and keeps the latest ones. `breaches` is what differs from
+    the contract in `shared/telemetry.py`, empty when nothing does."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.events: list[dict[str, Any]] = []
+        self.events: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self.breaches: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        self.events.append(json.loads(record.getMessage()))
+        event = json.loads(record.getMessage())
+        self.events.append(event)
+        self.breaches.update(_breaches(event))
 
     def of(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """The events of one kind, with these fields."""
@@ -40,11 +47,6 @@ def listening() -> Iterator[Heard]:
     finally:
         logger.removeHandler(heard)
         logger.setLevel(level)
-
-
-def breaches(events: list[dict[str, Any]]) -> set[str]:
-    """What differs from the contract in `shared/telemetry.py`, empty when nothing does."""
-    return {breach for event in events for breach in _breaches(event)}
 
 
 def _breaches(event: dict[str, Any]) -> Iterator[str]:

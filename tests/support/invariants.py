@@ -3,7 +3,8 @@
 from collections import Counter
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
-from shared.records import SourceRow
+from shared.records import SourceRow, fold
+from shared.state.keys import Owner
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.flow import Flow, Route
 from tests.support.doubles import FakeTarget
@@ -19,8 +20,20 @@ def check(world: World) -> None:
     for flow in world.parts().flows.values():
         links = {link.id: link for link in world.state.links.walk(flow.name)}
         _accounted(world, flow, links)
+        _listed(world, flow, links)
         _owned_once(flow, links)
         _in_step(world, flow, links)
+    _keys_owned(world)
+
+
+def check_at_rest(world: World, hours: float = 2) -> None:
+    """Assert the invariants, and that a quiet system writes nothing."""
+    check(world)
+    targets = [target for flow in world.flows for target in world.targets_of(flow)]
+    before = [len(target.writes) for target in targets]
+    world.settle(hours=hours)
+    check(world)
+    assert [len(target.writes) for target in targets] == before, "a quiet system goes on writing"
 
 
 def _accounted(world: World, flow: Flow, links: dict[str, Link]) -> None:
@@ -32,6 +45,33 @@ def _accounted(world: World, flow: Flow, links: dict[str, Link]) -> None:
         assert (id in failures) == (links[id].state is LinkState.REJECTED), f"{id}: failure row and link disagree"
 
 
+def _listed(world: World, flow: Flow, links: dict[str, Link]) -> None:
+    """I1, I5: a failure is of a record that is there and rejected; a record that is gone is told as gone."""
+    there = world.sources[flow.name].rows
+    failures, _ = world.state.failures.page(flow.name, "", 1000)
+    for failure in failures:
+        assert failure.id in there, f"{failure.id} is gone and listed: {failure.cause}"
+        assert links[failure.id].state is LinkState.REJECTED, f"{failure.id} is listed and {links[failure.id].state}"
+    for link in links.values():
+        assert link.id in there or link.state is LinkState.DELETED, f"{link.id} is gone and {link.state}"
+
+
+def _keys_owned(world: World) -> None:
+    """I2: every owned key has a living owner whose link names it, and every row that a link names has its key."""
+    flows = world.parts().flows
+    for (partition, _), row in world.keys_table.content().items():
+        owner = Owner(str(row.cells["flow"]), str(row.cells["route"]), str(row.cells["record_id"]))
+        key, link = str(row.cells["key"]), world.state.links.load(owner.flow, [owner.id])[owner.id]
+        assert link.etag is not None, f"{key} in {partition} is owned by {owner.id}, which is forgotten"
+        assert (owner.route, fold(key)) in link.owned, f"{key} is not in {link}"
+    for flow in flows.values():
+        for link in world.state.links.walk(flow.name):
+            for route, key in _places(link):
+                owned = world.state.keys_of(flow, flow.route(route)).owners([key]).get(key)
+                assert owned is not None, f"nobody owns {key}, where {link.id} is"
+                assert owned.owner == Owner(flow.name, route, link.id), f"{key} of {link.id} is owned by {owned.owner}"
+
+
 def _owned_once(flow: Flow, links: dict[str, Link]) -> None:
     """I2: one source record has at most one target record on a route, one target record one owner; what stands in the
     target and was made by us is owned by somebody."""
@@ -39,8 +79,9 @@ def _owned_once(flow: Flow, links: dict[str, Link]) -> None:
     assert all(count == 1 for count in owned.values()), f"owned twice: {owned}"
     for route in flow.routes.values():
         target = _target(route)
-        made = {write.key.casefold() for write in target.writes if write.create} & target.rows.keys()
+        target.arrive()
         keys = {key.casefold() for name, key in owned if name == route.name}
+        made = target.made & target.rows.keys()
         assert made <= keys, f"created but owned by nobody: {made - keys}"
 
 

@@ -88,6 +88,10 @@ class Product:
         self.service = self._assembled(self.state)
         return self.service
 
+    def know(self, address: str, origin: str) -> None:
+        """Have a token for another address of a system."""
+        self._tokens[address] = self._tokens[origin]
+
     def looking(self) -> Parts:
         """The parts of somebody who must change nothing in the storage."""
         return self._assembled(state_of(lambda name: LookOnly(self._table(name)))).parts

@@ -5,11 +5,12 @@ seconds. What the real systems do is tested against the simulators.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from shared import errors
 from shared.errors import SyncError
+from shared.operations.cleanup import Cleanup
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
@@ -17,6 +18,7 @@ from shared.state.failures import Failures
 from shared.state.links import Links
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Message
+from shared.state.rows import Delete, Put, Row
 from shared.state.runs import Runs
 from shared.state.waiting import Waits
 from shared.sync.apply import Apply
@@ -79,6 +81,8 @@ class World:
         self.clock = ManualClock()
         tables = {name: MemoryTable(self.clock, name, self.steps.step) for name in _TABLES}
         self.links_table = tables["links"]
+        self.keys_table = tables["keys"]
+        self.checkpoints_table = tables["checkpoints"]
         self._rest = Rest(self.clock, tables["links"], tables["control"])
         self.queues = MemoryQueues(self.clock, self.steps.step)
         self.source = FakeSource(self.steps)
@@ -108,7 +112,8 @@ class World:
             "documents": DocumentMapper(),
         }
         self.adopt = adopt
-        self.settings = {"origin": "https://a", "company": "usmf"}
+        self.company = "usmf"
+        self.settings = {"dataverse_origin": "https://a", "finops_origin": "https://b", "company": "usmf"}
         self.limits = limits or Limits(hints_per_message=4)
         links = tables["links"]
         self.state = State(
@@ -137,7 +142,9 @@ class World:
         routes = {route.name: route for route in self._routes(name)}
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}
         mapper = self.mappers[name]
-        return Flow(name, *ways, "usmf", self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ()))
+        return Flow(
+            name, *ways, self.company, self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ())
+        )
 
     def _feed(self, name: str) -> Tracked | Walked:
         source = self.sources[name]
@@ -183,6 +190,11 @@ class World:
         """One tick of the sweep."""
         parts = self.parts()
         Sweep(parts, self.gates(), parts.new_id()).run()
+
+    def clean_up(self) -> None:
+        """One tick of the cleanup."""
+        parts = self.parts()
+        Cleanup(parts, parts.new_id(), keep_days=90).run()
 
     def apply(self, body: str, flow: str = "parents") -> None:
         """One invocation of an apply function."""
@@ -257,6 +269,15 @@ class World:
         """How many messages lie anywhere."""
         names = [name for flow in self.flows for name in (flow, hold_queue(flow), poison_queue(flow))]
         return sum(self.queues.depth(name) for name in names)
+
+
+def restore(table: MemoryTable, rows: Mapping[tuple[str, str], Row]) -> None:
+    """Let a table hold what it has held before, as after a restored backup."""
+    for place, row in table.content().items():
+        table.transact([Put(rows[place]) if place in rows else Delete(row)])
+    for place, row in rows.items():
+        if place not in table.content():
+            table.transact([Put(row)])
 
 
 _TABLES = ("links", "checkpoints", "control", "runs", "keys")

@@ -36,7 +36,9 @@ def test_it_runs_through_links_from_any_folder_and_keeps_exit_codes_and_argument
     (elsewhere / "p2c").symlink_to("../link")
     ended = run(elsewhere / "p2c", "--settings", "no file.json", "status", cwd=elsewhere)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "--settings no file.json does not exist: create it, or name another file\n"
+    assert ended.stderr == (
+        "--settings 'no file.json' does not exist: start the demo that it belongs to, or name a file that exists\n"
+    )
 
 
 def test_it_makes_the_environment_first_and_says_so_where_that_fails(clone: Path, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import io
 import json
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +57,14 @@ def test_lines_and_tables_are_written_with_what_the_output_has(monkeypatch: pyte
     assert told.count("ller") == 2
 
 
+def test_lines_of_a_table_end_without_blanks_where_no_terminal_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    rows = [["a", "longer than its heading"], ["b", ""]]
+    told = written(monkeypatch, "utf-8", lambda: table(["x", "y"], rows, title="T"))
+    assert len(told.splitlines()) == 7
+    assert [line for line in told.splitlines() if line != line.rstrip()] == []
+
+
 def test_what_is_cut_says_so_in_any_encoding() -> None:
     assert short("x" * 100).isascii()
     assert len(short("x" * 100)) == len(short("x" * 60)) == 60
@@ -71,7 +81,15 @@ def test_help_and_mistakes_are_told_in_any_encoding(monkeypatch: pytest.MonkeyPa
         assert ended.value.code == code
     told = pipe.getvalue().decode(encoding)
     assert "Usage: p2c" in told
-    assert r"\u0141\xf3d\u017a.json does not exist" in told or r"\u0141ód\u017a.json does not exist" in told
+    assert r"\u0141\xf3d\u017a.json' does not exist" in told or r"\u0141ód\u017a.json' does not exist" in told
+
+
+def test_it_tells_the_version_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"p2c {project['version']}\n"
 
 
 def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,11 +208,11 @@ def test_the_floor_of_the_coverage_only_rises(
         ("", 0, True),
         ("WARNING: The configuration value of bicep.use_binary_from_path has been set to 'false'.", 0, True),
         (
-            "WARNING: /work/infra/app.bicep(3,7) : Warning no-unused-params: Parameter is declared but never used.",
+            "WARNING: /src/infra/app.bicep(3,7) : Warning no-unused-params: Parameter is declared but never used.",
             0,
             False,
         ),
-        ("ERROR: /work/infra/app.bicep(3,7) : Error BCP057: The name does not exist.", 1, False),
+        ("ERROR: /src/infra/app.bicep(3,7) : Error BCP057: The name does not exist.", 1, False),
         ("ERROR: the compiler is not there", 1, False),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from shared.clients.calls import Answer, PreparedCall
 from shared.clients.dataverse import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
-from shared.errors import LinkRefused, OperatorNeeded, SchemaDrift, SyncError, System, Transient
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, System, Transient
 from shared.records import Change, Json
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, values_of
 
@@ -102,7 +102,7 @@ def test_trouble_of_the_system_is_not_blamed_on_the_link(status: int, expected: 
 
 def test_a_link_to_another_origin_is_not_followed() -> None:
     accounts, at = table(ok({"value": []}))
-    with pytest.raises(OperatorNeeded):
+    with pytest.raises(LinkElsewhere, match=r"leads to 'https://org\.crm4\.dynamics\.com\.evil\.com' instead of"):
         accounts.follow(DELTA.replace("org.crm4.dynamics.com", "org.crm4.dynamics.com.evil.com"))
     assert at.server.calls == []
 

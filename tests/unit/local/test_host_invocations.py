@@ -6,6 +6,7 @@ import logging
 import threading
 import typing
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import azure.functions as func
@@ -142,8 +143,9 @@ def test_the_context_names_function_invocation_and_folder() -> None:
     assert context.trace_context.trace_parent.startswith("00-")
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+@contextmanager
+def logged() -> Iterator[io.StringIO]:
+    """The lines of what is logged inside. No fixture: pytest sets the level of the root logger for each test itself."""
     stream = io.StringIO()
     handler = LineHandler(stream, {"default": "warning", "function": "information", "function.quiet": "error"})
     root = logging.getLogger()
@@ -155,36 +157,36 @@ def lines() -> Iterator[io.StringIO]:
     root.removeHandler(handler)
 
 
-def test_log_lines_carry_category_and_invocation_and_obey_the_longest_prefix(lines: io.StringIO) -> None:
-    for function in ("loud", "quiet"):
-        token = current.set(Invocation(f"id-of-{function}", function))
-        logging.getLogger("shared.sync").info("from %s", function)
-        current.reset(token)
-    logging.getLogger("Host.Startup").info("below its level")
-    logging.getLogger("Host.Startup").warning("at its level")
+def test_log_lines_carry_category_and_invocation_and_obey_the_longest_prefix() -> None:
+    with logged() as lines:
+        for function in ("loud", "quiet"):
+            token = current.set(Invocation(f"id-of-{function}", function))
+            logging.getLogger("shared.sync").info("from %s", function)
+            current.reset(token)
+        logging.getLogger("Host.Startup").info("below its level")
+        logging.getLogger("Host.Startup").warning("at its level")
 
     first, second = lines.getvalue().splitlines()
     assert first.endswith("INF Function.loud.User id-of-loud: from loud")
     assert second.endswith("WRN Host.Startup: at its level")
 
 
-def test_the_hosts_own_storage_traffic_is_not_logged_but_the_functions_is(
-    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hosts_own_storage_traffic_is_not_logged_but_the_functions_is(monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = logging.getLogger("azure.core.pipeline.policies.http_logging_policy")
     # The app quiets it, and may have done so in this process.
     monkeypatch.setattr(traffic, "level", logging.INFO)
     monkeypatch.setattr(traffic, "_cache", {})
-    traffic.info("a request of the host")
-    token = current.set(Invocation("id", "work"))
-    traffic.info("a request of the function")
-    current.reset(token)
+    with logged() as lines:
+        traffic.info("a request of the host")
+        token = current.set(Invocation("id", "work"))
+        traffic.info("a request of the function")
+        current.reset(token)
 
     assert "a request of the host" not in lines.getvalue()
     assert "a request of the function" in lines.getvalue()
 
 
-def test_a_thread_of_the_function_keeps_the_invocation_id_when_it_says_so(lines: io.StringIO) -> None:
+def test_a_thread_of_the_function_keeps_the_invocation_id_when_it_says_so() -> None:
     def work(message: func.QueueMessage, context: func.Context) -> None:
         def aside() -> None:
             context.thread_local_storage.invocation_id = context.invocation_id  # type: ignore[attr-defined]
@@ -195,7 +197,8 @@ def test_a_thread_of_the_function_keeps_the_invocation_id_when_it_says_so(lines:
         thread.join()
 
     world = World(app_with(work))
-    world.run()
+    with logged() as lines:
+        world.run()
 
     started = world.events[0]
     assert isinstance(started, InvocationStarted)

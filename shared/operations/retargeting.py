@@ -1,0 +1,182 @@
+"""Links of a flow whose environment is another one now: what they say of the target is true of the former one.
+
+Every step can be done twice: an operator whose command was interrupted gives it once more. The flow is blocked
+meanwhile, so that nobody applies what is queued here before all links are done.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from shared.errors import StorageTrouble, System
+from shared.operations.deeds import Refused
+from shared.operations.syncing import send
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.keys import Keys, Owner
+from shared.state.links import Link, LinkState
+from shared.sync.environment import COMPANY, Difference, may_be_another
+from shared.sync.flow import Flow, Tracked
+from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+
+_ROUNDS = 5
+_KEPT_STATES = (LinkState.FILTERED, LinkState.WAITING, LinkState.REJECTED, LinkState.DELETED)
+# What the link of a record becomes; None where nothing of it is about the target.
+Change = Callable[[Link], Link | None]
+
+
+class NewTarget(StrEnum):
+    """What the target of a flow is now, seen from the former one."""
+
+    SAME = "same"
+    """The same environment under another address: the links are true."""
+    COPY = "copy"
+    """A copy: our rows are there under their keys, as they were when it was made."""
+    EMPTY = "empty"
+    """None of our rows is there."""
+
+
+class Retargeting:
+    """Brings what is remembered of one flow to another environment."""
+
+    def __init__(self, parts: Parts, flow: Flow, differences: Sequence[Difference]) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._differences = differences
+        self._former_company = next((of.was for of in differences if of.name == COMPANY), None)
+
+    def require(self, target: NewTarget | None) -> NewTarget:
+        """What the target is, by what the systems and an operator say. Raises Refused where only an operator can tell
+        and has not, or has said what cannot be."""
+        system = self._flow.target_system
+        if not may_be_another(system, self._differences):
+            if target not in (None, NewTarget.SAME):
+                raise Refused(f"{system.label}, the target of {self._flow.name}, is the same one; leave --target out")
+            return NewTarget.SAME
+        if target is None:
+            raise Refused(
+                f"{system.label}, the target of {self._flow.name}, may be another one. Say what it is, seen from the "
+                f"former one:{self._same_text()} --target copy (our rows are there under their numbers: every record "
+                "is compared and written), or --target empty (none of our rows is there: every record is created)"
+            )
+        if target is NewTarget.SAME and not self._can_be_same:
+            raise Refused(f"{system.label} says that it is another one; give --target copy or --target empty")
+        return target
+
+    @property
+    def _can_be_same(self) -> bool:
+        """Whether only the address of the target is another one."""
+        names = {of.name for of in self._differences}
+        return self._flow.target_system is System.FINOPS and not names & {"finops_identity", COMPANY}
+
+    def _same_text(self) -> str:
+        return " --target same (the same environment under another address)," if self._can_be_same else ""
+
+    def bring(self, target: NewTarget) -> None:
+        """Let the links say what is true of the new target, and have every record looked at that has something there.
+        Where the source is another one it is read from its beginning. Raises StorageTrouble."""
+        match target:
+            case NewTarget.EMPTY:
+                self._each(_anew, self._release)
+            case NewTarget.COPY:
+                self._each(_doubted, self._rename_keys)
+            case NewTarget.SAME if self._former_company is not None:
+                self._each(lambda _: None, self._rename_keys)
+        if may_be_another(self._flow.source_system, self._differences):
+            self._read_anew()
+
+    def _each(self, change: Change, first: Callable[[Sequence[Link]], None]) -> None:
+        """Page by page: queue the records, do what is to be done `first`, then change the links. Whoever is
+        interrupted finds those that are still to be done."""
+        after: str | None = ""
+        while after is not None:
+            links, after = self._parts.state.links.page(self._flow.name, after)
+            due = [link for link in links if change(link) is not None]
+            send(self._parts, self._flow.name, [link.id for link in due])
+            first(links)
+            self._save(due, change)
+
+    def _save(self, links: Sequence[Link], change: Change) -> None:
+        """A worker that has begun before the flow was blocked may still commit: then its link is changed once more."""
+        writer = LinkWriter(self._parts.state.links, lambda _: False)
+        for _ in range(_ROUNDS):
+            changed = [(link, new) for link in links if (new := change(link)) is not None and new != link]
+            groups = [Group(link, (link_operation(new),)) for link, new in changed]
+            links = list(writer.write(groups).foreign.values())
+            if not links:
+                return
+        raise StorageTrouble(f"links of {self._flow.name} could not be changed in {_ROUNDS} rounds; give it once more")
+
+    def _release(self, links: Sequence[Link]) -> None:
+        for route, owned in self._owned(links):
+            self._keys(route, self._former_company).release_all(owned)
+
+    def _rename_keys(self, links: Sequence[Link]) -> None:
+        """Keys are owned in a company: in another one they are owned anew."""
+        if self._former_company is None:
+            return
+        for route, owned in self._owned(links):
+            self._keys(route, None).own(owned)
+            self._keys(route, self._former_company).release_all(owned)
+
+    def _keys(self, route: str, company: str | None) -> Keys:
+        entity = self._flow.route(route).entity
+        return Keys(self._parts.state.keys, entity, self._flow.company if company is None else company)
+
+    def _owned(self, links: Sequence[Link]) -> Iterator[tuple[str, dict[str, Owner]]]:
+        """The keys of records, by route: of the present targets, and of those that they have left."""
+        found: dict[str, dict[str, Owner]] = defaultdict(dict)
+        for link in links:
+            for route, key in _places(link):
+                found[route][key] = Owner(self._flow.name, route, link.id)
+        yield from found.items()
+
+    def _read_anew(self) -> None:
+        """No link of the former source leads on, and what was seen there counts no more."""
+        feed = self._flow.feed
+        for source in (*feed.further, None) if isinstance(feed, Tracked) else (None,):
+            self._begin_anew(source, tracked=isinstance(feed, Tracked))
+
+    def _begin_anew(self, source: str | None, *, tracked: bool) -> None:
+        for _ in range(_ROUNDS):
+            checkpoint = self._parts.state.checkpoints.load(self._flow.name, source)
+            if checkpoint is None or self._parts.state.checkpoints.save(self._anew(checkpoint, tracked)) is not None:
+                return
+        raise StorageTrouble(f"the checkpoint of {self._flow.name} could not be saved in {_ROUNDS} rounds")
+
+    def _anew(self, checkpoint: Checkpoint, tracked: bool) -> Checkpoint:
+        begun = checkpoint.begun_anew(self._parts.new_id)
+        return begun if tracked else replace(begun, phase=Phase.WALK, full_at=None)
+
+
+def _places(link: Link) -> set[tuple[str, str]]:
+    """Where a record has, or may have, something in the target."""
+    here = {(link.route, key) for key in (link.target_key, link.held_key) if link.route is not None and key}
+    return here | {(left.route, left.key) for left in link.former}
+
+
+def _doubted(link: Link) -> Link | None:
+    """The target may hold something else than the link says. What ended since the copy was made is ended there."""
+    if not _places(link):
+        return None
+    has_ended = link.state in (LinkState.ENDED, LinkState.DELETED)
+    return replace(link, dirty=True, applied={} if has_ended else link.applied)
+
+
+def _anew(link: Link) -> Link | None:
+    """The record has nothing in the target."""
+    if not _places(link):
+        return None
+    return replace(
+        link.without_target(ended=False),
+        former=(),
+        state=link.state if link.state in _KEPT_STATES else LinkState.NEW,
+        fingerprint=None,
+        dirty=False,
+        attempts=0,
+        unknowns=0,
+        unanswered=0,
+        claim_id=None,
+        claim_kind=None,
+    )

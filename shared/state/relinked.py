@@ -1,0 +1,36 @@
+"""Relinked records: row `R|id` in a record's own partition, written with its commit, says that it has another target
+key than it had before, and that those who know it by the former one have yet to be looked for."""
+
+from collections.abc import Iterable, Sequence
+
+from shared.errors import RowConflict
+from shared.state.rows import Delete, Row, Stored, Table, escape
+
+
+def relinked_row(flow: str, id: str) -> Row:
+    """The row as stored."""
+    return Row(escape(flow), relinked_key(id), {"record_id": id})
+
+
+def relinked_key(id: str) -> str:
+    """The row key."""
+    return escape(f"R|{id}")
+
+
+class Relinked:
+    """The relinked records of every flow."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def page(self, flow: str, limit: int) -> Sequence[Stored]:
+        """The first of them."""
+        return self._table.scan(escape(flow), start="R|", end="R}", limit=limit)
+
+    def told(self, rows: Iterable[Stored]) -> None:
+        """Take away what was read, but for records that have been relinked once more since."""
+        for stored in rows:
+            try:
+                self._table.transact([Delete(stored.row, stored.etag)])
+            except RowConflict:
+                continue

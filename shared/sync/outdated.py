@@ -1,0 +1,113 @@
+"""Records that were applied with what is not true any more, and of which nobody tells: another mapping than today's, or
+another key of a parent.
+
+Whoever notices that there may be some asks for a look (FlowControl.look_again). The sweep then goes through the links
+once, when everything that a walk has sent is applied, and sends those that it finds.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from shared.errors import NotSent, SystemTrouble
+from shared.mapping.verdicts import Parent
+from shared.records import fold
+from shared.state.checkpoints import Phase
+from shared.state.control import FlowControl
+from shared.state.links import KnownKey, Link
+from shared.state.relinked import Relinked
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.judging import Judging
+from shared.sync.parts import Parts
+from shared.sync.reading import ENDED
+
+_BEGINNING = "L|"
+# Links are looked at in pages of 1000.
+_PAGES_A_RUN = 100
+
+
+class Outdated:
+    """Looks for such records. `send` queues records of a flow by their ids."""
+
+    def __init__(self, parts: Parts, gates: Gates, run_id: str, send: Callable[[Flow, list[str]], None]) -> None:
+        self._parts = parts
+        self._gates = gates
+        self._run_id = run_id
+        self._send = send
+
+    def ask_children(self, flow: Flow) -> None:
+        """Have those looked for that know a relinked record of this flow by its former key. Raises StorageTrouble."""
+        children = self._parts.dependents(flow.name)
+        if not children:
+            return
+        relinked = Relinked(self._parts.state.links.table)
+        rows = relinked.page(flow.name, self._parts.limits.sweep_rows)
+        if rows:
+            for child in children:
+                self._parts.state.control.ask_to_look_again(child.name)
+            relinked.told(rows)
+
+    def look(self, flow: Flow, control: FlowControl, has_time: Callable[[], bool]) -> None:
+        """Go through the links of a flow if that is asked for, as far as there is time; the next run goes on. Raises
+        StorageTrouble."""
+        if not (control.look_again or control.look_cursor):
+            return
+        today = self._today(flow)
+        if today is None or not self._is_quiet(today):
+            return
+        cursor = control.look_cursor or self._begin(flow)
+        for _ in range(_PAGES_A_RUN):
+            if not (cursor and has_time()):
+                break
+            links, after = self._parts.state.links.page(flow.name, cursor)
+            self._send(flow, list(self._outdated(today, links)))
+            cursor = after or ""
+        self._parts.state.control.change_flow(flow.name, lambda now: replace(now, look_cursor=cursor))
+
+    def _today(self, flow: Flow) -> Flow | None:
+        """The flow with what its mapping looks up now; None where that cannot be read."""
+        try:
+            return flow.as_of(self._parts.clock.now())
+        except NotSent:
+            return None
+        except SystemTrouble as trouble:
+            self._gates.meet(trouble, flow, run=self._run_id)
+            return None
+
+    def _is_quiet(self, flow: Flow) -> bool:
+        """Whether the last walk was for today's mapping, and what it has sent is applied. Else most of what would be
+        found is on its way; and an instance with a former mapping must not look."""
+        checkpoint = self._parts.state.checkpoints.load(flow.name)
+        if checkpoint is None or checkpoint.fingerprint != flow.fingerprint or checkpoint.cursor is not None:
+            return False
+        if checkpoint.phase not in (Phase.DELTA, Phase.WALK):
+            return False
+        return self._parts.queues.depth(flow.name) <= self._parts.limits.sweep_messages
+
+    def _begin(self, flow: Flow) -> str:
+        """Take the request: one that comes from now on is for the next look."""
+
+        def change(now: FlowControl) -> FlowControl:
+            return replace(now, look_again=False, look_cursor=_BEGINNING)
+
+        self._parts.state.control.change_flow(flow.name, change)
+        return _BEGINNING
+
+    def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
+        links = [link for link in links if link.state not in ENDED]
+        known = {_parent(of) for link in links for of in link.known_keys}
+        parents = Judging(self._parts, flow).load_parents(known)
+
+        def is_other(of: KnownKey) -> bool:
+            key = parents[_parent(of)].key_on(of.route)
+            return key is not None and fold(key) != fold(of.key)
+
+        for link in links:
+            # Whoever works on it now may have read before what has changed since.
+            in_work = link.claim_id is not None
+            if in_work or link.fingerprint not in (None, flow.fingerprint) or any(map(is_other, link.known_keys)):
+                yield link.id
+
+
+def _parent(of: KnownKey) -> Parent:
+    return Parent(of.flow, of.route, of.id)

@@ -1,0 +1,42 @@
+"""Target keys given up: each only while its record's link still names it, so that a crash leaves no key behind whose
+owner nobody knows (protocol A6)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from shared.state.keys import OwnedKey, Owner
+from shared.state.links import Link, Place
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+
+
+def release(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]], stored: Mapping[str, Link]) -> int:
+    """Give up keys of records, by the records' ids; how many were theirs. `stored` are the links as they were last
+    written or read: a record whose link is another one by now keeps its keys.
+
+    A key is read before its link is compared. Whoever takes the key for the same record at that moment has written
+    the link first and writes the key anew, so that either the comparison or the release fails. Raises StorageTrouble.
+    """
+    owned = _owned(parts, flow, places)
+    if not owned:
+        return 0
+    now = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for _, key in owned)))
+    return sum(
+        parts.state.keys_of(flow, flow.route(route)).release(key)
+        for route, key in owned
+        if now[key.owner.id].etag == stored[key.owner.id].etag
+    )
+
+
+def _owned(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]]) -> list[tuple[str, OwnedKey]]:
+    """Those of the keys that are the records' own, by route."""
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    for id, of_record in places.items():
+        for route, key in of_record:
+            wanted[route][key] = id
+    return [
+        (route, owned)
+        for route, ids in wanted.items()
+        for key, owned in parts.state.keys_of(flow, flow.route(route)).owners(list(ids)).items()
+        if owned.owner == Owner(flow.name, route, ids[key])
+    ]

@@ -1,0 +1,304 @@
+"""Another environment that an operator accepts: what the links say of the former one is not taken for true of it."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import System
+from shared.operations.deeds import Deeds, Refused
+from shared.operations.retargeting import NewTarget
+from shared.operations.steering import Steering
+from shared.records import Json
+from shared.state.links import LinkState
+from tests.support.invariants import check
+from tests.support.operator import operated, p2c
+from tests.support.product import FLOW, product
+from tests.support.steps import Crash
+from tests.support.trade import DocumentTarget
+from tests.support.world import PRODUCTS, TRADE, World
+from tests.unit.local import finops_environment
+
+SAME, COPY, EMPTY = NewTarget
+
+
+def trade() -> World:
+    """Parents, contacts, customers and documents in step; one contact has moved, one document has ended."""
+    world = World(flows=TRADE, hold_on_end=True)
+    for number in range(3):
+        world.source.save(f"p{number}", number=f"P{number}", name=f"Parent {number}")
+    world.source.save("p3", number="P3", name="Bad", bad="yes")
+    world.people.save("m1", number="M1", name="Contact", parent="p1")
+    world.people.save("m2", number="M2", name="Customer", customer="yes")
+    world.people.save("m3", number="M3", name="Nobody's")
+    for number in range(3):
+        world.documents.save(f"d{number}", name=f"Document {number}", customer="m2")
+        world.documents.save_line(f"d{number}", 1, number)
+    world.settle()
+    world.people.save("m1", parent="p2")
+    world.source.remove("p0")
+    world.settle()
+    check(world)
+    return world
+
+
+def targets(world: World) -> list[tuple[str, dict[str, dict[str, Json]]]]:
+    """The rows of every target."""
+    return [(flow, target.rows) for flow in world.flows for target in world.targets_of(flow)]
+
+
+def emptied(world: World) -> None:
+    """None of the rows is there."""
+    for flow in world.flows:
+        for target in world.targets_of(flow):
+            target.rows.clear()
+            if isinstance(target, DocumentTarget):
+                target.lines.clear()
+
+
+def copied(world: World) -> None:
+    """A copy that was made before the last changes."""
+    world.target.rows["p1"]["name"] = "Before"
+    world.target.rows["p0"]["hold"] = "No"
+    del world.target.rows["p2"]
+    world.contacts.rows["m1/p1"]["hold"] = "No"
+    del world.contacts.rows["m1/p2"]
+    world.document_target.lines["d1"][1]["quantity"] = 99
+    del world.document_target.rows["d2"]
+    del world.document_target.lines["d2"]
+
+
+def blocked(world: World, flow: str) -> str:
+    return world.state.control.flow(flow).blocked
+
+
+def accept(world: World, flow: str, target: NewTarget | None) -> None:
+    parts = world.parts()
+    assert Steering(parts, Deeds(parts, "operator")).accept(flow, blocked(world, flow), target)
+
+
+def accept_everywhere(world: World, target: NewTarget | None) -> None:
+    world.settle(hours=0.1)
+    for flow in world.flows:
+        assert "the environment changed" in blocked(world, flow)
+        accept(world, flow, target)
+    world.settle(hours=48)
+    assert [blocked(world, flow) for flow in world.flows] == ["" for _ in world.flows]
+
+
+@pytest.mark.parametrize("name", ["finops_origin", "company"])
+@pytest.mark.parametrize(("target", "becomes"), [(EMPTY, emptied), (COPY, copied)])
+def test_everything_is_brought_to_the_new_target(
+    name: str, target: NewTarget, becomes: Callable[[World], None]
+) -> None:
+    world = trade()
+    world.settings[name] = "another"
+    becomes(world)
+    accept_everywhere(world, target)
+    check(world)
+    assert {"p1", "p2"} <= world.target.rows.keys()
+    assert world.contacts.rows["m1/p2"]["hold"] == "No"
+    assert world.document_target.lines["d2"][1]["quantity"] == 2
+
+
+def test_what_has_ended_since_a_copy_was_made_ends_in_the_copy() -> None:
+    world = trade()
+    world.settings["finops_origin"] = "another"
+    copied(world)
+    accept_everywhere(world, COPY)
+    assert world.target.rows["p0"]["hold"] == "All"
+
+
+def test_the_same_environment_under_another_address_keeps_all_links_and_is_not_written() -> None:
+    world = trade()
+    before = {flow: len(target.writes) for flow in world.flows for target in world.targets_of(flow)}
+    world.settings["finops_origin"] = "another"
+    accept_everywhere(world, SAME)
+    assert {flow: len(target.writes) for flow in world.flows for target in world.targets_of(flow)} == before
+    check(world)
+
+
+def test_a_renamed_organisation_is_asked_for_nothing_and_another_one_is_read_from_its_beginning() -> None:
+    world = trade()
+    world.settings["dataverse_origin"] = "renamed"
+    before = world.state.checkpoints.load("parents")
+    accept_everywhere(world, None)
+    after = world.state.checkpoints.load("parents")
+    assert before is not None
+    assert after is not None
+    assert after.epoch == before.epoch
+    world.systems[System.DATAVERSE].name = "copy"
+    world.clock.sleep(3601)
+    accept_everywhere(world, None)
+    anew = world.state.checkpoints.load("parents")
+    assert anew is not None
+    assert anew.epoch != after.epoch
+    check(world)
+
+
+@pytest.mark.parametrize("target", [EMPTY, COPY])
+def test_products_are_brought_to_another_organisation(target: NewTarget) -> None:
+    world = World(flows=PRODUCTS)
+    for number in range(5):
+        world.stock.save(f"i{number}", number=f"I{number}", name=f"Product {number}", phone=str(number))
+    world.settle()
+    check(world)
+    world.systems[System.DATAVERSE].name = "another"
+    world.clock.sleep(3601)
+    if target is EMPTY:
+        world.product_target.rows.clear()
+    else:
+        del world.product_target.rows["i3"]
+        world.product_target.rows["i1"]["phone"] = "old"
+    accept_everywhere(world, target)
+    check(world)
+
+
+def test_an_operator_is_asked_what_the_target_is_before_anything_is_done() -> None:
+    world = trade()
+    world.settings["finops_origin"] = "another"
+    world.settle(hours=0.1)
+    before = world.links_table.content(), blocked(world, "parents"), world.state.audit.latest(10)
+    with pytest.raises(Refused, match=r"--target same .*--target copy .*--target empty"):
+        accept(world, "parents", None)
+    assert (world.links_table.content(), blocked(world, "parents"), world.state.audit.latest(10)) == before
+
+
+def test_another_company_is_not_the_same_target() -> None:
+    world = trade()
+    world.settings["company"] = "another"
+    world.settle(hours=0.1)
+    with pytest.raises(Refused, match="says that it is another one; give --target copy or --target empty"):
+        accept(world, "parents", SAME)
+    with pytest.raises(Refused, match=r"first one|former one: --target copy"):
+        accept(world, "parents", None)
+
+
+def test_a_target_that_is_the_same_by_its_own_word_cannot_be_said_to_be_another() -> None:
+    world = trade()
+    world.settings["dataverse_origin"] = "renamed"
+    world.settle(hours=0.1)
+    with pytest.raises(Refused, match="is the same one; leave --target out"):
+        accept(world, "parents", EMPTY)
+
+
+@pytest.mark.parametrize("target", [EMPTY, COPY])
+def test_no_key_is_left_in_the_former_company(target: NewTarget) -> None:
+    world = trade()
+    former = len(world.state.keys.content())  # type: ignore[attr-defined]
+    world.settings["company"] = "another"
+    if target is EMPTY:
+        emptied(world)
+    world.company = "another"
+    accept_everywhere(world, target)
+    keys = world.state.keys.content()  # type: ignore[attr-defined]
+    assert {partition.rpartition("|")[2] for partition, _ in keys} == {"another"}
+    # What is gone or was left has nothing in an empty target.
+    assert len(keys) == former - (2 if target is EMPTY else 0)
+    check(world)
+
+
+@pytest.mark.parametrize("target", [EMPTY, COPY])
+def test_an_acceptance_that_is_interrupted_at_any_step_is_completed_by_the_next(target: NewTarget) -> None:
+    steps, number = 1, 0
+    while number < steps:
+        number += 1
+        world = trade()
+        world.settings["company"] = world.company = "another"
+        emptied(world)
+        world.settle(hours=0.1)
+        world.steps.crash_at(world.steps.count + number)
+        try:
+            accept(world, "parents", target)
+            world.steps.at.clear()
+        except Crash:
+            steps = number + 1
+            if blocked(world, "parents"):
+                accept(world, "parents", target)
+        for flow in ("people", "documents"):
+            accept(world, flow, target)
+        world.settle()
+        check(world)
+    assert number > 10
+
+
+def test_of_a_record_that_is_gone_nothing_is_remembered_in_an_empty_target() -> None:
+    world = trade()
+    world.settings["finops_origin"] = "another"
+    emptied(world)
+    accept_everywhere(world, EMPTY)
+    assert world.state.links.load("parents", ["p0"])["p0"].state is LinkState.NEW
+    assert "p0" not in str(world.state.keys.content())  # type: ignore[attr-defined]
+
+
+_DEEDS = ["empty", "copy", "company", "organisation", "host", "pull", "sweep", "edit", "number", "gone"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(_DEEDS), min_size=3, max_size=20))
+def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_in_step(deeds: Sequence[str]) -> None:
+    world = trade()
+    for at, deed in enumerate(deeds):
+        match deed:
+            case "empty" | "copy" | "company" | "organisation":
+                _move(world, deed, at)
+            case "host":
+                for flow in world.flows:
+                    world.host_once(flow)
+            case "pull":
+                for flow in world.flows:
+                    world.pull(flow)
+            case "sweep":
+                world.sweep()
+            case "edit":
+                world.source.save(f"p{1 + at % 3}", number=f"P{1 + at % 3}", name=f"Edited {at}", bad=None)
+                world.documents.save_line("d1", 1 + at % 3, at)
+            case "number":
+                world.people.save("m1", parent=f"p{1 + at % 2}")
+            case "gone":
+                world.source.save(f"n{at}", number=f"N{at}", name="New")
+    world.settle(hours=2)
+    check(world)
+
+
+def _move(world: World, deed: str, at: int) -> None:
+    """To another environment, which is accepted flow by flow."""
+    target: NewTarget | None = EMPTY
+    match deed:
+        case "organisation":
+            world.systems[System.DATAVERSE].name = f"organisation {at}"
+            world.clock.sleep(3601)
+            target = None
+        case "company":
+            world.settings["company"] = world.company = f"c{at}"
+        case _:
+            world.settings["finops_origin"] = f"https://{at}"
+    if deed == "copy":
+        target = COPY
+        for _, rows in targets(world):
+            for key in list(rows)[at % 3 :: 3]:
+                del rows[key]
+    elif deed != "organisation":
+        emptied(world)
+    for flow in world.flows:
+        world.pull(flow)
+        accept(world, flow, target)
+
+
+# --- between the simulators -------------------------------------------------------------------------------------------
+
+
+def test_customers_are_created_in_another_environment_of_finops() -> None:
+    with product() as sync, operated(sync), finops_environment.environment() as second:
+        ids = sync.linked(3)
+        sync.know(second.base_url, sync.finops.base_url)
+        sync.finops = second
+        sync.start(FINOPS_URL=second.base_url)
+        sync.tick()
+        assert sync.customers() == 0
+        assert "--target same" in p2c("accept", FLOW, "--yes", code=2)
+        p2c("accept", FLOW, "--target", "empty", "--yes")
+        sync.settle()
+        sync.check_in_step(ids)
+        assert "target empty" in p2c("audit")

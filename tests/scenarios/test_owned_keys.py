@@ -1,0 +1,317 @@
+"""No target key is left without a living owner, and no row of ours without a record: whoever dies, whenever (A6)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from shared.errors import RecordRejected, SyncError
+from shared.operations.deeds import Deeds, Refused
+from shared.operations.forgetting import forget
+from shared.operations.linking import Linking
+from shared.records import Write
+from shared.state.checkpoints import Phase
+from shared.state.keys import Keys, Owner
+from shared.state.links import LinkState
+from shared.state.rows import Put
+from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
+from tests.support.doubles import ROUTE
+from tests.support.invariants import check, left
+from tests.support.steps import Crash
+from tests.support.trade import CONTACT
+from tests.support.world import PRODUCTS, TRADE, World, restore
+
+REFUSAL = RecordRejected("finops.validateField.CustomerGroupId", "no group", remedy="")
+Deed = Callable[[World], None]
+
+
+def refused(number: str = "K") -> World:
+    """A world whose record p1 was refused: it owns its number, and nothing stands in the target."""
+    world = World()
+    world.source.save("p1", number=number, name="First")
+    world.target.fault = refuse(REFUSAL)
+    world.settle(hours=0.1)
+    world.target.fault = lambda _write: None
+    return world
+
+
+def keys_of(world: World, flow: str = "parents", route: str = ROUTE) -> Keys:
+    parts = world.parts()
+    return parts.state.keys_of(parts.flows[flow], parts.flows[flow].route(route))
+
+
+def stored(world: World) -> str:
+    """Everything that is remembered, as one text."""
+    tables = world.links_table, world.keys_table, world.checkpoints_table
+    return " ".join(str(row) for table in tables for row in table.content().values())
+
+
+def deeds(world: World) -> Deeds:
+    return Deeds(world.parts(), "operator")
+
+
+def forgotten(world: World, id: str) -> int:
+    parts = world.parts()
+    return forget(parts, parts.flows["parents"], id, deeds(world))
+
+
+def test_the_number_of_a_record_that_was_refused_and_then_deleted_is_kept_nowhere() -> None:
+    world = refused("K-77")
+    world.source.remove("p1")
+    world.settle()
+    check(world)
+    assert "K-77" not in stored(world)
+    assert world.keys_table.content() == {}
+
+
+@pytest.mark.parametrize("change", [{"number": "L", "bad": "x"}, {"state": "foreign"}, {"bad": "x"}], ids=str)
+def test_a_record_that_was_refused_changes_and_is_deleted_leaves_no_key(change: dict[str, str]) -> None:
+    world = refused()
+    world.source.save("p1", **change)
+    world.settle(hours=0.1)
+    check(world)
+    world.source.remove("p1")
+    world.settle()
+    check(world)
+    assert world.keys_table.content() == {}
+
+
+def renumber(world: World) -> None:
+    world.source.save("p1", number="L")
+
+
+def filter_out(world: World) -> None:
+    world.source.save("p1", state="foreign")
+
+
+def delete(world: World) -> None:
+    world.source.remove("p1")
+
+
+@pytest.mark.parametrize("deed", [renumber, filter_out, delete])
+@pytest.mark.parametrize("fault", [lambda _write: None, refuse(REFUSAL), unknown(times=9)], ids=["", "refused", "lost"])
+def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
+    fault: Callable[[Write], SyncError | None], deed: Deed
+) -> None:
+    for step in range(1, 40):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+        world.target.fault = fault
+        world.target.lands = False
+        world.steps.crash_at(world.steps.count + step)
+        try:
+            world.apply(hint("p1"))
+        except Crash:
+            world.queues.send("parents", hint("p1"))
+        world.steps.at.clear()
+        deed(world)
+        world.target.fault = lambda _write: None
+        world.settle()
+        check(world)
+
+
+def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+
+        def meanwhile(world: World = world) -> None:
+            world.source.remove("p1")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.settle()
+        check(world)
+
+
+def test_a_number_whose_row_is_another_ones_is_not_said_to_be_taken_by_a_record_that_has_abandoned_it() -> None:
+    world = refused()
+    world.source.save("p1", bad="x")
+    world.settle(hours=0.1)
+    world.target.put_by_hand("K", name="Theirs")
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "target_exists"
+    check(world)
+
+
+def test_a_number_whose_row_its_owner_has_made_is_said_to_be_taken() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "key_taken"
+
+
+def test_a_contact_that_is_deleted_on_its_way_to_another_parent_keeps_the_row_that_it_has_left() -> None:
+    world = World(flows=TRADE)
+    world.source.save("a", number="A", name="A")
+    world.source.save("b", number="B", name="B")
+    world.people.save("m1", number="M", name="M", parent="a")
+    world.settle(hours=0.1)
+    world.contacts.fault = lambda write: REFUSAL if write.create else None
+    world.people.save("m1", parent="b")
+    world.settle(hours=0.1)
+    assert left(link(world, "m1", "people"), CONTACT) == ["M/A"]
+    world.people.remove("m1")
+    world.settle()
+    check(world)
+    assert link(world, "m1", "people").state is LinkState.DELETED
+    assert set(keys_of(world, "people", CONTACT).owners(["M/A", "M/B"])) == {"M/A"}
+
+
+def test_a_record_that_is_gone_loses_the_key_that_another_one_gets_and_no_other() -> None:
+    world = World(flows=TRADE, adopt=True)
+    world.source.save("a", number="A", name="A")
+    world.source.save("b", number="B", name="B")
+    world.people.save("m1", number="M", name="M", parent="a")
+    world.settle(hours=0.1)
+    world.people.save("m1", parent="b")
+    world.settle(hours=0.1)
+    world.people.remove("m1")
+    world.people.save("m2", number="M", name="Second", parent="a")
+    world.settle()
+    check(world)
+    assert link(world, "m2", "people").target_key == "M/A"
+    assert link(world, "m1", "people").target_key == "M/B"
+
+
+def successor(world: World) -> None:
+    """i1 has made a row and is gone; i2 has its number now."""
+    world.stock.save("i1", number="K", name="First")
+    world.settle(hours=0.1)
+    world.stock.remove("i1")
+    world.settle(hours=0.1)
+    world.stock.save("i2", number="K", name="Second")
+
+
+def test_a_row_of_a_record_that_is_gone_is_never_nobodys_however_its_next_owner_ends() -> None:
+    for change in ({"state": "foreign"}, {"number": "L"}, None):
+        world = World(flows=PRODUCTS)
+        successor(world)
+        world.product_target.fault = refuse(REFUSAL)
+        world.settle(hours=0.1)
+        assert not link(world, "i2", "products").linked
+        world.product_target.fault = lambda _write: None
+        if change is None:
+            world.stock.remove("i2")
+        else:
+            world.stock.save("i2", **change)
+        world.settle()
+        check(world)
+
+
+def test_a_worker_that_dies_while_a_record_inherits_a_row_leaves_one_owner() -> None:
+    for filtered in (True, False):
+        for step in range(1, 40):
+            world = World(flows=PRODUCTS)
+            successor(world)
+            world.pull("products")
+            world.steps.crash_at(world.steps.count + step)
+            try:
+                world.drain()
+            except Crash:
+                world.steps.at.clear()
+            if filtered:
+                world.stock.save("i2", state="foreign")
+            world.settle()
+            check(world)
+
+
+def test_a_row_that_was_inherited_and_not_written_goes_on_to_whoever_has_its_number_next() -> None:
+    world = World(flows=PRODUCTS)
+    successor(world)
+    world.product_target.fault = refuse(REFUSAL)
+    world.settle(hours=0.1)
+    world.product_target.fault = lambda _write: None
+    world.stock.save("i2", state="foreign")
+    world.stock.save("i3", number="K", name="Third")
+    world.settle()
+    check(world)
+    assert link(world, "i3", "products").target_key == "K"
+    assert world.product_target.rows["k"]["name"] == "Third"
+
+
+def test_a_key_that_no_link_names_is_forgotten_with_its_record() -> None:
+    world = World()
+    keys_of(world).own({"K-77": Owner("parents", ROUTE, "p1"), "K-78": Owner("parents", ROUTE, "p2")})
+    assert forgotten(world, "p1") == 1
+    assert "K-77" not in stored(world)
+    assert set(keys_of(world).owners(["K-78"])) == {"K-78"}
+    with pytest.raises(Refused, match="nothing is remembered"):
+        forgotten(world, "p1")
+
+
+def test_the_cleanup_gives_up_keys_that_no_link_names_and_no_others() -> None:
+    world = refused()
+    world.source.save("p2", number="L", name="Second")
+    world.settle(hours=0.1)
+    keys_of(world).own({"X": Owner("parents", ROUTE, "p1"), "Y": Owner("parents", ROUTE, "gone")})
+    world.clean_up()
+    assert set(keys_of(world).owners(["K", "L", "X", "Y"])) == {"K", "L", "X", "Y"}, "they may be named soon"
+    world.clock.sleep(world.limits.claim_live_s + 1)
+    world.clean_up()
+    assert set(keys_of(world).owners(["K", "L", "X", "Y"])) == {"K", "L"}
+
+
+def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.target.put_by_hand("K", name="First")
+    world.settle(hours=0.1)
+    parts = world.parts()
+    linking = Linking(parts, parts.flows["parents"], deeds(world))
+
+    def meanwhile() -> None:
+        held = link(world, "p1")
+        world.links_table.transact([Put(replace(held, dirty=True).to_row())])
+
+    transacts = 0
+
+    def step(name: str) -> None:
+        nonlocal transacts
+        if name == "links.transact":
+            transacts += 1
+            if transacts == 1:
+                meanwhile()
+
+    world.links_table.step = step
+    with pytest.raises(Refused, match="changed meanwhile"):
+        linking.link("p1")
+    assert keys_of(world).owners(["K"]) == {}
+
+
+def test_a_deletion_is_told_although_the_first_checkpoint_was_restored() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    checkpoint = world.state.checkpoints.load("parents")
+    assert checkpoint is not None
+    first = replace(checkpoint, phase=Phase.BASELINE, delta_link=None)
+    world.state.checkpoints.save(first)
+    world.source.remove("p1")
+    world.source.deleted.clear()
+    world.settle()
+    assert link(world, "p1").state is LinkState.DELETED
+
+
+def test_whoever_restores_the_snapshot_of_a_walk_loses_no_deletion_and_no_change() -> None:
+    world = World(flows=PRODUCTS)
+    world.stock.save("i1", number="K", name="First")
+    world.settle(hours=0.1)
+    kept = dict(world.checkpoints_table.content())
+    world.stock.save("i1", name="Changed")
+    world.stock.save("i2", number="L", name="Second")
+    world.settle(hours=0.1)
+    restore(world.checkpoints_table, kept)
+    world.stock.save("i1", name="First")
+    world.stock.remove("i2")
+    world.settle(hours=0.5)
+    check(world)
+    assert link(world, "i2", "products").state is LinkState.DELETED

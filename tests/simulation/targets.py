@@ -1,0 +1,22 @@
+"""Rows of target collections, as the models keep them and the oracle judges them."""
+
+from dataclasses import dataclass, field
+
+from shared.records import Json
+
+CUSTOMERS, PERSONS, QUOTATIONS = "CustomersV3", "CDSContactPersonsV2", "CDSSalesQuotationHeaders"
+# A flow and the id of a record in its source.
+Record = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
+    `made` says that the sync has created it; `touched` are fields that people have changed since."""
+
+    key: str
+    values: dict[str, Json]
+    of: Record | None = None
+    made: bool = False
+    lines: dict[int, dict[str, Json]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)

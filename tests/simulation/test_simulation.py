@@ -1,0 +1,56 @@
+"""Random histories of the whole product, and what holds the simulation itself to its word."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.run import play
+from tests.simulation.script import STEPS, read_script, write_script
+
+_ROOT = Path(__file__).parents[2]
+_KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
+_AT_ONCE = 20
+_SEEDS = 200
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
+def test_random_histories_end_as_they_must(first: int) -> None:
+    played = [play(write_script(seed)) for seed in range(first, first + _AT_ONCE)]
+    assert {of.script.seed: of.problems for of in played if of.problems} == {}
+
+
+@pytest.mark.parametrize("path", _KEPT, ids=lambda path: path.stem)
+def test_a_history_that_was_broken_once_ends_as_it_must(path: Path) -> None:
+    assert play(read_script(path)).problems == []
+
+
+def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps() -> None:
+    played = [play(write_script(seed)) for seed in range(5)]
+    assert all(len(of.script.acts) == STEPS for of in played)
+    assert sum(of.steps for of in played) > 10 * 5 * STEPS
+
+
+@pytest.mark.process
+def test_the_same_seed_gives_the_same_history_on_any_machine() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "8", "--first", "300", "--trace"]
+    traces = {
+        subprocess.run(
+            command, cwd=_ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(traces) == 1
+    assert "step" in traces.pop()
+
+
+@pytest.mark.process
+def test_the_oracle_knows_nothing_of_the_engine() -> None:
+    program = "import sys, tests.simulation.oracle; print(*sorted(name for name in sys.modules if 'shared' in name))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=_ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "shared.mapping.verdicts" in loaded
+    assert not [name for name in ("shared.sync", "shared.state", "shared.operations") if name in loaded]
