@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import SourceRow, Values, fold
-from tests.simulation.oracle import ENTITIES, Record
+from tests.simulation.oracle import ENTITIES
 from tests.simulation.sample import Sample, SampleUnusable
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import Mappers
@@ -18,6 +18,7 @@ _ONLY_ROUTES = {"accounts": "customer", "products": "product", "quotations": "qu
 # Values of a cause that are told.
 _VALUES_TOLD = 5
 End = tuple[str, str]
+Record = tuple[str, str]
 
 
 @dataclass(slots=True)
