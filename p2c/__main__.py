@@ -4,14 +4,14 @@ import sys
 from collections.abc import Sequence
 
 try:
-    from p2c import asking, doing, mending
+    from p2c import asking, doing, mending, simulating
     from p2c.commands import app
     from p2c.showing import write_what_can_be_written
 except KeyboardInterrupt:
     # Loading takes a moment; whoever thinks better of it gets no traceback.
     sys.exit(130)
 
-__all__ = ["app", "asking", "doing", "main", "mending"]
+__all__ = ["app", "asking", "doing", "main", "mending", "simulating"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,11 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
 from tests.simulation.history import Played
+from tests.simulation.material import Material
 from tests.simulation.run import Report, play, play_seeds
 from tests.simulation.script import STEPS, read_script, write_script
 from tests.simulation.shrink import kind_of, shrink
@@ -20,26 +23,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
+    try:
+        material = material_of(parsed.map, parsed.sample)
+        for line in told_of_sample(material):
+            typer.echo(line)
+    except Miscalled as miscalled:
+        typer.echo(str(miscalled), err=True)
+        return 2
     if parsed.script is not None:
-        return _play_script(parsed.script)
+        return _play_script(parsed.script, material)
     if parsed.trace:
-        return _trace(parsed.first, parsed.seeds, parsed.steps)
+        return _trace(parsed.first, parsed.seeds, parsed.steps, material)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
-    report = play_seeds(seeds, steps=parsed.steps, told=_tell_progress if sys.stderr.isatty() else lambda _: None)
-    return _tell(report, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
+    told = _tell_progress if sys.stderr.isatty() else lambda _: None
+    report = play_seeds(seeds, steps=parsed.steps, material=material, told=told)
+    if report.broken:
+        called = parsed.called or as_called(parsed.map, parsed.sample)
+        typer.echo(f"Play a seed again: {called} --seeds 1 --first SEED")
+    return _tell(report, material, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
 
 
-def _play_script(path: Path) -> int:
-    played = play(read_script(path))
+def _play_script(path: Path, material: Material) -> int:
+    played = play(read_script(path), material)
     typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
 
 
-def _trace(first: int, count: int, steps: int) -> int:
+def _trace(first: int, count: int, steps: int, material: Material) -> int:
     """What happened in each history, counted: equal only where everything was equal."""
     broken = False
     for seed in range(first, first + count):
-        played = play(write_script(seed, steps))
+        played = play(write_script(seed, steps), material)
         broken = broken or bool(played.problems)
         counts = ", ".join(f"{name} {count}" for name, count in sorted(played.counts.items()))
         typer.echo(f"seed {seed}: {played.steps} steps, {played.digest}, {counts}, {played.problems}")
@@ -51,7 +65,7 @@ def _tell_progress(report: Report) -> None:
     typer.echo(told, nl=False, err=True)
 
 
-def _tell(report: Report, *, shrinks: bool, coverage: bool) -> int:
+def _tell(report: Report, material: Material, *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
@@ -68,7 +82,7 @@ def _tell(report: Report, *, shrinks: bool, coverage: bool) -> int:
     for kind, seeds in first_of.items():
         typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
     for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
-        short = shrink(played, play)
+        short = shrink(played, partial(play, material=material))
         typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
         typer.echo("\n".join(f"  {problem}" for problem in short.problems))
         typer.echo(short.script.to_text())
@@ -83,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
+    parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")
+    parser.add_argument("--sample", metavar="FOLDER|-", help="*.jsonl files of records, or a sample by the pipe")
+    parser.add_argument("--called", metavar="TEXT", help="the command to name for playing a seed again")
     parser.add_argument("--trace", action="store_true", help="tell what happened in each history")
     parser.add_argument("--coverage", action="store_true", help="tell what no history has reached")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")

@@ -31,13 +31,19 @@ _CURRENCIES = [{"isocurrencycode": "USD"}, {"isocurrencycode": "EUR"}, {"isocurr
 @dataclass(frozen=True, slots=True)
 class Pool:
     """What the rows of a table may hold: `start` is a row that is for the target, `columns` are values that people
-    give a column, `numbers` those that name a record."""
+    give a column, `numbers` those that name a record. Where there are `rows`, records begin as one of these instead:
+    that of their place among the ids or numbers."""
 
     start: Mapping[str, Any]
     columns: Mapping[str, Sequence[Any]]
     number: str
     numbers: Sequence[str]
     ids: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
+
+    def first_row(self, place: int) -> Mapping[str, Any]:
+        """How the record at a place begins."""
+        return self.rows[place % len(self.rows)] if self.rows else self.start
 
 
 def _id(kind: int, number: int) -> str:
@@ -145,6 +151,7 @@ class Company:
 
     stage: Stage
     pools: Mapping[str, Pool]
+    tables: Mapping[str, Sequence[Mapping[str, Any]]]
     quotes_made: int = 0
     lines_made: int = 0
     products_made: int = 0
@@ -156,8 +163,7 @@ class Company:
         ids |= {"products": "productid", "productpricelevels": "productpricelevelid"}
         for name, id_column in ids.items():
             sales.tables[name] = Table(id_column)
-        small = _small_tables()
-        for name, rows in small.items():
+        for name, rows in self.tables.items():
             table = sales.tables[name] = Table("id")
             table.rows = {str(number): dict(row) for number, row in enumerate(rows)}
         for company in COMPANIES:
@@ -213,7 +219,7 @@ class Company:
         if row is None:
             own = pool.numbers[place % len(pool.numbers)]
             number = own if dice.random() < 0.75 else dice.choice(pool.numbers)
-            sales.save(name, id, {**pool.start, pool.number: number, **(further or {})})
+            sales.save(name, id, {**pool.first_row(place), pool.number: number, **(further or {})})
         elif dice.random() < 0.1:
             sales.remove(name, id)
         else:
@@ -268,7 +274,8 @@ class Company:
     ) -> str:
         self.quotes_made += 1
         id = _id(0xD, self.quotes_made)
-        start = {**self.pools["quotes"].start, **customer} if like is None else dict(like)
+        pool = self.pools["quotes"]
+        start = {**pool.first_row(pool.numbers.index(number)), **customer} if like is None else dict(like)
         own = {"quoteid": id, "quotenumber": number, "revisionnumber": revision, "statecode": 1, "statuscode": 2}
         self.stage.sales.save("quotes", id, {**start, **own})
         for _ in range(0 if like is not None else dice.randint(0, 2)):
@@ -283,6 +290,9 @@ class Company:
         sales.remove("quotes", id)
 
     def _line(self, dice: random.Random) -> Values:
+        if "lines" in self.pools:
+            pool = self.pools["lines"]
+            return {**pool.first_row(dice.randrange(len(pool.rows))), **self._changes(pool, dice)}
         mapper = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS)).quotations
         external = dice.random() < 0.92
         number = dice.choice(["P-1", "P-2", "P-3"])
@@ -318,7 +328,7 @@ class Company:
             else:
                 changed = self._line(dice)
                 columns = dice.sample(["quantity", "priceperunit", "uomid", "manualdiscountamount"], k=1)
-                sales.save("quotedetails", id, {column: changed[column] for column in columns})
+                sales.save("quotedetails", id, {column: changed[column] for column in columns if column in changed})
 
     def edit_product(self, dice: random.Random) -> None:
         """A product is released, changed, or no longer sellable."""
@@ -327,7 +337,7 @@ class Company:
         number = dice.choice(pool.numbers)
         there = next((key for key in rows if fold(key) == fold(number)), None)
         if there is None:
-            rows[number] = {**pool.start, pool.number: number}
+            rows[number] = {**pool.first_row(pool.numbers.index(number)), pool.number: number}
         elif dice.random() < 0.15:
             del rows[there]
         else:
@@ -444,7 +454,7 @@ class Company:
             row.values[quotations.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
 
 
-def _small_tables() -> dict[str, list[Values]]:
+def small_tables() -> dict[str, list[Values]]:
     """The tables in which products are looked up, and how date columns behave."""
     lists = [("Retail", _USD, None, None), ("Trade", _USD, None, None), ("Euro", _EUR, None, None)]
     tables: dict[str, list[Values]] = {

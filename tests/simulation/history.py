@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 from zlib import crc32
@@ -10,15 +10,16 @@ from zlib import crc32
 from shared.errors import System
 from shared.state.control import FlowControl
 from tests.simulation.books import books_of, facts_of
-from tests.simulation.company import Company, Pool
+from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment, deploy
 from tests.simulation.finops import COMPANIES
 from tests.simulation.host import Host, plan_of
+from tests.simulation.material import STANDARD, Material
 from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.script import FLOWS, Act, Script
-from tests.simulation.settings import MAPS, RENAMED_URL, URL, VARIANTS
+from tests.simulation.settings import RENAMED_URL, URL, VARIANTS
 from tests.simulation.space import outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.threads import CALM, Plan, Worker
@@ -42,15 +43,15 @@ class Played:
 
 
 class History:
-    """One history on a stage. `maps` is the value-map document that it begins with."""
+    """One history on a stage, with the records and the value-map document that it begins with."""
 
-    def __init__(self, stage: Stage, script: Script, pools: Mapping[str, Pool], maps: str = MAPS) -> None:
+    def __init__(self, stage: Stage, script: Script, material: Material = STANDARD) -> None:
         stage.empty()
         self.stage = stage
         self.played = Played(script)
-        self._maps = maps
+        self._maps = material.maps
         self._dice = random.Random(script.seed)
-        self._company = Company(stage, pools)
+        self._company = Company(stage, material.pools(script.seed), material.tables)
         self._company.found()
         self._company.begin(self._dice)
         self._variant = self._former_variant = next(iter(VARIANTS))

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tests.simulation.company import standard_pools
 from tests.simulation.history import History, Played
+from tests.simulation.material import STANDARD, Material
+from tests.simulation.sample import Sample
 from tests.simulation.script import STEPS, Script, write_script
 from tests.simulation.space import Events
 from tests.simulation.stage import Stage
@@ -60,9 +61,9 @@ def _counted_events(counts: Counter[str]) -> Iterator[None]:
         counts.update(events.counts)
 
 
-def play(script: Script) -> Played:
+def play(script: Script, material: Material = STANDARD) -> Played:
     """Play one script and judge it. What the engine raises and nobody may see is a problem as well."""
-    history = History(stage_of_process(), script, standard_pools())
+    history = History(stage_of_process(), script, material)
     try:
         with _counted_events(history.played.counts):
             return history.play()
@@ -71,16 +72,23 @@ def play(script: Script) -> Played:
         return history.played
 
 
-def play_seeds(seeds: Sequence[int], *, steps: int = STEPS, told: Callable[[Report], None] = lambda _: None) -> Report:
+def play_seeds(
+    seeds: Sequence[int],
+    *,
+    steps: int = STEPS,
+    material: Material = STANDARD,
+    told: Callable[[Report], None] = lambda _: None,
+) -> Report:
     """Play seeds on all cores. `told` hears of every broken history at once, and of the progress."""
     report, began = Report(), time.monotonic()
     parts = [(tuple(seeds[at : at + _AT_ONCE]), steps) for at in range(0, len(seeds), _AT_ONCE)]
     cores = len(os.sched_getaffinity(0))
     if cores == 1 or len(parts) == 1:
-        found: Iterable[list[Played]] = map(_play_part, parts)
+        found: Iterable[list[Played]] = (_play_seeds(part, material) for part in parts)
         _collect(found, report, began, told)
     else:
-        with multiprocessing.get_context("spawn").Pool(cores) as pool:
+        # The material goes to each process by its pipe, once: a sample is on no disk.
+        with multiprocessing.get_context("spawn").Pool(cores, _take, (material.maps, material.sample)) as pool:
             _collect(pool.imap_unordered(_play_part, parts), report, began, told)
     return report
 
@@ -92,6 +100,19 @@ def _collect(found: Iterable[list[Played]], report: Report, began: float, told: 
         told(report)
 
 
+_taken = STANDARD
+
+
+def _take(maps: str, sample: Sample | None) -> None:
+    """With what this process plays."""
+    global _taken  # noqa: PLW0603 - a process of a pool is told in no other way
+    _taken = Material(maps, sample)
+
+
 def _play_part(part: tuple[tuple[int, ...], int]) -> list[Played]:
+    return _play_seeds(part, _taken)
+
+
+def _play_seeds(part: tuple[tuple[int, ...], int], material: Material) -> list[Played]:
     seeds, steps = part
-    return [play(write_script(seed, steps)) for seed in seeds]
+    return [play(write_script(seed, steps), material) for seed in seeds]

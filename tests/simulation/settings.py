@@ -1,11 +1,13 @@
 """The settings of a deployment, in the variants that a history changes between."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from shared import exact_json
+from shared.errors import SettingsInvalid
 from shared.flows import (
     account_mapper,
     contact_mapper,
@@ -18,6 +20,7 @@ from shared.mapping.products import ProductMapper
 from shared.mapping.quotations import QuotationMapper
 from shared.settings import Settings
 
+Document = dict[str, Any]
 URL, RENAMED_URL = "https://contoso.crm.dynamics.com", "https://fabrikam.crm.dynamics.com"
 _MAPS: Mapping[str, Any] = {
     "defaults": {
@@ -51,17 +54,14 @@ _BASE = {
     "PRODUCTS_PRICE_ITEMS": "sync",
     "GONE_LIMIT_COUNT": "1000",
 }
-# What a deployment may change, each with the setting that it concerns; the first one is how it begins.
+# Accounts of this name are out of scope where there are fewer of them.
+LEFT_OUT = "Litware"
+# What a deployment may change, each with the setting that it concerns; the first one is how it begins. What it changes
+# of the value map stands below.
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "as it began": {},
-    "another customer group": {
-        "VALUE_MAPS": json.dumps({**_MAPS, "defaults": {**_MAPS["defaults"], "customer_group": "20"}})
-    },
-    "fewer accounts": {
-        "VALUE_MAPS": json.dumps(
-            {**_MAPS, "account_filter": [{"column": "name", "operator": "ne", "value": "Litware"}]}
-        )
-    },
+    "another customer group": {},
+    "fewer accounts": {},
     "linked accounts only": {"ACCOUNTS_SCOPE": "linked"},
     "adoption": {
         "ACCOUNTS_ON_EXISTING": "adopt",
@@ -97,16 +97,53 @@ class Mappers:
 SettingsKey = tuple[str, str, str, str]
 
 
-@lru_cache(maxsize=256)
+def _another_group(maps: Document) -> Document:
+    group = "10" if maps["defaults"]["customer_group"] == "20" else "20"
+    return {**maps, "defaults": {**maps["defaults"], "customer_group": group}}
+
+
+def _fewer_accounts(maps: Document) -> Document:
+    condition = {"column": "name", "operator": "ne", "value": LEFT_OUT}
+    return {**maps, "account_filter": [*maps.get("account_filter", []), condition]}
+
+
+_OF_THE_MAPS: Mapping[str, Callable[[Document], Document]] = {
+    "another customer group": _another_group,
+    "fewer accounts": _fewer_accounts,
+}
+
+
 def settings_of(variant: str, url: str, company: str, maps: str) -> Settings:
-    """The settings of a variant, in an environment and a company. `maps` is the value-map document."""
-    return Settings.read({**_BASE, "VALUE_MAPS": maps, **VARIANTS[variant], "DATAVERSE_URL": url, "COMPANY": company})
+    """The settings of a variant, in an environment and a company. `maps` is the value-map document: what the variant
+    changes of it is changed, and settings that this document forbids are left out."""
+    return _made((variant, url, company, maps))[0]
 
 
-@lru_cache(maxsize=256)
 def mappers_of(settings_key: SettingsKey) -> Mappers:
     """The mappings of settings, made once a process: to digest a value-map document takes its time."""
-    settings = settings_of(*settings_key)
-    return Mappers(
-        account_mapper(settings), contact_mapper(settings), product_mapper(settings), quotation_mapper(settings)
-    )
+    return _made(settings_key)[1]
+
+
+@lru_cache(maxsize=256)
+def _made(settings_key: SettingsKey) -> tuple[Settings, Mappers]:
+    """Raises SettingsInvalid for a document that allows no mapping at all."""
+    variant, url, company, maps = settings_key
+    own = {"VALUE_MAPS": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company}
+    try:
+        return _with_mappers(Settings.read({**_BASE, **VARIANTS[variant], **own}))
+    except SettingsInvalid:
+        if not VARIANTS[variant]:
+            raise
+    return _with_mappers(Settings.read({**_BASE, **own}))
+
+
+def _with_mappers(settings: Settings) -> tuple[Settings, Mappers]:
+    made = account_mapper(settings), contact_mapper(settings), product_mapper(settings), quotation_mapper(settings)
+    return settings, Mappers(*made)
+
+
+@lru_cache(maxsize=64)
+def _maps_of(variant: str, maps: str) -> str:
+    change = _OF_THE_MAPS.get(variant)
+    content = exact_json.loads(maps) if change is not None else None
+    return exact_json.dumps(change(content)) if change is not None and isinstance(content, dict) else maps

@@ -1,0 +1,134 @@
+"""The command that plays random histories of the whole product. The simulation is a part of the source tree: it runs as
+a process of its own in the clone, and what it says is what the command says."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2c.commands import ATTENTION, MISTAKE, WELL, app, connected
+from p2c.connecting import Connection
+from p2c.mistakes import Mistake
+from shared import exact_json
+from shared.errors import SettingsInvalid
+from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.operations.sampling import sample_of
+
+_CLONE = Path(__file__).resolve().parent.parent
+_MODULE = "tests.simulation"
+# What the simulation needs beside the packages of `p2c`.
+_NEEDED = ("greenlet",)
+_ROWS = 200
+_MAPS = "VALUE_MAPS"
+
+
+@app.command(rich_help_panel="Look")
+def simulate(  # noqa: PLR0917 - the options of a command
+    value_map: Annotated[
+        str | None,
+        typer.Option("--map", metavar="FILE", help="a value-map document; without it the one that the settings name"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="how many histories")] = 500,
+    sample: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="play with the records of these *.jsonl files")
+    ] = None,
+    from_sandbox: Annotated[
+        bool, typer.Option("--from-sandbox", help="play with records of both systems; they are read, and kept nowhere")
+    ] = False,
+    rows: Annotated[
+        int | None, typer.Option(min=1, max=5000, metavar="N", help=f"read so many of each flow; without it {_ROWS}")
+    ] = None,
+    first: Annotated[int, typer.Option(min=0, metavar="SEED", help="begin with this seed")] = 0,
+) -> None:
+    """Random histories of the whole product with your value map and records like yours: faults, crashes, edits and
+    operators between models of both systems. It writes nothing. Exit code 1 when a history ends as it must not."""
+    with connected(looks_only=True, without_state=True) as to:
+        if sample is not None and from_sandbox:
+            raise Mistake("--sample and --from-sandbox are both given; choose one of them")
+        if rows is not None and not from_sandbox:
+            raise Mistake("--rows is for --from-sandbox; leave it out, or read from the sandbox")
+        _require_simulation(_CLONE)
+        maps, folder = _maps(to, value_map), None if sample is None else _folder(sample)
+        records = exact_json.dumps(sample_of(to.parts, rows or _ROWS)) if from_sandbox else None
+        again = _again(value_map, sample, from_sandbox=from_sandbox, rows=rows)
+        source = "-" if from_sandbox else folder
+        asked = ["--map", maps, *(["--sample", source] if source else []), "--called", again]
+        code = _play([*asked, "--seeds", str(seeds), "--first", str(first)], records)
+    raise typer.Exit(code)
+
+
+def _require_simulation(clone: Path) -> None:
+    """Raises Mistake where it cannot run."""
+    if not (clone / "tests" / "simulation" / "__main__.py").is_file():
+        raise Mistake(
+            "the simulation is a part of the source tree, and not of the installed package: clone the repository and "
+            "call ./p2c.sh simulate there"
+        )
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise Mistake(
+            f"the simulation needs {', '.join(missing)}, one of the development packages: call ./p2c.sh simulate in "
+            "the clone, whose environment has them"
+        )
+
+
+def _maps(to: Connection, given: str | None) -> str:
+    """The value-map document: the path of a file, or the text of the settings. Raises Mistake."""
+    named = to.environ.get(_MAPS, "") if given is None else given
+    if given is not None and not given.strip():
+        raise Mistake("--map is blank; name a value-map document")
+    source = named.strip() or str(SHIPPED)
+    try:
+        read_value_maps(source)
+    except SettingsInvalid as invalid:
+        mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
+    else:
+        return source if source.removeprefix("\ufeff").lstrip().startswith("{") else str(Path(source).resolve())
+    raise mistake
+
+
+def _folder(given: str) -> str:
+    if not given.strip():
+        raise Mistake("--sample is blank; name a folder of *.jsonl files")
+    return str(Path(given).resolve())
+
+
+def _again(value_map: str | None, sample: str | None, *, from_sandbox: bool, rows: int | None) -> str:
+    """The command, as far as it decides what a seed plays."""
+    given: Sequence[str | None] = [
+        *(["--map", value_map] if value_map else []),
+        *(["--sample", sample] if sample else []),
+        *(["--from-sandbox"] if from_sandbox else []),
+        *(["--rows", str(rows)] if rows else []),
+    ]
+    return shlex.join(["p2c", "simulate", *map(str, given)])
+
+
+def _play(arguments: Sequence[str], records: str | None) -> int:
+    """The exit code of the simulation. Records go to it by a pipe: they may be people's, and are in no file."""
+    command = [sys.executable, "-m", _MODULE, *arguments]
+    sys.stdout.flush()
+    text = None if records is None else records.encode("utf-8", "surrogatepass")
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own module, no shell
+            command, cwd=_CLONE, env=_environment(), input=text, check=False
+        )
+    except OSError as refused:
+        raise Mistake(
+            f"the simulation cannot be started ({refused.strerror}); where {_MAPS} is a long text, put it into a file "
+            "and name that by --map"
+        ) from refused
+    if ended.returncode in (WELL, ATTENTION, MISTAKE):
+        return ended.returncode
+    raise Mistake(f"the simulation has ended with the code {ended.returncode}; what it has said stands above")
+
+
+def _environment() -> Mapping[str, str]:
+    """The clone first, whatever is installed."""
+    return {**os.environ, "PYTHONPATH": str(_CLONE)}

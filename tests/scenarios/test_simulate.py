@@ -1,0 +1,170 @@
+"""`p2c simulate`: the simulation with the user's value map and records, as operators call it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from p2c import simulating
+from p2c.__main__ import app
+from shared import exact_json
+from shared.errors import System
+from shared.mapping.value_maps import SHIPPED
+from shared.operations.sampling import sample_of
+from tests.simulation.material import Material
+from tests.simulation.sample import Sample, read_sample, rows_in
+from tests.support.assortment import VALUE_MAPS
+from tests.support.operator import operated, p2c
+from tests.support.project import ROOT
+from tests.support.trading import Trading, trading
+
+ACCOUNT = {
+    "accountid": "0000000a-0000-4000-8000-000000000001", "accountnumber": "A-77", "name": "Fabrikam", "statecode": 0,
+    "address1_country": "United States",
+}  # fmt: skip
+US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
+
+
+def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
+    """A folder with these rows."""
+    folder.mkdir(exist_ok=True)
+    for name, rows in files.items():
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def called(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process, from some folder."""
+    environment = {name: value for name, value in os.environ.items() if name != "VALUE_MAPS"}
+    return subprocess.run(
+        [sys.executable, "-m", "p2c", "simulate", *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- on files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.process
+def test_the_command_tells_what_becomes_of_the_sample_and_plays_with_it(tmp_path: Path) -> None:
+    maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    maps["account_filter"] = [{"column": "name", "operator": "ne", "value": "Litware"}]
+    (tmp_path / "maps.json").write_text(json.dumps(maps), encoding="utf-8")
+    other = {**ACCOUNT, "accountid": "0000000a-0000-4000-8000-000000000002", "accountnumber": "A-78", "name": "Litware"}
+    folder_of(tmp_path / "rows", accounts=[ACCOUNT, other])
+    ended = called("--map", "maps.json", "--sample", "rows", "--first", "3", "--seeds", "2", folder=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "accounts: 2 records: 1 written (50 %), 1 filtered (50 %)" in ended.stdout
+    assert "2 histories in" in ended.stdout
+    assert "; 0 broken" in ended.stdout
+
+
+@pytest.mark.process
+def test_without_a_map_the_document_of_the_settings_counts(tmp_path: Path) -> None:
+    maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    text = json.dumps({**maps, "countries": {"Switzerland": "CH"}})
+    folder_of(tmp_path / "rows", accounts=[ACCOUNT])
+    ended = called("--sample", "rows", "--seeds", "1", folder=tmp_path, VALUE_MAPS=text)
+    assert "rejected: country_unknown: 1 (100 %)" in ended.stdout
+    assert ended.returncode == 0
+
+
+@pytest.mark.process
+def test_a_mistake_in_a_sample_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
+    folder_of(tmp_path / "rows", accounts=[{"name": "x"}])
+    ended = called("--sample", "rows", "--seeds", "1", folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert "accounts.jsonl line 1: column accountid is missing" in ended.stderr
+
+
+# --- on a sandbox -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk() -> Any:
+    with trading() as made:
+        account = made.account("A-1", **US)
+        made.account("A-2", **US)
+        made.contact(account)
+        made.quote(account)
+        yield made
+
+
+def test_the_sample_of_a_sandbox_has_the_records_as_the_flows_read_them(desk: Trading) -> None:
+    before = {system: desk.sent(system)[1] for system in System}
+    document = sample_of(desk.service.parts, 10)
+    sample = read_sample(exact_json.dumps(document))
+    assert {flow: len(rows) for flow, rows in sample.records.items()} == {
+        "accounts": 2, "contacts": 1, "products": 1, "quotations": 1,
+    }  # fmt: skip
+    completed = Material(VALUE_MAPS, sample).completed
+    assert {row.values["accountnumber"] for row in completed.records["accounts"]} == {"A-1", "A-2"}
+    (header,) = rows_in(completed.records["quotations"][0].values, "revisions")
+    assert [line["productid"]["productnumber"] for line in rows_in(header, "lines")] == ["P-1"]  # type: ignore[index, call-overload]
+    assert {row["name"] for row in sample.references["uomschedules"]} >= {"Units"}
+    assert {system: desk.sent(system)[1] for system in System} == before
+
+
+def test_no_more_rows_of_a_flow_are_read_than_asked_for(desk: Trading) -> None:
+    sample: Sample = read_sample(exact_json.dumps(sample_of(desk.service.parts, 1)))
+    assert all(len(rows) == 1 for rows in sample.records.values())
+
+
+@pytest.mark.process
+def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_written(
+    desk: Trading, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {system: desk.sent(system)[1] for system in System}
+    with operated(desk, VALUE_MAPS=VALUE_MAPS):
+        p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "2")
+    said = capfd.readouterr().out
+    assert "accounts: 2 records: 2 written (100 %)" in said
+    assert "quotations: 1 records: 1 written (100 %)" in said
+    assert "2 histories in" in said
+    assert {system: desk.sent(system)[1] for system in System} == before
+
+
+# --- mistakes of the caller -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--map", "none.json"), "--map (the path of a JSON file, or the JSON text itself): none.json does not exist"),
+        (("--map", " "), "--map is blank"),
+        (("--map", "{"), "is not JSON"),
+        (("--sample", ""), "--sample is blank"),
+        (("--sample", "x", "--from-sandbox"), "choose one of them"),
+        (("--rows", "5"), "--rows is for --from-sandbox"),
+    ],
+)
+def test_a_mistake_in_the_call_is_one_message_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(app, ["simulate", *arguments])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert message in ended.stderr
+
+
+def test_without_the_clone_the_command_says_where_the_simulation_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(simulating, "_CLONE", tmp_path)
+    assert "clone the repository and call ./p2c.sh simulate there" in p2c("simulate", code=2)
+
+
+def test_without_the_development_packages_the_command_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulating, "_NEEDED", ("no_such_package",))
+    assert "the simulation needs no_such_package, one of the development packages" in p2c("simulate", code=2)
