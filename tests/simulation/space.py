@@ -56,7 +56,7 @@ def outcomes_in(process: Deployment) -> Iterator[str]:
 
 def everything(reached: Counter[str]) -> Iterator[str]:
     """What could be reached. Steps are those that were met at all: a fault can come at each of them."""
-    yield from (f"act {kind} {what}".strip() for kind, whats in ACTS.items() for what in whats)
+    yield from (f"act {kind} {what}".strip() for kind, about in ACTS.items() for what in about)
     yield from (f"event {name}" for name in EVENTS)
     yield from (f"outcome {flow} {kind}" for flow in FLOWS for kind in (*Kind, "busy", "overtaken"))
     yield from (f"cause {cause}" for cause in _causes())
