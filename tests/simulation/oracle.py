@@ -155,7 +155,9 @@ class Oracle:
         if flow == "contacts" and self._of.get((CUSTOMERS, record)):
             route = "customer"
         if flow == "products":
-            lists = [item["pricelevelid"] for of in self._rows_of(record) for item in _items(of) if item["ours"]]
+            items = [item for of in self._rows_of(record) for item in _items(of)]
+            # Of a product that was taken over nobody but its row says on which list it is.
+            lists = [item["pricelevelid"] for item in [of for of in items if of["ours"]] or items]
             applied = {products.ITEM: {"pricelevelid": lists[0]}} if lists else {}
         return Known(now=self._facts.now, applied=applied, references=self._facts.references, route=route, keys=keys)
 
@@ -248,6 +250,9 @@ class Oracle:
 
     def _waits(self, record: Record, entry: Entry, missing: Sequence[Parent]) -> Iterator[Problem]:
         parents = [(parent.flow, parent.id) for parent in missing]
+        if entry.state == "written" and any(self._rows_of(record)):
+            # An operator has taken the parent off its row: what hangs there stays until the parent has another one.
+            return
         filtered = [of for of in parents if self._is_filtered(of)]
         wanted = "filtered" if filtered else "waiting"
         if entry.state != wanted:
@@ -293,8 +298,10 @@ class Oracle:
                 return row is not None and row.values.get(quotations.STATUS_FIELD) not in ("Created", "Modified", None)
             case "quotation_ordered":
                 return row is not None and bool(row.values.get(quotations.ORDER_FIELD))
-            case "product_is_family" | "product_not_published":
-                return row is not None and flow in self._facts.adopts
+            case "product_is_family":
+                return row is not None and row.values.get(products.STRUCTURE) == products.FAMILY
+            case "product_not_published":
+                return row is not None and row.values.get(products.STATE) not in products.COUNTS_AS[products.ACTIVE]
         return False
 
     def _is_tied(self, record: Record, mapped: Mapped) -> bool:
