@@ -22,6 +22,8 @@ def books_of(process: Deployment) -> Books:
             books.entries[flow, link.id] = _entry(flow, link)
         for failure in state.failures.page(flow, "", 1000)[0]:
             books.failures[flow, failure.id] = failure.cause
+            if failure.dismissed:
+                books.dismissed.add((flow, failure.id))
         for wait in state.waits.page(flow, "", 1000)[0]:
             books.waits.setdefault((flow, wait.child), []).append((wait.parent_flow, wait.parent))
         for child, parent in _parked(process, flow):

@@ -203,8 +203,8 @@ class Company:
     def edit_contact(self, dice: random.Random) -> None:
         """A contact is created, changed, moved to another account, or deleted."""
         further: Values = {}
-        if dice.random() < 0.5:
-            account = dice.choice([*self.pools["accounts"].ids, None])
+        if dice.random() < 0.6:
+            account = self._some("accounts", dice) if dice.random() < 0.9 else None
             further = {
                 "_parentcustomerid_value": account,
                 "parentcustomerid_account": None if account is None else {"accountid": account},
@@ -239,7 +239,10 @@ class Company:
         rows = sales.tables["quotes"].rows
         customer = self._customer(dice)
         if not rows or (len(rows) < 6 and dice.random() < 0.4):
-            self._new_quote(dice.choice(pool.numbers), 0, customer, dice)
+            used = {row["quotenumber"] for row in rows.values()}
+            free = [number for number in pool.numbers if number not in used]
+            number = dice.choice(free) if free and dice.random() < 0.8 else dice.choice(pool.numbers)
+            self._new_quote(number, 0, customer, dice)
             return
         id = dice.choice(sorted(rows))
         row = rows[id]
@@ -262,12 +265,13 @@ class Company:
         if fate < 0.05:
             return {"customerid_account": None, "customerid_contact": None}
         if fate < 0.7:
-            id = dice.choice(self.pools["accounts"].ids)
-            return {"customerid_account": {"accountid": id}, "customerid_contact": None}
-        return {
-            "customerid_account": None,
-            "customerid_contact": {"contactid": dice.choice(self.pools["contacts"].ids)},
-        }
+            return {"customerid_account": {"accountid": self._some("accounts", dice)}, "customerid_contact": None}
+        return {"customerid_account": None, "customerid_contact": {"contactid": self._some("contacts", dice)}}
+
+    def _some(self, name: str, dice: random.Random) -> str:
+        """A record that is mostly there."""
+        there = sorted(self.stage.sales.tables[name].rows)
+        return dice.choice(there) if there and dice.random() < 0.8 else dice.choice(self.pools[name].ids)
 
     def _new_quote(
         self, number: str, revision: int, customer: Values, dice: random.Random, like: Mapping[str, Any] | None = None
@@ -294,13 +298,15 @@ class Company:
             pool = self.pools["lines"]
             return {**pool.first_row(dice.randrange(len(pool.rows))), **self._changes(pool, dice)}
         mapper = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS)).quotations
-        external = dice.random() < 0.92
+        external = dice.random() < 0.96
         number = dice.choice(["P-1", "P-2", "P-3"])
         return {
             **_blank(mapper.line_select, mapper.line_expand),
-            "isproductoverridden": dice.random() < 0.05,
-            "quantity": dice.choice([Decimal(1), Decimal(2), Decimal(3), None]),
-            "priceperunit": dice.choice([Decimal(5), Decimal("7.25"), Decimal("7.25"), Decimal("1.23456"), None]),
+            "isproductoverridden": dice.random() < 0.03,
+            "quantity": None if dice.random() < 0.04 else Decimal(dice.randint(1, 3)),
+            "priceperunit": None
+            if dice.random() < 0.03
+            else Decimal(dice.choice(["5", "7.25", "7.25", "8", "1.23456"])),
             "manualdiscountamount": Decimal(dice.choice(["0", "1"])),
             "volumediscountamount": Decimal(0),
             "lineitemnumber": dice.choice([None, 1, 2, 3]),

@@ -41,11 +41,12 @@ class Entry:
 
 @dataclass(slots=True)
 class Books:
-    """Everything that the product says: entries and failures (by cause) by record, owners of keys by collection and
-    key, who waits for whom, and the messages that lie in queues."""
+    """Everything that the product says: entries and failures (by cause) by record, those of them that an operator does
+    not want to see, owners of keys by collection and key, who waits for whom, and the messages that lie in queues."""
 
     entries: dict[Record, Entry] = field(default_factory=dict)
     failures: dict[Record, str] = field(default_factory=dict)
+    dismissed: set[Record] = field(default_factory=set)
     keys: dict[tuple[str, str], Record] = field(default_factory=dict)
     waits: dict[Record, list[Record]] = field(default_factory=dict)
     messages: dict[str, list[str]] = field(default_factory=dict)
@@ -195,6 +196,9 @@ class Oracle:
         row = self._facts.targets[entity].get(fold(mapped.key))
         if missing and not (failure == "key_changed" and self._is_true(record, failure, entity, mapped, row)):
             yield from self._waits(record, entry, missing)
+            return
+        if record in self._books.dismissed:
+            # It is not tried again until its record changes.
             return
         if failure is not None:
             if not self._is_true(record, failure, entity, mapped, row):
