@@ -124,6 +124,12 @@ def mappers_of(settings_key: SettingsKey) -> Mappers:
     return _made(settings_key)[1]
 
 
+def forget_mappings() -> None:
+    """Give back the memory that the mappings of large documents take."""
+    _made.cache_clear()
+    _maps_of.cache_clear()
+
+
 @lru_cache(maxsize=256)
 def _made(settings_key: SettingsKey) -> tuple[Settings, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""

@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tests.simulation.run import play, stage_of_process
 from tests.simulation.sample import Sample, SampleUnusable, read_sample, rows_in
 from tests.simulation.samplefiles import read_folder
 from tests.simulation.script import write_script
-from tests.simulation.settings import LEFT_OUT, MAPS, URL, VARIANTS, mappers_of, settings_of
+from tests.simulation.settings import LEFT_OUT, MAPS, URL, VARIANTS, forget_mappings, mappers_of, settings_of
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ADVENTURE_WORKS = SHIPPED.read_text(encoding="utf-8").replace(
@@ -35,6 +35,14 @@ ADVENTURE_WORKS = SHIPPED.read_text(encoding="utf-8").replace(
 A, B = "0000000a-0000-4000-8000-000000000001", "0000000b-0000-4000-8000-000000000001"
 ACCOUNT = {"accountid": A, "accountnumber": "1", "name": "Fabrikam", "statecode": 0}
 CONTACT = {"contactid": B, "msdynce_contactnumber": "2", "lastname": "Miller", "_parentcustomerid_value": A}
+
+
+@pytest.fixture(autouse=True)
+def _what_is_kept_for_many_histories() -> Iterator[None]:
+    """The mappings of whole value maps are large: one test's are not kept for the others."""
+    yield
+    stage_of_process().flows.clear()
+    forget_mappings()
 
 
 @pytest.fixture(scope="module")

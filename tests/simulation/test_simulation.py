@@ -35,12 +35,12 @@ def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps()
 
 @pytest.mark.process
 def test_the_same_seed_gives_the_same_history_on_any_machine() -> None:
-    command = [sys.executable, "-m", "tests.simulation", "--seeds", "8", "--first", "300", "--trace"]
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "5", "--first", "300", "--trace"]
     traces = {
         subprocess.run(
             command, cwd=_ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed in ("1", "2")
     }
     assert len(traces) == 1
     assert "step" in traces.pop()
