@@ -74,7 +74,7 @@ class Damages:
         routes = [(self._parts.flows[flow], of) for flow in flows for of in self._parts.flows[flow].routes.values()]
         keys = dict.fromkeys(self._parts.state.keys_of(flow, of).partition for flow, of in routes)
         places += [("keys", partition) for partition in keys]
-        places += [("control", escape(of)) for of in (*System, _ENVIRONMENT)]
+        places += [("control", escape(of)) for of in System]
         return [*places, ("runs", AUDIT)]
 
     def _reader(self, table: str, stored: Stored) -> Read | None:
@@ -102,8 +102,13 @@ def _of_links(flow: Flow, key: str) -> Read | None:
         "W|": partial(read_wait, flow.name),
         "H|": read_entry,
         "P|": partial(read_owners, flow.name),
+        "R|": _by_its_key,
     }
     return readers.get(key[:2])
+
+
+def _by_its_key(_stored: Stored) -> None:
+    """A row of which only the key counts."""
 
 
 def _link(flow: Flow, stored: Stored) -> None:
@@ -117,7 +122,7 @@ def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
         return partial(read_flow, flow.name)
     if key == "filter":
         return read_size
-    if partition == key == _ENVIRONMENT:
+    if key == _ENVIRONMENT and flow is not None:
         return read_environment
     with suppress(ValueError):
         if key == "gate":

@@ -14,6 +14,8 @@ from shared.sync.observing import FlowState, Observing
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
 
+# A link that cannot be read has no state.
+_UNREADABLE = "unreadable"
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
 # A skipped record was no work.
@@ -73,14 +75,14 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
             applied.update(run.counts)
         if run.started < since and last_pull is not None:
             break
-    links = Counter("unreadable" if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
+    links = Counter(_UNREADABLE if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
     state = Observing(parts, "").flow(flow)
     # Of what is counted each minute there is an end, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
     allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
     met = parts.state.control.flow(flow.name).met if state.blocked else None
     said = "" if met is None else met.said
-    by_state = {str(of): links[of] for of in LinkState if links[of]}
+    by_state = {of: links[of] for of in (*map(str, LinkState), _UNREADABLE) if links[of]}
     outcomes = {str(of): applied[of] for of in _OUTCOMES if applied[of]}
     return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
 

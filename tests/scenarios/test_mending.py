@@ -139,9 +139,9 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
         for partition, key in of:
             cells = {"p00": "no bytes"} if key == "snapshot-000" else foreign
             tables[name].transact([Put(Row(partition, key, cells))])
-    damage(in_memory(state.control.table), "environment", "environment", {"company": 7})
+    damage(in_memory(state.control.table), "accounts", "environment", {"company": 7})
     expected = {(name, partition, key) for name, of in rows.items() for partition, key in of}
-    expected.add(("control", "environment", "environment"))
+    expected.add(("control", "accounts", "environment"))
     told = answer("damaged", code=1)
     assert {(of["table"], of["partition"], of["key"]) for of in told} == expected
     assert "Z|strange" in p2c("damaged", "accounts", code=1)
