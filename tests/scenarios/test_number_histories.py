@@ -28,7 +28,7 @@ from tests.support.steps import Crash
 from tests.support.world import FAMILY, PRODUCTS, TRADE, restore
 
 # A walked source is walked each minute of its day: fewer of these.
-SEEDS = [(FAMILY, 25), (PRODUCTS, 8), (TRADE, 25)]
+SEEDS = [(FAMILY, 10), (PRODUCTS, 4), (TRADE, 10)]
 LENGTH = 50
 NUMBERS = ("K1", "K2", "K3", "k3")
 PEOPLES_NUMBERS = ("M1", "M2", "m2")
