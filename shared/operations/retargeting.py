@@ -82,7 +82,8 @@ class Retargeting:
             case NewTarget.COPY:
                 self._each(_doubted, self._rename_keys)
             case NewTarget.SAME if self._former_company is not None:
-                self._each(lambda _: None, self._rename_keys)
+                # The ids that we give rows in Sales are made of the company as well: whoever has one is looked up.
+                self._each(_doubted, self._rename_keys)
         if may_be_another(self._flow.source_system, self._differences):
             self._read_anew()
 

@@ -94,6 +94,7 @@ def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None
     before = sales.writes, finops.writes
     for _ in range(2):
         host.stage.threads.advance(_QUIET_S, dice)
+        host.run([host.timer("cleanup", "", dice)], dice)
         _round(host, operators, dice)
     if (sales.writes, finops.writes) != before:
         written = f"{sales.writes - before[0]} to Sales, {finops.writes - before[1]} to F&O"

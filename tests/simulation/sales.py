@@ -255,6 +255,11 @@ class ModelRows(RowWriter):
             return None if row.id in held else RecordMissing(f"a row of {table.entity_set} does not exist")
         if row.id in held:
             return RecordRejected("target_exists", f"{row.id} exists", remedy="adopt it")
+        product = row.values.get("productid")
+        if table.entity_set == "productpricelevels" and product not in sales.tables["products"].rows:
+            return RecordRejected(
+                "dataverse.reference_missing", f"no product {product}", remedy="wait", repeatable=True
+            )
         number = row.values.get("productnumber")
         if table.entity_set == "products" and any(
             fold(str(of.get("productnumber"))) == fold(str(number)) for of in held.values()
