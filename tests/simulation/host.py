@@ -112,7 +112,7 @@ class Host:
 
 def plan_of(dice: random.Random) -> Plan:
     """What may happen to a worker in trouble."""
-    dies_at = dice.randint(1, 60) if dice.random() < 0.4 else None
+    dies_at = dice.randint(1, 45) if dice.random() < 0.6 else None
     stalls = {dice.randint(1, 40): dice.choice([20.0, 200.0, 400.0, 700.0, 1500.0])} if dice.random() < 0.4 else {}
     return Plan(dies_at, stalls, gives_way=0.3)
 
