@@ -10,6 +10,7 @@ from shared.state.audit import read_deed
 from shared.state.cells import drop
 from shared.state.checkpoints import read_checkpoint
 from shared.state.control import read_environment, read_flow, read_gate
+from shared.state.decided import read_decided
 from shared.state.failures import read_failure
 from shared.state.filtersizes import read_size
 from shared.state.history import read_entry
@@ -102,6 +103,7 @@ def _of_links(flow: Flow, key: str) -> Read | None:
         "W|": partial(read_wait, flow.name),
         "H|": read_entry,
         "P|": partial(read_owners, flow.name),
+        "D|": partial(read_decided, flow.name),
     }
     return readers.get(key[:2])
 

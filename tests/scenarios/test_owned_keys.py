@@ -318,7 +318,6 @@ def test_whoever_restores_the_snapshot_of_a_walk_loses_no_deletion_and_no_change
     assert link(world, "i2", "products").state is LinkState.DELETED
 
 
-@pytest.mark.xfail(strict=True, reason="the snapshot says what was queued, not what was read; the weekly walk mends it")
 def test_a_product_that_is_read_changed_and_changed_back_between_two_walks_ends_in_step() -> None:
     world = World(flows=PRODUCTS)
     world.stock.save("i1", number="K", name="First")

@@ -47,7 +47,8 @@ class Shelf:
         return WalkPage(records, page[-1] if len(keys) > self.page_size else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        return {id: SourceRow(id, None, {"number": id, "name": self.rows[id]}) for id in ids if id in self.rows}
+        found = {id: self.rows[id] for id in ids if id in self.rows}
+        return {id: SourceRow(id, None, {"number": id, "name": of}, digest(of)) for id, of in found.items()}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         return frozenset(id for id in ids if id in self.rows)
