@@ -98,12 +98,12 @@ class Damages:
 
 def _of_links(flow: Flow, key: str) -> Read | None:
     readers: dict[str, Read] = {
+        "D|": partial(read_decided, flow.name),
         "L|": partial(_link, flow),
         "F|": partial(read_failure, flow.name),
         "W|": partial(read_wait, flow.name),
         "H|": read_entry,
         "P|": partial(read_owners, flow.name),
-        "D|": partial(read_decided, flow.name),
     }
     return readers.get(key[:2])
 
