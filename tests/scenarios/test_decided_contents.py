@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from shared.operations.syncing import send
-from shared.state.decided import DecidedContents
+from shared.state.decided import DecidedContents, decided_row
 from shared.state.links import LinkState
 from tests.scenarios.test_apply_rules import link
+from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
 from tests.support.world import PRODUCTS, World
@@ -152,6 +153,20 @@ def test_a_product_of_which_only_apply_knows_is_told_when_it_is_gone() -> None:
     pull(world)
     drain(world)
     assert link(world, "i9", FLOW).state is LinkState.DELETED
+
+
+def test_a_product_of_which_the_row_is_damaged_is_looked_at_by_the_next_walk() -> None:
+    world = in_step()
+    named("Changed")(world)
+    look(world)
+    drain(world)
+    damage(world.links_table, FLOW, decided_row(FLOW, "i1", None).key, {"content": "no bytes"})
+    named("First")(world)
+    pull(world)
+    drain(world)
+    assert world.product_target.rows["k1"]["name"] == "First"
+    pull(world)
+    assert world.depth() == 0
 
 
 def test_a_pull_leaves_no_content_that_it_has_taken_over_and_a_flow_with_versions_none_at_all() -> None:
