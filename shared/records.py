@@ -72,12 +72,14 @@ class WalkPage:
 class SourceRow:
     """A source record as it is now. `version` is None where the source has no versions (F&O).
 
-    A document is one record whose parts are nested rows in `values`; its version is the highest of its headers.
+    A document is one record whose parts are nested rows in `values`; its version is the highest of its headers. Of a
+    source that is walked, `digest` is the one by which a walk knows this content (see Walked).
     """
 
     id: str
     version: int | None
     values: Values
+    digest: bytes | None = None
 
 
 # The small tables of a target in which a mapping looks up names, by entity set: each row with the columns asked for.

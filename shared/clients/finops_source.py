@@ -60,7 +60,7 @@ class FinopsSource:
         rows = body.get("value")
         if not isinstance(rows, list):
             raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
-        records = tuple(self._walked(row) for row in rows if isinstance(row, dict))
+        records = tuple(Walked(self._id(row), self._digest(row)) for row in rows if isinstance(row, dict))
         more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
         # A key that no address can hold is no place to go on from: the one before it is.
         known = (record.id for record in reversed(records) if quoting.can_be_quoted(record.id))
@@ -73,9 +73,9 @@ class FinopsSource:
         return WalkPage(records, last)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The rows that exist now, by id."""
+        """The rows that exist now, by id, each with the digest that a walk would give it."""
         found = {self._id(row): row for row in self._rows(ids, self._select)}
-        return {id: SourceRow(id, None, found[id]) for id in ids if id in found}
+        return {id: SourceRow(id, None, found[id], self._digest(found[id])) for id in ids if id in found}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that exist now."""
@@ -96,10 +96,9 @@ class FinopsSource:
         wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self._key, ids))
         return self._system.url(self._set, {"$filter": wanted, **_ACROSS, "$select": select})
 
-    def _walked(self, row: Mapping[str, Json]) -> Walked:
+    def _digest(self, row: Mapping[str, Json]) -> bytes:
         content = exact_json.dumps([row.get(name) for name in self._fields])
-        digest = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        return Walked(self._id(row), digest)
+        return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
     def _id(self, row: Mapping[str, Json]) -> str:
         key = row.get(self._key)

@@ -10,6 +10,7 @@ from shared.state.audit import read_deed
 from shared.state.cells import drop
 from shared.state.checkpoints import read_checkpoint
 from shared.state.control import read_environment, read_flow, read_gate
+from shared.state.decided import read_decided
 from shared.state.failures import read_failure
 from shared.state.filtersizes import read_size
 from shared.state.history import read_entry
@@ -97,6 +98,7 @@ class Damages:
 
 def _of_links(flow: Flow, key: str) -> Read | None:
     readers: dict[str, Read] = {
+        "D|": partial(read_decided, flow.name),
         "L|": partial(_link, flow),
         "F|": partial(read_failure, flow.name),
         "W|": partial(read_wait, flow.name),

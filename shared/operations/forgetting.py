@@ -17,9 +17,11 @@ from shared.sync.parts import Parts
 def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
     """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
 
-    The link goes last, so that whoever is interrupted calls it once more. Raises Refused for a record that is still
-    there, or that the sync itself has not seen gone: an operator may see less of the source than the sync does. Raises
-    SystemTrouble.
+    The link goes last, so that whoever is interrupted calls it once more. What the pull of a walked source is told of
+    the record (state/decided.py) stays until that has read it: the same number may come back before.
+
+    Raises Refused for a record that is still there, or that the sync itself has not seen gone: an operator may see less
+    of the source than the sync does. Raises SystemTrouble.
     """
     if flow.source.existing([id]):
         raise Refused(f"{id} is still in {flow.source_system.label}: delete or anonymise it there first")

@@ -1,4 +1,5 @@
-"""Snapshots: what a pull last queued of a source that has no versions (protocol P3), packed.
+"""Snapshots: what a pull last queued of a source that has no versions, or apply has decided by since (protocol P3),
+packed.
 
 A record is 16 bytes: a digest of its key and a digest of its content. They lie in 256 buckets by the first byte of the
 key's digest, one row each (`snapshot-000` to `snapshot-255` beside the checkpoint), so that a million records need
@@ -20,6 +21,8 @@ from shared.telemetry import tell_damage
 
 BUCKETS = 256
 DIGEST_BYTES = 8
+UNKNOWN = bytes(DIGEST_BYTES)
+"""Stands for a content that nobody knows: whatever a walk meets is another one."""
 _PREFIX = "snapshot-"
 _KEY = re.compile(f"{_PREFIX}([0-9]{{3}})")
 _PART = re.compile(r"p[0-9]{2}")
@@ -73,6 +76,24 @@ class _Bucket:
         self.contents[at] = content
         self.changed = True
         return Sight.CHANGED
+
+    def correct(self, key: int, content: int | None) -> int:
+        at = bisect_left(self.keys, key)
+        is_known = at < len(self.keys) and self.keys[at] == key
+        if is_known and content is not None:
+            self.changed = self.changed or self.contents[at] != content
+            self.contents[at] = content
+            return 0
+        if not is_known and content is None:
+            return 0
+        self.changed = True
+        if content is None:
+            del self.keys[at], self.contents[at], self.seen[at]
+            return -1
+        self.keys.insert(at, key)
+        self.contents.insert(at, content)
+        self.seen.insert(at, 0)
+        return 1
 
     def saw(self, key: int) -> bool:
         at = self._find(key)
@@ -137,6 +158,13 @@ class Snapshot:
             if len(rows) < _ROWS_AT_ONCE:
                 return
             start = rows[-1].row.key + " "
+
+    def correct(self, id: str, content: bytes | None) -> None:
+        """Before the walk goes on: this is the content by which a record was decided, None where it was not there. A
+        record that was queued and is not known, since its walk was never saved, is known from now on."""
+        key = digest(id)
+        number = None if content is None else int.from_bytes(content)
+        self.known += self._buckets[key[0]].correct(int.from_bytes(key), number)
 
     def note(self, id: str, content: bytes) -> Sight:
         """Take in that the walk has met a record."""

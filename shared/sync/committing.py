@@ -8,12 +8,14 @@ from functools import partial
 
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
+from shared.state.decided import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.state.relinked import relinked_row
 from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
-from shared.sync.flow import Flow
+from shared.state.snapshots import UNKNOWN
+from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.invariants import check
 from shared.sync.judging import new_failure
@@ -105,6 +107,7 @@ class Committing:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
             operations = [link_operation(link)]
+        operations += self._decided(work, outcome)
         operations += self._relinked(work, link)
         operations += self._wait_operations(work, outcome)
         operations += self._failure_operations(work, outcome)
@@ -129,6 +132,13 @@ class Committing:
         if link.target_key is None or self._flow.route(link.route).moves:
             return link
         return replace(link, last_key=link.target_key)
+
+    def _decided(self, work: Work, outcome: Outcome) -> list[Operation]:
+        """A source without versions may have been another one when it was walked: its pull is told what was read."""
+        if outcome.kind not in DECIDED or not isinstance(self._flow.feed, Walked):
+            return []
+        content = None if work.row is None else work.row.digest or UNKNOWN
+        return [Put(decided_row(self._flow.name, work.id, content))]
 
     def _relinked(self, work: Work, link: Link) -> list[Operation]:
         """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the

@@ -34,7 +34,7 @@ class TrackedSource(Source, Protocol):
 
 
 class WalkedSource(Source, Protocol):
-    """A source without versions, walked by key (protocol P3)."""
+    """A source without versions, walked by key (protocol P3). What `read` finds has the digest that a walk gives it."""
 
     def walk(self, after: str | None) -> WalkPage:
         """The records behind a key, in the source's own order; None is the beginning."""

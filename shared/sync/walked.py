@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.decided import DecidedContents
 from shared.state.links import Link
 from shared.state.snapshots import Sight, Snapshot
 from shared.sync.flow import Flow, Walked
@@ -16,8 +17,8 @@ from shared.telemetry import log_event
 class WalkedReader:
     """Walks by key; satisfies Reader.
 
-    A record whose digest is not the one that was queued last is queued again. What a complete walk did not meet may be
-    gone: those links are looked up in the source, and only what a read confirms is queued.
+    A record whose digest is not the one that was queued last, or decided by since, is queued again. What a complete
+    walk did not meet may be gone: those links are looked up in the source, and only what a read confirms is queued.
     """
 
     saves_each_step = False
@@ -29,12 +30,15 @@ class WalkedReader:
         self._feed = feed
         self._run_id = run_id
         self._snapshot: Snapshot
+        self._decided = DecidedContents(parts.state.links.table, flow.name)
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """See Reader. A walk ignores the snapshot when it is the first, when the mapping has changed since the last
         such walk, and when that one is too long ago."""
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
+        for record in self._decided.take():
+            self._snapshot.correct(record.id, record.content)
         return began
 
     def next(self, checkpoint: Checkpoint) -> Step:
@@ -62,7 +66,10 @@ class WalkedReader:
     def keep(self, checkpoint: Checkpoint) -> bool:
         """See Reader."""
         finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
-        return self._snapshot.save(finished=finished)
+        if not self._snapshot.save(finished=finished):
+            return False
+        self._decided.remove_taken()
+        return True
 
     def _begun(self, checkpoint: Checkpoint | None) -> Checkpoint:
         now, fingerprint = self._parts.clock.now(), self._flow.fingerprint

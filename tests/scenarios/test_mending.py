@@ -7,6 +7,7 @@ import pytest
 from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.mending import Mending, drop
+from shared.state.decided import decided_row
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.links import LinkState, link_key
 from shared.state.memory import MemoryTable
@@ -153,6 +154,12 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
     assert "it can be read" in p2c("drop", "links", "accounts", link_key(id), "--yes", code=2)
     assert "there is no such row" in p2c("drop", "links", "accounts", "x", "--yes", code=2)
     assert "there is no table" in p2c("drop", "rows", "accounts", "x", "--yes", code=2)
+
+
+def test_what_a_commit_leaves_for_the_next_pull_is_no_damaged_row(sync: Product) -> None:
+    for row in (decided_row("products", "P-1", bytes(8)), decided_row("products", "P-2", None)):
+        sync.service.parts.state.links.table.transact([Put(row)])
+    assert [place for place in places(sync) if place[0] == "links"] == []
 
 
 def test_the_command_line_shows_a_damaged_link_and_mends_it(sync: Product) -> None:

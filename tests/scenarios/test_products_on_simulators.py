@@ -12,6 +12,7 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
 from shared.clients.dataverse import DataverseSystem
 from shared.errors import System
+from shared.operations.syncing import send
 from shared.state.links import LinkState
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 
@@ -55,6 +56,35 @@ def test_a_product_arrives_with_unit_currency_price_item_and_is_published(way: s
         assert item["_pricelevelid_value"] == world.catalogue["prices"]
         assert (item["_uomid_value"], item["amount"]) == (world.catalogue["unit"], 12.3457)
         assert world.link("P-1").state is LinkState.WRITTEN
+
+
+def looked_at_as(world: Assortment, **values: object) -> None:
+    """A product changes, and is looked at before it is walked."""
+    world.change("P-1", **values)
+    send(world.service.parts, "products", ["P-1"])
+    world.drain()
+
+
+def test_a_product_that_was_read_between_two_walks_and_changed_back_ends_in_step(world: Assortment) -> None:
+    world.put("P-1")
+    world.settle(2)
+    looked_at_as(world, ProductName="Boat", SalesPrice=12.34565)
+    found = world.product("P-1")
+    assert found is not None
+    assert (found["name"], found["price"]) == ("Boat", 12.3457)
+    world.change("P-1", ProductName="Bike", SalesPrice=12.5)
+    world.settle(2)
+    found = world.product("P-1")
+    assert found is not None
+    assert (found["name"], found["price"]) == ("Bike", 12.5)
+
+
+def test_a_walk_finds_what_was_read_to_be_the_same(world: Assortment) -> None:
+    world.put("P-1", UnitCost=7.5)
+    world.settle(2)
+    looked_at_as(world, ProductName="Boat", SalesPrice=12.34565)
+    world.service.pull("products")
+    assert world.depth() == 0
 
 
 def test_a_product_is_marked_as_maintained_externally(world: Assortment) -> None:

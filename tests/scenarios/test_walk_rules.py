@@ -13,6 +13,7 @@ from shared import errors
 from shared.records import References, SourceRow, WalkPage
 from shared.records import Walked as WalkedRecord
 from shared.state.control import FlowControl
+from shared.state.decided import decided_row
 from shared.state.links import Link, LinkState
 from shared.state.rows import Operation, Put
 from shared.state.snapshots import digest
@@ -47,7 +48,8 @@ class Shelf:
         return WalkPage(records, page[-1] if len(keys) > self.page_size else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        return {id: SourceRow(id, None, {"number": id, "name": self.rows[id]}) for id in ids if id in self.rows}
+        found = {id: self.rows[id] for id in ids if id in self.rows}
+        return {id: SourceRow(id, None, {"number": id, "name": of}, digest(of)) for id, of in found.items()}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         return frozenset(id for id in ids if id in self.rows)
@@ -114,6 +116,12 @@ class Walking:
         operations: list[Operation] = [Put(link.to_row()) for link in made]
         for at in range(0, len(operations), 100):
             self.world.links_table.transact(operations[at : at + 100])
+
+    def decide(self, content: str | None, *ids: str) -> None:
+        """Play what the commit of apply tells the pull."""
+        for id in ids:
+            row = decided_row(NAME, id, None if content is None else digest(content))
+            self.world.links_table.transact([Put(row)])
 
     @property
     def blocked(self) -> str:
@@ -288,6 +296,43 @@ def test_p4_more_than_twenty_percent_changed_blocks_until_an_operator_confirms()
     assert "30 of 100 linked records would change" in walking.blocked
     walking.accept()
     assert len(walking.tick()) == 30
+
+
+def test_p4_what_was_applied_already_counts_as_no_change() -> None:
+    walking = filled(100)
+    changed = [f"P{number:03d}" for number in range(30)]
+    walking.shelf.rows |= dict.fromkeys(changed, "b")
+    walking.decide("b", *changed)
+    assert walking.tick() == set()
+    assert walking.blocked == ""
+
+
+def test_p4_what_changes_behind_what_was_applied_counts_once() -> None:
+    walking = filled(100)
+    walking.shelf.page_size = 50
+    changed = [f"P{number:03d}" for number in range(15)]
+    walking.shelf.rows |= dict.fromkeys(changed, "b")
+    assert walking.tick() == set(changed)
+    walking.decide("c", *changed)
+    assert walking.tick() == set(changed)
+    assert walking.blocked == ""
+    walking.decide("c", *(f"P{number:03d}" for number in range(30)))
+    assert walking.tick() == set()
+    assert "30 of 100 linked records would change" in walking.blocked
+    walking.accept()
+    assert len(walking.tick()) == 30
+    assert walking.tick() == set()
+
+
+def test_p4_what_apply_has_found_gone_is_not_counted_as_gone_by_the_walk() -> None:
+    walking = filled(100)
+    gone = [f"P{number:03d}" for number in range(30)]
+    for id in gone:
+        del walking.shelf.rows[id]
+    walking.end(*gone)
+    walking.decide(None, *gone)
+    assert walking.tick() == set()
+    assert walking.blocked == ""
 
 
 def test_p5_a_walk_that_runs_out_of_time_goes_on_at_the_next_tick() -> None:

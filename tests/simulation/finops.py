@@ -239,12 +239,15 @@ class Products:
     def walk(self, after: str | None) -> WalkPage:
         self._environment.answer("walk")
         ids = sorted(id for id in self._rows if after is None or id > after)
-        page = tuple(Walked(id, digest(repr(sorted(self._rows[id].items())))) for id in ids[:PAGE_ROWS])
+        page = tuple(Walked(id, self._digest(id)) for id in ids[:PAGE_ROWS])
         return WalkPage(page, page[-1].id if len(ids) > PAGE_ROWS else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         self._environment.answer("read products")
-        return {id: SourceRow(id, None, dict(self._rows[id])) for id in ids if id in self._rows}
+        return {id: SourceRow(id, None, dict(self._rows[id]), self._digest(id)) for id in ids if id in self._rows}
+
+    def _digest(self, id: str) -> bytes:
+        return digest(repr(sorted(self._rows[id].items())))
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         self._environment.answer("existing products")

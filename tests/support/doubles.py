@@ -93,7 +93,8 @@ class FakeSource:
 
 @dataclass
 class WalkedTable:
-    """A table without versions, walked by id; a row's digest moves when any of its values does."""
+    """A table without versions, walked by id; a row's digest moves when any of its values does, and is the same for
+    whoever walks or reads."""
 
     steps: Steps
     rows: dict[str, SourceRow] = field(default_factory=dict)
@@ -117,12 +118,15 @@ class WalkedTable:
     def walk(self, after: str | None) -> WalkPage:
         self._io("walk")
         ids = sorted(id for id in self.rows if after is None or id > after)
-        page = tuple(Met(id, digest(str(sorted(self.rows[id].values.items())))) for id in ids[: self.page_size])
+        page = tuple(Met(id, self._digest(id)) for id in ids[: self.page_size])
         return WalkPage(page, page[-1].id if len(ids) > self.page_size else None)
+
+    def _digest(self, id: str) -> bytes:
+        return digest(str(sorted(self.rows[id].values.items())))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         self._io("read")
-        return {id: self.rows[id] for id in ids if id in self.rows}
+        return {id: replace(self.rows[id], digest=self._digest(id)) for id in ids if id in self.rows}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         self._io("existing")

@@ -27,6 +27,19 @@ def test_a_walk_goes_on_from_the_last_key_that_an_address_can_hold() -> None:
     assert found.last == "P1"
 
 
+def test_a_record_has_the_same_digest_whether_it_is_walked_or_read() -> None:
+    rows = [
+        {"@odata.etag": "1", "dataAreaId": "usmf", "ProductNumber": "P1", "Name": "x"},
+        {"dataAreaId": "usmf", "ProductNumber": "P2", "Name": "y"},
+    ]
+    read = [{"Name": "x", "ProductNumber": "P1", "@odata.etag": "2"}, rows[1]]
+    at = source(line(values_of(rows), values_of(read)))
+    walked = {record.id: record.digest for record in at.walk(None).records}
+    found = at.read(["P1", "P2", "P3"])
+    assert {id: row.digest for id, row in found.items()} == walked
+    assert len(set(walked.values())) == 2
+
+
 @pytest.mark.parametrize("after", [None, "P1"])
 def test_a_walk_that_cannot_go_on_says_so_and_is_not_at_its_end(after: str | None) -> None:
     with pytest.raises(OperatorNeeded):

@@ -12,6 +12,7 @@ from shared.errors import Damage, StateUnreadable, System
 from shared.state.audit import Deed, read_deed
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
+from shared.state.decided import decided_row, read_decided
 from shared.state.failures import STATE_UNREADABLE, Failure, Failures, read_failure
 from shared.state.filtersizes import FilterSizes, read_size
 from shared.state.history import Histories, history_row, read_entry
@@ -86,6 +87,7 @@ KINDS = {
         rows_of(lambda at: [Owners(at).remember(FLOW, "quotes", {"a": of}) for of in ("1", "2")])[0],
         lambda stored: read_owners(FLOW, stored),
     ),
+    "decided": Kind(decided_row(FLOW, "a|b", digest("x")), lambda stored: read_decided(FLOW, stored)),
     "key": Kind(rows_of(lambda at: Keys(at, "E", "usmf").own({"K1 ": Owner(FLOW, "r", "a")}))[0], read_key),
     "checkpoint": Kind(CHECKPOINT.to_row(), lambda stored: read_checkpoint(FLOW, stored)),
     "snapshot": Kind(rows_of(snapshot)[0], lambda stored: read_bucket(stored, "w")),

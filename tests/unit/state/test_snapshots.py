@@ -113,3 +113,37 @@ def test_a_bucket_larger_than_one_property_is_read_as_it_was_written() -> None:
     assert len(ids) > 4_400
     walk(at, dict.fromkeys(ids, "a"))
     assert set(walk(at, dict.fromkeys(ids, "a"), name="x").values()) == {Sight.SAME}
+
+
+@given(
+    st.dictionaries(IDS, st.sampled_from("ab")),
+    st.dictionaries(IDS, st.sampled_from("abc") | st.none()),
+    st.dictionaries(IDS, st.sampled_from("abc")),
+    st.booleans(),
+)
+def test_a_walk_compares_with_what_a_record_was_decided_by(
+    before: dict[str, str], decided: dict[str, str | None], now: dict[str, str], begun: bool
+) -> None:
+    at = table()
+    walk(at, before, name="w" if begun else "before", finished=not begun)
+    snapshot = Snapshot(at, "products", "w")
+    for id, content in decided.items():
+        snapshot.correct(id, None if content is None else digest(content))
+    known = {id: content for id, content in {**before, **decided}.items() if content is not None}
+    assert snapshot.known == len(known)
+    for id, content in now.items():
+        expected = Sight.NEW if id not in known else Sight.SAME if known[id] == content else Sight.CHANGED
+        assert snapshot.note(id, digest(content)) is expected
+    met = {*now, *(id for id in before if begun and decided.get(id, "") is not None)}
+    assert snapshot.unseen == len(known.keys() - met)
+    assert snapshot.save(finished=True)
+    assert Snapshot(at, "products", "next").known == len(met)
+
+
+def test_what_a_record_was_decided_by_is_kept_without_a_walk_that_meets_it() -> None:
+    at = table()
+    walk(at, {"a": "1"})
+    snapshot = Snapshot(at, "products", "w")
+    snapshot.correct("a", digest("2"))
+    assert snapshot.save(finished=False)
+    assert Snapshot(at, "products", "w").note("a", digest("2")) is Sight.SAME

@@ -1,0 +1,76 @@
+"""Decided contents: what a pull takes over, and what stays for the next one."""
+
+import pytest
+
+from shared.state.decided import MOST_TAKEN, DecidedContent, DecidedContents, decided_row
+from shared.state.memory import MemoryTable
+from shared.state.rows import Put, Row
+from shared.state.snapshots import UNKNOWN, digest
+from tests.support.clock import ManualClock
+from tests.support.events import Heard
+
+FLOW = "products"
+A, B = digest("a"), digest("b")
+
+
+def table(**contents: bytes | None) -> MemoryTable:
+    """Rows of these records, among those of others."""
+    made = MemoryTable(ManualClock())
+    decide(made, **contents)
+    for key in ("F|x", "L|x", "C|x", "D"):
+        made.transact([Put(Row(FLOW, key, {}))])
+    made.transact([Put(decided_row("accounts", "x", A))])
+    return made
+
+
+def decide(at: MemoryTable, **contents: bytes | None) -> None:
+    for id, content in contents.items():
+        at.transact([Put(decided_row(FLOW, id, content))])
+
+
+def taken(at: MemoryTable) -> dict[str, bytes | None]:
+    return {of.id: of.content for of in DecidedContents(at, FLOW).take()}
+
+
+def test_every_content_of_the_flow_is_taken_and_then_removed_with_nothing_else() -> None:
+    at = table(p1=A, p2=None)
+    contents = DecidedContents(at, FLOW)
+    assert list(contents.take()) == [DecidedContent("p1", A), DecidedContent("p2", None)]
+    contents.remove_taken()
+    assert set(at.content()) == set(table().content())
+
+
+def test_what_was_decided_once_more_since_stays() -> None:
+    at = table(p1=A, p2=A)
+    contents = DecidedContents(at, FLOW)
+    list(contents.take())
+    decide(at, p1=B, p3=A)
+    contents.remove_taken()
+    assert taken(at) == {"p1": B, "p3": A}
+
+
+def test_two_pulls_may_take_the_same_and_remove_it() -> None:
+    at = table(p1=A)
+    first, second = DecidedContents(at, FLOW), DecidedContents(at, FLOW)
+    assert list(first.take()) == list(second.take())
+    first.remove_taken()
+    second.remove_taken()
+    assert taken(at) == {}
+
+
+def test_of_very_many_a_pull_takes_a_part_and_leaves_the_others_to_the_next() -> None:
+    at = table()
+    for start in range(0, MOST_TAKEN + 100, 100):
+        at.transact([Put(decided_row(FLOW, f"p{number:06}", A)) for number in range(start, start + 100)])
+    contents = DecidedContents(at, FLOW)
+    assert sum(1 for _ in contents.take()) == MOST_TAKEN
+    contents.remove_taken()
+    assert len(taken(at)) == 100
+
+
+@pytest.mark.parametrize("cells", [{}, {"record_id": "p2", "content": A}, {"record_id": "p/1", "content": b"short"}])
+def test_one_that_cannot_be_read_is_told_and_of_unknown_content(cells: dict[str, str | bytes], heard: Heard) -> None:
+    at = table()
+    at.transact([Put(Row(FLOW, decided_row(FLOW, "p/1", A).key, cells))])
+    assert taken(at) == {"p/1": UNKNOWN}
+    assert heard.of("state_unreadable", flow=FLOW)
