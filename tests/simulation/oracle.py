@@ -173,6 +173,9 @@ class Oracle:
         if entry is not None and entry.entity == ENTITIES[parent.flow, parent.route] and not rows:
             # Somebody has removed the row, and nobody has looked since.
             return entry.key
+        if rows and entry is not None and fold(entry.key) == fold(rows[-1].key):
+            # The same number in another case: each knows it as it was written there.
+            return entry.key
         return rows[-1].key if rows else None
 
     def _filtered(self, record: Record, entry: Entry, rule: str, *, ends: bool) -> Iterator[Problem]:
