@@ -140,7 +140,7 @@ def standard_pools() -> dict[str, Pool]:
             "ProductType": ["Item", "Item", "Service", "Subscription"],
         },
         "ProductNumber",
-        ["P-1", "P-2", "P-3", "P-4", "p-2"],
+        ["P-1", "P-2", "P-3", "P-4", "p-2", "P-\ud800"],
     )  # fmt: skip
     return {"accounts": accounts, "contacts": contacts, "quotes": quotes, "products": products}
 
@@ -342,6 +342,21 @@ class Company:
             del rows[there]
         else:
             rows[there].update(self._changes(pool, dice))
+
+    def purge(self, flow: str, dice: random.Random) -> None:
+        """Somebody deletes nearly all records of a kind at once."""
+        sales = self.stage.sales
+        match flow:
+            case "products":
+                rows = self.stage.finops.products[COMPANIES[0]]
+                for number in [number for number in sorted(rows) if dice.random() < 0.8]:
+                    del rows[number]
+            case "quotations":
+                for id in [id for id in sorted(sales.tables["quotes"].rows) if dice.random() < 0.8]:
+                    self._remove_quote(id)
+            case _:
+                for id in [id for id in sorted(sales.tables[flow].rows) if dice.random() < 0.8]:
+                    sales.remove(flow, id)
 
     def edit_price_lists(self, dice: random.Random) -> None:
         """A price list ends, begins, or is renamed."""

@@ -11,6 +11,7 @@ from shared.errors import System
 from shared.state.control import FlowControl
 from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
+from tests.simulation.damage import spoil
 from tests.simulation.deployment import Deployment, deploy
 from tests.simulation.finops import COMPANIES
 from tests.simulation.host import Host, plan_of
@@ -76,7 +77,7 @@ class History:
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
-        problems = Oracle(facts_of(self.stage, process), books_of(process)).problems()
+        problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled)]
         return self.played
 
@@ -198,7 +199,18 @@ class History:
                 for of in self.stage.sales.tables.values():
                     of.forgotten = self.stage.sales.version
 
+    def _damage(self, act: Act, dice: random.Random) -> None:
+        """A row of a record is spoilt, but not while its flow stands between two environments."""
+        if not self.host.process.parts.environment.change_by_settings(act.flow):
+            self.played.counts[f"{act.what} damaged"] += spoil(self.stage, act.flow, act.what, dice)
+
+    def _purge(self, act: Act, dice: random.Random) -> None:
+        self._company.purge(act.flow, dice)
+
     def _environment(self, act: Act, dice: random.Random) -> None:
+        """Another address, organisation or company. Nobody moves a system whose own rows are damaged."""
+        if self.operators.damages(self.host.process):
+            return
         sales = self.stage.sales
         match act.what:
             case "renamed":
@@ -237,4 +249,6 @@ class History:
         "operator": _operator,
         "clock": _clock,
         "housekeeping": _housekeeping,
+        "damage": _damage,
+        "purge": _purge,
     }

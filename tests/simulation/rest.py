@@ -32,7 +32,7 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
         wait_s, version = queues.next_visible_in(), host.stage.tables["links"].version
         if wait_s is not None:
             threads.advance(wait_s or _SOON_S, dice)
-        elif _is_under_way(host) or version != seen:
+        elif _is_under_way(host) or operators.damages(host.process) or version != seen:
             threads.advance(_TICK_S, dice)
         elif not tried and (due := _last_try(host, horizon)) is not None:
             tried = True

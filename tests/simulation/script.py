@@ -34,6 +34,8 @@ _WEIGHTS = {
     "operator": 6,
     "clock": 1,
     "housekeeping": 1,
+    "damage": 1,
+    "purge": 1,
 }
 _OPERATORS = (
     "pause",
@@ -47,6 +49,7 @@ _OPERATORS = (
     "forget",
     "unlink",
     "link",
+    "repair",
 )
 # What an act may be about.
 ACTS: Mapping[str, Sequence[str]] = {
@@ -57,6 +60,7 @@ ACTS: Mapping[str, Sequence[str]] = {
     "checkpoint": ("keep", "put back", "lose", "tokens refused"),
     "operator": _OPERATORS,
     "housekeeping": ("cleanup", "reconcile"),
+    "damage": ("link", "failure", "wait", "key"),
 }
 
 
