@@ -20,9 +20,10 @@ from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.script import FLOWS, Act, Script
-from tests.simulation.settings import RENAMED_URL, URL, VARIANTS
+from tests.simulation.settings import RENAMED_URL, TIGHT, URL, VARIANTS
 from tests.simulation.space import outcomes_in
 from tests.simulation.stage import Stage
+from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Plan, Worker
 
 _NO_HINTS = '{"format":1,"flow":"x","run":"y","epoch":null,"hints":[]}'
@@ -62,7 +63,9 @@ class History:
         stage.on_step = self._note_step
         stage.weather.met = self._note_fault
         self.host = Host(stage, self._start(), self.played.counts)
-        self.operators = Operators(self._company, self.played.counts)
+        self._takings = Takings(self._company)
+        stage.queues.on_send = self._note_sent
+        self.operators = Operators(self._company, self.played.counts, self._takings)
         for flow in FLOWS:
             self.host.process.parts.state.control.save_flow(FlowControl(flow, paused=False))
 
@@ -78,7 +81,7 @@ class History:
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
         problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
-        self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled)]
+        self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
         return self.played
 
     def _start(self, wrong_by_s: float = 0.0) -> Deployment:
@@ -93,6 +96,10 @@ class History:
         self.played.steps += 1
         self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
         self.played.counts[f"step {name}"] += 1
+
+    def _note_sent(self, queue: str, body: str) -> None:
+        if self.host.process.key[0] == TIGHT and self.host.former is None:
+            self._takings.note_sent(queue, body)
 
     def _note_fault(self, fault: str) -> None:
         self.played.counts[fault] += 1

@@ -20,6 +20,7 @@ from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import FLOWS, Act
+from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
 _WHO = "operator@contoso"
@@ -28,7 +29,8 @@ _WHO = "operator@contoso"
 class Operators:
     """The operators of one history. What is refused is refused, and what trouble interrupts stays half done."""
 
-    def __init__(self, company: Company, counts: Counter[str]) -> None:
+    def __init__(self, company: Company, counts: Counter[str], takings: Takings) -> None:
+        self._takings = takings
         self._company = company
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
@@ -114,6 +116,8 @@ class Operators:
             differences = parts.environment.differences(flow)
             if may_be_another(parts.flows[flow].target_system, differences):
                 target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
+        if control.block_kind is BlockKind.THRESHOLD:
+            self._takings.note_accepted(flow, control.blocked)
         if not steering.accept(flow, control.blocked, target):
             # It has changed once more: the next pull says how it is now.
             steering.unblock(flow, control.blocked)
