@@ -15,7 +15,7 @@ from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table
 from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
 from tests.simulation.stage import Stage
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, REFUSED_PHONE, Row
 
 Values = dict[str, Any]
 RECORDS = 4
@@ -72,7 +72,7 @@ def standard_pools() -> dict[str, Pool]:
     """The records of a small made-up company."""
     mappers = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
     person: dict[str, Sequence[Any]] = {
-        "telephone1": ["111", "222", None],
+        "telephone1": ["111", "111", "222", "222", None, None, REFUSED_PHONE],
         "emailaddress1": ["a@contoso.com", None],
         "description": ["one", "two", None],
         "address1_city": ["Seattle", "Bern", None],
@@ -342,6 +342,13 @@ class Company:
             del rows[there]
         else:
             rows[there].update(self._changes(pool, dice))
+
+    def renumber(self, record: tuple[str, str], dice: random.Random) -> None:
+        """Somebody gives an account or a contact another number."""
+        flow, id = record
+        if flow in ("accounts", "contacts") and id in self.stage.sales.tables[flow].rows:
+            pool = self.pools[flow]
+            self.stage.sales.save(flow, id, {pool.number: dice.choice(pool.numbers)})
 
     def purge(self, flow: str, dice: random.Random) -> None:
         """Somebody deletes nearly all records of a kind at once."""

@@ -192,6 +192,14 @@ class History:
         self._former_variant, self._variant = self._variant, self._former_variant
         self._replace_process(overlap=dice.random() < 0.3)
 
+    def _rolled_back(self, act: Act, dice: random.Random) -> None:
+        """Other settings, which apply what lies in the queues and are taken back before anything is pulled."""
+        variant, self._variant = self._variant, act.what
+        self._replace_process(overlap=False)
+        self._drain(act, dice)
+        self._variant = variant
+        self._replace_process(overlap=False)
+
     def _checkpoint(self, act: Act, _dice: random.Random) -> None:
         """A checkpoint is put back as from a backup, or is lost; or the source has forgotten its tokens."""
         table = self.stage.tables["checkpoints"]
@@ -258,4 +266,5 @@ class History:
         "housekeeping": _housekeeping,
         "damage": _damage,
         "purge": _purge,
+        "rolled back": _rolled_back,
     }

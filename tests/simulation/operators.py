@@ -147,9 +147,9 @@ class Operators:
             case "repair":
                 self._repair(process, deeds)
             case _ if known:
-                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds)
+                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds, dice)
 
-    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds) -> None:
+    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds, dice: random.Random) -> None:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
@@ -158,6 +158,9 @@ class Operators:
             linking.link(id)
         else:
             self._unlink(id, linking)
+            # What the runbook says of a record that is to have another number.
+            if dice.random() < 0.5:
+                self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:
         try:

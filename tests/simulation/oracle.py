@@ -20,7 +20,7 @@ from shared.mapping import products, quotations
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
 from shared.visible import has_half_pair, visible
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
+from tests.simulation.targets import CUSTOMERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
 
 ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
 ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "products"}
@@ -294,6 +294,8 @@ class Oracle:
                 return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(
                     record, mapped
                 )
+            case "simulated.refused":
+                return entity == CUSTOMERS and mapped.owned.get(PHONE) == REFUSED_PHONE
             case "key_not_addressable":
                 return mapped.key.count(KEY_SEPARATOR) != (entity == PERSONS)
             case "lines_differ":

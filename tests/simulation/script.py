@@ -36,6 +36,7 @@ _WEIGHTS = {
     "housekeeping": 1,
     "damage": 1,
     "purge": 1,
+    "rolled back": 1,
 }
 _OPERATORS = (
     "pause",
@@ -55,6 +56,7 @@ _OPERATORS = (
 ACTS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(_WEIGHTS, ("",)),
     "deploy": tuple(VARIANTS),
+    "rolled back": tuple(VARIANTS),
     "weather": ("finops", "dataverse", "storage"),
     "environment": ("renamed", "copied", "other company"),
     "checkpoint": ("keep", "put back", "lose", "tokens refused"),
