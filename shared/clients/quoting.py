@@ -10,6 +10,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from shared.errors import RecordRejected
+from shared.visible import whole_characters
 
 # The web server in front of F&O may refuse these inside a path, encoded or not.
 PATH_TROUBLE = frozenset("/\\?#%+:")
@@ -40,8 +41,9 @@ Literal = str | bool | int | Decimal | Guid | EnumMember
 
 
 def name_based_id(name: str) -> str:
-    """An id that follows from a name: the same name gives the same id everywhere (RFC 9562, version 5)."""
-    return str(uuid5(_NAMESPACE, name))
+    """An id that follows from a name: the same name gives the same id everywhere (RFC 9562, version 5). Half of a
+    surrogate pair has no bytes and counts as it is written in JSON."""
+    return str(uuid5(_NAMESPACE, whole_characters(name)))
 
 
 def is_guid(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Rows that cannot be read, mended: a record is begun anew from its source, with the target rows that are its own by
 the keys table; or a row that nobody needs is dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import Damage, RowConflict
@@ -18,6 +18,8 @@ from shared.sync.hints import Hint
 from shared.sync.judging import Judging
 from shared.sync.parts import Parts
 from shared.sync.work import Work
+
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Mending:
     def _begun(self, link: Link, places: Sequence[_Place]) -> Link:
         """The link of a record of which nothing is known but what it owns: the next look compares with the target's own
         row, and makes none that is there."""
-        new = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
+        waits = tuple(self._waits(link.id))
+        new = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, waits=waits, etag=link.etag)
         there = [place for place in places if place.row is not None]
         if not there:
             return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
@@ -107,6 +110,13 @@ class Mending:
         former = tuple(FormerTarget(of.route.name, of.key) for of in there if of is not at)
         row_id = at.row.id if at.row is not None else None
         return replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id, former=former)
+
+    def _waits(self, id: str) -> Iterator[str]:
+        """The keys of the rows by which a record waits: its next commit removes those by which it waits no longer."""
+        after: str | None = ""
+        while after is not None:
+            waits, after = self.parts.state.waits.page(self.flow.name, after, _PAGE)
+            yield from (wait.stored_key for wait in waits if wait.child == id)
 
     def _present(self, id: str, there: Sequence[_Place]) -> _Place:
         """Where the record is: as the damaged row says, else as the mapping says today, else at the first place."""

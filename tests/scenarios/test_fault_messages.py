@@ -3,9 +3,10 @@
 import logging
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.clients.quoting import is_guid, name_based_id
 from shared.state.rows import escape
 from shared.sync.hints import Hint, HintMessage
 from shared.telemetry import log_event
@@ -98,3 +99,9 @@ def test_a_line_of_the_log_can_be_encoded_whatever_stands_in_it(caplog: pytest.L
 
 def test_a_key_of_our_tables_can_be_made_of_any_id() -> None:
     assert escape(HALF) == "P=00D83D2"
+
+
+@example(HALF)
+@given(st.text(st.characters()))
+def test_an_id_of_a_row_can_be_made_of_any_number(number: str) -> None:
+    assert is_guid(name_based_id(number))

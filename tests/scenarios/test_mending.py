@@ -1,6 +1,7 @@
 """Rows that cannot be read, mended by an operator: shown, begun anew without doubling anything, or dropped."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -210,3 +211,21 @@ def test_a_contact_is_begun_anew_at_the_row_that_the_mapping_names_of_those_that
         desk.settle(3)
         after = parts.state.links.load("contacts", [contact])[contact]
         assert (after.state, after.route, after.target_key) == (LinkState.WRITTEN, before.route, before.target_key)
+
+
+def test_a_record_that_waited_when_its_link_was_damaged_waits_no_longer_once_it_is_written() -> None:
+    with trading() as desk:
+        parts = desk.service.parts
+        control = parts.state.control
+        control.change_flow("accounts", lambda now: replace(now, paused=True))
+        contact = desk.contact(desk.account("A-1"))
+        desk.tick()
+        assert [wait.child for wait in parts.state.waits.page("contacts", "", 10)[0]] == [contact]
+        damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": "parked"})
+        desk.clock.sleep(LIVE_S)
+        Mending(parts, parts.flows["contacts"], Deeds(parts, "operator")).repair(contact)
+        control.change_flow("accounts", lambda now: replace(now, paused=False))
+        desk.tick()
+        desk.settle(3)
+        assert parts.state.links.load("contacts", [contact])[contact].state is LinkState.WRITTEN
+        assert parts.state.waits.page("contacts", "", 10)[0] == []

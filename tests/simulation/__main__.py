@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import typer
 from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
 from tests.simulation.history import Played
 from tests.simulation.material import Material
+from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import Report, play, play_seeds
-from tests.simulation.script import STEPS, read_script, write_script
+from tests.simulation.script import STEPS, Script, read_script, write_script
 from tests.simulation.shrink import kind_of, shrink
 from tests.simulation.space import never_reached
 
@@ -31,20 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(str(miscalled), err=True)
         return 2
     if parsed.script is not None:
-        return _play_script(parsed.script, material)
+        return _play_script(parsed.script, material, parsed.mutation)
     if parsed.trace:
         return _trace(parsed.first, parsed.seeds, parsed.steps, material)
     seeds = range(parsed.first, parsed.first + parsed.seeds)
     told = _tell_progress if sys.stderr.isatty() else lambda _: None
-    report = play_seeds(seeds, steps=parsed.steps, material=material, told=told)
+    report = play_seeds(seeds, steps=parsed.steps, material=material, mutation=parsed.mutation, told=told)
     if report.broken:
-        called = parsed.called or as_called(parsed.map, parsed.sample)
+        called = parsed.called or as_called(parsed.map, parsed.sample, parsed.mutation)
         typer.echo(f"Play a seed again: {called} --seeds 1 --first SEED")
-    return _tell(report, material, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
+    again = partial(play, material=material, mutation=parsed.mutation)
+    return _tell(report, again, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
 
 
-def _play_script(path: Path, material: Material) -> int:
-    played = play(read_script(path), material)
+def _play_script(path: Path, material: Material, mutation: str) -> int:
+    played = play(read_script(path), material, mutation)
     typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
 
@@ -65,7 +67,7 @@ def _tell_progress(report: Report) -> None:
     typer.echo(told, nl=False, err=True)
 
 
-def _tell(report: Report, material: Material, *, shrinks: bool, coverage: bool) -> int:
+def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
         f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
@@ -82,7 +84,7 @@ def _tell(report: Report, material: Material, *, shrinks: bool, coverage: bool) 
     for kind, seeds in first_of.items():
         typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
     for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
-        short = shrink(played, partial(play, material=material))
+        short = shrink(played, again)
         typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
         typer.echo("\n".join(f"  {problem}" for problem in short.problems))
         typer.echo(short.script.to_text())
@@ -100,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")
     parser.add_argument("--sample", metavar="FOLDER|-", help="*.jsonl files of records, or a sample by the pipe")
     parser.add_argument("--called", metavar="TEXT", help="the command to name for playing a seed again")
+    parser.add_argument(
+        "--mutation", choices=list(MUTATIONS), default="", metavar="NAME", help="with this repair taken away"
+    )
     parser.add_argument("--trace", action="store_true", help="tell what happened in each history")
     parser.add_argument("--coverage", action="store_true", help="tell what no history has reached")
     parser.add_argument("--no-shrink", action="store_true", help="tell what broke as it is")

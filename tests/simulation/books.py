@@ -1,5 +1,6 @@
 """What the oracle is shown: the product's own records in plain words, and both systems as they are."""
 
+from collections.abc import Set
 from typing import Any
 
 from shared.clients.dataverse_rows import own_id
@@ -11,7 +12,7 @@ from tests.simulation.oracle import ENTITIES, Books, Entry, Facts
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import settings_of
 from tests.simulation.stage import Stage
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
 
 
 def books_of(process: Deployment) -> Books:
@@ -32,8 +33,8 @@ def books_of(process: Deployment) -> Books:
     for (partition, _), row in table.content().items():  # type: ignore[attr-defined]
         entity = str(partition).partition("|")[0].partition("~")[0]
         if settings_of(*process.key).COMPANY in partition:
-            owner = str(row.cells["flow"]), str(row.cells["record_id"])
-            books.keys[_entity_of(entity), str(row.cells["key"])] = owner
+            owner = str(row.cells.get("flow")), str(row.cells.get("record_id"))
+            books.keys[_entity_of(entity), str(row.cells.get("key"))] = owner
     queues = process.parts.queues
     books.messages = {name: bodies for name, bodies in queues.lying().items() if bodies}  # type: ignore[attr-defined]
     return books
@@ -53,7 +54,7 @@ def _parked(process: Deployment, flow: str) -> list[tuple[str, tuple[str, str]]]
 
 
 def _entry(flow: str, link: Link) -> Entry:
-    doubts = []
+    doubts = [f"its link cannot be read: {link.damage}"] if link.damage is not None else []
     if link.claim_id:
         doubts.append(f"a claim stands ({link.claim_kind})")
     if link.dirty and link.state is LinkState.WRITTEN:
@@ -68,8 +69,9 @@ def _entry(flow: str, link: Link) -> Entry:
     )
 
 
-def facts_of(stage: Stage, process: Deployment) -> Facts:
-    """Both systems as they are, for the company of the deployment."""
+def facts_of(stage: Stage, process: Deployment, mended: Set[Record] = frozenset()) -> Facts:
+    """Both systems as they are, for the company of the deployment; `mended` are the records that an operator has begun
+    anew."""
     settings = settings_of(*process.key)
     company = settings.COMPANY
     finops = stage.finops
@@ -86,6 +88,7 @@ def facts_of(stage: Stage, process: Deployment) -> Facts:
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
         removed=removed,
         adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
+        mended=frozenset(mended),
     )
 
 

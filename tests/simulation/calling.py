@@ -66,7 +66,8 @@ def told_of_sample(material: Material) -> Iterator[str]:
     yield ""
 
 
-def as_called(maps: str | None, sample: str | None) -> str:
+def as_called(maps: str | None, sample: str | None, mutation: str = "") -> str:
     """The command, as far as it decides what a seed plays."""
     given = [*(["--map", maps] if maps else []), *(["--sample", sample] if sample else [])]
+    given += ["--mutation", mutation] if mutation else []
     return shlex.join(["python", "-m", "tests.simulation", *given])

@@ -15,7 +15,7 @@ from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table
 from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
 from tests.simulation.stage import Stage
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Row
+from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, REFUSED_PHONE, Row
 
 Values = dict[str, Any]
 RECORDS = 4
@@ -72,7 +72,7 @@ def standard_pools() -> dict[str, Pool]:
     """The records of a small made-up company."""
     mappers = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
     person: dict[str, Sequence[Any]] = {
-        "telephone1": ["111", "222", None],
+        "telephone1": ["111", "111", "222", "222", None, None, REFUSED_PHONE],
         "emailaddress1": ["a@contoso.com", None],
         "description": ["one", "two", None],
         "address1_city": ["Seattle", "Bern", None],
@@ -140,7 +140,7 @@ def standard_pools() -> dict[str, Pool]:
             "ProductType": ["Item", "Item", "Service", "Subscription"],
         },
         "ProductNumber",
-        ["P-1", "P-2", "P-3", "P-4", "p-2"],
+        ["P-1", "P-2", "P-3", "P-4", "p-2", "P-\ud800"],
     )  # fmt: skip
     return {"accounts": accounts, "contacts": contacts, "quotes": quotes, "products": products}
 
@@ -348,6 +348,28 @@ class Company:
             del rows[there]
         else:
             rows[there].update(self._changes(pool, dice))
+
+    def renumber(self, record: tuple[str, str], dice: random.Random) -> None:
+        """Somebody gives an account or a contact another number."""
+        flow, id = record
+        if flow in ("accounts", "contacts") and id in self.stage.sales.tables[flow].rows:
+            pool = self.pools[flow]
+            self.stage.sales.save(flow, id, {pool.number: dice.choice(pool.numbers)})
+
+    def purge(self, flow: str, dice: random.Random) -> None:
+        """Somebody deletes nearly all records of a kind at once."""
+        sales = self.stage.sales
+        match flow:
+            case "products":
+                rows = self.stage.finops.products[COMPANIES[0]]
+                for number in [number for number in sorted(rows) if dice.random() < 0.8]:
+                    del rows[number]
+            case "quotations":
+                for id in [id for id in sorted(sales.tables["quotes"].rows) if dice.random() < 0.8]:
+                    self._remove_quote(id)
+            case _:
+                for id in [id for id in sorted(sales.tables[flow].rows) if dice.random() < 0.8]:
+                    sales.remove(flow, id)
 
     def edit_price_lists(self, dice: random.Random) -> None:
         """A price list ends, begins, or is renamed."""

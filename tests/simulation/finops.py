@@ -14,7 +14,7 @@ from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncErr
 from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Walked, WalkPage, Write, fold
 from shared.state.snapshots import digest
 from shared.sync.ports import Clock
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
+from tests.simulation.targets import CUSTOMERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 3
@@ -163,6 +163,8 @@ class Collection:
             return RecordRejected("target_exists", f"{write.key} exists", remedy="adopt it")
         if not write.create and there is None:
             return RecordMissing(f"{write.key} does not exist")
+        if self._entity == CUSTOMERS and write.values.get(PHONE) == REFUSED_PHONE:
+            return RecordRejected("simulated.refused", f"the phone {REFUSED_PHONE} is refused", remedy="change it")
         return self._dangling(write)
 
     def _dangling(self, write: Write) -> RecordRejected | None:

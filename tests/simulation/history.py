@@ -11,6 +11,7 @@ from shared.errors import System
 from shared.state.control import FlowControl
 from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
+from tests.simulation.damage import spoil
 from tests.simulation.deployment import Deployment, deploy
 from tests.simulation.finops import COMPANIES
 from tests.simulation.host import Host, plan_of
@@ -19,9 +20,10 @@ from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.script import FLOWS, Act, Script
-from tests.simulation.settings import RENAMED_URL, URL, VARIANTS
+from tests.simulation.settings import RENAMED_URL, TIGHT, URL, VARIANTS
 from tests.simulation.space import outcomes_in
 from tests.simulation.stage import Stage
+from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Plan, Worker
 
 _NO_HINTS = '{"format":1,"flow":"x","run":"y","epoch":null,"hints":[]}'
@@ -61,7 +63,9 @@ class History:
         stage.on_step = self._note_step
         stage.weather.met = self._note_fault
         self.host = Host(stage, self._start(), self.played.counts)
-        self.operators = Operators(self._company, self.played.counts)
+        self._takings = Takings(self._company)
+        stage.queues.on_send = self._note_sent
+        self.operators = Operators(self._company, self.played.counts, self._takings)
         for flow in FLOWS:
             self.host.process.parts.state.control.save_flow(FlowControl(flow, paused=False))
 
@@ -76,8 +80,8 @@ class History:
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
-        problems = Oracle(facts_of(self.stage, process), books_of(process)).problems()
-        self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled)]
+        problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
+        self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
         return self.played
 
     def _start(self, wrong_by_s: float = 0.0) -> Deployment:
@@ -92,6 +96,10 @@ class History:
         self.played.steps += 1
         self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
         self.played.counts[f"step {name}"] += 1
+
+    def _note_sent(self, queue: str, body: str) -> None:
+        if self.host.process.key[0] == TIGHT and self.host.former is None:
+            self._takings.note_sent(queue, body)
 
     def _note_fault(self, fault: str) -> None:
         self.played.counts[fault] += 1
@@ -184,6 +192,14 @@ class History:
         self._former_variant, self._variant = self._variant, self._former_variant
         self._replace_process(overlap=dice.random() < 0.3)
 
+    def _rolled_back(self, act: Act, dice: random.Random) -> None:
+        """Other settings, which apply what lies in the queues and are taken back before anything is pulled."""
+        variant, self._variant = self._variant, act.what
+        self._replace_process(overlap=False)
+        self._drain(act, dice)
+        self._variant = variant
+        self._replace_process(overlap=False)
+
     def _checkpoint(self, act: Act, _dice: random.Random) -> None:
         """A checkpoint is put back as from a backup, or is lost; or the source has forgotten its tokens."""
         table = self.stage.tables["checkpoints"]
@@ -198,7 +214,18 @@ class History:
                 for of in self.stage.sales.tables.values():
                     of.forgotten = self.stage.sales.version
 
+    def _damage(self, act: Act, dice: random.Random) -> None:
+        """A row of a record is spoilt, but not while its flow stands between two environments."""
+        if not self.host.process.parts.environment.change_by_settings(act.flow):
+            self.played.counts[f"{act.what} damaged"] += spoil(self.stage, act.flow, act.what, dice)
+
+    def _purge(self, act: Act, dice: random.Random) -> None:
+        self._company.purge(act.flow, dice)
+
     def _environment(self, act: Act, dice: random.Random) -> None:
+        """Another address, organisation or company. Nobody moves a system whose own rows are damaged."""
+        if self.operators.damages(self.host.process):
+            return
         sales = self.stage.sales
         match act.what:
             case "renamed":
@@ -237,4 +264,7 @@ class History:
         "operator": _operator,
         "clock": _clock,
         "housekeeping": _housekeeping,
+        "damage": _damage,
+        "purge": _purge,
+        "rolled back": _rolled_back,
     }

@@ -2,20 +2,25 @@
 
 import random
 from collections import Counter
+from contextlib import suppress
 
-from shared.errors import NotSent, StorageTrouble, SystemTrouble
+from shared.errors import Damage, NotSent, StorageTrouble, SystemTrouble
+from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
+from shared.operations.mending import Mending, drop
 from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
+from shared.state.rows import unescape
 from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import FLOWS, Act
+from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
 _WHO = "operator@contoso"
@@ -24,10 +29,13 @@ _WHO = "operator@contoso"
 class Operators:
     """The operators of one history. What is refused is refused, and what trouble interrupts stays half done."""
 
-    def __init__(self, company: Company, counts: Counter[str]) -> None:
+    def __init__(self, company: Company, counts: Counter[str], takings: Takings) -> None:
+        self._takings = takings
         self._company = company
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
+        self.mended: set[tuple[str, str]] = set()
+        self._to_retry = set(FLOWS)
 
     def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
         """Do one thing. Raises AssertionError for an error that no operator may see."""
@@ -51,10 +59,53 @@ class Operators:
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
                 self._accept(flow, process, deeds)
+        with suppress(Refused):
+            # A worker may have it in its hands still.
+            self._repair(process, deeds)
+        for flow in sorted(self._to_retry):
+            # Nobody else tries them: where the source has been mended they close.
+            if not parts.environment.change_by_settings(flow):
+                listed = [of for of in Failing(parts).walk(flow) if of.cause == "text_not_sendable"]
+                Failing(parts).retry(flow, listed, deeds)
+                self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
             if not parts.environment.change_by_settings(flow):
                 Syncing(parts, deeds).some(flow, [id])
                 self._unlinked.remove((flow, id))
+
+    def damages(self, process: Deployment) -> list[Damage]:
+        """The rows that cannot be read and that nobody but an operator mends: links, and owned keys."""
+        found = Damages(process.parts).found(FLOWS)
+        return [of for of in found if of.table == "keys" or (of.table == "links" and of.key.startswith("L|"))]
+
+    def _repair(self, process: Deployment, deeds: Deeds) -> None:
+        """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
+        parts = process.parts
+        for damage in self.damages(process):
+            if damage.table == "links":
+                record: tuple[str, str] | None = (damage.partition, unescape(damage.key).removeprefix("L|"))
+            else:
+                record = self._owner_of(damage, process)
+            if record is None:
+                drop(parts, deeds, damage.table, damage.partition, damage.key)
+                continue
+            flow, id = record
+            Mending(parts, parts.flows[flow], deeds).repair(id)
+            self.mended.add(record)
+            self._counts[f"{damage.table} repaired"] += 1
+
+    @staticmethod
+    def _owner_of(damage: Damage, process: Deployment) -> tuple[str, str] | None:
+        """The record whose link names a damaged key."""
+        parts = process.parts
+        for name in FLOWS:
+            flow = parts.flows[name]
+            for link in parts.state.links.walk(name):
+                for route, key in link.owned:
+                    row = parts.state.keys_of(flow, flow.route(route)).row_of(key)
+                    if (row.partition, row.key) == (damage.partition, damage.key):
+                        return name, link.id
+        return None
 
     def _accept(self, flow: str, process: Deployment, deeds: Deeds) -> None:
         """Accept what blocks a flow. Of another environment an operator knows whether our rows are there."""
@@ -65,6 +116,8 @@ class Operators:
             differences = parts.environment.differences(flow)
             if may_be_another(parts.flows[flow].target_system, differences):
                 target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
+        if control.block_kind is BlockKind.THRESHOLD:
+            self._takings.note_accepted(flow, control.blocked)
         if not steering.accept(flow, control.blocked, target):
             # It has changed once more: the next pull says how it is now.
             steering.unblock(flow, control.blocked)
@@ -91,10 +144,12 @@ class Operators:
                 failing.retry(flow, list(failing.walk(flow)), deeds)
             case "dismiss":
                 failing.dismiss(flow, list(failing.walk(flow))[:1], "known", deeds)
+            case "repair":
+                self._repair(process, deeds)
             case _ if known:
-                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds)
+                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds, dice)
 
-    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds) -> None:
+    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds, dice: random.Random) -> None:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
@@ -103,6 +158,9 @@ class Operators:
             linking.link(id)
         else:
             self._unlink(id, linking)
+            # What the runbook says of a record that is to have another number.
+            if dice.random() < 0.5:
+                self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:
         try:

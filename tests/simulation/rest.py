@@ -32,7 +32,7 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
         wait_s, version = queues.next_visible_in(), host.stage.tables["links"].version
         if wait_s is not None:
             threads.advance(wait_s or _SOON_S, dice)
-        elif _is_under_way(host):
+        elif _is_under_way(host) or operators.damages(host.process):
             # Whatever comes of it, one more round looks at it.
             version = -1
             threads.advance(_TICK_S, dice)
@@ -45,7 +45,8 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
             _stay_at_rest(host, operators, dice)
             return
         seen = version
-    raise Restless(f"there is no rest after {_MOST_ROUNDS} rounds: {_why(host)}")
+    damages = [str(damage) for damage in operators.damages(host.process)]
+    raise Restless(f"there is no rest after {_MOST_ROUNDS} rounds: {_why(host)}, damages {damages}")
 
 
 def _round(host: Host, operators: Operators, dice: random.Random) -> None:
@@ -104,4 +105,7 @@ def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None
 def _why(host: Host) -> str:
     books = books_of(host.process)
     doubts = [f"{record}: {entry.open_doubt}" for record, entry in books.entries.items() if entry.open_doubt]
-    return f"messages {books.messages}, doubts {doubts}"
+    control = host.process.parts.state.control
+    closed = [f"{of}: {gate.reason}" for of in System if (gate := control.gate(of)).closed]
+    blocked = [f"{flow}: {text}" for flow in FLOWS if (text := control.flow(flow).blocked)]
+    return f"messages {books.messages}, doubts {doubts}, closed {closed}, blocked {blocked}"

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from tests.simulation.history import History, Played
 from tests.simulation.material import STANDARD, Material
+from tests.simulation.mutations import as_mutated
 from tests.simulation.sample import Sample
 from tests.simulation.script import STEPS, Script, write_script
 from tests.simulation.space import Events
@@ -61,11 +62,12 @@ def _counted_events(counts: Counter[str]) -> Iterator[None]:
         counts.update(events.counts)
 
 
-def play(script: Script, material: Material = STANDARD) -> Played:
-    """Play one script and judge it. What the engine raises and nobody may see is a problem as well."""
+def play(script: Script, material: Material = STANDARD, mutation: str = "") -> Played:
+    """Play one script and judge it, where asked for with a repair of the engine taken away. What the engine raises and
+    nobody may see is a problem as well."""
     history = History(stage_of_process(), script, material)
     try:
-        with _counted_events(history.played.counts):
+        with _counted_events(history.played.counts), as_mutated(mutation):
             return history.play()
     except Exception as broken:  # noqa: BLE001 - whatever it is, it is told with its seed
         history.played.problems.append(f"{type(broken).__name__}: {broken}")
@@ -77,6 +79,7 @@ def play_seeds(
     *,
     steps: int = STEPS,
     material: Material = STANDARD,
+    mutation: str = "",
     told: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Play seeds on all cores. `told` hears of every broken history at once, and of the progress."""
@@ -84,11 +87,13 @@ def play_seeds(
     parts = [(tuple(seeds[at : at + _AT_ONCE]), steps) for at in range(0, len(seeds), _AT_ONCE)]
     cores = len(os.sched_getaffinity(0))
     if cores == 1 or len(parts) == 1:
-        found: Iterable[list[Played]] = (_play_seeds(part, material) for part in parts)
+        found: Iterable[list[Played]] = (_play_seeds(part, material, mutation) for part in parts)
         _collect(found, report, began, told)
     else:
         # The material goes to each process by its pipe, once: a sample is on no disk.
-        with multiprocessing.get_context("spawn").Pool(cores, _take, (material.maps, material.sample)) as pool:
+        with multiprocessing.get_context("spawn").Pool(
+            cores, _take, (material.maps, material.sample, mutation)
+        ) as pool:
             _collect(pool.imap_unordered(_play_part, parts), report, began, told)
     return report
 
@@ -100,19 +105,19 @@ def _collect(found: Iterable[list[Played]], report: Report, began: float, told: 
         told(report)
 
 
-_taken = STANDARD
+_taken, _mutation = STANDARD, ""
 
 
-def _take(maps: str, sample: Sample | None) -> None:
+def _take(maps: str, sample: Sample | None, mutation: str) -> None:
     """With what this process plays."""
-    global _taken  # noqa: PLW0603 - a process of a pool is told in no other way
-    _taken = Material(maps, sample)
+    global _taken, _mutation
+    _taken, _mutation = Material(maps, sample), mutation
 
 
 def _play_part(part: tuple[tuple[int, ...], int]) -> list[Played]:
-    return _play_seeds(part, _taken)
+    return _play_seeds(part, _taken, _mutation)
 
 
-def _play_seeds(part: tuple[tuple[int, ...], int], material: Material) -> list[Played]:
+def _play_seeds(part: tuple[tuple[int, ...], int], material: Material, mutation: str) -> list[Played]:
     seeds, steps = part
-    return [play(write_script(seed, steps), material) for seed in seeds]
+    return [play(write_script(seed, steps), material, mutation) for seed in seeds]

@@ -34,6 +34,9 @@ _WEIGHTS = {
     "operator": 6,
     "clock": 1,
     "housekeeping": 1,
+    "damage": 1,
+    "purge": 1,
+    "rolled back": 1,
 }
 _OPERATORS = (
     "pause",
@@ -47,16 +50,19 @@ _OPERATORS = (
     "forget",
     "unlink",
     "link",
+    "repair",
 )
 # What an act may be about.
 ACTS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(_WEIGHTS, ("",)),
     "deploy": tuple(VARIANTS),
+    "rolled back": tuple(VARIANTS),
     "weather": ("finops", "dataverse", "storage"),
     "environment": ("renamed", "copied", "other company"),
     "checkpoint": ("keep", "put back", "lose", "tokens refused"),
     "operator": _OPERATORS,
     "housekeeping": ("cleanup", "reconcile"),
+    "damage": ("link", "failure", "wait", "key"),
 }
 
 

@@ -56,6 +56,7 @@ _BASE = {
 }
 # Accounts of this name are out of scope where there are fewer of them.
 LEFT_OUT = "Litware"
+TIGHT = "tight limits"
 # What a deployment may change, each with the setting that it concerns; the first one is how it begins. What it changes
 # of the value map stands below.
 VARIANTS: Mapping[str, Mapping[str, str]] = {
@@ -75,7 +76,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "CONTACTS_ON_HOLD_WHEN_ENDED": "Invoice",
         "PRODUCTS_WHEN_VANISHED": "retire",
     },
-    "tight limits": {"GONE_LIMIT_COUNT": "0", "GONE_LIMIT_PERCENT": "20", "CHANGE_LIMIT_PERCENT": "30"},
+    TIGHT: {"GONE_LIMIT_COUNT": "0", "GONE_LIMIT_PERCENT": "20", "CHANGE_LIMIT_PERCENT": "30"},
 }
 
 

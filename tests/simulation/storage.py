@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.memory import MemoryQueues, MemoryTable
@@ -69,6 +69,7 @@ class Queues(MemoryQueues):
     def __init__(self, clock: WorkerClock, weather: Weather) -> None:
         super().__init__(clock, weather.threads.step)
         self._weather = weather
+        self.on_send: Callable[[str, str], None] = lambda _queue, _body: None
 
     def empty(self) -> None:
         """Begin anew."""
@@ -82,6 +83,7 @@ class Queues(MemoryQueues):
         if fault == "unreachable":
             raise StorageTrouble("the queue did not take a message")
         super().send(queue, body, delay_s=delay_s)
+        self.on_send(queue, body)
         if fault == "answer lost":
             raise StorageTrouble("the answer of the queue got lost")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from shared.records import Json
 
 CUSTOMERS, PERSONS, QUOTATIONS = "CustomersV3", "CDSContactPersonsV2", "CDSSalesQuotationHeaders"
+# A customer with this phone is refused, for a reason that no mapping knows.
+PHONE, REFUSED_PHONE = "PrimaryContactPhone", "999"
 # A flow and the id of a record in its source.
 Record = tuple[str, str]
 

@@ -1,0 +1,247 @@
+"""The kinds of faults that the engine once had: each brought back by taking one repair away, in one place.
+
+Each has a seed that finds it, and a shortened history of it in `histories/`. Where the dice have changed:
+`python -m tests.simulation --mutation NAME --seeds 1000` names new ones.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from shared.clients import dataverse
+from shared.errors import RecordMissing, SyncError
+from shared.operations.retargeting import Retargeting
+from shared.records import Write
+from shared.state import links
+from shared.state.control import Control, FlowControl, Gate
+from shared.state.links import Link
+from shared.state.rows import Put
+from shared.sync import apply, committing, pull, settling, tracked
+from shared.sync.committing import Committing
+from shared.sync.gates import Gates
+from shared.sync.owning import Owning
+from shared.sync.pull import Pull
+from shared.sync.sweep import Sweep
+from shared.sync.thresholds import Measured, Thresholds
+from shared.sync.tracked import FurtherReader
+from shared.sync.work import Kind, Work
+from tests.simulation.finops import Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One repair taken away. `what` happens then; `seed` finds it, by a problem that begins with `finds`."""
+
+    what: str
+    seed: int
+    finds: str
+    undo: Callable[[], AbstractContextManager[Any]]
+
+
+def _instead(owner: Any, name: str, value: Any) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: patch.object(owner, name, value)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+# What follows is how the engine did it before its repair.
+
+
+_commit_failures = Committing._failure_operations
+
+
+def _failures_of_the_living(self: Committing, work: Work, outcome: Any) -> Any:
+    return [] if outcome.kind is Kind.DELETED else _commit_failures(self, work, outcome)
+
+
+def _agrees_everywhere(route: Any, sent: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    return all(route.rules.agree(name, value, row.get(name)) for name, value in sent.items())
+
+
+def _only_dirty(_work: Work, now: Link) -> Link | None:
+    return None if now.etag is None else replace(now, dirty=True)
+
+
+def _until_its_end(self: Gates, gate: Gate) -> float:
+    if gate.blocked_until is None:
+        return 0.0
+    return max(0.0, (gate.blocked_until - self._clock.now()).total_seconds())
+
+
+_probe = Gates._probe
+
+
+def _probed_by_the_clock(self: Gates, gate: Gate) -> Any:
+    """The lease of whoever probes ends by a clock that may be another one."""
+    is_free = gate.probed_until is None or gate.probed_until <= self._clock.now()
+    return _probe(self, replace(gate, age_s=self.probe_lease_s if is_free else 0.0))
+
+
+def _accept_all(self: FlowControl) -> FlowControl:
+    no_end = 10**9
+    return replace(self.unblock(), accepted_walk=self.block_walk, accepted_gone=no_end, accepted_changed=no_end)
+
+
+def _measure_a_page(self: Thresholds, reader: Any, checkpoint: Any, step: Any, deadline: float) -> Measured:
+    part = self._part(reader, checkpoint, step, deadline)
+    return self._shown(part, step.known, ended=True) if part.is_excess else Measured(part.changed)
+
+
+_leave_unsettled = Work.leave_unsettled
+
+
+def _leave_as_known(self: Work, **how: Any) -> None:
+    _leave_unsettled(self, **how)
+    assert self.outcome is not None
+    clean = replace(self.outcome.link, dirty=not self.trusted, claim_id=None, claim_kind=None)
+    self.outcome = replace(self.outcome, link=clean)
+
+
+_refusal = Collection.refusal
+
+
+def _refuses_no_upsert(self: Collection, write: Write) -> SyncError | None:
+    refused = _refusal(self, write)
+    return None if isinstance(refused, RecordMissing) else refused
+
+
+def _written_whoever_holds_it(link: Link) -> Put:
+    return Put(link.to_row())
+
+
+@contextmanager
+def _checkpoint_first() -> Iterator[None]:
+    """A page's hints are sent behind the checkpoint that says they were."""
+    send, save = Pull._send, Pull._save
+    held: dict[Pull, list[tuple[Any, Any]]] = {}
+
+    def hold(self: Pull, step: Any, reader: Any) -> None:
+        held.setdefault(self, []).append((step, reader))
+
+    def save_first(self: Pull, checkpoint: Any) -> Any:
+        saved = save(self, checkpoint)
+        for step, reader in held.pop(self, []):
+            send(self, step, reader)
+        return saved
+
+    with patch.object(Pull, "_send", hold), patch.object(Pull, "_save", save_first):
+        yield
+
+
+_end = Work.end
+
+
+def _end_with_its_key(self: Work, kind: Kind, state: Any, **how: Any) -> None:
+    _end(self, kind, state, **how)
+    if kind is Kind.DELETED and self.outcome is not None and not self.link.linked:
+        kept = replace(self.outcome.link, route=self.link.route, held_key=self.link.held_key)
+        self.outcome = replace(self.outcome, link=kept)
+
+
+MUTATIONS: Mapping[str, Mutation] = {
+    "withdrawn_mapping_stays": Mutation(
+        "a mapping is changed and taken back; what was applied with it stays so",
+        0, "", _instead(Control, "ask_to_look_again", _nothing),
+    ),
+    "links_of_another_target_stay": Mutation(
+        "another environment or company is accepted, and its links count as in step",
+        0, "", _instead(Retargeting, "bring", _nothing),
+    ),
+    "link_of_another_origin_is_followed": Mutation(
+        "the links of an environment's former address are followed, and its gate closes for ever",
+        0, "", _instead(dataverse, "is_at", lambda _link, _origin: True),
+    ),
+    "children_of_a_relinked_parent_stay": Mutation(
+        "nobody tells those that wait for a record that it has another number",
+        0, "", _instead(Committing, "_relinked", lambda *_: []),
+    ),
+    "key_without_owner": Mutation(
+        "a key that a record gives up stays in the keys table",
+        0, "", _instead(Committing, "_release_dropped", _nothing),
+    ),
+    "key_of_a_deleted_record_stays": Mutation(
+        "a record that was refused and then deleted keeps its number",
+        0, "", _instead(Work, "end", _end_with_its_key),
+    ),
+    "taken_for_a_row_of_others": Mutation(
+        "key_taken is told where a row of others stands in the way",
+        0, "", _instead(Owning, "_has_made", lambda *_: True),
+    ),
+    "fields_that_are_not_read": Mutation(
+        "a create of unknown outcome is compared by fields that are not read",
+        0, "", _instead(settling, "_agrees", _agrees_everywhere),
+    ),
+    "intents_are_ignored": Mutation(
+        "nobody finds out what became of a create without answer",
+        0, "", _instead(apply, "settle_intents", _nothing),
+    ),
+    "row_of_a_late_worker_is_nobodys": Mutation(
+        "a row that a worker has made when another one had its record is nobody's",
+        0, "", _instead(committing, "_after_late_write", _only_dirty),
+    ),
+    "failure_of_a_gone_record_stays": Mutation(
+        "a failure stays listed when its record is gone",
+        0, "", _instead(Committing, "_failure_operations", _failures_of_the_living),
+    ),
+    "deletion_in_a_gap_is_missed": Mutation(
+        "what was deleted between two delta links stays written",
+        0, "", _instead(tracked, "gone_hints", lambda *_: ()),
+    ),
+    "document_has_no_outcome": Mutation(
+        "what changed in the lines between two delta links is told by nobody",
+        0, "", _instead(FurtherReader, "keep", lambda *_: True),
+    ),
+    "damaged_link_ends_the_sweep": Mutation(
+        "one link that cannot be read ends whatever reads it",
+        0, "", _instead(links, "to_link", links.read_link),
+    ),
+    "half_a_pair_stops_the_pull": Mutation(
+        "a number that no message can carry holds up its page at every tick",
+        0, "", _instead(pull, "unusable_id", lambda _id: ""),
+    ),
+    "wrong_clock_closes_a_gate": Mutation(
+        "a gate is closed until a time that a wrong clock has set",
+        0, "", _instead(Gates, "_blocked_s", _until_its_end),
+    ),
+    "dead_probe_keeps_a_gate_closed": Mutation(
+        "a worker dies as it asks a closed system, and others wait by its wrong clock",
+        0, "", _instead(Gates, "_probe", _probed_by_the_clock),
+    ),
+    "accepted_without_end": Mutation(
+        "a walk that was accepted may take away any number",
+        0, "", _instead(FlowControl, "accept", _accept_all),
+    ),
+    "measured_to_a_page": Mutation(
+        "a walk is blocked by its first page, and what an operator accepts is less than it takes",
+        0, "", _instead(Thresholds, "measure", _measure_a_page),
+    ),
+    "waiting_child_is_forgotten": Mutation(
+        "the sweep looks at no waiting record",
+        0, "", _instead(Sweep, "_release_waiting", lambda _self, _flow, control: control.waiting_cursor),
+    ),
+    "checkpoint_before_its_hints": Mutation(
+        "a checkpoint is saved before its hints are sent",
+        0, "", _checkpoint_first,
+    ),
+    "commit_over_another_claim": Mutation(
+        "a commit is written, whoever has the record by then",
+        0, "", _instead(committing, "link_operation", _written_whoever_holds_it),
+    ),
+    "unknown_outcome_is_forgotten": Mutation(
+        "a write without answer leaves neither claim nor mark",
+        0, "", _instead(Work, "leave_unsettled", _leave_as_known),
+    ),
+    "difference_makes_a_row": Mutation(
+        "a difference goes by a call that can create",
+        0, "", _instead(Collection, "refusal", _refuses_no_upsert),
+    ),
+}  # fmt: skip
+
+
+def as_mutated(name: str) -> AbstractContextManager[Any]:
+    """The engine without one of its repairs; as it is, where the name is empty."""
+    return MUTATIONS[name].undo() if name else nullcontext()
