@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     equivalent = [] if parsed.mutant else [of for of in mutants if any(each.is_of(of, ROOT) for each in known)]
     judged = [of for of in mutants if of not in equivalent]
     prepare()
-    if not parsed.no_check and (failed := failing_unchanged(ROOT, _all_stages(judged, parsed.seeds), jobs=parsed.jobs)):
+    if not parsed.no_check and (failed := failing_unchanged(ROOT, _all_stages(judged, parsed), jobs=parsed.jobs)):
         typer.echo("\n".join(["These fail without any change; mend them first:", *failed]), err=True)
         return 2
     return _judge(judged, len(equivalent), parsed)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _judge(mutants: Sequence[Mutant], equivalent: int, parsed: argparse.Namespace) -> int:
     began, verdicts = time.monotonic(), list[Verdict]()
-    for verdict in judge(ROOT, mutants, lambda of: stages_for(ROOT, of.file, seeds=parsed.seeds), jobs=parsed.jobs):
+    for verdict in judge(ROOT, mutants, lambda of: _stages(of.file, parsed), jobs=parsed.jobs):
         verdicts.append(verdict)
         told = f"{len(verdicts)}/{len(mutants)} {verdict.mutant.name}: {verdict.killed_by or 'SURVIVED'}"
         typer.echo(told, err=True)
@@ -58,13 +58,19 @@ def _sample(parsed: argparse.Namespace) -> list[Mutant]:
     found = []
     for part, share in shares.items():
         files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / part).glob("*.py")]
-        found += sample(ROOT, files, max(round(parsed.sample * share / sum(shares.values())), 1), f"{parsed.seed} {part}")
+        found += sample(
+            ROOT, files, max(round(parsed.sample * share / sum(shares.values())), 1), f"{parsed.seed} {part}"
+        )
     return found
 
 
-def _all_stages(mutants: Sequence[Mutant], seeds: int) -> list[Stage]:
+def _stages(file: str, parsed: argparse.Namespace) -> list[Stage]:
+    return stages_for(ROOT, file, seeds=parsed.seeds, thorough=parsed.thorough)
+
+
+def _all_stages(mutants: Sequence[Mutant], parsed: argparse.Namespace) -> list[Stage]:
     """Each test that may judge one of them, once."""
-    stages = [of for file in {of.file for of in mutants} for of in stages_for(ROOT, file, seeds=seeds)]
+    stages = [of for file in {of.file for of in mutants} for of in _stages(file, parsed)]
     files = sorted({file for of in stages for file in of.files})
     return [Stage("unchanged", tuple(files)), *{of for of in stages if of.seeds}]
 
@@ -73,7 +79,7 @@ def _again(parsed: argparse.Namespace) -> str:
     if parsed.mutant:
         return "mutants by name"
     part = f" --part {parsed.part}" if parsed.part else ""
-    return f"the same sample: make mutate ARGS=\"--sample {parsed.sample} --seed {parsed.seed}{part}\""
+    return f'the same sample: make mutate ARGS="--sample {parsed.sample} --seed {parsed.seed}{part}"'
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,9 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=int, default=30, metavar="N", help="how many mutants (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="the same seed gives the same sample (default: %(default)s)")
     parser.add_argument("--part", choices=list(GOALS), help="only this part of shared/")
-    parser.add_argument("--mutant", action="append", default=[], metavar="NAME", help="this one, as a survivor is named")
+    parser.add_argument(
+        "--mutant", action="append", default=[], metavar="NAME", help="this one, as a survivor is named"
+    )
     parser.add_argument("--seeds", type=int, default=40, metavar="N", help="histories a mutant (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at once (default: %(default)s)")
+    parser.add_argument(
+        "--thorough", action="store_true", help="try survivors with all other scenarios: takes minutes each"
+    )
     parser.add_argument("--list", action="store_true", help="only show the mutants")
     parser.add_argument("--no-check", action="store_true", help="trust that all tests pass without a change")
     return parser

@@ -2,7 +2,7 @@
 
 import ast
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +13,18 @@ from tests.mutation.mutated import module_of
 GOALS = {"sync": 0.95, "mapping": 0.95, "clients": 0.9, "state": 0.9}
 
 _UNIT = [f"tests/unit/{part}/test_*.py" for part in GOALS]
-_RULES = ["tests/scenarios/test_*_rules.py"]
-_CONTRACT = ["tests/contract/test_mapping_*.py", "tests/contract/test_products_schema.py", "tests/contract/test_ranges.py"]
+_RULES = ["tests/scenarios/test_*_rules.py", "tests/scenarios/test_budgets.py"]
+_CONTRACT = [
+    "tests/contract/test_mapping_*.py",
+    "tests/contract/test_products_schema.py",
+    "tests/contract/test_ranges.py",
+]
 _OVER_HTTP = ["tests/scenarios/test_*_against_*.py"]
-# Behind the tests that import a module directly, and before the simulation and what is below.
-_STAGES = {"unit": _UNIT, "rules": _RULES}
-_LAST = {"mapping": {"contract": _CONTRACT}, "clients": {"over HTTP": _OVER_HTTP}}
+_ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
+# Behind the tests that import a module directly, and before the simulation.
+_BEFORE = {"unit": _UNIT, "rules": _RULES}
+# Behind the simulation.
+_BEHIND = {"mapping": {"contract": _CONTRACT}, "clients": {"over HTTP": _OVER_HTTP}}
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
 _SUBJECTS = {
     "owning": "key",
@@ -59,27 +65,26 @@ def part_of(file: str) -> str:
     return Path(file).parts[1]
 
 
-def stages_for(root: Path, file: str, *, seeds: int) -> list[Stage]:
+def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> list[Stage]:
     """What judges a module, the quickest first: its own tests, the other unit tests that reach it, the rule tests,
-    `seeds` histories of the simulation, and last what takes longest."""
-    distances = _distances(root, file)
-    near = [of for of in _glob(root, ["tests/unit/**/test_*.py"]) if distances.get(of) == 1 or _is_named_for(of, file)]
-    stages = [Stage("nearest", _ordered(near, file, distances))] if near else []
-    for name, patterns in (_STAGES | _LAST.get(part_of(file), {})).items():
-        if name == "contract" or name == "over HTTP":
-            continue
-        stages += _stage(name, root, patterns, file, distances, without=near)
-    stages += [Stage(SIMULATION, seeds=seeds)] if seeds else []
-    for name, patterns in _LAST.get(part_of(file), {}).items():
-        stages += _stage(name, root, patterns, file, distances, without=near)
+    `seeds` histories of the simulation, what takes longer; when `thorough`, all other scenarios as well."""
+    distances, stages = _distances(root, file), list[Stage]()
+
+    def add(name: str, tests: Iterable[str]) -> None:
+        known = {test for of in stages for test in of.files}
+        if files := _ordered((of for of in tests if of in distances and of not in known), file, distances):
+            stages.append(Stage(name, files))
+
+    unit = _glob(root, ["tests/unit/**/test_*.py"])
+    add("nearest", (of for of in unit if distances.get(of) == 1 or _is_named_for(of, file)))
+    for name, patterns in _BEFORE.items():
+        add(name, _glob(root, patterns))
+    if seeds:
+        stages.append(Stage(SIMULATION, seeds=seeds))
+    behind = _BEHIND.get(part_of(file), {}) | ({"scenarios": _ALL_SCENARIOS} if thorough else {})
+    for name, patterns in behind.items():
+        add(name, _glob(root, patterns))
     return stages
-
-
-def _stage(
-    name: str, root: Path, patterns: Sequence[str], file: str, distances: dict[str, int], without: Iterable[str]
-) -> list[Stage]:
-    reaching = [of for of in _glob(root, patterns) if of in distances and of not in without]
-    return [Stage(name, _ordered(reaching, file, distances))] if reaching else []
 
 
 def _ordered(tests: Iterable[str], file: str, distances: dict[str, int]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ LIST = Path(__file__).with_name("equivalents.toml")
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """A line of a module and what it may become, both without indentation: lines may move. `reason` is for readers."""
+    """A line of a module and what it may become, with single blanks and no indentation: lines may move. `reason` is for readers."""
 
     file: str
     line: str
@@ -37,6 +37,12 @@ def _exists(equivalent: Equivalent, root: Path) -> bool:
     file = root / equivalent.file
     if not file.exists():
         return False
-    numbers = {at for at, line in enumerate(file.read_text("utf-8").splitlines(), 1) if line.strip() == equivalent.line}
-    of_line = [of for of in mutants_of(root, equivalent.file) if any(of.span[0][0] <= at <= of.span[1][0] for at in numbers)]
+    numbers = {
+        at
+        for at, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if " ".join(line.split()) == equivalent.line
+    }
+    of_line = [
+        of for of in mutants_of(root, equivalent.file) if any(of.span[0][0] <= at <= of.span[1][0] for at in numbers)
+    ]
     return any(equivalent.is_of(mutant, root) for mutant in of_line)

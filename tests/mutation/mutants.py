@@ -40,9 +40,9 @@ class Mutant:
     def source(self, root: Path) -> str:
         """The changed text of the module. Raises LookupError when there is no such place."""
         changed = mutate_code(_text(root / self.file), OPERATORS[self.operator], self.occurrence)
-        if not isinstance(changed, str):
+        if changed is None:
             raise LookupError(f"{self.name}: {self.operator} has fewer places there; choose a smaller last number")
-        return changed
+        return str(changed)
 
     def diff(self, root: Path) -> list[str]:
         """What it changes, as a unified diff without context."""
@@ -50,10 +50,10 @@ class Mutant:
         return list(difflib.unified_diff(before, after, self.file, self.file, lineterm="", n=0))
 
     def changes(self, root: Path) -> tuple[str, str]:
-        """The first line that it changes, and what it becomes, both without indentation."""
+        """The first line that it changes, and what it becomes, each with single blanks: cosmic-ray adds some."""
         lines = self.diff(root)[3:]
-        before = [line[1:].strip() for line in lines if line.startswith("-")]
-        after = [line[1:].strip() for line in lines if line.startswith("+")]
+        before = [" ".join(line[1:].split()) for line in lines if line.startswith("-")]
+        after = [" ".join(line[1:].split()) for line in lines if line.startswith("+")]
         return next(iter(before), ""), next(iter(after), "")
 
     def means_something(self, root: Path) -> bool:
@@ -114,9 +114,7 @@ _MARKED = {"parameters", "param", "argument", "arglist", "star_expr", "dictorset
 
 def _is_mark(node: NodeOrLeaf, operator: str) -> bool:
     """Whether a star is no operator but stands in a signature or a call; cosmic-ray takes it for one."""
-    return operator.startswith("ReplaceBinaryOperator") and (
-        node.parent is None or node.parent.type in _MARKED
-    )
+    return operator.startswith("ReplaceBinaryOperator") and (node.parent is None or node.parent.type in _MARKED)
 
 
 def _within(span: Span, other: Span) -> bool:

@@ -33,8 +33,8 @@ class _Finder(MetaPathFinder):
 
 
 def import_changed(root: Path, file: str, source: str) -> None:
-    """From now on this process imports `source` for a module of the project. Raises ImportError when it has imported the
-    module already."""
+    """From now on this process imports `source` for a module of the project. Raises ImportError when it has imported
+    the module already."""
     name = module_of(file)
     if name in sys.modules:
         raise ImportError(f"{name} is imported already: whoever judges mutants must not import the product")

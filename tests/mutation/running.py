@@ -17,13 +17,14 @@ import pytest
 from tests.mutation.choosing import SIMULATION, Stage
 from tests.mutation.mutated import import_changed
 
-# Endless is what one test, or one history, takes longer than this for in processor time; waiting counts at the end only.
+# A test or a history that takes more processor time than this has no end; a whole stage, with its waiting, has longer.
 CPU_S = 60
 WALL_S = 1800
 # Whatever is imported once need not be imported by each mutant.
 _IMPORTED_BEFORE = (
-    "aiohttp.web", "azure.core.exceptions", "azure.data.tables", "azure.functions", "azure.identity", "azure.storage.queue",
-    "greenlet", "odata_query.grammar", "odata_query.visitor", "pydantic", "requests", "rich.console", "typer", "yaml",
+    "aiohttp.web", "azure.core.exceptions", "azure.data.tables", "azure.functions", "azure.identity",
+    "azure.storage.queue", "greenlet", "odata_query.grammar", "odata_query.visitor", "pydantic", "requests",
+    "rich.console", "typer", "yaml",
 )  # fmt: skip
 _EXAMPLES = 30
 # pytest would like to be the first to import hypothesis.
