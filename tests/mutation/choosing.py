@@ -20,11 +20,22 @@ _CONTRACT = [
     "tests/contract/test_ranges.py",
 ]
 _OVER_HTTP = ["tests/scenarios/test_*_against_*.py"]
+_ON_SIMULATORS = [
+    "tests/scenarios/test_*_on_simulators.py",
+    "tests/scenarios/test_change_limit.py",
+    "tests/scenarios/test_schema_drift.py",
+]
+_OPERATIONS = ["tests/scenarios/test_operations.py", "tests/scenarios/test_links_by_hand.py"]
 _ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
 # Behind the tests that import a module directly, and before the simulation.
 _BEFORE = {"unit": _UNIT, "rules": _RULES}
 # Behind the simulation.
-_BEHIND = {"mapping": {"contract": _CONTRACT}, "clients": {"over HTTP": _OVER_HTTP}}
+_BEHIND = {
+    "sync": {"on simulators": _ON_SIMULATORS},
+    "mapping": {"contract": _CONTRACT},
+    "clients": {"over HTTP": _OVER_HTTP},
+    "state": {"operations": _OPERATIONS},
+}
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
 _SUBJECTS = {
     "owning": "key",

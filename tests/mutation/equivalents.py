@@ -11,7 +11,8 @@ LIST = Path(__file__).with_name("equivalents.toml")
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """A line of a module and what it may become, with single blanks and no indentation: lines may move. `reason` is for readers."""
+    """A line of a module and what it may become, with single blanks and no indentation, for lines may move. `reason` is
+    for readers."""
 
     file: str
     line: str

@@ -259,3 +259,11 @@ def test_a_read_is_not_repeated_when_no_time_is_left() -> None:
     with reading_until(0.5), pytest.raises(Transient):
         read(at)
     assert at.channel.requests.reads == 1
+
+
+def test_a_closed_channel_runs_nothing_more() -> None:
+    at = line(ok({"value": []}), parallel=2)
+    at.channel.close()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        at.channel.gather([lambda: read(at), lambda: read(at)])
+    assert at.server.calls == []
