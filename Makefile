@@ -42,7 +42,7 @@ unit: $(READY) ## one test, at once: make unit ARGS=tests/unit/test_settings.py
 simulate: $(READY) ## random histories of the whole product: make simulate ARGS="--seeds 10000"
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
-mutate: $(READY) ## whether tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
+mutate: $(READY) $(NODE_READY) ## whether tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 nightly: $(READY) $(NODE_READY) ## the tests with all sample records, and the long searches

@@ -26,6 +26,8 @@ _ON_SIMULATORS = [
     "tests/scenarios/test_schema_drift.py",
 ]
 _OPERATIONS = ["tests/scenarios/test_operations.py", "tests/scenarios/test_links_by_hand.py"]
+# The tables in memory and on the storage emulator.
+_STORAGE = ["tests/e2e/test_storage.py"]
 _ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
 # Behind the tests that import a module directly, and before the simulation.
 _BEFORE = {"unit": _UNIT, "rules": _RULES}
@@ -34,7 +36,7 @@ _BEHIND = {
     "sync": {"on simulators": _ON_SIMULATORS},
     "mapping": {"contract": _CONTRACT},
     "clients": {"over HTTP": _OVER_HTTP},
-    "state": {"operations": _OPERATIONS},
+    "state": {"operations": _OPERATIONS, "storage": _STORAGE},
 }
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
 _SUBJECTS = {

@@ -29,7 +29,7 @@ _IMPORTED_BEFORE = (
 _EXAMPLES = 30
 # pytest would like to be the first to import hypothesis.
 _HOW = (
-    "-x", "-q", "-m", "not nightly and not process", "-p", "no:cacheprovider", "-p", "no:cov",
+    "-x", "-q", "-m", "not nightly", "-p", "no:cacheprovider", "-p", "no:cov",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 
