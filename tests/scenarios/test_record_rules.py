@@ -1,0 +1,78 @@
+"""What a commit leaves to be read, and whom it wakes (protocol A9, A11)."""
+
+import pytest
+
+from shared.errors import RecordRejected, SchemaDrift, System
+from shared.state.failures import Failure
+from shared.state.history import Histories
+from shared.sync.observing import MOST_COUNTED, Observing
+from tests.scenarios.test_apply_rules import family, hint, link, one, refuse
+from tests.support.events import Heard
+from tests.support.world import World
+
+
+def outcomes(world: World, id: str = "p1") -> list[str]:
+    """What the history of a record says, the oldest first."""
+    entries = Histories(world.links_table).latest("parents", id, 100)
+    return [entry.outcome.partition(":")[0] for entry in reversed(entries)]
+
+
+def test_a9_the_history_tells_what_was_done_and_not_what_was_found_in_step() -> None:
+    world = one()
+    world.apply(hint("p1"))
+    assert outcomes(world) == ["created"]
+    world.source.save("p1", name="Second")
+    world.settle()
+    world.target.fault = refuse(RecordRejected("finops.refused", "no", remedy="mend it", sent=True))
+    world.source.save("p1", name="Third")
+    world.pull()
+    world.drain()
+    assert outcomes(world) == ["created", "updated", "rejected"]
+    world.clock.sleep(60)
+    world.source.remove("p1")
+    world.settle()
+    assert outcomes(world)[-1] == "deleted"
+
+
+def test_a11_a_parent_that_is_refused_wakes_none_of_its_children() -> None:
+    world = family()
+    world.source.save("p1", number="P1", name="Parent")
+    world.target.fault = refuse(RecordRejected("finops.refused", "no", remedy="mend it", sent=True))
+    world.pull()
+    world.drain(["parents"])
+    assert not link(world, "p1").linked
+    assert world.queues.bodies("children") == []
+
+
+def test_a11_a_parent_that_is_written_again_wakes_none_of_its_children() -> None:
+    world = family()
+    world.source.save("p1", number="P1", name="Parent")
+    world.settle()
+    world.source.save("p1", name="Renamed")
+    world.pull()
+    world.drain(["parents"])
+    assert world.queues.bodies("children") == []
+
+
+def test_f1_a_drift_that_blocks_a_flow_is_told_once(heard: Heard) -> None:
+    world = one()
+    flow = world.parts().flows["parents"]
+    for run in ("r1", "r2"):
+        world.gates().meet(SchemaDrift(System.FINOPS, "column x is gone"), flow, run=run)
+    (told,) = heard.of("flow_blocked", flow="parents")
+    assert told["run"] == "r1"
+    assert "column x is gone" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "counted"), [(MOST_COUNTED - 1, MOST_COUNTED - 1), (MOST_COUNTED + 1, MOST_COUNTED)]
+)
+def test_of_a_long_list_of_failures_so_many_are_counted_and_no_more(listed: int, counted: int) -> None:
+    world = World()
+    now = world.clock.now()
+    for number in range(listed):
+        world.state.failures.put(
+            Failure("parents", f"{number:06}", "finops.refused", "no", "mend it", first_seen=now, last_seen=now)
+        )
+    flow = world.parts().flows["parents"]
+    assert Observing(world.parts(), "run").flow(flow).failures_open == counted
