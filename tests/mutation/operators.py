@@ -59,7 +59,7 @@ class Operator(Protocol):
     def mutation_positions(self, node: NodeOrLeaf) -> Iterator[Span]:
         """Where the node can be changed; one span for each way."""
 
-    def mutate(self, node: NodeOrLeaf, index: int) -> Any:
+    def mutate(self, node: Any, index: int) -> Any:
         """The node, changed in the way of this index."""
 
 
@@ -89,7 +89,7 @@ class SwapMembership:
     def mutate(self, node: BaseNode, index: int) -> BaseNode:
         """The comparison with the opposite of one of them."""
         asked = _memberships(node)[index]
-        opposite = " in" if asked.get_code().split() == ["not", "in"] else " not in"
+        opposite = " in" if _code(asked).split() == ["not", "in"] else " not in"
         node.children[node.children.index(asked)] = parse(opposite)
         return node
 
@@ -104,8 +104,12 @@ class NegateFilter:
 
     def mutate(self, node: BaseNode, index: int) -> BaseNode:
         """The condition, negated."""
-        node.children[1] = parse(f" not ({node.children[1].get_code().strip()})")
+        node.children[1] = parse(f" not ({_code(node.children[1]).strip()})")
         return node
+
+
+def _code(node: NodeOrLeaf) -> str:
+    return str(node.get_code())
 
 
 def _has_effect(statement: NodeOrLeaf) -> bool:
@@ -113,15 +117,15 @@ def _has_effect(statement: NodeOrLeaf) -> bool:
         return False
     if statement.type == "expr_stmt":
         target, sign = statement.children[0], statement.children[1]
-        return target.type == "atom_expr" or (sign.type == "operator" and sign.get_code().strip() != "=")
-    called = statement.type == "atom_expr" and statement.children[-1].get_code().startswith("(")
+        return target.type == "atom_expr" or (sign.type == "operator" and _code(sign).strip() != "=")
+    called = statement.type == "atom_expr" and _code(statement.children[-1]).startswith("(")
     return called or statement.type in {"raise_stmt", "del_stmt"}
 
 
 def _memberships(node: NodeOrLeaf) -> list[NodeOrLeaf]:
     if node.type != "comparison" or not isinstance(node, BaseNode):
         return []
-    return [of for of in node.children[1::2] if of.get_code().split() in (["in"], ["not", "in"])]
+    return [of for of in node.children[1::2] if _code(of).split() in (["in"], ["not", "in"])]
 
 
 def _operators() -> Mapping[str, Operator]:

@@ -68,7 +68,7 @@ def size_of(name: str, cell: Cell) -> int:
     return check_size(Row("p", "r", {name: cell})) - check_size(Row("p", "r", {}))
 
 
-class Measuring(RequestsTransport):
+class Measuring(RequestsTransport):  # type: ignore[misc]
     """Sends nothing, and notes how long it would have been."""
 
     def __init__(self) -> None:
