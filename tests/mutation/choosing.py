@@ -20,11 +20,7 @@ _CONTRACT = [
     "tests/contract/test_ranges.py",
 ]
 _OVER_HTTP = ["tests/scenarios/test_*_against_*.py"]
-_ON_SIMULATORS = [
-    "tests/scenarios/test_*_on_simulators.py",
-    "tests/scenarios/test_change_limit.py",
-    "tests/scenarios/test_schema_drift.py",
-]
+_LIMITS = ["tests/scenarios/test_change_limit.py", "tests/scenarios/test_schema_drift.py"]
 _OPERATIONS = ["tests/scenarios/test_operations.py", "tests/scenarios/test_links_by_hand.py"]
 # The tables in memory and on the storage emulator.
 _STORAGE = ["tests/e2e/test_storage.py"]
@@ -33,7 +29,7 @@ _ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
 _BEFORE = {"unit": _UNIT, "rules": _RULES}
 # Behind the simulation.
 _BEHIND = {
-    "sync": {"on simulators": _ON_SIMULATORS},
+    "sync": {"limits": _LIMITS},
     "mapping": {"contract": _CONTRACT},
     "clients": {"over HTTP": _OVER_HTTP},
     "state": {"operations": _OPERATIONS, "storage": _STORAGE},

@@ -5,8 +5,10 @@ import pytest
 from shared.errors import RecordRejected, SchemaDrift, System
 from shared.state.failures import Failure
 from shared.state.history import Histories
+from shared.state.links import LinkState
+from shared.sync.gates import LONGEST_DRIFT_PAUSE_S
 from shared.sync.observing import MOST_COUNTED, Observing
-from tests.scenarios.test_apply_rules import family, hint, link, one, refuse
+from tests.scenarios.test_apply_rules import family, hint, link, one, refuse, unknown
 from tests.support.events import Heard
 from tests.support.world import World
 
@@ -52,6 +54,40 @@ def test_a11_a_parent_that_is_written_again_wakes_none_of_its_children() -> None
     world.pull()
     world.drain(["parents"])
     assert world.queues.bodies("children") == []
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_a8_a_record_that_ends_when_its_target_row_is_gone_ends_and_makes_none(in_doubt: bool) -> None:
+    world = World(hold_on_end=True)
+    world.source.save("p1", number="P1", name="First")
+    world.settle()
+    if in_doubt:
+        world.target.fault, world.target.lands = unknown(), False
+    world.source.remove("p1")
+    world.target.rows.clear()
+    world.settle()
+    assert world.target.rows == {}
+    assert link(world, "p1").state is LinkState.DELETED
+    assert outcomes(world)[-1] == "deleted"
+    assert world.state.failures.load("parents", ["p1"]) == {}
+
+
+def test_f1_a_drift_that_the_target_meets_blocks_until_the_target_can_be_looked_up_again() -> None:
+    world = one()
+    world.target.trouble = drifting
+    world.gates().meet(SchemaDrift(System.FINOPS, "field x is gone"), world.parts().flows["parents"], run="r")
+    world.clock.sleep(2 * LONGEST_DRIFT_PAUSE_S)
+    world.sweep()
+    assert "field x is gone" in world.state.control.flow("parents").blocked
+    world.target.trouble = None
+    world.clock.sleep(2 * LONGEST_DRIFT_PAUSE_S)
+    world.sweep()
+    assert world.state.control.flow("parents").blocked == ""
+
+
+def drifting(_call: str) -> None:
+    """A target that has lost a field."""
+    raise SchemaDrift(System.FINOPS, "field x is gone")
 
 
 def test_f1_a_drift_that_blocks_a_flow_is_told_once(heard: Heard) -> None:
