@@ -1,5 +1,6 @@
 """How failures are looked up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,3 +25,10 @@ def test_a_few_are_looked_up_by_their_ids_and_a_batch_by_one_look_at_all(asked: 
     steps.clear()
     assert set(failures.load("accounts", [str(number) for number in range(asked)])) == {"1"}
     assert steps == [step]
+
+
+def test_of_long_words_of_a_failure_their_beginning_is_kept() -> None:
+    failures, long = Failures(MemoryTable(ManualClock())), "x" * 99_000
+    failures.put(replace(failure("1"), message=long, remedy=long, number=long, value=long))
+    kept = failures.load("accounts", ["1"])["1"]
+    assert [len(text) for text in (kept.message, kept.remedy, kept.number, kept.value)] == [8000, 2000, 500, 200]
