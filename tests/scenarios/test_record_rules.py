@@ -1,14 +1,18 @@
 """What a commit leaves to be read, and whom it wakes (protocol A9, A11)."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from shared.errors import RecordRejected, SchemaDrift, System
 from shared.state.failures import Failure
 from shared.state.history import Histories
 from shared.state.links import LinkState
+from shared.state.rows import Stored
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S
 from shared.sync.observing import MOST_COUNTED, Observing
 from tests.scenarios.test_apply_rules import family, hint, link, one, refuse, unknown
+from tests.scenarios.test_pull_rules import filled
 from tests.support.events import Heard
 from tests.support.world import World
 
@@ -112,3 +116,23 @@ def test_of_a_long_list_of_failures_so_many_are_counted_and_no_more(listed: int,
         )
     flow = world.parts().flows["parents"]
     assert Observing(world.parts(), "run").flow(flow).failures_open == counted
+
+
+def test_p4_the_pages_of_a_walk_do_not_count_the_links_again_and_again() -> None:
+    world = filled(1200)
+    world.source.page_size = 1200
+    world.settle()
+    for number in range(200):
+        world.source.save(f"p{number}", name="Changed")
+    world.source.page_size = 10
+    counted, scan = [0], world.links_table.scan
+
+    def counting(partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        found = scan(partition, start=start, end=end, limit=limit)
+        counted[0] += len(found)
+        return found
+
+    object.__setattr__(world.links_table, "scan", counting)
+    world.pull()
+    assert world.state.control.flow("parents").blocked == ""
+    assert 0 < counted[0] < 3 * 1200
