@@ -101,13 +101,19 @@ def test_a_key_of_512_characters_fits_and_one_more_does_not(partition: str) -> N
         check_size(Row(partition, "r" * 513, {}))
 
 
-def test_no_transaction_is_longer_than_its_limit_when_the_sdk_sends_it() -> None:
-    """Names count twice: the type of a property is sent with its name."""
-    cells: dict[str, Cell] = {f"c{number:0249}": bytes(8) for number in range(200)}
+@pytest.mark.parametrize(
+    "cells",
+    [
+        # The type of these is sent beside them, with their name once more.
+        {f"c{number:0249}": bytes(8) for number in range(200)},
+        {f"c{number:03}": "x" * 200 for number in range(248)},
+    ],
+)
+def test_no_transaction_is_longer_than_its_limit_when_the_sdk_sends_it(cells: dict[str, Cell]) -> None:
     transport = Measuring()
     address, key = "https://contoso.table.core.windows.net", AzureNamedKeyCredential("contoso", "AAAA")
     with TableClient(address, "links", credential=key, transport=transport, retry_total=0) as client:
-        for packed in split_into_transactions([[Insert(Row("p", str(number), cells))] for number in range(60)]):
+        for packed in split_into_transactions([[Insert(Row("p", str(number), cells))] for number in range(100)]):
             rows = [operation.row for group in packed for operation in group]
             entities = [{"PartitionKey": row.partition, "RowKey": row.key, **row.cells} for row in rows]
             with pytest.raises(ServiceRequestError, match="measured"):
