@@ -1,17 +1,19 @@
 """What a commit leaves to be read, and whom it wakes (protocol A9, A11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.errors import RecordRejected, SchemaDrift, System
+from shared.errors import NotSent, RecordRejected, SchemaDrift, System
+from shared.records import SourceRow
 from shared.state.failures import Failure
 from shared.state.history import Histories
 from shared.state.links import LinkState
 from shared.state.rows import Stored
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S
+from shared.sync.hints import read_message
 from shared.sync.observing import MOST_COUNTED, Observing
-from tests.scenarios.test_apply_rules import family, hint, link, one, refuse, unknown
+from tests.scenarios.test_apply_rules import claim_as_other, family, hint, link, one, refuse, unknown
 from tests.scenarios.test_pull_rules import filled
 from tests.support.events import Heard
 from tests.support.world import World
@@ -136,3 +138,25 @@ def test_p4_the_pages_of_a_walk_do_not_count_the_links_again_and_again() -> None
     world.pull()
     assert world.state.control.flow("parents").blocked == ""
     assert 0 < counted[0] < 3 * 1200
+
+
+def test_a3_records_in_the_hands_of_another_worker_are_counted_as_busy(heard: Heard) -> None:
+    world = one()
+    claim_as_other(world, "p1")
+    world.apply(hint("p1"))
+    assert heard.of("batch_applied")[-1]["busy"] == 1
+
+
+def test_two_records_for_which_the_source_has_no_time_come_back_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    for id in ("p1", "p2"):
+        world.source.save(id, number=id, name="x")
+
+    def read(ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        raise NotSent("no time is left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.source, "read", read)
+        world.apply(hint("p1", "p2"))
+    sent = [[of.id for of in read_message(body).hints] for body in world.queues.bodies("parents")]
+    assert sorted(sent) == [["p1"], ["p2"]]
