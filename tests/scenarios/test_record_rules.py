@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.errors import NotSent, RecordRejected, SchemaDrift, System
+from shared.operations.examining import Examining
 from shared.records import SourceRow
 from shared.state.failures import Failure
 from shared.state.history import Histories
 from shared.state.links import LinkState
+from shared.state.memory import MemoryTable
 from shared.state.rows import Stored
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S
 from shared.sync.hints import read_message
@@ -160,3 +162,28 @@ def test_two_records_for_which_the_source_has_no_time_come_back_one_by_one(monke
         world.apply(hint("p1", "p2"))
     sent = [[of.id for of in read_message(body).hints] for body in world.queues.bodies("parents")]
     assert sorted(sent) == [["p1"], ["p2"]]
+
+
+def looked_at(world: World, *ids: str) -> dict[str, str]:
+    """What a look at records says: the cause of a refusal, or what would be done."""
+    found = Examining(world.parts(), world.parts().flows["parents"]).examine(ids)
+    return {each.id: each.failure.cause if each.failure is not None else str(each.kind) for each in found}
+
+
+def test_a6_a_look_names_a_key_that_is_taken_and_takes_none() -> None:
+    world = one()
+    world.source.save("p2", number="P1", name="Second")
+    world.source.save("p3", number="P3", name="Third")
+    world.source.save("p4", number="P3", name="Fourth")
+    keys = world.state.keys
+    assert isinstance(keys, MemoryTable)
+    before = keys.content()
+    assert looked_at(world, "p2", "p3", "p4") == {"p2": "key_taken", "p3": "created", "p4": "key_taken"}
+    assert keys.content() == before
+
+
+def test_a6_a_look_names_a_key_whose_owner_has_lost_its_row() -> None:
+    world = one()
+    world.target.rows.clear()
+    world.source.save("p2", number="P1", name="Late")
+    assert looked_at(world, "p2") == {"p2": "key_taken"}
