@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help demo pictures check test unit simulate nightly coverage bench lint format docs infra lock clean
+.PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint format docs infra lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +43,9 @@ unit: $(READY) ## one test, at once: make unit ARGS=tests/unit/test_settings.py
 
 simulate: $(READY) ## random histories of the whole product: make simulate ARGS="--seeds 10000"
 	@$(BIN)/python -m tests.simulation $(ARGS)
+
+mutate: $(READY) $(NODE_READY) ## whether tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 nightly: $(READY) $(NODE_READY) ## the tests with all sample records, and the long searches
 	$(PYTEST) -m nightly $(ARGS)

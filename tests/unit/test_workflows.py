@@ -187,6 +187,13 @@ def test_a_night_runs_the_long_tests_and_every_benchmark() -> None:
     assert "--flow" not in ran[1], "all flows"
 
 
+def test_each_night_another_sample_of_mutants_of_every_part_is_judged() -> None:
+    ran = commands(jobs(read("nightly"))["mutants"]).strip()
+    assert ran.startswith("make mutate")
+    assert "--seed $GITHUB_RUN_NUMBER" in ran
+    assert "--part" not in ran
+
+
 def test_the_coverage_of_a_change_is_measured_against_its_floor() -> None:
     job = jobs(read("test"))["coverage"]
     assert [line for line in commands(job).splitlines() if line] == [

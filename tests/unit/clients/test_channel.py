@@ -298,3 +298,11 @@ def test_whatever_a_system_answers_ends_in_an_object_or_in_our_own_error(
         assert isinstance(read(at), dict)
     with suppress(SyncError):
         write(at)
+
+
+def test_a_closed_channel_runs_nothing_more() -> None:
+    at = line(ok({"value": []}), parallel=2)
+    at.channel.close()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        at.channel.gather([lambda: read(at), lambda: read(at)])
+    assert at.server.calls == []

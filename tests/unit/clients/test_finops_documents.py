@@ -229,6 +229,15 @@ def test_a_number_that_cannot_be_addressed_is_refused_before_anything_is_sent(ke
     assert at.server.calls == []
 
 
+def test_a_key_that_no_address_can_hold_is_refused_without_a_request() -> None:
+    target, at = documents(ok({}))
+    target.check_key("Q-1")
+    with pytest.raises(RecordRejected) as refused_:
+        target.check_key("Q\x001")
+    assert refused_.value.cause == "key_not_addressable"
+    assert at.server.calls == []
+
+
 THERE, GONE = looked_up(header_there=True, lines=(1, 2)), looked_up(header_there=False)
 
 

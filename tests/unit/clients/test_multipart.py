@@ -68,6 +68,14 @@ def test_answers_without_content_id_count_by_position() -> None:
     assert statuses(read_answers(answer(part(204, None), part(412, None)), 2)) == [204, 412]
 
 
+def test_a_content_id_may_stand_among_the_headers_of_the_answer_itself() -> None:
+    inner = [
+        part(status, None).replace("OData-Version", f"Content-ID: {n}\r\nOData-Version")
+        for status, n in [(404, 2), (204, 1)]
+    ]
+    assert statuses(read_answers(answer(*inner), 2)) == [204, 404]
+
+
 def test_an_answer_that_is_not_there_is_none() -> None:
     assert statuses(read_answers(answer(part(204, 1), part(204, 3)), 3)) == [204, None, 204]
 

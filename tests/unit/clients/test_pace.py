@@ -68,6 +68,14 @@ def test_refusals_of_requests_that_were_on_their_way_slow_down_once() -> None:
     assert pace.rate(31) == pytest.approx(0.95 * 60 / 30, rel=0.01)
 
 
+def test_a_longer_wait_that_a_request_on_its_way_is_given_counts() -> None:
+    pace = paced(60, 30)
+    pace.slow_down(0.1, 60)
+    assert pace.take_turn(0.1).wait_s == pytest.approx(60)
+    pace.slow_down(0.2, 10)
+    assert pace.take_turn(0.1).wait_s == pytest.approx(60)
+
+
 def test_the_pace_grows_the_faster_the_longer_nobody_objects_and_is_gone_at_last() -> None:
     pace = paced(60, 30)
     rates = [pace.rate(30 + 30 * windows) for windows in range(8)]

@@ -281,3 +281,8 @@ def test_every_column_is_read_once() -> None:
     select = mapper().select
     assert len(select) == len(set(select))
     assert {"accountnumber", "name", "statecode", "merged", "createdon", "modifiedon"} <= set(select)
+
+
+def test_existing_customers_of_an_accounts_number_are_adopted_by_setting_only() -> None:
+    assert not mapper().adopts_existing
+    assert mapper(AccountChoices(adopt_existing=True)).adopts_existing

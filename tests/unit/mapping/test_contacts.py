@@ -419,3 +419,8 @@ def test_a_contact_without_a_link_is_in_scope_by_the_day_of_its_last_change() ->
 def test_a_changed_choice_changes_the_fingerprint() -> None:
     held = ContactChoices(on_hold_when_ended=OnHold.ALL)
     assert mapper().fingerprint == mapper().fingerprint != mapper(held).fingerprint
+
+
+def test_existing_customers_of_a_contacts_number_are_adopted_by_setting_only() -> None:
+    assert not mapper().adopts_existing
+    assert mapper(ContactChoices(adopt_existing=True)).adopts_existing

@@ -83,6 +83,10 @@ def test_both_fields_are_sent_where_there_is_no_discount() -> None:
     assert sent == {"LineDiscountAmount": 0, "FixedPriceCharges": 0}
 
 
+def test_a_discount_is_emptied_by_zero() -> None:
+    assert {of.name: of.empty for of in DiscountSplit().fields} == {"LineDiscountAmount": 0, "FixedPriceCharges": 0}
+
+
 def test_more_decimals_than_the_precision_are_refused() -> None:
     row: dict[str, Json] = {"quantity": number("1"), "manualdiscountamount": number("0.001"), DECIMALS: 2}
     with pytest.raises(Unmappable, match=r"discount .* is 0\.001, and F&O keeps 2 decimals") as refused:

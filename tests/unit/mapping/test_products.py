@@ -1,5 +1,7 @@
 """rules.md, products: what a sellable product of F&O becomes in Sales, and which one is refused."""
 
+from collections import UserDict
+from collections.abc import ItemsView
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
@@ -512,3 +514,22 @@ def test_200_sample_products_have_a_price_of_0_and_no_item() -> None:
     known = knowing(sample_references(), decimals=4)
     items = [item(mapped(row, known, SAMPLE_MAPPER)) for row in sample_products()]
     assert sum(of["amount"] is None for of in items) == 200
+
+
+class Asked(UserDict[str, tuple[Values, ...]]):
+    """Small tables that count how often somebody goes through all of them."""
+
+    times = 0
+
+    def items(self) -> ItemsView[str, tuple[Values, ...]]:
+        """See Mapping."""
+        self.times += 1
+        return super().items()
+
+
+def test_the_small_tables_are_put_in_order_once_until_they_are_read_anew() -> None:
+    mapping = mapper()
+    first, anew = Asked(KNOWN.references), Asked(KNOWN.references)
+    for known in (first, first, anew, anew, anew):
+        mapped(product(), replace(KNOWN, references=known), mapping)
+    assert (first.times, anew.times) == (1, 1)

@@ -596,3 +596,7 @@ def test_the_effort_of_mapping_grows_with_the_lines_and_no_faster() -> None:
 def test_a_document_that_was_read_without_revisions_is_no_quote() -> None:
     verdict = mapper().evaluate(SourceRow(NUMBER, 7, {"revisions": None}), known())
     assert verdict == Filtered("closed", ends=True)
+
+
+def test_fields_that_a_setting_would_add_to_a_quotation_may_stand_in_the_document() -> None:
+    assert mapper(ownership={"quotations": {"DeliveryAddressStreetNumber": "off"}})

@@ -14,7 +14,9 @@ from shared.errors import SchemaDrift, SettingsInvalid, System
 from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
 from shared.mapping.scope import Scope
+from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import read_value_maps
+from shared.mapping.vocabulary import Line, TargetField, Unmappable
 from shared.records import Json, SourceRow
 from tests.support.patience import PATIENCE_S
 from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
@@ -226,3 +228,10 @@ def test_evaluating_leaves_the_row_as_it_was() -> None:
     before = dict(values)
     MAPPER.evaluate(SourceRow("id", 1, values), KNOWN)
     assert values == before
+
+
+def test_a_value_of_another_type_than_its_field_is_refused_by_the_fields_name() -> None:
+    word = Line((), TargetField("CreditLimit", type=Decimal), "as written", lambda row, maps: "much")
+    with pytest.raises(Unmappable, match="the value for CreditLimit cannot be sent") as refused:
+        FieldTable("accounts", "CustomersV3", (word,), read_value_maps(None)).content({})
+    assert refused.value.cause == "value_invalid"

@@ -1,11 +1,17 @@
 """Keys and sizes of rows."""
 
+from typing import Any
+
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import ServiceRequestError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RowTooLarge
-from shared.state.rows import Insert, Row, check_size, escape, split_into_transactions
+from shared.state.rows import Cell, Insert, Row, check_size, escape, split_into_transactions
 
 FORBIDDEN = set("/\\#?")
 
@@ -55,3 +61,62 @@ def test_packed_rows_are_counted_as_they_travel() -> None:
     """Base64 makes four bytes of three: 64 rows of 64,000 bytes are more than the 4 MiB that a transaction takes."""
     groups = [[Insert(Row("p", str(number), {"packed": bytes(64_000)}))] for number in range(64)]
     assert len(split_into_transactions(groups)) == 2
+
+
+def size_of(name: str, cell: Cell) -> int:
+    """By the page of the limits: four bytes and the keys for a row; for a property eight, its name and its value."""
+    return check_size(Row("p", "r", {name: cell})) - check_size(Row("p", "r", {}))
+
+
+class Measuring(RequestsTransport):  # type: ignore[misc]
+    """Sends nothing, and notes how long it would have been."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes_bytes: list[int] = []
+
+    def send(self, request: Any, **_: Any) -> Any:
+        """Never."""
+        self.sizes_bytes.append(len(request.body))
+        raise ServiceRequestError("measured")
+
+
+@pytest.mark.parametrize(("cell", "size_bytes"), [("abc", 6), ("\U0001f600", 4), (b"abc", 3), (7, 8), (True, 8)])
+def test_a_property_counts_with_its_name_and_value(cell: Cell, size_bytes: int) -> None:
+    assert size_of("name", cell) == 8 + 2 * len("name") + size_bytes
+
+
+def test_a_row_just_below_1_mib_fits_and_one_byte_more_does_not() -> None:
+    cells: dict[str, Cell] = {f"c{number:02}": bytes(65_000) for number in range(16)}
+    left = 1024 * 1024 - check_size(Row("p", "r", {**cells, "last": b""}))
+    assert check_size(Row("p", "r", {**cells, "last": bytes(left)})) == 1024 * 1024
+    with pytest.raises(RowTooLarge, match="1048577 bytes; 1048576 fit"):
+        check_size(Row("p", "r", {**cells, "last": bytes(left + 1)}))
+
+
+@pytest.mark.parametrize("partition", ["p" * 512, "p"])
+def test_a_key_of_512_characters_fits_and_one_more_does_not(partition: str) -> None:
+    check_size(Row(partition, "r" * 512, {}))
+    with pytest.raises(RowTooLarge, match="513 characters; 512 fit"):
+        check_size(Row(partition, "r" * 513, {}))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        # The type of these is sent beside them, with their name once more.
+        {f"c{number:0249}": bytes(8) for number in range(200)},
+        {f"c{number:03}": "x" * 200 for number in range(248)},
+    ],
+)
+def test_no_transaction_is_longer_than_its_limit_when_the_sdk_sends_it(cells: dict[str, Cell]) -> None:
+    transport = Measuring()
+    address, key = "https://contoso.table.core.windows.net", AzureNamedKeyCredential("contoso", "AAAA")
+    with TableClient(address, "links", credential=key, transport=transport, retry_total=0) as client:
+        for packed in split_into_transactions([[Insert(Row("p", str(number), cells))] for number in range(100)]):
+            rows = [operation.row for group in packed for operation in group]
+            entities = [{"PartitionKey": row.partition, "RowKey": row.key, **row.cells} for row in rows]
+            with pytest.raises(ServiceRequestError, match="measured"):
+                client.submit_transaction([("create", entity) for entity in entities])
+    assert len(transport.sizes_bytes) > 1
+    assert max(transport.sizes_bytes) <= 4 * 1024 * 1024

@@ -1,0 +1,102 @@
+"""What is changed, and which changes a sample takes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.choosing import GOALS, stages_for
+from tests.mutation.equivalents import Equivalent, outdated, read_equivalents
+from tests.mutation.mutants import Mutant, mutant_of, mutants_of, sample
+from tests.support.project import ROOT
+
+SYNC = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "shared/sync").glob("*.py"))]
+
+
+def changes(tmp_path: Path, text: str) -> set[str]:
+    """What becomes of the first line of a module that a mutant changes."""
+    (tmp_path / "tiny.py").write_text(text, encoding="utf-8")
+    return {mutant.changes(tmp_path)[1] for mutant in mutants_of(tmp_path, "tiny.py")}
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("if a < b: pass", {"if a <= b: pass", "if a >= b: pass", "if not a < b: pass"}),
+        ("x = a and b", {"x = a or b"}),
+        ("x = a in b", {"x = a not in b"}),
+        ("x = a not in b", {"x = a in b"}),
+        ("x = [a for a in b if a.dirty]", {"x = [a for a in b if not (a.dirty)]"}),
+        ("x = 7", {"x = 8", "x = 6"}),
+        ("reject(a)", {"pass"}),
+        ("a.dirty = b", {"pass"}),
+        ("a.size += b", {"pass"}),
+        ("raise Wrong", {"pass"}),
+        ("x = b", set()),
+        ("def f(a, *, b, **c): return {**c}", set()),
+    ],
+)
+def test_a_line_becomes_each_of_these(tmp_path: Path, text: str, becomes: set[str]) -> None:
+    assert changes(tmp_path, f"{text}\n") == becomes
+
+
+def test_what_only_a_type_checker_reads_is_not_changed(tmp_path: Path) -> None:
+    text = (
+        "@dataclass(frozen=True)\nclass A:\n    b: int | None\n\n    def c(self, d: E | F) -> G | H: ...\n\nI = J | K\n"
+    )
+    assert changes(tmp_path, text) == set()
+
+
+def test_the_same_seed_gives_the_same_sample_and_another_seed_another_one() -> None:
+    first = sample(ROOT, SYNC, 20, "1")
+    assert sample(ROOT, SYNC, 20, "1") == first
+    assert sample(ROOT, SYNC, 20, "2") != first
+    assert len(set(first)) == 20
+
+
+def test_a_sample_takes_more_of_a_large_module_than_of_a_small_one() -> None:
+    places = {file: {of.place for of in mutants_of(ROOT, file)} for file in SYNC}
+    everywhere, taken = sum(map(len, places.values())), sample(ROOT, SYNC, 60, "1")
+    for file, of_file in places.items():
+        fair = 60 * len(of_file) / everywhere
+        assert abs(sum(of.file == file for of in taken) - fair) <= 1
+
+
+def test_a_mutant_is_found_again_by_its_name() -> None:
+    (mutant,) = sample(ROOT, SYNC, 1, "1")
+    assert mutant_of(mutant.name, ROOT) == mutant
+
+
+def test_a_name_of_no_mutant_is_refused() -> None:
+    with pytest.raises(LookupError, match="the code has changed"):
+        mutant_of("shared/sync/work.py:AddNot:9999", ROOT)
+
+
+@pytest.mark.parametrize("part", GOALS)
+def test_the_nearest_tests_come_first_and_the_simulation_behind_the_rules(part: str) -> None:
+    file = {"sync": "hints", "mapping": "table", "clients": "pace", "state": "snapshots"}[part]
+    stages = stages_for(ROOT, f"shared/{part}/{file}.py", seeds=5)
+    assert stages[0].files[0] == f"tests/unit/{part}/test_{file}.py"
+    names = [of.name for of in stages]
+    assert names.index("simulation") > max(names.index(name) for name in names if name in {"unit", "rules"})
+    files = [file for of in stages for file in of.files]
+    assert len(files) == len(set(files))
+
+
+def test_every_equivalent_mutant_can_still_be_made_and_has_its_reason() -> None:
+    known = read_equivalents()
+    assert [of for of in known if not of.reason] == []
+    assert outdated(known, ROOT) == []
+
+
+def test_an_equivalent_mutant_is_known_wherever_its_line_moves(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text("\n\nif 1:\n    x = 7\n", encoding="utf-8")
+    up = next(of for of in mutants_of(tmp_path, "tiny.py") if of.changes(tmp_path)[1] == "x = 8")
+    named = Equivalent("tiny.py", "x = 7", "x = 8", "x is not read")
+    assert named.is_of(up, tmp_path)
+    assert outdated([named, Equivalent("tiny.py", "x = 9", "x = 8", "x is not read")], tmp_path)[0].line == "x = 9"
+
+
+def test_a_mutant_has_the_diff_that_it_is_told_by(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text("x = a and b\n", encoding="utf-8")
+    mutant = Mutant("tiny.py", ((1, 6), (1, 9)), "ReplaceAndWithOr", 0)
+    assert mutant.diff(tmp_path)[3:] == ["-x = a and b", "+x = a or b"]

@@ -1,0 +1,24 @@
+"""What is kept of gates."""
+
+from shared.errors import System
+from shared.state.control import Control, Gate
+from shared.state.memory import MemoryTable
+from tests.support.clock import ManualClock
+
+
+def test_of_a_long_reason_its_beginning_is_kept() -> None:
+    control = Control(MemoryTable(ManualClock()))
+    assert control.save_gate(Gate(System.FINOPS, closed=True, reason="r" * 9000, said="s" * 9000))
+    gate = control.gate(System.FINOPS)
+    assert gate.closed
+    assert (gate.reason, gate.said) == ("r" * 2000, "s" * 2000)
+
+
+def test_of_two_workers_that_save_a_gate_at_once_one_does() -> None:
+    control = Control(MemoryTable(ManualClock()))
+    assert control.save_gate(Gate(System.FINOPS, strikes=1))
+    met = control.gate(System.FINOPS)
+    assert control.save_gate(met)
+    assert not control.save_gate(met)
+    assert not control.save_gate(Gate(System.FINOPS, strikes=2))
+    assert control.gate(System.FINOPS).strikes == 1

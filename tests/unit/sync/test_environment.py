@@ -1,0 +1,51 @@
+"""Whether the environment is still the one of the first run."""
+
+from shared.errors import System
+from shared.state.control import Control
+from shared.state.memory import MemoryTable
+from shared.sync.environment import ASK_AGAIN_AFTER_S, Environment
+from tests.support.clock import ManualClock
+from tests.support.doubles import FakeSystem
+
+CLOCK = ManualClock()
+FLOW = "accounts"
+
+
+def environment(control: Control, company: str = "usmf", organisation: str = "contoso") -> Environment:
+    return Environment({"company": company}, {System.DATAVERSE: FakeSystem(organisation)}, control, CLOCK)
+
+
+def test_the_environment_of_the_first_run_is_no_change() -> None:
+    control = Control(MemoryTable(CLOCK))
+    assert environment(control).change(FLOW) == ""
+    assert environment(control).change(FLOW) == ""
+    assert control.environment(FLOW) == {"company": "usmf", f"{System.DATAVERSE}_identity": "contoso"}
+
+
+def test_another_setting_and_another_system_are_both_told() -> None:
+    control = Control(MemoryTable(CLOCK))
+    environment(control).change(FLOW)
+    assert environment(control, company="demf").change(FLOW) == "the environment changed: company was usmf and is demf"
+    told = environment(control, organisation="sandbox").change(FLOW)
+    assert told == f"the environment changed: {System.DATAVERSE}_identity was contoso and is sandbox"
+
+
+def test_what_is_accepted_is_the_change_that_was_shown() -> None:
+    control = Control(MemoryTable(CLOCK))
+    environment(control).change(FLOW)
+    another = environment(control, company="demf", organisation="sandbox")
+    shown = another.change(FLOW)
+    assert not another.accept(FLOW, "the environment changed: company was usmf and is demf")
+    assert another.accept(FLOW, shown)
+    assert another.change(FLOW) == ""
+
+
+def test_a_system_is_asked_again_after_an_hour() -> None:
+    clock, system = ManualClock(), FakeSystem("contoso")
+    asking = Environment({}, {System.DATAVERSE: system}, Control(MemoryTable(clock)), clock)
+    asking.change(FLOW)
+    system.name = "sandbox"
+    clock.sleep(ASK_AGAIN_AFTER_S)
+    assert asking.change(FLOW) == ""
+    clock.sleep(1)
+    assert "is sandbox" in asking.change(FLOW)
