@@ -108,6 +108,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case Decimal():
             return str(value)
+        case bytes():
+            return value.hex()
         case tuple() | set() | frozenset():
             return list(value)
     raise TypeError(f"{type(value).__name__} has no JSON")
