@@ -74,14 +74,6 @@ def test_however_long_ids_are_every_hint_is_sent_in_a_message_that_fits(hints: l
     assert all(len(message.to_body().encode("utf-8", "surrogatepass")) < FITS_BYTES for message in sent)
 
 
-def test_the_ids_of_a_message_are_counted_together() -> None:
-    hints = [Hint(f"{number:0400}") for number in range(100)]
-    sent = list(messages("accounts", "r", hints, 100))
-    assert [hint for message in sent for hint in message.hints] == hints
-    assert len(sent) == 2
-    assert all(message.to_body().isascii() and len(message.to_body()) < FITS_BYTES for message in sent)
-
-
 def test_a_full_message_fits_a_storage_queue_in_base64() -> None:
     hints = tuple(Hint("00000000-0000-0000-0000-000000000000", 2**63 - 1) for _ in range(100))
     assert len(HintMessage("accounts", "r" * 32, hints, "e" * 32).to_body().encode()) < 49_152
