@@ -1,6 +1,5 @@
-"""Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
+"""Queues in Azure Queue Storage. Bodies are plain text, as `messageEncoding` of host.json says."""
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,8 +16,8 @@ NEVER_EXPIRES = -1
 
 
 class AzureQueues:
-    """Every queue of the account. `make_client` gives a client for a queue name that writes base64, and gives what it
-    reads as it is: a message of a stranger that is no base64 must not hold up those behind it."""
+    """Every queue of the account. `make_client` gives a client for a queue name that writes and reads a text as it is:
+    a message of a stranger must not hold up those behind it."""
 
     def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
         self._make_client = make_client
@@ -37,7 +36,7 @@ class AzureQueues:
             pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
-            return [Message(str(m.id), _body(str(m.content)), str(m.pop_receipt)) for m in pages]
+            return [Message(str(m.id), str(m.content), str(m.pop_receipt)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
@@ -77,11 +76,3 @@ class AzureQueues:
             if queue not in self._clients:
                 self._clients[queue] = self._make_client(queue)
             return self._clients[queue]
-
-
-def _body(content: str) -> str:
-    """The text of a message; one that is no base64, or no text, is given as it stands there."""
-    try:
-        return base64.b64decode(content, validate=True).decode()
-    except ValueError:
-        return content

@@ -10,7 +10,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, QueueServiceClient
 from requests import Session
 from requests.adapters import HTTPAdapter
 
@@ -71,7 +71,6 @@ class Storage:
 
 
 def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
-    codec = {"message_encode_policy": TextBase64EncodePolicy()}
     if account.connection_string is not None:
         named = partial(TableServiceClient.from_connection_string, account.connection_string)
         queued = partial(QueueServiceClient.from_connection_string, account.connection_string)
@@ -86,7 +85,7 @@ def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], Queu
         # Its message, and what is chained to it, may quote a part of the connection string.
         pass
     else:
-        return tables, lambda name: queues.get_queue_client(name, **codec)
+        return tables, queues.get_queue_client
     raise SettingsInvalid(
         "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
         "connection string of the account"
