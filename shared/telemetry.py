@@ -17,8 +17,8 @@ QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
 
 _RUN = {"flow": "the flow", "run": "id of the invocation; its requests carry ids that begin with it"}
-_OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled skipped busy overtaken"
-_COUNTS = dict.fromkeys(f"read {_OUTCOMES}".split(), "records, where there are any")
+_OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled"
+_COUNTS = dict.fromkeys(f"read {_OUTCOMES} skipped busy alone overtaken".split(), "records, where there are any")
 
 
 @dataclass(frozen=True, slots=True)
