@@ -117,6 +117,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},
         ),
+        "poison_returned": Event(
+            "a sweep has put messages of a poison queue anew that would have vanished there",
+            {**_RUN, "messages": "how many"},
+        ),
         "poison_listed": Event(
             "a record that failed too often, or an unreadable message, is listed as a failure",
             {**_RUN, "id": "of the record in the source, or of the message", "cause": "code of docs/rules.md"},
@@ -170,6 +174,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "queued_s": "age of the message that is next, null when none is visible",
                 "held": "messages held behind a closed gate, about",
                 "poison": "messages in its poison queue, about",
+                "poison_s": "age of the one that is next there, null when none is visible",
                 "failures_open": "failures that are listed, at most 10,000 are counted",
                 "waiting": "records that wait for another one, of at most 10,000 waits",
                 "waiting_s": "seconds for which the one that has waited longest waits, null when none does",

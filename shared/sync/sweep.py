@@ -1,7 +1,8 @@
 """Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
 
 Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
-come; records that were applied with what is not true any more (see Outdated). Each part is bounded per run and goes on
+come; records that were applied with what is not true any more (see Outdated). What would vanish from
+a poison queue is put anew. Each part is bounded per run and goes on
 where it stopped; where the storage is slow the run ends early, so that the host never has to kill it.
 """
 
@@ -21,6 +22,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
+from shared.sync.keeping import keep_poison
 from shared.sync.listing import Listing
 from shared.sync.observing import Observing
 from shared.sync.outdated import Outdated
@@ -57,6 +59,7 @@ class Sweep:
 
     def _look(self, flow: Flow, probing: Probing) -> None:
         if self._has_time():
+            keep_poison(self._parts, flow, self._run_id, self._has_time)
             probing.look(flow)
         if not self._has_time():
             self._skip(flow, "this run has no time left; another one begins with another flow")
