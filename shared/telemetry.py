@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.errors import Damage, StorageTrouble
+from shared.invocations import known_to_the_host
 from shared.visible import visible_in_json
 
 QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
 
-_RUN = {"flow": "the flow", "run": "id of the invocation; its requests carry ids that begin with it"}
+_RUN = {"flow": "the flow", "run": "id of the invocation, the host's own; its requests carry ids that begin with it"}
 _OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled"
 _COUNTS = dict.fromkeys(f"read {_OUTCOMES} skipped busy alone overtaken".split(), "records, where there are any")
 
@@ -206,8 +207,9 @@ def quiet_libraries() -> None:
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
     """Log an event of `EVENTS` with its fields."""
     text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
-    # A line that cannot be encoded would get lost on its way.
-    _LOGGER.log(level, visible_in_json(text))
+    with known_to_the_host():
+        # A line that cannot be encoded would get lost on its way.
+        _LOGGER.log(level, visible_in_json(text))
 
 
 def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None:

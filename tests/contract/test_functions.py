@@ -24,6 +24,7 @@ from shared.sync.hints import Hint, HintMessage
 from tests.contract import worker_library
 from tests.contract.worker_library import Function
 from tests.e2e.packaging import packaged_files
+from tests.support.events import Heard
 
 ROOT = Path(__file__).parents[2]
 HOST: Mapping[str, Any] = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
@@ -287,6 +288,16 @@ def test_a_message_that_a_tool_wrote_as_base64_is_applied_like_any_other(
 def test_a_sweep_of_a_paused_flow_succeeds(functions: dict[str, Function]) -> None:
     result = worker_library.timer_tick(functions["sweep"], "timer", past_due=True)
     assert (result.ok, result.error) == (True, None)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("name", [*(f"{flow}_{kind}" for flow in FLOWS for kind in KINDS), "sweep", "cleanup"])
+def test_events_name_the_run_as_the_host_does(functions: dict[str, Function], heard: Heard, name: str) -> None:
+    """So that an event and the row of `requests` can be brought together."""
+    result = _call(functions[name])
+    assert result.ok
+    runs = {event["run"] for event in heard.events if "run" in event}
+    assert runs == {result.id.replace("-", "")}
 
 
 @pytest.mark.usefixtures("environment")
