@@ -216,7 +216,7 @@ class Apply:
             children: dict[str, None] = {}
             for route, parents in released.items():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
-            released_children = self._send_in_time(flow, [Hint(child) for child in children])
+            released_children = self._send_in_time(flow, [Hint(child, released=True) for child in children])
             if released_children:
                 log_event(
                     "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=released_children
@@ -251,7 +251,7 @@ class Apply:
         parked = [work for work in works if work.outcome is not None and work.outcome.waits]
         parents = Judging(self._parts, self._flow).load_parents({p for work in parked for p in work.parents})
         moved = [
-            Hint(work.id)
+            Hint(work.id, released=True)
             for work in parked
             if work.outcome is not None
             and work.outcome.kind is Kind.WAITING

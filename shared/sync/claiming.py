@@ -66,8 +66,12 @@ class Claiming:
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
         clean = link.claim_id is None and not link.dirty and link.state is not LinkState.RETRYING
-        today = link.fingerprint == self._flow.fingerprint and link.seen_epoch == epoch
-        if hint.version is None or epoch is None or not (clean and today):
+        if not clean or link.fingerprint != self._flow.fingerprint:
+            return False
+        if hint.released:
+            # Whoever has decided it since then has looked at the parent that has moved.
+            return link.etag is not None and not link.waits
+        if hint.version is None or epoch is None or link.seen_epoch != epoch:
             return False
         return link.seen_version is not None and link.seen_version >= hint.version
 

@@ -30,10 +30,12 @@ class HintUnreadable(SyncError):
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Look at this record. With a version it reports an ordinary change, which may be skipped when it has been
-    seen; without one the record is looked at in any case (gone, released, retried, asked for by an operator)."""
+    seen; without one the record is looked at in any case (gone, retried, asked for by an operator). A released one,
+    whose parent has moved, may be skipped when the record does not wait any more."""
 
     id: str
     version: int | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,18 @@ class HintMessage:
 
     def to_body(self) -> str:
         """The message text: ASCII, since a queue takes no text that XML cannot hold."""
-        hints = [{"id": h.id} if h.version is None else {"id": h.id, "version": str(h.version)} for h in self.hints]
+        hints = list(map(_entry, self.hints))
         body = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch, "hints": hints}
         return json.dumps(body, separators=(",", ":"))
+
+
+def _entry(hint: Hint) -> dict[str, Json]:
+    entry: dict[str, Json] = {"id": hint.id}
+    if hint.version is not None:
+        entry["version"] = str(hint.version)
+    if hint.released:
+        entry["released"] = True
+    return entry
 
 
 def read_message(body: str) -> HintMessage:
@@ -95,7 +106,10 @@ def _read_hint(entry: Json) -> Hint:
     version = entry.get("version")
     if "version" in entry and (not isinstance(version, str) or not _VERSION.fullmatch(version)):
         raise HintUnreadable(f"the body is not a hint: a version is {_cut(repr(version))}")
-    return Hint(id, int(version) if isinstance(version, str) else None)
+    released = entry.get("released", False)
+    if not isinstance(released, bool) or (released and version is not None):
+        raise HintUnreadable(f"the body is not a hint: released is {_cut(repr(released))}")
+    return Hint(id, int(version) if isinstance(version, str) else None, released)
 
 
 def unusable_id(id: str) -> str:
@@ -115,14 +129,15 @@ def _cut(text: str) -> str:
 
 
 def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
-    """One hint per id: one without version beats any, otherwise the highest version."""
+    """One hint per id: of several changes the highest version; of different kinds one that has the record looked at in
+    any case."""
     merged: dict[str, Hint] = {}
     for hint in hints:
-        earlier = merged.get(hint.id)
-        if earlier is None or hint.version is None:
-            merged[hint.id] = hint
-        elif earlier.version is not None:
+        earlier = merged.get(hint.id, hint)
+        if earlier.version is not None and hint.version is not None:
             merged[hint.id] = max(earlier, hint, key=lambda h: h.version or 0)
+        else:
+            merged[hint.id] = hint if earlier == hint else Hint(hint.id)
     return merged
 
 

@@ -123,7 +123,9 @@ class Sweep:
                 parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
             ):
                 moved.add(wait.child)
-        self._send(flow, sorted(moved))
+        # A wait that no link names would never go: that record is looked at in any case.
+        unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}
+        self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)])
         return after or ""
 
     def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[str]:
@@ -159,11 +161,13 @@ class Sweep:
         return replace(failure, tries=tries, next_try=self._parts.clock.now() + retry_after(tries))
 
     def _send(self, flow: Flow, ids: list[str]) -> None:
-        limit = self._parts.limits.hints_per_message
-        for message in messages(flow.name, self._run_id, [Hint(id) for id in ids], limit):
+        self._send_hints(flow, [Hint(id) for id in ids])
+
+    def _send_hints(self, flow: Flow, hints: list[Hint]) -> None:
+        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
             self._parts.queues.send(flow.name, message.to_body())
-        if ids:
-            log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(ids))
+        if hints:
+            log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(hints))
 
 
 def _is_due(failure: Failure, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, messages
 
 IDS = st.text(min_size=1, max_size=200).filter(lambda id: not unusable_id(id))
 QUEUE_BYTES = 64 * 1024
-HINTS = st.builds(Hint, IDS, st.none() | st.integers(0, 2**63))
+HINTS = st.builds(Hint, IDS, st.integers(0, 2**63)) | st.builds(Hint, IDS, released=st.booleans())
 
 
 @given(st.lists(HINTS, min_size=1, max_size=100), st.none() | st.text(max_size=100))
@@ -39,6 +39,8 @@ def test_any_other_text_is_refused_with_our_own_error(body: str) -> None:
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":1}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":"x"}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":["1"]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","released":"yes"}]}',
+        '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","released":true,"version":"1"}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":""}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"\\ud83d"}]}',
         '{"format":1,"flow":"a","run":"r","epoch":null,"hints":[{"id":"1","version":1e999}]}',
@@ -62,9 +64,14 @@ def test_merging_keeps_each_id_once_and_the_strongest_hint(hints: list[Hint]) ->
     merged = merge(hints)
     assert set(merged) == {hint.id for hint in hints}
     for id, kept in merged.items():
-        versions = [hint.version for hint in hints if hint.id == id]
-        known = [version for version in versions if version is not None]
-        assert kept.version == (None if None in versions else max(known))
+        mine = [hint for hint in hints if hint.id == id]
+        versions = [hint.version for hint in mine if hint.version is not None]
+        if len(versions) == len(mine):
+            assert kept == Hint(id, max(versions))
+        elif all(hint.released for hint in mine):
+            assert kept == Hint(id, released=True)
+        else:
+            assert kept == Hint(id)
 
 
 @given(st.lists(HINTS, min_size=1, max_size=20), st.sampled_from(["", " ", "\r\n"]))
