@@ -49,6 +49,18 @@ var rules AlertRule[] = [
     dimension: 'flow'
   }
   {
+    name: 'poison-stays'
+    text: 'Messages lie in a poison queue, and nobody takes them.'
+    severity: 1
+    every: 'PT15M'
+    window: 'PT1H'
+    query: '${flowStates}${loadTextContent('queries/poison_stays.kql')}'
+    measure: 'messages'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: 'flow'
+  }
+  {
     name: 'open-failures-grew'
     text: 'More records than usual are rejected.'
     severity: 2
@@ -144,6 +156,17 @@ var rules AlertRule[] = [
     operator: 'GreaterThan'
     threshold: 0
     dimension: 'source'
+  }
+  {
+    name: 'host-stops'
+    text: 'The functions host ends again and again: nothing runs.'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('queries/host_stops.kql')
+    measure: 'stops'
+    operator: 'GreaterThan'
+    threshold: 1
   }
   {
     name: 'daily-cap'

@@ -1,5 +1,6 @@
 """The commands that look."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from p2c.commands import (
     located,
 )
 from p2c.connecting import Connection
+from p2c.loaded import loaded_functions
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, say, table, tell
 from shared.operations.checks import Verdict
@@ -133,6 +135,8 @@ def preflight(
     mapping knows them are blocked, and released once they are well again."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.parts, to.settings).checks())
+        if not without_state:
+            checks += loaded_functions(os.environ)
         blocked: dict[str, str] = {}
         released: list[str] = []
         try:

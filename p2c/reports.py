@@ -47,6 +47,13 @@ def status(told: Status) -> None:
         if of.state.blocked:
             said = f". It said: {of.said}" if of.said else ""
             say(f"{of.flow} is blocked: {of.state.blocked}{said}", style="red")
+        if of.state.poison:
+            since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
+            say(
+                f"{of.state.poison} messages lie in the poison queue of {of.flow}{since}: look whether the function "
+                f"{of.flow}_poison runs, and why it fails (docs/runbook.md#poison-stays)",
+                style="red",
+            )
     for gate in told.gates:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""

@@ -23,6 +23,7 @@ from shared.clients.throttle import Throttle
 from shared.clients.transport import HttpTransport
 from shared.errors import StateUnreadable, StorageTrouble, System
 from shared.flows import FLOWS, flows_of
+from shared.invocations import Invocation, invoked
 from shared.operations.cleanup import Cleanup
 from shared.operations.reconciling import Comparison
 from shared.outbound import Way, straight
@@ -75,44 +76,44 @@ class Service:
     gates: Gates
     history_days: int = 90
 
-    def pull(self, flow: str) -> None:
+    def pull(self, flow: str, invocation: Invocation | None = None) -> None:
         """Find out which records changed and queue hints."""
-        with self._run(flow) as run_id:
+        with self._run(flow, invocation) as run_id:
             Pull(self.parts, self.parts.flows[flow], self.gates, run_id).run()
 
-    def apply(self, flow: str, body: bytes) -> None:
+    def apply(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
         """Write the records that a message names."""
-        with self._run(flow) as run_id:
+        with self._run(flow, invocation) as run_id:
             Apply(self.parts, self.parts.flows[flow], self.gates, run_id).run(_text(body))
 
-    def poison(self, flow: str, body: bytes) -> None:
+    def poison(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
         """Split or list a message that failed too often."""
-        with self._run(flow) as run_id:
+        with self._run(flow, invocation) as run_id:
             Poison(self.parts, self.parts.flows[flow], run_id).run(_text(body))
 
-    def sweep(self) -> None:
+    def sweep(self, invocation: Invocation | None = None) -> None:
         """Bring back what waits for something else than a change."""
-        with self._run(None) as run_id:
+        with self._run(None, invocation) as run_id:
             Sweep(self.parts, self.gates, run_id).run()
 
-    def reconcile(self) -> None:
+    def reconcile(self, invocation: Invocation | None = None) -> None:
         """Compare both systems, and tell what has drifted."""
-        with self._run(None) as run_id:
+        with self._run(None, invocation) as run_id:
             Comparison(self.parts, self.gates, run_id).run()
 
-    def cleanup(self) -> None:
+    def cleanup(self, invocation: Invocation | None = None) -> None:
         """Remove what is kept no longer."""
-        with self._run(None) as run_id:
+        with self._run(None, invocation) as run_id:
             Cleanup(self.parts, run_id, keep_days=self.history_days).run()
 
     @contextmanager
-    def _run(self, flow: str | None) -> Iterator[str]:
-        """The id of an invocation: its events carry it, and its requests ids that begin with it. It reads as long as
-        it has time. Trouble of the storage is told as an event, too: where it lasts there is nothing else that could
-        tell."""
-        run_id = self.parts.new_id()
+    def _run(self, flow: str | None, invocation: Invocation | None) -> Iterator[str]:
+        """The id of an invocation, the host's where there is one: its events carry it, and its requests ids that begin
+        with it. It reads as long as it has time. Trouble of the storage is told as an event, too: where it lasts there
+        is nothing else that could tell."""
+        run_id = self.parts.new_id() if invocation is None else invocation.run
         last_start = self.parts.clock.monotonic() + self.parts.limits.run_budget_s
-        with correlated(run_id), reading_until(last_start):
+        with invoked(invocation), correlated(run_id), reading_until(last_start):
             try:
                 yield run_id
             except StorageTrouble as trouble:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.errors import Damage, StorageTrouble
+from shared.invocations import known_to_the_host
 from shared.visible import visible_in_json
 
 QUIET = ("azure", "urllib3")
 _LOGGER = logging.getLogger("p2c")
 
-_RUN = {"flow": "the flow", "run": "id of the invocation; its requests carry ids that begin with it"}
-_OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled skipped busy overtaken"
-_COUNTS = dict.fromkeys(f"read {_OUTCOMES}".split(), "records, where there are any")
+_RUN = {"flow": "the flow", "run": "id of the invocation, the host's own; its requests carry ids that begin with it"}
+_OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled"
+_COUNTS = dict.fromkeys(f"read {_OUTCOMES} skipped busy alone overtaken".split(), "records, where there are any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},
         ),
+        "poison_returned": Event(
+            "a sweep has put messages of a poison queue anew that would have vanished there",
+            {**_RUN, "messages": "how many"},
+        ),
         "poison_listed": Event(
             "a record that failed too often, or an unreadable message, is listed as a failure",
             {**_RUN, "id": "of the record in the source, or of the message", "cause": "code of docs/rules.md"},
@@ -170,6 +175,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
                 "queued_s": "age of the message that is next, null when none is visible",
                 "held": "messages held behind a closed gate, about",
                 "poison": "messages in its poison queue, about",
+                "poison_s": "age of the one that is next there, null when none is visible",
                 "failures_open": "failures that are listed, at most 10,000 are counted",
                 "waiting": "records that wait for another one, of at most 10,000 waits",
                 "waiting_s": "seconds for which the one that has waited longest waits, null when none does",
@@ -201,8 +207,9 @@ def quiet_libraries() -> None:
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
     """Log an event of `EVENTS` with its fields."""
     text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
-    # A line that cannot be encoded would get lost on its way.
-    _LOGGER.log(level, visible_in_json(text))
+    with known_to_the_host():
+        # A line that cannot be encoded would get lost on its way.
+        _LOGGER.log(level, visible_in_json(text))
 
 
 def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None:

@@ -21,15 +21,20 @@ def count(attempts: int, pause_s: float) -> None:
     """Wait until every function is there. Raises Failed that names the missing ones."""
     expected = set(names()["functions"])
     app, group = value("FUNCTION_APP_NAME"), value("AZURE_RESOURCE_GROUP")
-    missing = expected
+    lacking = expected
     for attempt in range(attempts):
         time.sleep(pause_s if attempt else 0)
-        missing = expected - _loaded(app, group)
-        if not missing:
+        lacking = expected - _loaded(app, group)
+        if not lacking:
             tell(f"All {len(expected)} functions of {app} are loaded.")
             return
-        tell(f"{len(expected) - len(missing)} of {len(expected)} functions of {app} are loaded ...")
-    raise Failed(f"{app} lacks {', '.join(sorted(missing))}.\n{REMEDY.format(python=names()['python'])}")
+        tell(f"{len(expected) - len(lacking)} of {len(expected)} functions of {app} are loaded ...")
+    raise Failed(f"{app} lacks {', '.join(sorted(lacking))}.\n{REMEDY.format(python=names()['python'])}")
+
+
+def missing() -> set[str]:
+    """The functions that are not there now."""
+    return set(names()["functions"]) - _loaded(value("FUNCTION_APP_NAME"), value("AZURE_RESOURCE_GROUP"))
 
 
 def _loaded(app: str, group: str) -> set[str]:
@@ -41,5 +46,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--attempts", type=int, default=20, help="how often the host is asked")
     parser.add_argument("--pause-s", type=float, default=15, help="seconds between two questions")
+    parser.add_argument("--missing", action="store_true", help="print the names of those that are not there, ask once")
     given = parser.parse_args()
-    run(lambda: count(given.attempts, given.pause_s))
+    run((lambda: tell("\n".join(sorted(missing())))) if given.missing else lambda: count(given.attempts, given.pause_s))

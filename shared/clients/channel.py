@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -25,6 +24,7 @@ from shared.clients.deadline import last_start
 from shared.clients.origin import Origin, require_same_origin
 from shared.clients.throttle import Throttle
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, System, SystemTrouble, Transient
+from shared.invocations import in_context
 from shared.records import Json, Values
 
 READ_ATTEMPTS = 3
@@ -144,7 +144,7 @@ class Channel:
         """
         if len(tasks) == 1:
             return [tasks[0]()]
-        futures = [self._pool.submit(copy_context().run, task) for task in tasks]
+        futures = [in_context(self._pool, task) for task in tasks]
         try:
             return [future.result() for future in futures]
         finally:

@@ -18,7 +18,7 @@ from shared.sync.work import Kind
 _ENTRIES = 10
 # How far back the last write is looked for: a record may have been rejected many times since.
 _LOOKED_AT = 1000
-_CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison")
+_CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "crashed")
 
 
 @dataclass(frozen=True, slots=True)

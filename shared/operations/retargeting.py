@@ -178,6 +178,7 @@ def _anew(link: Link) -> Link | None:
         attempts=0,
         unknowns=0,
         unanswered=0,
+        unfinished=0,
         claim_id=None,
         claim_kind=None,
     )

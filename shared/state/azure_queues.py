@@ -1,15 +1,14 @@
-"""Queues in Azure Queue Storage. Bodies are base64, as the Functions host expects by default."""
+"""Queues in Azure Queue Storage. Bodies are plain text, as `messageEncoding` of host.json says."""
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from threading import Lock
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import QueueClient
+from azure.storage.queue import QueueClient, QueueMessage
 
-from shared.state.queues import MAX_DELAY_S, Message
+from shared.state.queues import MAX_DELAY_S, Head, Message
 from shared.state.trouble import storage_errors
 from shared.visible import whole_characters
 
@@ -17,8 +16,8 @@ NEVER_EXPIRES = -1
 
 
 class AzureQueues:
-    """Every queue of the account. `make_client` gives a client for a queue name that writes base64, and gives what it
-    reads as it is: a message of a stranger that is no base64 must not hold up those behind it."""
+    """Every queue of the account. `make_client` gives a client for a queue name that writes and reads a text as it is:
+    a message of a stranger must not hold up those behind it."""
 
     def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
         self._make_client = make_client
@@ -37,7 +36,7 @@ class AzureQueues:
             pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
             )
-            return [Message(str(m.id), _body(str(m.content)), str(m.pop_receipt)) for m in pages]
+            return [Message(str(m.id), str(m.content), str(m.pop_receipt), _expires_at(m)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
         """See Queues."""
@@ -52,11 +51,12 @@ class AzureQueues:
         with self._using(queue) as client:
             return int(client.get_queue_properties().approximate_message_count or 0)
 
-    def oldest(self, queue: str) -> datetime | None:
+    def head(self, queue: str) -> Head | None:
         """See Queues."""
         with self._using(queue) as client:
             messages = client.peek_messages(max_messages=1)
-            return messages[0].inserted_on if messages else None
+            put_at = messages[0].inserted_on if messages else None
+            return Head(put_at, _expires_at(messages[0])) if put_at is not None else None
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""
@@ -79,9 +79,7 @@ class AzureQueues:
             return self._clients[queue]
 
 
-def _body(content: str) -> str:
-    """The text of a message; one that is no base64, or no text, is given as it stands there."""
-    try:
-        return base64.b64decode(content, validate=True).decode()
-    except ValueError:
-        return content
+def _expires_at(message: QueueMessage) -> datetime | None:
+    """When a message vanishes. The service says the year 9999 of one that never does."""
+    at = message.expires_on
+    return at if at is not None and at.year < MAXYEAR else None

@@ -18,6 +18,7 @@ from azure.data.tables import (
 )
 
 from shared.errors import RowConflict
+from shared.invocations import map_in_context
 from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Stored, check_size, storable
 from shared.state.trouble import is_not_made, storage_errors
 
@@ -36,7 +37,7 @@ class AzureTable:
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See Table."""
         with storage_errors(self._place):
-            found = list(self._readers.map(lambda key: self._read_one(partition, key), keys))
+            found = list(map_in_context(self._readers, lambda key: self._read_one(partition, key), keys))
         return {stored.row.key: stored for stored in found if stored is not None}
 
     def _read_one(self, partition: str, key: str) -> Stored | None:

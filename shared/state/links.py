@@ -93,10 +93,12 @@ class Link:
     write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
     `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
     `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
-    against the record (protocol F1). Of a document, `lines` are digests of the lines as last written by number,
-    `numbers` the line numbers that were ever used (see Known.numbers), `line_fields` the owned fields that any of its
-    lines has ever filled, which can be emptied again, `noted` the numbers of lines that a write in flight adds, and
-    `revisions` the source rows that it was made from (see Known.revisions).
+    against the record (protocol F1). `unfinished` counts the workers in a row that have claimed the record and not come
+    to its end; one that was listed for it keeps one, so that it is taken up alone.
+    Of a document, `lines` are digests of the lines as last written by number, `numbers` the line numbers that were ever
+    used (see Known.numbers), `line_fields` the owned fields that any of its lines has ever filled, which can be emptied
+    again, `noted` the numbers of lines that a write in flight adds, and `revisions` the source rows that it was made
+    from (see Known.revisions).
     `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
     surely removed.
     `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know
@@ -134,6 +136,7 @@ class Link:
     dirty: bool = False
     attempts: int = 0
     unknowns: int = 0
+    unfinished: int = 0
     unanswered: int = 0
     waits: tuple[str, ...] = ()
     etag: str | None = None
@@ -265,6 +268,7 @@ class Link:
             "attempts": self.attempts,
             "unknowns": self.unknowns,
             "unanswered": self.unanswered,
+            "unfinished": self.unfinished or None,
             "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
             "record_id": self.id,
         }
@@ -323,6 +327,7 @@ def read_link(flow: str, stored: Stored) -> Link:
         attempts=cells.number("attempts"),
         unknowns=cells.number("unknowns"),
         unanswered=cells.number("unanswered"),
+        unfinished=cells.number("unfinished", 0),
         waits=_waits(cells),
         etag=stored.etag,
         age_s=stored.age_s,

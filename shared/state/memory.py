@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.errors import RowConflict
-from shared.state.queues import Message
+from shared.state.queues import Head, Message
 from shared.state.rows import (
     MAX_TRANSACTION_ROWS,
     Delete,
@@ -130,13 +130,16 @@ class MemoryQueues:
     step: Callable[[str], None] = _no_step
     _queues: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
     _put_at: dict[str, float] = field(default_factory=dict)
+    _expires: dict[str, float] = field(default_factory=dict)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MemoryQueues":
         """Queues of their own with the same messages."""
         clock, step = deepcopy((self.clock, self.step), memo)
         queues = {name: dict(messages) for name, messages in self._queues.items()}
-        return MemoryQueues(clock, step, queues, dict(self._put_at), itertools.count(next(self._ids)))
+        return MemoryQueues(
+            clock, step, queues, dict(self._put_at), dict(self._expires), itertools.count(next(self._ids))
+        )
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """See Queues."""
@@ -147,13 +150,18 @@ class MemoryQueues:
         self._put_at[id] = now
         self.step(f"send {queue} done")
 
+    def copy(self, queue: str, body: str, *, lives_s: float) -> None:
+        """The host puts its own copy of a message, which vanishes."""
+        id, now = str(next(self._ids)), self.clock.monotonic()
+        self._queues.setdefault(queue, {})[id] = body, now
+        self._put_at[id], self._expires[id] = now, now + lives_s
+
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
         """See Queues."""
         self.step(f"receive {queue}")
-        now = self.clock.monotonic()
-        found = [Message(id, body) for id, (body, visible) in self._queues.get(queue, {}).items() if visible <= now][
-            :limit
-        ]
+        now, there = self.clock.monotonic(), self._there(queue)
+        visible = [(id, body) for id, (body, at) in there.items() if at <= now][:limit]
+        found = [Message(id, body, expires_at=self._expires_at(id)) for id, body in visible]
         for message in found:
             self._queues[queue][message.id] = message.body, now + invisible_s
         return found
@@ -165,14 +173,27 @@ class MemoryQueues:
 
     def depth(self, queue: str) -> int:
         """See Queues."""
-        return len(self._queues.get(queue, {}))
+        return len(self._there(queue))
 
-    def oldest(self, queue: str) -> datetime | None:
+    def head(self, queue: str) -> Head | None:
         """See Queues."""
         now = self.clock.monotonic()
-        visible = [id for id, (_, visible) in self._queues.get(queue, {}).items() if visible <= now]
-        return self.clock.now() - timedelta(seconds=now - self._put_at[visible[0]]) if visible else None
+        visible = [id for id, (_, at) in self._there(queue).items() if at <= now]
+        return Head(self._moment(self._put_at[visible[0]]), self._expires_at(visible[0])) if visible else None
 
     def bodies(self, queue: str) -> list[str]:
         """What lies in a queue, visible or not: for assertions."""
         return [body for body, _ in self._queues.get(queue, {}).values()]
+
+    def _there(self, queue: str) -> dict[str, tuple[str, float]]:
+        """The messages of a queue that have not expired."""
+        now, messages = self.clock.monotonic(), self._queues.get(queue, {})
+        for id in [id for id in messages if self._expires.get(id, now) < now]:
+            del messages[id]
+        return messages
+
+    def _expires_at(self, id: str) -> datetime | None:
+        return self._moment(self._expires[id]) if id in self._expires else None
+
+    def _moment(self, at: float) -> datetime:
+        return self.clock.now() + timedelta(seconds=at - self.clock.monotonic())

@@ -12,15 +12,25 @@ MAX_DELAY_S = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A received message; `receipt` is the proof of possession that deleting it needs."""
+    """A received message; `receipt` is the proof of possession that deleting it needs. `expires_at` None: never."""
 
     id: str
     body: str
     receipt: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The message that is next to be received: when it was put, and when it vanishes (None: never)."""
+
+    put_at: datetime
+    expires_at: datetime | None = None
 
 
 class Queues(Protocol):
-    """Every queue of the storage account. Every call may raise StorageTrouble. Messages never expire."""
+    """Every queue of the storage account. Every call may raise StorageTrouble. What is sent never expires; the host's
+    own copies in a poison queue do, after seven days, and the sweep puts them anew."""
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """Put a message, visible after `delay_s` seconds."""
@@ -34,5 +44,5 @@ class Queues(Protocol):
     def depth(self, queue: str) -> int:
         """About how many messages lie in the queue, invisible ones included."""
 
-    def oldest(self, queue: str) -> datetime | None:
-        """When the message was put that is next to be received; None when none is visible."""
+    def head(self, queue: str) -> Head | None:
+        """The message that is next to be received; None when none is visible."""

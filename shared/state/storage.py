@@ -10,11 +10,12 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+from azure.storage.queue import QueueServiceClient
 from requests import Session
 from requests.adapters import HTTPAdapter
 
 from shared.errors import SettingsInvalid
+from shared.invocations import in_context
 from shared.outbound import Way, straight
 from shared.state.azure_queues import AzureQueues
 from shared.state.azure_tables import AzureTable
@@ -44,9 +45,9 @@ class Storage:
     """The tables and queues of the app."""
 
     def __init__(self, account: Account) -> None:
-        self._tables, make_queue = _clients(account)
+        self._tables, self._queues = _clients(account)
         self._readers = ThreadPoolExecutor(PARALLEL_READS, thread_name_prefix="table-read")
-        self.queues = AzureQueues(make_queue)
+        self.queues = AzureQueues(self._queues.get_queue_client)
 
     def table(self, name: str) -> AzureTable:
         """A table by name."""
@@ -55,12 +56,22 @@ class Storage:
 
     def create(self, flows: Iterable[str]) -> None:
         """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
-        queues = [flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)]
+        wanted = {flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)}
+        # A deployment has made them, so it is cheaper to look than to be refused seventeen times.
+        tables, queues = set(TABLES) - self._existing_tables(), wanted - self._existing_queues()
         # The first invocation of an instance waits for this: all at once.
-        made = [self._readers.submit(self._create_table, name) for name in TABLES]
-        made += [self._readers.submit(self.queues.create, name) for name in queues]
+        made = [in_context(self._readers, partial(self._create_table, name)) for name in sorted(tables)]
+        made += [in_context(self._readers, partial(self.queues.create, name)) for name in sorted(queues)]
         for each in made:
             each.result()
+
+    def _existing_tables(self) -> set[str]:
+        with storage_errors(f"Table Storage of {self._tables.account_name}"):
+            return {table.name for table in self._tables.list_tables()}
+
+    def _existing_queues(self) -> set[str]:
+        with storage_errors(f"Queue Storage of {self._queues.account_name}"):
+            return {str(queue.name) for queue in self._queues.list_queues()}
 
     def _create_table(self, name: str) -> None:
         with storage_errors(f"Table Storage of {self._tables.account_name}"):
@@ -70,8 +81,7 @@ class Storage:
                 return
 
 
-def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], QueueClient]]:
-    codec = {"message_encode_policy": TextBase64EncodePolicy()}
+def _clients(account: Account) -> tuple[TableServiceClient, QueueServiceClient]:
     if account.connection_string is not None:
         named = partial(TableServiceClient.from_connection_string, account.connection_string)
         queued = partial(QueueServiceClient.from_connection_string, account.connection_string)
@@ -86,7 +96,7 @@ def _clients(account: Account) -> tuple[TableServiceClient, Callable[[str], Queu
         # Its message, and what is chained to it, may quote a part of the connection string.
         pass
     else:
-        return tables, lambda name: queues.get_queue_client(name, **codec)
+        return tables, queues
     raise SettingsInvalid(
         "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
         "connection string of the account"

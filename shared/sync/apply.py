@@ -14,6 +14,7 @@ from shared.state.links import LinkState
 from shared.state.runs import Run
 from shared.sync.claiming import BUSY_DELAY_S, Claimed, Claiming
 from shared.sync.committing import Committing
+from shared.sync.crashed import list_crashed
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
@@ -86,7 +87,9 @@ class Apply:
         Listing(self._parts, self._flow, self._run_id).damaged(claimed.damaged)
         batch = Batch(claimed.works)
         if batch.works:
-            self._work(batch.works, began)
+            list_crashed(self._parts, batch.works)
+            if undecided := [work for work in batch.works if work.outcome is None]:
+                self._work(undecided, began)
             committing = Committing(self._parts, self._flow, message, self._claim_id, self._run_id)
             batch.again = committing.commit(batch.works)
         self._follow_up(message, claimed, batch)
@@ -155,6 +158,7 @@ class Apply:
     def _follow_up(self, message: HintMessage, claimed: Claimed, batch: Batch) -> None:
         for delay_s, hints in claimed.busy.items():
             self._send(self._flow.name, message.epoch, hints, delay_s)
+        self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
         if batch.again:
             self._send(self._flow.name, None, [Hint(work.id) for work in batch.again], BUSY_DELAY_S)
         lost = {work.id for work in batch.again}
@@ -212,7 +216,7 @@ class Apply:
             children: dict[str, None] = {}
             for route, parents in released.items():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
-            released_children = self._send_in_time(flow, [Hint(child) for child in children])
+            released_children = self._send_in_time(flow, [Hint(child, released=True) for child in children])
             if released_children:
                 log_event(
                     "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=released_children
@@ -247,7 +251,7 @@ class Apply:
         parked = [work for work in works if work.outcome is not None and work.outcome.waits]
         parents = Judging(self._parts, self._flow).load_parents({p for work in parked for p in work.parents})
         moved = [
-            Hint(work.id)
+            Hint(work.id, released=True)
             for work in parked
             if work.outcome is not None
             and work.outcome.kind is Kind.WAITING
@@ -275,6 +279,7 @@ class Apply:
         counts: Counter[str] = Counter(work.outcome.kind for work in batch.works if work.outcome)
         counts[Kind.REJECTED] += len(claimed.damaged)
         counts["skipped"] += len(claimed.skipped)
+        counts["alone"] += len(claimed.alone)
         counts["busy"] += sum(map(len, claimed.busy.values()))
         counts["overtaken"] += len(batch.again)
         counts["read"] += sum(work.row is not None for work in batch.works)

@@ -21,12 +21,13 @@ _STEP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a batch may work on, what was seen before, what somebody else holds, by the delay to wait, and whose link
-    nobody may work with, by the record's id."""
+    """What a batch may work on, what was seen before, what somebody else holds, by the delay to wait, what is to be
+    sent again alone, and whose link nobody may work with, by the record's id."""
 
     works: list[Work]
     skipped: list[Hint]
     busy: dict[float, list[Hint]]
+    alone: list[Hint] = field(default_factory=list)
     damaged: dict[str, Damage] = field(default_factory=dict)
 
 
@@ -39,7 +40,11 @@ class Claiming:
         self._claim_id = claim_id
 
     def claim(self, message: HintMessage) -> Claimed:
-        """Load the links, skip what has been seen, and claim the rest by ETag."""
+        """Load the links, skip what has been seen, and claim the rest by ETag.
+
+        A record of which a worker has not come to the end is worked on alone: what ends workers must not take its
+        neighbours along.
+        """
         hints = merge(message.hints)
         claimed = Claimed([], [], {})
         free: dict[str, Link] = {}
@@ -52,13 +57,21 @@ class Claiming:
                 claimed.busy.setdefault(_delay_s(link, wait_s), []).append(hints[id])
             else:
                 free[id] = link
+        if len(free) > 1:
+            suspects = [id for id, link in free.items() if _unfinished(link)]
+            claimed.alone.extend(hints[id] for id in suspects)
+            free = {id: link for id, link in free.items() if id not in suspects}
         self._take(free, hints, claimed)
         return claimed
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
         clean = link.claim_id is None and not link.dirty and link.state is not LinkState.RETRYING
-        today = link.fingerprint == self._flow.fingerprint and link.seen_epoch == epoch
-        if hint.version is None or epoch is None or not (clean and today):
+        if not clean or link.fingerprint != self._flow.fingerprint:
+            return False
+        if hint.released:
+            # Whoever has decided it since then has looked at the parent that has moved.
+            return link.etag is not None and not link.waits
+        if hint.version is None or epoch is None or link.seen_epoch != epoch:
             return False
         return link.seen_version is not None and link.seen_version >= hint.version
 
@@ -76,7 +89,13 @@ class Claiming:
 
     def _claimed(self, link: Link) -> Link:
         unclean = link.claim_id is not None or link.dirty
-        return replace(link, claim_id=self._claim_id, claim_kind=ClaimKind.WORKING, dirty=unclean)
+        return replace(
+            link,
+            claim_id=self._claim_id,
+            claim_kind=ClaimKind.WORKING,
+            dirty=unclean,
+            unfinished=_unfinished(link),
+        )
 
     def _failures(self, ids: list[str]) -> Mapping[str, Failure]:
         """The listed failures: a later success closes them. Any record may have one, since a poison message is listed
@@ -93,6 +112,11 @@ def claim_ends_in(link: Link, limits: Limits) -> float:
         return 0.0
     live_s = limits.unsettled_live_s if link.claim_kind is ClaimKind.UNSETTLED else limits.claim_live_s
     return max(0.0, live_s - link.age_s)
+
+
+def _unfinished(link: Link) -> int:
+    """How many workers in a row have not come to the end of a record whose claim has expired."""
+    return link.unfinished + (link.claim_id is not None and link.claim_kind is ClaimKind.WORKING)
 
 
 def _delay_s(link: Link, wait_s: float) -> float:

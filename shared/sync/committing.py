@@ -15,6 +15,7 @@ from shared.state.links import FormerTarget, Link, LinkState
 from shared.state.relinked import relinked_row
 from shared.state.rows import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.state.snapshots import UNKNOWN
+from shared.sync.crashed import CRASHED
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.invariants import check
@@ -118,6 +119,7 @@ class Committing:
         link = self._known_as(replace(outcome.link, last_claim=self._claim_id))
         if outcome.kind not in DECIDED:
             return link
+        link = replace(link, unfinished=1 if outcome.reason == CRASHED else 0)
         version = work.row.version if work.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
         return replace(

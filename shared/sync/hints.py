@@ -1,5 +1,6 @@
 """Hints: messages that say "look at these records". They carry ids, never rows, so nothing personal sits in queues."""
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,11 +10,11 @@ from shared import exact_json
 from shared.errors import SyncError
 from shared.records import Json
 from shared.state.rows import escape
-from shared.visible import has_half_pair, visible, whole_characters
+from shared.visible import has_half_pair, visible
 
 FORMAT = 1
-# A queue message has 64 KiB, of which base64 takes a quarter; the rest is for the message's own fields.
-MAX_BODY_BYTES = 47_000
+# A queue message has 64 KiB; the rest is for the message's own fields.
+MAX_BODY_BYTES = 63_000
 _HINT_OVERHEAD_BYTES = 45
 # The row of a child that waits names two ids, a flow and a route in one key (state/waiting.py).
 MAX_ID_CHARACTERS = 200
@@ -29,10 +30,12 @@ class HintUnreadable(SyncError):
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Look at this record. With a version it reports an ordinary change, which may be skipped when it has been
-    seen; without one the record is looked at in any case (gone, released, retried, asked for by an operator)."""
+    seen; without one the record is looked at in any case (gone, retried, asked for by an operator). A released one,
+    whose parent has moved, may be skipped when the record does not wait any more."""
 
     id: str
     version: int | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,28 @@ class HintMessage:
     epoch: str | None = None
 
     def to_body(self) -> str:
-        """The message text."""
-        hints = [{"id": h.id} if h.version is None else {"id": h.id, "version": str(h.version)} for h in self.hints]
+        """The message text: ASCII, since a queue takes no text that XML cannot hold."""
+        hints = list(map(_entry, self.hints))
         body = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch, "hints": hints}
-        return whole_characters(json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+        return json.dumps(body, separators=(",", ":"))
+
+
+def _entry(hint: Hint) -> dict[str, Json]:
+    entry: dict[str, Json] = {"id": hint.id}
+    if hint.version is not None:
+        entry["version"] = str(hint.version)
+    if hint.released:
+        entry["released"] = True
+    return entry
 
 
 def read_message(body: str) -> HintMessage:
-    """The message in a body. Raises HintUnreadable, saying what is wrong with it."""
+    """The message in a body: JSON, or base64 of it, as the portal and other tools write it. Raises HintUnreadable,
+    saying what is wrong with it."""
     if len(body) > _MAX_BODY_CHARACTERS:
         raise HintUnreadable(f"the body is not a hint: it has {len(body)} characters")
     try:
-        content = exact_json.loads(body)
+        content = exact_json.loads(_plain(body))
     except ValueError as wrong:
         raise HintUnreadable(f"the body is not a hint: {_cut(str(wrong))}") from wrong
     if not isinstance(content, dict):
@@ -68,6 +81,14 @@ def read_message(body: str) -> HintMessage:
         raise HintUnreadable("a hint without ids")
     flow, run = _name("flow", content.get("flow")), _name("run", content.get("run"))
     return HintMessage(flow, run, tuple(map(_read_hint, entries)), None if epoch is None else _name("epoch", epoch))
+
+
+def _plain(body: str) -> str:
+    """What base64 stands for; any other text as it is. Blanks and line breaks may stand in base64."""
+    try:
+        return base64.b64decode("".join(body.split()), validate=True).decode()
+    except ValueError:
+        return body
 
 
 def _name(field: str, value: Json) -> str:
@@ -85,7 +106,10 @@ def _read_hint(entry: Json) -> Hint:
     version = entry.get("version")
     if "version" in entry and (not isinstance(version, str) or not _VERSION.fullmatch(version)):
         raise HintUnreadable(f"the body is not a hint: a version is {_cut(repr(version))}")
-    return Hint(id, int(version) if isinstance(version, str) else None)
+    released = entry.get("released", False)
+    if not isinstance(released, bool) or (released and version is not None):
+        raise HintUnreadable(f"the body is not a hint: released is {_cut(repr(released))}")
+    return Hint(id, int(version) if isinstance(version, str) else None, released)
 
 
 def unusable_id(id: str) -> str:
@@ -105,14 +129,15 @@ def _cut(text: str) -> str:
 
 
 def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
-    """One hint per id: one without version beats any, otherwise the highest version."""
+    """One hint per id: of several changes the highest version; of different kinds one that has the record looked at in
+    any case."""
     merged: dict[str, Hint] = {}
     for hint in hints:
-        earlier = merged.get(hint.id)
-        if earlier is None or hint.version is None:
-            merged[hint.id] = hint
-        elif earlier.version is not None:
+        earlier = merged.get(hint.id, hint)
+        if earlier.version is not None and hint.version is not None:
             merged[hint.id] = max(earlier, hint, key=lambda h: h.version or 0)
+        else:
+            merged[hint.id] = hint if earlier == hint else Hint(hint.id)
     return merged
 
 
@@ -123,8 +148,7 @@ def messages(
     chunk: list[Hint] = []
     size_bytes = 0
     for hint in hints:
-        written = whole_characters(json.dumps(hint.id, ensure_ascii=False))
-        hint_bytes = len(written.encode()) + _HINT_OVERHEAD_BYTES
+        hint_bytes = len(json.dumps(hint.id)) + _HINT_OVERHEAD_BYTES
         if chunk and (len(chunk) == limit or size_bytes + hint_bytes > MAX_BODY_BYTES):
             yield HintMessage(flow, run, tuple(chunk), epoch)
             chunk, size_bytes = [], 0

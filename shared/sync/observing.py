@@ -32,6 +32,7 @@ class FlowState:
     queued_s: int | None
     held: int
     poison: int
+    poison_s: int | None
     failures_open: int
     waiting: int
     waiting_s: int | None
@@ -57,20 +58,25 @@ class Observing:
     def flow(self, flow: Flow) -> FlowState:
         """How a flow stands now. Raises StorageTrouble."""
         state, queues = self._parts.state, self._parts.queues
-        control = state.control.flow(flow.name)
+        control, poisoned = state.control.flow(flow.name), queues.depth(poison_queue(flow.name))
         waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
         return FlowState(
             paused=control.paused,
             blocked=control.blocked,
             checkpoint_age_s=self._checkpoint_age_s(flow),
             queued=queues.depth(flow.name),
-            queued_s=self._age_s(queues.oldest(flow.name)),
+            queued_s=self._head_s(flow.name),
             held=queues.depth(hold_queue(flow.name)),
-            poison=queues.depth(poison_queue(flow.name)),
+            poison=poisoned,
+            poison_s=self._head_s(poison_queue(flow.name)) if poisoned else None,
             failures_open=sum(1 for failure in _counted(state.failures.page, flow) if not failure.dismissed),
             waiting=len({wait.child for wait in waits}),
             waiting_s=max((round(wait.age_s) for wait in waits), default=None),
         )
+
+    def _head_s(self, queue: str) -> int | None:
+        head = self._parts.queues.head(queue)
+        return None if head is None else self._age_s(head.put_at)
 
     def _tell_gate(self, system: System) -> None:
         gate = self._parts.state.control.gate(system)

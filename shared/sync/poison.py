@@ -2,12 +2,15 @@
 
 import hashlib
 
+from shared.errors import StorageTrouble
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.listing import Listing
 from shared.sync.parts import Parts, poison_queue
-from shared.telemetry import log_event
+from shared.telemetry import log_event, tell_trouble
 from shared.visible import visible
+
+_STORAGE_DELAY_S = 60.0
 
 
 class Poison:
@@ -19,7 +22,18 @@ class Poison:
         self._run_id = run_id
 
     def run(self, body: str) -> None:
-        """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure."""
+        """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure.
+
+        When a table fails, the message is put anew: it never expires then, which the host's copy does. Raises
+        StorageTrouble when the queue fails as well.
+        """
+        try:
+            self._run(body)
+        except StorageTrouble as trouble:
+            self._parts.queues.send(poison_queue(self._flow.name), body, delay_s=_STORAGE_DELAY_S)
+            tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
+
+    def _run(self, body: str) -> None:
         try:
             message = read_message(body)
         except HintUnreadable as unreadable:

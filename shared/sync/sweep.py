@@ -1,7 +1,8 @@
 """Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
 
 Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
-come; records that were applied with what is not true any more (see Outdated). Each part is bounded per run and goes on
+come; records that were applied with what is not true any more (see Outdated). What would vanish from
+a poison queue is put anew. Each part is bounded per run and goes on
 where it stopped; where the storage is slow the run ends early, so that the host never has to kill it.
 """
 
@@ -21,6 +22,7 @@ from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
 from shared.sync.judging import Judging
+from shared.sync.keeping import keep_poison
 from shared.sync.listing import Listing
 from shared.sync.observing import Observing
 from shared.sync.outdated import Outdated
@@ -57,6 +59,7 @@ class Sweep:
 
     def _look(self, flow: Flow, probing: Probing) -> None:
         if self._has_time():
+            keep_poison(self._parts, flow, self._run_id, self._has_time)
             probing.look(flow)
         if not self._has_time():
             self._skip(flow, "this run has no time left; another one begins with another flow")
@@ -120,7 +123,9 @@ class Sweep:
                 parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
             ):
                 moved.add(wait.child)
-        self._send(flow, sorted(moved))
+        # A wait that no link names would never go: that record is looked at in any case.
+        unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}
+        self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)])
         return after or ""
 
     def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[str]:
@@ -156,11 +161,13 @@ class Sweep:
         return replace(failure, tries=tries, next_try=self._parts.clock.now() + retry_after(tries))
 
     def _send(self, flow: Flow, ids: list[str]) -> None:
-        limit = self._parts.limits.hints_per_message
-        for message in messages(flow.name, self._run_id, [Hint(id) for id in ids], limit):
+        self._send_hints(flow, [Hint(id) for id in ids])
+
+    def _send_hints(self, flow: Flow, hints: list[Hint]) -> None:
+        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
             self._parts.queues.send(flow.name, message.to_body())
-        if ids:
-            log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(ids))
+        if hints:
+            log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(hints))
 
 
 def _is_due(failure: Failure, now: datetime) -> bool:

@@ -44,8 +44,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Result:
-    """How an invocation ended: `error` is None after success; `returned` and `outputs` are what the host would send."""
+    """How an invocation ended: `error` is None after success; `returned` and `outputs` are what the host would send.
+    `id` is the host's id of the invocation."""
 
+    id: str
     ok: bool
     returned: object
     outputs: Mapping[str, object]
@@ -92,9 +94,11 @@ def invoke(function: Function, inputs: Mapping[str, object], metadata: Mapping[s
     """Call a function with its trigger data by parameter name: text and bytes pass as they are, the rest as JSON."""
     arguments = [(name, _datum(value)) for name, value in inputs.items()]
     trigger = {name: _json(value) for name, value in (metadata or {}).items()}
-    call = _native().invocation_request_native(str(uuid.uuid4()), function.id, arguments, trigger)
+    id = str(uuid.uuid4())
+    call = _native().invocation_request_native(id, function.id, arguments, trigger)
     ok, returned, outputs, error, _ = asyncio.run(call)
     return Result(
+        id=id,
         ok=ok,
         returned=None if returned is None else returned.value,
         outputs={name: datum.value for name, datum in outputs},

@@ -4,7 +4,7 @@ import base64
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +15,11 @@ from local.azurite import Azurite
 from shared.errors import RowConflict, RowTooLarge, StorageTrouble
 from shared.state.azure_tables import AzureTable
 from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import Queues
+from shared.state.queues import Head, Queues
 from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
 from shared.state.snapshots import Sight, Snapshot, digest
 from shared.state.storage import Account, Storage
+from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
 
 
@@ -66,9 +67,9 @@ class _Renamed:
         depth: int = self._queues.depth(self._name)
         return depth
 
-    def oldest(self, _queue: str) -> datetime | None:
-        put_at: datetime | None = self._queues.oldest(self._name)
-        return put_at
+    def head(self, _queue: str) -> Head | None:
+        head: Head | None = self._queues.head(self._name)
+        return head
 
 
 def row(key: str, **cells: Cell) -> Row:
@@ -161,9 +162,11 @@ def test_what_the_service_would_refuse_is_refused_before_sending(table: Table) -
 
 
 def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> None:
-    assert queues.oldest("accounts") is None
+    assert queues.head("accounts") is None
     queues.send("accounts", "Grüße")
-    assert queues.oldest("accounts") is not None
+    head = queues.head("accounts")
+    assert head is not None
+    assert head.expires_at is None, "what we send never expires"
     (message,) = queues.receive("accounts", limit=32, invisible_s=60)
     assert message.body == "Grüße"
     assert queues.receive("accounts", limit=32, invisible_s=60) == []
@@ -173,7 +176,33 @@ def test_a_message_is_taken_by_one_receiver_and_deleted_once(queues: Queues) -> 
     assert queues.depth("accounts") == 0
 
 
-def test_a_message_of_a_stranger_that_is_no_base64_holds_up_none_behind_it(azurite: Azurite) -> None:
+def test_a_message_that_vanishes_says_when(azurite: Azurite) -> None:
+    name, week = f"q{uuid.uuid4().hex}", timedelta(days=7)
+    with QueueClient.from_connection_string(azurite.connection_string, name) as host:
+        host.create_queue()
+        host.send_message("the host's copy")
+    queues = Storage(Account(azurite.connection_string)).queues
+    head = queues.head(name)
+    (message,) = queues.receive(name, limit=1, invisible_s=60)
+    assert head is not None
+    assert head.expires_at is not None
+    assert abs(head.expires_at - head.put_at - week) < timedelta(minutes=1)
+    assert message.expires_at == head.expires_at
+
+
+def test_the_longest_message_of_hints_fits_a_queue_and_comes_back_as_it_was(azurite: Azurite) -> None:
+    queues = Storage(Account(azurite.connection_string)).queues
+    name = f"q{uuid.uuid4().hex}"
+    queues.create(name)
+    hints = [Hint('&<">é\uffff' * 12 + str(number), 2**63 - 1) for number in range(1000)]
+    longest = next(messages("quotations", "r" * 32, hints, 1000, epoch="e" * 32))
+    assert 60_000 < len(longest.to_body()) <= 64 * 1024
+    queues.send(name, longest.to_body())
+    (received,) = queues.receive(name, limit=1, invisible_s=60)
+    assert read_message(received.body) == longest
+
+
+def test_a_message_of_a_stranger_is_read_as_it_lies_there_and_holds_up_none_behind_it(azurite: Azurite) -> None:
     name = f"q{uuid.uuid4().hex}"
     bodies = ["no base64 <&> {", base64.b64encode(b"\xff\xfe").decode(), base64.b64encode("Grüße".encode()).decode()]
     with QueueClient.from_connection_string(azurite.connection_string, name) as stranger:
@@ -181,9 +210,9 @@ def test_a_message_of_a_stranger_that_is_no_base64_holds_up_none_behind_it(azuri
         for body in bodies:
             stranger.send_message(body)
     queues = Storage(Account(azurite.connection_string)).queues
-    assert queues.oldest(name) is not None
+    assert queues.head(name) is not None
     received = queues.receive(name, limit=32, invisible_s=60)
-    assert sorted(message.body for message in received) == sorted([*bodies[:2], "Grüße"])
+    assert sorted(message.body for message in received) == sorted(bodies)
 
 
 def test_half_of_a_surrogate_pair_is_kept_as_its_number(table: Table) -> None:
@@ -216,7 +245,7 @@ def test_a_cell_of_a_stranger_is_read_as_such_and_its_neighbours_as_they_are(azu
 
 def test_a_delayed_message_is_not_visible_yet(queues: Queues) -> None:
     queues.send("accounts", "later", delay_s=60)
-    assert queues.oldest("accounts") is None
+    assert queues.head("accounts") is None
     assert queues.receive("accounts", limit=1, invisible_s=60) == []
     assert queues.depth("accounts") == 1
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from p2c.loaded import loaded_functions
+from shared.operations.checks import Check, Verdict
 from tests.infra.names import functions
 from tests.infra.snapshots import NETWORK, read_snapshot
 from tests.support.project import ROOT
@@ -182,6 +184,30 @@ def test_a_deployment_that_lacks_functions_fails_with_their_names_and_where_to_l
     assert "Deployment Center" in ended.failed
     assert ".python_packages" in ended.failed
     assert len(ended.calls) == 2
+
+
+def looked(desk: Desk, answer: Answer, environ: Mapping[str, str] = AZD) -> list[Check]:
+    """What `p2c preflight` says of the functions."""
+    (desk.folder / "answers.json").write_text(json.dumps([("az functionapp function list", [answer])]))
+    return list(loaded_functions({"PATH": str(desk.folder), **environ}))
+
+
+def test_preflight_names_the_functions_that_the_host_has_not_loaded(desk: Desk) -> None:
+    (check,) = looked(desk, loaded([name for name in functions() if name not in ("sweep", "contacts_pull")]))
+    assert (check.verdict, check.found) == (Verdict.WRONG, "it lacks contacts_pull, sweep")
+    (check,) = looked(desk, loaded(functions()))
+    assert check.verdict is Verdict.WELL
+
+
+def test_preflight_says_why_it_cannot_see_the_functions(desk: Desk) -> None:
+    (check,) = looked(desk, ("Please run 'az login' to setup account.", 1))
+    assert check.verdict is Verdict.BY_HAND
+    assert "Please run 'az login'" in check.found
+
+
+def test_preflight_asks_nobody_for_functions_where_no_deployment_is_named(desk: Desk) -> None:
+    assert looked(desk, loaded([]), {"FUNCTION_APP_NAME": "func-contoso"}) == []
+    assert not (desk.folder / "calls").exists()
 
 
 def test_the_next_steps_have_every_address_filled_in(desk: Desk) -> None:

@@ -22,6 +22,7 @@ CALM: dict[str, Any] = {
     "queued_s": None,
     "held": 0,
     "poison": 0,
+    "poison_s": None,
     "failures_open": 2,
     "waiting": 0,
     "waiting_s": None,
@@ -123,6 +124,35 @@ def test_functions_that_fail_are_told_by_flow() -> None:
 def test_a_poison_message_is_told_by_flow(row: Row) -> None:
     assert fires("poison-message", traced([row])) == ["products"]
     assert fires("poison-message", traced([row]), later=timedelta(minutes=20)) == []
+
+
+def test_poison_messages_that_nobody_takes_are_told_whether_they_can_be_seen_or_not() -> None:
+    seen = states([3, 2, 1], ["accounts"], poison=2, poison_s=3700)
+    always_in_hand = states(MINUTES, ["products"], poison=1)
+    assert fires("poison-stays", traced(seen, always_in_hand)) == ["accounts", "products"]
+    assert fires("poison-stays", traced(seen, always_in_hand), later=timedelta(minutes=70)) == []
+
+
+def test_poison_messages_that_come_and_go_are_not_told() -> None:
+    passing = [*states(range(10), ["accounts"], poison=1, poison_s=30), *states(range(10, 60), ["accounts"])]
+    assert fires("poison-stays", traced(passing)) == []
+    young = states(range(10), ["accounts"], poison=1, poison_s=30)
+    assert fires("poison-stays", traced(young)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "An unhandled exception has occurred. Host is shutting down.",
+        "Exceeded language worker restart retry count for runtime:python. Shutting down and proactively recycling the "
+        "Functions Host to recover",
+    ],
+)
+def test_a_host_that_ends_again_and_again_is_told_without_a_word_of_the_app_and_one_end_is_not(line: str) -> None:
+    ends = [{"TimeGenerated": NOW - timedelta(seconds=20 * number), "Message": line} for number in range(3)]
+    assert fires("host-stops", {"AppTraces": ends}) == [""]
+    assert fires("host-stops", {"AppTraces": ends}, later=timedelta(minutes=20)) == []
+    assert fires("host-stops", {"AppTraces": ends[:1]}) == []
 
 
 def test_open_failures_that_grow_are_told_and_those_that_shrink_or_stay_are_not() -> None:

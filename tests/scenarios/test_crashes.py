@@ -385,7 +385,8 @@ def test_two_crashes_at_any_two_steps_of_apply_heal_by_themselves(
             pairs += 1
             world = deepcopy(crashed)
             world.steps.crash_at(world.steps.count + second)
-            recover(world, 5)
+            # A record of which both workers died is listed, and tried again after an hour.
+            recover(world, 12)
             try:
                 check(world)
                 for flow in world.flows:

@@ -30,6 +30,7 @@ class FakeSource:
     page_size: int = 3
     host: str = "a"
     trouble: Callable[[str], None] | None = None
+    read_ids: list[str] = field(default_factory=list)
 
     def save(self, id: str, **values: Json) -> None:
         """Create or change a row."""
@@ -84,6 +85,7 @@ class FakeSource:
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         self._io("read")
+        self.read_ids += ids
         return {id: self.rows[id] for id in ids if id in self.rows}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:

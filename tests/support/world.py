@@ -56,6 +56,7 @@ from tests.support.trade import (
 
 LEASE_S = 600.0
 MAX_DEQUEUES = 5
+POISON_LIVES_S = 7 * 86_400.0
 
 
 FAMILY = ("parents", "children")
@@ -211,16 +212,19 @@ class World:
     def _invoke(self, flow: str, message: Message) -> None:
         count = self._dequeues[message.id] = self._dequeues.get(message.id, 0) + 1
         if count > MAX_DEQUEUES:
-            self.queues.send(poison_queue(flow), message.body)
-            self.queues.delete(flow, message)
+            self._make_poison(flow, message)
             return
         try:
             self.apply(message.body, flow)
         except SyncError:
             if count >= MAX_DEQUEUES:
-                self.queues.send(poison_queue(flow), message.body)
-                self.queues.delete(flow, message)
+                self._make_poison(flow, message)
             return
+        self.queues.delete(flow, message)
+
+    def _make_poison(self, flow: str, message: Message) -> None:
+        """The host's copy vanishes, whatever the message had."""
+        self.queues.copy(poison_queue(flow), message.body, lives_s=POISON_LIVES_S)
         self.queues.delete(flow, message)
 
     def poison_once(self, flow: str = "parents") -> bool:

@@ -12,8 +12,6 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient, UpdateMode
 from azure.storage.queue import QueueServiceClient
 
-from shared.state.queues import HOLD_SUFFIX
-
 
 def _as_json(content: Any) -> Callable[[random.Random], bytes]:
     return lambda _chance: json.dumps(content).encode()
@@ -75,13 +73,14 @@ STRAYS: Sequence[tuple[str, Mapping[str, Any]]] = (
 """Rows that are none of ours, by table: nobody reads them, and nobody changes them."""
 
 
-def name_of(queue: str, body: bytes, *, is_encoded: bool) -> str:
-    """Under which name the failure of an unreadable body is listed. A function gets a text, with a mark for what is
-    none; what comes back from a hold queue and is no text comes back as it lay there."""
-    text = body.decode("utf-8", "replace")
-    if is_encoded and queue.endswith(HOLD_SUFFIX) and text.encode() != body:
-        text = base64.b64encode(body).decode()
-    return f"message-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+def text_of(body: bytes, *, is_encoded: bool) -> str:
+    """The text that lies in a queue: base64 of a body, or the text that it is."""
+    return (base64.b64encode(body) if is_encoded else body).decode()
+
+
+def name_of(body: bytes, *, is_encoded: bool) -> str:
+    """Under which name the failure of an unreadable body is listed."""
+    return f"message-{hashlib.sha256(text_of(body, is_encoded=is_encoded).encode()).hexdigest()[:32]}"
 
 
 class Queues:
@@ -92,9 +91,8 @@ class Queues:
 
     def drop(self, queue: str, body: bytes, *, is_encoded: bool) -> None:
         """Put a body into a queue, as base64 or as the text that it is."""
-        text = base64.b64encode(body) if is_encoded else body
         with self._service.get_queue_client(queue) as client:
-            client.send_message(text.decode())
+            client.send_message(text_of(body, is_encoded=is_encoded))
 
     def depths(self) -> dict[str, int]:
         """How many messages lie in each queue that is not empty."""

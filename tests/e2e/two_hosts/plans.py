@@ -55,7 +55,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Litter:
-    """Garbage in a queue; `kind` says of what kind the body is. `is_encoded`: as base64, as the host expects it."""
+    """Garbage in a queue; `kind` says of what kind the body is. `is_encoded`: as base64, as the portal writes it."""
 
     queue: str
     kind: str
@@ -185,8 +185,7 @@ def _litter(chance: random.Random) -> list[Litter]:
     queues = chance.sample(_QUEUES, len(_QUEUES))
     count = max(len(kinds), len(queues))
     placed = ((queues[at % len(queues)], *kinds[at % len(kinds)]) for at in range(count))
-    # In the other queues the host itself stumbles over it, and no function ever sees it.
-    plain = Litter(chance.choice(FLOWS) + HOLD_SUFFIX, "no base64", b"no base64, put here by hand!", is_encoded=False)
+    plain = Litter(chance.choice(_QUEUES), "no base64", b"no base64, put here by hand!", is_encoded=False)
     return [*(Litter(queue, kind, make(chance)) for queue, kind, make in placed), plain]
 
 

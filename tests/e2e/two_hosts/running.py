@@ -108,7 +108,7 @@ class TwoHosts:
                 self.people.do(step)
             case Litter(queue, _, body, is_encoded):
                 self.queues.drop(queue, body, is_encoded=is_encoded)
-                self.littered.add((queue.partition("-")[0], name_of(queue, body, is_encoded=is_encoded)))
+                self.littered.add((queue.partition("-")[0], name_of(body, is_encoded=is_encoded)))
             case Touch():
                 self._touch(step)
             case Stray(number):

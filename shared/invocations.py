@@ -1,0 +1,69 @@
+"""Which run of a function what is done belongs to, also in threads of our own.
+
+The host drops a log line of a thread that it does not know. It looks for the run in a place of each thread, which it
+fills in its own threads only; so whoever works in a pool takes the context along (`in_context`), and whoever logs fills
+the place (`known_to_the_host`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run of a function. `id` is the host's own, a UUID; `places` is what has the host's place in each thread, as
+    the attribute `invocation_id`."""
+
+    id: str
+    places: Any
+
+    @property
+    def run(self) -> str:
+        """The id without dashes, as our events name it. Raises ValueError where it is no UUID."""
+        return UUID(self.id).hex
+
+
+_current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+@contextmanager
+def invoked(invocation: Invocation | None) -> Iterator[None]:
+    """What is done inside belongs to this run of a function."""
+    token = _current.set(invocation)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def known_to_the_host() -> Iterator[None]:
+    """The host finds inside, in this thread, to which run a log line belongs."""
+    invocation = _current.get()
+    if invocation is None or getattr(invocation.places, "invocation_id", None) is not None:
+        yield
+        return
+    invocation.places.invocation_id = invocation.id
+    try:
+        yield
+    finally:
+        invocation.places.invocation_id = None
+
+
+def in_context(pool: ThreadPoolExecutor, task: Callable[[], Result]) -> Future[Result]:
+    """Have a thread of a pool do something that belongs to this run."""
+    return pool.submit(copy_context().run, task)
+
+
+def map_in_context(pool: ThreadPoolExecutor, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """The same for each of some items, as the pool's own `map`."""
+    contexts = [copy_context() for _ in items]
+    return pool.map(lambda context, item: context.run(task, item), contexts, items)
