@@ -22,7 +22,7 @@ import pytest
 from shared.flows import FLOWS
 from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
-from tests.e2e.two_hosts.running import running_two_hosts
+from tests.e2e.two_hosts.running import running_hosts
 
 pytestmark = pytest.mark.long
 
@@ -32,7 +32,7 @@ _NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])
 def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
     steps = plan(seed)
-    with running_two_hosts(tmp_path) as stage:
+    with running_hosts(tmp_path) as stage:
         stage.play(steps)
         assert stage.settle() == ""
         result = stage.compared()
