@@ -27,6 +27,8 @@ _TIMED_OUT = re.compile(r"Timeout value of \S+ (?:was )?exceeded by function:? '
 _DRAIN_S = 3
 # How long a message stays invisible that a host has fetched and was killed over; it renews what it is at.
 _LEASE_S = 20
+# And how long its timers stand still then: the least that a lease of a blob may last.
+_LOCK_S = 15
 
 
 class Program(Protocol):
@@ -67,6 +69,7 @@ class LocalProgram:
         self._told = 0
         arguments = ["--app", str(ROOT), "--settings", str(settings_file), "--ready-file", str(self._ready)]
         arguments += ["--summary", str(self._summary), "--drain-seconds", str(_DRAIN_S)]
+        arguments += ["--lock-seconds", str(_LOCK_S)]
         return [*arguments, "--lease-seconds", str(_LEASE_S)], {}
 
     def is_ready(self) -> bool:

@@ -11,7 +11,9 @@ What the parts keep when they are killed:
   they go on while it is down, with broken connections.
 - A host has nothing to keep.
 
-Timers fire in both hosts: two pulls of a flow and two sweeps run at once, which the platform would not let happen.
+As on the platform, each timer fires in one of the hosts, whichever holds its lock; queues are worked on by both. When that
+host is killed, its timers stand still until the lock is over: 15 s here, the least that a blob's lease may last, and not
+60. A host that loses its storage for 26 s ends, and is started again.
 """
 
 import json

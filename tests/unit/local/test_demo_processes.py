@@ -20,7 +20,7 @@ Traceback (most recent call last):
   File "x.py", line 1, in <module>
     raise ValueError
 ValueError: no such thing
-2026-01-05T08:00:02.000+00:00 CRT Host.Startup: The host stops: the listener of sweep died
+2026-01-05T08:00:02.000+00:00 CRT Host.Startup: An unhandled exception has occurred. Host is shutting down. (sweep)
 """
 CALM = "".join(f"2026-01-05T08:00:03.{number:03d}+00:00 INF Function.sweep: calm {number}\n" for number in range(20))
 
@@ -102,7 +102,7 @@ def test_the_last_errors_of_a_log_come_before_its_last_lines(tmp_path: Path) -> 
     assert shown[0] == "Its last errors:"
     assert "ERR Function.sweep" in shown[1]
     assert shown[2] == "ValueError: no such thing"
-    assert "CRT Host.Startup: The host stops" in shown[3]
+    assert "CRT Host.Startup: An unhandled exception" in shown[3]
     assert shown[4] == "Its last lines:"
     assert shown[-1].endswith("calm 19")
     assert len(shown) == 11
