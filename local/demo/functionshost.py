@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -17,12 +18,21 @@ class FunctionsHost:
     """A functions host on the app. Several may run on one storage account, each with a name of its own.
 
     A host that ends by itself is started again, as the platform does: without storage, for one, no host stays up.
+    `own` are settings of this host alone.
     """
 
-    def __init__(self, name: str, program: Program, log: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        program: Program,
+        log: Path,
+        tell: Callable[[str], None],
+        own: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._part = Part(name, program.module, log, tell, stop_idle_s=program.stop_idle_s)
         self._program = program
         self._tell = tell
+        self._own = own
         self._begin: Callable[[], None] = lambda: None
         self._ends = 0
         self._ready = False
@@ -50,7 +60,7 @@ class FunctionsHost:
         def begin() -> None:
             arguments, more = self._program.prepare(settings_file)
             self._ready = False
-            self._part.begin(arguments, {**settings, **more})
+            self._part.begin(arguments, {**settings, **self._own, **more})
 
         self._begin, self._ends = begin, 0
         begin()

@@ -168,12 +168,12 @@ class Session:
         for host in self._hosts:
             host.stop()
 
-    def further_host(self) -> FunctionsHost:
-        """One more functions host on the same storage account. It does not run yet."""
+    def further_host(self, own: Mapping[str, str] = MappingProxyType({})) -> FunctionsHost:
+        """One more functions host on the same storage account, with settings of its `own`. It does not run yet."""
         name = f"{_HOST} {len(self._hosts) + 1}" if self._hosts else _HOST
         log = self._place.folder("logs") / f"{name.replace(' ', '-')}.log"
         program = hosts.program(self._kind, self._run / log.stem, log, os.environ)
-        self._hosts.append(FunctionsHost(name, program, log, self._tell))
+        self._hosts.append(FunctionsHost(name, program, log, self._tell, own))
         return self._hosts[-1]
 
     def start_host(self, host: FunctionsHost) -> None:

@@ -312,9 +312,7 @@ def test_the_lock_of_a_timer_is_held_by_one_host_until_it_gives_it_back(azurite:
         each.close()
 
 
-def test_a_host_that_is_asked_to_stop_takes_messages_as_long_as_a_function_runs(
-    azurite: Azurite, queue: Queues
-) -> None:
+def test_a_host_that_is_asked_to_stop_takes_messages_while_a_function_runs(azurite: Azurite, queue: Queues) -> None:
     work, observer, release = queue("draining"), Observer(), threading.Event()
     work.create_queue()
     work.send_message("long")

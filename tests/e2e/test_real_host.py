@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.demo.arguments import FUNC
+from local.demo.functionshost import FunctionsHost
 from tests.e2e.demonstration import assert_everything_is_written, run_once
 from tests.e2e.test_demo import SAMPLE, SMALL
 from tests.e2e.two_hosts.plans import Deed, Edit
@@ -28,19 +29,20 @@ def test_the_small_sample_is_written_on_the_real_host_as_on_ours(tmp_path: Path)
     assert_everything_is_written(first, report, SAMPLE)
 
 
-def test_a_worker_killed_amid_work_and_storage_that_is_away_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_workers_that_are_killed_and_storage_that_is_away_lose_and_double_nothing(tmp_path: Path) -> None:
     with running_hosts(tmp_path, FUNC, count=1) as stage:
         (host,) = stage.session.hosts
         assert stage.settle() == ""
 
-        work(stage, 1)
-        _, *workers = host.processes
-        assert workers
-        for worker in workers:
-            worker.kill()
         pid = host.pid
+        work(stage, 1)
+        kill_worker(stage)
         assert stage.settle() == ""
+        kill_worker(stage)
         assert host.pid == pid
+        kill_worker(stage)
+        stage.until("the third death of a worker has ended the host", lambda: host.pid != pid)
+        pid = host.pid
 
         work(stage, 2)
         start_storage = stage.kill_storage()
@@ -53,6 +55,19 @@ def test_a_worker_killed_amid_work_and_storage_that_is_away_lose_and_double_noth
         assert {name: of.comparison for name, of in result.flows.items() if not of.comparison.clean} == {}
         assert result.unaccounted == 0
         assert [of for flow in result.flows.values() for of in flow.account.failures] == []
+
+
+def kill_worker(stage: Running) -> None:
+    """Kill the worker that runs, once functions have succeeded in it."""
+    (host,) = stage.session.hosts
+    done = succeeded(host)
+    stage.until("a worker works", lambda: succeeded(host) > done and len(host.processes) > 1)
+    for worker in host.processes[1:]:
+        worker.kill()
+
+
+def succeeded(host: FunctionsHost) -> int:
+    return host.log.read_text(encoding="utf-8").count("(Succeeded, Id=")
 
 
 def work(stage: Running, number: int) -> None:

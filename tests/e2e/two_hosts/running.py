@@ -220,8 +220,11 @@ class Running:
 
 
 @contextmanager
-def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2) -> Iterator[Running]:
-    """Start storage and systems with the demo's small sample, and so many hosts of a kind, with every flow running."""
+def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: bool = False) -> Iterator[Running]:
+    """Start storage and systems with the demo's small sample, and so many hosts of a kind, with every flow running.
+
+    `all_fire`: each host has an id of its own, so that they share no lock and each fires every timer.
+    """
     with small_folder(SAMPLES) as data:
         configuration = read_configuration(
             _HASTY, unit_group=samples.unit_group(data), units=samples.unit_pairs(data), hasty=True, brisk=True
@@ -239,8 +242,9 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2) -> Iterato
                 session.resume_flows()
                 standings = session.watch()
                 session.start_functions()
-                for _ in range(count - 1):
-                    session.start_host(session.further_host())
+                for number in range(1, count):
+                    own = {"AzureFunctionsWebHost__hostid": f"host-{number}"} if all_fire else {}
+                    session.start_host(session.further_host(own))
                 connection = session.azurite.connection_string
                 people = People(session, configuration, here.memory, partial(_until, session))
                 with (
