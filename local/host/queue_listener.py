@@ -19,6 +19,8 @@ from local.host.invoker import Failed, Invoker, Outcome, Succeeded
 from local.host.queues import Message, Queue, decode_body
 
 log = logging.getLogger("Host.Triggers.Queue")
+# Of the extension that the bundle holds: by this category the line is kept in host.json, and found in the logs.
+log_of_queues = logging.getLogger("Microsoft.Azure.WebJobs.Host.Queues.QueueProcessor")
 
 POISON_SUFFIX = "-poison"
 LEASE_S = 600.0
@@ -188,7 +190,7 @@ class QueueListener:
             self._queue.set_visible_in(message, noticed_in_s + self._options.visibility_timeout)
 
     def _move_to_poison(self, message: Message, poison: Queue, *, ran: bool) -> None:
-        log.warning(
+        log_of_queues.warning(
             "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
             self._options.max_dequeue_count, poison.name,
         )  # fmt: skip

@@ -189,6 +189,16 @@ def test_a_body_that_is_not_base64_is_poison_at_its_first_delivery_and_never_rea
     assert [(of.ran, of.dequeue_count) for of in world.events if isinstance(of, MessagePoisoned)] == [(False, 1)]
 
 
+def test_the_line_of_a_message_that_is_given_up_has_the_category_of_the_extension(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.queue.send("not base64!")
+    world.run()
+    (line,) = [record for record in caplog.records if "Moving message to queue 'work-poison'" in record.getMessage()]
+    assert line.name == "Microsoft.Azure.WebJobs.Host.Queues.QueueProcessor"
+
+
 def test_a_body_that_is_not_base64_in_a_poison_queue_stays_there_unseen() -> None:
     world = World(queue="work-poison")
     world.queue.send("not base64!")
