@@ -11,7 +11,17 @@ SITE := .site
 SITE_READY := $(SITE)/.ready
 PIPS_READY := .pips/.ready
 NODE_READY := node_modules/.ready
+HOST := .venv-host
+HOST_READY := $(HOST)/.ready
 TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY)
+# Microsoft's functions host, where one is named (README.md): its Python worker gets an environment of its own.
+ifdef FUNCTIONS_HOST
+ifndef FUNCTIONS_HOST_PYTHON
+export FUNCTIONS_HOST_PYTHON := $(CURDIR)/$(HOST)/bin/python
+TESTS_READY += $(HOST_READY)
+DEMO_READY := $(HOST_READY)
+endif
+endif
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 # The rules: no processes, no storage emulator, no infrastructure.
@@ -26,7 +36,7 @@ unexport VIRTUAL_ENV
 help:
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s @
 
-demo: $(READY) $(NODE_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
+demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
 
 pictures: $(READY) $(NODE_READY) ## draw the pictures of the documentation anew
@@ -80,7 +90,7 @@ lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--
 	$(BIN)/python -m local.requirements
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV) $(APP) $(SITE) .python_packages .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(CHECKOV) $(APP) $(HOST) $(SITE) .python_packages .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'
@@ -113,6 +123,12 @@ $(CHECKOV_READY): uv.lock $(BIN)/uv
 $(APP_READY): requirements.txt $(BIN)/uv
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(APP)
 	@$(BIN)/uv pip sync --quiet --python $(APP)/bin/python --require-hashes requirements.txt
+	@touch $@
+
+$(HOST_READY): requirements.txt requirements/host.txt $(BIN)/uv
+	@echo "Installing the packages of the functions host's worker (some seconds) ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(HOST)
+	@$(BIN)/uv pip sync --quiet --python $(HOST)/bin/python --require-hashes requirements.txt requirements/host.txt
 	@touch $@
 
 # The packages as the deployment takes them along, for the Python of the function app.

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LOCAL, FUNC = HOSTS = ("local", "func")
+"""The kinds of functions hosts: the one of this project, and Microsoft's."""
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "adventureworks"
 LONGEST_LATENCY_MS = 60_000
 LONGEST_WAIT_S = 86_400
@@ -17,7 +19,8 @@ class Options:
     `trust` asks for the act in which the functions are killed at once, not after the first edits; `currency` is that
     of the company in F&O, None where the records tell; `worst_order` lets quotes and contacts flow before the accounts
     that they wait for; `timeout_s` is how long the demo waits without any progress,
-    `pause_s` how long between two edits. `explanation` is a picture of `p2c explain` on a quote that stays in Sales.
+    `pause_s` how long between two edits. `host` is the kind of functions host. `explanation` is a picture of
+    `p2c explain` on a quote that stays in Sales.
     """
 
     once: bool = False
@@ -33,6 +36,7 @@ class Options:
     pause_s: float = 3.0
     picture: Path | None = None
     explanation: Path | None = None
+    host: str = LOCAL
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -52,6 +56,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         pause_s=parsed.pause_s,
         picture=parsed.picture,
         explanation=parsed.explain_picture,
+        host=parsed.host,
     )
 
 
@@ -71,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
     add("--worst-order", action="store_true", help="let quotes and contacts flow first, the accounts they need last")
+    add("--host", choices=HOSTS, default=LOCAL, help="run on Microsoft's functions host: func, or FUNCTIONS_HOST")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")

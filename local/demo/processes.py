@@ -27,18 +27,27 @@ def _say_nothing(_text: str) -> None:
 
 @dataclass(slots=True)
 class Child:
-    """A running module of ours; its output goes to `log`. `tell` gets a line for the user when it takes long."""
+    """A running module or program; its output goes to `log`. `tell` gets a line for the user when it takes long."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
     tell: Callable[[str], None] = _say_nothing
     clock: Clock = field(default_factory=Clockwork)
+    stop_idle_s: float = STOP_IDLE_S
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self.process.pid
+
+    @property
+    def ended(self) -> str:
+        """How it has ended by itself, empty while it runs. One that refused its arguments has not come to work."""
+        code = self.process.poll()
+        if code is None or code == MISTAKE:
+            return ""
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def require_alive(self) -> None:
         """Raises UserMistake with the child's own message when it refused its arguments, DemoFailed when it died."""
@@ -47,15 +56,19 @@ class Child:
             return
         if code == MISTAKE:
             raise UserMistake(logs.last_line(self.log) or f"{self.name} refused its arguments")
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise DemoFailed(f"{self.name} ended by itself ({how}). {logs.last_words(self.log)}")
+        raise DemoFailed(f"{self.name} ended by itself ({self.ended}). {logs.last_words(self.log)}")
 
     def wait_for(self, file: Path) -> str:
         """The content of the file by which the child says that it is ready."""
+        self.wait_until(file.exists)
+        return file.read_text(encoding="utf-8").strip()
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait until it is ready. Raises DemoFailed when it ends before, or does nothing."""
         patience = self._patience(START_IDLE_S, START_MOST_S, f"the {self.name} to start")
         while not (why := patience.ended()):
-            if file.exists():
-                return file.read_text(encoding="utf-8").strip()
+            if ready():
+                return
             self.require_alive()
             self.clock.sleep(_LOOK_EVERY_S)
         raise DemoFailed(f"{self.name} did not start: {why}. {logs.last_words(self.log)}")
@@ -70,7 +83,7 @@ class Child:
         """End it and whatever it started: asked first, then killed."""
         if self.process.poll() is None:
             self.process.terminate()
-            patience = self._patience(STOP_IDLE_S, STOP_MOST_S, f"the {self.name} to end")
+            patience = self._patience(self.stop_idle_s, STOP_MOST_S, f"the {self.name} to end")
             while self.process.poll() is None and not patience.ended():
                 self.clock.sleep(_LOOK_EVERY_S)
         with contextlib.suppress(ProcessLookupError):
@@ -90,8 +103,11 @@ def running(
     log: Path,
     environment: dict[str, str] | None = None,
     tell: Callable[[str], None] = _say_nothing,
+    stop_idle_s: float = STOP_IDLE_S,
 ) -> Iterator[Child]:
-    """Run a module of ours for as long as the block lasts. Call it from the main thread: the child ends with it."""
+    """Run a module of ours, or with `tether.PROGRAM` for a module the program that `arguments` begin with, for as long
+    as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the main
+    thread: the child ends with it."""
     command = [sys.executable, "-m", "local.demo.tether", str(os.getpid()), module, *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
@@ -104,7 +120,7 @@ def running(
             # Ctrl-C reaches the whole foreground group: the children end when the demo says so, in order.
             start_new_session=True,
         )
-    child = Child(name, process, log, tell)
+    child = Child(name, process, log, tell, stop_idle_s=stop_idle_s)
     try:
         yield child
     finally:

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from local import space
-from local.demo import firstsync, logs, report, samples, screen, summary
+from local.demo import firstsync, hosts, logs, report, samples, screen, summary
 from local.demo.accountscenes import AccountScenes
-from local.demo.arguments import Options
+from local.demo.arguments import FUNC, Options
 from local.demo.arrivals import Arrivals
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
@@ -45,6 +45,8 @@ _HASTY_UP_TO_MS = 250.0
 def run(options: Options, console: Console) -> int:
     """Run the demo; 0 when all is well. Raises UserMistake and DemoFailed."""
     require_node_modules()
+    if options.host == FUNC:
+        hosts.command(os.environ, Path(), 0)
     samples.check_folder(options.data, samples.KNOWN)
     _require_folders(options)
     named = str(screen.near(options.data))

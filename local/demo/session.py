@@ -1,5 +1,6 @@
 """Everything that the demo runs: storage, identity endpoint, both systems and the functions, started in order."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,11 +12,11 @@ import psutil
 
 from local import space
 from local.azurite import Azurite, AzuriteFailed, AzuriteMissing
-from local.demo import environment, interrupts
+from local.demo import environment, hosts, interrupts
 from local.demo.arguments import Options
 from local.demo.errors import DemoFailed, Unanswered, UserMistake
+from local.demo.functionshost import FunctionsHost
 from local.demo.keep import Place
-from local.demo.parts import FunctionsHost
 from local.demo.processes import ROOT
 from local.demo.simulators import ADMIN_FILE, KEY_FILE, Company, Simulators
 from local.demo.standing import Standing
@@ -54,6 +55,7 @@ class Session:
         more: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._place = place
+        self._kind = options.host
         self._flows = flows
         self._tell = tell
         self._stack = ExitStack()
@@ -99,6 +101,11 @@ class Session:
     def functions_pid(self) -> int | None:
         """The process of the functions host while it runs."""
         return self._host.pid
+
+    @property
+    def functions_pids(self) -> Sequence[int]:
+        """The processes of the functions hosts that run."""
+        return [host.pid for host in self._hosts if host.pid is not None]
 
     @property
     def hosts(self) -> Sequence[FunctionsHost]:
@@ -161,11 +168,12 @@ class Session:
         for host in self._hosts:
             host.stop()
 
-    def further_host(self) -> FunctionsHost:
-        """One more functions host on the same storage account. It does not run yet."""
+    def further_host(self, own: Mapping[str, str] = MappingProxyType({})) -> FunctionsHost:
+        """One more functions host on the same storage account, with settings of its `own`. It does not run yet."""
         name = f"{_HOST} {len(self._hosts) + 1}" if self._hosts else _HOST
         log = self._place.folder("logs") / f"{name.replace(' ', '-')}.log"
-        self._hosts.append(FunctionsHost(name, self._run, log, self._tell))
+        program = hosts.program(self._kind, self._run / log.stem, log, os.environ)
+        self._hosts.append(FunctionsHost(name, program, log, self._tell, own))
         return self._hosts[-1]
 
     def start_host(self, host: FunctionsHost) -> None:

@@ -67,8 +67,8 @@ class Simulators:
 
     def wait(self) -> None:
         """Wait until both answer. Raises DemoFailed, and UserMistake for records that do not fit."""
-        for part in self._parts.values():
-            part.wait()
+        for name, part in self._parts.items():
+            part.wait(self._ready(name).exists)
 
     def pid(self, name: str) -> int | None:
         """The process of one while it runs."""
@@ -81,7 +81,7 @@ class Simulators:
     def start_again(self, name: str) -> None:
         """Start one that was killed, and wait until it answers."""
         self._begin(name)
-        self._parts[name].wait()
+        self._parts[name].wait(self._ready(name).exists)
 
     def stop(self) -> None:
         """End both."""
@@ -94,8 +94,9 @@ class Simulators:
             part.require_alive()
 
     def _begin(self, name: str) -> None:
-        ready = self._file(f"{name}.ready")
-        self._parts[name].begin([*self._common(name, ready), *self._own(name), *self.more.get(name, ())], ready)
+        ready = self._ready(name)
+        ready.unlink(missing_ok=True)
+        self._parts[name].begin([*self._common(name, ready), *self._own(name), *self.more.get(name, ())])
 
     def _common(self, name: str, ready: Path) -> list[str]:
         key = environment.write_private(self._file(KEY_FILE), self.secrets.signing_key.hex())
@@ -113,6 +114,9 @@ class Simulators:
             return ["--pricing-precision", _PRICE_DECIMALS, *tracked]
         company = self.company
         return ["--company", company.id, "--currency", company.currency, "--amount-decimals", _PRICE_DECIMALS]
+
+    def _ready(self, name: str) -> Path:
+        return self._file(f"{name}.ready")
 
     def _file(self, name: str) -> Path:
         return self.place.folder("run") / name

@@ -1,6 +1,8 @@
-"""Runs a module so that it ends with whoever started it: `python -m local.demo.tether local.finops --port 0 ...`.
+"""Runs a module, or another program, so that it ends with whoever started it: `python -m local.demo.tether 42
+local.finops --port 0 ...`, `python -m local.demo.tether 42 -- func start ...`.
 
-A process that is killed cannot end its children; here the child sees to it itself.
+A process that is killed cannot end its children; here the child sees to it itself. Another program keeps that on Linux
+only: there the kernel sends the signal.
 """
 
 import ctypes
@@ -11,6 +13,8 @@ import sys
 import threading
 import time
 
+PROGRAM = "--"
+"""Stands in the place of a module for a program that is no module of ours."""
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LOOK_EVERY_S = 1.0
 
@@ -35,5 +39,7 @@ def _watch(parent: int) -> None:
 if __name__ == "__main__":
     started_by, module, *rest = sys.argv[1:]
     end_with_parent(int(started_by))
+    if module == PROGRAM:
+        os.execvp(rest[0], rest)  # noqa: S606 - what the demo was told to run
     sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,25 +1,26 @@
 """Whether the functions do anything: where to look when nothing gets on."""
 
+from collections.abc import Iterable
+
 import psutil
 
-# What stands in the command line of the functions host.
-_HOST = "local.host"
 _LEAST_S = 0.02
 
 
-def processor_seconds() -> float:
-    """The processor time that the functions host has used so far, 0 where none runs."""
+def processor_seconds(hosts: Iterable[int]) -> float:
+    """The processor time that functions hosts and what they have started have used so far, 0 where none runs."""
     used = 0.0
-    for child in psutil.Process().children(recursive=True):
+    for pid in hosts:
         try:
-            if _HOST in child.cmdline():
-                times = child.cpu_times()
+            host = psutil.Process(pid)
+            for process in (host, *host.children(recursive=True)):
+                times = process.cpu_times()
                 used += times.user + times.system
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return used
 
 
-def is_silent_since(before: float) -> bool:
-    """Whether it has used no processor time since then."""
-    return processor_seconds() - before < _LEAST_S
+def is_silent_since(before: float, hosts: Iterable[int]) -> bool:
+    """Whether they have used no processor time since then."""
+    return processor_seconds(hosts) - before < _LEAST_S

@@ -1,7 +1,7 @@
 """Waits until both systems are in step, for as long as anything gets on."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,10 @@ class Running(Protocol):
     def functions_log(self) -> Path:
         """What the functions have written."""
 
+    @property
+    def functions_pids(self) -> Sequence[int]:
+        """The processes of the functions hosts that run."""
+
 
 @dataclass(slots=True)
 class Wait:
@@ -60,14 +64,14 @@ class Wait:
         Raises DemoFailed when a process dies or does not answer.
         """
         standstill = Standstill(_MOST_PER_LOOK_S, self.clock)
-        self._used = vitals.processor_seconds()
+        self._used = vitals.processor_seconds(self.running.functions_pids)
         with Progress(self.console, self.clock) as progress:
             while True:
                 self.running.require_alive()
                 positions = self._look(progress)
                 spent_s = standstill.look([of.progress for of in positions.values()])
                 if spent_s == 0:
-                    self._pulls, self._used = _pulls(positions), vitals.processor_seconds()
+                    self._pulls, self._used = _pulls(positions), vitals.processor_seconds(self.running.functions_pids)
                 if self._is_over(positions, spent_s):
                     # What was said so far may be some seconds old.
                     positions = self.stock.look(anew=True)
@@ -101,7 +105,7 @@ class Wait:
 
     def _where_to_look(self) -> str:
         log = f"look into {self.running.functions_log.name}"
-        if vitals.is_silent_since(self._used):
+        if vitals.is_silent_since(self._used, self.running.functions_pids):
             return f"The functions host has used no processor time meanwhile, so it hangs or was stopped; {log}."
         return f"The functions host is at work; {log}."
 

@@ -2,6 +2,6 @@
 
 It keeps to what the real host does with storage (leases, dequeue counts, poison queues, timer status) and with a
 function that runs over its time limit (the worker is started anew), and says so where it does less: no HTTP triggers,
-one host process for each storage account (timers take no singleton lease), a class of trigger or binding that it does
-not know is skipped with a warning.
+a class of trigger or binding that it does not know is skipped with a warning, and the host is its own worker, so that a
+crash of Python ends both.
 """

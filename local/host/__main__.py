@@ -17,9 +17,10 @@ from local.host.app import load_app
 from local.host.app_settings import AppSettings, read_local_settings
 from local.host.errors import AppInvalid, HostError
 from local.host.events import Event, OnEvent, event_as_dict, ignore
-from local.host.host import CRASHED, WORKER_LOST, Host
+from local.host.host import CRASHED, DRAIN_S, WORKER_LOST, Host
 from local.host.host_json import read_host_json
 from local.host.queue_listener import LEASE_S
+from local.host.timer_lock import LEASE_S as LOCK_S
 
 USER_MISTAKE = 2
 
@@ -56,6 +57,7 @@ def _run(options: argparse.Namespace, *, started_with: Mapping[str, str]) -> int
         directory=options.app,
         on_event=_event_writer(options.events),
         lease_s=options.lease_seconds,
+        lock_s=options.lock_seconds,
         drain_s=options.drain_seconds,
         so_far=so_far,
     )
@@ -82,7 +84,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--events", type=Path, help="appended to: one JSON line for each event")
     parser.add_argument("--trigger", action="append", default=[], metavar="NAME", help="fire this timer once at start")
     parser.add_argument("--lease-seconds", type=float, default=LEASE_S, help="invisibility of a fetched message")
-    parser.add_argument("--drain-seconds", type=float, default=30.0, help="how long running functions may go on")
+    parser.add_argument("--lock-seconds", type=int, default=LOCK_S, help="15 to 60: a timer's lock after a kill")
+    parser.add_argument("--drain-seconds", type=float, default=DRAIN_S, help="how long running functions may go on")
     return parser.parse_args(arguments)
 
 

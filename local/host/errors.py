@@ -14,7 +14,15 @@ class SettingsInvalid(HostError):
 
 
 class StorageUnavailable(HostError):
-    """Storage did not answer, or refused us: the same request may be sent again later."""
+    """Storage answered that it cannot, after all tries: the same request may be sent again later."""
+
+
+class StorageUnreachable(StorageUnavailable):
+    """Storage did not answer at all, for as long as all tries took."""
+
+
+class StorageRefused(StorageUnavailable):
+    """Storage refused us (401, 403): to try again is of no use."""
 
 
 class QueueMissing(HostError):

@@ -25,6 +25,8 @@ from local.host.restarting import SoFar
 from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
+from local.host.timer_lock import LEASE_S as LOCK_S
+from local.host.timer_lock import Singleton
 from local.host.triggers import QueueAddress, QueueFunction, TimerFunction, bind_triggers
 
 log = logging.getLogger("Host.Startup")
@@ -32,15 +34,18 @@ log = logging.getLogger("Host.Startup")
 STORAGE_SETTING = "AzureWebJobsStorage"
 THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
 CRASHED, WORKER_LOST = 1, 3
+# How long the real host waits after SIGTERM for what runs.
+DRAIN_S = 10.0
 # The real host kills a worker so long after one of its functions ran over the limit.
 KILL_AFTER_S = 2.0
 
 
 class Host:
-    """Runs the functions of one app. One host process for each storage account and host id is assumed.
+    """Runs the functions of one app. Of several hosts on one storage account with one host id, one fires a timer.
 
     `lease_s` is how long a fetched message stays invisible (the real host's 10 minutes unless a crash test shortens
-    it), `drain_s` how long running functions may go on after `request_stop`. `on_event` is never called by two
+    it), `lock_s` how long the lock of a timer lasts that is not renewed (60 s, or a crash test's 15), `drain_s` how
+    long running functions may go on after `request_stop`. `on_event` is never called by two
     threads at once. `so_far` is what was counted before the worker was started anew.
     """
 
@@ -55,7 +60,8 @@ class Host:
         clock: Clock | None = None,
         on_event: OnEvent = ignore,
         lease_s: float = LEASE_S,
-        drain_s: float = 30.0,
+        lock_s: int = LOCK_S,
+        drain_s: float = DRAIN_S,
         so_far: SoFar | None = None,
     ) -> None:
         self._settings = settings
@@ -65,6 +71,7 @@ class Host:
         self._observer = on_event
         self._observing = threading.Lock()
         self._lease_s = lease_s
+        self._lock_s = lock_s
         self._drain_s = drain_s
         self._so_far = so_far or SoFar()
         self._tally = Tally(self._so_far.functions)
@@ -132,14 +139,25 @@ class Host:
         return self.stop()
 
     def stop(self) -> int:
-        """Fetch nothing more, let running functions finish, give waiting messages back; return the exit code."""
+        """Let running functions finish, stop listening, give the timers' locks back; return the exit code.
+
+        A host that was asked to stop goes on to take messages and to fire timers until nothing runs, or its time is
+        over. What still runs then ends with the process; its messages come back after their lease.
+        """
         self._stopping.set()
-        for listener in self._listeners():
-            listener.stop_fetching()
-        self._invoker.stop_starting()
+        ends_at_s = self._clock.monotonic() + self._drain_s
+        if self._exit_code:
+            self._stop_listening()
         left = self._drain()
+        self._stop_listening()
         for loop in (self._watchdog, *self._loops):
             loop.close(timeout_s=5.0)
+        if self._exit_code == 0:
+            left = self._invoker.wait_until_idle(max(0.0, ends_at_s - self._clock.monotonic()))
+            if left:
+                log.warning("%d functions are still running; their messages come back after the lease", left)
+        for timer in self._timers.values():
+            timer.close()
         is_idle = left == 0 and self._exit_code == 0
         self._pool.shutdown(wait=is_idle, cancel_futures=True)
         if is_idle:
@@ -167,6 +185,10 @@ class Host:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _stop_listening(self) -> None:
+        for listener in self._listeners():
+            listener.stop_fetching()
+
     def _listeners(self) -> list[QueueListener | TimerListener]:
         return [*self._queues.values(), *self._timers.values()]
 
@@ -187,17 +209,23 @@ class Host:
             backoff=Backoff(self._options.max_polling_interval, random.Random()),
             on_event=self._observe,
             wake=self._loop(queue.function.name).wake,
+            on_lost_storage=self._crash,
             lease_s=self._lease_s,
         )
 
     def _timer_listener(self, timer: TimerFunction) -> TimerListener:
-        store = None
-        if timer.use_monitor:
-            where = f"function {timer.function.name}, useMonitor"
-            connection = self._settings.connection_string(STORAGE_SETTING, where=where)
-            store = self._storage.timer_status(connection, self._host_id, timer.function.name)
-        wake = self._loop(timer.function.name).wake
-        return TimerListener(timer, store, invoker=self._invoker, clock=self._clock, wake=wake)
+        name = timer.function.name
+        wake = self._loop(name).wake
+        try:
+            connection = self._settings.connection_string(STORAGE_SETTING, where=f"function {name}")
+        except SettingsInvalid as error:
+            # As in the real host, the timer runs all the same.
+            log.error("Timer %s runs without status and lock: %s", name, error)
+            return TimerListener(timer, None, invoker=self._invoker, clock=self._clock, wake=wake)
+        status = self._storage.timer_status(connection, self._host_id, name) if timer.use_monitor else None
+        lock = self._storage.timer_lock(connection, self._host_id, name, self._lock_s)
+        singleton = Singleton(lock, self._clock, name, self._lock_s)
+        return TimerListener(timer, status, invoker=self._invoker, clock=self._clock, wake=wake, singleton=singleton)
 
     def _send_output(self, function: str, binding: str, body: bytes) -> None:
         address = self._triggers.outputs[function, binding]
@@ -218,10 +246,7 @@ class Host:
     def _drain(self) -> int:
         """Let running functions finish; return how many did not. With a lost worker they are lost, too."""
         if self._exit_code != WORKER_LOST:
-            left = self._invoker.wait_until_idle(self._drain_s)
-            if left:
-                log.warning("%d functions are still running; their messages come back after the lease", left)
-            return left
+            return self._invoker.wait_until_idle(self._drain_s)
         left = self._invoker.wait_until_idle(min(self._drain_s, KILL_AFTER_S))
         self._invoker.fail_running(WorkerLost(f"the worker is started anew: {self._lost_by}"))
         return left
@@ -233,7 +258,7 @@ class Host:
         self._stopping.set()
 
     def _crash(self, name: str, error: BaseException) -> None:
-        log.critical("The host stops: the listener of %s died", name, exc_info=error)
+        log.critical("An unhandled exception has occurred. Host is shutting down. (%s)", name, exc_info=error)
         self._exit_code = CRASHED
         self._stopping.set()
 

@@ -25,15 +25,13 @@ class Succeeded:
 
 @dataclass(frozen=True)
 class Failed:
-    """The function raised, its outputs could not be sent, or it ran over the limit."""
+    """The function raised, its outputs could not be sent, it ran over the limit, or its worker was lost: the host
+    notices that after so many seconds."""
+
+    noticed_in_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class Withdrawn:
-    """The host is stopping and the function had not started yet."""
-
-
-Outcome = Succeeded | Failed | Withdrawn
+Outcome = Succeeded | Failed
 OnDone = Callable[[Outcome], None]
 
 
@@ -126,7 +124,6 @@ class Invoker:
         self._coroutines = CoroutineLoop()
         self._runs: set[_Run] = set()
         self._changed = threading.Condition()
-        self._stopping = False
 
     def start(self, function: AppFunction, arguments: Mapping[str, object], on_done: OnDone) -> None:
         """Run `function` as soon as a thread is free; `on_done` is called once. The time limit counts from now."""
@@ -153,16 +150,14 @@ class Invoker:
         return self._timeout_s
 
     def fail_running(self, error: BaseException) -> None:
-        """End the wait for every invocation that still runs: its thread goes with the process."""
+        """End the wait for every invocation that still runs: its thread goes with the process. The real host notices
+        the death of those only at their own time limit."""
         with self._changed:
             runs = list(self._runs)
         for run in runs:
             if run.end():
-                self._fail(run, error)
-
-    def stop_starting(self) -> None:
-        """Give back, as `Withdrawn`, whatever still waits for a thread."""
-        self._stopping = True
+                left_s = 0.0 if self._timeout_s is None else self._timeout_s - self._seconds(run)
+                self._fail(run, error, Failed(max(0.0, left_s)))
 
     def wait_until_idle(self, timeout_s: float) -> int:
         """Wait for running functions, at most `timeout_s`; return how many are still running."""
@@ -173,9 +168,6 @@ class Invoker:
         return left
 
     def _execute(self, run: _Run) -> None:
-        if self._stopping:
-            self._settle(run, Withdrawn())
-            return
         token = current.set(run.invocation)
         thread_local.invocation_id = run.invocation.id
         try:
@@ -210,18 +202,14 @@ class Invoker:
         self._on_event(InvocationSucceeded(run.function.name, run.invocation.id, seconds))
         self._finish(run, Succeeded())
 
-    def _fail(self, run: _Run, error: BaseException) -> None:
+    def _fail(self, run: _Run, error: BaseException, outcome: Outcome = Failed()) -> None:
         seconds = self._seconds(run)
         self._log(run).error(
             "Executed 'Functions.%s' (Failed, Id=%s, Duration=%dms)",
             run.function.name, run.invocation.id, seconds * 1000, exc_info=error,
         )  # fmt: skip
         self._on_event(InvocationFailed(run.function.name, run.invocation.id, seconds, type(error).__name__))
-        self._finish(run, Failed())
-
-    def _settle(self, run: _Run, outcome: Outcome) -> None:
-        if run.end():
-            self._finish(run, outcome)
+        self._finish(run, outcome)
 
     def _finish(self, run: _Run, outcome: Outcome) -> None:
         try:

@@ -17,7 +17,7 @@ LEVELS = {
     "none": logging.CRITICAL + 1,
 }
 SHORT = {"DEBUG": "DBG", "INFO": "INF", "WARNING": "WRN", "ERROR": "ERR", "CRITICAL": "CRT"}
-HOST_CATEGORIES = ("Host.", "Function.")
+HOST_CATEGORIES = ("Host.", "Function.", "Microsoft.Azure.WebJobs.")
 LIBRARIES = ("azure.", "urllib3", "asyncio")
 
 

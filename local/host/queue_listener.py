@@ -12,13 +12,15 @@ from azure.functions.queue import QueueMessage
 from local.host.app import AppFunction
 from local.host.backoff import Backoff
 from local.host.clock import Clock
-from local.host.errors import MessageGone, QueueMissing, StorageUnavailable
+from local.host.errors import MessageGone, QueueMissing, StorageRefused, StorageUnavailable, StorageUnreachable
 from local.host.events import MessagePoisoned, OnEvent
 from local.host.host_json import QueueOptions
-from local.host.invoker import Failed, Invoker, Outcome, Succeeded, Withdrawn
+from local.host.invoker import Failed, Invoker, Outcome, Succeeded
 from local.host.queues import Message, Queue, decode_body
 
 log = logging.getLogger("Host.Triggers.Queue")
+# Of the extension that the bundle holds: by this category the line is kept in host.json, and found in the logs.
+log_of_queues = logging.getLogger("Microsoft.Azure.WebJobs.Host.Queues.QueueProcessor")
 
 POISON_SUFFIX = "-poison"
 LEASE_S = 600.0
@@ -54,6 +56,7 @@ class QueueListener:
         backoff: Backoff,
         on_event: OnEvent,
         wake: Callable[[], None],
+        on_lost_storage: Callable[[str, BaseException], None],
         lease_s: float = LEASE_S,
     ) -> None:
         self._function = function
@@ -65,6 +68,7 @@ class QueueListener:
         self._backoff = backoff
         self._on_event = on_event
         self._wake = wake
+        self._on_lost_storage = on_lost_storage
         self._lease_s = lease_s
         self._running: set[_Leased] = set()
         self._lock = threading.Lock()
@@ -120,6 +124,9 @@ class QueueListener:
             return self._queue.receive(self._options.batch_size, lease_s=self._lease_s)
         except QueueMissing:
             return []
+        except (StorageRefused, StorageUnreachable) as error:
+            self._lose_storage(error)
+            return []
         except StorageUnavailable as error:
             log.warning("Function %s cannot read its queue: %s", self.name, error)
             return []
@@ -131,8 +138,10 @@ class QueueListener:
         try:
             body = decode_body(message.text, self._options.message_encoding)
         except ValueError as error:
+            # At its first delivery, and without the function: in a poison queue it stays, unseen.
             log.warning("Message %s of queue %s cannot be decoded: %s", message.id, self._queue.name, error)
-            self._settling(message, partial(self._settle_failure, message))
+            if self._poison is not None:
+                self._settling(message, partial(self._move_to_poison, message, self._poison, ran=False))
             return
         leased = _Leased(message, self._clock.monotonic() + self._lease_s / 2)
         with self._lock:
@@ -148,35 +157,40 @@ class QueueListener:
             match outcome:
                 case Succeeded():
                     self._settling(message, partial(self._queue.delete, message))
-                case Failed():
-                    self._settling(message, partial(self._settle_failure, message))
-                case Withdrawn():
-                    self._settling(message, partial(self._queue.set_visible_in, message, 0))
+                case Failed(noticed_in_s):
+                    self._settling(message, partial(self._settle_failure, message, noticed_in_s))
         finally:
             with self._lock:
                 self._running.discard(leased)
             self._wake()
 
     def _settling(self, message: Message, settle: Callable[[], object]) -> None:
-        """A message that is no longer ours needs nothing more; one that storage kept comes back after its lease."""
+        """A message that is no longer ours needs nothing more. One that cannot be settled costs the host; it comes back
+        after its lease."""
         try:
             settle()
         except MessageGone as error:
             log.debug("%s", error)
         except (StorageUnavailable, QueueMissing) as error:
             log.error("Message %s of queue %s is not settled: %s", message.id, self._queue.name, error)
+            self._lose_storage(error)
 
-    def _settle_failure(self, message: Message) -> None:
+    def _lose_storage(self, error: Exception) -> None:
+        """As in the real host, where the exception is nobody's."""
+        self._fetching = False
+        self._on_lost_storage(self.name, error)
+
+    def _settle_failure(self, message: Message, noticed_in_s: float) -> None:
         if self._poison is None:
             # As in the real host: it stays invisible until its lease ends, then it is tried again, for ever.
             log.warning("Message %s of queue %s failed and stays", message.id, self._queue.name)
         elif message.dequeue_count >= self._options.max_dequeue_count:
             self._move_to_poison(message, self._poison, ran=True)
         else:
-            self._queue.set_visible_in(message, self._options.visibility_timeout)
+            self._queue.set_visible_in(message, noticed_in_s + self._options.visibility_timeout)
 
     def _move_to_poison(self, message: Message, poison: Queue, *, ran: bool) -> None:
-        log.warning(
+        log_of_queues.warning(
             "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
             self._options.max_dequeue_count, poison.name,
         )  # fmt: skip

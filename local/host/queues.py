@@ -43,11 +43,12 @@ class Queue(Protocol):
 
 
 def decode_body(text: str, encoding: Encoding) -> bytes:
-    """Return a message's body; raise ValueError when it is not in the expected encoding."""
+    """Return a message's body; raise ValueError when it is not in the expected encoding. Blanks and line breaks within
+    base64 do not matter."""
     if encoding == "none":
         return text.encode()
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except binascii.Error as error:
         raise ValueError(f"not base64: {error}") from error
 

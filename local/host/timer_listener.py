@@ -1,4 +1,8 @@
-"""One timer trigger: fires on schedule, one run at a time, and once at start for what it missed."""
+"""One timer trigger: fires on schedule, one run at a time, and once at start for what it missed.
+
+A run that is longer than its interval is followed by the next one at once, as on the real host: what comes next counts
+from the start of the run that has ended.
+"""
 
 import logging
 import math
@@ -10,7 +14,8 @@ from azure.functions.timer import TimerRequest
 
 from local.host.clock import Clock
 from local.host.errors import StorageUnavailable
-from local.host.invoker import Invoker, Outcome, Withdrawn
+from local.host.invoker import Invoker, Outcome
+from local.host.timer_lock import Singleton
 from local.host.timer_status import TimerStatus, TimerStatusStore, expected_status, status_after_run, status_as_dict
 from local.host.triggers import TimerFunction
 
@@ -28,6 +33,7 @@ class TimerListener:
         invoker: Invoker,
         clock: Clock,
         wake: Callable[[], None],
+        singleton: Singleton | None = None,
     ) -> None:
         self._timer = timer
         # Like the real host, schedules below one minute keep no status.
@@ -35,6 +41,7 @@ class TimerListener:
         self._invoker = invoker
         self._clock = clock
         self._wake = wake
+        self._singleton = singleton or Singleton(None, clock, timer.function.name)
         self._status: TimerStatus | None = None
         self._next: datetime | None = None
         self._running = False
@@ -55,6 +62,10 @@ class TimerListener:
         """Fire no more."""
         self._fetching = False
 
+    def close(self) -> None:
+        """Let another host fire the timer."""
+        self._singleton.release()
+
     def fire_now(self) -> None:
         """Fire once out of schedule, as an administrator would; after the current run if there is one."""
         self._asked = True
@@ -62,6 +73,14 @@ class TimerListener:
 
     def step(self) -> float:
         """Do what is due; return the seconds until something is due again."""
+        until_lock_s = self._singleton.step()
+        if not self._singleton.held:
+            # Whoever gets the lock begins with what the status says.
+            self._next = None
+            return until_lock_s
+        return min(until_lock_s, self._step())
+
+    def _step(self) -> float:
         if self._running or not self._fetching:
             return math.inf
         now = self._clock.now()
@@ -106,13 +125,11 @@ class TimerListener:
         function = self._timer.function
         self._invoker.start(function, {function.trigger.name: request}, partial(self._settle, ran_at))
 
-    def _settle(self, ran_at: datetime, outcome: Outcome) -> None:
+    def _settle(self, ran_at: datetime, _outcome: Outcome) -> None:
         try:
-            if not isinstance(outcome, Withdrawn):
-                self._write_status(ran_at)
+            self._write_status(ran_at)
         finally:
-            # No catch-up: occurrences that passed while it ran are gone.
-            self._next = self._timer.schedule.after(self._clock.now())
+            self._next = self._timer.schedule.after(ran_at)
             self._running = False
             self._wake()
 

@@ -48,11 +48,10 @@ class Triggers:
 
 
 class _Binder:
-    """Collects every mistake before it reports them together."""
+    """Collects what can be listened to."""
 
     def __init__(self, settings: AppSettings) -> None:
         self._settings = settings
-        self.mistakes: list[str] = []
         self.queues: list[QueueFunction] = []
         self.timers: list[TimerFunction] = []
         self.outputs: dict[tuple[str, str], QueueAddress] = {}
@@ -62,13 +61,15 @@ class _Binder:
         where = f"function {function.name}, binding {trigger.name}"
         match trigger.kind:
             case "queueTrigger":
-                self.queues.append(QueueFunction(function, self._address(trigger, where)))
+                queue = QueueFunction(function, self._address(trigger, where))
+                self._bind_outputs(function)
+                self.queues.append(queue)
             case "timerTrigger":
-                self.timers.append(self._timer(function, trigger, where))
+                timer = self._timer(function, trigger, where)
+                self._bind_outputs(function)
+                self.timers.append(timer)
             case kind:
                 log.warning("Function %s is skipped: this host has no %s", function.name, kind)
-                return
-        self._bind_outputs(function)
 
     def _bind_outputs(self, function: AppFunction) -> None:
         for binding in function.others:
@@ -96,7 +97,8 @@ class _Binder:
 
 
 def bind_triggers(functions: Iterable[AppFunction], settings: AppSettings) -> Triggers:
-    """Look up every setting that the bindings name; raise `SettingsInvalid` listing all that is missing or wrong."""
+    """Look up every setting that the bindings name. A function with a setting that is missing or wrong is left out and
+    logged, as in the real host: the others run, and nothing ends."""
     binder = _Binder(settings)
     for function in functions:
         if settings.is_disabled(function.name):
@@ -105,7 +107,5 @@ def bind_triggers(functions: Iterable[AppFunction], settings: AppSettings) -> Tr
         try:
             binder.bind(function)
         except SettingsInvalid as error:
-            binder.mistakes.append(str(error))
-    if binder.mistakes:
-        raise SettingsInvalid("; ".join(binder.mistakes))
+            log.error("Function %s is disabled by a mistake in the settings: %s", function.name, error)
     return Triggers(tuple(binder.queues), tuple(binder.timers), binder.outputs)

@@ -1,7 +1,9 @@
 """The local Functions host against the storage emulator."""
 
+import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,13 +20,14 @@ import pytest
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from local.azurite import Azurite, AzuriteFailed
+from local.demo.keep import free_ports
 from local.host.app import functions_of
 from local.host.app_settings import AppSettings
 from local.host.events import Event, InvocationFailed, InvocationStarted, InvocationSucceeded, MessagePoisoned
-from local.host.host import WORKER_LOST, Host
+from local.host.host import CRASHED, WORKER_LOST, Host
 from local.host.host_json import parse_host_json
 from local.host.schedule import Schedule
-from local.host.storage import AzureQueue, BlobTimerStatus
+from local.host.storage import AzureQueue, BlobTimerLock, BlobTimerStatus, Doubling
 from local.host.timer_status import TimerStatus
 from local.host.triggers import QueueAddress
 from tests.support.patience import PATIENCE_S
@@ -247,27 +250,90 @@ def test_the_command_runs_an_app_and_stops_on_sigterm_with_a_summary(
     assert sorted(json.loads(m.content)["number"] for m in done.receive_messages()) == [0, 1]
 
 
-def test_a_missing_setting_ends_the_command_with_one_line_that_names_it(azurite: Azurite, tmp_path: Path) -> None:
+def test_without_settings_the_functions_are_disabled_by_name_and_the_host_stays_up(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"Values": {}}')
     environment = {k: v for k, v in os.environ.items() if k not in {"TICK_SCHEDULE", "AzureWebJobsStorage"}}
-    command = [
-        sys.executable,
-        "-m",
-        "local.host",
-        "--app",
-        str(SAMPLE_APP),
-        "--settings",
-        str(tmp_path / "settings.json"),
-    ]
+    command = [sys.executable, "-m", "local.host", "--app", str(SAMPLE_APP)]
+    command += ["--settings", str(tmp_path / "settings.json"), "--ready-file", str(tmp_path / "ready")]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "listens for: nothing" in line:
+            break
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
 
-    ended = subprocess.run(
-        command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    for name in ("sample_tick", "sample_work"):
+        assert any(f"Function {name} is disabled by a mistake in the settings" in line for line in lines)
 
-    assert ended.returncode == 2
-    assert "function sample_tick" in ended.stderr
-    assert "TICK_SCHEDULE" in ended.stderr
-    assert "Traceback" not in ended.stderr
+
+def host_that_ends(connection_string: str, name: str) -> int:
+    """The exit code of a host that only storage can end."""
+    settings = AppSettings({"AzureWebJobsStorage": connection_string})
+    app = functions_of(queue_app(name, lambda _: None))
+    ending = Host(app, settings, parse_host_json({"version": "2.0"}, {}), directory=ROOT)
+    ending.start()
+    return ending.wait()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the clients of storage would have waited between two tries; nobody waits here."""
+    found: list[float] = []
+    monkeypatch.setattr(Doubling, "sleep", lambda self, settings, _: found.append(self.get_backoff_time(settings)))
+    return found
+
+
+def test_a_host_that_storage_does_not_answer_for_26_seconds_ends(azurite: Azurite, waits: list[float]) -> None:
+    (port,) = free_ports(1)
+    nowhere = azurite.connection_string.replace(f":{azurite.ports.queue}/", f":{port}/")
+    assert host_that_ends(nowhere, "nowhere") == CRASHED
+    assert len(waits) == 5
+    assert 22 <= sum(waits) <= 28
+
+
+def test_a_host_that_storage_refuses_ends_at_once(azurite: Azurite, waits: list[float]) -> None:
+    key = base64.b64encode(b"not the key of this account").decode()
+    wrong = re.sub("AccountKey=[^;]+", f"AccountKey={key}", azurite.connection_string)
+    assert host_that_ends(wrong, "refused") == CRASHED
+    assert waits == []
+
+
+def test_the_lock_of_a_timer_is_held_by_one_host_until_it_gives_it_back(azurite: Azurite) -> None:
+    lock, other = (BlobTimerLock(azurite.connection_string, "one-id", "tick", 60) for _ in range(2))
+    assert (lock.take(), other.take(), lock.take()) == (True, False, True)
+    lock.release()
+    assert (other.take(), lock.take()) == (True, False)
+    other.release()
+    for each in (lock, other):
+        each.close()
+
+
+def test_a_host_that_is_asked_to_stop_takes_messages_while_a_function_runs(azurite: Azurite, queue: Queues) -> None:
+    work, observer, release = queue("draining"), Observer(), threading.Event()
+    work.create_queue()
+    work.send_message("long")
+
+    def handle(message: func.QueueMessage) -> None:
+        if message.get_body() == b"long":
+            release.wait()
+
+    running = host(azurite, queue_app("draining", handle), observer)
+    running.start()
+    observer.wait_for(InvocationStarted)
+    running.request_stop()
+    ending = threading.Thread(target=running.wait)
+    ending.start()
+    work.send_message("short")
+    observer.wait_for(InvocationSucceeded)
+    release.set()
+    ending.join()
+
+    assert running.exit_code == 0
+    assert observer.count(InvocationSucceeded) == 2
 
 
 def test_azurite_keeps_its_data_over_a_restart_on_the_same_ports(tmp_path: Path) -> None:

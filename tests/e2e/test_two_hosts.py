@@ -11,7 +11,10 @@ What the parts keep when they are killed:
   they go on while it is down, with broken connections.
 - A host has nothing to keep.
 
-Timers fire in both hosts: two pulls of a flow and two sweeps run at once, which the platform would not let happen.
+As on the platform, each timer fires in one of the hosts, whichever holds its lock; both work on the queues. When that
+host is killed, its timers stand still until the lock is over: 15 s here, the least that the lease of a blob may last,
+and not 60. A host that is without storage for 26 s ends, and is started again. With an even seed at night the hosts
+share no lock: then two pulls of a flow and two sweeps run at once, as where the worker of a killed host lives on.
 """
 
 import json
@@ -22,7 +25,7 @@ import pytest
 from shared.flows import FLOWS
 from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
-from tests.e2e.two_hosts.running import running_two_hosts
+from tests.e2e.two_hosts.running import running_hosts
 
 pytestmark = pytest.mark.long
 
@@ -32,7 +35,7 @@ _NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])
 def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
     steps = plan(seed)
-    with running_two_hosts(tmp_path) as stage:
+    with running_hosts(tmp_path, all_fire=seed > 0 and seed % 2 == 0) as stage:
         stage.play(steps)
         assert stage.settle() == ""
         result = stage.compared()

@@ -4,7 +4,17 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_NOT_OURS = {".git", ".venv", ".venv-checkov", ".venv-app", ".site", ".python_packages", "node_modules", "__pycache__"}
+_NOT_OURS = {
+    ".git",
+    ".venv",
+    ".venv-checkov",
+    ".venv-app",
+    ".venv-host",
+    ".site",
+    ".python_packages",
+    "node_modules",
+    "__pycache__",
+}
 
 
 def project_files(root: Path = ROOT) -> list[Path]:

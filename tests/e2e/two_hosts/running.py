@@ -1,4 +1,4 @@
-"""Two functions hosts on one storage account between both systems, and what befalls them."""
+"""Functions hosts on one storage account between both systems, and what befalls them."""
 
 import os
 import time
@@ -12,11 +12,11 @@ import psutil
 from rich.console import Console
 
 from local.demo import firstsync, samples
-from local.demo.arguments import SAMPLES, Options
+from local.demo.arguments import LOCAL, SAMPLES, Options
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.environment import child_environment
+from local.demo.functionshost import FunctionsHost
 from local.demo.keep import Place, place
-from local.demo.parts import FunctionsHost
 from local.demo.report import Result
 from local.demo.sampling import small_folder
 from local.demo.session import Session
@@ -56,8 +56,8 @@ _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_A
 
 
 @dataclass(slots=True)
-class TwoHosts:
-    """What runs; made by `running_two_hosts`. `littered` are the failures that garbage becomes, by flow and name;
+class Running:
+    """What runs; made by `running_hosts`. `littered` are the failures that garbage becomes, by flow and name;
     `in_hand` counts for each strike the records that workers had claimed."""
 
     session: Session
@@ -118,8 +118,8 @@ class TwoHosts:
 
     def _play_strike(self, strike: Strike) -> None:
         """Strike when workers have records in their hands; go on once somebody has met the trouble."""
-        self._within(_AT_WORK_WITHIN_S, self._claimed)
-        self.in_hand.append(self._claimed())
+        self._within(_AT_WORK_WITHIN_S, self.claimed)
+        self.in_hand.append(self.claimed())
         met = self._met_by(strike.trouble, strike.part)
         heal = self._strike(strike.trouble, strike.part)
         half = len(strike.meanwhile) // 2
@@ -139,7 +139,8 @@ class TwoHosts:
         while not condition() and standstill.look() < seconds:
             _pause()
 
-    def _claimed(self) -> int:
+    def claimed(self) -> int:
+        """How many records workers have in their hands."""
         return sum(standing.claimed() for standing in self.standings.values())
 
     def _met_by(self, trouble: Trouble, part: str) -> Callable[[], object]:
@@ -164,7 +165,7 @@ class TwoHosts:
                 host.kill()
                 return partial(self.session.start_host, host)
             case Trouble.KILLED if part == STORAGE:
-                return self._kill_storage()
+                return self.kill_storage()
             case Trouble.KILLED:
                 self.session.simulators.kill(part)
                 return partial(self.session.simulators.start_again, part)
@@ -177,7 +178,7 @@ class TwoHosts:
                 access.control("POST", "faults", {"kind": _CUTS[trouble]})
                 return partial(_heal, access)
 
-    def _kill_storage(self) -> Callable[[], None]:
+    def kill_storage(self) -> Callable[[], None]:
         """The hosts stand still until all is on disk that they have an answer to: a storage account loses none of it.
         They go on before the emulator is back."""
         with self._hosts_standing_still():
@@ -187,7 +188,7 @@ class TwoHosts:
 
     @contextmanager
     def _hosts_standing_still(self) -> Iterator[None]:
-        processes = [psutil.Process(host.pid) for host in self.session.hosts if host.pid is not None]
+        processes = [process for host in self.session.hosts for process in host.processes]
         for process in processes:
             process.suspend()
         try:
@@ -219,8 +220,11 @@ class TwoHosts:
 
 
 @contextmanager
-def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
-    """Start storage and systems with the demo's small sample, and both hosts, with every flow running."""
+def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: bool = False) -> Iterator[Running]:
+    """Start storage and systems with the demo's small sample, and so many hosts of a kind, with every flow running.
+
+    `all_fire`: each host has an id of its own, so that they share no lock and each fires every timer.
+    """
     with small_folder(SAMPLES) as data:
         configuration = read_configuration(
             _HASTY, unit_group=samples.unit_group(data), units=samples.unit_pairs(data), hasty=True, brisk=True
@@ -229,7 +233,7 @@ def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
         names = tuple(flow.name for flow in configuration.flows)
         keep = folder / "keep"
         console = Console(width=160)
-        options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS)
+        options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS, host=kind)
         with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
             settings = {**configuration.settings_in(here.folder("run")), **_HOST}
             session = Session(options, here, settings, names, currency, tell=console.print)
@@ -238,7 +242,9 @@ def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
                 session.resume_flows()
                 standings = session.watch()
                 session.start_functions()
-                session.start_host(session.further_host())
+                for number in range(1, count):
+                    own = {"AzureFunctionsWebHost__hostid": f"host-{number}"} if all_fire else {}
+                    session.start_host(session.further_host(own))
                 connection = session.azurite.connection_string
                 people = People(session, configuration, here.memory, partial(_until, session))
                 with (
@@ -246,7 +252,7 @@ def running_two_hosts(folder: Path) -> Iterator[TwoHosts]:
                     closing(Tables(connection)) as tables,
                     closing(Disk(here.folder("azurite"), connection)) as disk,
                 ):
-                    yield TwoHosts(
+                    yield Running(
                         session, here, configuration, standings, people, queues, tables, disk, console, set(), []
                     )
 

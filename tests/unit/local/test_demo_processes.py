@@ -1,6 +1,5 @@
 """How the demo waits for its parts, and what it says when one of them ends by itself."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ import pytest
 from local.demo import logs
 from local.demo.errors import DemoFailed
 from local.demo.processes import START_IDLE_S, Child
-from local.demo.restarts import Restarts
 from local.patience import Patience
 from tests.support.clock import ManualClock
 
@@ -22,7 +20,7 @@ Traceback (most recent call last):
   File "x.py", line 1, in <module>
     raise ValueError
 ValueError: no such thing
-2026-01-05T08:00:02.000+00:00 CRT Host.Startup: The host stops: the listener of sweep died
+2026-01-05T08:00:02.000+00:00 CRT Host.Startup: An unhandled exception has occurred. Host is shutting down. (sweep)
 """
 CALM = "".join(f"2026-01-05T08:00:03.{number:03d}+00:00 INF Function.sweep: calm {number}\n" for number in range(20))
 
@@ -104,7 +102,7 @@ def test_the_last_errors_of_a_log_come_before_its_last_lines(tmp_path: Path) -> 
     assert shown[0] == "Its last errors:"
     assert "ERR Function.sweep" in shown[1]
     assert shown[2] == "ValueError: no such thing"
-    assert "CRT Host.Startup: The host stops" in shown[3]
+    assert "CRT Host.Startup: An unhandled exception" in shown[3]
     assert shown[4] == "Its last lines:"
     assert shown[-1].endswith("calm 19")
     assert len(shown) == 11
@@ -129,18 +127,3 @@ def test_the_logs_of_a_demo_outlive_its_folder(tmp_path: Path, monkeypatch: pyte
     kept = logs.keep(tmp_path / "logs")
     assert kept is not None
     assert (kept / "functions-host.log").read_text(encoding="utf-8") == ENTRIES
-
-
-def test_a_worker_that_was_started_anew_is_told_once(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    restarts = Restarts(ready)
-
-    def started(count: int, reason: str) -> str:
-        ready.write_text(json.dumps({"restarts": count, "restart_reason": reason}), encoding="utf-8")
-        return restarts.news()
-
-    reason = "sweep ran over functionTimeout (40 s)"
-    assert started(0, "") == ""
-    assert started(1, reason) == reason
-    assert restarts.news() == ""
-    assert started(2, reason) == reason

@@ -1,6 +1,6 @@
 """What the demo shows while it waits, and for how long it does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -148,6 +148,7 @@ class Play:
     looks: int = 0
     counted: Mapping[str, Counts] = field(default_factory=dict)
     functions_log: Path = Path("functions-host.log")
+    functions_pids: Sequence[int] = ()
 
     def look(self, *, anew: bool = False) -> Positions:
         self.clock.now += self.look_s

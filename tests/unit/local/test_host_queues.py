@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from local.host.app import AppFunction, Binding
 from local.host.backoff import Backoff
-from local.host.errors import MessageGone, QueueMissing, StorageUnavailable
+from local.host.errors import MessageGone, QueueMissing, StorageRefused, StorageUnavailable, StorageUnreachable
 from local.host.events import Event, InvocationFailed, InvocationSucceeded, MessagePoisoned
 from local.host.host_json import QueueOptions
 from local.host.invoker import Invoker, WorkerLost
@@ -38,7 +38,7 @@ class QueueInMemory:
     name: str
     clock: ManualClock
     exists: bool = True
-    is_down: bool = False
+    trouble: Exception | None = None
     messages: dict[str, StoredMessage] = field(default_factory=dict)
     looks: int = 0
 
@@ -80,8 +80,8 @@ class QueueInMemory:
         return stored
 
     def _answer(self) -> None:
-        if self.is_down:
-            raise StorageUnavailable(f"queue {self.name}: storage does not answer")
+        if self.trouble is not None:
+            raise self.trouble
 
 
 class World:
@@ -96,6 +96,7 @@ class World:
         self.seen: list[QueueMessage] = []
         self.events: list[Event] = []
         self.lost: list[str] = []
+        self.ended: list[BaseException] = []
         self.work = work
         binding = Binding("queueTrigger", "message", {})
         function = AppFunction("apply", self._apply, (binding,), wants_context=False, has_retry_policy=False)
@@ -114,6 +115,7 @@ class World:
             backoff=Backoff(60, random.Random(7)),
             on_event=self.events.append,
             wake=lambda: None,
+            on_lost_storage=lambda _name, error: self.ended.append(error),
         )
 
     def _apply(self, message: QueueMessage) -> None:
@@ -176,15 +178,40 @@ def test_a_message_over_the_limit_is_poisoned_without_running() -> None:
     assert world.events == [MessagePoisoned("apply", "work", "work-0", 6, ran=False)]
 
 
-def test_a_body_that_is_not_base64_counts_as_a_failure() -> None:
-    world = World(max_dequeue_count=2)
-    world.queue.send("plain text!")
-    for _ in range(4):
-        world.run()
-        world.clock.sleep(60)
+def test_a_body_that_is_not_base64_is_poison_at_its_first_delivery_and_never_reaches_the_function() -> None:
+    world = World()
+    world.queue.send("not base64!")
+    world.run()
 
     assert not world.seen
-    assert [m.text for m in world.poison.messages.values()] == ["plain text!"]
+    assert not world.queue.messages
+    assert [message.text for message in world.poison.messages.values()] == ["not base64!"]
+    assert [(of.ran, of.dequeue_count) for of in world.events if isinstance(of, MessagePoisoned)] == [(False, 1)]
+
+
+def test_the_line_of_a_message_that_is_given_up_has_the_category_of_the_extension(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.queue.send("not base64!")
+    world.run()
+    (line,) = [record for record in caplog.records if "Moving message to queue 'work-poison'" in record.getMessage()]
+    assert line.name == "Microsoft.Azure.WebJobs.Host.Queues.QueueProcessor"
+
+
+def test_a_body_that_is_not_base64_in_a_poison_queue_stays_there_unseen() -> None:
+    world = World(queue="work-poison")
+    world.queue.send("not base64!")
+    for _ in range(3):
+        world.run()
+        world.clock.sleep(600)
+
+    assert not world.seen
+    assert world.queue.messages["work-poison-0"].dequeued == 3
+
+
+def test_base64_with_line_breaks_and_blanks_is_read() -> None:
+    assert decode_body(" dGhl\r\nIGJv ZHk=\n", "base64") == b"the body"
 
 
 def test_plain_text_passes_with_encoding_none() -> None:
@@ -267,31 +294,40 @@ def test_found_messages_reset_the_back_off() -> None:
     assert world.listener.step() == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("trouble", [{"exists": False}, {"is_down": True}])
-def test_a_missing_queue_or_silent_storage_is_asked_again_later(trouble: dict[str, bool]) -> None:
+@pytest.mark.parametrize("trouble", [{"exists": False}, {"trouble": StorageUnavailable("503")}])
+def test_a_missing_queue_or_busy_storage_is_asked_again_later(trouble: dict[str, object]) -> None:
     world = World()
     for name, value in trouble.items():
         setattr(world.queue, name, value)
     world.clock.sleep(world.listener.step())
-    world.queue.exists, world.queue.is_down = True, False
+    world.queue.exists, world.queue.trouble = True, None
     world.send("at last")
     world.run()
 
     assert len(world.seen) == 1
 
 
-def test_a_message_that_storage_kept_comes_back_after_its_lease() -> None:
+@pytest.mark.parametrize("error", [StorageRefused("403"), StorageUnreachable("no answer"), StorageUnavailable("503")])
+def test_a_message_that_cannot_be_settled_ends_the_host_and_comes_back_after_its_lease(error: Exception) -> None:
     world = World()
     world.send("twice")
     world.listener.step()
-    world.queue.is_down = True
+    world.queue.trouble = error
     world.pool.run_all()
-    world.queue.is_down = False
-    world.clock.sleep(601)
+    assert world.ended == [error]
+    world.queue.trouble = None
+    looks = world.queue.looks
     world.run()
+    assert world.queue.looks == looks
+    assert world.queue.messages["work-0"].visible_at_s == 600
 
-    assert [message.dequeue_count for message in world.seen] == [1, 2]
-    assert not world.queue.messages
+
+@pytest.mark.parametrize("error", [StorageRefused("403"), StorageUnreachable("no answer")])
+def test_a_queue_that_refuses_us_or_does_not_answer_ends_the_host(error: Exception) -> None:
+    world = World()
+    world.queue.trouble = error
+    world.run()
+    assert world.ended == [error]
 
 
 def test_a_run_over_the_time_limit_fails_and_costs_the_worker() -> None:
@@ -307,15 +343,17 @@ def test_a_run_over_the_time_limit_fails_and_costs_the_worker() -> None:
     assert [event.error for event in failed] == ["FunctionTimeout"]
 
 
-def test_what_else_runs_in_a_lost_worker_fails_and_its_message_waits_for_the_visibility_timeout() -> None:
+def test_what_else_runs_in_a_lost_worker_is_noticed_at_its_own_time_limit() -> None:
+    """The real host, with a limit of 600 s: the sibling's message waits until 600 s after its start, and 30 s more."""
     world = World(timeout_s=600, visibility_timeout="00:00:30")
     world.send("beside it")
+    world.clock.sleep(50)
     world.listener.step()
     world.clock.sleep(100)
     world.invoker.fail_running(WorkerLost("sweep ran over functionTimeout (600 s)"))
     world.pool.run_all()
 
-    assert world.queue.messages["work-0"].visible_at_s == 130
+    assert world.queue.messages["work-0"].visible_at_s == 680
     assert [event.error for event in world.events if isinstance(event, InvocationFailed)] == ["WorkerLost"]
     assert world.invoker.wait_until_idle(0) == 0
 
@@ -327,21 +365,6 @@ def test_the_watchdog_waits_for_the_oldest_run() -> None:
     world.clock.sleep(100)
 
     assert world.invoker.check_timeouts() == 500
-
-
-def test_a_stopping_host_gives_waiting_messages_back_at_once() -> None:
-    world = World()
-    world.send("waiting")
-    world.listener.step()
-    world.listener.stop_fetching()
-    world.invoker.stop_starting()
-    world.pool.run_all()
-    world.run()
-
-    assert not world.seen
-    assert world.queue.messages["work-0"].visible_at_s == 0
-    assert world.queue.looks == 1
-    assert not world.events
 
 
 def test_sys_exit_in_a_function_fails_that_invocation_only() -> None:

@@ -138,12 +138,6 @@ def test_a_settings_file_that_cannot_be_used_is_named_with_the_remedy(
     assert str(caught.value).startswith(str(path))
 
 
-def test_what_is_no_connection_string_is_refused_by_name() -> None:
-    settings = AppSettings({"AzureWebJobsStorage": "AccountKey=a2V5", "TICK": "0 * * * * *", "WORK": "work"})
-    with pytest.raises(SettingsInvalid, match="AzureWebJobsStorage is no connection string: copy the whole one"):
-        bind_triggers(functions_of(small_app()), settings)
-
-
 def test_bindings_take_their_values_from_app_settings() -> None:
     settings = AppSettings({**CONNECTION, "TICK": "0 */5 * * * *", "WORK": "work-items"})
 
@@ -156,22 +150,35 @@ def test_bindings_take_their_values_from_app_settings() -> None:
     assert triggers.queues[0].source.connection_string == DEVELOPMENT_STORAGE
 
 
-def test_every_missing_setting_is_reported_with_its_function_and_binding() -> None:
-    with pytest.raises(SettingsInvalid) as caught:
-        bind_triggers(functions_of(small_app()), AppSettings({}))
-
-    message = str(caught.value)
-    assert "function tick, binding timer, schedule refers to %TICK%" in message
-    assert "function work, binding message, queueName refers to %WORK%" in message
+GOOD = {**CONNECTION, "TICK": "0 * * * * *", "WORK": "work-items"}
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
-    [({}, "holds a storage connection string"), ({"AzureWebJobsStorage__accountName": "a"}, "identity-based")],
+    ("settings", "timers", "queues", "said"),
+    [
+        ({**GOOD, "TICK": None}, [], ["work"], "function tick, binding timer, schedule refers to %TICK%"),
+        ({**GOOD, "TICK": "soon"}, [], ["work"], "function tick, binding timer, schedule is set"),
+        ({**GOOD, "WORK": None}, ["tick"], [], "function work, binding message, queueName refers to %WORK%"),
+        ({**GOOD, "AzureWebJobsStorage": ""}, ["tick"], [], "holds a storage connection string"),
+        ({**GOOD, "AzureWebJobsStorage": None}, ["tick"], [], "holds a storage connection string"),
+        ({**GOOD, "AzureWebJobsStorage": "AccountKey=a2V5"}, ["tick"], [], "is no connection string: copy the whole"),
+    ],
 )
-def test_a_connection_that_cannot_be_used_is_explained(settings: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsInvalid, match=said):
-        bind_triggers(functions_of(small_app()), AppSettings({**settings, "TICK": "0 * * * * *", "WORK": "work"}))
+def test_a_mistake_in_a_setting_disables_that_function_alone(
+    settings: dict[str, str | None], timers: list[str], queues: list[str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = {name: value for name, value in settings.items() if value is not None}
+    triggers = bind_triggers(functions_of(small_app()), AppSettings(known))
+
+    assert [timer.function.name for timer in triggers.timers] == timers
+    assert [queue.function.name for queue in triggers.queues] == queues
+    assert said in caplog.text
+
+
+def test_a_connection_by_identity_is_explained(caplog: pytest.LogCaptureFixture) -> None:
+    settings = {"AzureWebJobsStorage__accountName": "a", "TICK": "0 * * * * *", "WORK": "work"}
+    assert bind_triggers(functions_of(small_app()), AppSettings(settings)).queues == ()
+    assert "identity-based" in caplog.text
 
 
 def test_a_disabled_function_is_not_listened_for_and_needs_no_settings() -> None:

@@ -1,0 +1,77 @@
+"""The product on Microsoft's functions host: on what FUNCTIONS_HOST names, or Azure Functions Core Tools (`func` on the
+path). Without either there is nothing to run here."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from local.demo.arguments import FUNC
+from local.demo.functionshost import FunctionsHost
+from tests.e2e.demonstration import assert_everything_is_written, run_once
+from tests.e2e.test_demo import SAMPLE, SMALL
+from tests.e2e.two_hosts.plans import Deed, Edit
+from tests.e2e.two_hosts.running import Running, running_hosts
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not os.environ.get("FUNCTIONS_HOST") and shutil.which("func") is None,
+        reason="no func on the path, and FUNCTIONS_HOST names no functions host",
+    ),
+]
+
+
+def test_the_small_sample_is_written_on_the_real_host_as_on_ours(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    first = run_once(tmp_path / "keep", report, SMALL, "--host", FUNC)
+    assert_everything_is_written(first, report, SAMPLE)
+
+
+def test_workers_that_are_killed_and_storage_that_is_away_lose_and_double_nothing(tmp_path: Path) -> None:
+    with running_hosts(tmp_path, FUNC, count=1) as stage:
+        (host,) = stage.session.hosts
+        assert stage.settle() == ""
+
+        pid = host.pid
+        work(stage, 1)
+        kill_worker(stage)
+        assert stage.settle() == ""
+        kill_worker(stage)
+        assert host.pid == pid
+        kill_worker(stage)
+        stage.until("the third death of a worker has ended the host", lambda: host.pid != pid)
+        pid = host.pid
+
+        work(stage, 2)
+        start_storage = stage.kill_storage()
+        # Without storage a host ends after some 26 seconds; the next one starts into the same.
+        stage.until("the host has ended by itself", lambda: host.pid != pid)
+        start_storage()
+        assert stage.settle() == ""
+
+        result = stage.compared()
+        assert {name: of.comparison for name, of in result.flows.items() if not of.comparison.clean} == {}
+        assert result.unaccounted == 0
+        assert [of for flow in result.flows.values() for of in flow.account.failures] == []
+
+
+def kill_worker(stage: Running) -> None:
+    """Kill the worker that runs, once functions have succeeded in it."""
+    (host,) = stage.session.hosts
+    done = succeeded(host)
+    stage.until("a worker works", lambda: succeeded(host) > done and len(host.processes) > 1)
+    for worker in host.processes[1:]:
+        worker.kill()
+
+
+def succeeded(host: FunctionsHost) -> int:
+    return host.log.read_text(encoding="utf-8").count("(Succeeded, Id=")
+
+
+def work(stage: Running, number: int) -> None:
+    """People change something in both systems; return as soon as workers have some of it in their hands."""
+    for deed in (Deed.ACCOUNTS_CHANGE, Deed.PRICES_CHANGE, Deed.CONTACT_CHANGES):
+        stage.people.do(Edit(deed, 0.2 * number, 100 * number))
+    stage.until("workers are at records", stage.claimed)
