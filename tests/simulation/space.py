@@ -23,7 +23,18 @@ _OPERATED_STATES = tuple(state for state in LinkState if state is not LinkState.
 _MENDED = ("forget", "unlink", "link")
 
 # What no history reaches, with the reason.
-UNREACHED: Mapping[str, str] = {}
+UNREACHED: Mapping[str, str] = {
+    r"cause (dataverse|finops)\.(too_large|update_conflict|refused|row_left|lines_changed)": "said by requests, which are "
+    "below the models",
+    r"cause (text_not_sendable|id_malformed)": "found while a request is written, which is below the models",
+    r"cause (key_too_long|state_too_large)": "the records of the models are small",
+    r"cause (value_invalid|unit_group_unknown)": "the pools hold no such value, and the mapping tests do",
+    r"(cause|event) invariant_broken": "a defect of the engine: it would be a broken history",
+    r"event filter_limit_found": "found by requests, which are below the models",
+    r"outcome (accounts|products) waiting": "they wait for no other record",
+    r"outcome products (filtered|ended)": "products have no filter, and vanish instead of ending",
+    r"outcome (products|quotations) skipped": "their hints have no version that could have been seen",
+}
 
 
 class Events(logging.Handler):
