@@ -24,8 +24,8 @@ _MENDED = ("forget", "unlink", "link")
 
 # What no history reaches, with the reason.
 UNREACHED: Mapping[str, str] = {
-    r"cause (dataverse|finops)\.(too_large|update_conflict|refused|row_left|lines_changed)": "said by requests, which are "
-    "below the models",
+    r"cause (dataverse|finops)\.(too_large|update_conflict|refused|row_left|lines_changed)": "said below the models, "
+    "where requests are",
     r"cause (text_not_sendable|id_malformed)": "found while a request is written, which is below the models",
     r"cause (key_too_long|state_too_large)": "the records of the models are small",
     r"cause (value_invalid|unit_group_unknown)": "the pools hold no such value, and the mapping tests do",
