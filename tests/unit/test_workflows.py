@@ -181,10 +181,17 @@ def test_a_release_is_made_from_no_cache() -> None:
 def test_a_night_runs_the_long_tests_and_every_benchmark() -> None:
     workflow = read("nightly")
     assert "schedule" in triggers(workflow)
-    ran = [commands(job).strip() for job in jobs(workflow).values()]
-    assert ran[0] == "make nightly"
-    assert ran[1].startswith("make bench")
-    assert "--flow" not in ran[1], "all flows"
+    ran = {name: commands(job).strip() for name, job in jobs(workflow).items()}
+    assert ran["tests"] == "make nightly"
+    assert ran["benchmarks"].startswith("make bench")
+    assert "--flow" not in ran["benchmarks"], "all flows"
+
+
+def test_each_night_plays_ten_thousand_other_histories() -> None:
+    ran = commands(jobs(read("nightly"))["histories"]).strip()
+    assert ran.startswith("make simulate")
+    assert "--seeds 10000" in ran
+    assert "GITHUB_RUN_NUMBER" in ran
 
 
 def test_each_night_another_sample_of_mutants_of_every_part_is_judged() -> None:
