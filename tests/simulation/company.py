@@ -354,7 +354,8 @@ class Company:
         flow, id = record
         if flow in ("accounts", "contacts") and id in self.stage.sales.tables[flow].rows:
             pool = self.pools[flow]
-            self.stage.sales.save(flow, id, {pool.number: dice.choice(pool.numbers)})
+            unused = f"{pool.numbers[0]}{dice.randint(0, 9)}"
+            self.stage.sales.save(flow, id, {pool.number: unused if dice.random() < 0.7 else dice.choice(pool.numbers)})
 
     def purge(self, flow: str, dice: random.Random) -> None:
         """Somebody deletes nearly all records of a kind at once."""

@@ -36,6 +36,7 @@ class Operators:
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
         self._to_retry = set(FLOWS)
+        self._surprised = False
 
     def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
         """Do one thing. Raises AssertionError for an error that no operator may see."""
@@ -47,8 +48,9 @@ class Operators:
         if isinstance(error, Refused):
             self._counts[f"refused {act.what}"] += 1
 
-    def look_after(self, process: Deployment) -> None:
-        """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them."""
+    def look_after(self, process: Deployment, dice: random.Random) -> None:
+        """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them. While
+        they look for the first time at a walk that takes too much, people go on deleting."""
         parts = process.parts
         deeds = Deeds(parts, _WHO)
         steering = Steering(parts, deeds)
@@ -58,7 +60,11 @@ class Operators:
                 steering.resume(flow)
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
+                is_walk = control.block_kind is BlockKind.THRESHOLD
                 self._accept(flow, process, deeds)
+                if is_walk and not self._surprised:
+                    self._surprised = True
+                    self._company.purge(flow, dice)
         with suppress(Refused):
             # A worker may have it in its hands still.
             self._repair(process, deeds)
@@ -154,12 +160,14 @@ class Operators:
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
             forget(linking.parts, linking.flow, id, deeds)
+            # What it has in the target is people's from now on.
+            self._company.disown((linking.flow.name, id))
         elif what == "link":
             linking.link(id)
         else:
             self._unlink(id, linking)
             # What the runbook says of a record that is to have another number.
-            if dice.random() < 0.5:
+            if dice.random() < 0.7:
                 self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:

@@ -51,7 +51,7 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
 
 def _round(host: Host, operators: Operators, dice: random.Random) -> None:
     """One tick of everything."""
-    operators.look_after(host.process)
+    operators.look_after(host.process, dice)
     for flow in FLOWS:
         host.run([host.timer("pull", flow, dice)], dice)
     _deliver_all(host, dice)

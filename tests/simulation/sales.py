@@ -21,7 +21,7 @@ from shared.errors import RecordMissing, RecordRejected, SyncError, System
 from shared.records import Json, Write, fold
 from tests.simulation.weather import Weather
 
-PAGE_ROWS = 3
+PAGE_ROWS = 2
 _SYSTEM = System.DATAVERSE
 _LIST = "list"
 Row = dict[str, Any]

@@ -1,0 +1,48 @@
+"""The kinds of faults that the engine once had are found by the simulation when they come back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.run import play
+from tests.simulation.script import read_script, write_script
+
+_HISTORIES = Path(__file__).parent / "histories"
+_SEARCHED = 1000
+
+
+def _again(name: str) -> str:
+    return (
+        f"the known history finds {name!r} no more: where the dice have changed, "
+        f"`python -m tests.simulation --mutation {name} --seeds {_SEARCHED}` names new seeds and shortens one"
+    )
+
+
+def _found(mutation: Mutation, problems: list[str]) -> bool:
+    return any(problem.startswith(mutation.finds) for problem in problems)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_kind_that_comes_back_is_found_by_its_seed(name: str) -> None:
+    mutation = MUTATIONS[name]
+    script = write_script(mutation.seed)
+    assert _found(mutation, play(script, mutation=name).problems), _again(name)
+    assert play(script).problems == []
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_kind_that_comes_back_is_found_by_its_shortened_history(name: str) -> None:
+    script = read_script(_HISTORIES / f"{name}.json")
+    assert _found(MUTATIONS[name], play(script, mutation=name).problems), _again(name)
+
+
+def test_each_kept_history_has_its_kind() -> None:
+    assert {path.stem for path in _HISTORIES.glob("*.json")} == set(MUTATIONS)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_kind_that_comes_back_is_found_within_a_thousand_seeds(name: str) -> None:
+    played = (play(write_script(seed), mutation=name).problems for seed in range(_SEARCHED))
+    assert any(_found(MUTATIONS[name], problems) for problems in played), f"{name} is not found any more"
