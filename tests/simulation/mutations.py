@@ -24,7 +24,6 @@ from shared.sync.gates import Gates
 from shared.sync.owning import Owning
 from shared.sync.pull import Pull
 from shared.sync.sweep import Sweep
-from shared.sync.thresholds import Measured, Thresholds
 from shared.sync.tracked import FurtherReader
 from shared.sync.work import Kind, Work
 from tests.simulation.finops import Collection
@@ -84,11 +83,6 @@ def _probed_by_the_clock(self: Gates, gate: Gate) -> Any:
 def _accept_all(self: FlowControl) -> FlowControl:
     no_end = 10**9
     return replace(self.unblock(), accepted_walk=self.block_walk, accepted_gone=no_end, accepted_changed=no_end)
-
-
-def _measure_a_page(self: Thresholds, reader: Any, checkpoint: Any, step: Any, deadline: float) -> Measured:
-    part = self._part(reader, checkpoint, step, deadline)
-    return self._shown(part, step.known, ended=True) if part.is_excess else Measured(part.changed)
 
 
 _leave_unsettled = Work.leave_unsettled
@@ -214,10 +208,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     "accepted_without_end": Mutation(
         "a walk that was accepted may take away any number",
         0, "", _instead(FlowControl, "accept", _accept_all),
-    ),
-    "measured_to_a_page": Mutation(
-        "a walk is blocked by its first page, and what an operator accepts is less than it takes",
-        0, "", _instead(Thresholds, "measure", _measure_a_page),
     ),
     "waiting_child_is_forgotten": Mutation(
         "the sweep looks at no waiting record",

@@ -234,6 +234,8 @@ class Oracle:
         for name, value in mapped.owned.items():
             if name in row.touched:
                 continue
+            if value is None and record in self._facts.mended:
+                continue
             theirs = row.values.get(name)
             if name == products.STATE and value is None:
                 # Blank is whatever people want, but for what the sync has retired.
