@@ -7,7 +7,7 @@ commit, follow-ups. The host deletes the message after the function has returned
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.errors import NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.state.links import LinkState
@@ -68,7 +68,8 @@ class Apply:
         try:
             self._run(message, body)
         except StorageTrouble as trouble:
-            self._parts.queues.send(self._flow.name, body, delay_s=_STORAGE_DELAY_S)
+            again = replace(message, ended=self._claim_id).to_body()
+            self._parts.queues.send(self._flow.name, again, delay_s=_STORAGE_DELAY_S)
             tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, message: HintMessage, body: str) -> None:
@@ -157,7 +158,7 @@ class Apply:
 
     def _follow_up(self, message: HintMessage, claimed: Claimed, batch: Batch) -> None:
         for delay_s, hints in claimed.busy.items():
-            self._send(self._flow.name, message.epoch, hints, delay_s)
+            self._send(self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
         self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
         if batch.again:
             self._send(self._flow.name, None, [Hint(work.id) for work in batch.again], BUSY_DELAY_S)
@@ -270,9 +271,10 @@ class Apply:
         delay_s: float,
         *,
         at_once: int | None = None,
+        ended: str | None = None,
     ) -> None:
         limit = at_once or self._parts.limits.hints_per_message
-        for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch):
+        for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch, ended=ended):
             self._parts.queues.send(queue, message.to_body(), delay_s=delay_s)
 
     def _report(self, message: HintMessage, claimed: Claimed, batch: Batch, run: Run, began: float) -> None:

@@ -58,10 +58,10 @@ class Claiming:
             else:
                 free[id] = link
         if len(free) > 1:
-            suspects = [id for id, link in free.items() if _unfinished(link)]
+            suspects = {id for id, link in free.items() if _unfinished(link, message.ended)}
             claimed.alone.extend(hints[id] for id in suspects)
             free = {id: link for id, link in free.items() if id not in suspects}
-        self._take(free, hints, claimed)
+        self._take(free, hints, claimed, message.ended)
         return claimed
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
@@ -75,26 +75,27 @@ class Claiming:
             return False
         return link.seen_version is not None and link.seen_version >= hint.version
 
-    def _take(self, free: dict[str, Link], hints: dict[str, Hint], claimed: Claimed) -> None:
-        groups = [Group(link, (link_operation(self._claimed(link)),)) for link in free.values()]
+    def _take(self, free: dict[str, Link], hints: dict[str, Hint], claimed: Claimed, ended: str | None) -> None:
+        taken = {id: self._claimed(link, ended) for id, link in free.items()}
+        groups = [Group(link, (link_operation(taken[id]),)) for id, link in free.items()]
         writer = LinkWriter(self._parts.state.links, lambda now: now.claim_id == self._claim_id)
         written = writer.write(groups)
         failures = self._failures(list(written.etags))
         for id, etag in written.etags.items():
-            link = replace(self._claimed(free[id]), etag=etag, age_s=0.0)
+            link = replace(taken[id], etag=etag, age_s=0.0)
             trusted = free[id].claim_id is None and not free[id].dirty
             claimed.works.append(Work(hints[id], link, trusted, failures.get(id)))
         for id in written.foreign:
             claimed.busy.setdefault(BUSY_DELAY_S, []).append(hints[id])
 
-    def _claimed(self, link: Link) -> Link:
+    def _claimed(self, link: Link, ended: str | None) -> Link:
         unclean = link.claim_id is not None or link.dirty
         return replace(
             link,
             claim_id=self._claim_id,
             claim_kind=ClaimKind.WORKING,
             dirty=unclean,
-            unfinished=_unfinished(link),
+            unfinished=_unfinished(link, ended),
         )
 
     def _failures(self, ids: list[str]) -> Mapping[str, Failure]:
@@ -114,9 +115,11 @@ def claim_ends_in(link: Link, limits: Limits) -> float:
     return max(0.0, live_s - link.age_s)
 
 
-def _unfinished(link: Link) -> int:
-    """How many workers in a row have not come to the end of a record whose claim has expired."""
-    return link.unfinished + (link.claim_id is not None and link.claim_kind is ClaimKind.WORKING)
+def _unfinished(link: Link, ended: str | None) -> int:
+    """How many workers in a row have not come to the end of a record whose claim has expired; the one whose claim has
+    `ended` has."""
+    left = link.claim_id is not None and link.claim_kind is ClaimKind.WORKING and link.claim_id != ended
+    return link.unfinished + left
 
 
 def _delay_s(link: Link, wait_s: float) -> float:

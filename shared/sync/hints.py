@@ -40,17 +40,21 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class HintMessage:
-    """The hints of one message. `run` is the correlation id of the pull (or sweep) that sent it."""
+    """The hints of one message. `run` is the correlation id of the pull (or sweep) that sent it; `ended` is the claim
+    of a worker that has come to its end and could not clear it, since a table failed."""
 
     flow: str
     run: str
     hints: tuple[Hint, ...]
     epoch: str | None = None
+    ended: str | None = None
 
     def to_body(self) -> str:
         """The message text: ASCII, since a queue takes no text that XML cannot hold."""
-        hints = list(map(_entry, self.hints))
-        body = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch, "hints": hints}
+        body: dict[str, Json] = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch}
+        if self.ended is not None:
+            body["ended"] = self.ended
+        body["hints"] = [_entry(hint) for hint in self.hints]
         return json.dumps(body, separators=(",", ":"))
 
 
@@ -76,11 +80,12 @@ def read_message(body: str) -> HintMessage:
         raise HintUnreadable("the body is not a hint: it is no object")
     if content.get("format") != FORMAT:
         raise HintUnreadable(f"hint of format {_cut(repr(content.get('format')))}; this version reads format {FORMAT}")
-    entries, epoch = content.get("hints"), content.get("epoch")
+    entries = content.get("hints")
     if not isinstance(entries, list) or not entries:
         raise HintUnreadable("a hint without ids")
     flow, run = _name("flow", content.get("flow")), _name("run", content.get("run"))
-    return HintMessage(flow, run, tuple(map(_read_hint, entries)), None if epoch is None else _name("epoch", epoch))
+    epoch, ended = (None if content.get(of) is None else _name(of, content[of]) for of in ("epoch", "ended"))
+    return HintMessage(flow, run, tuple(map(_read_hint, entries)), epoch, ended)
 
 
 def _plain(body: str) -> str:
@@ -142,7 +147,13 @@ def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
 
 
 def messages(
-    flow: str, run: str, hints: Sequence[Hint], limit: int, *, epoch: str | None = None
+    flow: str,
+    run: str,
+    hints: Sequence[Hint],
+    limit: int,
+    *,
+    epoch: str | None = None,
+    ended: str | None = None,
 ) -> Iterator[HintMessage]:
     """The hints as messages of at most `limit` hints, each small enough for a queue."""
     chunk: list[Hint] = []
@@ -150,9 +161,9 @@ def messages(
     for hint in hints:
         hint_bytes = len(json.dumps(hint.id)) + _HINT_OVERHEAD_BYTES
         if chunk and (len(chunk) == limit or size_bytes + hint_bytes > MAX_BODY_BYTES):
-            yield HintMessage(flow, run, tuple(chunk), epoch)
+            yield HintMessage(flow, run, tuple(chunk), epoch, ended)
             chunk, size_bytes = [], 0
         chunk.append(hint)
         size_bytes += hint_bytes
     if chunk:
-        yield HintMessage(flow, run, tuple(chunk), epoch)
+        yield HintMessage(flow, run, tuple(chunk), epoch, ended)

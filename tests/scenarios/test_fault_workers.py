@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.errors import SyncError
+from shared.errors import StorageTrouble, SyncError
 from shared.records import Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
@@ -118,4 +118,32 @@ def test_what_a_crashed_record_has_in_the_target_stays_its_own() -> None:
     world.queues.send("parents", HintMessage("parents", "r", (Hint(BAD),)).to_body())
     world.settle(hours=0.5)
     assert world.target.rows[BAD]["name"] == "Renamed"
+    check(world)
+
+
+def test_storage_that_fails_at_each_commit_for_hours_blames_no_record() -> None:
+    """Workers come to their end then, though nobody can note it."""
+    world = World(limits=Limits(hints_per_message=MANY))
+    for number in range(MANY):
+        world.source.save(f"p{number}", number=f"P{number}", name="New")
+    world.pull()
+    fails = {"on": True}
+    plain = world.links_table.step
+
+    def commit_fails(name: str) -> None:
+        plain(name)
+        if fails["on"] and name == "links.transact" and world.target.writes:
+            raise StorageTrouble("the table does not answer")
+
+    world.links_table.step = commit_fails
+    for _ in range(60):
+        world.clock.sleep(60)
+        written = len(world.target.writes)
+        world.drain(["parents"])
+        if len(world.target.writes) > written:
+            world.target.writes.clear()
+    assert listed(world) == {}
+    fails["on"] = False
+    world.settle(hours=1)
+    assert listed(world) == {}
     check(world)
