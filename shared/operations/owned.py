@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.records import fold
 from shared.state.keys import Keys, OwnedKey
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
@@ -51,10 +52,14 @@ def release_ownerless(parts: Parts, flow: Flow, page: KeyPage) -> int:
     """Give up those of the keys whose record of this flow does not name them; how many.
 
     A worker may have written a key late, after another one had decided what becomes of the record. A key that was
-    written just now is left for the next time.
+    written just now is left for the next time. Of a link that cannot be read the keys tell what its record has: they
+    stay until it is mended.
     """
     old = [key for key in page.owned if key.owner.flow == flow.name and key.age_s > parts.limits.claim_live_s]
     links = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for key in old)))
+    readable = {id: link for id, link in links.items() if damage_of(link, flow) is None}
     return sum(
-        page.keys.release(key) for key in old if (key.owner.route, fold(key.key)) not in links[key.owner.id].owned
+        page.keys.release(key)
+        for key in old
+        if key.owner.id in readable and (key.owner.route, fold(key.key)) not in readable[key.owner.id].owned
     )

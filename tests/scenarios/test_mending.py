@@ -76,6 +76,16 @@ def test_a_record_is_begun_anew_with_its_own_customer_and_nothing_is_doubled(
     sync.check_in_step(ids)
 
 
+def test_a_record_whose_link_is_damaged_keeps_its_key_through_a_cleanup(sync: Product) -> None:
+    ids = sync.linked(1)
+    damaged_link(sync, ids[0])
+    sync.clock.sleep(LIVE_S)
+    sync.service.cleanup()
+    assert mending(sync).repair(ids[0]) == "A-0"
+    sync.drain()
+    sync.check_in_step(ids)
+
+
 def test_a_record_whose_link_is_lost_is_begun_anew_with_its_own_customer(sync: Product) -> None:
     (id,) = sync.linked(1)
     links = sync.service.parts.state.links.table
