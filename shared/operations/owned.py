@@ -1,8 +1,9 @@
 """Owned target keys, looked at one by one: nobody else finds those that no link names."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from shared.errors import SystemTrouble
 from shared.records import fold
 from shared.state.keys import Keys, OwnedKey
 from shared.sync.damage import damage_of
@@ -52,14 +53,25 @@ def release_ownerless(parts: Parts, flow: Flow, page: KeyPage) -> int:
     """Give up those of the keys whose record of this flow does not name them; how many.
 
     A worker may have written a key late, after another one had decided what becomes of the record. A key that was
-    written just now is left for the next time. Of a link that cannot be read the keys tell what its record has: they
-    stay until it is mended.
+    written just now is left for the next time. The keys of a record whose link is damaged or lost tell an operator's
+    repair what is its own: they stay. Raises StorageTrouble.
     """
     old = [key for key in page.owned if key.owner.flow == flow.name and key.age_s > parts.limits.claim_live_s]
     links = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for key in old)))
-    readable = {id: link for id, link in links.items() if damage_of(link, flow) is None}
+    unnamed = [key for key in old if (key.owner.route, fold(key.key)) not in links[key.owner.id].owned]
+    lost = _lost(parts, flow, {key.owner.id for key in unnamed if links[key.owner.id].etag is None})
     return sum(
         page.keys.release(key)
-        for key in old
-        if key.owner.id in readable and (key.owner.route, fold(key.key)) not in readable[key.owner.id].owned
+        for key in unnamed
+        if key.owner.id not in lost and damage_of(links[key.owner.id], flow) is None
     )
+
+
+def _lost(parts: Parts, flow: Flow, ids: Collection[str]) -> Collection[str]:
+    """Those of the records without a link that their source has, or may have where it cannot be asked."""
+    if not ids or parts.environment.change_by_settings(flow.name):
+        return ids
+    try:
+        return flow.source.existing(sorted(ids))
+    except SystemTrouble:
+        return ids

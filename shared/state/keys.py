@@ -132,9 +132,8 @@ class Keys:
         return True
 
 
-def unknown_owner(keys: Keys, key: str) -> Damage:
-    """What to say of a key whose owner this version does not know: its flow or route."""
-    row = keys.row_of(key)
+def unknown_owner(row: Row) -> Damage:
+    """What to say of the row of a key whose owner this version does not know: its flow or route."""
     return Damage(
         "keys", row.partition, row.key, "flow", "or route is one that this version does not know", _helps(row)
     )

@@ -1,8 +1,11 @@
-"""Links that nobody may work with: they cannot be read, or name what this version does not have."""
+"""Links and owned keys that nobody may work with: they cannot be read, or name what this version does not have."""
+
+from collections.abc import Mapping
 
 from shared.errors import Damage
+from shared.state.keys import OwnedKey, unknown_owner
 from shared.state.links import Link, link_key
-from shared.state.rows import escape
+from shared.state.rows import Row, escape
 from shared.sync.flow import Flow
 
 
@@ -13,12 +16,20 @@ def damage_of(link: Link, flow: Flow) -> Damage | None:
     named = [link.route, *(left.route for left in link.former)]
     if any(route is not None and route not in flow.routes for route in named):
         return _damage(link, "route", "is one that this version does not know")
-    if link.route is None and len(flow.routes) > 1 and (link.linked or link.intent is not None):
+    if link.route is None and (link.linked or link.intent is not None):
         return _damage(link, "route", "is missing")
     details = [route.detail for route in flow.routes.values() if route.detail is not None]
     if not all(detail.is_readable(link.applied, link.places) for detail in details):
         return _damage(link, "applied", "or places is not what the mapping keeps")
     return None
+
+
+def damage_of_key(owned: OwnedKey, row: Row, flows: Mapping[str, Flow]) -> Damage | None:
+    """Why nobody knows whose an owned key is, which is in this row; None when its owner is known."""
+    if owned.damage is not None:
+        return owned.damage
+    flow = flows.get(owned.owner.flow)
+    return unknown_owner(row) if flow is None or owned.owner.route not in flow.routes else None
 
 
 def _damage(link: Link, name: str, problem: str) -> Damage:

@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shared.errors import Damage
 from shared.records import KEY_SEPARATOR, fold
 from shared.state.failures import STATE_UNREADABLE
-from shared.state.keys import Keys, OwnedKey, Owner, unknown_owner
+from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Link, LinkState
 from shared.sync.claiming import BUSY_DELAY_S, claim_ends_in
+from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow, Route
 from shared.sync.judging import Judging
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
@@ -31,8 +33,8 @@ class Owning:
         """List a record whose target row is there already, by whoever has made it."""
         key = work.content.key
         owned = self._keys.owners([key]).get(key)
-        if owned is not None and self._is_unknown(owned):
-            self._reject_unknown(work, owned)
+        if owned is not None and (damage := self._damage_of(owned)) is not None:
+            self._reject_unknown(work, damage)
             return
         if owned is not None and owned.owner != self._owner(work) and self._has_made(owned):
             self._reject_taken(work, owned.owner)
@@ -89,7 +91,8 @@ class Owning:
             owned = self._keys.owners([left.key]).get(left.key) or self._keys.own({left.key: self._owner(work)}).get(
                 left.key
             )
-            if owned is None or owned.owner == self._owner(work):
+            if owned is None or owned.owner == self._owner(work) or self._damage_of(owned) is not None:
+                # Of a key that may be its own it keeps the name, so that it can be given back.
                 continue
             link = self._link_of(owned.owner)
             if not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
@@ -98,14 +101,13 @@ class Owning:
     def _claim_from(self, work: Work, owned: OwnedKey) -> None:
         """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the
         record is rejected."""
-        if self._is_unknown(owned):
-            self._reject_unknown(work, owned)
+        if (damage := self._damage_of(owned)) is not None:
+            self._reject_unknown(work, damage)
             return
         link = self._link_of(owned.owner)
-        if link.damage is not None:
-            # Nobody knows what it has in the target.
-            self._reject_taken(work, owned.owner)
-        elif not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner):
+        if self._is_damaged(link) or (
+            not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)
+        ):
             self._reject_taken(work, owned.owner)
         elif not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
             work.take_back()
@@ -115,7 +117,10 @@ class Owning:
         return self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
 
     def _yields(self, owned: OwnedKey, link: Link, work: Work) -> bool:
-        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands."""
+        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands. Of one whose link
+        is damaged nobody knows what it has in the target."""
+        if self._is_damaged(link):
+            return False
         if self._is_abandoned(owned, link, work.link.claim_id):
             return True
         return claim_ends_in(link, self._parts.limits) <= 0 and not self._is_there(owned.owner)
@@ -145,16 +150,18 @@ class Owning:
         writer = LinkWriter(self._parts.state.links, lambda now: _content(now) == _content(link))
         return writer.write([Group(link, (link_operation(link),))]).etags.get(link.id)
 
-    def _is_unknown(self, owned: OwnedKey) -> bool:
-        """Whether nobody knows whose a key is: its row cannot be read, or names what this version does not have."""
-        flow = self._parts.flows.get(owned.owner.flow)
-        return owned.damage is not None or flow is None or owned.owner.route not in flow.routes
+    def _damage_of(self, owned: OwnedKey) -> Damage | None:
+        """Why nobody knows whose a key is; None when somebody does."""
+        return damage_of_key(owned, self._keys.row_of(owned.key), self._parts.flows)
 
-    def _reject_unknown(self, work: Work, owned: OwnedKey) -> None:
-        """List a record whose number somebody has, and nobody knows who."""
-        key = work.content.key
-        found = owned.damage or unknown_owner(self._keys, key)
-        self._judging.reject(work, STATE_UNREADABLE, str(found), found.remedy, value=key)
+    def _is_damaged(self, link: Link) -> bool:
+        return damage_of(link, self._parts.flows[link.flow]) is not None
+
+    def _reject_unknown(self, work: Work, damage: Damage) -> None:
+        """List a record whose number somebody has, and nobody knows who. It does not hold the key: else it would be
+        taken for the owner once the key is mended."""
+        work.take_back()
+        self._judging.reject(work, STATE_UNREADABLE, str(damage), damage.remedy, value=work.content.key)
 
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
         """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
@@ -200,8 +207,8 @@ class KeyLook(Owning):
         owners = self._keys.owners([work.content.key for work in wanted.values()]) if wanted else {}
         for key, owned in owners.items():
             work = wanted[fold(key)]
-            if self._is_unknown(owned):
-                self._reject_unknown(work, owned)
+            if (damage := self._damage_of(owned)) is not None:
+                self._reject_unknown(work, damage)
             elif owned.owner != self._owner(work) and self._is_kept(owned, work):
                 self._reject_taken(work, owned.owner)
         for key, work in wanted.items():
@@ -211,5 +218,6 @@ class KeyLook(Owning):
 
     def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
         link = self._link_of(owned.owner)
-        kept = link.damage is not None or not self._is_abandoned(owned, link, work.link.claim_id)
-        return kept and self._is_there(owned.owner)
+        if self._is_damaged(link):
+            return True
+        return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from shared.state.keys import OwnedKey, Owner
 from shared.state.links import Link, Place
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 
 def release(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]], stored: Mapping[str, Link]) -> int:
     """Give up keys of records, by the records' ids; how many were theirs. `stored` are the links as they were last
-    written or read: a record whose link is another one by now keeps its keys.
+    written or read: a record whose link is another one by now, or cannot be read, keeps its keys.
 
     A key is read before its link is compared. Whoever takes the key for the same record at that moment has written
     the link first and writes the key anew, so that either the comparison or the release fails. Raises StorageTrouble.
@@ -24,7 +25,7 @@ def release(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]], sto
     return sum(
         parts.state.keys_of(flow, flow.route(route)).release(key)
         for route, key in owned
-        if now[key.owner.id].etag == stored[key.owner.id].etag
+        if now[key.owner.id].etag == stored[key.owner.id].etag and damage_of(now[key.owner.id], flow) is None
     )
 
 

@@ -33,6 +33,7 @@ DAMAGES: dict[str, dict[str, Cell | None]] = {
     "a type of a stranger": {"attempts": Foreign("float")},
     "a text for yes or no": {"dirty": "yes"},
     "a route of a newer version": {"route": "newer"},
+    "a missing route": {"route": None},
     "keys that are none": {"waits": '["/"]'},
     "nothing at all": dict.fromkeys(["state", "record_id", "attempts", "dirty"]),
 }

@@ -1,20 +1,25 @@
 """No target key is left without a living owner, and no row of ours without a record: whoever dies, whenever (A6)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError
+from shared.errors import RecordRejected, SyncError, System, Transient
 from shared.operations.deeds import Deeds, Refused
+from shared.operations.examining import Examining
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
 from shared.records import Write
 from shared.state.checkpoints import Phase
+from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, Owner
-from shared.state.links import LinkState
-from shared.state.rows import Put
+from shared.state.links import LinkState, link_key
+from shared.state.rows import Cell, Delete, Foreign, Put, Row, escape
+from shared.sync.work import Kind
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
+from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check, left
 from tests.support.steps import Crash
@@ -224,6 +229,76 @@ def test_a_worker_that_dies_while_a_record_inherits_a_row_leaves_one_owner() -> 
             check(world)
 
 
+def owner_of(world: World, flow: str, key: str) -> str:
+    """The record that the row of a key names."""
+    row = keys_of(world, flow).row_of(key)
+    return str(world.keys_table.content()[row.partition, row.key].cells["record_id"])
+
+
+DAMAGED_LINKS: list[dict[str, Cell | None]] = [{"state": "parked"}, {"route": "newer"}, {"route": None}]
+
+
+@pytest.mark.parametrize("cells", DAMAGED_LINKS[:2], ids=str)
+def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_another_one_was_to_inherit_it(
+    cells: dict[str, Cell | None],
+) -> None:
+    kept = 0
+    for step in range(1, 40):
+        world = World(flows=PRODUCTS)
+        successor(world)
+        world.pull("products")
+        world.steps.crash_at(world.steps.count + step)
+        with suppress(Crash):
+            world.drain()
+        world.steps.at.clear()
+        before = owner_of(world, "products", "K")
+        damage(world.links_table, "products", link_key("i1"), cells)
+        world.settle()
+        assert owner_of(world, "products", "K") == before
+        kept += before == "i1"
+    assert kept > 0
+
+
+@pytest.mark.parametrize("cells", [{"flow": Foreign("float")}, {"flow": "newer"}, {"route": "newer"}], ids=str)
+def test_a_key_of_which_nobody_knows_the_owner_is_inherited_by_nobody(cells: dict[str, Cell | None]) -> None:
+    for step in range(1, 40):
+        world = World(flows=PRODUCTS)
+        successor(world)
+        world.pull("products")
+        world.steps.crash_at(world.steps.count + step)
+        with suppress(Crash):
+            world.drain()
+        world.steps.at.clear()
+        row = keys_of(world, "products").row_of("K")
+        damage(world.keys_table, row.partition, row.key, cells)
+        damaged = world.keys_table.content()[row.partition, row.key]
+        world.settle()
+        assert world.keys_table.content()[row.partition, row.key] == damaged
+        assert world.depth() == 0
+
+
+def test_a_record_whose_number_nobody_knows_the_owner_of_does_not_hold_the_key() -> None:
+    world = refused()
+    row = keys_of(world).row_of("K")
+    damage(world.keys_table, row.partition, row.key, {"flow": Foreign("float")})
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == STATE_UNREADABLE
+    assert link(world, "p2").owned == frozenset()
+
+
+@pytest.mark.parametrize("cells", DAMAGED_LINKS, ids=str)
+def test_a_look_tells_of_a_damaged_owner_what_the_sync_would(cells: dict[str, Cell | None]) -> None:
+    world = World(flows=PRODUCTS, adopt=True)
+    successor(world)
+    damage(world.links_table, "products", link_key("i1"), cells)
+    parts = world.parts()
+    (examined,) = Examining(parts, parts.flows["products"]).examine(["i2"])
+    world.settle(hours=0.1)
+    assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
+    assert world.state.failures.load("products", ["i2"])["i2"].cause == "key_taken"
+
+
 def test_a_row_that_was_inherited_and_not_written_goes_on_to_whoever_has_its_number_next() -> None:
     world = World(flows=PRODUCTS)
     successor(world)
@@ -258,6 +333,85 @@ def test_the_cleanup_gives_up_keys_that_no_link_names_and_no_others() -> None:
     world.clock.sleep(world.limits.claim_live_s + 1)
     world.clean_up()
     assert set(keys_of(world).owners(["K", "L", "X", "Y"])) == {"K", "L"}
+
+
+@pytest.mark.parametrize("cells", [{"state": "parked"}, {"route": "newer"}], ids=str)
+def test_the_cleanup_keeps_every_key_of_a_record_whose_link_is_damaged(cells: dict[str, Cell | None]) -> None:
+    world = refused()
+    damage(world.links_table, "parents", link_key("p1"), cells)
+    world.clock.sleep(world.limits.claim_live_s + 1)
+    world.clean_up()
+    assert set(keys_of(world).owners(["K"])) == {"K"}
+
+
+def lose_link(world: World, id: str) -> None:
+    """The row of a link vanishes."""
+    world.links_table.transact([Delete(Row("parents", link_key(id), {}))])
+
+
+def test_the_cleanup_keeps_the_key_of_a_record_whose_link_is_lost() -> None:
+    world = refused()
+    lose_link(world, "p1")
+    world.clock.sleep(world.limits.claim_live_s + 1)
+    world.clean_up()
+    assert set(keys_of(world).owners(["K"])) == {"K"}
+
+
+def test_the_cleanup_keeps_the_key_of_a_lost_link_while_the_source_cannot_be_asked() -> None:
+    world = refused()
+    lose_link(world, "p1")
+    world.source.remove("p1")
+    world.clock.sleep(world.limits.claim_live_s + 1)
+
+    def down(_name: str) -> None:
+        raise Transient(System.DATAVERSE, "503")
+
+    world.source.trouble = down
+    world.clean_up()
+    assert set(keys_of(world).owners(["K"])) == {"K"}
+    world.source.trouble = None
+    world.clean_up()
+    assert keys_of(world).owners(["K"]) == {}
+
+
+def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() -> None:
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.apply(hint("p1"))
+    damaged = 0
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+
+        def meanwhile(world: World = world) -> None:
+            nonlocal damaged
+            if (escape("parents"), link_key("p1")) in world.links_table.content() and keys_of(world).owners(["K"]):
+                damaged += 1
+                damage(world.links_table, "parents", link_key("p1"), {"state": "parked"})
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        assert set(keys_of(world).owners(["K"])) == {"K"}, f"lost at step {step}"
+    assert damaged > 0
+
+
+def test_a_link_by_hand_that_meets_a_damaged_link_keeps_the_keys_of_the_record() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.target.put_by_hand("K", name="First")
+    world.settle(hours=0.1)
+    parts = world.parts()
+    linking = Linking(parts, parts.flows["parents"], deeds(world))
+
+    def step(name: str) -> None:
+        if name == "keys.transact":
+            world.links_table.step = lambda _name: None
+            damage(world.links_table, "parents", link_key("p1"), {"state": "parked"})
+
+    world.keys_table.step = step
+    with pytest.raises(Refused, match="changed meanwhile"):
+        linking.link("p1")
+    assert set(keys_of(world).owners(["K"])) == {"K"}
 
 
 def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
