@@ -220,6 +220,16 @@ def test_a_damaged_control_row_blocks_its_flow_alone_until_an_operator_lifts_it(
     assert {row["name"] for row in world.target.rows.values()} == {"Second"}
 
 
+def test_a_look_that_was_asked_for_is_not_lost_with_a_damaged_control_row() -> None:
+    world = family()
+    world.state.control.ask_to_look_again("children")
+    control = world.state.control.table
+    assert isinstance(control, MemoryTable)
+    damage(control, "children", "flow", {"paused": "no"})
+    world.state.control.change_flow("children", lambda now: replace(now.unblock(), paused=False))
+    assert world.state.control.flow("children").look_again
+
+
 def test_a_damaged_gate_is_written_anew_by_the_next_probe() -> None:
     world = family()
     world.gates().close(Transient(System.FINOPS, "503"))
