@@ -115,7 +115,7 @@ class Owning:
         return self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
 
     def _is_kept(self, owned: OwnedKey, link: Link, work: Work) -> bool:
-        """Whether an owner keeps its key whatever happens next. Of one whose link is damaged nobody knows what it has in
+        """Whether an owner keeps its key whatever happens next. Of one with a damaged link nobody knows what it has in
         the target."""
         if self._is_damaged(link):
             return True
