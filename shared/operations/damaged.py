@@ -1,6 +1,6 @@
 """Rows of our own tables that cannot be read: every one of them, with its place and what helps."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -9,7 +9,7 @@ from shared.state.audit import PARTITION as AUDIT
 from shared.state.audit import read_deed
 from shared.state.cells import drop
 from shared.state.checkpoints import read_checkpoint
-from shared.state.control import read_environment, read_flow, read_gate
+from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
 from shared.state.decided import read_decided
 from shared.state.failures import read_failure
 from shared.state.filtersizes import read_size
@@ -17,18 +17,17 @@ from shared.state.history import read_entry
 from shared.state.keys import read_key
 from shared.state.links import read_link
 from shared.state.owners import read_owners
-from shared.state.rows import Stored, Table, escape
+from shared.state.rows import LAST_KEY, Stored, Table, escape
 from shared.state.runs import read_run
 from shared.state.snapshots import read_bucket
 from shared.state.waiting import read_wait
-from shared.sync.damage import damage_of
+from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 _PAGE = 1000
-# Before and behind every key: those of the keys table begin with any letter.
-_FIRST, _LAST = " ", "\uffff"
-_ENVIRONMENT = "environment"
+# Before every key: those of the keys table begin with any letter.
+_FIRST = " "
 
 Read = Callable[[Stored], object]
 
@@ -85,7 +84,7 @@ class Damages:
             case "links" if flow is not None:
                 return _of_links(flow, key)
             case "keys":
-                return read_key
+                return partial(_key, self._parts.flows)
             case "checkpoints" if flow is not None:
                 named = key.startswith("pull")
                 return partial(read_checkpoint, flow.name) if named else partial(read_bucket, walk="")
@@ -119,12 +118,18 @@ def _link(flow: Flow, stored: Stored) -> None:
         raise StateUnreadable(damage)
 
 
+def _key(flows: Mapping[str, Flow], stored: Stored) -> None:
+    damage = damage_of_key(read_key(stored), stored.row, flows)
+    if damage is not None:
+        raise StateUnreadable(damage)
+
+
 def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
     if key == "flow" and flow is not None:
         return partial(read_flow, flow.name)
     if key == "filter":
         return read_size
-    if key == _ENVIRONMENT and flow is not None:
+    if key == ENVIRONMENT and flow is not None:
         return read_environment
     with suppress(ValueError):
         if key == "gate":
@@ -135,6 +140,6 @@ def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
 def _rows(table: Table, partition: str) -> Iterator[Stored]:
     start: str | None = _FIRST
     while start is not None:
-        page = table.scan(partition, start=start, end=_LAST, limit=_PAGE)
+        page = table.scan(partition, start=start, end=LAST_KEY, limit=_PAGE)
         yield from page
         start = page[-1].row.key + " " if len(page) == _PAGE else None

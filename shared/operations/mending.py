@@ -4,15 +4,17 @@ the keys table; or a row that nobody needs is dropped."""
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from shared.errors import Damage, RowConflict
+from shared.errors import Damage, RowConflict, StateUnreadable
 from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.syncing import send
 from shared.records import TargetRow, fold
+from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
 from shared.state.links import FormerTarget, Link, LinkState, link_key
-from shared.state.rows import Delete, Insert, Replace, Stored, escape
-from shared.sync.damage import damage_of
+from shared.state.rows import Delete, Insert, Replace, Row, Stored, escape, unescape
+from shared.sync.damage import damage_of, damage_of_key
+from shared.sync.environment import COMPANY
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.judging import Judging
@@ -54,7 +56,7 @@ class Mending:
         if damage is None and not places:
             raise Refused(f"nothing of {id} of {self.flow.name} is damaged, and nothing is remembered of it")
         self._require_rest(link)
-        self.deeds.note("repair", self.flow.name, id, reason=str(damage or "its link is lost"))
+        self._note(id, str(damage or "its link is lost"))
         begun = self._begun(link, places)
         self._save(begun)
         send(self.parts, self.flow.name, [id])
@@ -67,21 +69,34 @@ class Mending:
         if link.etag is not None and left_s > 0:
             raise Refused(f"a worker may have {link.id} in its hands; try again in {left_s:.0f} s")
 
+    def _note(self, id: str, reason: str) -> None:
+        self.deeds.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
+
+    @property
+    def _is_moving(self) -> bool:
+        """Whether an operator has yet to accept the environment of today: the links are about the former one, and must
+        be readable for that. Then what the keys table says counts, and not what the target of today has."""
+        return self.parts.state.control.flow(self.flow.name).block_kind is BlockKind.ENVIRONMENT
+
     def _repair_keys(self, link: Link) -> str:
-        """Raises Refused where none of the keys is damaged."""
-        named = {(left.route, left.key) for left in link.former}
-        named |= {(link.route, key) for key in (link.target_key, link.held_key) if link.route is not None and key}
-        mended = []
-        for route, key in sorted((route, key) for route, key in named if route is not None):
-            keys = self.parts.state.keys_of(self.flow, self.flow.route(route))
-            owned = keys.owners([key]).get(key)
-            if owned is not None and owned.damage is not None:
-                self.deeds.note("repair", self.flow.name, link.id, reason=str(owned.damage))
+        """Raises Refused where none of the keys is damaged, or the record is not the one whose key it is."""
+        mended, refused = [], f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` names what is"
+        for route, key in sorted(_named(link)):
+            for keys in _keys_of(self.parts, self.flow, self.flow.route(route)):
+                owned = keys.owners([key]).get(key)
+                damage = damage_of_key(owned, keys.row_of(key), self.parts.flows) if owned is not None else None
+                if owned is None or damage is None:
+                    continue
+                rightful = _rightful(self.parts, keys.row_of(key))
+                if rightful is not None and (rightful.flow, rightful.id) != (link.flow, link.id):
+                    refused = f"{key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}"
+                    continue
+                self._note(link.id, str(damage))
                 if not keys.hand_over(replace(owned, key=key), Owner(self.flow.name, route, link.id)):
                     raise Refused(f"the owner of {key} has changed meanwhile; look again")
                 mended.append(key)
         if not mended:
-            raise Refused(f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` names what is")
+            raise Refused(refused)
         send(self.parts, self.flow.name, [link.id])
         return mended[0]
 
@@ -90,20 +105,19 @@ class Mending:
         found = []
         for route in self.flow.routes.values():
             owner = Owner(self.flow.name, route.name, id)
-            keys = [of.key for of in self._keys_of(route).walk() if of.owner == owner]
-            rows = route.target.find(keys) if keys else {}
-            found += [_Place(route, key, rows.get(key)) for key in keys]
+            own = (of for keys in _keys_of(self.parts, self.flow, route) for of in keys.walk() if of.owner == owner)
+            names = list({fold(of.key): of.key for of in own}.values())
+            rows = route.target.find(names) if names and not self._is_moving else {}
+            found += [_Place(route, key, rows.get(key)) for key in names]
         return found
-
-    def _keys_of(self, route: Route) -> Keys:
-        return self.parts.state.keys_of(self.flow, route)
 
     def _begun(self, link: Link, places: Sequence[_Place]) -> Link:
         """The link of a record of which nothing is known but what it owns: the next look compares with the target's own
         row, and makes none that is there."""
-        waits = tuple(self._waits(link.id))
-        new = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, waits=waits, etag=link.etag)
-        there = [place for place in places if place.row is not None]
+        last_key, waits = self._last_key(link.id), tuple(self._waits(link.id))
+        begun = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
+        new = replace(begun, last_key=last_key, waits=waits)
+        there = [place for place in places if place.row is not None or self._is_moving]
         if not there:
             return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
         at = self._present(link.id, there)
@@ -117,6 +131,13 @@ class Mending:
         while after is not None:
             waits, after = self.parts.state.waits.page(self.flow.name, after, _PAGE)
             yield from (wait.stored_key for wait in waits if wait.child == id)
+
+    def _last_key(self, id: str) -> str | None:
+        """The key by which others know the record, where the damaged row still says it."""
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        last_key = stored.row.cells.get("last_key") if stored is not None else None
+        return last_key if isinstance(last_key, str) else None
 
     def _present(self, id: str, there: Sequence[_Place]) -> _Place:
         """Where the record is: as the damaged row says, else as the mapping says today, else at the first place."""
@@ -155,8 +176,7 @@ def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Da
         raise Refused(
             f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` names those that cannot"
         )
-    if table == "keys":
-        _require_unnamed(parts, stored)
+    _require_droppable(parts, table, stored)
     deeds.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
     try:
         damages.tables[table].transact([Delete(stored.row, stored.etag)])
@@ -165,17 +185,59 @@ def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Da
     return damage
 
 
-def _require_unnamed(parts: Parts, stored: Stored) -> None:
+def _require_droppable(parts: Parts, table: str, stored: Stored) -> None:
+    row = stored.row
+    flow = next((of for of in parts.flows.values() if escape(of.name) == row.partition), None)
+    if table == "links" and flow is not None and link_key(id := unescape(row.key).removeprefix("L|")) == row.key:
+        raise Refused(f"row {row.key} says what {id} has in the target: p2c repair {flow.name} {id}")
+    if table == "control" and flow is not None and row.key == ENVIRONMENT:
+        raise Refused(
+            f"row {row.key} of {flow.name} is what its links are about: look at the settings; where they are right, "
+            f"p2c accept {flow.name}"
+        )
+    if table == "keys" and (rightful := _rightful(parts, row)) is not None:
+        raise Refused(f"row {row.key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}")
+
+
+def _rightful(parts: Parts, row: Row) -> Link | None:
+    """The record whose key is in this row, as the links say; None where none names it. One that has made the target's
+    row, or may have, goes before those that only wanted the key. Raises Refused where it may be that of a link that
+    cannot be read."""
+    named: list[Link] = []
+    damaged: Damage | None = None
     for flow in parts.flows.values():
-        for link in parts.state.links.walk(flow.name):
-            if link.damage is not None:
-                raise Refused(f"{link.damage}: it may be whose this key is; p2c repair {flow.name} {link.id} first")
-            named = {(left.route, left.key) for left in link.former} | {
-                (link.route, key) for key in (link.target_key, link.held_key)
-            }
-            for route, key in named:
-                if route is None or key is None or route not in flow.routes:
-                    continue
-                row = parts.state.keys_of(flow, flow.route(route)).row_of(key)
-                if (row.partition, row.key) == (stored.row.partition, stored.row.key):
-                    raise Refused(f"{key} is the key of {flow.name} {link.id}: p2c repair {flow.name} {link.id}")
+        routes = {of.name for of in flow.routes.values() if row.partition in _partitions(parts, flow, of)}
+        for link in parts.state.links.walk(flow.name) if routes else ():
+            damaged = damage_of(link, flow) or damaged
+            of_row = [(route, key) for route, key in _named(link) if route in routes and escape(fold(key)) == row.key]
+            if any(link.may_have_made(route, key) for route, key in of_row):
+                return link
+            named += [link] if of_row else []
+    if damaged is not None:
+        raise Refused(f"{damaged}: it may be whose this key is; {damaged.remedy} first")
+    return named[0] if named else None
+
+
+def _repair(link: Link) -> str:
+    return f"p2c repair {link.flow} {link.id}"
+
+
+def _named(link: Link) -> set[tuple[str, str]]:
+    """The keys that a link names, as they are written, with their routes."""
+    keys = (link.target_key, link.held_key, link.intent.key if link.intent else None)
+    here = {(link.route, key) for key in keys if key} if link.route is not None else set()
+    return here | {(left.route, left.key) for left in link.former}
+
+
+def _keys_of(parts: Parts, flow: Flow, route: Route) -> list[Keys]:
+    """The owned keys of a route; where another company is not accepted yet, first those of the former one."""
+    try:
+        former = (parts.state.control.environment(flow.name) or {}).get(COMPANY, flow.company)
+    except StateUnreadable:
+        former = flow.company
+    companies = dict.fromkeys(company.casefold() for company in (former, flow.company))
+    return [Keys(parts.state.keys, route.entity, company) for company in companies]
+
+
+def _partitions(parts: Parts, flow: Flow, route: Route) -> list[str]:
+    return [keys.partition for keys in _keys_of(parts, flow, route)]

@@ -5,7 +5,7 @@ meanwhile, so that nobody applies what is queued here before all links are done.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -15,12 +15,15 @@ from shared.operations.syncing import send
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.keys import Keys, Owner
 from shared.state.links import Link, LinkState
+from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY, Difference, may_be_another
 from shared.sync.flow import Flow, Tracked
 from shared.sync.linkwriter import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
 
 _ROUNDS = 5
+# How many records a refusal names.
+_TOLD = 20
 _KEPT_STATES = (LinkState.FILTERED, LinkState.WAITING, LinkState.REJECTED, LinkState.DELETED)
 # What the link of a record becomes; None where nothing of it is about the target.
 Change = Callable[[Link], Link | None]
@@ -48,7 +51,22 @@ class Retargeting:
 
     def require(self, target: NewTarget | None) -> NewTarget:
         """What the target is, by what the systems and an operator say. Raises Refused where only an operator can tell
-        and has not, or has said what cannot be."""
+        and has not, or has said what cannot be; and where links are to be changed that cannot be read."""
+        known = self._known(target)
+        if known is not NewTarget.SAME or self._former_company is not None:
+            self._require_readable(self._parts.state.links.walk(self._flow.name))
+        return known
+
+    def _require_readable(self, links: Iterable[Link]) -> None:
+        damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
+        if damaged:
+            raise Refused(
+                f"{len(damaged)} links of {self._flow.name} cannot be read, and nobody knows what they have in the "
+                f"former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
+                f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
+            )
+
+    def _known(self, target: NewTarget | None) -> NewTarget:
         system = self._flow.target_system
         if not may_be_another(system, self._differences):
             if target not in (None, NewTarget.SAME):
@@ -75,7 +93,8 @@ class Retargeting:
 
     def bring(self, target: NewTarget) -> None:
         """Let the links say what is true of the new target, and have every record looked at that has something there.
-        Where the source is another one it is read from its beginning. Raises StorageTrouble."""
+        Where the source is another one it is read from its beginning. Raises StorageTrouble, and Refused for a key that
+        somebody else owns there."""
         match target:
             case NewTarget.EMPTY:
                 self._each(_anew, self._release)
@@ -93,6 +112,7 @@ class Retargeting:
         after: str | None = ""
         while after is not None:
             links, after = self._parts.state.links.page(self._flow.name, after)
+            self._require_readable(links)
             due = [link for link in links if change(link) is not None]
             send(self._parts, self._flow.name, [link.id for link in due])
             first(links)
@@ -110,28 +130,45 @@ class Retargeting:
         raise StorageTrouble(f"links of {self._flow.name} could not be changed in {_ROUNDS} rounds; give it once more")
 
     def _release(self, links: Sequence[Link]) -> None:
-        for route, owned in self._owned(links):
-            self._keys(route, self._former_company).release_all(owned)
+        for route, ours in self._owned(links):
+            self._keys(route, self._former_company).release_all(ours)
 
     def _rename_keys(self, links: Sequence[Link]) -> None:
         """Keys are owned in a company: in another one they are owned anew."""
         if self._former_company is None:
             return
-        for route, owned in self._owned(links):
-            self._keys(route, None).own(owned)
-            self._keys(route, self._former_company).release_all(owned)
+        for route, ours in self._owned(links):
+            for key, rival in self._keys(route, None).own(ours).items():
+                self._refuse(route, key, rival.owner, ours[key])
+            self._keys(route, self._former_company).release_all(ours)
+
+    def _refuse(self, route: str, key: str, owner: Owner, ours: Owner) -> None:
+        raise Refused(
+            f"{key} in {self._flow.route(route).entity} is owned by {ours.flow} {ours.id} in company "
+            f"{self._former_company}, and by {owner.flow} {owner.id} in company {self._flow.company}: set the former "
+            "company again, look at both with `p2c explain`, unlink one of them, then change the company once more"
+        )
 
     def _keys(self, route: str, company: str | None) -> Keys:
         entity = self._flow.route(route).entity
         return Keys(self._parts.state.keys, entity, self._flow.company if company is None else company)
 
     def _owned(self, links: Sequence[Link]) -> Iterator[tuple[str, dict[str, Owner]]]:
-        """The keys of records, by route: of the present targets, and of those that they have left."""
-        found: dict[str, dict[str, Owner]] = defaultdict(dict)
+        """Those of the keys that records name that were their own in the former target, by route: of the present rows,
+        and of those that they have left. A key that a record only wanted may be another one's by now. Raises Refused
+        for a key of which nobody knows the owner."""
+        named: dict[str, dict[str, set[Owner]]] = defaultdict(lambda: defaultdict(set))
         for link in links:
             for route, key in _places(link):
-                found[route][key] = Owner(self._flow.name, route, link.id)
-        yield from found.items()
+                named[route][key].add(Owner(self._flow.name, route, link.id))
+        for route, owners in named.items():
+            keys = self._keys(route, self._former_company)
+            found = keys.owners(list(owners))
+            for key, owned in found.items():
+                damage = damage_of_key(owned, keys.row_of(key), self._parts.flows)
+                if damage is not None:
+                    raise Refused(f"{damage}; {damage.remedy}; then accept once more")
+            yield route, {of.key: of.owner for key, of in found.items() if of.owner in owners[key]}
 
     def _read_anew(self) -> None:
         """No link of the former source leads on, and what was seen there counts no more."""

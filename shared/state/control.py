@@ -10,7 +10,7 @@ from shared.state.cells import Cells
 from shared.state.rows import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
 
 _ROUNDS = 5
-_FLOW, _GATE, _ENVIRONMENT = "flow", "gate", "environment"
+_FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"
 
 
 class BlockKind(StrEnum):
@@ -134,7 +134,8 @@ class Control:
         try:
             return read_flow(flow, stored)
         except StateUnreadable as unreadable:
-            return FlowControl(flow, etag=stored.etag).block(BlockKind.STATE, str(unreadable))
+            # Whether a look was asked for is not known either.
+            return FlowControl(flow, look_again=True, etag=stored.etag).block(BlockKind.STATE, str(unreadable))
 
     def save_flow(self, control: FlowControl) -> bool:
         """Save a flow's control row."""
@@ -203,30 +204,30 @@ class Control:
     def environment(self, flow: str) -> Mapping[str, str] | None:
         """The ids of the environment that a flow's links are about, or None before its first run. Raises
         StateUnreadable."""
-        stored = self._one(flow, _ENVIRONMENT)
+        stored = self._one(flow, ENVIRONMENT)
         return None if stored is None else read_environment(stored)
 
     def store_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
         """Store the ids of the first run; False when another invocation was first."""
-        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), None)
+        return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), None)
 
     def accept_environment(self, flow: str, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
         """Replace the stored ids by those of today: an operator says that the change is meant. False when other ids
         are stored by now."""
-        stored = self._one(flow, _ENVIRONMENT)
+        stored = self._one(flow, ENVIRONMENT)
         if stored is None or stored.row.cells != instead_of:
             return False
-        return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
+        return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), stored.etag)
 
     def replace_unreadable_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
         """Store the ids of today over those that cannot be read: an operator says that they are right. False when the
         stored ones can be read by now."""
-        stored = self._one(flow, _ENVIRONMENT)
+        stored = self._one(flow, ENVIRONMENT)
         if stored is not None:
             try:
                 read_environment(stored)
             except StateUnreadable:
-                return self._save(Row(escape(flow), _ENVIRONMENT, dict(ids)), stored.etag)
+                return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), stored.etag)
         return False
 
     def _one(self, partition: str, key: str) -> Stored | None:

@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 from shared.errors import Damage, RowConflict, StateUnreadable, StorageTrouble
 from shared.records import fold
 from shared.state.cells import Cells, drop
-from shared.state.rows import MAX_TRANSACTION_ROWS, Delete, Insert, Replace, Row, Stored, Table, escape, unescape
+from shared.state.rows import (
+    LAST_KEY,
+    MAX_TRANSACTION_ROWS,
+    Delete,
+    Insert,
+    Replace,
+    Row,
+    Stored,
+    Table,
+    escape,
+    unescape,
+)
 
 _ROUNDS = 5
 _PAGE = 1000
-# Behind every row key: no letter comes later.
-_END = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Keys:
     def page(self, after: str, limit: int) -> tuple[list[OwnedKey], str | None]:
         """Some keys in the order of their rows from the row key `after` ("" = the first), and where to go on (None: the
         end)."""
-        stored = self._table.scan(self.partition, start=after, end=_END, limit=limit)
+        stored = self._table.scan(self.partition, start=after, end=LAST_KEY, limit=limit)
         return [_to_owned(row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
 
     def walk(self) -> Iterator[OwnedKey]:

@@ -3,8 +3,7 @@ key than it had before, and that those who know it by the former one have yet to
 
 from collections.abc import Iterable, Sequence
 
-from shared.errors import RowConflict
-from shared.state.rows import Delete, Row, Stored, Table, escape
+from shared.state.rows import Delete, Row, Stored, Table, apply_where_possible, escape
 
 
 def relinked_row(flow: str, id: str) -> Row:
@@ -29,8 +28,4 @@ class Relinked:
 
     def told(self, rows: Iterable[Stored]) -> None:
         """Take away what was read, but for records that have been relinked once more since."""
-        for stored in rows:
-            try:
-                self._table.transact([Delete(stored.row, stored.etag)])
-            except RowConflict:
-                continue
+        apply_where_possible(self._table, [Delete(stored.row, stored.etag) for stored in rows])

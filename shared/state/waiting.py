@@ -16,7 +16,8 @@ _FEW_PARENTS = 5
 class Wait:
     """One child that waits for one parent. `is_parked` says that the parent is filtered, and the child with it: then it
     does not wait, but goes on when that changes. `age_s` is for how long, by the storage service's own clock. `damage`
-    says that the row cannot be read: then child and parent are told by its key, which `stored_key` is."""
+    says that the row cannot be read: then child and parent are told by its key, which `stored_key` is. `etag` is the
+    version that was read."""
 
     flow: str
     child: str
@@ -27,6 +28,7 @@ class Wait:
     age_s: float = field(default=0.0, compare=False)
     damage: Damage | None = field(default=None, compare=False)
     stored_key: str = field(default="", compare=False)
+    etag: str | None = field(default=None, compare=False)
 
     def to_row(self) -> Row:
         """The row as stored."""
@@ -65,6 +67,7 @@ def read_wait(flow: str, stored: Stored) -> Wait:
         is_parked=cells.flag("is_parked"),
         age_s=stored.age_s,
         stored_key=stored.row.key,
+        etag=stored.etag,
     )
     if wait.key != stored.row.key:
         raise cells.unreadable("child", "and the parent are not those of the row's key")
@@ -74,7 +77,15 @@ def read_wait(flow: str, stored: Stored) -> Wait:
 def _damaged(flow: str, stored: Stored, damage: Damage) -> Wait:
     parent_flow, parent_route, parent, child = _told_by_key(stored.row)
     return Wait(
-        flow, child, parent_flow, parent_route, parent, age_s=stored.age_s, damage=damage, stored_key=stored.row.key
+        flow,
+        child,
+        parent_flow,
+        parent_route,
+        parent,
+        age_s=stored.age_s,
+        damage=damage,
+        stored_key=stored.row.key,
+        etag=stored.etag,
     )
 
 

@@ -105,9 +105,7 @@ class Owning:
             self._reject_unknown(work, damage)
             return
         link = self._link_of(owned.owner)
-        if self._is_damaged(link) or (
-            not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)
-        ):
+        if self._is_kept(owned, link, work):
             self._reject_taken(work, owned.owner)
         elif not (self._yields(owned, link, work) and self._succeed(work, owned, link)):
             work.take_back()
@@ -116,9 +114,16 @@ class Owning:
     def _link_of(self, owner: Owner) -> Link:
         return self._parts.state.links.load(owner.flow, [owner.id])[owner.id]
 
+    def _is_kept(self, owned: OwnedKey, link: Link, work: Work) -> bool:
+        """Whether an owner keeps its key whatever happens next. Of one with a damaged link nobody knows what it has in
+        the target."""
+        if self._is_damaged(link):
+            return True
+        return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)
+
     def _yields(self, owned: OwnedKey, link: Link, work: Work) -> bool:
-        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands. Of one whose link
-        is damaged nobody knows what it has in the target."""
+        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands; and its link can
+        be read."""
         if self._is_damaged(link):
             return False
         if self._is_abandoned(owned, link, work.link.claim_id):
@@ -209,15 +214,9 @@ class KeyLook(Owning):
             work = wanted[fold(key)]
             if (damage := self._damage_of(owned)) is not None:
                 self._reject_unknown(work, damage)
-            elif owned.owner != self._owner(work) and self._is_kept(owned, work):
+            elif owned.owner != self._owner(work) and self._is_kept(owned, self._link_of(owned.owner), work):
                 self._reject_taken(work, owned.owner)
         for key, work in wanted.items():
             first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
             if first != work.id:
                 self._reject_taken(work, Owner(self._flow.name, self._route.name, first))
-
-    def _is_kept(self, owned: OwnedKey, work: Work) -> bool:
-        link = self._link_of(owned.owner)
-        if self._is_damaged(link):
-            return True
-        return not self._is_abandoned(owned, link, work.link.claim_id) and self._is_there(owned.owner)

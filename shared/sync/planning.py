@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from shared import exact_json
 from shared.mapping.verdicts import Mapped, MappedLine, Rejected
 from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
-from shared.state.links import Link
 from shared.sync.flow import DocumentRules, Route
 from shared.sync.work import Work
 
@@ -74,9 +73,8 @@ class Planning:
 
     def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
         """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
-        known, link = self._known_places(work.link), work.link
-        new = tuple(place for place in self.places_now(work) if place not in known)
-        return tuple(map(dict, (*known, *new))) if new else link.places
+        known = work.link.places
+        return (*known, *(dict(place) for place in self.places_now(work) if place not in known))
 
     def places_now(self, work: Work) -> tuple[Values, ...]:
         """Where they are once its write is applied."""
@@ -89,15 +87,9 @@ class Planning:
         if detail is None:
             return ()
         there = () if row is None else detail.places_of_ours(row)
-        known = self._known_places(work.link)
+        known: tuple[Values, ...] = work.link.places
         ours = (*known, *(place for place in there if place not in known))
         return tuple(place for place in ours if place not in self.places_now(work))
-
-    def _known_places(self, link: Link) -> tuple[Values, ...]:
-        """A link of an earlier version says it by what was applied only."""
-        detail = self._route.detail
-        applied = detail.place(link.applied) if detail is not None else None
-        return link.places if applied is None or applied in link.places else (*link.places, applied)
 
     def document(
         self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool

@@ -15,7 +15,7 @@ from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
 from shared.state.failures import LAST_RETRY, Failure, retry_after
 from shared.state.links import Link, LinkState
-from shared.state.rows import Row, escape, remove
+from shared.state.rows import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
@@ -109,9 +109,10 @@ class Sweep:
         found = self._parts.state.links.load(flow.name, sorted({wait.child for wait in page}))
         damaged = {id: damage for id, child in found.items() if (damage := damage_of(child, flow)) is not None}
         Listing(self._parts, flow, self._run_id).damaged(damaged)
-        self._send(flow, self._with_damaged_waits(flow, page, found))
         children = {id: child for id, child in found.items() if id not in damaged}
-        waits = [wait for wait in page if wait.damage is None and wait.child in children]
+        page = self._named(flow, page, children)
+        self._send(flow, self._with_damaged_waits(flow, page))
+        waits = [wait for wait in page if wait.damage is None]
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
@@ -128,14 +129,20 @@ class Sweep:
         self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)])
         return after or ""
 
-    def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[str]:
-        """The records of which a wait cannot be read: listed, so that their next commit writes their waits anew. A row
-        that no link names is nobody's, and removed."""
-        damages = {wait.stored_key: wait for wait in page if wait.damage is not None}
-        named = {key: wait for key, wait in damages.items() if key in children[wait.child].waits}
-        unnamed = [key for key, of in damages.items() if key not in named and children[of.child].damage is None]
-        remove(self._parts.state.links.table, [Row(escape(flow.name), key, {}) for key in unnamed])
-        told = {wait.child: wait.damage for wait in named.values() if wait.damage is not None}
+    def _named(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[Wait]:
+        """The waits that these children name. One that its record does not name is nobody's, and removed unless it has
+        changed since it was read. A record whose link is lost is sent once before."""
+        page = [wait for wait in page if wait.child in children]
+        named = [wait for wait in page if wait.stored_key in children[wait.child].waits]
+        unnamed = [wait for wait in page if wait.stored_key not in children[wait.child].waits]
+        self._send(flow, sorted({wait.child for wait in unnamed if children[wait.child].etag is None}))
+        rows = [Delete(Row(escape(flow.name), wait.stored_key, {}), wait.etag) for wait in unnamed]
+        apply_where_possible(self._parts.state.links.table, rows)
+        return named
+
+    def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait]) -> list[str]:
+        """The records of which a wait cannot be read: listed, so that their next commit writes their waits anew."""
+        told = {wait.child: wait.damage for wait in page if wait.damage is not None}
         Listing(self._parts, flow, self._run_id).damaged(told)
         return sorted(told)
 

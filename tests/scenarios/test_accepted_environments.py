@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import System
+from shared.errors import RecordRejected, System
 from shared.operations.deeds import Deeds, Refused
+from shared.operations.mending import Mending, drop
 from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.records import Json
-from shared.state.links import LinkState
+from shared.state.keys import Owner
+from shared.state.links import LinkState, link_key
+from shared.state.rows import Cell
+from tests.scenarios.test_fault_damage import damage
+from tests.support.doubles import ROUTE
 from tests.support.invariants import check
 from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, product
@@ -222,6 +227,87 @@ def test_an_acceptance_that_is_interrupted_at_any_step_is_completed_by_the_next(
         world.settle()
         check(world)
     assert number > 10
+
+
+def with_stale_key() -> World:
+    """Record p1 has made the row K. Record z9 wanted it before, and is filtered: its link still holds the key."""
+    world = World()
+    world.source.save("z9", number="K", name="Filtered")
+    world.target.fault = lambda _write: RecordRejected("no", "no", remedy="none")
+    world.settle(hours=0.1)
+    world.target.fault = lambda _write: None
+    world.source.save("z9", state="foreign")
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    assert world.state.links.load("parents", ["z9"])["z9"].held_key == "K"
+    assert world.state.links.load("parents", ["p1"])["p1"].target_key == "K"
+    check(world)
+    return world
+
+
+@pytest.mark.parametrize("target", [EMPTY, COPY])
+def test_a_key_that_a_filtered_record_only_wanted_stays_with_the_record_that_has_the_row(target: NewTarget) -> None:
+    world = with_stale_key()
+    world.settings["company"] = world.company = "another"
+    if target is EMPTY:
+        emptied(world)
+    accept_everywhere(world, target)
+    check(world)
+    assert {partition.rpartition("|")[2] for partition, _ in world.keys_table.content()} == {"another"}
+
+
+def test_a_key_that_another_record_owns_in_the_new_company_is_not_taken_from_it() -> None:
+    world = trade()
+    world.settings["company"] = world.company = "another"
+    parts = world.parts()
+    keys = parts.state.keys_of(parts.flows["parents"], parts.flows["parents"].route(ROUTE))
+    keys.own({"P1": Owner("parents", ROUTE, "stranger")})
+    world.settle(hours=0.1)
+    with pytest.raises(Refused, match=r"P1 .*owned by parents p1 in company usmf, and by parents stranger .*unlink"):
+        accept(world, "parents", COPY)
+    assert blocked(world, "parents")
+    assert keys.owners(["P1"])["P1"].owner.id == "stranger"
+
+
+DAMAGED: list[dict[str, Cell | None]] = [{"route": "newer"}, {"state": "parked"}]
+
+
+@pytest.mark.parametrize("cells", DAMAGED, ids=str)
+@pytest.mark.parametrize("target", [EMPTY, COPY])
+@pytest.mark.parametrize("name", ["finops_origin", "company"])
+def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
+    name: str, target: NewTarget, cells: dict[str, Cell | None]
+) -> None:
+    world = trade()
+    damage(world.links_table, "people", link_key("m1"), cells)
+    world.settings[name] = "another"
+    world.company = "another" if name == "company" else world.company
+    if target is EMPTY:
+        emptied(world)
+    world.settle(hours=0.5)
+    with pytest.raises(Refused, match=r"1 links of people cannot be read.*p2c repair people RECORD.* m1;"):
+        accept(world, "people", target)
+    parts = world.parts()
+    assert Mending(parts, parts.flows["people"], Deeds(parts, "operator")).repair("m1") in ("M1/P1", "M1/P2")
+    accept_everywhere(world, target)
+    check(world)
+    assert "m1/p2" in world.contacts.rows
+
+
+def test_a_damaged_key_is_mended_before_another_company_is_accepted() -> None:
+    world = trade()
+    world.settings["company"] = world.company = "another"
+    world.settle(hours=0.1)
+    (place,) = [place for place in world.keys_table.content() if place[1] == "p1"]
+    damage(world.keys_table, *place, {"flow": "newer"})
+    with pytest.raises(Refused, match=r"row p1 .*p2c repair"):
+        accept(world, "parents", COPY)
+    parts = world.parts()
+    with pytest.raises(Refused, match="p2c repair parents p1"):
+        drop(parts, Deeds(parts, "operator"), "keys", *place)
+    assert Mending(parts, parts.flows["parents"], Deeds(parts, "operator")).repair("p1") == "P1"
+    accept_everywhere(world, COPY)
+    check(world)
 
 
 def test_of_a_record_that_is_gone_nothing_is_remembered_in_an_empty_target() -> None:

@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, StateUnreadable, System, Transient
 from shared.operations.deeds import Deeds
+from shared.operations.mending import Mending
 from shared.operations.steering import Steering
 from shared.state.control import BlockKind, FlowControl
 from shared.state.failures import LAST_RETRY, STATE_UNREADABLE, failure_key
+from shared.state.keys import Owner
 from shared.state.links import link_key
 from shared.state.memory import MemoryTable
-from shared.state.rows import Cell, Foreign, Put, Row, escape
+from shared.state.rows import Cell, Delete, Foreign, Put, Row, escape
+from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage
 from tests.support.assortment import assortment
+from tests.support.doubles import ROUTE
 from tests.support.world import World
 
 DAMAGES: dict[str, dict[str, Cell | None]] = {
@@ -173,6 +177,64 @@ def test_a_damaged_wait_that_no_record_names_is_removed() -> None:
     assert causes(world, "children") == {}
 
 
+def test_a_wait_that_no_record_names_is_removed_and_its_record_is_not_sent_again_and_again() -> None:
+    world = family()
+    stale = Wait("children", "c1", "parents", ROUTE, "p1")
+    world.links_table.transact([Put(stale.to_row())])
+    world.sweep()
+    assert not [key for _, key in world.links_table.content() if key.startswith("W|")]
+    assert world.depth() == 0
+
+
+def test_a_record_whose_link_is_lost_is_sent_once_for_its_wait() -> None:
+    world = World()
+    world.child_source.save("c1", number="C1", name="First", parent="p1")
+    play(world)
+    world.links_table.transact([Delete(Row("children", link_key("c1"), {}))])
+    world.sweep()
+    assert not [key for _, key in world.links_table.content() if key.startswith("W|")]
+    world.drain()
+    assert [key for _, key in world.links_table.content() if key.startswith("W|")]
+    world.source.save("p1", number="P1", name="First")
+    play(world)
+    assert world.child_target.rows["c1"]["name"] == "First"
+
+
+@pytest.mark.parametrize("cells", [{"child": 7}, {}], ids=["damaged", "whole"])
+def test_a_wait_that_is_written_anew_while_the_sweep_looks_at_it_is_kept(cells: dict[str, Cell]) -> None:
+    world = family()
+    wait = Wait("children", "c1", "parents", ROUTE, "p1").to_row()
+    world.links_table.transact([Put(Row(wait.partition, wait.key, {**wait.cells, **cells}))])
+
+    def step(name: str) -> None:
+        if name == "links.transact":
+            world.links_table.step = lambda _name: None
+            world.links_table.transact([Put(wait)])
+
+    world.links_table.step = step
+    world.sweep()
+    assert (wait.partition, wait.key) in world.links_table.content()
+
+
+def test_the_waits_of_a_record_that_is_begun_anew_are_removed() -> None:
+    world = World()
+    world.child_source.save("c1", number="C1", name="First", parent="p1")
+    play(world)
+    damage(world.links_table, "children", link_key("c1"), {"state": "parked"})
+    world.clock.sleep(3600)
+    parts = world.parts()
+    keys = parts.state.keys_of(parts.flows["children"], parts.flows["children"].route(ROUTE))
+    keys.own({"C1": Owner("children", ROUTE, "c1")})
+    Mending(parts, parts.flows["children"], Deeds(parts, "operator")).repair("c1")
+    world.child_source.save("c1", parent=None)
+    world.source.save("p1", number="P1", name="First")
+    play(world)
+    assert world.child_target.rows["c1"]["name"] == "First"
+    world.sweep()
+    assert not [key for _, key in world.links_table.content() if key.startswith("W|")]
+    assert world.depth() == 0
+
+
 def test_a_damaged_key_is_the_failure_of_the_record_that_wants_it_and_given_to_nobody() -> None:
     world = family()
     keys = world.state.keys
@@ -218,6 +280,16 @@ def test_a_damaged_control_row_blocks_its_flow_alone_until_an_operator_lifts_it(
     world.state.control.change_flow("parents", lifted)
     play(world)
     assert {row["name"] for row in world.target.rows.values()} == {"Second"}
+
+
+def test_a_look_that_was_asked_for_is_not_lost_with_a_damaged_control_row() -> None:
+    world = family()
+    world.state.control.ask_to_look_again("children")
+    control = world.state.control.table
+    assert isinstance(control, MemoryTable)
+    damage(control, "children", "flow", {"paused": "no"})
+    world.state.control.change_flow("children", lambda now: replace(now.unblock(), paused=False))
+    assert world.state.control.flow("children").look_again
 
 
 def test_a_damaged_gate_is_written_anew_by_the_next_probe() -> None:

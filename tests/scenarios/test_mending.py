@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.errors import RecordRejected
 from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.mending import Mending, drop
@@ -14,9 +15,11 @@ from shared.state.links import LinkState, link_key
 from shared.state.memory import MemoryTable
 from shared.state.rows import Cell, Delete, Foreign, Put, Row, Table
 from tests.scenarios.test_fault_damage import damage
+from tests.support.invariants import check
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
 from tests.support.trading import trading
+from tests.support.world import World
 
 LIVE_S = 3600.0
 
@@ -138,7 +141,6 @@ def test_a_record_gets_back_the_key_of_which_nobody_knows_the_owner(sync: Produc
 
 def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
     (id,) = sync.linked(1)
-    state = sync.service.parts.state
     foreign = {"x": Foreign("float")}
     rows = {
         "links": [("accounts", key) for key in (f"F|{id}", "W|a|b|c|d", f"H|{id}|0|c", "P|x|y", "Z|strange")],
@@ -151,9 +153,7 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
         for partition, key in of:
             cells = {"p00": "no bytes"} if key == "snapshot-000" else foreign
             tables[name].transact([Put(Row(partition, key, cells))])
-    damage(in_memory(state.control.table), "accounts", "environment", {"company": 7})
     expected = {(name, partition, key) for name, of in rows.items() for partition, key in of}
-    expected.add(("control", "accounts", "environment"))
     told = answer("damaged", code=1)
     assert {(of["table"], of["partition"], of["key"]) for of in told} == expected
     assert "Z|strange" in p2c("damaged", "accounts", code=1)
@@ -165,6 +165,102 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
     assert "it can be read" in p2c("drop", "links", "accounts", link_key(id), "--yes", code=2)
     assert "there is no such row" in p2c("drop", "links", "accounts", "x", "--yes", code=2)
     assert "there is no table" in p2c("drop", "rows", "accounts", "x", "--yes", code=2)
+
+
+def test_what_an_operator_mends_or_accepts_is_not_dropped(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    state = sync.service.parts.state
+    damage(in_memory(state.links.table), FLOW, link_key(id), {"state": "parked"})
+    damage(in_memory(state.control.table), FLOW, "environment", {"company": 7})
+    rows = [("links", FLOW, link_key(id)), ("control", FLOW, "environment")]
+    assert {(of["table"], of["partition"], of["key"]) for of in answer("damaged", code=1)} == set(rows)
+    assert f"p2c repair {FLOW} {id}" in p2c("drop", *rows[0], "--yes", code=2)
+    assert f"p2c accept {FLOW}" in p2c("drop", *rows[1], "--yes", code=2)
+    assert {(of["table"], of["partition"], of["key"]) for of in answer("damaged", code=1)} == set(rows)
+
+
+def test_a_row_that_only_looks_like_a_link_is_dropped(sync: Product) -> None:
+    table = in_memory(sync.service.parts.state.links.table)
+    table.transact([Put(Row(FLOW, "L|x=000041", {"record_id": "x"}))])
+    assert "Removed" in p2c("drop", "links", FLOW, "L|x=000041", "--yes")
+
+
+@pytest.mark.parametrize("cells", [{"flow": "newer"}, {"route": "newer"}], ids=str)
+def test_a_key_whose_owner_this_version_does_not_know_is_listed_and_mended(
+    sync: Product, cells: dict[str, Cell | None]
+) -> None:
+    (id,) = sync.linked(1)
+    parts = sync.service.parts
+    keys = in_memory(parts.state.keys)
+    ((partition, key),) = keys.content()
+    damage(keys, partition, key, cells)
+    keys.transact(
+        [Put(Row(partition, "nobody's", {"key": "Nobody's", "record_id": "x", "flow": FLOW, "route": "old"}))]
+    )
+    assert places(sync) == [("keys", key, "flow"), ("keys", "nobody's", "flow")]
+    assert f"p2c repair {FLOW} {id}" in p2c("drop", "keys", partition, key, "--yes", code=2)
+    assert "Removed" in p2c("drop", "keys", partition, "nobody's", "--yes")
+    assert mending(sync).repair(id) == "A-0"
+    assert places(sync) == []
+
+
+def test_a_damaged_row_is_found_whatever_letter_it_begins_with(sync: Product) -> None:
+    sync.linked(1)
+    keys = in_memory(sync.service.parts.state.keys)
+    ((partition, _),) = keys.content()
+    keys.transact([Put(Row(partition, "\U0001f600", {"key": 7}))])
+    assert places(sync) == [("keys", "\U0001f600", "key")]
+
+
+def with_stale_key() -> World:
+    """Record p1 has made the row K. Record a1 wanted it before, and is filtered: its link still holds the key."""
+    world = World()
+    world.source.save("a1", number="K", name="Filtered")
+    world.target.fault = lambda _write: RecordRejected("no", "no", remedy="none")
+    world.settle(hours=0.1)
+    world.target.fault = lambda _write: None
+    world.source.save("a1", state="foreign")
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    check(world)
+    return world
+
+
+def test_a_damaged_key_goes_back_to_the_record_that_has_the_row_and_not_to_one_that_only_wanted_it() -> None:
+    world = with_stale_key()
+    ((partition, key),) = world.keys_table.content()
+    damage(world.keys_table, partition, key, {"record_id": None})
+    parts = world.parts()
+    mends = Mending(parts, parts.flows["parents"], Deeds(parts, "operator"))
+    with pytest.raises(Refused, match="K is the key of parents p1: p2c repair parents p1"):
+        mends.repair("a1")
+    with pytest.raises(Refused, match="is the key of parents p1: p2c repair parents p1"):
+        drop(parts, Deeds(parts, "operator"), "keys", partition, key)
+    assert mends.repair("p1") == "K"
+    world.settle(hours=0.1)
+    check(world)
+
+
+def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_made_its_row() -> None:
+    world = with_stale_key()
+    ((partition, key),) = world.keys_table.content()
+    damage(world.keys_table, partition, key, {"record_id": None})
+    damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})
+    parts = world.parts()
+    mends = Mending(parts, parts.flows["parents"], Deeds(parts, "operator"))
+    with pytest.raises(Refused, match="may be whose this key is; p2c repair parents p1 first"):
+        mends.repair("a1")
+
+
+def test_a_record_that_is_begun_anew_is_still_known_by_the_key_that_it_had() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    damage(world.links_table, "parents", link_key("p1"), {"state": "parked", "last_key": "Former"})
+    world.clock.sleep(LIVE_S)
+    parts = world.parts()
+    assert Mending(parts, parts.flows["parents"], Deeds(parts, "operator")).repair("p1") == "K"
+    assert world.state.links.load("parents", ["p1"])["p1"].last_key == "Former"
 
 
 def test_what_a_commit_leaves_for_the_next_pull_is_no_damaged_row(sync: Product) -> None:
