@@ -25,12 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
-        material = material_of(parsed.map, parsed.sample)
-        for line in told_of_sample(material):
-            typer.echo(line)
+        return _play(parsed)
     except Miscalled as miscalled:
         typer.echo(str(miscalled), err=True)
         return 2
+    except KeyboardInterrupt:
+        typer.echo("\nEnded by Ctrl-C.", err=True)
+        return 130
+
+
+def _play(parsed: argparse.Namespace) -> int:
+    material = material_of(parsed.map, parsed.sample)
+    for line in told_of_sample(material):
+        typer.echo(line)
     if parsed.script is not None:
         return _play_script(parsed.script, material, parsed.mutation)
     if parsed.trace:
@@ -46,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _play_script(path: Path, material: Material, mutation: str) -> int:
-    played = play(read_script(path), material, mutation)
+    try:
+        script = read_script(path)
+    except (OSError, ValueError) as wrong:
+        raise Miscalled(
+            f"--script: {str(path)!r} is no history: {wrong}; give a file as the simulation writes it"
+        ) from wrong
+    played = play(script, material, mutation)
     typer.echo("\n".join(played.problems or ["nothing broke"]))
     return 1 if played.problems else 0
 
@@ -91,12 +104,19 @@ def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, c
     return 1 if report.broken else 0
 
 
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return count
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--seeds", type=_count, default=200, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first one (default: %(default)s)")
     parser.add_argument(
-        "--steps", type=int, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
+        "--steps", type=_count, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
     parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -109,7 +110,8 @@ _taken, _mutation = STANDARD, ""
 
 
 def _take(maps: str, sample: Sample | None, mutation: str) -> None:
-    """With what this process plays."""
+    """With what this process plays. Whoever has started it ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _taken, _mutation
     _taken, _mutation = Material(maps, sample), mutation
 

@@ -100,9 +100,19 @@ class Script:
 
 
 def read_script(path: Path) -> Script:
-    """A script from its file. Raises ValueError for a file that is none."""
+    """A script from its file. Raises OSError for a file that cannot be read, and ValueError for one that is none."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    return Script(content["seed"], tuple(Act(*act) for act in content["acts"]))
+    match content:
+        case {"seed": int(seed), "acts": [_, *_] as acts}:
+            return Script(seed, tuple(map(_read_act, acts)))
+    raise ValueError("it has no seed, or no acts")
+
+
+def _read_act(act: object) -> Act:
+    match act:
+        case [str(kind), int(seed), str(flow), str(what), bool(troubled)] if kind in ACTS:
+            return Act(kind, seed, flow, what, troubled)
+    raise ValueError(f"{act!r} is no act")
 
 
 def write_script(seed: int, steps: int = STEPS) -> Script:

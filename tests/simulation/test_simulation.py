@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.__main__ import main
 from tests.simulation.run import play
 from tests.simulation.script import STEPS, read_script, write_script
 
@@ -54,3 +55,25 @@ def test_the_oracle_knows_nothing_of_the_engine() -> None:
     ).stdout
     assert "shared.mapping.verdicts" in loaded
     assert not [name for name in ("shared.sync", "shared.state", "shared.operations") if name in loaded]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{bad", "[1]", "{}", '{"seed": "x", "acts": []}', '{"seed": 1, "acts": [["x", 1]]}']
+)
+def test_a_file_that_is_no_history_is_refused_in_one_line(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "history.json"
+    path.write_text(text, encoding="utf-8")
+    assert main(["--script", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "is no history" in told
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--steps"])
+@pytest.mark.parametrize("count", ["0", "-1", "x", ""])
+def test_a_count_of_nothing_is_refused_and_not_called_a_success(option: str, count: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option, count])
+    assert ended.value.code == 2
