@@ -129,16 +129,6 @@ def test_items_that_people_have_made_stay(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_link_of_an_earlier_version_knows_its_item_by_what_was_applied(way: str) -> None:
-    with shop(way) as world:
-        links = world.state.links
-        links.table.transact([Put(replace(world.link("P-1"), places=()).to_row())])
-        by_box(world)
-        world.settle(1)
-        assert amounts(world) == {("USD", "Box"): 110}
-
-
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.ERROR_BEFORE])
 @pytest.mark.parametrize("path", ["UpdateMultiple", r"\$batch"])
 def test_a_fault_in_a_change_of_unit_leaves_no_item_of_any_former_one(way: str, kind: Kind, path: str) -> None:
