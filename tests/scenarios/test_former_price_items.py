@@ -3,13 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.state.links import LinkState
-from shared.state.rows import Put
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
