@@ -3,13 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.state.links import LinkState
-from shared.state.rows import Put
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
@@ -126,16 +124,6 @@ def test_items_that_people_have_made_stay(way: str) -> None:
         by_box(world)
         world.settle(1)
         assert amounts(world) == {("USD", "Box"): 110, ("Dealers", "Each"): 7, ("Dealers", "Box"): 7}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_link_of_an_earlier_version_knows_its_item_by_what_was_applied(way: str) -> None:
-    with shop(way) as world:
-        links = world.state.links
-        links.table.transact([Put(replace(world.link("P-1"), places=()).to_row())])
-        by_box(world)
-        world.settle(1)
-        assert amounts(world) == {("USD", "Box"): 110}
 
 
 @pytest.mark.parametrize("way", WAYS)
