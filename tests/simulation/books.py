@@ -69,9 +69,11 @@ def _entry(flow: str, link: Link) -> Entry:
     )
 
 
-def facts_of(stage: Stage, process: Deployment, mended: Set[Record] = frozenset()) -> Facts:
+def facts_of(
+    stage: Stage, process: Deployment, mended: Set[Record] = frozenset(), forgotten: Set[Record] = frozenset()
+) -> Facts:
     """Both systems as they are, for the company of the deployment; `mended` are the records that an operator has begun
-    anew."""
+    anew, `forgotten` those that one has let be forgotten."""
     settings = settings_of(*process.key)
     company = settings.COMPANY
     finops = stage.finops
@@ -89,6 +91,7 @@ def facts_of(stage: Stage, process: Deployment, mended: Set[Record] = frozenset(
         removed=removed,
         adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
         mended=frozenset(mended),
+        forgotten=frozenset(forgotten),
     )
 
 

@@ -148,7 +148,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "link_of_another_origin_is_followed": Mutation(
         "the links of an environment's former address are followed, and its gate closes for ever",
-        None, "", _instead(dataverse, "is_at", lambda _link, _origin: True),
+        6, "Restless", _instead(dataverse, "is_at", lambda _link, _origin: True),
     ),
     "children_of_a_relinked_parent_stay": Mutation(
         "nobody tells those that wait for a record that it has another number",

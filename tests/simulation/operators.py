@@ -35,6 +35,7 @@ class Operators:
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
+        self.forgotten: set[tuple[str, str]] = set()
         self._to_retry = set(FLOWS)
         self._surprised = False
 
@@ -160,8 +161,7 @@ class Operators:
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
             forget(linking.parts, linking.flow, id, deeds)
-            # What it has in the target is people's from now on.
-            self._company.disown((linking.flow.name, id))
+            self.forgotten.add((linking.flow.name, id))
         elif what == "link":
             linking.link(id)
         else:

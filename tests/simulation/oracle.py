@@ -57,7 +57,7 @@ class Books:
 class Facts:
     """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
     as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
-    filled before is known to nobody."""
+    filled before is known to nobody. Of a record that is `forgotten` the target keeps what it has."""
 
     now: datetime
     mapper_of: Callable[[str], Any]
@@ -67,6 +67,7 @@ class Facts:
     removed: set[tuple[str, str]]
     adopts: frozenset[str] = frozenset()
     mended: frozenset[Record] = frozenset()
+    forgotten: frozenset[Record] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +386,8 @@ class Oracle:
 
     def _of_row(self, entity: str, row: Row, record: Record) -> Iterator[Problem]:
         entry = self._books.entries.get(record)
+        if entry is None and record in self._facts.forgotten:
+            return
         tied = entry is not None and entry.entity == entity and fold(entry.key) == fold(row.key)
         if entry is None or not (tied or self._is_left(record, entity, row)):
             told = "nothing" if entry is None else f"{entry.state}, tied to {entry.key or 'nothing'}"
