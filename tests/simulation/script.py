@@ -103,9 +103,9 @@ def read_script(path: Path) -> Script:
     """A script from its file. Raises OSError for a file that cannot be read, and ValueError for one that is none."""
     content = json.loads(path.read_text(encoding="utf-8"))
     match content:
-        case {"seed": int(seed), "acts": [_, *_] as acts}:
+        case {"seed": int(seed), "acts": [*acts]}:
             return Script(seed, tuple(map(_read_act, acts)))
-    raise ValueError("it has no seed, or no acts")
+    raise ValueError("it has no seed, or no list of acts")
 
 
 def _read_act(act: object) -> Act:
