@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -95,7 +96,8 @@ def sample(root: Path, files: Sequence[str], size: int, seed: str) -> list[Mutan
     for place in chosen:
         several = list(ways[place])
         dice.shuffle(several)
-        found += [next(of for of in several if of.means_something(root))]
+        # At a place where no change means anything there is nothing to judge.
+        found += list(islice((of for of in several if of.means_something(root)), 1))
     return found
 
 
