@@ -58,6 +58,23 @@ def test_a_walk_is_shown_as_a_whole_and_goes_to_its_end_once_accepted(flow: str)
     check(world)
 
 
+def test_a_walk_that_changes_and_takes_away_too_much_goes_on_once_both_were_accepted() -> None:
+    world = in_step("parents")
+    world.source.page_size = 2 * COUNT
+    for number in range(100, COUNT):
+        world.source.save(f"r{number:03d}", name="Changed")
+    world.pull("parents")
+    assert "linked records would change" in blocked(world, "parents")
+    remove(world, "parents", 0, 50)
+    accept(world, "parents")
+    world.pull("parents")
+    assert "50 of 200 known records would be gone" in blocked(world, "parents")
+    accept(world, "parents")
+    world.settle()
+    assert (blocked(world, "parents"), gone(world, "parents")) == ("", 50)
+    check(world)
+
+
 @FLOWS
 def test_more_than_was_shown_blocks_again_and_shows_all(flow: str) -> None:
     world = in_step(flow)

@@ -217,7 +217,10 @@ class History:
                     of.forgotten = self.stage.sales.version
 
     def _damage(self, act: Act, dice: random.Random) -> None:
-        """A row of a record is spoilt, but not while its flow stands between two environments."""
+        """A row of a record is spoilt, but not while its flow stands between two environments, nor another one before it
+        is mended: of a record whose link and key are both lost nobody knows what is its own."""
+        if self.operators.damages(self.host.process):
+            return
         if not self.host.process.parts.environment.change_by_settings(act.flow):
             self.played.counts[f"{act.what} damaged"] += spoil(self.stage, act.flow, act.what, dice)
 

@@ -62,7 +62,9 @@ class Operators:
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
                 is_walk = control.block_kind is BlockKind.THRESHOLD
-                self._accept(flow, process, deeds)
+                with suppress(Refused):
+                    # What cannot be read is mended first.
+                    self._accept(flow, process, deeds)
                 if is_walk and not self._surprised:
                     self._surprised = True
                     self._company.purge(flow, dice)

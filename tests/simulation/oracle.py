@@ -225,7 +225,8 @@ class Oracle:
             return
         elif row is None:
             yield Problem("I3", record, f"it counts as written, and there is no {mapped.key} in {entity}")
-        elif row.of != record:
+        elif row.of != record and not (row.of is None and row.made):
+            # A row of ours that an operator has taken off, and that needed no write to be ours again, has no writer.
             yield Problem("I2", record, f"it counts as written, and {mapped.key} of {entity} is {_owner(row)}")
         else:
             yield from self._fields(record, mapped, entity, row)
