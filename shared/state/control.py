@@ -84,8 +84,8 @@ class FlowControl:
         return replace(self, blocked="", block_kind=None, block_walk="", block_gone=0, block_changed=0, met=None)
 
     def accept(self) -> "FlowControl":
-        """The same without its block: a walk may go as far as the reason shows. What was accepted of the same walk before
-        still holds: a reason shows either what is gone or what has changed."""
+        """The same without its block: a walk may go as far as the reason shows. What was accepted of the same walk
+        before still holds: a reason shows either what is gone or what has changed."""
         if self.block_kind is not BlockKind.THRESHOLD:
             return self.unblock()
         before = self if self.accepted_walk == self.block_walk else FlowControl(self.flow)

@@ -83,7 +83,8 @@ def _tell_progress(report: Report) -> None:
 def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
-        f"{report.histories} histories in {report.seconds:.0f} s, {each:.0f} steps of workers each; "
+        f"{report.histories} {'history' if report.histories == 1 else 'histories'} in {report.seconds:.0f} s, "
+        f"{each:.0f} steps of workers each; "
         f"{len(report.broken)} broken"
     )
     for name in never_reached(report.counts) if coverage else ():

@@ -217,7 +217,7 @@ class History:
                     of.forgotten = self.stage.sales.version
 
     def _damage(self, act: Act, dice: random.Random) -> None:
-        """A row of a record is spoilt, but not while its flow stands between two environments, nor another one before it
+        """A row of a record is spoilt, but not while its flow stands between two environments, nor before the last one
         is mended: of a record whose link and key are both lost nobody knows what is its own."""
         if self.operators.damages(self.host.process):
             return
