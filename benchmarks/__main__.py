@@ -21,7 +21,7 @@ from benchmarks.records import write_samples
 from benchmarks.stage import Plan
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
-from shared.flows import ACCOUNTS, PRODUCTS
+from shared.flows.wiring import ACCOUNTS, PRODUCTS
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample.

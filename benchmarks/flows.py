@@ -9,8 +9,9 @@ from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import API
 from local.demo.selling import ACTIVE, Seller
 from shared.clients import quoting
-from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
-from shared.mapping import products, quotations
+from shared.flows.products import mapping as products
+from shared.flows.quotations import mapping as quotations
+from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 
 @dataclass(frozen=True, slots=True)

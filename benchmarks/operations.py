@@ -14,14 +14,14 @@ from local.azurite import Azurite, AzuriteFailed
 from local.demo import interrupts
 from local.demo.errors import UserMistake
 from shared.bootstrap import SystemClock, assemble, state_of
-from shared.clients.credentials import managed_identity
-from shared.flows import ACCOUNTS, FLOWS
-from shared.operations.deeds import Deeds
-from shared.operations.failing import Failing
+from shared.clients.http.credentials import managed_identity
+from shared.flows.wiring import ACCOUNTS, FLOWS
+from shared.operations.audit_log import Deeds
+from shared.operations.failures import Failing
 from shared.settings import Settings
 from shared.state.failures import Failure
-from shared.state.rows import MAX_TRANSACTION_ROWS, Put
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
+from shared.state.storage.tables import MAX_TRANSACTION_ROWS, Put
 from shared.sync.parts import Parts
 
 Result = TypeVar("Result")

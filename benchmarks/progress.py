@@ -10,8 +10,8 @@ from benchmarks.stage import Stage
 from local.demo.errors import DemoFailed
 from shared.state.control import Control
 from shared.state.failures import Failures
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
 from shared.state.runs import Run, Runs
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 
 # Each of these is the end of the road for a record for now.
 DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")

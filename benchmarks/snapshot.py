@@ -21,8 +21,8 @@ from benchmarks.walking import MEGABYTE, Pulled
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT
-from shared.flows import PRODUCTS
-from shared.state.rows import Delete, Table, escape
+from shared.flows.wiring import PRODUCTS
+from shared.state.storage.tables import Delete, Table, escape
 
 _CHANGED = "1 % changed"
 _WALKS = ("first walk", "unchanged walk", _CHANGED)

@@ -16,10 +16,10 @@ from local.demo.flows import Watched
 from local.demo.keep import place
 from local.demo.session import Session, require_node_modules
 from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Access
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import schedules
 from shared.state.control import Control
-from shared.state.storage import Storage
+from shared.state.storage.account import Storage
 
 COMPANY = "usmf"
 NEVER = "0 0 0 1 1 *"

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 from shared import bootstrap
-from shared.clients.finops_source import PAGE_ROWS
-from shared.flows import PRODUCTS
+from shared.clients.finops.source import PAGE_ROWS
+from shared.flows.wiring import PRODUCTS
 from shared.records import SourceRow, Walked, WalkPage
 from shared.sync.flow import Flow
 from shared.sync.flow import Walked as WalkedFeed
 from shared.sync.parts import new_id
-from shared.sync.pull import Pull
+from shared.sync.pull.run import Pull
 
 MEGABYTE = 1e6
 

@@ -24,9 +24,9 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
 from local.identity import Identity, IdentityServer
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.state.control import Control
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 
 SAMPLES = ROOT / "local" / "data" / "adventureworks"
 STATE = ROOT / ".state"

@@ -24,15 +24,15 @@ from p2c.connecting import Connection
 from p2c.loaded import loaded_functions
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, say, table, tell
-from shared.operations.checks import Verdict
-from shared.operations.dryrun import DryRun, summary_of
-from shared.operations.enforcing import Enforcing
-from shared.operations.examining import Examined
-from shared.operations.explaining import Explaining
-from shared.operations.failing import Failing
-from shared.operations.locating import NotFound
-from shared.operations.preflight import Preflight
-from shared.operations.reconciling import Reconciling
+from shared.operations.drift_blocks import Enforcing
+from shared.operations.dry_run import DryRun, summary_of
+from shared.operations.examine import Examined
+from shared.operations.explain import Explaining
+from shared.operations.failures import Failing
+from shared.operations.lookup import NotFound
+from shared.operations.preflight.checks import Verdict
+from shared.operations.preflight.run import Preflight
+from shared.operations.reconcile import Reconciling
 from shared.operations.status import status_of
 from shared.state.failures import Failure
 from shared.state.history import Histories

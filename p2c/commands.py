@@ -13,8 +13,8 @@ from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.showing import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
-from shared.operations.deeds import Refused
-from shared.operations.locating import NotFound, locate
+from shared.operations.audit_log import Refused
+from shared.operations.lookup import NotFound, locate
 from shared.telemetry import QUIET
 from shared.visible import visible
 

@@ -16,22 +16,22 @@ from p2c.mistakes import Mistake
 from p2c.network import Network
 from shared import exact_json
 from shared.bootstrap import SystemClock, account_of, assemble, state_of
-from shared.clients.credentials import managed_identity
-from shared.clients.signing_in import DeveloperSignIn
+from shared.clients.http.credentials import managed_identity
+from shared.clients.http.signing_in import DeveloperSignIn
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid, System
-from shared.flows import ACCOUNTS, CONTACTS, QUOTATIONS
-from shared.mapping.quotations import latest_revision
-from shared.operations.deeds import Deeds
-from shared.operations.looking import LookOnly
+from shared.flows.quotations.mapping import latest_revision
+from shared.flows.wiring import ACCOUNTS, CONTACTS, QUOTATIONS
+from shared.operations.audit_log import Deeds
+from shared.operations.read_only import LookOnly
 from shared.outbound import Way
 from shared.records import SourceRow
 from shared.settings import Settings
 from shared.settings_file import read_settings_file
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import Queues
-from shared.state.rows import Table
-from shared.state.storage import Storage
+from shared.state.storage.account import Storage
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import Queues
+from shared.state.storage.tables import Table
 from shared.storage_settings import CONNECTION, NAME_RULE, SERVICES, accounts_named, is_account_name, two_accounts
 from shared.sync.parts import Parts
 

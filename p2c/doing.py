@@ -12,12 +12,12 @@ from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, ap
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, console, say
-from shared.operations.failing import Failing
-from shared.operations.forgetting import forget as forget_record
-from shared.operations.linking import Linking
-from shared.operations.retargeting import NewTarget
-from shared.operations.steering import Steering
-from shared.operations.syncing import Syncing
+from shared.operations.control import Steering
+from shared.operations.failures import Failing
+from shared.operations.forget import forget as forget_record
+from shared.operations.link import Linking
+from shared.operations.resync import Syncing
+from shared.operations.retarget import NewTarget
 from shared.state.failures import Failure
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared.operations.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, Verdict
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
 # What names a deployment, as `azd env get-values` gives it.

@@ -6,9 +6,9 @@ import typer
 
 from p2c.commands import ATTENTION, WELL, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
 from p2c.showing import as_json, say, table
-from shared.operations.damaged import Damages
-from shared.operations.mending import Mending
-from shared.operations.mending import drop as drop_row
+from shared.operations.damaged_rows import Damages
+from shared.operations.repair import Mending
+from shared.operations.repair import drop as drop_row
 
 
 @app.command(rich_help_panel="Look")

@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from p2c.mistakes import Mistake
-from shared.clients.origin import is_loopback
+from shared.clients.http.origin import is_loopback
 from shared.outbound import STRAIGHT, Outbound
 
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p2c.showing import age, say, table, words
-from shared.operations.checks import Check, Verdict
-from shared.operations.dryrun import Summary
-from shared.operations.examining import Examined, FieldChange
-from shared.operations.explaining import Explanation
-from shared.operations.failing import Cause
-from shared.operations.reconciling import Drifted
+from shared.operations.dry_run import Summary
+from shared.operations.examine import Examined, FieldChange
+from shared.operations.explain import Explanation
+from shared.operations.failures import Cause
+from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.reconcile import Drifted
 from shared.operations.status import Status
 from shared.records import Values
 from shared.state.failures import Failure

@@ -18,7 +18,7 @@ from p2c.mistakes import Mistake
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import SHIPPED, read_value_maps
-from shared.operations.sampling import sample_of
+from shared.operations.sample import sample_of
 
 _CLONE = Path(__file__).resolve().parent.parent
 _MODULE = "tests.simulation"

@@ -12,42 +12,42 @@ from functools import lru_cache
 
 from azure.core.credentials import TokenCredential
 
-from shared.clients.channel import Channel
-from shared.clients.correlation import correlated
-from shared.clients.credentials import TokenProvider, identity
-from shared.clients.dataverse import DataverseSystem
-from shared.clients.deadline import reading_until
-from shared.clients.finops import ACCEPT, FinopsSystem
-from shared.clients.origin import Origin
-from shared.clients.throttle import Throttle
-from shared.clients.transport import HttpTransport
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.finops.environment import ACCEPT, FinopsSystem
+from shared.clients.http.channel import Channel
+from shared.clients.http.correlation import correlated
+from shared.clients.http.credentials import TokenProvider, identity
+from shared.clients.http.deadline import reading_until
+from shared.clients.http.origin import Origin
+from shared.clients.http.throttle import Throttle
+from shared.clients.http.transport import HttpTransport
 from shared.errors import StateUnreadable, StorageTrouble, System
-from shared.flows import FLOWS, flows_of
+from shared.flows.wiring import FLOWS, flows_of
 from shared.invocations import Invocation, invoked
 from shared.operations.cleanup import Cleanup
-from shared.operations.reconciling import Comparison
+from shared.operations.reconcile import Comparison
 from shared.outbound import Way, straight
 from shared.settings import Settings
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
-from shared.state.filtersizes import FilterSizes
+from shared.state.filter_sizes import FilterSizes
 from shared.state.links import Links
 from shared.state.owners import Owners
-from shared.state.queues import Queues
-from shared.state.rows import Table
 from shared.state.runs import Runs
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
+from shared.state.storage.queues import Queues
+from shared.state.storage.tables import Table
 from shared.state.waiting import Waits
-from shared.sync.apply import Apply
+from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State
 from shared.sync.poison import Poison
 from shared.sync.ports import Clock
 from shared.sync.ports import System as SystemPort
-from shared.sync.pull import Pull
+from shared.sync.pull.run import Pull
 from shared.sync.sweep import Sweep
 from shared.telemetry import quiet_libraries, tell_damage, tell_trouble
 

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
+from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
+from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
+from shared.flows.products.mapping import ProductMapper
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.mapping.addresses import AddressRules
-from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
-from shared.mapping.products import ProductMapper
-from shared.mapping.quotations import QuotationChoices, QuotationMapper, header_words, line_words
-from shared.mapping.table import FieldTable
+from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import Word
+from shared.mapping.words import Word
 from shared.settings import settings_table
 from shared.telemetry import EVENTS
 from tests.infra.inventory import inventory

@@ -2,8 +2,8 @@
 
 from local.demo.flows import Collection, PlainView, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import flows
-from shared.mapping import accounts
+from shared.flows import wiring as flows
+from shared.flows.accounts import mapping as accounts
 from shared.settings import Settings
 
 

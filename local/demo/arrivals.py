@@ -15,7 +15,7 @@ from shared.mapping.verdicts import Mapped
 from shared.records import SourceRow
 from shared.state.failures import Failure
 from shared.state.links import LinkState
-from shared.state.queues import Queues
+from shared.state.storage.queues import Queues
 from shared.sync.hints import Hint, HintMessage
 
 _LOOK_EVERY_S = 0.1

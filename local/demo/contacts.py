@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import flows
-from shared.mapping import contacts
-from shared.mapping.contacts import ContactMapper, ContactRules
+from shared.flows import wiring as flows
+from shared.flows.contacts import mapping as contacts
+from shared.flows.contacts.mapping import ContactMapper, ContactRules
 from shared.mapping.verdicts import Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
 from shared.settings import Settings

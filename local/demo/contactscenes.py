@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from local.demo.arrivals import Arrivals
 from local.demo.edits import ACTIVE, INACTIVE, Sales
 from local.demo.stage import Stage
-from shared.mapping.contacts import PERSON
+from shared.flows.contacts.mapping import PERSON
 from shared.mapping.verdicts import Mapped
 from shared.records import Json, SourceRow
 

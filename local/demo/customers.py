@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from local.demo.flows import Collection, Systems
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.mapping import accounts, contacts
+from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import mapping as contacts
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.records import fold
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import loopback
 from local.demo.systems import Secrets
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import schedules
 
 # These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's

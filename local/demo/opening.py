@@ -14,7 +14,7 @@ from local.demo.quotescenes import QuoteScenes
 from local.demo.session import Session
 from local.demo.stocktaking import Position, Standings, Stocktaking
 from local.demo.waiting import Wait
-from shared.flows import CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import CONTACTS, PRODUCTS, QUOTATIONS
 
 # The products must be in Sales before anything can be quoted.
 FIRST_IN_WORST_ORDER = (PRODUCTS,)

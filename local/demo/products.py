@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from local.demo.behaviors import read_behaviors
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import flows
 from shared.clients import quoting
-from shared.mapping import catalogue, price_lists, products
-from shared.mapping.products import ProductMapper
+from shared.flows import wiring as flows
+from shared.flows.products import catalogue, price_lists
+from shared.flows.products import mapping as products
+from shared.flows.products.mapping import ProductMapper
 from shared.mapping.verdicts import Known, Verdict
 from shared.records import Json, SourceRow, Values, fold
 from shared.settings import Settings

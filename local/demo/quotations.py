@@ -10,10 +10,10 @@ from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared import flows
 from shared.clients import quoting
-from shared.mapping import quotations
-from shared.mapping.quotations import QuotationMapper
+from shared.flows import wiring as flows
+from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations.mapping import QuotationMapper
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
 from shared.settings import Settings

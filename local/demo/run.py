@@ -33,7 +33,7 @@ from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES, SYSTEMS
 from local.demo.trust import Act
 from shared.errors import StorageTrouble
-from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
 # What the logs of a demo take, and its state where that is kept.

@@ -25,7 +25,7 @@ from local.identity import Identity, IdentityServer
 from local.simulator.auth import system_clock
 from shared.errors import StorageTrouble
 from shared.state.control import Control
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 
 _HOST = "functions host"
 _LOOKS_FOR_AN_END, _LOOK_EVERY_S = 10, 0.1

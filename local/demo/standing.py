@@ -11,9 +11,9 @@ from shared.state.checkpoints import Checkpoints, Phase
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
 from shared.state.links import ClaimKind, Link, Links, LinkState
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
-from shared.state.rows import Table
 from shared.state.runs import Run, Runs
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.tables import Table
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000

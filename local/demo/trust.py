@@ -20,7 +20,7 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
-from shared.flows import ACCOUNTS, PRODUCTS
+from shared.flows.wiring import ACCOUNTS, PRODUCTS
 from shared.records import Json
 
 BATCH = 200

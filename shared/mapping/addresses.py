@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
-from shared.mapping.vocabulary import Column, TargetField, Unmappable, lines_of, value_of
+from shared.mapping.words import Column, TargetField, Unmappable, lines_of, value_of
 from shared.records import Json, Values
 
 STATE_LEFT_OUT, STATE_AS_TEXT = "state_left_out", "state_as_text"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from shared.mapping.value_maps import Condition
-from shared.mapping.vocabulary import blank
+from shared.mapping.words import blank
 from shared.records import Json, Values
 
 _COMPARISONS: dict[str, Callable[[int], bool]] = {

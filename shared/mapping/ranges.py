@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-from shared.mapping.vocabulary import TargetField, Unmappable
+from shared.mapping.words import TargetField, Unmappable
 from shared.records import Json
 
 

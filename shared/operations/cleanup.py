@@ -4,10 +4,10 @@ it."""
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.operations.owned import pages, release_ownerless
+from shared.operations.owned_keys import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.history import inverted
-from shared.state.rows import Row, Table, escape, remove
+from shared.state.storage.tables import Row, Table, escape, remove
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 from shared.telemetry import log_event

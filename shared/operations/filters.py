@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.sync.judging import PARENT_FILTERED
+from shared.sync.apply.judge import PARENT_FILTERED
 
 
 @dataclass(frozen=True, slots=True)

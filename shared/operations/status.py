@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import System
-from shared.operations.failing import Failing
+from shared.operations.failures import Failing
 from shared.state.control import Gate
 from shared.state.links import LinkState
+from shared.sync.apply.work import Kind
 from shared.sync.flow import Flow, Tracked
-from shared.sync.observing import FlowState, Observing
+from shared.sync.flow_states import FlowState, Observing
 from shared.sync.parts import Parts
-from shared.sync.work import Kind
 
 # A link that cannot be read has no state.
 _UNREADABLE = "unreadable"

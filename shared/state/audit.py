@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import StateUnreadable
-from shared.state.cells import Cells, drop
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.history import inverted, told_by_key
-from shared.state.rows import Cell, Put, Row, Stored, Table, escape
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import Cell, Put, Row, Stored, Table, escape
 
 PARTITION = "audit"
 

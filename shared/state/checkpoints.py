@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import RowConflict
-from shared.state.cells import Cells, drop
-from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape, unescape
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import Cell, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROW = "pull"
 _SUPERSEDED_KEPT = 5

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import RowConflict, StateUnreadable, StorageTrouble, System
-from shared.state.cells import Cells
-from shared.state.rows import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
 
 _ROUNDS = 5
 _FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.errors import Damage, RowConflict, StateUnreadable
-from shared.state.cells import Cells
-from shared.state.rows import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
 
 STATE_UNREADABLE = "state_unreadable"
 """The cause of a record of which a row cannot be read."""

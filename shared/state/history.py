@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from shared.errors import StateUnreadable
-from shared.state.cells import Cells, drop
 from shared.state.failures import STATE_UNREADABLE
-from shared.state.rows import Cell, Row, Stored, Table, escape, unescape
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import Cell, Row, Stored, Table, escape, unescape
 
 _PAGE = 1000
 _END_OF_TIME_MS = 253_402_300_799_999

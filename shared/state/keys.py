@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from shared.errors import Damage, RowConflict, StateUnreadable, StorageTrouble
 from shared.records import fold
-from shared.state.cells import Cells, drop
-from shared.state.rows import (
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import (
     LAST_KEY,
     MAX_TRANSACTION_ROWS,
     Delete,

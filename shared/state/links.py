@@ -13,8 +13,8 @@ from itertools import islice
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
 from shared.records import Json, fold
-from shared.state.cells import Cells
-from shared.state.rows import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
 
 SCHEMA_VERSION = 1
 # A target key, folded, on a route.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from shared import exact_json
 from shared.errors import StateUnreadable
-from shared.state.cells import Cells
-from shared.state.rows import Cell, Put, Row, Stored, Table, escape, split_into_transactions
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import Cell, Put, Row, Stored, Table, escape, split_into_transactions
 from shared.telemetry import tell_damage
 
 _FORMER_KEPT = 5

@@ -3,7 +3,7 @@ key than it had before, and that those who know it by the former one have yet to
 
 from collections.abc import Iterable, Sequence
 
-from shared.state.rows import Delete, Row, Stored, Table, apply_where_possible, escape
+from shared.state.storage.tables import Delete, Row, Stored, Table, apply_where_possible, escape
 
 
 def relinked_row(flow: str, id: str) -> Row:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import StateUnreadable, StorageTrouble
-from shared.state.cells import Cells, drop
 from shared.state.history import inverted
-from shared.state.rows import Cell, Put, Row, Stored, Table, escape
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import Cell, Put, Row, Stored, Table, escape
 from shared.telemetry import log_event
 
 _PAGE = 1000

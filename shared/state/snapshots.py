@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from shared.errors import RowConflict, StateUnreadable
-from shared.state.cells import Cells, drop
-from shared.state.rows import Cell, Insert, Replace, Row, Stored, Table, escape, split_into_transactions
+from shared.state.storage.cells import Cells, drop
+from shared.state.storage.tables import Cell, Insert, Replace, Row, Stored, Table, escape, split_into_transactions
 from shared.telemetry import tell_damage
 
 BUCKETS = 256

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from shared.errors import Damage, StateUnreadable
-from shared.state.cells import Cells
-from shared.state.rows import Cell, Row, Stored, Table, escape, unescape
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import Cell, Row, Stored, Table, escape, unescape
 
 _MOST_CHILDREN = 1000
 _MOST_WAITS = 3000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shared.errors import Damage
 from shared.state.keys import OwnedKey, unknown_owner
 from shared.state.links import Link, link_key
-from shared.state.rows import Row, escape
+from shared.state.storage.tables import Row, escape
 from shared.sync.flow import Flow
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared import exact_json
 from shared.errors import SyncError
 from shared.records import Json
-from shared.state.rows import escape
+from shared.state.storage.tables import escape
 from shared.visible import has_half_pair, visible
 
 FORMAT = 1

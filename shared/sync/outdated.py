@@ -15,11 +15,11 @@ from shared.state.checkpoints import Phase
 from shared.state.control import FlowControl
 from shared.state.links import KnownKey, Link
 from shared.state.relinked import Relinked
+from shared.sync.apply.judge import Judging
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
-from shared.sync.judging import Judging
 from shared.sync.parts import Parts
-from shared.sync.reading import ENDED
+from shared.sync.pull.changes import ENDED
 
 _BEGINNING = "L|"
 # Links are looked at in pages of 1000.

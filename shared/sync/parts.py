@@ -12,9 +12,9 @@ from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.keys import Keys
 from shared.state.links import Links
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
-from shared.state.rows import Table
 from shared.state.runs import Runs
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.tables import Table
 from shared.state.waiting import Waits
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route

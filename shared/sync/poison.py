@@ -3,9 +3,9 @@
 import hashlib
 
 from shared.errors import StorageTrouble
+from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
-from shared.sync.listing import Listing
 from shared.sync.parts import Parts, poison_queue
 from shared.telemetry import log_event, tell_trouble
 from shared.visible import visible

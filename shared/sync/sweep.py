@@ -15,19 +15,19 @@ from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
 from shared.state.failures import LAST_RETRY, Failure, retry_after
 from shared.state.links import Link, LinkState
-from shared.state.rows import Delete, Row, apply_where_possible, escape
+from shared.state.storage.tables import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
+from shared.sync.apply.judge import Judging
 from shared.sync.damage import damage_of
+from shared.sync.drift_probe import Probing
+from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow
+from shared.sync.flow_states import Observing
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
-from shared.sync.judging import Judging
-from shared.sync.keeping import keep_poison
-from shared.sync.listing import Listing
-from shared.sync.observing import Observing
 from shared.sync.outdated import Outdated
 from shared.sync.parts import Parts, hold_queue
-from shared.sync.probing import Probing
+from shared.sync.poison_keeper import keep_poison
 from shared.telemetry import log_event, tell_damage
 
 _RECEIVED_AT_ONCE = 32

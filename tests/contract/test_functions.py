@@ -17,9 +17,9 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 
 from local.host.host_json import seconds_of
 from shared.bootstrap import forget_service, service
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import Settings
-from shared.state.storage import TABLES
+from shared.state.storage.account import TABLES
 from shared.sync.hints import Hint, HintMessage
 from tests.contract import worker_library
 from tests.contract.worker_library import Function

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.mapping.accounts import TARGET_SET, AccountChoices, AccountMapper, OnHold
+from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.mapping.addresses import AddressRules
 from shared.mapping.value_maps import read_value_maps
 from tests.unit.mapping.samples import account, mapped, maps, owned_as

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.mapping import contacts
-from shared.mapping.accounts import OnHold
+from shared.flows.accounts.mapping import OnHold
+from shared.flows.contacts import mapping as contacts
+from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
 from shared.mapping.addresses import AddressRules
-from shared.mapping.contacts import ContactChoices, ContactMapper, customer_words, person_words
-from shared.mapping.table import FieldTable
+from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.verdicts import Known, Mapped
-from shared.mapping.vocabulary import Word
+from shared.mapping.words import Word
 from shared.records import SourceRow
 from tests.contract.test_mapping_schema import SCHEMAS, Facts, dataverse, finops, source_mistakes, target_mistakes
 from tests.support.clock import START

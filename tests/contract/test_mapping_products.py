@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.mapping import catalogue, products
-from shared.mapping.products import PriceItems, ProductChoices, ProductMapper, Vanished, late_columns
+from shared.flows.products import catalogue
+from shared.flows.products import mapping as products
+from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, late_columns
 from shared.mapping.value_maps import read_value_maps
 from tests.contract.test_mapping_schema import SCHEMAS, dataverse, finops
 from tests.contract.test_products_schema import attributes, navigations, table

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.mapping import quotation_words, quotations
-from shared.mapping.addresses import AddressRules
-from shared.mapping.dates import EMPTY_DATE
-from shared.mapping.quotations import (
+from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import words as quotation_words
+from shared.flows.quotations.mapping import (
     QuotationChoices,
     QuotationMapper,
     QuotationStatus,
@@ -16,8 +15,10 @@ from shared.mapping.quotations import (
     header_words,
     line_words,
 )
+from shared.mapping.addresses import AddressRules
+from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import Word
+from shared.mapping.words import Word
 from tests.contract.test_mapping_schema import dataverse, finops, source_mistakes, target_mistakes
 
 MAPS = read_value_maps(None)

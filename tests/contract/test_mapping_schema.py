@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from shared.mapping import accounts
-from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, account_words
+from shared.flows.accounts import mapping as accounts
+from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, account_words
 from shared.mapping.addresses import AddressRules
-from shared.mapping.table import FieldTable
+from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import ValueMaps, read_value_maps
-from shared.mapping.vocabulary import Column, Ownership, TargetField, Word, constant, copy
+from shared.mapping.words import Column, Ownership, TargetField, Word, constant, copy
 
 SCHEMAS = Path(__file__).parents[2] / "local" / "schemas"
 COLUMN_TYPES = {

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.mapping import catalogue, products
-from shared.mapping.products import ProductMapper
+from shared.flows.products import catalogue
+from shared.flows.products import mapping as products
+from shared.flows.products.mapping import ProductMapper
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import columns_of
+from shared.mapping.words import columns_of
 from tests.contract.test_mapping_schema import dataverse, finops
 
 MAPPER = ProductMapper(read_value_maps(None))

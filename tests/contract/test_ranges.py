@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from local.finops.values import INT32, MAX_DIGITS
-from shared.mapping import products, ranges
-from shared.mapping.accounts import AccountMapper
-from shared.mapping.contacts import ContactMapper
-from shared.mapping.products import ProductChoices, ProductMapper
-from shared.mapping.quotations import QuotationMapper
+from shared.flows.accounts.mapping import AccountMapper
+from shared.flows.contacts.mapping import ContactMapper
+from shared.flows.products import mapping as products
+from shared.flows.products.mapping import ProductChoices, ProductMapper
+from shared.flows.quotations.mapping import QuotationMapper
+from shared.mapping import ranges
+from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, range_of
-from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import ValueMaps, read_value_maps
-from shared.mapping.vocabulary import TargetField
+from shared.mapping.words import TargetField
 from tests.contract.test_mapping_schema import dataverse, finops
 
 SHIPPED = read_value_maps(None)

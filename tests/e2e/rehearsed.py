@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
 from shared.sync.hints import Hint, messages
 from tests.e2e.marked import AMOUNT, MARK, marked_texts
 from tests.e2e.rehearsal import Rehearsal, rehearsing

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
 from tests.e2e.host_log import Line, read_lines, telemetry
 from tests.e2e.rehearsed import (
     ACTS,

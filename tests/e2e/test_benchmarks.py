@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__, operations, snapshot, throttling
-from shared.flows import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
 
 RECORDS = 4
 Row = Mapping[str, str]

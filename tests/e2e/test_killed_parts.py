@@ -10,8 +10,8 @@ import requests
 
 from local.azurite import Azurite
 from local.demo import processes
-from shared.state.rows import Put, Row
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
+from shared.state.storage.tables import Put, Row
 from tests.e2e.demonstration import TOKEN
 from tests.e2e.two_hosts.flushing import Disk
 from tests.support.patience import PATIENCE_S

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from local.azurite import Azurite
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import schedules
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 from tests.e2e.packaging import write_package
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT

@@ -13,12 +13,12 @@ from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from shared.errors import RowConflict, RowTooLarge, StorageTrouble
-from shared.state.azure_tables import AzureTable
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import Head, Queues
-from shared.state.rows import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
 from shared.state.snapshots import Sight, Snapshot, digest
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
+from shared.state.storage.azure_tables import AzureTable
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import Head, Queues
+from shared.state.storage.tables import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
 from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
 

@@ -11,9 +11,9 @@ from local import azurite, systems
 from local.demo.keep import free_ports
 from local.systems import Ports
 from shared.bootstrap import build
-from shared.flows import ACCOUNTS
+from shared.flows.wiring import ACCOUNTS
 from shared.settings import Settings
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 
 pytestmark = pytest.mark.process
 

@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import yaml
 
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import Settings
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
-from shared.state.storage import TABLES
+from shared.state.storage.account import TABLES
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 from tests.infra.names import names, trigger_queues
 from tests.infra.snapshots import Snapshot
 from tests.support.project import ROOT

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 from local.requirements import SITE_PYTHON
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from shared.settings import Settings
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX
-from shared.state.storage import TABLES
+from shared.state.storage.account import TABLES
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 from tests.support.project import ROOT
 
 NAMES = ROOT / "infra" / "names.json"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from p2c.loaded import loaded_functions
-from shared.operations.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, Verdict
 from tests.infra.names import functions
 from tests.infra.snapshots import NETWORK, read_snapshot
 from tests.support.project import ROOT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import System
-from shared.flows import FLOWS
+from shared.flows.wiring import FLOWS
 from tests.kql.alerts import Alert, Telemetry, alerts
 from tests.kql.evaluation import Row
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, System
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.mending import Mending, drop
-from shared.operations.retargeting import NewTarget
-from shared.operations.steering import Steering
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.control import Steering
+from shared.operations.repair import Mending, drop
+from shared.operations.retarget import NewTarget
 from shared.records import Json
 from shared.state.keys import Owner
 from shared.state.links import LinkState, link_key
-from shared.state.rows import Cell
+from shared.state.storage.tables import Cell
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check

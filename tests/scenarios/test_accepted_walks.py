@@ -5,8 +5,8 @@ import re
 import pytest
 
 from shared.errors import NotSent
-from shared.operations.deeds import Deeds
-from shared.operations.steering import Steering
+from shared.operations.audit_log import Deeds
+from shared.operations.control import Steering
 from shared.state.links import LinkState
 from shared.sync.parts import Limits
 from tests.support.invariants import check

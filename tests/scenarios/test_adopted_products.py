@@ -3,8 +3,8 @@
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.deeds import Deeds
-from shared.operations.linking import Linking
+from shared.operations.audit_log import Deeds
+from shared.operations.link import Linking
 from shared.state.links import LinkState
 from tests.support.assortment import Assortment, assortment
 from tests.support.faults import WRITES

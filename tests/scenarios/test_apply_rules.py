@@ -11,8 +11,8 @@ from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
-from shared.state.rows import Replace
-from shared.sync.apply import Apply
+from shared.state.storage.tables import Replace
+from shared.sync.apply.run import Apply
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.parts import Limits, hold_queue, poison_queue
 from tests.support.doubles import ROUTE, FakeMapper

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.locating import locate
+from shared.operations.lookup import locate
 from shared.state.links import LinkState
 from tests.support.assortment import assortment
 from tests.support.product import Product

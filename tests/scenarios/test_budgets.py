@@ -11,12 +11,12 @@ import pytest
 from shared.bootstrap import limits_of
 from shared.errors import NotSent
 from shared.operations.cleanup import Cleanup
-from shared.operations.reconciling import Comparison
+from shared.operations.reconcile import Comparison
 from shared.settings import Settings
 from shared.state.control import Gate
 from shared.state.failures import Failure
-from shared.state.rows import Insert
 from shared.state.runs import Run
+from shared.state.storage.tables import Insert
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage, read_message
 from shared.sync.parts import hold_queue, poison_queue

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import LinkRefused
-from shared.operations.reconciling import Reconciling
+from shared.operations.reconcile import Reconciling
 from shared.records import SourceRow
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import Link, LinkState
-from shared.state.rows import Operation, Put
+from shared.state.storage.tables import Operation, Put
 from shared.sync.flow import WEEK_S
 from shared.sync.parts import Limits
 from tests.support.doubles import ROUTE

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.deeds import Deeds
+from shared.operations.audit_log import Deeds
 from shared.state.history import Histories
 from tests.support.events import Heard
 from tests.support.product import FLOW, Product, product

@@ -18,14 +18,14 @@ from local.simulator.auth import FixedToken
 from local.simulator.exchanges import Exchange, ExchangeLog
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.server import Simulator, running
-from shared.clients.channel import Channel
-from shared.clients.dataverse import DataverseSystem, DataverseTable
-from shared.clients.dataverse_lookup import DataverseLookup, LookupTable
-from shared.clients.dataverse_rows import BULK_ROWS, RowWrite, RowWriter, Table
-from shared.clients.dataverse_target import DataverseTarget, Detail, RecordTable
-from shared.clients.halving import Result
-from shared.clients.sending import Sending
-from shared.clients.throttle import Throttle
+from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.environment import DataverseSystem, DataverseTable
+from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
+from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, Table
+from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
+from shared.clients.http.channel import Channel
+from shared.clients.http.sending import Sending
+from shared.clients.http.throttle import Throttle
 from shared.errors import (
     LinkRefused,
     NotSent,
@@ -38,7 +38,8 @@ from shared.errors import (
     System,
     Transient,
 )
-from shared.mapping import catalogue, products
+from shared.flows.products import catalogue
+from shared.flows.products import mapping as products
 from shared.records import Change, ChangePage, Json, MarkedRow, TargetRow, Write
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock

@@ -14,12 +14,12 @@ from local.finops.settings import Settings
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Kind, Rule
 from local.simulator.server import Simulator, running
-from shared.clients.channel import Channel
-from shared.clients.finops import ACCEPT, MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
-from shared.clients.finops_keys import FinopsKey
-from shared.clients.finops_source import FinopsSource
-from shared.clients.origin import Origin
-from shared.clients.throttle import Throttle
+from shared.clients.finops.environment import ACCEPT, MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.finops.source import FinopsSource
+from shared.clients.http.channel import Channel
+from shared.clients.http.origin import Origin
+from shared.clients.http.throttle import Throttle
 from shared.errors import (
     OperatorNeeded,
     RecordMissing,
@@ -28,8 +28,8 @@ from shared.errors import (
     System,
     Transient,
 )
-from shared.mapping import products
-from shared.mapping.products import ProductMapper
+from shared.flows.products import mapping as products
+from shared.flows.products.mapping import ProductMapper
 from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, Write
 from tests.support.channels import open_channel

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from shared.operations.syncing import send
-from shared.state.decided import DecidedContents, decided_row
+from shared.operations.resync import send
+from shared.state.decided_contents import DecidedContents, decided_row
 from shared.state.links import LinkState
 from tests.scenarios.test_apply_rules import link
 from tests.scenarios.test_fault_damage import damage

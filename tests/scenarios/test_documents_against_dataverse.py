@@ -13,20 +13,20 @@ from local.simulator.auth import FixedToken
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
 from local.simulator.server import running
-from shared.clients.channel import Channel
-from shared.clients.dataverse import DataverseSystem
-from shared.clients.dataverse_documents import (
+from shared.clients.dataverse.documents import (
     DataverseDocumentLines,
     DataverseDocuments,
     DocumentTables,
     HeaderTable,
     LineTable,
 )
-from shared.clients.throttle import Throttle
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.http.channel import Channel
+from shared.clients.http.throttle import Throttle
 from shared.errors import LinkRefused, System
 from shared.records import Change, ChangePage, Json
-from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
+from shared.state.storage.memory import MemoryTable
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE_S

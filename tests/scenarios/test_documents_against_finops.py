@@ -13,11 +13,11 @@ from local.finops.settings import Settings
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Kind, Rule
 from local.simulator.server import Simulator, running
-from shared.clients.finops import ACCEPT, FinopsCollection, FinopsSystem, FinopsTable
-from shared.clients.finops_documents import FinopsDocuments
-from shared.clients.finops_keys import FinopsKey
+from shared.clients.finops.documents import FinopsDocuments
+from shared.clients.finops.environment import ACCEPT, FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.throttle import Throttle
 from shared.clients.quoting import EnumMember
-from shared.clients.throttle import Throttle
 from shared.errors import (
     OperatorNeeded,
     OutcomeUnknown,

@@ -10,9 +10,9 @@ from azure.core.credentials import AccessToken
 
 from local.simulator.faults import Kind, Rule
 from shared.bootstrap import assemble
-from shared.clients.calls import Answer
-from shared.clients.finops import FinopsCollection, FinopsSystem, FinopsTable
-from shared.clients.finops_keys import FinopsKey
+from shared.clients.finops.environment import FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.exchange import Answer
 from shared.errors import OperatorNeeded, SchemaDrift, System
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, StateUnreadable, System, Transient
-from shared.operations.deeds import Deeds
-from shared.operations.mending import Mending
-from shared.operations.steering import Steering
+from shared.operations.audit_log import Deeds
+from shared.operations.control import Steering
+from shared.operations.repair import Mending
 from shared.state.control import BlockKind, FlowControl
 from shared.state.failures import LAST_RETRY, STATE_UNREADABLE, failure_key
 from shared.state.keys import Owner
 from shared.state.links import link_key
-from shared.state.memory import MemoryTable
-from shared.state.rows import Cell, Delete, Foreign, Put, Row, escape
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage
 from tests.support.assortment import assortment

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.clients.quoting import is_guid, name_based_id
-from shared.state.rows import escape
+from shared.state.storage.tables import escape
 from shared.sync.hints import Hint, HintMessage
 from shared.telemetry import log_event
 from tests.support.world import World

@@ -8,7 +8,7 @@ import pytest
 
 from shared.state.checkpoints import Checkpoint, Checkpoints
 from shared.state.links import LinkState
-from shared.state.memory import MemoryTable
+from shared.state.storage.memory import MemoryTable
 from shared.sync.hints import read_message
 from tests.support.invariants import check
 from tests.support.world import World

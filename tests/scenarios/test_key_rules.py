@@ -5,7 +5,7 @@ import pytest
 from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble, System
 from shared.state.keys import Owner
 from shared.state.links import LinkState
-from shared.state.rows import Operation
+from shared.state.storage.tables import Operation
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check

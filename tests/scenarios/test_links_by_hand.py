@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.forgetting import forget
-from shared.operations.linking import Linking
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.forget import forget
+from shared.operations.link import Linking
 from shared.state.history import Histories
 from shared.state.keys import Owner
 from shared.state.links import ClaimKind, LinkState
-from shared.state.rows import Delete, Replace
+from shared.state.storage.tables import Delete, Replace
 from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service
-from shared.clients.dataverse import DataverseSystem
-from shared.clients.finops import FinopsSystem
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.finops.environment import FinopsSystem
 from shared.errors import System
-from shared.operations.reconciling import Reconciling
+from shared.operations.reconcile import Reconciling
 from tests.support.operator import operated, p2c
 from tests.support.product import Product, product, product_between
 

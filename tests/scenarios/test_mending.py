@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import RecordRejected
-from shared.operations.damaged import Damages
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.mending import Mending, drop
-from shared.state.decided import decided_row
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.damaged_rows import Damages
+from shared.operations.repair import Mending, drop
+from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.links import LinkState, link_key
-from shared.state.memory import MemoryTable
-from shared.state.rows import Cell, Delete, Foreign, Put, Row, Table
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, Table
 from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check
 from tests.support.operator import answer, operated, p2c

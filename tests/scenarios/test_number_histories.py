@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, System, Transient
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.failing import Failing
-from shared.operations.forgetting import forget
-from shared.operations.linking import Linking
-from shared.operations.reconciling import Reconciling
-from shared.operations.syncing import Syncing, send
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.failures import Failing
+from shared.operations.forget import forget
+from shared.operations.link import Linking
+from shared.operations.reconcile import Reconciling
+from shared.operations.resync import Syncing, send
 from shared.records import Json, Write
 from shared.state.control import FlowControl
 from shared.state.links import Link, LinkState
-from shared.state.rows import Row
+from shared.state.storage.tables import Row
 from tests.scenarios.test_random_histories import History
 from tests.support.doubles import FakeTarget
 from tests.support.invariants import check_at_rest

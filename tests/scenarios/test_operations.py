@@ -9,26 +9,26 @@ import pytest
 from local.simulator.faults import Kind as FaultKind
 from local.simulator.faults import Rule
 from shared.errors import RowConflict
-from shared.operations import dryrun
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.dryrun import DryRun, summary_of
-from shared.operations.examining import Examined
-from shared.operations.explaining import Explaining, Explanation
-from shared.operations.failing import Failing
-from shared.operations.linking import Linking
-from shared.operations.locating import NotFound, locate
-from shared.operations.retargeting import NewTarget
+from shared.operations import dry_run as dryrun
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.control import Steering
+from shared.operations.dry_run import DryRun, summary_of
+from shared.operations.examine import Examined
+from shared.operations.explain import Explaining, Explanation
+from shared.operations.failures import Failing
+from shared.operations.link import Linking
+from shared.operations.lookup import NotFound, locate
+from shared.operations.resync import Syncing
+from shared.operations.retarget import NewTarget
 from shared.operations.status import status_of
-from shared.operations.steering import Steering
-from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
 from shared.state.failures import FIRST_RETRY, Failure, renewed
 from shared.state.links import ClaimKind, LinkState
-from shared.state.rows import Replace
-from shared.sync import observing
-from shared.sync.linkwriter import mark_dirty
+from shared.state.storage.tables import Replace
+from shared.sync import flow_states as observing
+from shared.sync.apply.work import Kind
+from shared.sync.link_writer import mark_dirty
 from shared.sync.parts import Parts
-from shared.sync.work import Kind
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading, trading
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.errors import System
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.linking import Linking
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.link import Linking
 from shared.records import References, SourceRow
 from shared.state.links import LinkState
 from shared.sync.flow import Flow

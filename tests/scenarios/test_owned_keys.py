@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import RecordRejected, SyncError, System, Transient
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.examining import Examining
-from shared.operations.forgetting import forget
-from shared.operations.linking import Linking
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.examine import Examining
+from shared.operations.forget import forget
+from shared.operations.link import Linking
 from shared.records import Write
 from shared.state.checkpoints import Phase
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, Owner
 from shared.state.links import LinkState, link_key
-from shared.state.rows import Cell, Delete, Foreign, Put, Row, escape
-from shared.sync.work import Kind
+from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
+from shared.sync.apply.work import Kind
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE

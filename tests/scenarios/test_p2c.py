@@ -9,9 +9,9 @@ import pytest
 
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
-from shared.operations.dryrun import DryRun
-from shared.operations.reconciling import Reconciling
-from shared.operations.syncing import send
+from shared.operations.dry_run import DryRun
+from shared.operations.reconcile import Reconciling
+from shared.operations.resync import send
 from shared.settings import Settings
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product
@@ -85,7 +85,7 @@ def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, mon
         sync.account(f"A-{number}", address1_country="Atlantis")
     sync.tick()
     sync.clock.sleep(1)
-    place = "shared.operations.failing.send"
+    place = "shared.operations.failures.send"
 
     def once(*of: Any) -> int:
         monkeypatch.setattr(place, interrupted)

@@ -16,14 +16,14 @@ from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
 from shared.errors import System
-from shared.flows import FLOWS
-from shared.mapping import catalogue
+from shared.flows.products import catalogue
+from shared.flows.wiring import FLOWS
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.checks import Check, Verdict
-from shared.operations.deeds import Deeds
-from shared.operations.enforcing import Enforcing
-from shared.operations.preflight import Preflight
-from shared.operations.uses import collections_of_finops, tables_of_sales
+from shared.operations.audit_log import Deeds
+from shared.operations.drift_blocks import Enforcing
+from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
+from shared.operations.preflight.run import Preflight
 from shared.state.control import BlockKind
 from tests.support.product import Product, product
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.deeds import Deeds
-from shared.operations.linking import Linking
+from shared.operations.audit_log import Deeds
+from shared.operations.link import Linking
 from tests.support.assortment import assortment
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product

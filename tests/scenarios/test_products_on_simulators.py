@@ -10,9 +10,9 @@ import pytest
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
-from shared.clients.dataverse import DataverseSystem
+from shared.clients.dataverse.environment import DataverseSystem
 from shared.errors import System
-from shared.operations.syncing import send
+from shared.operations.resync import send
 from shared.state.links import LinkState
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 

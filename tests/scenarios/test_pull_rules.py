@@ -8,7 +8,7 @@ import pytest
 from shared.errors import LinkRefused, OperatorNeeded, System, Transient
 from shared.records import ChangePage
 from shared.state.checkpoints import Phase
-from shared.state.rows import Stored
+from shared.state.storage.tables import Stored
 from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
 from shared.sync.parts import Limits

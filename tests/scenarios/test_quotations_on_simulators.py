@@ -10,7 +10,7 @@ import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.errors import System
-from shared.flows import FLOWS, QUOTATIONS
+from shared.flows.wiring import FLOWS, QUOTATIONS
 from shared.state.links import LinkState
 from shared.sync.flow import LOOKUP_KEPT_S
 from tests.support.faults import SPOT_FAULTS, name_of

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from shared.operations import reconciling as module
-from shared.operations.deeds import Deeds
-from shared.operations.examining import Examined, Examining
-from shared.operations.reconciling import Drift, Drifted, Reconciling
+from shared.operations import reconcile as module
+from shared.operations.audit_log import Deeds
+from shared.operations.examine import Examined, Examining
+from shared.operations.reconcile import Drift, Drifted, Reconciling
 from shared.state.links import ClaimKind, LinkState
-from shared.state.rows import Delete, Replace
+from shared.state.storage.tables import Delete, Replace
 from tests.support.assortment import Assortment, assortment
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import OperatorNeeded, System
-from shared.operations.deeds import Deeds
-from shared.operations.steering import Steering
+from shared.operations.audit_log import Deeds
+from shared.operations.control import Steering
 from shared.state.checkpoints import Checkpoint
 from tests.support.invariants import check
 from tests.support.operator import operated, p2c

@@ -10,10 +10,10 @@ import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.errors import SchemaDrift, StorageTrouble, System, Transient
-from shared.operations.deeds import Deeds
-from shared.operations.enforcing import Enforcing
-from shared.operations.preflight import Preflight
-from shared.operations.steering import Steering
+from shared.operations.audit_log import Deeds
+from shared.operations.control import Steering
+from shared.operations.drift_blocks import Enforcing
+from shared.operations.preflight.run import Preflight
 from shared.records import Write
 from shared.state.control import BlockKind, FlowControl, MetDrift
 from shared.sync.parts import Limits, hold_queue

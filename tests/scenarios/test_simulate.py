@@ -16,7 +16,7 @@ from p2c.__main__ import app
 from shared import exact_json
 from shared.errors import System
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.sampling import sample_of
+from shared.operations.sample import sample_of
 from tests.simulation.material import Material
 from tests.simulation.sample import Sample, read_sample, rows_in
 from tests.support.assortment import VALUE_MAPS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.state.queues import Message
+from shared.state.storage.queues import Message
 from shared.sync.parts import Limits, hold_queue
 from tests.support.events import Heard
 from tests.support.world import World

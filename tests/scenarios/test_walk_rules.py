@@ -13,14 +13,14 @@ from shared import errors
 from shared.records import References, SourceRow, WalkPage
 from shared.records import Walked as WalkedRecord
 from shared.state.control import FlowControl
-from shared.state.decided import decided_row
+from shared.state.decided_contents import decided_row
 from shared.state.links import Link, LinkState
-from shared.state.rows import Operation, Put
 from shared.state.snapshots import digest
+from shared.state.storage.tables import Operation, Put
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits
-from shared.sync.pull import Pull
+from shared.sync.pull.run import Pull
 from tests.support.doubles import FakeMapper, unnumbered
 from tests.support.steps import Crash
 from tests.support.world import World

@@ -3,8 +3,9 @@
 from collections.abc import Set
 from typing import Any
 
-from shared.clients.dataverse_rows import own_id
-from shared.mapping import products, quotations
+from shared.clients.dataverse.rows import own_id
+from shared.flows.products import mapping as products
+from shared.flows.quotations import mapping as quotations
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
 from tests.simulation.deployment import Deployment

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shared.mapping import catalogue, date_columns, price_lists, quotations
+from shared.flows.products import catalogue, price_lists
+from shared.flows.quotations import mapping as quotations
+from shared.mapping import date_columns
 from shared.records import fold
 from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from shared.state.rows import Cell, Row
+from shared.state.storage.tables import Cell, Row
 from tests.simulation.stage import Stage
 
 # What may stand in a row instead of what belongs there; None: the property is missing.

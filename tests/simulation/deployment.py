@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.bootstrap import Service, limits_of, state_of
-from shared.clients.dataverse_target import DataverseTarget
-from shared.clients.finops import FinopsSystem
-from shared.clients.finops_keys import FinopsKey
-from shared.clients.origin import Origin
+from shared.clients.dataverse.target import DataverseTarget
+from shared.clients.finops.environment import FinopsSystem
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.origin import Origin
 from shared.clients.quoting import EnumMember
 from shared.errors import System
-from shared.flows import flows_of
-from shared.mapping import accounts, contacts, quotations
+from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import mapping as contacts
+from shared.flows.quotations import mapping as quotations
+from shared.flows.wiring import flows_of
 from shared.records import References
 from shared.settings import Settings
 from shared.state.owners import Owners
-from shared.state.rows import Table
+from shared.state.storage.tables import Table
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates

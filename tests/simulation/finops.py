@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shared.clients.finops_keys import FinopsKey
-from shared.clients.sending import Sending
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.sending import Sending
 from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, System
 from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Walked, WalkPage, Write, fold
 from shared.state.snapshots import digest

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.errors import OperatorNeeded, StorageTrouble
-from shared.state.queues import Message
+from shared.state.storage.queues import Message
 from shared.sync.hints import HintUnreadable
 from shared.sync.parts import poison_queue
 from tests.simulation.deployment import Deployment

@@ -10,22 +10,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from shared.clients import dataverse
+from shared.clients.dataverse import environment as dataverse
 from shared.errors import RecordMissing, SyncError
-from shared.operations.retargeting import Retargeting
+from shared.operations.retarget import Retargeting
 from shared.records import Write
 from shared.state import links
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
-from shared.state.rows import Put
-from shared.sync import apply, committing, pull, settling, tracked
-from shared.sync.committing import Committing
+from shared.state.storage.tables import Put
+from shared.sync.apply import commit as committing
+from shared.sync.apply import run as apply
+from shared.sync.apply import settle as settling
+from shared.sync.apply.commit import Committing
+from shared.sync.apply.keys import Owning
+from shared.sync.apply.work import Kind, Work
 from shared.sync.gates import Gates
-from shared.sync.owning import Owning
-from shared.sync.pull import Pull
+from shared.sync.pull import run as pull
+from shared.sync.pull import tracked
+from shared.sync.pull.run import Pull
+from shared.sync.pull.tracked import FurtherReader
 from shared.sync.sweep import Sweep
-from shared.sync.tracked import FurtherReader
-from shared.sync.work import Kind, Work
 from tests.simulation.finops import Collection
 
 

@@ -5,17 +5,17 @@ from collections import Counter
 from contextlib import suppress
 
 from shared.errors import Damage, NotSent, StorageTrouble, SystemTrouble
-from shared.operations.damaged import Damages
-from shared.operations.deeds import Deeds, Refused
-from shared.operations.failing import Failing
-from shared.operations.forgetting import forget
-from shared.operations.linking import Linking
-from shared.operations.mending import Mending, drop
-from shared.operations.retargeting import NewTarget
-from shared.operations.steering import Steering
-from shared.operations.syncing import Syncing
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.control import Steering
+from shared.operations.damaged_rows import Damages
+from shared.operations.failures import Failing
+from shared.operations.forget import forget
+from shared.operations.link import Linking
+from shared.operations.repair import Mending, drop
+from shared.operations.resync import Syncing
+from shared.operations.retarget import NewTarget
 from shared.state.control import BlockKind
-from shared.state.rows import unescape
+from shared.state.storage.tables import unescape
 from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.mapping import products, quotations
+from shared.flows.products import mapping as products
+from shared.flows.quotations import mapping as quotations
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
 from shared.visible import has_half_pair, visible

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from shared.clients.answers import ReadRefused
-from shared.clients.dataverse import API, DataverseSystem
-from shared.clients.dataverse_rows import RowWrite, RowWriter
-from shared.clients.dataverse_rows import Table as RowTable
-from shared.clients.dataverse_target import DataverseTarget, RecordTable
-from shared.clients.halving import Result
-from shared.clients.origin import Origin, require_same_origin
-from shared.clients.sending import Sending
+from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.environment import API, DataverseSystem
+from shared.clients.dataverse.rows import RowWrite, RowWriter
+from shared.clients.dataverse.rows import Table as RowTable
+from shared.clients.dataverse.target import DataverseTarget, RecordTable
+from shared.clients.http.origin import Origin, require_same_origin
+from shared.clients.http.responses import ReadRefused
+from shared.clients.http.sending import Sending
 from shared.errors import RecordMissing, RecordRejected, SyncError, System
 from shared.records import Json, Write, fold
 from tests.simulation.weather import Weather

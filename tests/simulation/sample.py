@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared import exact_json
-from shared.mapping import quotations
+from shared.flows.quotations import mapping as quotations
 from shared.records import Json, SourceRow, Values
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import Mappers
@@ -60,7 +60,7 @@ def rows_in(row: Values, name: str) -> list[dict[str, Json]]:
 
 
 def read_sample(text: str) -> Sample:
-    """A sample from the document that `p2c simulate` makes (shared/operations/sampling.py). Raises SampleUnusable."""
+    """A sample from the document that `p2c simulate` makes (shared/operations/sample.py). Raises SampleUnusable."""
     try:
         document = exact_json.loads(text)
         if not isinstance(document, dict):

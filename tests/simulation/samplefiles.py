@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import jsonlines
-from shared.mapping import accounts, catalogue, contacts, products, quotations
+from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import mapping as contacts
+from shared.flows.products import catalogue
+from shared.flows.products import mapping as products
+from shared.flows.quotations import mapping as quotations
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json, SourceRow, Values, fold
 from tests.simulation.sample import Sample, SampleUnusable

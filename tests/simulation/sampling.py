@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared import exact_json
-from shared.mapping import accounts, contacts, products, quotations
+from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import mapping as contacts
+from shared.flows.products import mapping as products
+from shared.flows.quotations import mapping as quotations
 from shared.records import SourceRow
 from tests.simulation.company import RECORDS, Pool, Values
 from tests.simulation.sample import Sample, rows_in

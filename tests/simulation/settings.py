@@ -8,16 +8,16 @@ from typing import Any
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import (
+from shared.flows.accounts.mapping import AccountMapper
+from shared.flows.contacts.mapping import ContactMapper
+from shared.flows.products.mapping import ProductMapper
+from shared.flows.quotations.mapping import QuotationMapper
+from shared.flows.wiring import (
     account_mapper,
     contact_mapper,
     product_mapper,
     quotation_mapper,
 )
-from shared.mapping.accounts import AccountMapper
-from shared.mapping.contacts import ContactMapper
-from shared.mapping.products import ProductMapper
-from shared.mapping.quotations import QuotationMapper
 from shared.settings import Settings
 
 Document = dict[str, Any]

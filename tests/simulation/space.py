@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared.state.links import LinkState
-from shared.sync.work import Kind
+from shared.sync.apply.work import Kind
 from shared.telemetry import EVENTS
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import ACTS, FLOWS

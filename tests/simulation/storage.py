@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from shared.errors import RowConflict, StorageTrouble
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import Message
-from shared.state.rows import Insert, Operation, Replace, Stored
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import Message
+from shared.state.storage.tables import Insert, Operation, Replace, Stored
 from tests.simulation.threads import WorkerClock
 from tests.simulation.weather import Weather
 

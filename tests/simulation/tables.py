@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.mapping import catalogue
+from shared.flows.products import catalogue
 from shared.mapping.value_maps import ValueMaps, read_value_maps
 from shared.records import Json, Values
 from tests.simulation.company import small_tables

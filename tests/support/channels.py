@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.channel import Channel
-from shared.clients.origin import Origin
-from shared.clients.throttle import Throttle
-from shared.clients.transport import HttpTransport
+from shared.clients.http.channel import Channel
+from shared.clients.http.origin import Origin
+from shared.clients.http.throttle import Throttle
+from shared.clients.http.transport import HttpTransport
 from shared.errors import System
 from tests.support.clock import ManualClock
 from tests.support.tokens import FixedTokens

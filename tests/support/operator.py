@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from p2c import commands
 from p2c.__main__ import app
 from p2c.connecting import Connection
-from shared.operations.deeds import Deeds
+from shared.operations.audit_log import Deeds
 from shared.settings import Settings
 from shared.sync.parts import Parts
 from tests.support.product import Product

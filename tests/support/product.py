@@ -12,16 +12,16 @@ from azure.core.credentials import AccessToken
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
-from shared.clients.finops import FinopsSystem
+from shared.clients.finops.environment import FinopsSystem
 from shared.errors import System
-from shared.flows import FLOWS
-from shared.operations.looking import LookOnly
+from shared.flows.wiring import FLOWS
+from shared.operations.read_only import LookOnly
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
 from shared.state.links import Link, LinkState
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.rows import Table
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.tables import Table
 from shared.sync.parts import Parts, State, hold_queue, poison_queue
 from tests.support.clock import ManualClock
 from tests.support.rest import Rest

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from shared.state.memory import MemoryTable
-from shared.state.rows import Row
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Row
 from tests.support.clock import ManualClock
 
 # Still played at the end of a time in which nothing happened: what stands must stand for good.

@@ -10,7 +10,7 @@ from local.dataverse.loading import load_folder
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.errors import System
-from shared.flows import FLOWS, QUOTATIONS
+from shared.flows.wiring import FLOWS, QUOTATIONS
 from tests.support.assortment import Assortment
 from tests.unit.local import dataverse_world, finops_environment
 

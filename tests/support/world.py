@@ -16,18 +16,18 @@ from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
 from shared.state.links import Links
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import Message
-from shared.state.rows import Delete, Put, Row
 from shared.state.runs import Runs
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import Message
+from shared.state.storage.tables import Delete, Put, Row
 from shared.state.waiting import Waits
-from shared.sync.apply import Apply
+from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State, hold_queue, poison_queue
 from shared.sync.poison import Poison
-from shared.sync.pull import Pull
+from shared.sync.pull.run import Pull
 from shared.sync.sweep import Sweep
 from tests.support.clock import ManualClock
 from tests.support.doubles import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.mapping.quotations import FILTERS
+from shared.flows.quotations.mapping import FILTERS
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps
 from shared.operations.filters import FILTERS as IN_WORDS
 from shared.settings import settings_table

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.clients.throttle import Throttle
+from shared.clients.http.throttle import Throttle
 from shared.errors import System
 from shared.invocations import Invocation, in_context, invoked, map_in_context
 from shared.telemetry import log_event

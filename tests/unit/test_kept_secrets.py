@@ -18,7 +18,7 @@ from p2c.__main__ import app
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import read_value_maps
 from shared.settings import Settings
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 from tests.support.secret import SECRETS, check_kept, check_untold
 from tests.unit.mapping.samples import document
 

@@ -1,8 +1,8 @@
 """A table for whoever only looks."""
 
-from shared.operations.looking import LookOnly
-from shared.state.memory import MemoryTable
-from shared.state.rows import Insert, Put, Row
+from shared.operations.read_only import LookOnly
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Insert, Put, Row
 from tests.support.clock import ManualClock
 
 

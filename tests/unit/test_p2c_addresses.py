@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2c import addresses
-from shared.operations import locating
+from shared.operations import lookup as locating
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SALES = "https://contoso.crm4.dynamics.com"

@@ -12,7 +12,7 @@ from p2c.mistakes import Mistake
 from p2c.network import CERTIFICATES, Network
 from shared.errors import StorageTrouble
 from shared.outbound import STRAIGHT, Outbound, straight
-from shared.state.storage import Account, Storage
+from shared.state.storage.account import Account, Storage
 from tests.support.company import HOST, Proxy, clear_network, proxy, system
 
 FINOPS, SALES = f"https://{HOST}", "https://contoso.crm4.dynamics.com"

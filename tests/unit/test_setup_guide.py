@@ -10,21 +10,21 @@ from typing import Any, cast
 
 import pytest
 
-from shared.clients.channel import Channel
-from shared.clients.dataverse import DataverseSystem
-from shared.clients.finops import FinopsSystem
-from shared.clients.origin import Origin
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.finops.environment import FinopsSystem
+from shared.clients.http.channel import Channel
+from shared.clients.http.origin import Origin
 from shared.exact_json import loads
-from shared.flows import FLOWS, flows_of
+from shared.flows.wiring import FLOWS, flows_of
 from shared.records import Json
 from shared.settings import Settings, settings_table
 from shared.state.control import Control
 from shared.state.failures import failure_key
 from shared.state.links import link_key
-from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
-from shared.state.rows import Put, Row
-from shared.state.storage import TABLES
+from shared.state.storage.account import TABLES
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Put, Row
 from shared.sync.flow import Flow, Tracked
 from tests.infra.roles import ROLES
 from tests.kql.alerts import alerts

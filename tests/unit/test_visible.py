@@ -18,13 +18,13 @@ from local.demo.stage import say_skipped
 from p2c import reports
 from p2c.__main__ import main
 from p2c.showing import as_json, say, table, write_what_can_be_written
-from shared.operations.dryrun import summary_of
-from shared.operations.examining import Examined, FieldChange
-from shared.operations.failing import Cause
+from shared.operations.dry_run import summary_of
+from shared.operations.examine import Examined, FieldChange
+from shared.operations.failures import Cause
 from shared.state.failures import Failure
 from shared.state.links import FormerTarget, Link, LinkState
+from shared.sync.apply.work import Kind
 from shared.sync.parts import Limits
-from shared.sync.work import Kind
 from shared.visible import has_half_pair, in_markdown, visible, visible_in_json, whole_characters
 
 MARKUP = ["[/b]", "[red]x[/red]", "[", "[/", "a [link=http://x]b", " ", "", "[bold", ":smile:"]

@@ -11,7 +11,7 @@ from local.demo.memory import Memory
 from local.demo.selling import ACTIVE as ACTIVATED
 from local.demo.selling import LOST, Catalogue, Seller, Wanted
 from local.demo.session import Session
-from shared.flows import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 from shared.mapping.verdicts import Mapped
 from shared.records import Json, SourceRow
 from tests.e2e.two_hosts.plans import Deed, Edit

@@ -28,7 +28,7 @@ from local.demo.waiting import Wait
 from shared.errors import System
 from shared.state.control import Control
 from shared.state.links import link_key
-from shared.state.rows import escape
+from shared.state.storage.tables import escape
 from tests.e2e.two_hosts.flushing import Disk
 from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
 from tests.e2e.two_hosts.people import People

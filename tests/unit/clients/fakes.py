@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared import exact_json
-from shared.clients.calls import Answer, PreparedCall
-from shared.clients.channel import Channel
-from shared.clients.origin import Origin
-from shared.clients.throttle import Throttle
+from shared.clients.http.channel import Channel
+from shared.clients.http.exchange import Answer, PreparedCall
+from shared.clients.http.origin import Origin
+from shared.clients.http.throttle import Throttle
 from shared.errors import System
 from shared.records import Json
 from tests.support.clock import ManualClock

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.answers import redacted
-from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected
-from shared.clients.channel import READ_ATTEMPTS, RequestCounts, Turn
-from shared.clients.correlation import correlated
-from shared.clients.deadline import reading_until
+from shared.clients.http.channel import READ_ATTEMPTS, RequestCounts, Turn
+from shared.clients.http.correlation import correlated
+from shared.clients.http.deadline import reading_until
+from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected
+from shared.clients.http.responses import redacted
 from shared.errors import (
     NotSent,
     OperatorNeeded,

@@ -14,10 +14,10 @@ from azure.core.exceptions import (
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
 from local.identity import Identity, IdentityServer
-from shared.clients.credentials import TokenProvider, identity, managed_identity
-from shared.clients.signing_in import DeveloperSignIn
+from shared.clients.http.credentials import TokenProvider, identity, managed_identity
+from shared.clients.http.signing_in import DeveloperSignIn
 from shared.errors import AccessRefused, NotSignedIn, OperatorNeeded, StorageTrouble, System, Transient
-from shared.state.trouble import storage_errors
+from shared.state.storage.storage_errors import storage_errors
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import ORIGIN
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.clients.calls import Answer, PreparedCall
-from shared.clients.dataverse import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
+from shared.clients.dataverse.environment import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
+from shared.clients.http.exchange import Answer, PreparedCall
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, System, Transient
 from shared.records import Change, Json
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, values_of

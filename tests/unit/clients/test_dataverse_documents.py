@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.calls import Answer, PreparedCall
-from shared.clients.dataverse import MAX_URL_LENGTH, DataverseSystem
-from shared.clients.dataverse_documents import (
+from shared.clients.dataverse.documents import (
     DataverseDocumentLines,
     DataverseDocuments,
     DocumentTables,
     HeaderTable,
     LineTable,
 )
+from shared.clients.dataverse.environment import MAX_URL_LENGTH, DataverseSystem
+from shared.clients.http.exchange import Answer, PreparedCall
 from shared.errors import LinkRefused, System, Transient
 from shared.records import Change, ChangePage, Json
-from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
+from shared.state.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import ORIGIN, Line, line, ok
 

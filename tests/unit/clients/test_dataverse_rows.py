@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from shared import exact_json
-from shared.clients.calls import Answer, AnswerLost
-from shared.clients.dataverse import DataverseSystem
-from shared.clients.dataverse_rows import RowWrite, RowWriter, Table, own_id
-from shared.clients.halving import Result
-from shared.clients.sending import Sending
+from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.dataverse.rows import RowWrite, RowWriter, Table, own_id
+from shared.clients.http.exchange import Answer, AnswerLost
+from shared.clients.http.sending import Sending
 from shared.errors import (
     NotSent,
     OperatorNeeded,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.clients.answers import FilterTooLong, ReadRefused
-from shared.clients.filtersize import FilterSize
+from shared.clients.http.filter_size import FilterSize
+from shared.clients.http.responses import FilterTooLong, ReadRefused
 from shared.errors import System
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import line, ok, refused

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.calls import Answer, AnswerLost, NotConnected, PreparedCall
-from shared.clients.finops import MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
-from shared.clients.finops_keys import FinopsKey
-from shared.clients.finops_refusals import read_refusal
+from shared.clients.finops.environment import MAX_URL_LENGTH, FinopsCollection, FinopsSystem, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.finops.refusals import read_refusal
+from shared.clients.http.exchange import Answer, AnswerLost, NotConnected, PreparedCall
 from shared.errors import (
     NotSent,
     OperatorNeeded,

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from shared.clients.calls import Answer, AnswerLost, NotConnected, PreparedCall
-from shared.clients.finops import MAX_URL_LENGTH, FinopsSystem, FinopsTable
-from shared.clients.finops_documents import FinopsDocuments
-from shared.clients.finops_keys import FinopsKey
+from shared.clients.finops.documents import FinopsDocuments
+from shared.clients.finops.environment import MAX_URL_LENGTH, FinopsSystem, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.exchange import Answer, AnswerLost, NotConnected, PreparedCall
 from shared.errors import (
     NotSent,
     OperatorNeeded,

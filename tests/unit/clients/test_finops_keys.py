@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.finops_keys import FinopsKey
+from shared.clients.finops.keys import FinopsKey
 from shared.clients.quoting import EnumMember
 from shared.errors import RecordRejected
 from shared.records import fold

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.clients.finops import FinopsSystem
-from shared.clients.finops_source import FinopsSource
+from shared.clients.finops.environment import FinopsSystem
+from shared.clients.finops.source import FinopsSource
 from shared.errors import OperatorNeeded
 from tests.unit.clients.fakes import Line, line, values_of
 

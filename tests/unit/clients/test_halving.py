@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.halving import REFUSED_ROWS, write_in_halves
+from shared.clients.dataverse.bisect import REFUSED_ROWS, write_in_halves
 from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError, System
 
 

@@ -1,7 +1,7 @@
 """Batches: what is sent, and how the answers find their requests."""
 
-from shared.clients.calls import Answer
-from shared.clients.multipart import BatchPart, compose, compose_change_set, read_answers, read_parts
+from shared.clients.http.exchange import Answer
+from shared.clients.http.multipart import BatchPart, compose, compose_change_set, read_answers, read_parts
 
 HEAD = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
 

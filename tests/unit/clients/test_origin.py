@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from requests import Request, RequestException, Session
 from urllib3.util import parse_url
 
-from shared.clients.origin import Origin, require_same_origin
+from shared.clients.http.origin import Origin, require_same_origin
 from shared.errors import OperatorNeeded, SettingsInvalid, System
 
 GOOD = Origin.parse("https://good.example.com")

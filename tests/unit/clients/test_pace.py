@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.pace import SLOWEST, Pace
+from shared.clients.http.pace import SLOWEST, Pace
 
 
 def paced(requests: int = 60, window_s: float = 30.0) -> Pace:

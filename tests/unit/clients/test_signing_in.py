@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.signing_in import WAIT_S, DeveloperSignIn
+from shared.clients.http.signing_in import WAIT_S, DeveloperSignIn
 from shared.errors import NotSignedIn
 
 SCOPE = "https://contoso.crm4.dynamics.com/.default"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.clients.throttle import Throttle
+from shared.clients.http.throttle import Throttle
 from shared.errors import NotSent, System, Transient
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE_S

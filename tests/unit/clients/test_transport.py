@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.clients.calls import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
-from shared.clients.origin import Origin
-from shared.clients.transport import HttpTransport
+from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
+from shared.clients.http.origin import Origin
+from shared.clients.http.transport import HttpTransport
 from shared.errors import OperatorNeeded, System
 from shared.outbound import Outbound
 from tests.support.clock import ManualClock

@@ -12,7 +12,7 @@ from local.demo.arrivals import Arrivals
 from local.demo.comparison import Comparison, compare
 from local.demo.memory import JOURNAL, Memory, read_memory
 from local.demo.selling import DRAFT, LOST, Wanted
-from shared.flows import CONTACTS, QUOTATIONS
+from shared.flows.wiring import CONTACTS, QUOTATIONS
 from tests.unit.local.demo_trade import Trade, trade
 
 _NUMBERS = count(1)

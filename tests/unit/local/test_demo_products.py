@@ -10,7 +10,7 @@ from local.demo.flows import Systems
 from local.demo.products import watched_products
 from local.demo.systems import Access, Secrets
 from shared import exact_json
-from shared.mapping.products import ITEM
+from shared.flows.products.mapping import ITEM
 from shared.records import Values
 from shared.settings import Settings
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment

@@ -8,7 +8,7 @@ import pytest
 
 from local.demo.quotations import AMOUNT, LINES
 from local.demo.selling import LOST, Wanted
-from shared.flows import FLOWS, QUOTATIONS
+from shared.flows.wiring import FLOWS, QUOTATIONS
 from tests.unit.local.demo_trade import Trade, trade
 from tests.unit.local.finops_documents import header_url, line_url
 

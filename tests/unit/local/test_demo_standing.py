@@ -18,10 +18,10 @@ from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
 from shared.state.links import ClaimKind, Link, LinkState
-from shared.state.memory import MemoryQueues, MemoryTable
-from shared.state.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
-from shared.state.rows import Put
 from shared.state.runs import Run, Runs
+from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
 from tests.support.clock import START, ManualClock
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.mapping.quotations import DATE_COLUMNS, QuotationChoices, QuotationMapper
+from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices, QuotationMapper
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected
 from shared.records import Json, SourceRow
 from tests.support.clock import START

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared import exact_json
-from shared.mapping.accounts import AccountChoices, AccountMapper
+from shared.flows.accounts.mapping import AccountChoices, AccountMapper
 from shared.mapping.date_columns import DateColumns, metadata_of
 from shared.mapping.value_maps import SHIPPED, ValueMaps, read_value_maps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected

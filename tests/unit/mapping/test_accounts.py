@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.mapping.accounts import AccountChoices, DeliveryAddress, OnHold, PartyNumber
+from shared.flows.accounts.mapping import AccountChoices, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered
 from shared.records import Json

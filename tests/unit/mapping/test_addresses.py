@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.mapping.accounts import AccountChoices
+from shared.flows.accounts.mapping import AccountChoices
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.verdicts import Remark
 from shared.records import Json

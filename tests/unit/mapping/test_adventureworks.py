@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from shared.mapping.accounts import AccountMapper
+from shared.flows.accounts.mapping import AccountMapper
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.verdicts import Mapped
 from shared.records import Json

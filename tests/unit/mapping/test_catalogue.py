@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, SchemaDrift
-from shared.mapping.catalogue import (
+from shared.flows.products.catalogue import (
     CURRENCIES,
     ORGANIZATION,
     PRICE_LISTS,
@@ -22,8 +22,8 @@ from shared.mapping.catalogue import (
     Currency,
     NotThere,
 )
-from shared.mapping.price_lists import DATE_COLUMNS
-from shared.mapping.vocabulary import Unmappable
+from shared.flows.products.price_lists import DATE_COLUMNS
+from shared.mapping.words import Unmappable
 from shared.records import Json, References, Values
 from tests.unit.mapping.samples import document, maps, metadata
 

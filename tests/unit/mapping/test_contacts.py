@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import SchemaDrift, SettingsInvalid
-from shared.mapping.accounts import OnHold
+from shared.flows.accounts.mapping import OnHold
+from shared.flows.contacts.mapping import CUSTOMER, PERSON, ContactChoices, ContactMapper
 from shared.mapping.addresses import AddressRules
-from shared.mapping.contacts import CUSTOMER, PERSON, ContactChoices, ContactMapper
 from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, SourceRow

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mapping.discounts import DiscountSplit, Split, line_discount, plain, split_discount
+from shared.flows.quotations.discounts import DiscountSplit, Split, line_discount, plain, split_discount
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import DECIMALS, Unmappable
+from shared.mapping.words import DECIMALS, Unmappable
 from shared.records import Json
 
 MAPS = read_value_maps(None)

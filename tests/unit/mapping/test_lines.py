@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mapping.lines import Place, number_lines
+from shared.flows.quotations.lines import Place, number_lines
 
 places = st.builds(
     Place,

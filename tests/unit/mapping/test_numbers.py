@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mapping.products import ProductMapper
+from shared.flows.products.mapping import ProductMapper
 from shared.mapping.verdicts import Mapped, Rejected
 from shared.records import composite, fold
 from tests.unit.mapping.quotes import header, line, quote

@@ -19,15 +19,14 @@ from local.finops.values import shown
 from local.simulator.filters import Condition
 from shared import exact_json
 from shared.errors import OperatorNeeded, SchemaDrift, SettingsInvalid
-from shared.mapping.catalogue import (
+from shared.flows.products.catalogue import (
     CURRENCIES,
     ORGANIZATION,
     PRICE_LISTS,
     UNIT_GROUPS,
     UNITS,
 )
-from shared.mapping.price_lists import DATE_COLUMNS
-from shared.mapping.products import (
+from shared.flows.products.mapping import (
     ITEM,
     STATE,
     PriceItems,
@@ -37,6 +36,7 @@ from shared.mapping.products import (
     ZeroPrice,
     late_columns,
 )
+from shared.flows.products.price_lists import DATE_COLUMNS
 from shared.mapping.verdicts import Known, Mapped, Rejected
 from shared.records import Json, References, SourceRow, Values
 from tests.support.clock import START

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.errors import SchemaDrift, SettingsInvalid
+from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices, QuotationStatus, RequestedDate
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import metadata_of
-from shared.mapping.quotations import DATE_COLUMNS, QuotationChoices, QuotationStatus, RequestedDate
 from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered, Mapped
 from shared.records import Json, SourceRow, TargetRow

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shared.mapping.ranges import DECIMAL, INT32, Range, check_range
-from shared.mapping.vocabulary import Unmappable
+from shared.mapping.words import Unmappable
 from shared.records import Json
 from tests.unit.mapping.quotes import header, line, quote, rejected
 from tests.unit.mapping.samples import account

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.mapping.accounts import AccountChoices, PartyNumber
+from shared.flows.accounts.mapping import AccountChoices, PartyNumber
 from shared.mapping.addresses import AddressRules
 from tests.unit.mapping.samples import SEATTLE, account, lengths, mapped, mapper, rejected
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mapping.revisions import MOST_KEPT, chain_of, reuse_of
+from shared.flows.quotations.revisions import MOST_KEPT, chain_of, reuse_of
 from tests.unit.mapping.quotes import header, mapped, quote
 
 A0, A1, A2 = {"a0": 0}, {"a1": 1}, {"a2": 2}

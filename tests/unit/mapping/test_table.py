@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SchemaDrift, SettingsInvalid, System
-from shared.mapping.accounts import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
+from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
+from shared.mapping.field_table import FieldTable
 from shared.mapping.scope import Scope
-from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import Line, TargetField, Unmappable
+from shared.mapping.words import Line, TargetField, Unmappable
 from shared.records import Json, SourceRow
 from tests.support.patience import PATIENCE_S
 from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
@@ -199,7 +199,7 @@ def test_the_fingerprint_is_the_same_for_the_same_document_in_another_order() ->
 
 def test_the_fingerprint_is_the_same_in_every_process() -> None:
     program = (
-        "from shared.mapping.accounts import AccountMapper\n"
+        "from shared.flows.accounts.mapping import AccountMapper\n"
         "from shared.mapping.value_maps import read_value_maps\n"
         "import sys; sys.stdout.write(AccountMapper(read_value_maps(None)).fingerprint)"
     )

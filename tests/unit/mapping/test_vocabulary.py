@@ -6,10 +6,10 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.mapping.accounts import AccountChoices, DeliveryAddress, OnHold
+from shared.flows.accounts.mapping import AccountChoices, DeliveryAddress, OnHold
 from shared.mapping.addresses import AddressRules
 from shared.mapping.verdicts import Filtered, Mapped, Rejected
-from shared.mapping.vocabulary import Ownership, blank, constant, copy, currency, default, value_of
+from shared.mapping.words import Ownership, blank, constant, copy, currency, default, value_of
 from shared.records import Json
 from tests.unit.mapping.samples import KNOWN, account, document, mapped, mapper, maps, owned_as
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mapping.date_columns import behavior_name
-from shared.mapping.table import FieldTable
+from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import read_value_maps
-from shared.mapping.vocabulary import Line, Unmappable, choice, day, joined, length_of, yes_no
+from shared.mapping.words import Line, Unmappable, choice, day, joined, length_of, yes_no
 from shared.records import Json, Values
 
 MAPS = read_value_maps(None)

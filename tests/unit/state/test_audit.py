@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.state.audit import Audit, Deed
-from shared.state.memory import MemoryTable
+from shared.state.storage.memory import MemoryTable
 from tests.support.clock import START, ManualClock
 
 

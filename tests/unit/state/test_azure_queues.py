@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.state.azure_queues import AzureQueues
+from shared.state.storage.azure_queues import AzureQueues
 
 
 class Client:

@@ -11,8 +11,8 @@ from azure.core.exceptions import ServiceResponseError
 from azure.data.tables import TableEntity
 
 from shared.errors import StorageTrouble
-from shared.state.azure_tables import AzureTable
-from shared.state.rows import Foreign, Put, Row
+from shared.state.storage.azure_tables import AzureTable
+from shared.state.storage.tables import Foreign, Put, Row
 
 
 class Client:

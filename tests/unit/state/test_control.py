@@ -2,7 +2,7 @@
 
 from shared.errors import System
 from shared.state.control import Control, Gate
-from shared.state.memory import MemoryTable
+from shared.state.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 
 

@@ -12,17 +12,17 @@ from shared.errors import Damage, StateUnreadable, System
 from shared.state.audit import Deed, read_deed
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
-from shared.state.decided import decided_row, read_decided
+from shared.state.decided_contents import decided_row, read_decided
 from shared.state.failures import STATE_UNREADABLE, Failure, Failures, read_failure
-from shared.state.filtersizes import FilterSizes, read_size
+from shared.state.filter_sizes import FilterSizes, read_size
 from shared.state.history import Histories, history_row, read_entry
 from shared.state.keys import Keys, Owner, read_key
 from shared.state.links import ClaimKind, FormerTarget, Intent, Link, Links, LinkState, link_key, read_link
-from shared.state.memory import MemoryTable
 from shared.state.owners import Owners, read_owners
-from shared.state.rows import Cell, Foreign, Put, Row, Stored, escape, is_key, unescape
 from shared.state.runs import Run, Runs, read_run
 from shared.state.snapshots import BUCKETS, Sight, Snapshot, digest, read_bucket
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Cell, Foreign, Put, Row, Stored, escape, is_key, unescape
 from shared.state.waiting import Wait, Waits, read_wait
 from tests.support.clock import ManualClock
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.state.decided import MOST_TAKEN, DecidedContent, DecidedContents, decided_row
-from shared.state.memory import MemoryTable
-from shared.state.rows import Put, Row
+from shared.state.decided_contents import MOST_TAKEN, DecidedContent, DecidedContents, decided_row
 from shared.state.snapshots import UNKNOWN, digest
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Put, Row
 from tests.support.clock import ManualClock
 from tests.support.events import Heard
 

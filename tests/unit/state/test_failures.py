@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.state.failures import Failure, Failures
-from shared.state.memory import MemoryTable
+from shared.state.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import StorageTrouble, System
-from shared.state.filtersizes import FilterSizes
-from shared.state.memory import MemoryTable
+from shared.state.filter_sizes import FilterSizes
+from shared.state.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.state.memory import MemoryTable
-from shared.state.rows import Insert, Operation, Put, Row
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Insert, Operation, Put, Row
 from tests.support.clock import ManualClock
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from shared.state.failures import Failures
 from shared.state.links import Links
-from shared.state.memory import MemoryTable
 from shared.state.owners import Owners
-from shared.state.rows import Operation
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Operation
 from shared.state.waiting import Waits
 from tests.support.clock import ManualClock
 

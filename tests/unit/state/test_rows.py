@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RowTooLarge
-from shared.state.rows import Cell, Insert, Row, check_size, escape, split_into_transactions
+from shared.state.storage.tables import Cell, Insert, Row, check_size, escape, split_into_transactions
 
 FORBIDDEN = set("/\\#?")
 

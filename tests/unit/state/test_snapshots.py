@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.state.memory import MemoryTable
-from shared.state.rows import check_size
 from shared.state.snapshots import DIGEST_BYTES, Sight, Snapshot, digest
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import check_size
 from tests.support.clock import ManualClock
 
 IDS = st.text(min_size=1, max_size=8)

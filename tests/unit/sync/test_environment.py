@@ -2,7 +2,7 @@
 
 from shared.errors import System
 from shared.state.control import Control
-from shared.state.memory import MemoryTable
+from shared.state.storage.memory import MemoryTable
 from shared.sync.environment import ASK_AGAIN_AFTER_S, Environment
 from tests.support.clock import ManualClock
 from tests.support.doubles import FakeSystem

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.state.links import Link
-from shared.state.rows import check_size, escape
+from shared.state.storage.tables import check_size, escape
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, messages, read_message, unusable_id
 

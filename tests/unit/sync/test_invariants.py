@@ -11,11 +11,11 @@ from shared.errors import InvariantBroken
 from shared.state.failures import Failure
 from shared.state.links import FormerTarget, Intent, Link, LinkState
 from shared.state.waiting import Wait
-from shared.sync.claiming import Claiming
-from shared.sync.committing import Committing
+from shared.sync.apply.claim import Claiming
+from shared.sync.apply.commit import Committing
+from shared.sync.apply.invariants import check
+from shared.sync.apply.work import Kind, Target, Work
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.invariants import check
-from shared.sync.work import Kind, Target, Work
 from tests.support.clock import START
 from tests.support.doubles import ROUTE
 from tests.support.world import World

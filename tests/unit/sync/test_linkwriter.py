@@ -6,9 +6,9 @@ import pytest
 
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.links import Link, Links
-from shared.state.memory import MemoryTable
-from shared.state.rows import Delete, Operation, Put, Row
-from shared.sync.linkwriter import Group, LinkWriter, link_operation
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Delete, Operation, Put, Row
+from shared.sync.link_writer import Group, LinkWriter, link_operation
 from tests.support.clock import ManualClock
 
 

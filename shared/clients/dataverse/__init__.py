@@ -1,0 +1,1 @@
+"""Dataverse, behind Dynamics 365 Sales."""

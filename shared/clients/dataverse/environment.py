@@ -1,0 +1,322 @@
+"""Dataverse as a source: tables with change tracking, read in bulk by id."""
+
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.clients import quoting
+from shared.clients.http.channel import Channel, RequestCounts
+from shared.clients.http.filter_size import FilterSize, NoMemory, SizeMemory
+from shared.clients.http.origin import is_at, start_of
+from shared.clients.http.responses import ReadRefused
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
+from shared.records import Change, ChangePage, Json, SourceRow, fold
+
+MAX_PAGE_SIZE = 5000
+MAX_IDS = 100
+MAX_URL_LENGTH = 8000
+
+API = "/api/data/v9.2"
+_VERSION = "versionnumber"
+_MAX_PAGES = 200
+_BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple")
+_ETAG = re.compile(r'W/"([0-9]{1,20})"')
+_DIGITS = re.compile(r"[0-9]{1,20}")
+# Links and answers of a tracked walk; a plain one has neither of these.
+_TRACKED = re.compile(r"\$deltatoken=|istracking(?:=|%3d)(?:%22|\")true", re.IGNORECASE)
+_DELTA_CONTEXT = "/$delta"
+_DELETED_CONTEXT = "/$deletedEntity"
+_LINK_NOT_AT_FAULT = frozenset({401, 403, 408, 429})
+
+Row = dict[str, Json]
+
+
+class DataverseSystem:
+    """One Dataverse environment."""
+
+    def __init__(self, channel: Channel, sizes: SizeMemory | None = None) -> None:
+        self.channel = channel
+        self.filters = FilterSize(MAX_IDS, sizes or NoMemory(), channel.clock)
+        self._asking = threading.Lock()
+        self._bulk: dict[str, bool] = {}
+
+    @property
+    def requests(self) -> RequestCounts:
+        """What was sent to it so far."""
+        return self.channel.requests
+
+    def probe(self) -> None:
+        """Ask who we are. Raises SystemTrouble when the environment does not answer as it should."""
+        self._who_am_i()
+
+    def identity(self) -> str:
+        """The organization id: a copy of the environment has another one."""
+        organization = self._who_am_i().get("OrganizationId")
+        if not isinstance(organization, str) or not quoting.is_guid(organization):
+            raise self.unreadable("WhoAmI", "it names no OrganizationId")
+        return organization.lower()
+
+    def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:
+        """The address of a collection."""
+        return self.channel.origin.url(f"{API}/{entity_set}?{quoting.query(parameters)}")
+
+    def has_bulk_messages(self, table: str) -> bool:
+        """Whether a table has CreateMultiple and UpdateMultiple: asked once per process, since it differs between
+        tables and environments (dataverse-web-api, section 7). Raises SystemTrouble."""
+        with self._asking:
+            if table not in self._bulk:
+                self._bulk[table] = all(self._has_message(table, name) for name in _BULK_MESSAGES)
+            return self._bulk[table]
+
+    def _has_message(self, table: str, message: str) -> bool:
+        parameters = {
+            "$select": "sdkmessagefilterid",
+            "$filter": quoting.all_of("sdkmessageid/name eq @m", "primaryobjecttypecode eq @t"),
+            "@m": quoting.literal(message),
+            "@t": quoting.literal(table),
+        }
+        url = self.url("sdkmessagefilters", parameters)
+        return any(True for _ in self.rows("sdkmessagefilters", url))
+
+    def rows(
+        self, entity_set: str, url: str, headers: Mapping[str, str] | None = None, *, max_pages: int = _MAX_PAGES
+    ) -> Iterator[Row]:
+        """Every row behind an address, page by page."""
+        link: str | None = url
+        for _ in range(max_pages):
+            if link is None:
+                return
+            body = self.page(entity_set, link, _paged(MAX_PAGE_SIZE), headers)
+            yield from self.rows_in(entity_set, body)
+            link = self.link(entity_set, body, "@odata.nextLink")
+        raise OperatorNeeded(
+            self.channel.system,
+            f"{self.channel.system} answers a bulk read of {entity_set} with more than {max_pages} pages; "
+            "look at the environment's health",
+        )
+
+    def rows_with(
+        self, entity_set: str, column: str, values: Sequence[str], parameters: Mapping[str, str]
+    ) -> Iterator[Row]:
+        """The rows whose column has one of the values, asked for in groups that fit into an address and a filter."""
+        # Answers to requests with $expand may come out of a cache without this.
+        fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
+
+        def url_of(part: Sequence[str]) -> str:
+            return self.url(entity_set, {**parameters, "$filter": quoting.one_of(column, part)})
+
+        def read(part: Sequence[str]) -> list[Row]:
+            return list(self.rows(entity_set, url_of(part), fresh))
+
+        size = self.filters.at_once() if values else 1
+        pending = [values[at : at + size] for at in range(0, len(values), size)][::-1]
+        while pending:
+            chunk = pending.pop()
+            if len(url_of(chunk)) < MAX_URL_LENGTH or len(chunk) == 1:
+                for rows in self.filters.read(chunk, read):
+                    yield from rows
+            else:
+                middle = len(chunk) // 2
+                pending += [chunk[middle:], chunk[:middle]]
+
+    def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
+        """One page."""
+        return self.channel.read(url, subject=entity_set, headers={"Prefer": prefer, **(headers or {})})
+
+    def link(self, entity_set: str, body: Row, name: str) -> str | None:
+        """A link of a page."""
+        link = body.get(name)
+        if link is not None and not isinstance(link, str):
+            raise self.unreadable(entity_set, f"{name} is not a text")
+        return link or None
+
+    def rows_in(self, entity_set: str, body: Row) -> Iterator[Row]:
+        """The rows of a page."""
+        rows = body.get("value")
+        if not isinstance(rows, list):
+            raise self.unreadable(entity_set, "it has no list of rows")
+        for row in rows:
+            if not isinstance(row, dict):
+                raise self.unreadable(entity_set, "a row is not an object")
+            yield row
+
+    def unreadable(self, subject: str, problem: str) -> Transient:
+        """What to raise for an answer that is JSON but not what the service promises."""
+        return Transient(self.channel.system, f"the answer of {self.channel.system} for {subject} is wrong: {problem}")
+
+    def _who_am_i(self) -> Row:
+        return self.channel.read(self.channel.origin.url(f"{API}/WhoAmI"), subject="WhoAmI")
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """One page of a walk over a table: rows as they came, and the ids of deleted ones. Links as in ChangePage."""
+
+    rows: tuple[Row, ...]
+    gone: tuple[str, ...]
+    next_link: str | None
+    delta_link: str | None
+
+    def with_changes(self, changes: Iterable[Change]) -> ChangePage:
+        """The page as the engine wants it."""
+        return ChangePage(tuple(changes), self.next_link, self.delta_link)
+
+
+class TableRows:
+    """The rows of one table, walked and read in bulk. `walked` are the columns that a walk brings beside id and
+    version: a change of them makes every delta link useless."""
+
+    def __init__(self, system: DataverseSystem, entity_set: str, id_column: str, walked: Sequence[str] = ()) -> None:
+        self.entity_set = entity_set
+        self.id_column = id_column
+        self._system = system
+        self._walked = quoting.columns([id_column, _VERSION, *walked])
+
+    def columns(self, select: Sequence[str]) -> str:
+        """The value of $select for rows whose id and version can be told."""
+        return quoting.columns([self.id_column, _VERSION, *select])
+
+    def track_changes(self) -> RowPage:
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
+        prefer = f"odata.track-changes,{_paged(MAX_PAGE_SIZE)}"
+        return self._page(self._system.page(self.entity_set, self._walk_url(), prefer), tracked=True)
+
+    def list_rows(self) -> RowPage:
+        """The first page of a plain walk over every row that exists."""
+        return self._page(self._system.page(self.entity_set, self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
+
+    def follow(self, link: str) -> RowPage:
+        """The page behind a next link or a delta link, sent as it was given.
+
+        Raises LinkRefused when the environment refuses it, LinkElsewhere when it leads to another origin.
+        """
+        origin = self._system.channel.origin
+        if not is_at(link, origin):
+            raise LinkElsewhere(f"{self.entity_set}: a link leads to {start_of(link)!r} instead of {origin}")
+        try:
+            body = self._system.page(self.entity_set, link, _paged(MAX_PAGE_SIZE))
+        except ReadRefused as refused:
+            if refused.status in _LINK_NOT_AT_FAULT:
+                raise
+            raise LinkRefused(f"{self.entity_set}: {refused}", said=refused.said) from refused
+        tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
+        return self._page(body, tracked=tracked)
+
+    def by_id(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+        """The rows that exist among `ids`."""
+        # What is not an id names no row, and must not reach a filter.
+        wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
+        return self.by_value(self.id_column, tuple(wanted), parameters)
+
+    def by_value(self, column: str, values: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+        """The rows whose column has one of the values."""
+        return self._system.rows_with(self.entity_set, column, values, parameters)
+
+    def id_of(self, row: Row) -> str:
+        """The id of a row, in lower case. Raises Transient when it has none."""
+        return self.lookup_of(row, self.id_column)
+
+    def lookup_of(self, row: Row, column: str) -> str:
+        """The id that a column holds, in lower case. Raises Transient when it holds none."""
+        return self._checked_id(row.get(column), column)
+
+    def version_of(self, row: Row) -> int:
+        """The version of a row. Raises Transient when it has none."""
+        version = row.get(_VERSION)
+        if isinstance(version, int) and not isinstance(version, bool):
+            return version
+        if isinstance(version, str) and _DIGITS.fullmatch(version):
+            return int(version)
+        etag = _ETAG.fullmatch(str(row.get("@odata.etag")))
+        if etag is None:
+            raise self.unreadable(f"a row has no {_VERSION}")
+        return int(etag.group(1))
+
+    def unreadable(self, problem: str) -> Transient:
+        """See DataverseSystem."""
+        return self._system.unreadable(self.entity_set, problem)
+
+    def _walk_url(self) -> str:
+        return self._system.url(self.entity_set, {"$select": self._walked})
+
+    def _page(self, body: Row, *, tracked: bool) -> RowPage:
+        next_link, delta_link = self._link(body, "next"), self._link(body, "delta")
+        if tracked and next_link is None and delta_link is None:
+            raise self.unreadable("a page of a tracked walk has neither next link nor delta link")
+        rows: list[Row] = []
+        gone: list[str] = []
+        for row in self._system.rows_in(self.entity_set, body):
+            if str(row.get("@odata.context")).endswith(_DELETED_CONTEXT):
+                gone.append(self._checked_id(row.get("id"), self.id_column))
+            else:
+                rows.append(row)
+        return RowPage(tuple(rows), tuple(gone), next_link, delta_link)
+
+    def _link(self, body: Row, kind: str) -> str | None:
+        return self._system.link(self.entity_set, body, f"@odata.{kind}Link")
+
+    def _checked_id(self, id: Json, column: str) -> str:
+        if not isinstance(id, str) or not quoting.is_guid(id):
+            raise self.unreadable(f"a row has no valid {column}")
+        return id.lower()
+
+
+class DataverseTable:
+    """One table as a source. `select` are the columns to read, `expand` the single-valued lookups with theirs."""
+
+    def __init__(
+        self,
+        system: DataverseSystem,
+        entity_set: str,
+        id_column: str,
+        select: Sequence[str],
+        expand: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._rows = TableRows(system, entity_set, id_column)
+        self._read = {"$select": self._rows.columns(select), "$expand": quoting.expansions(expand or {})}
+
+    def track_changes(self) -> ChangePage:
+        """See TrackedSource."""
+        return self._changes(self._rows.track_changes())
+
+    def list_rows(self) -> ChangePage:
+        """See TrackedSource."""
+        return self._changes(self._rows.list_rows())
+
+    def follow(self, link: str) -> ChangePage:
+        """See TrackedSource and TableRows."""
+        return self._changes(self._rows.follow(link))
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        """The rows that exist now, by id in lower case."""
+        read = (self._source_row(row) for row in self._rows.by_id(ids, self._read))
+        return {row.id: row for row in read}
+
+    def existing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that exist now, in lower case."""
+        only_ids = {"$select": self._rows.id_column}
+        return frozenset(self._rows.id_of(row) for row in self._rows.by_id(ids, only_ids))
+
+    def ids_by(self, column: str, values: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of the rows whose column has one of these texts, by the text as given."""
+        wanted = [value for value in dict.fromkeys(values) if quoting.can_be_quoted(value)]
+        found: dict[str, list[str]] = defaultdict(list)
+        columns = {"$select": quoting.columns([self._rows.id_column, column])}
+        for row in self._rows.by_value(column, wanted, columns) if wanted else ():
+            found[fold(str(row.get(column)))].append(self._rows.id_of(row))
+        return {value: found[fold(value)] for value in wanted if fold(value) in found}
+
+    def _changes(self, page: RowPage) -> ChangePage:
+        changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)
+        gone = (Change(id, None, gone=True) for id in page.gone)
+        return page.with_changes((*changed, *gone))
+
+    def _source_row(self, row: Row) -> SourceRow:
+        values = {name: value for name, value in row.items() if "@" not in name}
+        return SourceRow(self._rows.id_of(row), self._rows.version_of(row), values)
+
+
+def _paged(size: int) -> str:
+    return f"odata.maxpagesize={size}"

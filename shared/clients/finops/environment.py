@@ -1,0 +1,247 @@
+"""F&O as a target: collections addressed by our key, written by parallel single requests."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from shared.clients import quoting
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.finops.refusals import Refusal, read_refusal
+from shared.clients.http.channel import Channel, RequestCounts, Turn
+from shared.clients.http.exchange import Answer
+from shared.clients.http.filter_size import FilterSize, NoMemory, SizeMemory
+from shared.clients.http.responses import schema_name
+from shared.clients.http.sending import send_each
+from shared.errors import (
+    OperatorNeeded,
+    RecordMissing,
+    RecordRejected,
+    SchemaDrift,
+    SyncError,
+    Transient,
+)
+from shared.records import Json, MarkedRow, TargetRow, Write, fold
+
+ACCEPT = "application/json;odata.metadata=minimal"
+MAX_URL_LENGTH = 2000
+MAX_KEYS = 50
+
+ACROSS = {"cross-company": "true"}
+_MAX_PAGES = 20
+# Of a walk over a whole collection: ten million rows.
+_MAX_PAGES_OF_ALL = 1000
+
+Row = dict[str, Json]
+
+
+class FinopsSystem:
+    """One F&O environment, seen through one company."""
+
+    def __init__(self, channel: Channel, company: str, sizes: SizeMemory | None = None) -> None:
+        self.channel = channel
+        self.filters = FilterSize(MAX_KEYS, sizes or NoMemory(), channel.clock)
+        self._company = company
+
+    @property
+    def requests(self) -> RequestCounts:
+        """What was sent to it so far."""
+        return self.channel.requests
+
+    def probe(self) -> None:
+        """Read the company. Raises SystemTrouble when the environment does not answer as it should."""
+        self.identity()
+
+    def identity(self) -> str:
+        """The company's id as F&O writes it. Raises OperatorNeeded when there is no such company for us."""
+        parameters = {
+            "$filter": quoting.equals("LegalEntityId", self._company),
+            "$select": "LegalEntityId",
+            "$top": "1",
+            **ACROSS,
+        }
+        for row in rows_of(self.channel, self.url("LegalEntities", parameters), "LegalEntities"):
+            found = row.get("LegalEntityId")
+            if isinstance(found, str) and fold(found) == fold(self._company):
+                return found
+        raise OperatorNeeded(
+            self.channel.system,
+            f"F&O has no company {self._company!r} that the application's user may see; "
+            "correct the company in the settings, or give the user access to it",
+        )
+
+    def url(self, path: str, parameters: Mapping[str, str] | None = None) -> str:
+        """The address of a collection or record, or of the service's own ones such as $batch."""
+        options = f"?{quoting.query(parameters)}" if parameters else ""
+        return self.channel.origin.url(f"/data/{path}{options}")
+
+    def rows_by_key(self, entity_set: str, keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> list[Row]:
+        """The rows behind the addresses that name these keys, in as few requests as addresses and filters allow."""
+
+        def read(part: Sequence[str]) -> list[Row]:
+            return list(rows_of(self.channel, url_of(part), entity_set))
+
+        chunks = list(chunks_of(keys, url_of, self.filters.at_once())) if keys else []
+        parts = self.channel.gather([partial(self.filters.read, chunk, read) for chunk in chunks]) if chunks else []
+        return [row for part in parts for rows in part for row in rows]
+
+
+class FinopsTable:
+    """One collection in one company as it is read. `select` are the fields that the mapping writes; `mark` are the
+    values by which a row says that it comes from our source, nothing where no field can say that."""
+
+    def __init__(
+        self,
+        system: FinopsSystem,
+        entity_set: str,
+        key: FinopsKey,
+        select: Sequence[str],
+        mark: Mapping[str, str] | None = None,
+    ) -> None:
+        self.system = system
+        self.entity_set = entity_set
+        self.key = key
+        self._channel = system.channel
+        self._select = quoting.columns([*key.names, *select])
+        self._mark = mark or {}
+
+    def rows(self, keys: Sequence[str]) -> list[Row]:
+        """The rows of these keys; more where a key has several parts."""
+        return self.system.rows_by_key(self.entity_set, keys, self._keys_url)
+
+    def find(self, keys: Sequence[str]) -> dict[str, Row]:
+        """The rows that exist, by the key as given.
+
+        A key that cannot be compared exactly is left out: a write of it is refused before anything is sent.
+        """
+        wanted = [key for key in dict.fromkeys(keys) if self.key.can_be_found(key)]
+        by_key = {self.key.of(row): row for row in self.rows(wanted)}
+        return {key: by_key[folded] for key in wanted if (folded := self.key.folded(key)) in by_key}
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """See Target. The mark is compared here: F&O cannot filter by every field that it shows."""
+        if not self._mark:
+            return
+        parameters = {
+            "$filter": self.key.everything(),
+            "$orderby": quoting.columns(self.key.fields),
+            **ACROSS,
+            "$select": quoting.columns([*self.key.names, *self._mark]),
+        }
+        url = self.system.url(self.entity_set, parameters)
+        for row in rows_of(self._channel, url, self.entity_set, max_pages=_MAX_PAGES_OF_ALL):
+            if all(row.get(name) == value for name, value in self._mark.items()):
+                yield MarkedRow(self.key.text(row), str(row.get(self.key.fields[0])))
+
+    def url(self, segment: str = "") -> str:
+        """The address of the collection, or of a record by its key."""
+        return self.system.url(self.entity_set + segment, ACROSS)
+
+    def checked(self, answer: Answer) -> Refusal:
+        """What an answer that refuses a record says. Raises SchemaDrift when the mapping does not fit the schema."""
+        refusal = read_refusal(answer)
+        if refusal.schema_drift:
+            raise SchemaDrift(
+                self._channel.system,
+                f"F&O does not know a field that the mapping of {self.entity_set} sends{schema_name(refusal.text)}; "
+                "compare the mapping with the environment's version",
+                said=refusal.text,
+            )
+        return refusal
+
+    def exists_already(self, key: str, refusal: Refusal) -> RecordRejected:
+        """The refusal of a creation under a key that a record has."""
+        return RecordRejected(
+            "target_exists",
+            f"{key} exists in {self.entity_set} already: {refusal.text}",
+            remedy="if it is the same record, allow adoption for this flow and retry; otherwise change the number",
+        )
+
+    def _keys_url(self, keys: Sequence[str]) -> str:
+        return self.system.url(self.entity_set, {"$filter": self.key.filter(keys), **ACROSS, "$select": self._select})
+
+
+class FinopsCollection:
+    """Records of one collection, each written by a request of its own; satisfies the engine's Target."""
+
+    def __init__(self, table: FinopsTable) -> None:
+        self._table = table
+        self._channel = table.system.channel
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        """The rows that exist, by the key as given; see FinopsTable."""
+        return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
+
+    def check_key(self, key: str) -> None:
+        """See Target."""
+        self._table.key.values(key)
+
+    def marked(self) -> Iterator[MarkedRow]:
+        """See Target."""
+        return self._table.marked()
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        """Send every write, in parallel; the result per id is None (applied) or the error that says what to do.
+
+        Once the system is in trouble, what was not sent yet stays unsent (NotSent).
+        """
+        return send_each(self._channel, writes, self._send, not_after=not_after)
+
+    def _send(self, write: Write, turn: Turn) -> None:
+        (self._create if write.create else self._update)(write, turn)
+
+    def _create(self, write: Write, turn: Turn) -> None:
+        table = self._table
+        values = {**write.values, **table.key.values(write.key)}
+        answer = self._channel.write("POST", table.url(), values, subject=table.entity_set, turn=turn)
+        if answer.status < 300:
+            return
+        refusal = table.checked(answer)
+        # The text of a duplicate comes in the user's language, and an update of ours may have been first: look.
+        if table.find([write.key]):
+            raise table.exists_already(write.key, refusal)
+        raise refusal.error()
+
+    def _update(self, write: Write, turn: Turn) -> None:
+        table = self._table
+        url = table.url(table.key.segment(write.key))
+        values = table.key.changes(write.values)
+        if not values:
+            return
+        answer = self._channel.write("PATCH", url, values, subject=table.entity_set, turn=turn)
+        if answer.status < 300:
+            return
+        refusal = table.checked(answer)
+        # "No such row" is an ordinary 400 whose text depends on the language.
+        if not table.find([write.key]):
+            raise RecordMissing(f"{write.key} does not exist in {table.entity_set}")
+        raise refusal.error()
+
+
+def chunks_of(keys: Iterable[str], url_of: Callable[[Sequence[str]], str], at_most: int) -> Iterator[list[str]]:
+    """Every key, in groups of so many at most that the address of each is not too long (finops-odata, query
+    options)."""
+    chunk: list[str] = []
+    for key in keys:
+        if chunk and (len(chunk) == at_most or len(url_of([*chunk, key])) >= MAX_URL_LENGTH):
+            yield chunk
+            chunk = []
+        chunk.append(key)
+    if chunk:
+        yield chunk
+
+
+def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES) -> Iterator[Row]:
+    """The rows of a collection, page by page, without annotations."""
+    link: str | None = url
+    for _ in range(max_pages):
+        if link is None:
+            return
+        body = channel.read(link, subject=subject)
+        rows, following = body.get("value"), body.get("@odata.nextLink")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Transient(channel.system, f"the answer of F&O for {subject} is wrong: it has no list of rows")
+        yield from ({name: row[name] for name in row if "@" not in name} for row in rows if isinstance(row, dict))
+        link = following if isinstance(following, str) else None
+    raise OperatorNeeded(
+        channel.system,
+        f"F&O answers a bulk read of {subject} with more than {max_pages} pages; look at the environment's health",
+    )

@@ -1,0 +1,172 @@
+"""How hard one system may be driven: parallelism and pace that adapt, and a pause that all threads share."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.clients.http.pace import Pace
+from shared.clock import Clock
+from shared.errors import NotSent, System, Transient
+
+PATIENCE_S = 20.0
+SLOW_S = 30.0
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Slot:
+    """The right to send one request."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.throttled = False
+        self.dop_hint: int | None = None
+
+
+class Throttle:
+    """One per system and process. Additive increase, multiplicative decrease; waits only by the clock given."""
+
+    def __init__(
+        self,
+        system: System,
+        clock: Clock,
+        *,
+        start: int = 4,
+        maximum: int = 16,
+        patience_s: float = PATIENCE_S,
+        slow_s: float = SLOW_S,
+    ) -> None:
+        self.maximum = max(1, maximum)
+        self._system = system
+        self._clock = clock
+        self._patience_s = patience_s
+        self._slow_s = slow_s
+        self._changed = threading.Condition()
+        self._limit = min(max(1, start), self.maximum)
+        self._running = 0
+        self._successes = 0
+        self._generation = 0
+        self._hint: int | None = None
+        self._paused_until = clock.monotonic()
+        self._pace = Pace()
+
+    @property
+    def limit(self) -> int:
+        """How many requests may run at a time now."""
+        return self._limit
+
+    @contextmanager
+    def slot(self, *, not_after: float | None = None) -> Iterator[Slot]:
+        """Wait for a turn, and learn from how it went.
+
+        Raises Transient while the system wants a longer pause than our patience, NotSent when time is up.
+        """
+        slot = self._enter(not_after)
+        began = self._clock.monotonic()
+        try:
+            yield slot
+        finally:
+            self._leave(slot, began)
+
+    def pause(self, seconds: float | None, *, too_fast: bool = False, not_after: float | None = None) -> bool:
+        """Note that the system throttles, for this long; `too_fast` when it counts requests over a window. Whether
+        the pause is short enough to be waited for in place; otherwise it becomes the gate's, which all processes see.
+        """
+        if seconds is None:
+            return False
+        with self._changed:
+            now = self._clock.monotonic()
+            self._paused_until = max(self._paused_until, now + seconds)
+            if too_fast:
+                self._pace.slow_down(now, seconds)
+        return self._can_wait(seconds, not_after)
+
+    def _enter(self, not_after: float | None) -> Slot:
+        waited_s = 0.0
+        while True:
+            pause_s = self._occupy(not_after)
+            if pause_s == 0:
+                slot = self._wait_for_turn(not_after)
+                if slot is not None:
+                    return slot
+                continue
+            waited_s += pause_s
+            if waited_s > self._patience_s or not self._can_wait(pause_s, not_after):
+                raise Transient(
+                    self._system,
+                    f"{self._system} asked for a pause of {pause_s:.0f} s more",
+                    retry_after_s=pause_s,
+                )
+            self._clock.sleep(pause_s)
+
+    def _occupy(self, not_after: float | None) -> float:
+        """Become one of those that run at a time; during a pause nobody does, and its rest is returned."""
+        with self._changed:
+            while self._running >= self._limit:
+                self._changed.wait(_LOOK_AGAIN_S)
+                self._check_time(not_after)
+            self._check_time(not_after)
+            pause_s = max(self._paused_until - self._clock.monotonic(), 0.0)
+            if pause_s == 0:
+                self._running += 1
+            return pause_s
+
+    def _wait_for_turn(self, not_after: float | None) -> Slot | None:
+        """Keep the pace. None, and the place is free again, when the system has asked for a pause meanwhile."""
+        with self._changed:
+            now = self._clock.monotonic()
+            turn = self._pace.take_turn(now)
+        too_late = not_after is not None and now + turn.wait_s > not_after
+        if turn.wait_s > 0 and not too_late:
+            self._clock.sleep(turn.wait_s)
+        with self._changed:
+            paused = self._paused_until > self._clock.monotonic()
+            if self._pace.still_holds(turn) and not too_late and not paused:
+                return Slot(self._generation)
+            self._running -= 1
+            self._changed.notify_all()
+        if too_late:
+            raise NotSent(f"no time was left for a request to {self._system}")
+        return None
+
+    def _check_time(self, not_after: float | None) -> None:
+        if not_after is not None and self._clock.monotonic() > not_after:
+            raise NotSent(f"no time was left for a request to {self._system}")
+
+    def _can_wait(self, seconds: float, not_after: float | None) -> bool:
+        in_time = not_after is None or self._clock.monotonic() + seconds <= not_after
+        return in_time and seconds <= self._patience_s
+
+    def _leave(self, slot: Slot, began: float) -> None:
+        seconds = self._clock.monotonic() - began
+        with self._changed:
+            self._running -= 1
+            if not slot.throttled:
+                self._pace.note_accepted(began)
+            hinted = self._take_hint(slot.dop_hint)
+            # What was on its way before the last change says nothing about the limit of now.
+            if slot.generation == self._generation:
+                self._adapt(slow=slot.throttled or seconds > self._slow_s, fresh=hinted)
+            self._changed.notify_all()
+
+    def _take_hint(self, hint: int | None) -> bool:
+        if hint is None or hint == self._hint:
+            return False
+        self._hint = hint
+        self._limit = min(max(1, hint), self.maximum)
+        self._successes = 0
+        return True
+
+    def _adapt(self, *, slow: bool, fresh: bool) -> None:
+        if slow:
+            self._limit = max(1, self._limit // 2)
+            self._generation += 1
+            self._successes = 0
+        elif not fresh:
+            self._count_success()
+
+    def _count_success(self) -> None:
+        self._successes += 1
+        if self._successes >= self._limit and self._limit < self.maximum:
+            self._limit += 1
+            self._successes = 0

@@ -1,0 +1,155 @@
+"""Real HTTP: one pooled session per target, without cookies, redirects or retries of its own. What the environment says
+of proxies and certificates counts only where the caller hands it over."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
+
+from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
+from shared.clients.http.origin import Origin, require_same_origin
+from shared.clock import Clock
+from shared.errors import System
+from shared.outbound import STRAIGHT, Outbound
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 120.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+_CHUNK_BYTES = 64 * 1024
+_IDLE_BEFORE_PROBE_S = 60
+
+
+class HttpTransport:
+    """Sends prepared calls to one origin. Safe for use by many threads."""
+
+    def __init__(
+        self,
+        system: System,
+        origin: Origin,
+        clock: Clock,
+        *,
+        pool_size: int,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        outbound: Outbound = STRAIGHT,
+    ) -> None:
+        self._system = system
+        self._origin = origin
+        self._clock = clock
+        self._timeouts = connect_timeout_s, read_timeout_s
+        self._max_answer_bytes = max_answer_bytes
+        self._session = _session(pool_size, outbound)
+
+    def __call__(self, call: PreparedCall) -> Answer:
+        """Send one call. Raises NotConnected or AnswerLost."""
+        try:
+            response = self._open(call)
+        except (OSError, HTTPError) as error:
+            raise _translated(error) from error
+        with response:
+            body, complete = self._body(response)
+            return Answer(response.status_code, dict(response.headers), body, complete)
+
+    def _open(self, call: PreparedCall) -> requests.Response:
+        prepared = self._session.prepare_request(
+            requests.Request(call.method, call.url, headers=dict(call.headers), data=call.body)
+        )
+        # Checked again on what is really sent: preparing a request may rewrite its address.
+        require_same_origin(prepared.url or "", self._origin, self._system)
+        return self._session.send(
+            prepared, timeout=self._timeouts, allow_redirects=False, stream=True, verify=self._session.verify
+        )
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def _body(self, response: requests.Response) -> tuple[bytes, bool]:
+        """The body as far as it came. A server that drips is given the read timeout for the whole of it."""
+        deadline = self._clock.monotonic() + self._timeouts[1]
+        parts: list[bytes] = []
+        size_bytes = 0
+        try:
+            for part in _chunks(response):
+                parts.append(part)
+                size_bytes += len(part)
+                if size_bytes > self._max_answer_bytes or self._clock.monotonic() > deadline:
+                    return b"", False
+        except (OSError, HTTPError):
+            return b"", False
+        return b"".join(parts), True
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    chunks: Iterator[bytes] = response.iter_content(_CHUNK_BYTES)
+    return chunks
+
+
+class _KeptAlive(HTTPAdapter):
+    """Probes idle connections, so that one that a firewall forgot is not found out by a write."""
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object) -> None:
+        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _IDLE_BEFORE_PROBE_S))
+        super().init_poolmanager(connections, maxsize, block, socket_options=options, **pool_kwargs)
+
+
+def _session(pool_size: int, outbound: Outbound) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = outbound.ca_file or True
+    if outbound.proxy:
+        # Of plain http there is only loopback, so a token is never shown to the proxy: it makes a tunnel.
+        session.proxies = {"https": outbound.proxy}
+    # An affinity cookie would pin us to one of several servers.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.clear()
+    session.headers.update({"User-Agent": "prospect-to-cash-sync", "Accept-Encoding": "gzip"})
+    adapter = _KeptAlive(pool_connections=1, pool_maxsize=pool_size, max_retries=0, pool_block=True)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _translated(error: Exception) -> NotConnected | AnswerLost:
+    reason = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    name = type(reason if isinstance(reason, Exception) else error).__name__
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)):
+        return CertificateRefused(f"its certificate was refused ({name})")
+    if isinstance(reason, ProxyError):
+        # The tunnel was not made, so nothing went through it.
+        return NotConnected(f"no connection through the proxy ({_said(reason)})")
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
+        return NotConnected(f"no connection ({name})")
+    if isinstance(error, ValueError):
+        # An address or header that the library refuses to send.
+        return NotConnected(f"the request cannot be sent ({name})")
+    return AnswerLost(f"no answer ({name})")
+
+
+def _said(error: ProxyError) -> str:
+    """What a proxy has answered to the request for a tunnel, as far as it has."""
+    told = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+    return f"it answered {told[1]}" if told else "it does not answer"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    pending: list[BaseException] = [error]
+    for _ in range(20):
+        if not pending:
+            return
+        current = pending.pop()
+        yield current
+        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        pending += [one for one in inner if isinstance(one, BaseException)]

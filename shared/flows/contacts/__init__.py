@@ -1,0 +1,1 @@
+"""contacts -> CDSContactPersonsV2 or CustomersV3."""

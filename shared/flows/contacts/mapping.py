@@ -1,0 +1,271 @@
+"""contacts -> CDSContactPersonsV2 or CustomersV3: Dataverse `contact` to a contact person of a customer in F&O, or,
+once it is an active customer, to a customer of party type Person.
+
+Rules: docs/rules.md. The two tables below are the mapping; everything else is a filter, a choice, or the choice of the
+route.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.errors import SettingsInvalid
+from shared.flows.accounts.mapping import OnHold
+from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.conditions import all_hold
+from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.numbers import Numbering, record_number
+from shared.mapping.scope import Scope
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
+from shared.mapping.words import (
+    Column,
+    Ownership,
+    Unmappable,
+    Word,
+    choice,
+    constant,
+    copy,
+    currency,
+    default,
+    expand_of,
+    select_of,
+    value_of,
+)
+from shared.records import Json, SourceRow, composite
+
+ENTITY_SET = "contacts"
+ID_COLUMN = "contactid"
+KEY_COLUMN = "msdynce_contactnumber"
+KEY_LENGTH = 20
+
+PERSON, CUSTOMER = "contact", "customer"
+PERSON_SET, CUSTOMER_SET = "CDSContactPersonsV2", "CustomersV3"
+PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
+PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
+ASSOCIATED_CONTACT_TYPE = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
+CUSTOMER_KEY = "CustomerAccount"
+# Which contact persons and customers come from contacts, whoever has written them.
+PERSON_MARK = {"IsContactPersonExternallyMaintained": "Yes"}
+CUSTOMER_MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Person"}
+# Also of a contact person: it may become a customer, and its number never changes.
+NUMBERING = Numbering(
+    KEY_COLUMN,
+    needed_as=CUSTOMER_KEY,
+    length=KEY_LENGTH,
+    when_missing="give the contact a number (the Sales solution numbers new contacts by itself)",
+    when_too_long="give the contact a shorter number",
+)
+# The names of both tables in the value-map document.
+PERSON_PART, CUSTOMER_PART = "contact_persons", "contact_customers"
+
+OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
+_ACCOUNT = "parentcustomerid_account.accountid"
+_PARENT = "_parentcustomerid_value"
+GENDERS = {1: "Male", 2: "Female"}
+MARITAL_STATUSES = {1: "Single", 2: "Married", 3: "Divorced", 4: "Widowhood"}
+_ALSO_READ = (
+    Column(KEY_COLUMN),
+    Column("lastname"),
+    Column("statecode", int),
+    Column("merged", bool),
+    Column("msdynce_isactivecustomer", bool),
+    Column(_PARENT),
+    Column(_ACCOUNT),
+    Column("createdon", is_date=True),
+    Column("modifiedon", is_date=True),
+)
+_INACTIVE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChoices:
+    """What a deployment decides for contacts (settings). `own_party_number` says that a customer's party number is the
+    contact's number, instead of one that F&O gives."""
+
+    own_party_number: bool = True
+    on_hold_when_ended: OnHold = OnHold.OFF
+    adopt_existing: bool = False
+    scope: Scope = field(default_factory=Scope)
+    addresses: AddressRules = field(default_factory=AddressRules)
+
+
+def person_words(choices: ContactChoices) -> tuple[Word, ...]:
+    """The mapping to a contact person."""
+    return (
+        constant("IsContactPersonExternallyMaintained", PERSON_MARK["IsContactPersonExternallyMaintained"]),
+        constant("IsInactive", "No"),
+        copy("firstname", "FirstName"),
+        copy("middlename", "MiddleName"),
+        copy("lastname", "LastName"),
+        AddressBlock("address1", "PrimaryAddress", choices.addresses, code="Id"),
+        copy("telephone1", "PrimaryPhoneNumber"),
+        copy("fax", "PrimaryFaxNumber"),
+        copy("emailaddress1", "PrimaryEmailAddress"),
+        copy("websiteurl", "PrimaryURL"),
+        copy("jobtitle", "EmploymentProfession"),
+        copy("department", "EmploymentDepartment"),
+        copy("description", "Notes"),
+        choice("gendercode", "Gender", GENDERS, ownership=OFF, empty="Unknown"),
+        choice("familystatuscode", "MaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+    )
+
+
+def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
+    """The mapping to a customer."""
+    party = ON_CREATE if choices.own_party_number else OFF
+    hold = OFF if choices.on_hold_when_ended is OnHold.OFF else Ownership.OWNED
+    return (
+        record_number(KEY_COLUMN, "PartyNumber", ownership=party),
+        constant("PartyType", CUSTOMER_MARK["PartyType"], ownership=ON_CREATE),
+        constant("IsExternallyMaintained", CUSTOMER_MARK["IsExternallyMaintained"]),
+        constant("OnHoldStatus", "No", ownership=hold),
+        copy("firstname", "PersonFirstName"),
+        copy("middlename", "PersonMiddleName"),
+        copy("lastname", "PersonLastName"),
+        copy("jobtitle", "PersonProfessionalTitle"),
+        default("CustomerGroupId", "customer_group"),
+        default("LanguageId", "language", fold_case=True),
+        default("SiteId", "site"),
+        default("WarehouseId", "warehouse"),
+        currency("transactioncurrencyid.isocurrencycode", "SalesCurrencyCode", ownership=ON_CREATE),
+        AddressBlock("address1", "Address", choices.addresses),
+        AddressBlock("address2", "InvoiceAddress", choices.addresses),
+        AddressBlock("address3", "DeliveryAddress", choices.addresses),
+        copy("telephone1", "PrimaryContactPhone", max_length=255),
+        copy("fax", "PrimaryContactFax"),
+        copy("emailaddress1", "PrimaryContactEmail", max_length=255),
+        copy("websiteurl", "PrimaryContactURL"),
+        copy("description", "SalesMemo"),
+        choice("gendercode", "PersonGender", GENDERS, ownership=OFF, empty="Unknown"),
+        choice("familystatuscode", "PersonMaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+    )
+
+
+_EVERY_FIELD = ContactChoices(addresses=AddressRules(county=True, street_number=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRules:
+    """What the engine must know of one of the two targets; satisfies its TargetRules."""
+
+    table: FieldTable
+    end: Mapping[str, Json]
+
+    def ended(self) -> Mapping[str, Json]:
+        """What changes in F&O when the contact ends, or a contact person changes its account."""
+        return self.end
+
+    def empty(self, field: str) -> Json:
+        """What empties a field in F&O."""
+        return self.table.empty(field)
+
+    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether F&O's value is ours, after its normalisation."""
+        return self.table.agree(field, ours, theirs)
+
+
+class ContactMapper:
+    """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
+
+    def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
+        self._choices = choices = choices or ContactChoices()
+        self._conditions = maps.contact_filter
+        require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
+        require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
+        self.person = FieldTable(
+            PERSON_PART, PERSON_SET, person_words(choices), maps, also_read=_ALSO_READ, lengths=PERSON_PART
+        )
+        self.customer = FieldTable(
+            CUSTOMER_PART, CUSTOMER_SET, customer_words(choices), maps, also_read=_ALSO_READ, lengths=CUSTOMER_PART
+        )
+        _require_owned(self.person, PERSON_PART, "IsInactive", "the end of a contact turns contact persons inactive")
+        hold = choices.on_hold_when_ended
+        if hold is not OnHold.OFF:
+            holds = "CONTACTS_ON_HOLD_WHEN_ENDED puts customers on hold"
+            _require_owned(self.customer, CUSTOMER_PART, "OnHoldStatus", holds)
+        self.person_rules = ContactRules(self.person, {"IsInactive": "Yes"})
+        self.customer_rules = ContactRules(self.customer, {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
+        self.fingerprint = self.person.fingerprint(choices, self.customer.fingerprint())
+
+    @property
+    def adopts_existing(self) -> bool:
+        """Whether what exists already and is not linked becomes the contact's (rules.md, Adoption)."""
+        return self._choices.adopt_existing
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The columns to read: those of both mappings and those of the filter."""
+        filtered = (condition.column for condition in self._conditions)
+        return tuple(dict.fromkeys((*select_of(self._columns), *filtered)))
+
+    @property
+    def expand(self) -> dict[str, tuple[str, ...]]:
+        """The navigations to expand, with their columns."""
+        return expand_of(self._columns)
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        return tuple({column.name: column for column in (*self.person.columns, *self.customer.columns)}.values())
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
+        """The account of the contact."""
+        account = value_of(row.values, _ACCOUNT)
+        return () if account is None else (Parent("accounts", CUSTOMER, str(account).lower()),)
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        """Filter, choose the route, map and validate one contact. Raises SchemaDrift."""
+        values = row.values
+        self.person.check_source(values)
+        self.customer.check_source(values)
+        if values.get("merged") is True:
+            return Filtered("merged", ends=True)
+        if values.get("statecode") == _INACTIVE:
+            return Filtered("inactive", ends=True)
+        if not all_hold(self._conditions, values):
+            return Filtered("contact_filter")
+        try:
+            if values.get("msdynce_isactivecustomer") is True or known.route == CUSTOMER:
+                return self._as_customer(row)
+            if value_of(values, _ACCOUNT) is not None:
+                return self._as_person(row, known)
+        except Unmappable as unmappable:
+            return unmappable.rejected()
+        # Both end a contact person whose account was taken away: it belongs to no customer any more.
+        if value_of(values, _PARENT) is None:
+            return Filtered("no_account", ends=True)
+        return Filtered("contact_of_contact", ends=True)
+
+    def in_scope(self, row: SourceRow) -> bool:
+        """Whether a contact without a link belongs to the first run."""
+        return self._choices.scope.holds(row)
+
+    def _as_customer(self, row: SourceRow) -> Mapped:
+        key = NUMBERING.of(row.values)
+        _require_name(row)
+        content = self.customer.content(row.values)
+        return Mapped(key, content.owned, content.on_create, route=CUSTOMER, remarks=content.remarks)
+
+    def _as_person(self, row: SourceRow, known: Known) -> Mapped:
+        own = NUMBERING.of(row.values)
+        _require_name(row)
+        content = self.person.content(row.values)
+        parents = self.parents(row)
+        # The account's own number as committed: what Sales shows may have been changed since.
+        key = composite(own, known.keys.get(parents[0], ""))
+        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON, remarks=content.remarks)
+
+
+def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
+    """What an end sets must be ours to set back when the contact comes back."""
+    if name not in {of.name for of in table.fields if of.ownership is Ownership.OWNED}:
+        raise SettingsInvalid(
+            f"{what}, and ownership.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
+            f"remove ownership.{part}.{name}"
+        )
+
+
+def _require_name(row: SourceRow) -> None:
+    if value_of(row.values, "lastname") is None:
+        raise Unmappable(
+            "name_missing", "lastname is blank, and a person in F&O needs one", remedy="give the contact a last name"
+        )

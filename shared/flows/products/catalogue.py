@@ -1,0 +1,207 @@
+"""What a product refers to in Sales, found by name: currencies, units in their group, price lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from shared.errors import OperatorNeeded, System
+from shared.flows.products.price_lists import PriceList, folded_name, price_lists
+from shared.mapping.units import sales_unit
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.words import DECIMALS, Unmappable, looked_up_name, rounded_half_up
+from shared.records import Json, References, Values
+
+CURRENCIES = "transactioncurrencies"
+UNITS = "uoms"
+UNIT_GROUPS = "uomschedules"
+PRICE_LISTS = "pricelevels"
+ORGANIZATION = "organizations"
+TABLES = {
+    CURRENCIES: ("transactioncurrencyid", "isocurrencycode", "statecode"),
+    UNITS: ("uomid", "name", "_uomscheduleid_value"),
+    UNIT_GROUPS: ("uomscheduleid", "name", "statecode"),
+    PRICE_LISTS: ("pricelevelid", "name", "_transactioncurrencyid_value", "begindate", "enddate", "statecode"),
+    ORGANIZATION: ("organizationid", "pricingdecimalprecision"),
+}
+_ACTIVE = 0
+
+
+class NotThere(Unmappable):
+    """A name that the mapping needs is not in Sales; it may have been added since the tables were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A currency of the organisation."""
+
+    code: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The rows that a product refers to, by id."""
+
+    currency: str
+    unit: str
+    group: str
+    price_list: str
+    price_decimals: int
+
+    def as_values(self) -> Values:
+        """As the words of the mapping read them."""
+        return {
+            looked_up_name("transactioncurrencyid"): self.currency,
+            looked_up_name("defaultuomid"): self.unit,
+            looked_up_name("defaultuomscheduleid"): self.group,
+            looked_up_name("pricelevelid"): self.price_list,
+            DECIMALS: self.price_decimals,
+        }
+
+
+class Catalogue:
+    """The small tables of one organisation as they were read together. `zone` is the business's: price lists begin and
+    end there."""
+
+    def __init__(self, references: References, maps: ValueMaps, zone: ZoneInfo) -> None:
+        self._maps = maps
+        self._zone = zone
+        self._references = references
+        active = {name: [row for row in rows if _is_active(row)] for name, rows in references.items()}
+        self._currencies = {
+            str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]).lower()
+            for row in active.get(CURRENCIES, ())
+        }
+        self._groups = {
+            folded_name(row["name"]): str(row["uomscheduleid"]).lower() for row in active.get(UNIT_GROUPS, ())
+        }
+        self._units = {
+            (str(row["_uomscheduleid_value"]).lower(), folded_name(row["name"])): str(row["uomid"]).lower()
+            for row in active.get(UNITS, ())
+        }
+        self._price_list_rows = active.get(PRICE_LISTS, [])
+        self._price_lists: tuple[PriceList, ...] | None = None
+        self._organizations = references.get(ORGANIZATION, ())
+
+    @property
+    def price_decimals(self) -> int:
+        """The organisation's pricing precision. Raises OperatorNeeded when it cannot be read."""
+        for row in self._organizations:
+            decimals = row.get("pricingdecimalprecision")
+            if isinstance(decimals, int):
+                return decimals
+        raise OperatorNeeded(
+            System.DATAVERSE,
+            "the organization row has no pricingdecimalprecision; give the application's user the right to read the "
+            "table organization",
+        )
+
+    @property
+    def currencies(self) -> Mapping[str, Currency]:
+        """The active currencies, by ISO code."""
+        return {code: Currency(code, id) for code, id in self._currencies.items()}
+
+    def rounded_price(self, price: Json) -> Decimal | None:
+        """A price as Sales keeps it: half up to the organisation's pricing precision."""
+        return None if price is None else rounded_half_up(price, self.price_decimals)
+
+    def currency(self, code: str | None) -> Currency:
+        """The currency of an ISO code. Raises NotThere."""
+        if code is None:
+            raise Unmappable(
+                "currency_missing",
+                "CurrencyCode is blank, and a product in Sales needs a currency",
+                remedy="set the accounting currency of the legal entity in F&O",
+            )
+        id = self._currencies.get(code.strip().upper())
+        if id is None:
+            raise NotThere(
+                "currency_unknown",
+                f"Sales has no active currency {code!r}",
+                remedy=f"add the currency {code} to the organisation, or correct it in F&O",
+                value=code,
+            )
+        return Currency(code.strip().upper(), id)
+
+    def unit(self, symbol: str | None) -> tuple[str, str]:
+        """Unit group and unit for the symbol of a unit in F&O. Raises Unmappable and NotThere."""
+        group = self._maps.defaults.unit_group
+        if symbol is None:
+            raise Unmappable("unit_missing", "SalesUnitSymbol is blank", remedy="give the product a sales unit in F&O")
+        name = sales_unit(self._maps.units, symbol)
+        if name is None:
+            raise Unmappable(
+                "unit_unknown",
+                f"SalesUnitSymbol is {symbol!r}, which is not in the value map `units`",
+                remedy="add the unit to the value map, or correct the product's sales unit in F&O",
+                value=symbol,
+            )
+        group_id = self._groups.get(folded_name(group))
+        if group_id is None:
+            raise NotThere(
+                "unit_group_unknown",
+                f"Sales has no unit group {group!r}",
+                remedy="create the unit group, or correct defaults.unit_group of the value-map document",
+                value=group,
+            )
+        id = self._units.get((group_id, folded_name(name)))
+        if id is None:
+            raise NotThere(
+                "unit_unknown",
+                f"the unit group {group!r} of Sales has no unit {name!r} (SalesUnitSymbol {symbol!r})",
+                remedy="add the unit to the unit group in Sales, or correct the value map `units`",
+                value=symbol,
+            )
+        return group_id, id
+
+    def price_list(self, currency: Currency, *, today: date, kept: str | None) -> str:
+        """The price list of a product: the forced one of its currency, otherwise the one that it has as long as that
+        is valid, otherwise the first valid one by name. Raises NotThere."""
+        ids, forced = self._valid_lists(currency, today), self._maps.price_lists.get(currency.code)
+        if not ids:
+            raise NotThere(
+                "no_price_list",
+                f"Sales has no price list {f'{forced!r} ' if forced else ''}in {currency.code} that is active and "
+                "valid today",
+                remedy=f"create or activate a price list in {currency.code}"
+                + (", or correct `price_lists` of the value-map document" if forced else ""),
+                value=currency.code,
+            )
+        return kept if kept in ids else ids[0]
+
+    def basis(self, today: date) -> Json:
+        """What is looked up for every product, as far as it decides what becomes of one: the pricing precision, the
+        price lists that are valid today, and the units of the value map. Raises OperatorNeeded."""
+        valid: dict[str, Json] = {
+            code: [currency.id, *self._valid_lists(currency, today)]
+            for code, currency in sorted(self.currencies.items())
+        }
+        units: dict[str, Json] = {
+            symbol: self._unit_id(symbol) for symbol in sorted({of.finops for of in self._maps.units})
+        }
+        return {"decimals": self.price_decimals, "price lists": valid, "units": units}
+
+    def _valid_lists(self, currency: Currency, today: date) -> list[str]:
+        """The price lists that a product may be on, by name."""
+        if self._price_lists is None:
+            self._price_lists = price_lists(self._price_list_rows, self._references, self._zone)
+        forced = self._maps.price_lists.get(currency.code)
+        return [
+            of.id
+            for of in self._price_lists
+            if of.currency == currency.id
+            and of.is_valid(today)
+            and (forced is None or folded_name(of.name) == folded_name(forced))
+        ]
+
+    def _unit_id(self, symbol: str) -> str | None:
+        try:
+            return self.unit(symbol)[1]
+        except Unmappable:
+            return None
+
+
+def _is_active(row: Values) -> bool:
+    return row.get("statecode", _ACTIVE) == _ACTIVE

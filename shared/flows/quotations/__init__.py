@@ -1,0 +1,1 @@
+"""quotes -> CDSSalesQuotationHeaders and lines."""

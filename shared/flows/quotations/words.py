@@ -1,0 +1,119 @@
+"""The words that only the mapping of quotations has: amounts, units, storage, expiry and the customer of a quote."""
+
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.flows.quotations.discounts import number_of, plain, require_decimals
+from shared.mapping.dates import EMPTY_DATE
+from shared.mapping.units import finops_unit
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.words import (
+    Column,
+    Line,
+    Ownership,
+    TargetField,
+    Unmappable,
+    day,
+    looked_up_name,
+    value_of,
+)
+from shared.records import Json, Values
+
+ACCOUNT, CONTACT = "customerid_account.accountid", "customerid_contact.contactid"
+PRODUCT = "productid.productnumber"
+_PRODUCT_TYPE, _LINE_TYPE = "productid.producttypecode", "producttypecode"
+# What a service is: a member of the value map `product_types` for products, an option for lines.
+_SERVICE, PROJECT_BASED_SERVICE = "Service", 5
+
+
+def customer_account(target: str) -> Line:
+    """The customer account of the quote's account or contact, which the mapping has looked up beforehand."""
+    name, columns = looked_up_name(target), (Column(ACCOUNT), Column(CONTACT))
+    meaning = "the customer account under which the account or contact is linked"
+    return Line(columns, TargetField(target), meaning, lambda row, _maps: row.get(name))
+
+
+def expiry(target: str, zone: ZoneInfo) -> Line:
+    """The last day of a quote: of its two columns the first that is filled."""
+    first, otherwise = day("expireson", target, zone), day("effectiveto", target, zone)
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        return first.read(row, maps) or otherwise.read(row, maps)
+
+    meaning = f"`expireson`, blank: `effectiveto`; {first.meaning}"
+    return Line((*first.columns, *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read)
+
+
+def sales_unit_symbol(source: str, target: str) -> Line:
+    """The symbol of a unit by value map; a unit that is missing or not listed is refused."""
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        name = value_of(row, source)
+        if name is None:
+            raise Unmappable("unit_missing", f"{source} is blank", remedy="give the line a unit in Sales")
+        symbol = finops_unit(maps.units, str(name))
+        if symbol is None:
+            raise Unmappable(
+                "unit_unknown",
+                f"{source} is {name!r}, which is not in the value map `units`",
+                remedy="add the unit to the value map with its symbol in F&O, or correct the line's unit",
+                value=str(name),
+            )
+        return symbol
+
+    return Line((Column(source),), TargetField(target), "value map `units`", read)
+
+
+def quantity(source: str, target: str) -> Line:
+    """A quantity as it is; a blank one is refused."""
+    into = TargetField(target, type=Decimal, empty=0)
+    return Line((Column(source, Decimal),), into, "as it is, also 0", lambda row, _maps: plain(_required(row, source)))
+
+
+def price(source: str, target: str) -> Line:
+    """A price as it is; a blank one is refused, and one that F&O would round."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        given = _required(row, source)
+        require_decimals(source, given, row)
+        return plain(given)
+
+    meaning = "as it is, also 0; with more decimals than F&O keeps: rejected"
+    return Line((Column(source, Decimal),), TargetField(target, type=Decimal, empty=0), meaning, read)
+
+
+def always(target: str, amount: int) -> Line:
+    """Always the same number, also 0."""
+    into = TargetField(target, type=Decimal, empty=0)
+    return Line((), into, f"always `{amount}`", lambda _row, _maps: Decimal(amount))
+
+
+def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
+    """Site or warehouse of a line: by product, otherwise the default. A service is not stored and has none."""
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        if _is_service(row, maps):
+            return None
+        stored = maps.storage_of(str(value_of(row, PRODUCT)))
+        return maps.defaults.value(part) if stored is None else stored.value(part)
+
+    columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))
+    meaning = f"value map `storage` by product number, otherwise default `{part}`; none for services"
+    return Line(columns, TargetField(target, Ownership.ON_CREATE), meaning, read)
+
+
+def _is_service(row: Values, maps: ValueMaps) -> bool:
+    kind = value_of(row, _PRODUCT_TYPE)
+    listed = kind is not None and kind == maps.product_types.get(_SERVICE)
+    return listed or value_of(row, _LINE_TYPE) == PROJECT_BASED_SERVICE
+
+
+def _required(row: Values, column: str) -> Decimal:
+    if value_of(row, column) is None:
+        raise Unmappable(
+            f"{column}_missing",
+            f"{column} is blank, and a line in F&O needs it",
+            remedy="complete the line in Sales; its pricing error says why there is none",
+        )
+    return number_of(row, column)

@@ -1,0 +1,87 @@
+"""A dry run: what the sync would do with a flow's records now, in pages, and what that would cost."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from shared.operations.examine import Examined
+from shared.operations.first_run_plan import Foreseeing
+from shared.records import ChangePage
+from shared.sync.flow import Flow, Tracked
+from shared.sync.parts import Parts
+
+_AT_A_TIME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many records would end how; `adopted` are those of them that take over a row of the target. `remarks` say
+    what the target does not get: the values by cause, and how often each is met."""
+
+    records: int
+    outcomes: dict[str, int]
+    adopted: int
+    writes: int
+    remarks: dict[str, dict[str, int]]
+
+
+class DryRun:
+    """Reads, maps and compares, and writes nothing."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._examining = Foreseeing(parts, flow)
+
+    def of(self, ids: Iterable[str]) -> Iterator[Examined]:
+        """What would become of these records. Raises SystemTrouble and StorageTrouble."""
+        pending = iter(dict.fromkeys(ids))
+        while batch := list(islice(pending, _AT_A_TIME)):
+            yield from self._examining.examine(batch)
+
+    def of_all(self, limit: int | None = None) -> Iterator[Examined]:
+        """What would become of every record of the source, or of the first ones."""
+        return self.of(islice(source_ids(self._flow), limit))
+
+
+def source_ids(flow: Flow) -> Iterator[str]:
+    """The id of every record of a flow's source, page by page. Raises SystemTrouble."""
+    feed = flow.feed
+    if isinstance(feed, Tracked):
+        for page in _pages(feed):
+            yield from (change.id for change in page.changes if not change.gone)
+        return
+    after: str | None = None
+    while True:
+        walked = feed.source.walk(after)
+        yield from (record.id for record in walked.records)
+        if walked.last is None:
+            return
+        after = walked.last
+
+
+def _pages(feed: Tracked) -> Iterator[ChangePage]:
+    page = feed.source.list_rows()
+    yield page
+    while page.next_link is not None:
+        page = feed.source.follow(page.next_link)
+        yield page
+
+
+def summary_of(examined: Sequence[Examined]) -> Summary:
+    """What a dry run has found."""
+    return Summary(
+        records=len(examined),
+        outcomes=dict(Counter(str(each.kind) for each in examined).most_common()),
+        adopted=sum(each.adopts for each in examined),
+        writes=sum(each.writes for each in examined),
+        remarks=_remarks(examined),
+    )
+
+
+def _remarks(examined: Sequence[Examined]) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for remark in (remark for each in examined for remark in each.remarks):
+        found[remark.cause][remark.value] += 1
+    return {cause: dict(values.most_common()) for cause, values in sorted(found.items())}

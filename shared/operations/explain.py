@@ -1,0 +1,188 @@
+"""Why one record is, or is not, in step: in words, as data, and with the one thing that helps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.operations.examine import Examined, Examining
+from shared.operations.filters import in_words
+from shared.operations.trace import Traced, Tracing
+from shared.state.control import FlowControl, Gate
+from shared.state.failures import Failure
+from shared.state.history import Entry, Histories
+from shared.state.links import LinkState
+from shared.sync.apply.claim import claim_ends_in
+from shared.sync.apply.work import Kind
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+
+_ENTRIES = 10
+# How far back the last write is looked for: a record may have been rejected many times since.
+_LOOKED_AT = 1000
+_CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "crashed")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One record. `sentences` say how it stands, `action` is what helps, empty when nothing is needed."""
+
+    flow: str
+    source: str
+    target: str
+    examined: Examined
+    failure: Failure | None
+    history: tuple[Entry, ...]
+    sentences: tuple[str, ...]
+    action: str
+
+
+class Explaining:
+    """Explains records of one flow."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._source = flow.source_system.label
+        self._target = flow.target_system.label
+
+    def explain(self, id: str) -> Explanation:
+        """Explain one record by its id. Raises SystemTrouble and StorageTrouble."""
+        (examined,) = Examining(self._parts, self._flow).examine([id])
+        state = self._parts.state
+        failure = state.failures.load(self._flow.name, [id]).get(id)
+        history = Histories(state.links.table).latest(self._flow.name, id, _LOOKED_AT)
+        control = state.control.flow(self._flow.name)
+        traced = self._traced(examined)
+        sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
+        sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
+        if failure is not None:
+            sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
+            if failure.dismissed:
+                sentences.append(
+                    f"Dismissed by an operator, and tried by nobody until it is retried: {failure.dismissed}"
+                )
+        action = self._action(examined, failure, control, traced)
+        names = self._source, self._target
+        return Explanation(
+            self._flow.name, *names, examined, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
+        )
+
+    def _standing(self, examined: Examined) -> str:
+        link = examined.link
+        if link.etag is None:
+            return "The sync has not looked at it yet."
+        if link.damage is not None:
+            return f"What the sync remembers of it cannot be read: {link.damage}."
+        held = claim_ends_in(link, self._parts.limits)
+        busy = f" A worker has it in its hands, for at most {held:.0f} s more." if held else ""
+        match link.state:
+            case LinkState.WRITTEN if link.dirty:
+                return f"It was written to {self._target} as {link.target_key}, and may differ there since.{busy}"
+            case LinkState.WRITTEN:
+                return f"It was in step when it was last looked at, in {self._target} as {link.target_key}.{busy}"
+            case LinkState.ENDED:
+                return f"It was in {self._target} as {link.target_key} and has ended there.{busy}"
+            case state:
+                linked = f", in {self._target} as {link.target_key}" if link.linked else ""
+                return f"Its state is {state}{linked}.{busy}"
+
+    @staticmethod
+    def _last(history: Sequence[Entry]) -> list[str]:
+        written = next((entry for entry in history if entry.outcome in (Kind.CREATED, Kind.UPDATED)), None)
+        if written is None:
+            return []
+        return [f"Last written {written.time:%Y-%m-%d %H:%M:%S} UTC by run {written.run}: {', '.join(written.fields)}."]
+
+    def _traced(self, examined: Examined) -> Traced | None:
+        """Why a record waits, or is filtered since another one is."""
+        waits = examined.kind in (Kind.WAITING, Kind.FILTERED) and examined.parents
+        return Tracing(self._parts).trace(examined.parents) if waits else None
+
+    def _rival(self, failure: Failure | None) -> list[str]:
+        """How the record stands that has what this one wants."""
+        if failure is None or failure.rival is None:
+            return []
+        flow, id = failure.rival
+        link = self._parts.state.links.load(flow, [id])[id]
+        stands = f"is in {self._target} as {link.target_key}" if link.linked else f"is not linked: it is {link.state}"
+        return [f"The other record, {flow} {id}, {stands}."]
+
+    def _now(self, examined: Examined, traced: Traced | None) -> str:
+        match examined.kind:
+            case Kind.UNCHANGED:
+                return (
+                    f"Now: {self._source} and what was last written agree; there is nothing to write. Whether "
+                    f"{self._target} still holds it, `p2c reconcile {self._flow.name}` tells."
+                )
+            case Kind.CREATED:
+                fields = len(examined.changes)
+                return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."
+            case Kind.UPDATED if examined.leaves:
+                return f"Now: {examined.leaves} would be ended in {self._target}, and {examined.key} made for it."
+            case Kind.UPDATED if examined.adopts:
+                return (
+                    f"Now: {examined.key} is there already in {self._target}, and would be taken over as this record."
+                )
+            case Kind.UPDATED if not examined.writes:
+                return f"Now: it would be written once more as it is in {self._target}, to be sure."
+            case Kind.UPDATED:
+                return f"Now: {len(examined.changes)} fields would change in {self._target}."
+            case Kind.FILTERED:
+                whose = f" It belongs to {traced.words}." if traced else ""
+                return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}.{whose}"
+            case Kind.ENDED:
+                return f"Now: it ends, because {in_words(examined.reason).meaning}; its row in {self._target} stays."
+            case Kind.WAITING if traced:
+                return f"Now: it waits for {traced.words}."
+            case Kind.REJECTED if examined.failure is not None:
+                return f"Now: it is rejected ({examined.failure.cause}): {examined.failure.message}"
+            case Kind.DELETED:
+                return f"Now: it does not exist in {self._source}."
+            case kind:
+                return f"Now: it is {kind} and comes back by itself."
+
+    def _obstacles(self, control: FlowControl) -> list[str]:
+        found = []
+        if control.paused:
+            found.append(f"The flow {self._flow.name} is paused.")
+        if control.blocked:
+            found.append(f"The flow {self._flow.name} is blocked: {control.blocked}")
+        for gate in self._gates():
+            if gate.closed:
+                said = f" It said: {gate.said}" if gate.said else ""
+                found.append(f"{gate.system.label} is out of reach: {gate.reason}.{said}")
+        return found
+
+    def _gates(self) -> list[Gate]:
+        systems = (self._flow.source_system, self._flow.target_system)
+        return [self._parts.state.control.gate(system) for system in systems]
+
+    def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
+        if control.paused:
+            return f"resume the flow {self._flow.name}"
+        if control.blocked:
+            return (
+                f"look at the reason of the block: accept {self._flow.name} if it is meant, or correct it and unblock"
+            )
+        if examined.failure is not None:
+            return examined.failure.remedy
+        closed = next((gate for gate in self._gates() if gate.closed), None)
+        if closed is not None:
+            return f"nothing for this record: it goes on by itself when {closed.system.label} is in order again"
+        match examined.kind:
+            case Kind.WAITING if traced:
+                return f"{traced.remedy}; this record goes on by itself when that one is linked"
+            case Kind.FILTERED if traced:
+                return f"{traced.remedy}, if it shall go to {self._target}"
+            case Kind.FILTERED:
+                return f"{in_words(examined.reason).remedy}, if it shall go to {self._target}"
+            case Kind.CREATED | Kind.UPDATED if failure is not None:
+                return _retry(failure)
+            case Kind.CREATED | Kind.UPDATED:
+                return "nothing: the sync writes it when it next looks at it; sync it, to have that at once"
+        return _retry(failure) if failure is not None else ""
+
+
+def _retry(failure: Failure) -> str:
+    """What helps with a failure that no look can reproduce: only the target itself knows whether it is mended."""
+    of_target = failure.cause.startswith(_CAUSES_OF_TARGETS)
+    return f"{failure.remedy}; then retry it" if of_target else "retry it: what was wrong has been corrected"

@@ -1,0 +1,105 @@
+"""Links mended by hand: taken off, or tied to a target row that is there. Both sides are looked at first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.examine import Examining
+from shared.operations.resync import Syncing
+from shared.state.keys import Owner
+from shared.state.links import Link, LinkState, Place, link_key
+from shared.state.storage.tables import Cell, escape
+from shared.sync.apply.claim import claim_ends_in
+from shared.sync.apply.release import release
+from shared.sync.damage import damage_of
+from shared.sync.flow import Flow
+from shared.sync.link_writer import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """Mends links of one flow. Every deed is noted."""
+
+    parts: Parts
+    flow: Flow
+    deeds: Deeds
+
+    def show(self, id: str) -> Link:
+        """The link of a record as it is remembered."""
+        return self.parts.state.links.load(self.flow.name, [id])[id]
+
+    def cells(self, id: str) -> Mapping[str, Cell]:
+        """What stands in the row of a link, as it stands there: of one that cannot be read it is all there is."""
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        return {} if stored is None else stored.row.cells
+
+    def unlink(self, id: str) -> Link:
+        """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the
+        sync then. Returns the link as it was. Raises Refused."""
+        link = self._free(id)
+        self.require_linked(link)
+        self.deeds.note("unlink", self.flow.name, f"{id} {link.target_key}")
+        unlinked = replace(
+            link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
+        )
+        self._save(link, unlinked)
+        self._release(id, link.owned)
+        return link
+
+    def require_linked(self, link: Link) -> None:
+        """Raises Refused for a record that is tied to no row."""
+        if not link.linked:
+            raise Refused(f"{link.id} of {link.flow} is not linked: its state is {link.state}")
+
+    def link(self, id: str) -> Link:
+        """Tie a record to the row that the target has under its number, as adoption would: its owned fields are written
+        there at the next look. Raises Refused, and SystemTrouble."""
+        link = self._free(id)
+        if link.linked:
+            raise Refused(f"{id} is linked to {link.target_key} already; unlink it first")
+        (examined,) = Examining(self.parts, self.flow).examine([id])
+        if examined.row is None:
+            raise Refused(f"there is no record {id} in {self.flow.source_system.label}")
+        if examined.key is None:
+            raise Refused(f"{id} is {examined.kind}: see `p2c explain {self.flow.name} {id}`")
+        route, key = self.flow.route(examined.route), examined.key
+        row = route.target.find([key]).get(key)
+        if row is None:
+            raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
+        self.deeds.note("link", self.flow.name, f"{id} {key}")
+        taken = self.parts.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
+        if taken:
+            owner = taken[key].owner
+            raise Refused(f"{key} belongs to {owner.flow} {owner.id}; unlink that one first")
+        # Nothing is known of what was written: the next look compares with the row itself.
+        linked = replace(
+            link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
+            intent=None, applied={}, former=(), state=LinkState.RETRYING,
+        )  # fmt: skip
+        try:
+            self._save(link, linked)
+        finally:
+            self._release(id, link.owned | linked.owned)
+        Syncing(self.parts, self.deeds).some(self.flow.name, [id])
+        return linked
+
+    def _release(self, id: str, keys: frozenset[Place]) -> None:
+        """Give up those of the keys that the record does not name any more."""
+        now = self.show(id)
+        release(self.parts, self.flow, {id: keys - now.owned}, {id: now})
+
+    def _free(self, id: str) -> Link:
+        link = self.show(id)
+        if (damage := damage_of(link, self.flow)) is not None:
+            raise Refused(f"{damage}; {damage.remedy}")
+        held = claim_ends_in(link, self.parts.limits)
+        if held > 0:
+            raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")
+        return link
+
+    def _save(self, was: Link, now: Link) -> None:
+        written = LinkWriter(self.parts.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
+        if written.foreign:
+            raise Refused(f"{was.id} has changed meanwhile; look again")

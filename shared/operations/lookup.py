@@ -1,0 +1,90 @@
+"""Records found by what an operator has at hand: an id, a number, a key in the target, an address."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from shared.clients.quoting import is_guid
+from shared.records import KEY_SEPARATOR
+from shared.state.failures import failure_key
+from shared.state.history import Histories
+from shared.state.links import link_key
+from shared.state.storage.tables import escape
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+
+# Chats and documents put these into what is copied from them; no id and no number has them.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+_AROUND = "{}()[]\"'`<>"
+
+
+class NotFound(Exception):
+    """No record, or more than one, has what was given; the message says so."""
+
+
+def locate(parts: Parts, flow: Flow, text: str) -> str:
+    """The id of the record with an id or a number, as the sync writes it. A record that is gone in its source is found
+    by its id only. Raises NotFound, and SystemTrouble."""
+    given = meant(text)
+    if not given:
+        raise NotFound(f"a blank names no record of {flow.name}; give its id or its number")
+    if _is_remembered(parts, flow, given):
+        return given
+    ids = (
+        list(flow.numbered([given]).get(given, ()))
+        or list(flow.source.existing([given]))
+        or _of_target_key(parts, flow, given)
+        or _of_owned_key(parts, flow, given)
+    )
+    if not ids:
+        raise NotFound(
+            f"no record of {flow.name} has the number or id {given!r}; give it as {flow.source_system.label} has it"
+        )
+    if len(ids) > 1:
+        raise NotFound(f"{len(ids)} records of {flow.name} have the number {given!r}: {', '.join(ids)}; give an id")
+    return ids[0]
+
+
+def meant(text: str) -> str:
+    """The id or number in what people paste: an id in capitals, in braces, quotes or percent-encoding, or the address
+    of a record in a browser or an OData client, is the id in small letters; blanks around are not meant."""
+    given = text.strip().strip(_INVISIBLE).strip()
+    id = _id_of_address(given) or unquote(given).strip(_AROUND).strip()
+    return id.lower() if is_guid(id) else given
+
+
+def _id_of_address(text: str) -> str:
+    """The id in an address such as .../main.aspx?etn=account&id=ID or .../accounts(ID); empty where it has none."""
+    if not re.match(r"https?://", text, re.IGNORECASE):
+        return ""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return ""
+    ids = [value.strip(_AROUND) for name, value in parse_qsl(parts.query) if name.casefold() == "id"]
+    ids += re.findall(r"\(([^()]*)\)", unquote(parts.path))[-1:]
+    return next(filter(is_guid, ids), "")
+
+
+def _of_target_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
+    """The records whose key in the target, which begins with their number, is the one that was given."""
+    number, separator, _ = given.rpartition(KEY_SEPARATOR)
+    if not separator:
+        return ()
+    links = parts.state.links.load(flow.name, list(flow.numbered([number]).get(number, ())))
+    return [id for id, link in links.items() if given in (link.target_key, link.held_key)]
+
+
+def _of_owned_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
+    """The records that own the key that was given: in their source the number may have blanks before it."""
+    owned = [parts.state.keys_of(flow, route).owners([given]) for route in flow.routes.values()]
+    owners = (key.owner for found in owned for key in found.values())
+    return list(dict.fromkeys(owner.id for owner in owners if owner.flow == flow.name))
+
+
+def _is_remembered(parts: Parts, flow: Flow, id: str) -> bool:
+    """Whether there is anything of it. A history may be left of a record that is forgotten otherwise."""
+    table, partition = parts.state.links.table, escape(flow.name)
+    if table.read(partition, [link_key(id), failure_key(id)]):
+        return True
+    return bool(Histories(table).latest(flow.name, id, 1))

@@ -1,0 +1,311 @@
+"""Is everything there that the flows need? Asked before the first run, and whenever something is odd."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from shared.clients import quoting
+from shared.clients.dataverse.environment import API, DataverseSystem
+from shared.clients.finops.environment import FinopsSystem, rows_of
+from shared.clients.finops.keys import FinopsKey
+from shared.clients.http.filter_size import FilterSize
+from shared.errors import OperatorNeeded, System, SystemTrouble
+from shared.flows.accounts import mapping as accounts
+from shared.flows.products import catalogue, price_lists
+from shared.flows.products.catalogue import Catalogue
+from shared.flows.wiring import FLOWS
+from shared.mapping import date_columns
+from shared.mapping.date_columns import metadata_of
+from shared.mapping.dates import today
+from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.mapping.words import Unmappable
+from shared.operations.preflight.checks import (
+    ACCESS,
+    BY_HAND,
+    FINOPS,
+    SALES,
+    Check,
+    Verdict,
+    by_cause,
+    judged,
+    looked,
+    one_of_several,
+    part,
+    unanswered,
+)
+from shared.operations.preflight.dates import date_checks
+from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
+from shared.operations.preflight.states import States
+from shared.operations.preflight.type_names import fits, known_in_finops
+from shared.records import Json
+from shared.settings import Settings
+from shared.sync.parts import Parts
+
+_LINE_ITEM = 0
+_ORGANISATION = "settings of the organisation (organizations)"
+_FILTERS = "keys that one filter of {} may name"
+
+
+class Preflight:
+    """Checks a deployment. It reads only, with the rights of whoever asks: those of the app may differ."""
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._settings = settings
+        self._zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+        self._today = today(parts.clock.now(), self._zone)
+        dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
+        assert isinstance(dataverse, DataverseSystem)
+        assert isinstance(finops, FinopsSystem)
+        self._dataverse = dataverse
+        self._finops = finops
+        self._states = States(dataverse, settings)
+
+    def checks(self) -> Iterator[Check]:
+        """Every check; one cause is told once, with all that has it. What a system does not answer is a finding, and
+        the next part is asked; one that does not let us in at all is asked no more."""
+        yield from by_cause((*self._of_sales(), *self._of_finops(), *BY_HAND))
+
+    def _of_sales(self) -> Iterator[Check]:
+        who = looked(SALES, "reachable, and lets us in", self._dataverse.probe, FLOWS)
+        yield who
+        if who.verdict is not Verdict.WELL:
+            return
+        uses = tables_of_sales(self._settings)
+        there = {use.entity_set for use in uses}
+        try:
+            there = self._entity_sets()
+        except SystemTrouble as trouble:
+            yield unanswered(SALES, "the list of tables (EntityDefinitions)", trouble)
+        for use in uses:
+            yield from self._table(use, exists=use.entity_set in there)
+        yield from part(SALES, _ORGANISATION, self._organisation)
+        yield from self._catalogue()
+        yield from part(SALES, _FILTERS.format(accounts.ENTITY_SET), self._filters_of_sales)
+
+    def _of_finops(self) -> Iterator[Check]:
+        what = f"reachable, and shows the company {self._settings.COMPANY}"
+        company = looked(FINOPS, what, self._finops.probe, FLOWS)
+        yield company
+        if company.verdict is not Verdict.WELL:
+            return
+        for use in collections_of_finops(self._settings):
+            yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
+            what = f"columns of {use.entity_set} (PublicEntities)"
+            yield from part(FINOPS, what, partial(self._properties, use), use.flows)
+        yield self._customer_group()
+        yield from part(FINOPS, _FILTERS.format(accounts.TARGET_SET), self._filters_of_finops)
+
+    def _entity_sets(self) -> set[str]:
+        rows = self._dataverse.rows("EntityDefinitions", self._definitions("", "LogicalName,EntitySetName"))
+        return {str(row.get("EntitySetName")) for row in rows}
+
+    def _definitions(self, path: str, select: str) -> str:
+        return self._dataverse.channel.origin.url(f"{API}/EntityDefinitions{path}?{quoting.query({'$select': select})}")
+
+    def _table(self, use: TableUse, *, exists: bool) -> Iterator[Check]:
+        name = use.entity_set
+        if not exists:
+            yield _absent(SALES, f"table {name}", use, "there is no such table", "setup.md, 2.1")
+            return
+        row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
+        read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
+        yield read
+        if read.verdict is Verdict.WELL:
+            yield from part(SALES, f"states of {name}", partial(self._states.checks, name))
+        yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
+        dates = partial(date_checks, self._dataverse, use)
+        yield from part(SALES, f"date columns of {name} (Attributes)", dates, use.flows)
+        if use.tracked:
+            yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
+
+    def _attributes(self, use: TableUse) -> Iterator[Check]:
+        address = self._definitions(f"{_place(use)}/Attributes", "LogicalName,AttributeType")
+        rows = self._dataverse.rows("Attributes", address)
+        there = {str(of["LogicalName"]): str(of.get("AttributeType") or "") for of in rows if of.get("LogicalName")}
+        yield from _columns(SALES, use, there)
+
+    def _tracking(self, use: TableUse) -> Iterator[Check]:
+        address = self._definitions(_place(use), "ChangeTrackingEnabled")
+        definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
+        tracked = definition.get("ChangeTrackingEnabled") is True
+        what = f"changes of {use.entity_set} are tracked"
+        check = judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
+        yield one_of_several(check, "changes of {} are tracked", use.entity_set)
+
+    def _organisation(self) -> Iterator[Check]:
+        names = "oobpricecalculationenabled,discountcalculationmethod"
+        url = self._dataverse.url("organizations", {"$select": names, "$top": "1"})
+        rows = list(self._dataverse.rows("organizations", url))
+        if not rows:
+            yield Check(SALES, _ORGANISATION, Verdict.WRONG, "no row is shown", ACCESS[SALES])
+        for row in rows:
+            pricing, method = row.get("oobpricecalculationenabled"), row.get("discountcalculationmethod")
+            remedy = "setup.md, 2.2"
+            yield judged(SALES, "prices are calculated by the system", pricing is True, "they are not", remedy)
+            found = "it is per unit: F&O would multiply each discount by the quantity"
+            yield judged(SALES, "discounts are those of a line", method == _LINE_ITEM, found, remedy)
+
+    def _catalogue(self) -> Iterator[Check]:
+        maps = read_value_maps(self._settings.VALUE_MAPS)
+        references: dict[str, tuple[Mapping[str, Json], ...]] = {}
+        days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]
+        for name, select in {**catalogue.TABLES, **dict.fromkeys(days_of_lists, date_columns.SELECT)}.items():
+            url = self._dataverse.url(name, {"$select": quoting.columns(select)})
+            try:
+                references[name] = tuple(self._dataverse.rows(name, url))
+            except SystemTrouble as trouble:
+                yield unanswered(SALES, f"rows of {name}", trouble)
+        tables = Catalogue(references, maps, self._zone)
+        # What is not known is not said to be missing.
+        if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
+            for symbol in sorted({unit.finops for unit in maps.units}):
+                check = _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
+                yield one_of_several(check, "units {} of F&O", symbol)
+        if catalogue.CURRENCIES in references:
+            yield from _currencies(tables, maps)
+        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS, *days_of_lists} <= references.keys():
+            yield from _price_lists(tables, maps, self._today)
+
+    def _one_of(self, use: CollectionUse) -> object:
+        parameters = {"$top": "1", "cross-company": "true", "$select": quoting.columns(sorted(use.columns)[:1])}
+        return self._finops.channel.read(self._finops.url(use.entity_set, parameters), subject=use.entity_set)
+
+    def _properties(self, use: CollectionUse) -> Iterator[Check]:
+        query = quoting.query({"$filter": quoting.equals("EntitySetName", use.entity_set)})
+        url = self._finops.channel.origin.url(f"/Metadata/PublicEntities?{query}")
+        rows = list(rows_of(self._finops.channel, url, "PublicEntities"))
+        if not rows:
+            yield _absent(FINOPS, f"collection {use.entity_set}", use, "there is none", "check F&O's version")
+            return
+        yield from _columns(FINOPS, use, dict(_named_properties(rows[0].get("Properties"))))
+
+    def _filters_of_sales(self) -> Iterator[Check]:
+        system, table, id_column = self._dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN
+
+        def read(ids: Sequence[str]) -> None:
+            url = system.url(table, {"$select": id_column, "$filter": quoting.one_of(id_column, ids)})
+            system.channel.read(url, subject=table)
+
+        yield _filters(SALES, table, system.filters, quoting.name_based_id, read)
+
+    def _filters_of_finops(self) -> Iterator[Check]:
+        system, key = self._finops, FinopsKey(self._settings.COMPANY, (accounts.KEY_FIELD,))
+
+        def read(numbers: Sequence[str]) -> None:
+            wanted = {"$filter": key.filter(numbers), "cross-company": "true", "$select": accounts.KEY_FIELD}
+            system.channel.read(system.url(accounts.TARGET_SET, wanted), subject=accounts.TARGET_SET)
+
+        yield _filters(FINOPS, accounts.TARGET_SET, system.filters, str, read)
+
+    def _customer_group(self) -> Check:
+        group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
+        wanted = quoting.all_of(
+            quoting.equals("dataAreaId", self._settings.COMPANY), quoting.equals("CustomerGroupId", group)
+        )
+        what = f"customer group {group} exists"
+        url = self._finops.url("CustomerGroups", {"$filter": wanted, "cross-company": "true"})
+        try:
+            found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
+        except OperatorNeeded as refused:
+            return Check(FINOPS, what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
+        except SystemTrouble as trouble:
+            return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
+        return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
+
+
+def _filters(
+    area: str, table: str, filters: FilterSize, key_of: Callable[[str], str], read: Callable[[Sequence[str]], object]
+) -> Check:
+    """Whether a system takes as long a filter as is sent to it; a shorter one is as good, and takes more requests."""
+    # Whether these keys exist does not matter; short ones keep the address short.
+    size = filters.try_out([key_of(str(number)) for number in range(filters.most)], read)
+    found = f"{size}" if size == filters.most else f"{size}, and {filters.most} are too many: reads take more requests"
+    return Check(area, _FILTERS.format(table), Verdict.WELL, found)
+
+
+def _place(use: TableUse) -> str:
+    return f"(LogicalName={quoting.literal(use.logical_name)})"
+
+
+def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
+    """A currency that the document does not list is wrong only where a record has it."""
+    for code in sorted(tables.currencies):
+        what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
+        check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+        yield one_of_several(check, "currencies {} are in the value map", code)
+
+
+def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
+    """A currency without a price list is wrong only where a product has it: which, only the products tell."""
+    for code, currency in sorted(tables.currencies.items()):
+        found = ""
+        try:
+            tables.price_list(currency, today=today, kept=None)
+        except Unmappable as missing:
+            found = f"{missing}; products in it would be rejected"
+        check = _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
+        yield one_of_several(check, "currencies {} have a price list", code)
+    for code, name in maps.price_lists.items():
+        yield _mapped(
+            f"price list {name} of {code}",
+            lambda code=code: tables.price_list(tables.currency(code), today=today, kept=None),  # type: ignore[misc]
+        )
+
+
+def _or_by_hand(what: str, found: str, remedy: str) -> Check:
+    return Check(SALES, what, Verdict.BY_HAND, found, remedy) if found else Check(SALES, what, Verdict.WELL)
+
+
+def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
+    for of in properties if isinstance(properties, list) else ():
+        if isinstance(of, dict) and of.get("Name"):
+            yield str(of["Name"]), known_in_finops(str(of.get("DataType")))
+
+
+def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the columns are there, and what the mapping takes them for."""
+    name = use.entity_set
+    if not there:
+        yield _absent(area, f"columns of {name}", use, "the metadata shows none", ACCESS[area])
+        return
+    missing = {flow: sorted(columns.keys() - there.keys()) for flow, columns in use.flows.items()}
+    found = f"missing: {', '.join(_every(missing))}"
+    remedy = "columns msdynce_* come with the Prospect-to-cash solution; else compare the mapping with the environment"
+    drift = {flow: f"{name} lacks {', '.join(of)}" for flow, of in missing.items() if of}
+    yield _drifted(area, f"{name} has the columns of the mapping", use, found, remedy, drift)
+    other = {
+        flow: sorted(of for of, names in columns.items() if of in there and not fits(names, there[of]))
+        for flow, columns in use.flows.items()
+    }
+    found = ", ".join(f"{of} is {there[of]}" for of in _every(other))
+    remedy = "schema drift: compare the column's type with the mapping"
+    drift = {
+        flow: ", ".join(f"{name}.{column} is {there[column]}" for column in of) for flow, of in other.items() if of
+    }
+    yield _drifted(area, f"{name} has them with the types of the mapping", use, found, remedy, drift)
+
+
+def _every(by_flow: Mapping[str, Iterable[str]]) -> list[str]:
+    return sorted({name for names in by_flow.values() for name in names})
+
+
+def _drifted(  # noqa: PLR0917 - a check with what it is about
+    area: str, what: str, use: CollectionUse, found: str, remedy: str, drift: Mapping[str, str]
+) -> Check:
+    flows = tuple(use.flows)
+    if not drift:
+        return Check(area, what, Verdict.WELL, flows=flows)
+    return Check(area, what, Verdict.WRONG, found, remedy, flows, drift)
+
+
+def _absent(area: str, what: str, use: CollectionUse, found: str, remedy: str) -> Check:
+    return Check(area, what, Verdict.WRONG, found, remedy, tuple(use.flows))
+
+
+def _mapped(what: str, look_up: Callable[[], object]) -> Check:
+    try:
+        look_up()
+    except Unmappable as missing:
+        return Check(SALES, what, Verdict.WRONG, str(missing), missing.remedy)
+    return Check(SALES, what, Verdict.WELL)

@@ -1,0 +1,96 @@
+"""The states of the addresses in Sales that F&O does not get, or gets as they are written, counted by country."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from shared.clients import quoting
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.flows import wiring as flows
+from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import mapping as contacts
+from shared.flows.quotations import mapping as quotations
+from shared.mapping.addresses import STATE_AS_TEXT, STATE_LEFT_OUT, AddressBlock
+from shared.mapping.field_table import FieldTable
+from shared.mapping.value_maps import read_value_maps
+from shared.mapping.words import Unmappable
+from shared.operations.preflight.checks import SALES, Check, Verdict
+from shared.records import Values
+from shared.settings import Settings
+
+_ROWS = 50_000
+_COUNTRIES_TOLD = 20
+_CAUSES = {STATE_LEFT_OUT: "left out", STATE_AS_TEXT: "sent as they are written"}
+_REMEDY = "setup.md, 4: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
+
+
+class States:
+    """Looks at the addresses of the tables that the mappings read."""
+
+    def __init__(self, dataverse: DataverseSystem, settings: Settings) -> None:
+        self._dataverse = dataverse
+        self._maps = read_value_maps(settings.VALUE_MAPS)
+        self._blocks = _blocks(settings)
+
+    def checks(self, entity_set: str) -> Iterator[Check]:
+        """What is not carried of the addresses of a table. Raises SystemTrouble."""
+        blocks = self._blocks.get(entity_set)
+        if not blocks:
+            return
+        met: Counter[tuple[str, str]] = Counter()
+        rows = 0
+        for row in islice(self._dataverse.rows(entity_set, _address(self._dataverse, entity_set, blocks)), _ROWS):
+            rows += 1
+            for block in blocks:
+                met.update(self._met(block, row))
+        yield _check(f"states of {entity_set} have a code in the value map", met, bounded=rows == _ROWS)
+
+    def _met(self, block: AddressBlock, row: Values) -> list[tuple[str, str]]:
+        """Cause and country. A country that is not known is told of the record that has it."""
+        try:
+            return [(of.cause, of.value.partition(" ")[0]) for of in block.remarks(row, self._maps)]
+        except Unmappable:
+            return []
+
+
+def _check(what: str, met: Counter[tuple[str, str]], *, bounded: bool) -> Check:
+    if not met:
+        return Check(SALES, what, Verdict.WELL)
+    told = []
+    for cause, words in _CAUSES.items():
+        counts = Counter({country: count for (of, country), count in met.items() if of == cause})
+        told += [f"{words}: {_in_words(counts)}"] if counts else []
+    first = f" (of the first {_ROWS} rows)" if bounded else ""
+    return Check(SALES, what, Verdict.BY_HAND, "; ".join(told) + first, _REMEDY)
+
+
+def _in_words(counts: Counter[str]) -> str:
+    told = [f"{country} {count}" for country, count in counts.most_common(_COUNTRIES_TOLD)]
+    more = len(counts) - len(told)
+    return ", ".join(told) + (f", and {more} more countries" if more else "")
+
+
+def _blocks(settings: Settings) -> Mapping[str, list[AddressBlock]]:
+    """The address blocks that the mappings read, each once, by table."""
+    account, contact = flows.account_mapper(settings), flows.contact_mapper(settings)
+    quotes = flows.quotation_mapper(settings)
+    tables: dict[str, tuple[FieldTable, ...]] = {
+        accounts.ENTITY_SET: (account.table,),
+        contacts.ENTITY_SET: (contact.person, contact.customer),
+        quotations.HEADER_SET: (quotes.header,),
+        quotations.LINE_SET: (quotes.lines,),
+    }
+    return {
+        name: list(
+            {word.source: word for table in of for word in table.used if isinstance(word, AddressBlock)}.values()
+        )
+        for name, of in tables.items()
+    }
+
+
+def _address(dataverse: DataverseSystem, entity_set: str, blocks: list[AddressBlock]) -> str:
+    """Where the rows are that have a state in one of the blocks."""
+    states = [f"{block.source}_stateorprovince" for block in blocks]
+    columns = [f"{block.source}_{part}" for block in blocks for part in ("country", "stateorprovince")]
+    filled = " or ".join(f"{state} ne null" for state in states)
+    return dataverse.url(entity_set, {"$select": quoting.columns(columns), "$filter": filled})

@@ -1,0 +1,50 @@
+"""How the metadata of both systems names the types of what a mapping reads and writes."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from shared.mapping.words import WireType
+
+TypeNames = frozenset[str]
+
+# A type that is not looked at: the column need only be there.
+ANY: TypeNames = frozenset()
+# Dataverse, AttributeType.
+LOOKUP: TypeNames = frozenset({"Lookup", "Customer", "Owner"})
+_SALES_DATE: TypeNames = frozenset({"DateTime"})
+_SALES: Mapping[WireType, TypeNames] = {
+    str: frozenset({"String", "Memo", "Uniqueidentifier"}),
+    bool: frozenset({"Boolean"}),
+    int: frozenset({"Integer", "BigInt", "Picklist", "State", "Status"}),
+    Decimal: frozenset({"Money", "Decimal", "Double"}),
+}
+# F&O, DataType. A mapping writes members of enumerations as texts.
+_FINOPS_DATE: TypeNames = frozenset({"Date", "UtcDateTime"})
+_FINOPS: Mapping[WireType, TypeNames] = {
+    str: frozenset({"String", "Enum"}),
+    bool: frozenset({"Boolean"}),
+    int: frozenset({"Integer", "Int32", "Int64"}),
+    Decimal: frozenset({"Real", "Decimal", "Double"}),
+}
+_FINOPS_KNOWN: TypeNames = frozenset({"Guid"}).union(_FINOPS_DATE, *_FINOPS.values())
+
+
+def in_sales(kind: WireType, *, is_date: bool = False) -> TypeNames:
+    """The names of a column that is not a lookup."""
+    return _SALES_DATE if is_date else _SALES[kind]
+
+
+def in_finops(kind: WireType, *, is_date: bool = False) -> TypeNames:
+    """The names of a field."""
+    return _FINOPS_DATE if is_date else _FINOPS[kind]
+
+
+def known_in_finops(named: str) -> str:
+    """The name as F&O gives it, empty for one that we do not know: not all of its names are documented, and what we do
+    not know is no evidence."""
+    return named if named in _FINOPS_KNOWN else ""
+
+
+def fits(expected: TypeNames, named: str) -> bool:
+    """Whether a column that the metadata names so can be what the mapping knows."""
+    return not expected or not named or named in expected

@@ -1,0 +1,25 @@
+"""Storage for whoever only looks: what would be written is forgotten."""
+
+from collections.abc import Mapping, Sequence
+
+from shared.state.storage.tables import Operation, Stored, Table
+
+
+class LookOnly:
+    """A table that is read and never changed; satisfies Table. A walk over a source notes what it meets: a dry run
+    has no need of these notes, and may not have the right to make them."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See Table."""
+        return self._table.read(partition, keys)
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """See Table."""
+        return self._table.scan(partition, start=start, end=end, limit=limit)
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """Forget the operations."""
+        return [""] * len(operations)

@@ -1,0 +1,210 @@
+"""Both systems compared record by record, whatever the sync believes of them: what is missing, extra or different.
+
+What is compared is read from both systems. The links say under which key a record is, what is listed as a failure, and
+what has ended. Memory is bounded by a batch.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from itertools import chain, islice
+from typing import TypeVar
+
+from shared.errors import NotSent, SystemTrouble
+from shared.operations.audit_log import Deeds
+from shared.operations.dry_run import source_ids
+from shared.operations.examine import Examined, Examining, FieldChange
+from shared.operations.resync import send
+from shared.records import MarkedRow
+from shared.state.keys import Keys
+from shared.state.links import Link, LinkState
+from shared.sync.apply.claim import claim_ends_in
+from shared.sync.apply.work import Kind
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
+from shared.sync.parts import Parts
+from shared.telemetry import log_event
+
+_AT_A_TIME = 100
+Item = TypeVar("Item")
+# One batch of a comparison, still to be looked at.
+Look = Callable[[], "list[Drifted]"]
+
+
+class Drift(StrEnum):
+    """How a record is not in step though the sync has written it."""
+
+    MISSING = "missing"
+    """It has no row in the target, though it is for the target today."""
+    EXTRA = "extra"
+    """It is in the target and not for it: a record that is gone or has ended, and nobody has told; or a row that says
+    that it comes from the source, is no record's, and has a number that no record has."""
+    DIFFERENT = "different"
+    """Fields that we own differ in the target, or the record would be rejected today, and nobody has told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """One record that has drifted, or is not in step for another reason and not listed as a failure. `id` is None for a
+    row of the target that is no record's: only people know what it is, and no repair touches it."""
+
+    id: str | None
+    key: str | None
+    drift: Drift
+    changes: tuple[FieldChange, ...] = ()
+
+
+class Reconciling:
+    """Compares the records of one flow. It writes nothing but what `repair` is asked for. `compared` counts records,
+    `position` how far the comparison has come, in batches; `complete` says whether it has come to its end."""
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._examining = Examining(parts, flow)
+        self.compared = 0
+        self.position = 0
+        self.complete = False
+
+    def drifted(self, *, behind: int = 0, not_after: float = math.inf) -> Iterator[Drifted]:
+        """Every record that has drifted, as it is found, behind a position and as far as there is time. Raises
+        SystemTrouble."""
+        for position, look in enumerate(chain(self._of_source(), self._gone(), self._unowned()), 1):
+            if position <= behind:
+                continue
+            found = look()
+            self.position = position
+            yield from found
+            if self._parts.clock.monotonic() >= not_after:
+                return
+        self.complete = True
+
+    def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
+        """Have these records looked at as if nothing was known of their target rows; how many are queued."""
+        queued = 0
+        for batch in _batches(of.id for of in drifted if of.id is not None):
+            deeds.note("repair", self._flow.name, " ".join(batch))
+            links = self._parts.state.links
+            marked = (
+                replace(link, dirty=True)
+                for link in links.load(self._flow.name, batch).values()
+                if _may_be_marked(link)
+            )
+            groups = [Group(link, (link_operation(link),)) for link in marked]
+            for foreign in LinkWriter(links, lambda now: now.dirty).write(groups).foreign.values():
+                mark_dirty(links, foreign)
+            queued += send(self._parts, self._flow.name, batch)
+        return queued
+
+    def _of_source(self) -> Iterator[Look]:
+        for ids in _batches(source_ids(self._flow)):
+            yield partial(self._examined, ids)
+
+    def _examined(self, ids: list[str]) -> list[Drifted]:
+        examined = self._examining.examine(ids, trust=False)
+        self.compared += len(examined)
+        at_rest = [each for each in examined if claim_ends_in(each.link, self._parts.limits) == 0]
+        return [Drifted(of.id, of.key, drift, of.changes) for of in at_rest if (drift := _drift_of(of)) is not None]
+
+    def _gone(self) -> Iterator[Look]:
+        """The records that are gone in the source, and nobody has told."""
+        written = (link for link in self._parts.state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
+        for links in _batches(written):
+            yield partial(self._absent, links)
+
+    def _absent(self, links: list[Link]) -> list[Drifted]:
+        there = self._flow.source.existing([link.id for link in links])
+        return [Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there]
+
+    def _unowned(self) -> Iterator[Look]:
+        """The rows of the target that say they come from the source, and are no record's there."""
+        for route in self._flow.routes.values():
+            keys = self._parts.state.keys_of(self._flow, route)
+            for rows in _batches(route.target.marked()):
+                yield partial(self._strange, keys, rows)
+
+    def _strange(self, keys: Keys, rows: list[MarkedRow]) -> list[Drifted]:
+        owned = keys.owners([row.key for row in rows])
+        unowned = [row for row in rows if row.key not in owned]
+        numbers = self._flow.numbered([row.number for row in unowned]) if unowned else {}
+        return [Drifted(None, row.key, Drift.EXTRA) for row in unowned if row.number not in numbers]
+
+
+class Comparison:
+    """One timer invocation: every flow that runs is compared, and the drift is told. Each has its share of the time,
+    and goes on the next time where it has stopped."""
+
+    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
+        self._parts = parts
+        self._gates = gates
+        self._run_id = run_id
+
+    def run(self) -> None:
+        """Compare. A system in trouble closes its gate, a drift blocks its flow, which is left out. Raises
+        StorageTrouble."""
+        clock = self._parts.clock
+        not_after = clock.monotonic() + self._parts.limits.run_budget_s
+        flows = self._parts.flows_in_turn(self._run_id)
+        for at, flow in enumerate(flows):
+            if clock.monotonic() >= not_after:
+                break
+            share = (not_after - clock.monotonic()) / (len(flows) - at)
+            self._compare(flow, clock.monotonic() + share)
+
+    def _compare(self, flow: Flow, not_after: float) -> None:
+        control = self._parts.state.control
+        reconciling, found = Reconciling(self._parts, flow), Counter[str]()
+        behind = control.flow(flow.name).compared
+        if self._gates.closed_for_apply(flow) is None:
+            try:
+                for drifted in reconciling.drifted(behind=behind, not_after=not_after):
+                    found[drifted.drift] += 1
+            except NotSent:
+                # There was no time to look at the batch: the next comparison does.
+                pass
+            except SystemTrouble as trouble:
+                self._gates.meet(trouble, flow, run=self._run_id)
+        position = 0 if reconciling.complete else max(behind, reconciling.position)
+        if position != behind:
+            control.change_flow(flow.name, lambda now: replace(now, compared=position))
+        log_event(
+            "reconciled",
+            flow=flow.name,
+            run=self._run_id,
+            complete=reconciling.complete,
+            compared=reconciling.compared,
+            missing=found[Drift.MISSING],
+            extra=found[Drift.EXTRA],
+            different=found[Drift.DIFFERENT],
+        )
+
+
+def _may_be_marked(link: Link) -> bool:
+    """Whether there is a link to write over: one that cannot be read is looked at as it is."""
+    return link.etag is not None and link.damage is None
+
+
+def _drift_of(examined: Examined) -> Drift | None:
+    """How a record has drifted that is not listed as a failure already."""
+    if examined.listed:
+        return None
+    match examined.kind:
+        case Kind.CREATED:
+            return Drift.MISSING
+        case Kind.UPDATED | Kind.ENDED if examined.changes:
+            return Drift.DIFFERENT
+        case Kind.REJECTED:
+            return Drift.DIFFERENT
+        case Kind.FILTERED | Kind.ENDED if examined.link.state is LinkState.WRITTEN:
+            return Drift.EXTRA
+    return None
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    pending = iter(items)
+    while batch := list(islice(pending, _AT_A_TIME)):
+        yield batch

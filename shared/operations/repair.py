@@ -1,0 +1,243 @@
+"""Rows that cannot be read, mended: a record is begun anew from its source, with the target rows that are its own by
+the keys table; or a row that nobody needs is dropped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from shared.errors import Damage, RowConflict, StateUnreadable
+from shared.operations.audit_log import Deeds, Refused
+from shared.operations.damaged_rows import Damages
+from shared.operations.resync import send
+from shared.records import TargetRow, fold
+from shared.state.control import ENVIRONMENT, BlockKind
+from shared.state.keys import Keys, Owner
+from shared.state.links import FormerTarget, Link, LinkState, link_key
+from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
+from shared.sync.apply.judge import Judging
+from shared.sync.apply.work import Work
+from shared.sync.damage import damage_of, damage_of_key
+from shared.sync.environment import COMPANY
+from shared.sync.flow import Flow, Route
+from shared.sync.hints import Hint
+from shared.sync.parts import Parts
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A key that a record owns, and the target's row under it, None where there is none."""
+
+    route: Route
+    key: str
+    row: TargetRow | None
+
+    def is_at(self, route: object, key: object) -> bool:
+        return self.route.name == route and isinstance(key, str) and fold(self.key) == fold(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """Mends what belongs to one flow. Every deed is noted."""
+
+    parts: Parts
+    flow: Flow
+    deeds: Deeds
+
+    def repair(self, id: str) -> str | None:
+        """Begin a record anew whose link cannot be read or is lost; give one whose link can be read back the keys that
+        it names and of which nobody knows the owner. Returns the key of the target row that was found to be its own,
+        None where there is none. Raises Refused, SystemTrouble and StorageTrouble."""
+        link = self.parts.state.links.load(self.flow.name, [id])[id]
+        damage = damage_of(link, self.flow)
+        if damage is None and link.etag is not None:
+            return self._repair_keys(link)
+        places = self._owned(id)
+        if damage is None and not places:
+            raise Refused(f"nothing of {id} of {self.flow.name} is damaged, and nothing is remembered of it")
+        self._require_rest(link)
+        self._note(id, str(damage or "its link is lost"))
+        begun = self._begun(link, places)
+        self._save(begun)
+        send(self.parts, self.flow.name, [id])
+        return begun.target_key
+
+    def _require_rest(self, link: Link) -> None:
+        """The row does not tell whether a worker is at the record: none is once the longest claim would be over."""
+        limits = self.parts.limits
+        left_s = max(limits.claim_live_s, limits.unsettled_live_s) - link.age_s
+        if link.etag is not None and left_s > 0:
+            raise Refused(f"a worker may have {link.id} in its hands; try again in {left_s:.0f} s")
+
+    def _note(self, id: str, reason: str) -> None:
+        self.deeds.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
+
+    @property
+    def _is_moving(self) -> bool:
+        """Whether an operator has yet to accept the environment of today: the links are about the former one, and must
+        be readable for that. Then what the keys table says counts, and not what the target of today has."""
+        return self.parts.state.control.flow(self.flow.name).block_kind is BlockKind.ENVIRONMENT
+
+    def _repair_keys(self, link: Link) -> str:
+        """Raises Refused where none of the keys is damaged, or the record is not the one whose key it is."""
+        mended, refused = [], f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` names what is"
+        for route, key in sorted(_named(link)):
+            for keys in _keys_of(self.parts, self.flow, self.flow.route(route)):
+                owned = keys.owners([key]).get(key)
+                damage = damage_of_key(owned, keys.row_of(key), self.parts.flows) if owned is not None else None
+                if owned is None or damage is None:
+                    continue
+                rightful = _rightful(self.parts, keys.row_of(key))
+                if rightful is not None and (rightful.flow, rightful.id) != (link.flow, link.id):
+                    refused = f"{key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}"
+                    continue
+                self._note(link.id, str(damage))
+                if not keys.hand_over(replace(owned, key=key), Owner(self.flow.name, route, link.id)):
+                    raise Refused(f"the owner of {key} has changed meanwhile; look again")
+                mended.append(key)
+        if not mended:
+            raise Refused(refused)
+        send(self.parts, self.flow.name, [link.id])
+        return mended[0]
+
+    def _owned(self, id: str) -> list[_Place]:
+        """The keys that the keys table says are a record's own, with what the target has under them."""
+        found = []
+        for route in self.flow.routes.values():
+            owner = Owner(self.flow.name, route.name, id)
+            own = (of for keys in _keys_of(self.parts, self.flow, route) for of in keys.walk() if of.owner == owner)
+            names = list({fold(of.key): of.key for of in own}.values())
+            rows = route.target.find(names) if names and not self._is_moving else {}
+            found += [_Place(route, key, rows.get(key)) for key in names]
+        return found
+
+    def _begun(self, link: Link, places: Sequence[_Place]) -> Link:
+        """The link of a record of which nothing is known but what it owns: the next look compares with the target's own
+        row, and makes none that is there."""
+        last_key, waits = self._last_key(link.id), tuple(self._waits(link.id))
+        begun = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
+        new = replace(begun, last_key=last_key, waits=waits)
+        there = [place for place in places if place.row is not None or self._is_moving]
+        if not there:
+            return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
+        at = self._present(link.id, there)
+        former = tuple(FormerTarget(of.route.name, of.key) for of in there if of is not at)
+        row_id = at.row.id if at.row is not None else None
+        return replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id, former=former)
+
+    def _waits(self, id: str) -> Iterator[str]:
+        """The keys of the rows by which a record waits: its next commit removes those by which it waits no longer."""
+        after: str | None = ""
+        while after is not None:
+            waits, after = self.parts.state.waits.page(self.flow.name, after, _PAGE)
+            yield from (wait.stored_key for wait in waits if wait.child == id)
+
+    def _last_key(self, id: str) -> str | None:
+        """The key by which others know the record, where the damaged row still says it."""
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        last_key = stored.row.cells.get("last_key") if stored is not None else None
+        return last_key if isinstance(last_key, str) else None
+
+    def _present(self, id: str, there: Sequence[_Place]) -> _Place:
+        """Where the record is: as the damaged row says, else as the mapping says today, else at the first place."""
+        if len(there) == 1:
+            return there[0]
+        key = link_key(id)
+        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        cells = stored.row.cells if stored is not None else {}
+        for place in there:
+            if place.is_at(cells.get("route"), cells.get("target_key")):
+                return place
+        work = Work(Hint(id), Link(self.flow.name, id), trusted=False, row=self.flow.source.read([id]).get(id))
+        Judging(self.parts, self.flow).judge([work])
+        mapped = work.mapped
+        by_mapping = (of for of in there if mapped is not None and of.is_at(mapped.route, mapped.key))
+        return next(by_mapping, there[0])
+
+    def _save(self, begun: Link) -> None:
+        row = begun.to_row()
+        try:
+            self.parts.state.links.table.transact([Replace(row, begun.etag) if begun.etag else Insert(row)])
+        except RowConflict as conflict:
+            raise Refused(f"{begun.id} has changed meanwhile; look again") from conflict
+
+
+def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Damage:
+    """Remove a row that cannot be read. Returns why. Raises Refused for a row that can be read, and for a key that a
+    record names: it would be given to another one. Raises StorageTrouble."""
+    damages = Damages(parts)
+    if table not in damages.tables:
+        raise Refused(f"there is no table {table!r}; the tables are {', '.join(damages.tables)}")
+    stored = damages.tables[table].read(partition, [key]).get(key)
+    damage = None if stored is None else damages.of(table, stored)
+    if stored is None or damage is None:
+        why = "there is no such row" if stored is None else "it can be read"
+        raise Refused(
+            f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` names those that cannot"
+        )
+    _require_droppable(parts, table, stored)
+    deeds.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
+    try:
+        damages.tables[table].transact([Delete(stored.row, stored.etag)])
+    except RowConflict as conflict:
+        raise Refused("the row has changed meanwhile; look again") from conflict
+    return damage
+
+
+def _require_droppable(parts: Parts, table: str, stored: Stored) -> None:
+    row = stored.row
+    flow = next((of for of in parts.flows.values() if escape(of.name) == row.partition), None)
+    if table == "links" and flow is not None and link_key(id := unescape(row.key).removeprefix("L|")) == row.key:
+        raise Refused(f"row {row.key} says what {id} has in the target: p2c repair {flow.name} {id}")
+    if table == "control" and flow is not None and row.key == ENVIRONMENT:
+        raise Refused(
+            f"row {row.key} of {flow.name} is what its links are about: look at the settings; where they are right, "
+            f"p2c accept {flow.name}"
+        )
+    if table == "keys" and (rightful := _rightful(parts, row)) is not None:
+        raise Refused(f"row {row.key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}")
+
+
+def _rightful(parts: Parts, row: Row) -> Link | None:
+    """The record whose key is in this row, as the links say; None where none names it. One that has made the target's
+    row, or may have, goes before those that only wanted the key. Raises Refused where it may be that of a link that
+    cannot be read."""
+    named: list[Link] = []
+    damaged: Damage | None = None
+    for flow in parts.flows.values():
+        routes = {of.name for of in flow.routes.values() if row.partition in _partitions(parts, flow, of)}
+        for link in parts.state.links.walk(flow.name) if routes else ():
+            damaged = damage_of(link, flow) or damaged
+            of_row = [(route, key) for route, key in _named(link) if route in routes and escape(fold(key)) == row.key]
+            if any(link.may_have_made(route, key) for route, key in of_row):
+                return link
+            named += [link] if of_row else []
+    if damaged is not None:
+        raise Refused(f"{damaged}: it may be whose this key is; {damaged.remedy} first")
+    return named[0] if named else None
+
+
+def _repair(link: Link) -> str:
+    return f"p2c repair {link.flow} {link.id}"
+
+
+def _named(link: Link) -> set[tuple[str, str]]:
+    """The keys that a link names, as they are written, with their routes."""
+    keys = (link.target_key, link.held_key, link.intent.key if link.intent else None)
+    here = {(link.route, key) for key in keys if key} if link.route is not None else set()
+    return here | {(left.route, left.key) for left in link.former}
+
+
+def _keys_of(parts: Parts, flow: Flow, route: Route) -> list[Keys]:
+    """The owned keys of a route; where another company is not accepted yet, first those of the former one."""
+    try:
+        former = (parts.state.control.environment(flow.name) or {}).get(COMPANY, flow.company)
+    except StateUnreadable:
+        former = flow.company
+    companies = dict.fromkeys(company.casefold() for company in (former, flow.company))
+    return [Keys(parts.state.keys, route.entity, company) for company in companies]
+
+
+def _partitions(parts: Parts, flow: Flow, route: Route) -> list[str]:
+    return [keys.partition for keys in _keys_of(parts, flow, route)]

@@ -1,0 +1,53 @@
+"""Records sent on demand: some by their ids, or everything anew."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.operations.audit_log import Deeds, Refused
+from shared.state.checkpoints import Phase
+from shared.sync.flow import Walked
+from shared.sync.hints import Hint, messages
+from shared.sync.parts import Parts
+
+
+def send(parts: Parts, flow: str, ids: Sequence[str]) -> int:
+    """Queue records by their ids; how many."""
+    for message in messages(flow, parts.new_id(), [Hint(id) for id in ids], parts.limits.hints_per_message):
+        parts.queues.send(flow, message.to_body())
+    return len(ids)
+
+
+class Syncing:
+    """Has records looked at. Unchanged ones cost no write."""
+
+    def __init__(self, parts: Parts, deeds: Deeds) -> None:
+        self._parts = parts
+        self._deeds = deeds
+
+    def some(self, flow: str, ids: Sequence[str]) -> int:
+        """Queue records by their ids; how many."""
+        wanted = list(dict.fromkeys(ids))
+        self._deeds.note("sync", flow, " ".join(wanted))
+        return send(self._parts, flow, wanted)
+
+    def everything(self, flow: str) -> bool:
+        """Have the whole source read again, beginning with the next pull. False when it is being read as a whole just
+        now, or a pull was faster: then ask again later. Raises Refused for a blocked flow: somebody has yet to look at
+        the walk that blocks it."""
+        blocked = self._parts.state.control.flow(flow).blocked
+        if blocked:
+            raise Refused(f"{flow} is blocked: {blocked}; accept or unblock it first")
+        checkpoint = self._parts.state.checkpoints.load(flow)
+        if checkpoint is None:
+            self._deeds.note("sync", flow, "everything")
+            return True
+        if checkpoint.cursor is not None or checkpoint.phase not in (Phase.DELTA, Phase.WALK):
+            return False
+        self._deeds.note("sync", flow, "everything")
+        new = self._parts.new_id
+        if isinstance(self._parts.flows[flow].feed, Walked):
+            again = replace(checkpoint, full_at=None)
+        else:
+            # What was seen counts within an epoch only: in a new one every record is looked at.
+            again = replace(checkpoint, phase=Phase.FULL, epoch=new(), walk=new(), gone=0, changed=0)
+        return self._parts.state.checkpoints.save(again) is not None

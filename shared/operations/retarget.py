@@ -1,0 +1,221 @@
+"""Links of a flow whose environment is another one now: what they say of the target is true of the former one.
+
+Every step can be done twice: an operator whose command was interrupted gives it once more. The flow is blocked
+meanwhile, so that nobody applies what is queued here before all links are done.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from shared.errors import StorageTrouble, System
+from shared.operations.audit_log import Refused
+from shared.operations.resync import send
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.keys import Keys, Owner
+from shared.state.links import Link, LinkState
+from shared.sync.damage import damage_of, damage_of_key
+from shared.sync.environment import COMPANY, Difference, may_be_another
+from shared.sync.flow import Flow, Tracked
+from shared.sync.link_writer import Group, LinkWriter, link_operation
+from shared.sync.parts import Parts
+
+_ROUNDS = 5
+# How many records a refusal names.
+_TOLD = 20
+_KEPT_STATES = (LinkState.FILTERED, LinkState.WAITING, LinkState.REJECTED, LinkState.DELETED)
+# What the link of a record becomes; None where nothing of it is about the target.
+Change = Callable[[Link], Link | None]
+
+
+class NewTarget(StrEnum):
+    """What the target of a flow is now, seen from the former one."""
+
+    SAME = "same"
+    """The same environment under another address: the links are true."""
+    COPY = "copy"
+    """A copy: our rows are there under their keys, as they were when it was made."""
+    EMPTY = "empty"
+    """None of our rows is there."""
+
+
+class Retargeting:
+    """Brings what is remembered of one flow to another environment."""
+
+    def __init__(self, parts: Parts, flow: Flow, differences: Sequence[Difference]) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._differences = differences
+        self._former_company = next((of.was for of in differences if of.name == COMPANY), None)
+
+    def require(self, target: NewTarget | None) -> NewTarget:
+        """What the target is, by what the systems and an operator say. Raises Refused where only an operator can tell
+        and has not, or has said what cannot be; and where links are to be changed that cannot be read."""
+        known = self._known(target)
+        if known is not NewTarget.SAME or self._former_company is not None:
+            self._require_readable(self._parts.state.links.walk(self._flow.name))
+        return known
+
+    def _require_readable(self, links: Iterable[Link]) -> None:
+        damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
+        if damaged:
+            raise Refused(
+                f"{len(damaged)} links of {self._flow.name} cannot be read, and nobody knows what they have in the "
+                f"former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
+                f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
+            )
+
+    def _known(self, target: NewTarget | None) -> NewTarget:
+        system = self._flow.target_system
+        if not may_be_another(system, self._differences):
+            if target not in (None, NewTarget.SAME):
+                raise Refused(f"{system.label}, the target of {self._flow.name}, is the same one; leave --target out")
+            return NewTarget.SAME
+        if target is None:
+            raise Refused(
+                f"{system.label}, the target of {self._flow.name}, may be another one. Say what it is, seen from the "
+                f"former one:{self._same_text()} --target copy (our rows are there under their numbers: every record "
+                "is compared and written), or --target empty (none of our rows is there: every record is created)"
+            )
+        if target is NewTarget.SAME and not self._can_be_same:
+            raise Refused(f"{system.label} says that it is another one; give --target copy or --target empty")
+        return target
+
+    @property
+    def _can_be_same(self) -> bool:
+        """Whether only the address of the target is another one."""
+        names = {of.name for of in self._differences}
+        return self._flow.target_system is System.FINOPS and not names & {"finops_identity", COMPANY}
+
+    def _same_text(self) -> str:
+        return " --target same (the same environment under another address)," if self._can_be_same else ""
+
+    def bring(self, target: NewTarget) -> None:
+        """Let the links say what is true of the new target, and have every record looked at that has something there.
+        Where the source is another one it is read from its beginning. Raises StorageTrouble, and Refused for a key that
+        somebody else owns there."""
+        match target:
+            case NewTarget.EMPTY:
+                self._each(_anew, self._release)
+            case NewTarget.COPY:
+                self._each(_doubted, self._rename_keys)
+            case NewTarget.SAME if self._former_company is not None:
+                # The ids that we give rows in Sales are made of the company as well: whoever has one is looked up.
+                self._each(_doubted, self._rename_keys)
+        if may_be_another(self._flow.source_system, self._differences):
+            self._read_anew()
+
+    def _each(self, change: Change, first: Callable[[Sequence[Link]], None]) -> None:
+        """Page by page: queue the records, do what is to be done `first`, then change the links. Whoever is
+        interrupted finds those that are still to be done."""
+        after: str | None = ""
+        while after is not None:
+            links, after = self._parts.state.links.page(self._flow.name, after)
+            self._require_readable(links)
+            due = [link for link in links if change(link) is not None]
+            send(self._parts, self._flow.name, [link.id for link in due])
+            first(links)
+            self._save(due, change)
+
+    def _save(self, links: Sequence[Link], change: Change) -> None:
+        """A worker that has begun before the flow was blocked may still commit: then its link is changed once more."""
+        writer = LinkWriter(self._parts.state.links, lambda _: False)
+        for _ in range(_ROUNDS):
+            changed = [(link, new) for link in links if (new := change(link)) is not None and new != link]
+            groups = [Group(link, (link_operation(new),)) for link, new in changed]
+            links = list(writer.write(groups).foreign.values())
+            if not links:
+                return
+        raise StorageTrouble(f"links of {self._flow.name} could not be changed in {_ROUNDS} rounds; give it once more")
+
+    def _release(self, links: Sequence[Link]) -> None:
+        for route, ours in self._owned(links):
+            self._keys(route, self._former_company).release_all(ours)
+
+    def _rename_keys(self, links: Sequence[Link]) -> None:
+        """Keys are owned in a company: in another one they are owned anew."""
+        if self._former_company is None:
+            return
+        for route, ours in self._owned(links):
+            for key, rival in self._keys(route, None).own(ours).items():
+                self._refuse(route, key, rival.owner, ours[key])
+            self._keys(route, self._former_company).release_all(ours)
+
+    def _refuse(self, route: str, key: str, owner: Owner, ours: Owner) -> None:
+        raise Refused(
+            f"{key} in {self._flow.route(route).entity} is owned by {ours.flow} {ours.id} in company "
+            f"{self._former_company}, and by {owner.flow} {owner.id} in company {self._flow.company}: set the former "
+            "company again, look at both with `p2c explain`, unlink one of them, then change the company once more"
+        )
+
+    def _keys(self, route: str, company: str | None) -> Keys:
+        entity = self._flow.route(route).entity
+        return Keys(self._parts.state.keys, entity, self._flow.company if company is None else company)
+
+    def _owned(self, links: Sequence[Link]) -> Iterator[tuple[str, dict[str, Owner]]]:
+        """Those of the keys that records name that were their own in the former target, by route: of the present rows,
+        and of those that they have left. A key that a record only wanted may be another one's by now. Raises Refused
+        for a key of which nobody knows the owner."""
+        named: dict[str, dict[str, set[Owner]]] = defaultdict(lambda: defaultdict(set))
+        for link in links:
+            for route, key in _places(link):
+                named[route][key].add(Owner(self._flow.name, route, link.id))
+        for route, owners in named.items():
+            keys = self._keys(route, self._former_company)
+            found = keys.owners(list(owners))
+            for key, owned in found.items():
+                damage = damage_of_key(owned, keys.row_of(key), self._parts.flows)
+                if damage is not None:
+                    raise Refused(f"{damage}; {damage.remedy}; then accept once more")
+            yield route, {of.key: of.owner for key, of in found.items() if of.owner in owners[key]}
+
+    def _read_anew(self) -> None:
+        """No link of the former source leads on, and what was seen there counts no more."""
+        feed = self._flow.feed
+        for source in (*feed.further, None) if isinstance(feed, Tracked) else (None,):
+            self._begin_anew(source, tracked=isinstance(feed, Tracked))
+
+    def _begin_anew(self, source: str | None, *, tracked: bool) -> None:
+        for _ in range(_ROUNDS):
+            checkpoint = self._parts.state.checkpoints.load(self._flow.name, source)
+            if checkpoint is None or self._parts.state.checkpoints.save(self._anew(checkpoint, tracked)) is not None:
+                return
+        raise StorageTrouble(f"the checkpoint of {self._flow.name} could not be saved in {_ROUNDS} rounds")
+
+    def _anew(self, checkpoint: Checkpoint, tracked: bool) -> Checkpoint:
+        begun = checkpoint.begun_anew(self._parts.new_id)
+        return begun if tracked else replace(begun, phase=Phase.WALK, full_at=None)
+
+
+def _places(link: Link) -> set[tuple[str, str]]:
+    """Where a record has, or may have, something in the target."""
+    here = {(link.route, key) for key in (link.target_key, link.held_key) if link.route is not None and key}
+    return here | {(left.route, left.key) for left in link.former}
+
+
+def _doubted(link: Link) -> Link | None:
+    """The target may hold something else than the link says. What ended since the copy was made is ended there."""
+    if not _places(link):
+        return None
+    has_ended = link.state in (LinkState.ENDED, LinkState.DELETED)
+    return replace(link, dirty=True, applied={} if has_ended else link.applied)
+
+
+def _anew(link: Link) -> Link | None:
+    """The record has nothing in the target."""
+    if not _places(link):
+        return None
+    return replace(
+        link.without_target(ended=False),
+        former=(),
+        state=link.state if link.state in _KEPT_STATES else LinkState.NEW,
+        fingerprint=None,
+        dirty=False,
+        attempts=0,
+        unknowns=0,
+        unanswered=0,
+        unfinished=0,
+        claim_id=None,
+        claim_kind=None,
+    )

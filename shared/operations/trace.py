@@ -1,0 +1,80 @@
+"""For whom a record waits, from one record to the next, to the one that has to move first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.mapping.verdicts import Parent
+from shared.operations.examine import Examined, Examining
+from shared.operations.filters import in_words
+from shared.sync.apply.judge import PARENT_FILTERED
+from shared.sync.apply.work import Kind
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+
+_TOLD = 3
+# No flow waits for itself, by way of others either: a longer way is a mistake of ours.
+_LONGEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """`words` name each record on the way, with its state and the reason; `remedy` is what helps at the end of it."""
+
+    words: str
+    remedy: str
+
+
+class Tracing:
+    """Follows records to those that they wait for."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def trace(self, parents: Sequence[Parent]) -> Traced:
+        """What some records are, for which another one waits. Raises SystemTrouble and StorageTrouble."""
+        return self._trace(parents, _LONGEST)
+
+    def _trace(self, parents: Sequence[Parent], left: int) -> Traced:
+        found = [self._one(parent, left) for parent in parents[:_TOLD]]
+        more = f", and {len(parents) - _TOLD} more" if len(parents) > _TOLD else ""
+        return Traced("; and for ".join(of.words for of in found) + more, found[0].remedy)
+
+    def _one(self, parent: Parent, left: int) -> Traced:
+        flow = self._parts.flows[parent.flow]
+        (examined,) = Examining(self._parts, flow).examine([parent.id])
+        name = _name(flow, examined)
+        if examined.parents and examined.kind in (Kind.WAITING, Kind.FILTERED) and left:
+            further = self._trace(examined.parents, left - 1)
+            why = "is filtered with" if examined.reason.startswith(PARENT_FILTERED) else "waits for"
+            return Traced(f"{name}, which {why} {further.words}", further.remedy)
+        words, remedy = self._state(parent, flow, examined, name)
+        return Traced(f"{name}, which {words}", remedy)
+
+    def _state(self, parent: Parent, flow: Flow, examined: Examined, name: str) -> tuple[str, str]:
+        match examined.kind:
+            case Kind.REJECTED if examined.failure is not None:
+                failure = examined.failure
+                return f"is rejected: {failure.cause}: {failure.message}", f"{name}: {failure.remedy}"
+            case Kind.FILTERED | Kind.ENDED:
+                rule = in_words(examined.reason)
+                return f"is not for {flow.target_system.label}, because {rule.meaning}", f"{name}: {rule.remedy}"
+            case Kind.DELETED:
+                source = flow.source_system.label
+                return f"does not exist in {source}", f"choose another record than {name} in {source}"
+        stands = self._standstill(flow)
+        linked = examined.link.linked
+        state = f"is linked, but not as {parent.route} yet" if linked else "is not written yet"
+        if stands:
+            return f"{state}: the flow {flow.name} is {stands}", f"let the flow {flow.name} run again: it is {stands}"
+        return state, f"nothing: the sync writes {name} when it next looks at it; sync that one, to have it at once"
+
+    def _standstill(self, flow: Flow) -> str:
+        control = self._parts.state.control.flow(flow.name)
+        return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
+
+
+def _name(flow: Flow, examined: Examined) -> str:
+    """A record as people find it: by its number, and by its id where that is another one."""
+    given = examined.row.values.get(flow.number_column) if examined.row is not None else None
+    number = str(given or examined.key or examined.link.target_key or "").strip()
+    return f"{flow.name} {number} ({examined.id})" if number and number != examined.id else f"{flow.name} {examined.id}"

@@ -1,0 +1,81 @@
+"""Decided contents: row `D|id` in a record's own partition, written with its commit, says by which content of its
+source record the commit was made. Only for sources that are walked: their pull takes the rows over into its snapshot,
+so that the next walk compares with what was applied and not with what was queued (protocol P3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.errors import StateUnreadable
+from shared.state.snapshots import DIGEST_BYTES, UNKNOWN
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import Cell, Delete, Row, Stored, Table, apply_where_possible, escape, unescape
+from shared.telemetry import tell_damage
+
+# At most so many are taken over by one pull: some twenty requests to read, and two hundred to remove. The others stay
+# for the next one.
+MOST_TAKEN = 20_000
+_PREFIX, _END = "D|", "D}"
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedContent:
+    """The digest of the content by which a record was decided last, None where it was not there."""
+
+    id: str
+    content: bytes | None
+
+
+def decided_row(flow: str, id: str, content: bytes | None) -> Row:
+    """The row as stored."""
+    cells: dict[str, Cell] = {} if content is None else {"content": content}
+    return Row(escape(flow), escape(f"{_PREFIX}{id}"), {"record_id": id, **cells})
+
+
+def read_decided(flow: str, stored: Stored) -> DecidedContent:
+    """A decided content from its stored row. Raises StateUnreadable."""
+    cells = Cells("links", stored.row, f"nothing: the next walk looks at the record again; or p2c sync {flow} RECORD")
+    id = cells.text("record_id")
+    if stored.row.key != escape(f"{_PREFIX}{id}"):
+        raise cells.unreadable("record_id", "is not that of the row's key")
+    content = cells.packed("content") if "content" in stored.row.cells else None
+    if content is not None and len(content) != DIGEST_BYTES:
+        raise cells.unreadable("content", f"does not have {DIGEST_BYTES} bytes")
+    return DecidedContent(id, content)
+
+
+class DecidedContents:
+    """The decided contents of one flow, in the hands of one pull."""
+
+    def __init__(self, table: Table, flow: str) -> None:
+        self._table = table
+        self._flow = flow
+        self._taken: dict[str, str] = {}
+
+    def take(self) -> Iterator[DecidedContent]:
+        """The first of them. Of one that cannot be read, which is told as an event, nothing is known but its record."""
+        for stored in self._rows(_END):
+            if len(self._taken) == MOST_TAKEN:
+                break
+            self._taken[stored.row.key] = stored.etag
+            try:
+                yield read_decided(self._flow, stored)
+            except StateUnreadable as unreadable:
+                tell_damage(unreadable.damage, flow=self._flow)
+                yield DecidedContent(unescape(stored.row.key).removeprefix(_PREFIX), UNKNOWN)
+
+    def remove_taken(self) -> None:
+        """Take away what was taken over, but for records that have been decided once more since. Raises
+        StorageTrouble."""
+        if not self._taken:
+            return
+        found = self._rows(max(self._taken) + " ")
+        same = [Row(of.row.partition, of.row.key, {}) for of in found if self._taken.get(of.row.key) == of.etag]
+        apply_where_possible(self._table, [Delete(row, self._taken[row.key]) for row in same])
+
+    def _rows(self, end: str) -> Iterator[Stored]:
+        start: str | None = _PREFIX
+        while start is not None:
+            page = self._table.scan(escape(self._flow), start=start, end=end, limit=_PAGE)
+            yield from page
+            start = page[-1].row.key + " " if len(page) == _PAGE else None

@@ -1,0 +1,1 @@
+"""Tables and queues: in Azure Storage, and in memory."""

@@ -1,0 +1,124 @@
+"""The storage account: its tables and queues, by connection string or by identity."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import ResourceExistsError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableClient, TableServiceClient
+from azure.storage.queue import QueueServiceClient
+from requests import Session
+from requests.adapters import HTTPAdapter
+
+from shared.errors import SettingsInvalid
+from shared.invocations import in_context
+from shared.outbound import Way, straight
+from shared.state.storage.azure_queues import AzureQueues
+from shared.state.storage.azure_tables import AzureTable
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.storage.storage_errors import storage_errors
+
+TABLES = ("checkpoints", "links", "keys", "runs", "control")
+PARALLEL_READS = 16
+_CONNECT_S, _READ_S = 10, 60
+# More than there are threads, or connections would be made and thrown away all the time.
+_CONNECTIONS = 64
+_Client = TypeVar("_Client", TableServiceClient, QueueServiceClient)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How to reach the account: a connection string, or both service addresses with a credential; and by which way."""
+
+    connection_string: str | None = None
+    table_url: str | None = None
+    queue_url: str | None = None
+    credential: TokenCredential | None = None
+    way: Way = straight
+
+
+class Storage:
+    """The tables and queues of the app."""
+
+    def __init__(self, account: Account) -> None:
+        self._tables, self._queues = _clients(account)
+        self._readers = ThreadPoolExecutor(PARALLEL_READS, thread_name_prefix="table-read")
+        self.queues = AzureQueues(self._queues.get_queue_client)
+
+    def table(self, name: str) -> AzureTable:
+        """A table by name."""
+        client: TableClient = self._tables.get_table_client(name)
+        return AzureTable(client, self._readers)
+
+    def create(self, flows: Iterable[str]) -> None:
+        """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
+        wanted = {flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)}
+        # A deployment has made them, so it is cheaper to look than to be refused seventeen times.
+        tables, queues = set(TABLES) - self._existing_tables(), wanted - self._existing_queues()
+        # The first invocation of an instance waits for this: all at once.
+        made = [in_context(self._readers, partial(self._create_table, name)) for name in sorted(tables)]
+        made += [in_context(self._readers, partial(self.queues.create, name)) for name in sorted(queues)]
+        for each in made:
+            each.result()
+
+    def _existing_tables(self) -> set[str]:
+        with storage_errors(f"Table Storage of {self._tables.account_name}"):
+            return {table.name for table in self._tables.list_tables()}
+
+    def _existing_queues(self) -> set[str]:
+        with storage_errors(f"Queue Storage of {self._queues.account_name}"):
+            return {str(queue.name) for queue in self._queues.list_queues()}
+
+    def _create_table(self, name: str) -> None:
+        with storage_errors(f"Table Storage of {self._tables.account_name}"):
+            try:
+                self._tables.create_table(name)
+            except ResourceExistsError:
+                return
+
+
+def _clients(account: Account) -> tuple[TableServiceClient, QueueServiceClient]:
+    if account.connection_string is not None:
+        named = partial(TableServiceClient.from_connection_string, account.connection_string)
+        queued = partial(QueueServiceClient.from_connection_string, account.connection_string)
+    else:
+        if account.table_url is None or account.queue_url is None or account.credential is None:
+            raise ValueError("an account without connection string needs both addresses and a credential")
+        named = partial(TableServiceClient, account.table_url, credential=account.credential)
+        queued = partial(QueueServiceClient, account.queue_url, credential=account.credential)
+    try:
+        tables, queues = _connected(named, account.way), _connected(queued, account.way)
+    except ValueError:
+        # Its message, and what is chained to it, may quote a part of the connection string.
+        pass
+    else:
+        return tables, queues
+    raise SettingsInvalid(
+        "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
+        "connection string of the account"
+    )
+
+
+def _connected(make: Callable[..., _Client], way: Way) -> _Client:
+    """A client with timeouts and a transport of its own, which goes that way to its address and no other."""
+    session = Session()
+    session.trust_env = False
+    session.mount("https://", _adapter())
+    session.mount("http://", _adapter())
+    transport = RequestsTransport(session=session)
+    client = make(connection_timeout=_CONNECT_S, read_timeout=_READ_S, transport=transport)
+    # Only the client knows the address that stands in a connection string.
+    outbound = way(client.url)
+    if outbound.proxy:
+        session.proxies = {"https": outbound.proxy}
+    transport.connection_config.verify = outbound.ca_file or True
+    return client
+
+
+def _adapter() -> HTTPAdapter:
+    """The SDK retries by itself, so the adapter does not."""
+    return HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0)

@@ -1,0 +1,157 @@
+"""Tables in Azure Table Storage, behind the interface of rows.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceNotFoundError, ServiceResponseError
+from azure.core.pipeline import PipelineResponse
+from azure.data.tables import (
+    TableClient,
+    TableEntity,
+    TableTransactionError,
+    TransactionOperation,
+    UpdateMode,
+)
+
+from shared.errors import RowConflict
+from shared.invocations import map_in_context
+from shared.state.storage.storage_errors import is_not_made, storage_errors
+from shared.state.storage.tables import (
+    Cell,
+    Delete,
+    Foreign,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Stored,
+    check_size,
+    storable,
+)
+
+_CONFLICTS = (404, 409, 412)
+_KEYS = ("PartitionKey", "RowKey")
+
+
+class AzureTable:
+    """One table. Point reads go in parallel: the service answers them by key, an OR of keys would scan."""
+
+    def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
+        self._client = client
+        self._readers = readers
+        self._place = f"table {client.table_name} of {client.account_name}"
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See Table."""
+        with storage_errors(self._place):
+            found = list(map_in_context(self._readers, lambda key: self._read_one(partition, key), keys))
+        return {stored.row.key: stored for stored in found if stored is not None}
+
+    def _read_one(self, partition: str, key: str) -> Stored | None:
+        dates: list[datetime] = []
+        try:
+            entity = self._client.get_entity(partition, key, raw_response_hook=_keep_date(dates))
+        except ResourceNotFoundError as missing:
+            if is_not_made(missing):
+                raise
+            return None
+        return _to_stored(entity, dates[-1])
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """See Table."""
+        dates: list[datetime] = []
+        stored: list[Stored] = []
+        with storage_errors(self._place):
+            entities = self._client.query_entities(
+                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
+                parameters={"partition": partition, "start": start, "end": end},
+                results_per_page=min(limit, 1000),
+                raw_response_hook=_keep_date(dates),
+            )
+            for entity in entities:
+                stored.append(_to_stored(entity, dates[-1]))
+                if len(stored) == limit:
+                    break
+        return stored
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        for operation in operations:
+            check_size(operation.row)
+        with storage_errors(self._place):
+            try:
+                answers = self._submit([_to_sdk(operation) for operation in operations])
+            except TableTransactionError as refused:
+                if refused.status_code in _CONFLICTS and not is_not_made(refused):
+                    raise RowConflict(_index(refused, operations), refused.message) from refused
+                raise
+        return [str(answer.get("etag", "")) for answer in answers]
+
+    def _submit(self, operations: list[tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+        """Send a transaction, once more where its answer got lost: above all on a connection that the service has
+        closed while it was idle. The SDK repeats no POST. Whoever writes recognises a success of its own (protocol
+        A10)."""
+        try:
+            return self._client.submit_transaction(operations)
+        except ServiceResponseError:
+            return self._client.submit_transaction(operations)
+
+
+def _index(refused: TableTransactionError, operations: Sequence[Operation]) -> int:
+    """The service names the operation by position; a transaction of one leaves no choice."""
+    return min(max(int(refused.index), 0), len(operations) - 1)
+
+
+def _keep_date(dates: list[datetime]) -> Callable[[PipelineResponse[Any, Any]], None]:
+    def keep(response: PipelineResponse[Any, Any]) -> None:
+        # A refusal may come from a proxy on the way, which tells no time.
+        if response.http_response.status_code < 300:
+            dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
+
+    return keep
+
+
+def _to_stored(entity: TableEntity, date: datetime) -> Stored:
+    cells: dict[str, Cell] = {name: _to_cell(value) for name, value in entity.items() if name not in _KEYS}
+    row = Row(str(entity["PartitionKey"]), str(entity["RowKey"]), cells)
+    written = entity.metadata["timestamp"]
+    age_s = (date - written).total_seconds() if written is not None else 0.0
+    return Stored(row, str(entity.metadata["etag"]), max(age_s, 0.0))
+
+
+def _to_cell(value: object) -> Cell:
+    match value:
+        case datetime():
+            # The SDK's own class would leak out.
+            return datetime.combine(value.date(), value.time(), UTC)
+        case str() | bool() | int() | bytes():
+            return value
+    return Foreign(type(value).__name__)
+
+
+def _to_sdk(operation: Operation) -> tuple[Any, ...]:
+    row = storable(operation.row)
+    entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
+    match operation:
+        case Insert():
+            return TransactionOperation.CREATE, entity
+        case Put():
+            return TransactionOperation.UPSERT, entity, {"mode": UpdateMode.REPLACE}
+        case Replace(etag=etag):
+            match = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return TransactionOperation.UPDATE, entity, {"mode": UpdateMode.REPLACE, **match}
+        case Delete(etag=None):
+            return TransactionOperation.DELETE, _keys_of(row)
+        case Delete(etag=etag):
+            expected = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return TransactionOperation.DELETE, _keys_of(row), expected
+
+
+def _keys_of(row: Row) -> dict[str, str]:
+    """What names a row that is removed, whatever it holds."""
+    return {"PartitionKey": row.partition, "RowKey": row.key}

@@ -1,0 +1,181 @@
+"""Rows read strictly. Somebody may have changed a row by hand, a newer version of the app may have written it, a
+restore may have mixed two states: what is not as this app writes it is an error that names its place, never a guess."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from shared import exact_json
+from shared.errors import Damage, StateUnreadable
+from shared.records import Json
+from shared.state.storage.tables import Cell, Row
+
+Word = TypeVar("Word", bound=StrEnum)
+Found = TypeVar("Found")
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+_DIGITS = re.compile(r"-?[0-9]{1,20}")
+
+
+class Cells:
+    """The cells of one row. Every reading raises StateUnreadable for a cell that is not what this app writes there;
+    `remedy` says what helps then."""
+
+    def __init__(self, table: str, row: Row, remedy: str) -> None:
+        self._table = table
+        self._row = row
+        self._remedy = remedy
+
+    def unreadable(self, name: str, problem: str) -> StateUnreadable:
+        """What to raise for a property."""
+        row = self._row
+        return StateUnreadable(Damage(self._table, row.partition, row.key, name, problem, self._remedy))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; without a default it must be there."""
+        return self._of(name, default, _text)
+
+    def maybe_text(self, name: str) -> str | None:
+        """A text, None where there is none."""
+        return self.text(name) if name in self._row.cells else None
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A count."""
+        return self._of(name, default, _count)
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """Yes or no."""
+        return self._of(name, default, _flag)
+
+    def time(self, name: str) -> datetime:
+        """A moment, with its zone."""
+        return self._of(name, None, _time)
+
+    def maybe_time(self, name: str) -> datetime | None:
+        """A moment, None where there is none."""
+        return self.time(name) if name in self._row.cells else None
+
+    def word(self, name: str, words: type[Word]) -> Word:
+        """One of some words."""
+        text = self.text(name)
+        if text not in tuple(words):
+            raise self.unreadable(name, "is a word that this version does not know")
+        return words(text)
+
+    def maybe_word(self, name: str, words: type[Word]) -> Word | None:
+        """One of some words, None where there is none."""
+        return self.word(name, words) if name in self._row.cells else None
+
+    def maybe_digits(self, name: str) -> int | None:
+        """A number that is kept as text, since it may be larger than a cell can count."""
+        text = self.maybe_text(name)
+        if text is None:
+            return None
+        if not _DIGITS.fullmatch(text):
+            raise self.unreadable(name, "is not a whole number")
+        return int(text)
+
+    def packed(self, name: str) -> bytes:
+        """Bytes."""
+        return self._of(name, None, _bytes)
+
+    def json_object(self, name: str) -> dict[str, Json]:
+        """A JSON object, empty where there is none."""
+        value = self._json(name, {})
+        if not isinstance(value, dict):
+            raise self.unreadable(name, "is not a JSON object")
+        return value
+
+    def json_list(self, name: str) -> list[Json]:
+        """A JSON list, empty where there is none."""
+        value = self._json(name, [])
+        if not isinstance(value, list):
+            raise self.unreadable(name, "is not a JSON list")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A JSON list of texts."""
+        return tuple(self._each(name, self.json_list(name), str, "texts"))
+
+    def objects(self, name: str) -> tuple[dict[str, Json], ...]:
+        """A JSON list of objects."""
+        return tuple(self._each(name, self.json_list(name), dict, "objects"))
+
+    def counts(self, name: str) -> tuple[int, ...]:
+        """A JSON list of whole numbers."""
+        return tuple(self._each(name, self.json_list(name), int, "whole numbers"))
+
+    def counted(self, name: str) -> dict[str, int]:
+        """A JSON object of whole numbers."""
+        found = self.json_object(name)
+        return dict(zip(found, self._each(name, list(found.values()), int, "whole numbers"), strict=True))
+
+    def numbered(self, name: str) -> dict[int, str]:
+        """A JSON object of texts by whole numbers."""
+        found = self.json_object(name)
+        if not all(_DIGITS.fullmatch(number) for number in found):
+            raise self.unreadable(name, "has a name that is not a whole number")
+        texts = self._each(name, list(found.values()), str, "texts")
+        return {int(number): text for number, text in zip(found, texts, strict=True)}
+
+    def _of(self, name: str, default: Found | None, read: Callable[[Cell], Found]) -> Found:
+        if name not in self._row.cells:
+            if default is None:
+                raise self.unreadable(name, "is missing")
+            return default
+        try:
+            return read(self._row.cells[name])
+        except ValueError as wrong:
+            raise self.unreadable(name, str(wrong)) from None
+
+    def _json(self, name: str, default: Json) -> Json:
+        text = self.maybe_text(name)
+        if text is None:
+            return default
+        try:
+            return exact_json.loads(text)
+        except ValueError:
+            raise self.unreadable(name, "is not JSON that can be read") from None
+
+    def _each(self, name: str, values: list[Json], kind: type[Found], called: str) -> list[Found]:
+        found = [value for value in values if isinstance(value, kind) and isinstance(value, bool) is (kind is bool)]
+        if len(found) < len(values):
+            raise self.unreadable(name, f"holds something else than {called}")
+        return found
+
+
+def drop(table: str, row: Row) -> str:
+    """What helps with a row that nobody needs."""
+    return f"p2c drop {table} '{row.partition}' '{row.key}'"
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    raise ValueError("is not a text")
+
+
+def _count(cell: Cell) -> int:
+    if isinstance(cell, int) and not isinstance(cell, bool) and cell >= 0:
+        return cell
+    raise ValueError("is not a count")
+
+
+def _flag(cell: Cell) -> bool:
+    if isinstance(cell, bool):
+        return cell
+    raise ValueError("is neither true nor false")
+
+
+def _time(cell: Cell) -> datetime:
+    if isinstance(cell, datetime) and cell.tzinfo is not None and _FIRST_YEAR <= cell.year <= _LAST_YEAR:
+        return cell
+    raise ValueError("is not a moment of this app's time")
+
+
+def _bytes(cell: Cell) -> bytes:
+    if isinstance(cell, bytes):
+        return cell
+    raise ValueError("does not hold bytes")

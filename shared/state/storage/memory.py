@@ -1,0 +1,199 @@
+"""In-memory doubles of tables and queues with the rules of the real ones, for tests that crash and reorder.
+
+`step` is called before and after each operation takes effect: a test raises there to play a crash.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.errors import RowConflict
+from shared.state.storage.queues import Head, Message
+from shared.state.storage.tables import (
+    MAX_TRANSACTION_ROWS,
+    Delete,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Stored,
+    check_size,
+    storable,
+)
+
+
+class Seconds(Protocol):
+    """A clock that gives seconds, and the time of day."""
+
+    def now(self) -> datetime:
+        """The wall clock in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+
+def _no_step(_name: str) -> None:
+    return None
+
+
+@dataclass
+class MemoryTable:
+    """A table: optimistic concurrency, atomic transactions within one partition, ages by the given clock."""
+
+    clock: Seconds
+    name: str = "table"
+    step: Callable[[str], None] = _no_step
+    _rows: dict[tuple[str, str], tuple[Row, str, float]] = field(default_factory=dict)
+    _version: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryTable":
+        """A table of its own with the same rows, which nobody changes in place."""
+        clock, step = deepcopy((self.clock, self.step), memo)
+        with self._lock:
+            return MemoryTable(clock, self.name, step, dict(self._rows), self._version)
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See Table."""
+        self.step(f"{self.name}.read")
+        with self._lock:
+            return {key: self._stored(partition, key) for key in keys if (partition, key) in self._rows}
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """See Table."""
+        self.step(f"{self.name}.scan")
+        with self._lock:
+            keys = sorted(key for of, key in self._rows if of == partition and start <= key < end)
+            return [self._stored(partition, key) for key in keys[:limit]]
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """See Table."""
+        self.step(f"{self.name}.transact")
+        with self._lock:
+            self._check(operations)
+            etags = [self._apply(operation) for operation in operations]
+        self.step(f"{self.name}.transact done")
+        return etags
+
+    def content(self) -> dict[tuple[str, str], Row]:
+        """Every row by partition and key."""
+        with self._lock:
+            return {place: row for place, (row, _, _) in self._rows.items()}
+
+    def _stored(self, partition: str, key: str) -> Stored:
+        row, etag, written = self._rows[partition, key]
+        return Stored(row, etag, self.clock.monotonic() - written)
+
+    def _check(self, operations: Sequence[Operation]) -> None:
+        if not 0 < len(operations) <= MAX_TRANSACTION_ROWS or len({o.row.partition for o in operations}) != 1:
+            raise ValueError("a transaction has 1 to 100 operations on one partition")
+        if len({operation.row.key for operation in operations}) != len(operations):
+            raise ValueError("a transaction names a row once")
+        for index, operation in enumerate(operations):
+            check_size(operation.row)
+            held = self._rows.get((operation.row.partition, operation.row.key))
+            if not _allowed(operation, held[1] if held else None):
+                raise RowConflict(index)
+
+    def _apply(self, operation: Operation) -> str:
+        address = operation.row.partition, operation.row.key
+        if isinstance(operation, Delete):
+            del self._rows[address]
+            return ""
+        etag, self._version = f"W/{self._version}", self._version + 1
+        self._rows[address] = storable(operation.row), etag, self.clock.monotonic()
+        return etag
+
+
+def _allowed(operation: Operation, etag: str | None) -> bool:
+    match operation:
+        case Insert():
+            return etag is None
+        case Put():
+            return True
+        case Replace(etag=expected):
+            return etag == expected
+        case Delete(etag=expected):
+            return etag is not None and expected in (None, etag)
+
+
+@dataclass
+class MemoryQueues:
+    """Queues of text messages with visibility times by the given clock."""
+
+    clock: Seconds
+    step: Callable[[str], None] = _no_step
+    _queues: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
+    _put_at: dict[str, float] = field(default_factory=dict)
+    _expires: dict[str, float] = field(default_factory=dict)
+    _ids: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryQueues":
+        """Queues of their own with the same messages."""
+        clock, step = deepcopy((self.clock, self.step), memo)
+        queues = {name: dict(messages) for name, messages in self._queues.items()}
+        return MemoryQueues(
+            clock, step, queues, dict(self._put_at), dict(self._expires), itertools.count(next(self._ids))
+        )
+
+    def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
+        """See Queues."""
+        self.step(f"send {queue}")
+        body.encode()  # Half of a surrogate pair cannot be sent.
+        id, now = str(next(self._ids)), self.clock.monotonic()
+        self._queues.setdefault(queue, {})[id] = body, now + delay_s
+        self._put_at[id] = now
+        self.step(f"send {queue} done")
+
+    def copy(self, queue: str, body: str, *, lives_s: float) -> None:
+        """The host puts its own copy of a message, which vanishes."""
+        id, now = str(next(self._ids)), self.clock.monotonic()
+        self._queues.setdefault(queue, {})[id] = body, now
+        self._put_at[id], self._expires[id] = now, now + lives_s
+
+    def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
+        """See Queues."""
+        self.step(f"receive {queue}")
+        now, there = self.clock.monotonic(), self._there(queue)
+        visible = [(id, body) for id, (body, at) in there.items() if at <= now][:limit]
+        found = [Message(id, body, expires_at=self._expires_at(id)) for id, body in visible]
+        for message in found:
+            self._queues[queue][message.id] = message.body, now + invisible_s
+        return found
+
+    def delete(self, queue: str, message: Message) -> None:
+        """See Queues."""
+        self.step(f"delete {queue}")
+        self._queues.get(queue, {}).pop(message.id, None)
+
+    def depth(self, queue: str) -> int:
+        """See Queues."""
+        return len(self._there(queue))
+
+    def head(self, queue: str) -> Head | None:
+        """See Queues."""
+        now = self.clock.monotonic()
+        visible = [id for id, (_, at) in self._there(queue).items() if at <= now]
+        return Head(self._moment(self._put_at[visible[0]]), self._expires_at(visible[0])) if visible else None
+
+    def bodies(self, queue: str) -> list[str]:
+        """What lies in a queue, visible or not: for assertions."""
+        return [body for body, _ in self._queues.get(queue, {}).values()]
+
+    def _there(self, queue: str) -> dict[str, tuple[str, float]]:
+        """The messages of a queue that have not expired."""
+        now, messages = self.clock.monotonic(), self._queues.get(queue, {})
+        for id in [id for id in messages if self._expires.get(id, now) < now]:
+            del messages[id]
+        return messages
+
+    def _expires_at(self, id: str) -> datetime | None:
+        return self._moment(self._expires[id]) if id in self._expires else None
+
+    def _moment(self, at: float) -> datetime:
+        return self.clock.now() + timedelta(seconds=at - self.clock.monotonic())

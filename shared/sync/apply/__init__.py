@@ -1,0 +1,1 @@
+"""The queue side, in the order in which a record meets it."""

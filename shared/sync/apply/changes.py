@@ -1,0 +1,202 @@
+"""From mapped content to a write (protocol A7): what differs from what was applied, or from the target row itself."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from shared import exact_json
+from shared.mapping.verdicts import Mapped, MappedLine, Rejected
+from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
+from shared.sync.apply.work import Work
+from shared.sync.flow import DocumentRules, Route
+
+_DIGEST_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersTaken:
+    """Lines of other people have these numbers: ours need others."""
+
+    numbers: frozenset[int]
+
+
+class Planning:
+    """Plans the writes of one route. Nothing is sent here."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def difference(self, work: Work) -> dict[str, Json]:
+        """The owned fields whose mapped value is not the applied one."""
+        owned, applied = work.content.owned, work.link.applied
+        changed = {name: value for name, value in owned.items() if value != applied.get(name)}
+        return {name: self._route.rules.empty(name) if value is None else value for name, value in changed.items()}
+
+    def changed_lines(self, work: Work) -> set[int]:
+        """The numbers of lines that were added, changed or removed since they were applied."""
+        now, applied = digests(work.content), work.link.lines
+        return {number for number in {*now, *applied} if now.get(number) != applied.get(number)}
+
+    def update(self, work: Work) -> Write:
+        """The difference to what was applied, to a row that is trusted to hold it."""
+        link, former = work.link, self.former_places(work)
+        return Write(
+            work.id,
+            link.target_key or "",
+            self.difference(work),
+            create=False,
+            target_id=link.target_id,
+            former=former,
+        )
+
+    def create(self, work: Work, *, alone: bool = False) -> Write:
+        """The complete record."""
+        content = work.content
+        return Write(work.id, content.key, complete(content), create=True, alone=alone, lines=tuple(_all_new(content)))
+
+    def overwrite(self, work: Work, row: TargetRow, *, alone: bool) -> Write | Rejected:
+        """Every field that we own, in a row as it was read; of a row that we have only begun to make, also those that
+        are sent at creation. Of a row that is taken over, what it needs besides; the reason where it must not be."""
+        link, content = work.link, work.content
+        added: Mapping[str, Json] = {}
+        if row.ours and (link.intent is not None or not link.linked):
+            added = filled(content.on_create)
+        elif self._route.adoption is not None and not (link.linked and link.applied):
+            adopted = self._route.adoption.adopt(row)
+            if isinstance(adopted, Rejected):
+                return adopted
+            added = adopted
+        values = {**added, **self._everything_owned(work, row)}
+        key = link.key_on(self._route.name) or content.key
+        former = self.former_places(work, row)
+        return Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
+
+    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
+        """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
+        known = work.link.places
+        return (*known, *(dict(place) for place in self.places_now(work) if place not in known))
+
+    def places_now(self, work: Work) -> tuple[Values, ...]:
+        """Where they are once its write is applied."""
+        now = self._route.detail.place(work.content.owned) if self._route.detail is not None else None
+        return () if now is None else (now,)
+
+    def former_places(self, work: Work, row: TargetRow | None = None) -> tuple[Values, ...]:
+        """Where rows that hang on the record are of our writing and shall be gone."""
+        detail = self._route.detail
+        if detail is None:
+            return ()
+        there = () if row is None else detail.places_of_ours(row)
+        known: tuple[Values, ...] = work.link.places
+        ours = (*known, *(place for place in there if place not in known))
+        return tuple(place for place in ours if place not in self.places_now(work))
+
+    def document(
+        self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool
+    ) -> Write | Rejected | NumbersTaken | None:
+        """What brings a document as it was read to what it shall be; None when it is that already, and the reason when
+        it must not be changed. Where the link is trusted only what has changed since then is looked at.
+
+        Lines under numbers that we have not given are those of other people: they stay as they are. A document that is
+        taken over, by the settings or by an operator, has none of our lines: then all must be those of the source.
+        """
+        content, link = work.content, work.link
+        takes_over = not link.linked or not link.numbers
+        if takes_over:
+            strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
+            if strange:
+                return _lines_differ(content.key, strange)
+        ours = set(row.lines) if takes_over else {*link.lines, *link.noted}
+        trusted = work.trusted and link.linked
+        numbers = self.changed_lines(work) if trusted else {*content.lines, *ours}
+        taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]
+        if taken:
+            return NumbersTaken(frozenset(taken))
+        wanted = self.difference(work) if trusted else self._everything_owned(work, row)
+        agree = self._route.rules.agree
+        values = {name: of for name, of in wanted.items() if not agree(name, of, row.values.get(name))}
+        lines = tuple(of for number in sorted(numbers) for of in self._line(work, row, number, rules))
+        if not values and not lines and link.linked:
+            return None
+        refusal = rules.refusal(row) if values or lines else None
+        if refusal is not None:
+            return refusal
+        key = link.key_on(self._route.name) or content.key
+        return Write(work.id, key, values, create=False, before=row, alone=alone, lines=lines)
+
+    def _line(self, work: Work, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
+        line, there = work.content.lines.get(number), row.lines.get(number)
+        if line is None:
+            if there is not None:
+                yield LineWrite(number, LineAction.DELETE)
+        elif there is None:
+            yield _new(number, line)
+        else:
+            ours = _line_values(work, line, rules)
+            values = {name: of for name, of in ours if not rules.agree_on_line(name, of, there.get(name))}
+            if values:
+                yield LineWrite(number, LineAction.UPDATE, values)
+
+    def _everything_owned(self, work: Work, row: TargetRow) -> dict[str, Json]:
+        """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
+        we have made for an earlier record with this key, or have left before, that may be any of them."""
+        owned, link = work.content.owned, work.link
+        taken_over = not link.linked and (row.ours or link.was_at(self._route.name, work.content.key))
+        ours = set(owned) if taken_over else {*link.applied, *link.touched}
+        emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
+        return filled(owned) | emptied
+
+
+def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:
+    line = content.lines.get(number)
+    return line is not None and rules.same_line(line.owned, row.lines[number])
+
+
+def _lines_differ(key: str, numbers: list[int]) -> Rejected:
+    return Rejected(
+        "lines_differ",
+        f"{key} exists already, and its lines {', '.join(map(str, sorted(numbers)))} are not those of the source",
+        "make the lines equal in both systems by number and product, or give the record another number; then retry",
+    )
+
+
+def digests(content: Mapped) -> dict[int, str]:
+    """What is kept of each line: a digest of its owned fields."""
+    return {number: _digest(filled(line.owned)) for number, line in content.lines.items()}
+
+
+def line_fields(content: Mapped) -> set[str]:
+    """The owned fields that any line fills."""
+    return {name for line in content.lines.values() for name in filled(line.owned)}
+
+
+def filled(values: Values) -> dict[str, Json]:
+    """The values that are not blank."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def complete(content: Mapped) -> dict[str, Json]:
+    """A record as it is created, without its lines."""
+    return filled(content.on_create) | filled(content.owned)
+
+
+def _all_new(content: Mapped) -> Iterator[LineWrite]:
+    return (_new(number, content.lines[number]) for number in sorted(content.lines))
+
+
+def _new(number: int, line: MappedLine) -> LineWrite:
+    return LineWrite(number, LineAction.CREATE, filled(line.on_create) | filled(line.owned))
+
+
+def _line_values(work: Work, line: MappedLine, rules: DocumentRules) -> Iterator[tuple[str, Json]]:
+    """The owned fields of a line as an update sends them; a blank one only where some line was filled before."""
+    for name, value in line.owned.items():
+        if value is not None:
+            yield name, value
+        elif name in work.link.line_fields:
+            yield name, rules.empty_line(name)
+
+
+def _digest(values: Mapping[str, Json]) -> str:
+    text = exact_json.dumps({name: values[name] for name in sorted(values)})
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARACTERS]

@@ -1,0 +1,1 @@
+"""The timer side: which records have changed."""

@@ -1,0 +1,197 @@
+"""Pull: find out which records changed and queue hints. It never writes to a target (protocol P1 to P5).
+
+How the changes are found depends on the source: `tracked.py` follows Dataverse's change tracking, `walked.py` walks a
+source without versions. What both have in common is here: gate, environment, thresholds, sending, checkpoint.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from enum import StrEnum
+
+from shared.errors import LinkRefused, NotSent, SchemaDrift, SystemTrouble
+from shared.state.checkpoints import Checkpoint
+from shared.state.control import BlockKind
+from shared.state.runs import Run
+from shared.sync.failure_list import Listing
+from shared.sync.flow import Flow, Tracked, Walked
+from shared.sync.gates import Gates
+from shared.sync.hints import messages, unusable_id
+from shared.sync.parts import Parts
+from shared.sync.pull.changes import Reader, Step
+from shared.sync.pull.thresholds import Measured, Thresholds
+from shared.sync.pull.tracked import FurtherReader, TrackedReader
+from shared.sync.pull.walked import WalkedReader
+from shared.telemetry import log_event
+
+MAX_PAGES = 10_000
+
+
+class Ended(StrEnum):
+    """How a pull ended."""
+
+    CAUGHT_UP = "caught_up"
+    OUT_OF_TIME = "out_of_time"
+    OVERTAKEN = "overtaken"
+    BLOCKED = "blocked"
+    TROUBLE = "trouble"
+
+
+class Pull:
+    """One timer invocation of one flow."""
+
+    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._gates = gates
+        self._run_id = run_id
+        self._ended = Ended.TROUBLE
+        self._counts: Counter[str] = Counter()
+        self._thresholds = Thresholds(parts, flow)
+
+    def run(self) -> None:
+        """Read pages and queue hints until caught up, out of time, or closed.
+
+        Raises OperatorNeeded when the source has refused its own links too often.
+        """
+        closed = self._gates.closed_for_pull(self._flow)
+        if closed is not None:
+            log_event("pull_skipped", flow=self._flow.name, run=self._run_id, reason=closed.reason)
+            return
+        started, began = self._parts.clock.now(), self._parts.clock.monotonic()
+        try:
+            self._flow = self._with_basis()
+            self._ended = self._pull(began + self._parts.limits.pull_budget_s)
+        except NotSent:
+            # What this step has queued already is queued again at the next tick.
+            self._ended = Ended.OUT_OF_TIME
+        except SystemTrouble as trouble:
+            self._gates.meet(trouble, self._flow, run=self._run_id)
+            if isinstance(trouble, SchemaDrift):
+                self._ended = Ended.BLOCKED
+            if isinstance(trouble.__cause__, LinkRefused):
+                raise
+        finally:
+            seconds = self._parts.clock.monotonic() - began
+            self._tell(seconds)
+        if self._counts:
+            self._parts.state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
+
+    def _with_basis(self) -> Flow:
+        """The flow as of now. While a target does not answer in which the mapping looks up, its source is read all the
+        same (hints may queue up), for what is known of the target."""
+        flow, now = self._flow, self._parts.clock.now()
+        if flow.lookup is None or flow.lookup.system is flow.source_system:
+            return flow.as_of(now)
+        if self._gates.closed(flow.lookup.system) is None:
+            try:
+                return flow.as_of(now)
+            except SchemaDrift:
+                raise
+            except SystemTrouble as trouble:
+                self._gates.close(trouble)
+        self._thresholds.blind = True
+        checkpoint = self._parts.state.checkpoints.load(flow.name)
+        return flow if checkpoint is None else flow.as_read_for(checkpoint.fingerprint)
+
+    def _tell(self, seconds: float) -> None:
+        counts = {name: self._counts[name] for name in ("pages", "hints")}
+        ms = round(seconds * 1000)
+        log_event("pull_run", flow=self._flow.name, run=self._run_id, ended=str(self._ended), ms=ms, **counts)
+
+    def _pull(self, deadline: float) -> Ended:
+        if self._environment_changed():
+            return Ended.BLOCKED
+        for number, reader in enumerate(self._readers()):
+            if number and self._parts.clock.monotonic() >= deadline:
+                return Ended.OUT_OF_TIME
+            ended = self._read(reader, deadline)
+            if ended is not Ended.CAUGHT_UP:
+                return ended
+        return Ended.CAUGHT_UP
+
+    def _read(self, reader: Reader, deadline: float) -> Ended:
+        """Read a source up to now, as far as may be."""
+        checkpoint = self._begin(reader)
+        if checkpoint is None:
+            return Ended.OVERTAKEN
+        for _ in range(MAX_PAGES):
+            step = reader.next(checkpoint)
+            self._counts["pages"] += step.pages
+            measured = self._thresholds.measure(reader, checkpoint, step, deadline)
+            if measured.excess:
+                reason = f"{measured.excess} in walk {checkpoint.walk}; {self._what_helps()}"
+                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk, measured)
+                return Ended.BLOCKED
+            self._send(step, reader)
+            # The next page may take as long to look at as any before.
+            done = step.caught_up or self._parts.clock.monotonic() + self._thresholds.longest_s >= deadline
+            changed = measured.changed if step.after.walk == checkpoint.walk else 0
+            checkpoint = replace(step.after, etag=checkpoint.etag, changed=changed)
+            if step.caught_up:
+                checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
+            if done or reader.saves_each_step:
+                saved = self._save(checkpoint) if reader.keep(checkpoint) else None
+                if saved is None:
+                    return Ended.OVERTAKEN
+                checkpoint = saved
+            if done:
+                return Ended.CAUGHT_UP if step.caught_up else Ended.OUT_OF_TIME
+        return Ended.OUT_OF_TIME
+
+    def _begin(self, reader: Reader) -> Checkpoint | None:
+        """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
+        instance with the former mapping knows that it is superseded, and an operator can accept the walk. None when
+        another pull is ahead."""
+        loaded = self._parts.state.checkpoints.load(self._flow.name, reader.source_name)
+        checkpoint = reader.begin(loaded)
+        if checkpoint.current_at is None:
+            checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
+        return checkpoint if checkpoint == loaded else self._save(checkpoint)
+
+    def _readers(self) -> list[Reader]:
+        """The sources of the flow, its own last: by then the delta links of the others are kept, and what changes in
+        them while every record is read is told by these."""
+        match self._flow.feed:
+            case Tracked() as feed:
+                further = [FurtherReader(self._parts, self._flow, feed, self._run_id, name) for name in feed.further]
+                return [*further, TrackedReader(self._parts, self._flow, feed, self._run_id)]
+            case Walked() as feed:
+                return [WalkedReader(self._parts, self._flow, feed, self._run_id)]
+
+    def _save(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """Save how far the walk has come; None when another pull is ahead."""
+        etag = self._parts.state.checkpoints.save(checkpoint)
+        return None if etag is None else replace(checkpoint, etag=etag)
+
+    def _environment_changed(self) -> bool:
+        change = self._parts.environment.change(self._flow.name)
+        if change:
+            self._block(BlockKind.ENVIRONMENT, change)
+        return bool(change)
+
+    def _what_helps(self) -> str:
+        name = self._flow.name
+        return (
+            f"look at the source (`p2c reconcile {name}` names the records), then `p2c accept {name}`, or correct it "
+            f"and `p2c unblock {name}`"
+        )
+
+    def _send(self, step: Step, reader: Reader) -> None:
+        limit = self._parts.limits.hints_per_message
+        # What was seen counts in the epoch of the records' own source.
+        epoch = step.after.epoch if reader.source_name is None else None
+        usable = [hint for hint in step.hints if not unusable_id(hint.id)]
+        for message in messages(self._flow.name, self._run_id, usable, limit, epoch=epoch):
+            self._parts.queues.send(self._flow.name, message.to_body())
+        if len(usable) < len(step.hints):
+            unusable = (hint.id for hint in step.hints if unusable_id(hint.id))
+            Listing(self._parts, self._flow, self._run_id).unusable(unusable)
+        if step.hints:
+            self._counts["hints"] += len(usable)
+
+    def _block(self, kind: BlockKind, reason: str, walk: str = "", shown: Measured | None = None) -> None:
+        gone, changed = (shown.gone, shown.shown_changed) if shown is not None else (0, 0)
+        self._parts.state.control.change_flow(
+            self._flow.name, lambda now: now.block(kind, reason, walk, gone=gone, changed=changed)
+        )
+        log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)

@@ -1,0 +1,203 @@
+"""How much a walk may take away or change before its flow waits for an operator (protocol P4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared.errors import NotSent, Transient
+from shared.records import Change
+from shared.state.checkpoints import Checkpoint
+from shared.state.control import FlowControl
+from shared.state.links import Link
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
+from shared.sync.pull.changes import Reader, Step
+from shared.sync.pull.weigh import Differing, Weighed, Weighing
+
+_ALL = 100
+_EXAMPLES = 3
+_FIELDS_OF_EXAMPLE = 4
+# A page that is met shortly before the pull's end is looked at all the same, for a while: the function has more time.
+_SHARE_OF_BUDGET = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many linked records the walk changes so far, and what is too much of it; empty when nothing is. `gone` and
+    `shown_changed` are the counts that the excess names (0: not that one)."""
+
+    changed: int
+    excess: str = ""
+    gone: int = 0
+    shown_changed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A walk up to one of its pages: how many are gone and changed, and whether that is too many."""
+
+    changed: int
+    differing: tuple[Differing, ...] = ()
+    unread: int = 0
+    gone: int = 0
+    too_many_gone: bool = False
+    too_many_changed: bool = False
+
+    @property
+    def is_excess(self) -> bool:
+        return self.too_many_gone or self.too_many_changed
+
+    def with_next(self, part: "_Part") -> "_Part":
+        """The walk up to a later page. A count of what was not met at the end of a walk is confirmed by reads later:
+        the highest one counts."""
+        return replace(
+            part,
+            differing=(*self.differing, *part.differing)[:_EXAMPLES],
+            unread=self.unread + part.unread,
+            gone=max(self.gone, part.gone),
+            too_many_gone=self.too_many_gone or part.too_many_gone,
+            too_many_changed=self.too_many_changed or part.too_many_changed,
+        )
+
+
+class Thresholds:
+    """Measures one walk, page by page.
+
+    A record counts as changed when what is mapped of it is not what was applied. To know that costs a read of the
+    source, so versions and digests are asked first: on the last page of a walk only as many changes as would block the
+    flow are looked at. On a page that others follow all are: what is counted there cannot be looked at again.
+
+    A walk that is too much is measured on to its end before anything of it is sent, so that an operator sees all of it.
+    What was accepted raises the limits of that walk, and no more.
+    """
+
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._weighing = Weighing(parts, flow)
+        self._linked, self._counted_to = 0, 0
+        self.longest_s = 0.0
+        """The longest time that the look at a page has taken."""
+        self.blind = False
+        """Whether the target does not answer in which the mapping looks up: then no record can be looked at."""
+
+    def measure(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> Measured:
+        """Whether the walk may go on with a page. Where it may not, the reader has gone on to the end of the walk.
+        Raises SystemTrouble when the source does not answer, or the target does not and so many records may have
+        changed that they must be looked at."""
+        part = self._part(reader, checkpoint, step, deadline)
+        if not part.is_excess:
+            return Measured(part.changed)
+        walk, known, ended = checkpoint.walk, step.known, step.after.walk != checkpoint.walk
+        while not ended and self._parts.clock.monotonic() < deadline:
+            checkpoint = replace(step.after, changed=part.changed)
+            try:
+                step = reader.next(checkpoint)
+                part = part.with_next(self._part(reader, checkpoint, step, deadline))
+            except NotSent:
+                break
+            known = step.known if step.known is not None else known
+            if step.after.restarts > checkpoint.restarts:
+                break
+            ended = step.after.walk != walk
+        return self._shown(part, known, ended=ended)
+
+    def _part(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> _Part:
+        goes_on = step.after.walk == checkpoint.walk
+        possible = checkpoint.changed + len(step.news)
+        floor = self._parts.limits.gone_limit_count
+        if max(step.gone, possible) <= floor and not (goes_on and step.news):
+            return _Part(possible, gone=step.gone)
+        beyond = self._is_gone_beyond(step, checkpoint.walk)
+        if beyond and self.blind:
+            return _Part(checkpoint.changed, gone=step.gone, too_many_gone=True)
+        part = self._changed(reader, checkpoint, step, deadline, goes_on=goes_on)
+        return replace(part, gone=step.gone, too_many_gone=beyond)
+
+    def _is_gone_beyond(self, step: Step, walk: str) -> bool:
+        limits = self._parts.limits
+        if step.gone <= limits.gone_limit_count:
+            return False
+        limit = self._known(step.gone, step.known) * limits.gone_limit_percent // 100
+        return step.gone > max(limits.gone_limit_count, limit) and step.gone > self._accepted(walk).accepted_gone
+
+    def _known(self, gone: int, known: int | None) -> int:
+        return self._count_linked(gone, self._parts.limits.gone_limit_percent) if known is None else known
+
+    def _accepted(self, walk: str) -> FlowControl:
+        """How far an operator lets a walk go."""
+        control = self._parts.state.control.flow(self._flow.name)
+        return control if control.accepted_walk == walk else FlowControl(self._flow.name)
+
+    def _changed(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float, *, goes_on: bool) -> _Part:
+        if self._parts.limits.change_limit_percent >= _ALL:
+            return _Part(checkpoint.changed)
+        suspects = self._suspects(reader, step.news)
+        changed = checkpoint.changed + len(suspects)
+        if not suspects or ((self.blind or not goes_on) and not self._is_change_beyond(changed, checkpoint.walk)):
+            return _Part(changed)
+        if self.blind:
+            text = f"{changed} records have changed in the source, and cannot be looked at while it does not answer"
+            raise Transient(self._flow.target_system, text)
+        weighed = self._weigh(suspects, deadline)
+        changed = checkpoint.changed + weighed.most
+        beyond = self._is_change_beyond(changed, checkpoint.walk)
+        return _Part(changed, weighed.differing, weighed.unread, too_many_changed=beyond)
+
+    def _suspects(self, reader: Reader, news: Sequence[Change]) -> list[Link]:
+        """The linked records that are not as they were seen, by version or digest."""
+        links = self._parts.state.links.load(self._flow.name, [change.id for change in news])
+        return [links[of.id] for of in news if links[of.id].linked and reader.is_news(links[of.id], of)]
+
+    def _weigh(self, suspects: Sequence[Link], deadline: float) -> Weighed:
+        clock = self._parts.clock
+        began = clock.monotonic()
+        share = self._parts.limits.pull_budget_s / _SHARE_OF_BUDGET
+        weighed = self._weighing.weigh(suspects, not_after=max(deadline, began + share))
+        self.longest_s = max(self.longest_s, clock.monotonic() - began)
+        return weighed
+
+    def _is_change_beyond(self, changed: int, walk: str) -> bool:
+        """Whether more have changed than may. People go on working while an operator looks: beside what was accepted as
+        many may change as never block a flow."""
+        floor, percent = self._parts.limits.gone_limit_count, self._parts.limits.change_limit_percent
+        if changed <= floor or changed <= self._count_linked(changed, percent) * percent // 100:
+            return False
+        accepted = self._accepted(walk).accepted_changed
+        return not accepted or changed > accepted + floor
+
+    def _count_linked(self, count: int, percent: int) -> int:
+        """How many records are linked, exactly when they are so few that `count` exceeds `percent` of them. Counts
+        ahead, so that the pages of one walk together do not read the links again and again."""
+        enough = -(-count * 100 // percent) if percent else 0
+        if self._linked == self._counted_to < enough:
+            self._counted_to = 2 * enough
+            self._linked = self._parts.state.links.count_linked(self._flow.name, self._counted_to)
+        return self._linked
+
+    def _shown(self, part: _Part, known: int | None, *, ended: bool) -> Measured:
+        """What an operator is told, and with it accepts."""
+        told: list[str] = []
+        if part.too_many_gone:
+            told.append(f"{part.gone} of {self._known(part.gone, known)} known records would be gone")
+        if part.too_many_changed:
+            linked = self._count_linked(part.changed, self._parts.limits.change_limit_percent)
+            told.append(f"{part.changed} of {linked} linked records would change{_examples(part)}")
+        excess = f"{'' if ended else 'at least '}{' and '.join(told)}"
+        return Measured(
+            part.changed,
+            excess if ended else f"{excess} (it was not measured to its end: more than that will block again)",
+            gone=part.gone if part.too_many_gone else 0,
+            shown_changed=part.changed if part.too_many_changed else 0,
+        )
+
+
+def _examples(of: _Part) -> str:
+    """Some of those that would change. Ids and names of fields only: the text is logged."""
+    named = "; ".join(map(_example, of.differing[:_EXAMPLES]))
+    unread = f" ({of.unread} of them could not be looked at in time)" if of.unread else ""
+    return f"{unread}, such as {named}," if named else unread
+
+
+def _example(of: Differing) -> str:
+    fields = ", ".join(of.what[:_FIELDS_OF_EXAMPLE])
+    return f"{of.id} ({fields}{' ...' if len(of.what) > _FIELDS_OF_EXAMPLE else ''})"

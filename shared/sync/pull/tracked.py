@@ -1,0 +1,203 @@
+"""Changes by the source's own change tracking (protocol P2)."""
+
+from dataclasses import replace
+
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
+from shared.records import Change, ChangePage
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.links import Link
+from shared.sync.flow import Flow, Tracked
+from shared.sync.hints import Hint
+from shared.sync.parts import Parts
+from shared.sync.ports import TrackedSource
+from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
+from shared.telemetry import log_event
+
+
+class TrackedReader:
+    """Follows next links and delta links; satisfies Reader."""
+
+    saves_each_step = True
+    source_name: str | None = None
+
+    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._source: TrackedSource = feed.source
+        # What has been seen of a document cannot be told from one version: its parts have versions of their own.
+        self._is_of_parts = bool(feed.further)
+        self._run_id = run_id
+        # A document whose lines stand on several pages changes once.
+        self._met: set[str] = set()
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader. A changed mapping lets every row be read again, and keeps the delta link. Whoever begins from
+        nothing begins an epoch, also from a checkpoint that was restored: what went before is known to nobody."""
+        flow, new = self._flow, self._parts.new_id
+        if checkpoint is None:
+            first = Checkpoint(flow.name, epoch=new(), walk=new())
+            return first.with_mapping(flow.fingerprint)
+        if checkpoint.phase is Phase.BASELINE and checkpoint.cursor is None:
+            return replace(checkpoint, epoch=new())
+        idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
+        if idle and checkpoint.fingerprint != flow.fingerprint:
+            log_event("mapping_changed", flow=flow.name, run=self._run_id)
+            return replace(checkpoint, phase=Phase.FULL).with_mapping(flow.fingerprint)
+        return checkpoint
+
+    def next(self, checkpoint: Checkpoint) -> Step:
+        """See Reader. Raises OperatorNeeded when the source has refused its own links too often."""
+        if checkpoint.phase is Phase.ABSENT:
+            return self._look_for_absent(checkpoint)
+        try:
+            page = self._fetch(checkpoint)
+        except LinkRefused as refused:
+            return Step((), self._restarted(checkpoint, refused))
+        if checkpoint.phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
+            text = f"{self._flow.name}: a tracked page came with neither a next link nor a delta link"
+            raise Transient(self._flow.source_system, text)
+        match checkpoint.phase:
+            case Phase.BASELINE:
+                return Step((), self._after_baseline(checkpoint, page), pages=1)
+            case Phase.FULL:
+                return self._full_step(checkpoint, page)
+        return self._delta_step(checkpoint, page)
+
+    def is_news(self, link: Link, change: Change) -> bool:
+        """See Reader: by its version. What has been looked at already, since another source of the flow or an operator
+        has named it, is no news. Versions go back where an older state was restored."""
+        return link.seen_version != change.version
+
+    def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
+        """See Reader."""
+        return True
+
+    def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
+        if checkpoint.cursor is not None:
+            return self._source.follow(checkpoint.cursor)
+        match checkpoint.phase:
+            case Phase.BASELINE:
+                return self._source.track_changes()
+            case Phase.FULL:
+                return self._source.list_rows()
+        if checkpoint.delta_link is None:
+            raise LinkRefused("no delta link is kept")
+        return self._source.follow(checkpoint.delta_link)
+
+    def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
+        """A refused next link begins again from the delta link. A refused delta link, or a link that leads elsewhere,
+        lets everything be read anew."""
+        restarts = checkpoint.restarts + 1
+        if isinstance(refused, LinkElsewhere):
+            log_event("link_dropped", flow=self._flow.name, run=self._run_id, reason=str(refused))
+        else:
+            log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
+        if isinstance(refused, LinkElsewhere) or (checkpoint.phase is Phase.DELTA and checkpoint.cursor is None):
+            again = replace(checkpoint.begun_anew(self._parts.new_id), restarts=restarts)
+        else:
+            again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
+        if restarts >= self._parts.limits.max_restarts:
+            self._parts.state.checkpoints.save(again)
+            raise OperatorNeeded(
+                self._flow.source_system,
+                f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
+                f"({refused}); the walk begins anew at each tick, look at the source's health",
+                said=refused.said,
+            ) from refused
+        return again
+
+    def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.delta_link is None:
+            return replace(checkpoint, cursor=page.next_link)
+        return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
+
+    def _full_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
+        """A full walk in a new epoch may bring a restored or replaced table (protocol P4). What a walk for a changed
+        mapping changes was meant."""
+        news = () if checkpoint.remapped else page.changes
+        return Step(self._hints(page.changes), self._after_full(checkpoint, page), news=news, pages=1)
+
+    def _hints(self, changes: tuple[Change, ...]) -> tuple[Hint, ...]:
+        return tuple(Hint(c.id, None if c.gone or self._is_of_parts else c.version) for c in changes)
+
+    def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.next_link is not None:
+            return replace(checkpoint, cursor=page.next_link)
+        return replace(checkpoint, phase=Phase.ABSENT, cursor=None, gone=0)
+
+    def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
+        hints = self._hints(page.changes)
+        gone = self._count_gone(self._gone(page), checkpoint.gone)
+        news = {c.id: c for c in page.changes if not c.gone and c.id not in self._met}
+        self._met |= news.keys()
+        told = tuple(news.values())
+        if page.delta_link is None:
+            return Step(hints, replace(checkpoint, cursor=page.next_link, gone=gone), gone, told, pages=1)
+        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
+        return Step(hints, after, gone, told, pages=1, caught_up=True)
+
+    def _gone(self, page: ChangePage) -> list[str]:
+        """The records that a page takes away. A document of which one header is deleted may have others."""
+        ids = [change.id for change in page.changes if change.gone]
+        existing = self._source.existing(ids) if ids and self._is_of_parts else frozenset()
+        return [id for id in ids if id not in existing]
+
+    def _count_gone(self, ids: list[str], so_far: int) -> int:
+        """How many linked records the walk takes away, these included; what has been seen gone already is not taken
+        away again. Links are asked only once the lower limit is passed: until then every id counts."""
+        if so_far + len(ids) <= self._parts.limits.gone_limit_count:
+            return so_far + len(ids)
+        links = self._parts.state.links.load(self._flow.name, ids).values()
+        return so_far + sum(link.linked and link.state not in ENDED for link in links)
+
+    def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
+        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        return replace(new, phase=Phase.DELTA, remapped=False)
+
+    def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
+        """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
+        flow = self._flow
+        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        doubtful = (link.id for link in links if link.state not in ENDED and link.seen_epoch != checkpoint.epoch)
+        missing = gone_hints(flow, doubtful)
+        gone = checkpoint.gone + len(missing)
+        if after is None:
+            return Step(missing, self._walk_ended(checkpoint), gone)
+        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone)
+
+
+class FurtherReader(TrackedReader):
+    """Follows a further source, whose changes name records of the flow's own (protocol P2). It needs no walk over
+    everything: whoever begins to read the flow's own source reads every record, after this one's delta link is kept."""
+
+    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str, name: str) -> None:
+        super().__init__(parts, flow, feed, run_id)
+        self._source = feed.further[name]
+        self.source_name = name
+        self._lost_changes = False
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader."""
+        if checkpoint is not None:
+            return checkpoint
+        new = self._parts.new_id
+        return Checkpoint(self._flow.name, epoch=new(), walk=new(), source=self.source_name)
+
+    def keep(self, checkpoint: Checkpoint) -> bool:
+        """See Reader. What changed before a new delta link, and after the refused one, nobody has told: every record is
+        read again."""
+        if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
+            return True
+        own = self._parts.state.checkpoints.load(self._flow.name)
+        if own is not None and own.phase is not Phase.BASELINE:
+            again = replace(own, phase=Phase.FULL, cursor=None, gone=0, changed=0)
+            if self._parts.state.checkpoints.save(again) is None:
+                return False
+        self._lost_changes = False
+        return True
+
+    def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
+        if page.delta_link is None:
+            return replace(checkpoint, cursor=page.next_link)
+        self._lost_changes = True
+        return replace(checkpoint, phase=Phase.DELTA, cursor=None, delta_link=page.delta_link)

@@ -1,0 +1,121 @@
+"""Changes by walking a source without versions and comparing with a snapshot of our own (protocol P3)."""
+
+from dataclasses import replace
+
+from shared.records import Change
+from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.decided_contents import DecidedContents
+from shared.state.links import Link
+from shared.state.snapshots import Sight, Snapshot
+from shared.sync.flow import Flow, Walked
+from shared.sync.hints import Hint, unusable_id
+from shared.sync.parts import Parts
+from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
+from shared.telemetry import log_event
+
+
+class WalkedReader:
+    """Walks by key; satisfies Reader.
+
+    A record whose digest is not the one that was queued last, or decided by since, is queued again. What a complete
+    walk did not meet may be gone: those links are looked up in the source, and only what a read confirms is queued.
+    """
+
+    saves_each_step = False
+    source_name: str | None = None
+
+    def __init__(self, parts: Parts, flow: Flow, feed: Walked, run_id: str) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._feed = feed
+        self._run_id = run_id
+        self._snapshot: Snapshot
+        self._decided = DecidedContents(parts.state.links.table, flow.name)
+
+    def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        """See Reader. A walk ignores the snapshot when it is the first, when the mapping has changed since the last
+        such walk, and when that one is too long ago."""
+        began = self._begun(checkpoint)
+        self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
+        for record in self._decided.take():
+            self._snapshot.correct(record.id, record.content)
+        return began
+
+    def next(self, checkpoint: Checkpoint) -> Step:
+        """See Reader."""
+        if checkpoint.phase is Phase.ABSENT:
+            return self._look_for_absent(checkpoint)
+        page = self._feed.source.walk(checkpoint.cursor)
+        hints: list[Hint] = []
+        news: list[Change] = []
+        for record in page.records:
+            sight = self._snapshot.note(record.id, record.digest)
+            # What no message can carry is listed by every walk, as long as it is there.
+            if sight is not Sight.SAME or checkpoint.ignores_snapshot or unusable_id(record.id):
+                hints.append(Hint(record.id))
+            if sight is Sight.CHANGED and not checkpoint.remapped:
+                news.append(Change(record.id, None))
+        if page.last is not None:
+            return Step(tuple(hints), replace(checkpoint, cursor=page.last), news=tuple(news), pages=1)
+        return self._walk_ended(checkpoint, tuple(hints), tuple(news))
+
+    def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - digests have told
+        """See Reader."""
+        return True
+
+    def keep(self, checkpoint: Checkpoint) -> bool:
+        """See Reader."""
+        finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
+        if not self._snapshot.save(finished=finished):
+            return False
+        self._decided.remove_taken()
+        return True
+
+    def _begun(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        now, fingerprint = self._parts.clock.now(), self._flow.fingerprint
+        if checkpoint is None:
+            new = self._parts.new_id
+            checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)
+        checkpoint = self._counted(checkpoint)
+        if checkpoint.cursor is not None or checkpoint.phase is not Phase.WALK:
+            return checkpoint
+        full_at, full_every_s = checkpoint.full_at, self._feed.full_every_s
+        if full_at is None or checkpoint.fingerprint != fingerprint or (now - full_at).total_seconds() >= full_every_s:
+            log_event("full_walk", flow=self._flow.name, run=self._run_id)
+            return replace(checkpoint, ignores_snapshot=True, full_at=now).with_mapping(fingerprint)
+        return checkpoint
+
+    def _counted(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint, if none that is newer has been saved before. If it was restored, its snapshot is too old to
+        say what was queued: everything is looked at again."""
+        control, flow = self._parts.state.control, self._flow.name
+        walks = control.flow(flow).walks
+        if checkpoint.number < walks:
+            log_event("checkpoint_restored", flow=flow, run=self._run_id)
+            return replace(self._next_walk(checkpoint), number=walks + 1, full_at=None)
+        if checkpoint.number > walks:
+            control.change_flow(flow, lambda now: replace(now, walks=max(now.walks, checkpoint.number)))
+        return checkpoint
+
+    def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...], news: tuple[Change, ...]) -> Step:
+        """A full walk looks at every link: the snapshot itself may have been lost."""
+        unseen, known = self._snapshot.unseen, self._snapshot.known
+        if unseen or checkpoint.ignores_snapshot:
+            after = replace(checkpoint, phase=Phase.ABSENT, cursor=None)
+            return Step(hints, after, gone=unseen, news=news, known=known, pages=1)
+        return Step(hints, self._next_walk(checkpoint), news=news, pages=1, caught_up=True)
+
+    def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
+        new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        new = replace(new, number=checkpoint.number + 1)
+        return replace(new, ignores_snapshot=False, remapped=False)
+
+    def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
+        flow = self._flow
+        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
+        missing = gone_hints(flow, doubtful)
+        gone, known = checkpoint.gone + len(missing), self._snapshot.known or None
+        if after is None:
+            return Step(missing, self._next_walk(checkpoint), gone, known=known, caught_up=True)
+        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone, known=known)
