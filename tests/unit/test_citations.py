@@ -28,7 +28,7 @@ _SECTIONS = re.compile(rf"(?<![\w/.-])([a-z-]+), sections? (\d[\d.]*(?<!\.)(?:{_
 _NAMES = "|".join(sorted({fact.partition(",")[0] for fact in FACTS}))
 _NAMED = re.compile(rf"""(?<![\w/.-])(?:{_NAMES})(?![\w/."'-])""")
 _A_SECTION = re.compile(r"\bsections? \d")
-_PART_OF_DOCUMENT = re.compile(r"(?<![\w/.-])(?:docs/)?([a-z]+\.md), (\w.{0,60})")
+_PART_OF_DOCUMENT = re.compile(r"(?<![\w/.-])(?:docs/)?([a-z]+\.md), (?:section (?=\d)|(?!section\b))(\w.{0,60})")
 
 
 @dataclass(slots=True)
@@ -50,8 +50,8 @@ def citations_of(text: str, *, rules_only: bool = False) -> Citations:
         found.rules |= set(_rules_in(match[1]))
     for match in _SECTIONS.finditer(text):
         found.facts |= {f"{match[1]}, section {number}" for number in re.split(_SEVERAL, match[2])}
-    sections = [match.span() for match in _SECTIONS.finditer(text)]
-    found.parts = [(name, part) for name, part in _PART_OF_DOCUMENT.findall(text)]
+    found.parts = [(match[1], match[2]) for match in _PART_OF_DOCUMENT.finditer(text)]
+    sections = [match.span() for pattern in (_SECTIONS, _PART_OF_DOCUMENT) for match in pattern.finditer(text)]
     doubtful = [*((match, ruled) for match in _NEAR_PROTOCOL.finditer(text))]
     doubtful += [(match, sections) for pattern in (_NAMED, _A_SECTION) for match in pattern.finditer(text)]
     if rules_only:
@@ -161,6 +161,11 @@ def test_lists_of_sections_are_understood() -> None:
     found = citations_of("(dataverse-web-api, section 6; finops-odata, sections 3\n    and 10).")
     assert found.facts == {"dataverse-web-api, section 6", "finops-odata, section 3", "finops-odata, section 10"}
     assert found.unknown == []
+
+
+@pytest.mark.parametrize("text", ["(docs/setup.md, 2.5)", "(docs/setup.md, section 2.5)"])
+def test_a_section_of_a_document_is_cited_by_its_number(text: str) -> None:
+    assert citations_of(text) == Citations(parts=[("setup.md", "2.5)")])
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,23 @@ def anchors_of(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_architecture_names_files_that_exist() -> None:
+    architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+? \| (.+) \|$", architecture.partition("## Where things are")[2], re.MULTILINE)
+    named = [path for row in rows for path in _paths(re.findall(r"`([\w/.]+)`", row))]
+    assert len(named) > 40
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def _paths(names: list[str]) -> Iterator[str]:
+    """The paths that a row names; one without a folder lies in the folder of the one before."""
+    folder = ""
+    for name in names:
+        path = name if "/" in name else f"{folder}{name}"
+        folder = path[: path.rindex("/") + 1] if "/" in path else folder
+        yield path
+
+
 def test_the_documents_name_functions_and_queues_that_exist() -> None:
     app = (ROOT / "function_app.py").read_text(encoding="utf-8")
     assert re.findall(r"`(accounts_\w+)`", RULES)
