@@ -217,7 +217,7 @@ def names_in(file: str) -> frozenset[str]:
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
-@pytest.mark.parametrize(("rule", "text"), rules_with_text(), ids=lambda of: of if len(of) < 4 else "")
+@pytest.mark.parametrize(("rule", "text"), rules_with_text(), ids=[rule for rule, _ in rules_with_text()])
 def test_every_rule_says_what_goes_wrong_without_it_and_which_tests_prove_it(rule: str, text: str) -> None:
     said, _, why = text.partition("*Without it* ")
     assert why.partition("\n\n")[2].startswith("*Proved by* "), f"{rule} names no test"
