@@ -13,8 +13,9 @@ from benchmarks.stage import COMPANY
 from local.azurite import Azurite, AzuriteFailed
 from local.demo import interrupts
 from local.demo.errors import UserMistake
-from shared.bootstrap import SystemClock, assemble, state_of
+from shared.bootstrap import assemble, state_of
 from shared.clients.http.credentials import managed_identity
+from shared.clock import SystemClock
 from shared.flows.wiring import ACCOUNTS, FLOWS
 from shared.operations.audit_log import Deeds
 from shared.operations.failures import Failing

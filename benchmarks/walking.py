@@ -15,9 +15,8 @@ from hashlib import blake2b
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS
 from shared.flows.wiring import PRODUCTS
-from shared.records import SourceRow, Walked, WalkPage
-from shared.sync.flow import Flow
-from shared.sync.flow import Walked as WalkedFeed
+from shared.records import SourceRow, WalkedRecord, WalkPage
+from shared.sync.flow import Flow, Walked
 from shared.sync.parts import new_id
 from shared.sync.pull.run import Pull
 
@@ -44,7 +43,7 @@ class GeneratedSource:
         """See WalkedSource."""
         first = 0 if after is None else int(after[1:]) + 1
         last = min(first + PAGE_ROWS, self._count)
-        records = tuple(Walked(f"P{number:08d}", self._digest(number)) for number in range(first, last))
+        records = tuple(WalkedRecord(f"P{number:08d}", self._digest(number)) for number in range(first, last))
         return WalkPage(records, records[-1].id if last < self._count else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:  # noqa: ARG002 - the name is the port's
@@ -88,8 +87,8 @@ def _pull(count: int, *, changed: bool) -> Pulled:
 
 
 def _with_source(flow: Flow, source: GeneratedSource) -> Flow:
-    every_s = flow.feed.full_every_s if isinstance(flow.feed, WalkedFeed) else 0.0
-    return replace(flow, feed=WalkedFeed(source, every_s))
+    every_s = flow.feed.full_every_s if isinstance(flow.feed, Walked) else 0.0
+    return replace(flow, feed=Walked(source, every_s))
 
 
 if __name__ == "__main__":

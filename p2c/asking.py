@@ -30,7 +30,7 @@ from shared.operations.examine import Examined
 from shared.operations.explain import Explaining
 from shared.operations.failures import Failing
 from shared.operations.lookup import NotFound
-from shared.operations.preflight.checks import Verdict
+from shared.operations.preflight.checks import CheckResult
 from shared.operations.preflight.run import Preflight
 from shared.operations.reconcile import Reconciling
 from shared.operations.status import status_of
@@ -150,7 +150,7 @@ def preflight(
                 as_json({"checks": checks, "blocked": list(blocked), "released": released})
             else:
                 reports.checks(checks, blocked, released)
-    wrong = any(check.verdict is Verdict.WRONG for check in checks)
+    wrong = any(check.verdict is CheckResult.WRONG for check in checks)
     raise typer.Exit(ATTENTION if wrong else WELL)
 
 
@@ -165,7 +165,7 @@ def reconcile(
         (name,) = to.flows(flow)
         _check_settings(to, name)
         reconciling = Reconciling(to.parts, to.parts.flows[name])
-        tally = reports.Drift(name, keeps_all=json)
+        tally = reports.DriftReport(name, keeps_all=json)
         found = tally.of(reconciling.drifted())
         queued = reconciling.repair(found, to.deeds) if repair else sum(0 for _ in found)
         if json:

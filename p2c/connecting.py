@@ -15,11 +15,12 @@ from p2c.addresses import filled, meant
 from p2c.mistakes import Mistake
 from p2c.network import Network
 from shared import exact_json
-from shared.bootstrap import SystemClock, account_of, assemble, state_of
+from shared.bootstrap import account_of, assemble, state_of
 from shared.clients.http.credentials import managed_identity
 from shared.clients.http.signing_in import DeveloperSignIn
+from shared.clock import SystemClock
 from shared.discretion import shown
-from shared.errors import NotSignedIn, SettingsInvalid, System
+from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.quotations.mapping import latest_revision
 from shared.flows.wiring import ACCOUNTS, CONTACTS, QUOTATIONS
 from shared.operations.audit_log import Deeds
@@ -34,6 +35,7 @@ from shared.state.storage.queues import Queues
 from shared.state.storage.tables import Table
 from shared.storage_settings import CONNECTION, NAME_RULE, SERVICES, accounts_named, is_account_name, two_accounts
 from shared.sync.parts import Parts
+from shared.systems import System
 
 ACCOUNT = "STORAGE_ACCOUNT_NAME"
 # Templates of addresses (p2c/addresses.py).

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, CheckResult
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
 # What names a deployment, as `azd env get-values` gives it.
@@ -29,12 +29,12 @@ def loaded_functions(environ: Mapping[str, str]) -> Iterator[Check]:
             env=dict(environ), capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        yield Check(_AREA, _WHAT, Verdict.BY_HAND, f"the Azure CLI has not answered in {_TIMEOUT_S} s", _REMEDY)
+        yield Check(_AREA, _WHAT, CheckResult.BY_HAND, f"the Azure CLI has not answered in {_TIMEOUT_S} s", _REMEDY)
         return
     missing = ended.stdout.split()
     if ended.returncode != 0:
-        yield Check(_AREA, _WHAT, Verdict.BY_HAND, " ".join(ended.stderr.split()), _REMEDY)
+        yield Check(_AREA, _WHAT, CheckResult.BY_HAND, " ".join(ended.stderr.split()), _REMEDY)
     elif missing:
-        yield Check(_AREA, _WHAT, Verdict.WRONG, f"it lacks {', '.join(missing)}", _REMEDY)
+        yield Check(_AREA, _WHAT, CheckResult.WRONG, f"it lacks {', '.join(missing)}", _REMEDY)
     else:
-        yield Check(_AREA, _WHAT, Verdict.WELL)
+        yield Check(_AREA, _WHAT, CheckResult.WELL)

@@ -9,7 +9,7 @@ from shared.operations.dry_run import Summary
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.explain import Explanation
 from shared.operations.failures import Cause
-from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, CheckResult
 from shared.operations.reconcile import Drifted
 from shared.operations.status import Status
 from shared.records import Values
@@ -66,24 +66,24 @@ def status(told: Status) -> None:
 def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:
     """What a look at the set-up has found: what is wrong first, then what only people can see, and which flows it has
     blocked, by their reason, and released."""
-    for verdict, style in ((Verdict.WRONG, "red"), (Verdict.BY_HAND, "yellow")):
+    for verdict, style in ((CheckResult.WRONG, "red"), (CheckResult.BY_HAND, "yellow")):
         for check in found:
             if check.verdict is verdict:
                 said = f": {check.found}" if check.found else ""
                 say(f"{verdict}: {check.area}: {check.what}{said}", style=style)
                 say(f"  what helps: {check.remedy}")
     for check in found:
-        if check.verdict is Verdict.WELL and check.found:
+        if check.verdict is CheckResult.WELL and check.found:
             say(f"{check.area}: {check.what}: {check.found}")
     count = Counter(check.verdict for check in found)
-    say(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
+    say(", ".join(f"{count[verdict]} {verdict}" for verdict in CheckResult))
     for flow, reason in blocked.items():
         say(f"{flow} is blocked now: {reason}", style="red")
     for flow in released:
         say(f"{flow} is released: its columns are as the mapping knows them", style="green")
 
 
-class Drift:
+class DriftReport:
     """What a comparison finds, as it is found; only the first are kept, unless `keeps_all`."""
 
     def __init__(self, flow: str, *, keeps_all: bool) -> None:

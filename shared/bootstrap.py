@@ -3,11 +3,9 @@
 import os
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from azure.core.credentials import TokenCredential
@@ -21,7 +19,8 @@ from shared.clients.http.deadline import reading_until
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import HttpTransport
-from shared.errors import StateUnreadable, StorageTrouble, System
+from shared.clock import Clock, SystemClock
+from shared.errors import StateUnreadable, StorageTrouble
 from shared.flows.wiring import FLOWS, flows_of
 from shared.invocations import Invocation, invoked
 from shared.operations.cleanup import Cleanup
@@ -45,27 +44,11 @@ from shared.sync.environment import Environment
 from shared.sync.gates import Gates
 from shared.sync.parts import Limits, Parts, State
 from shared.sync.poison import Poison
-from shared.sync.ports import Clock
-from shared.sync.ports import System as SystemPort
+from shared.sync.ports import SystemPort
 from shared.sync.pull.run import Pull
 from shared.sync.sweep import Sweep
+from shared.systems import System
 from shared.telemetry import quiet_libraries, tell_damage, tell_trouble
-
-
-class SystemClock:
-    """Real time."""
-
-    def now(self) -> datetime:
-        """The wall clock in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,35 @@
-"""The whole error tree. The class says what to do next; adapters translate at their border."""
+"""The whole error tree. The class says what to do next; adapters translate at their border.
+
+SyncError                   every error that this package raises on purpose
+  SystemTrouble             a system is in trouble: close its gate, count no attempt
+    Transient               nothing was applied: send the request again
+    OperatorNeeded          repeating cannot help until somebody corrects it
+      AccessRefused         identity, token or privilege
+      SchemaDrift           a table or column is not what the mapping knows
+    OutcomeUnknown          a write may have been applied: read back first
+  NotSent                   surely not sent
+  RecordRejected            the target refused this one record
+  RecordMissing             an update named a row that does not exist
+  PartlyApplied             a first part was applied, a later one was not
+  LinkRefused               a next link or a delta link was refused: read again
+    LinkElsewhere           it leads to another environment
+  InvariantBroken           a commit would contradict the protocol: nothing is stored
+  SettingsInvalid           settings or the value-map document: every mistake in one message
+  FileUnreadable            a file is no text
+  NotSignedIn               whoever runs this on a computer gets no token
+  RowConflict               a table row is another version by now
+  RowTooLarge               a row is larger than Table Storage can hold
+  StateUnreadable           a row of our own tables cannot be read
+  StorageTrouble            our own storage did not answer
+"""
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+from shared.systems import System
 
 
 class SyncError(Exception):
     """Every error that this package raises on purpose."""
-
-
-class System(StrEnum):
-    """The systems whose trouble closes a gate."""
-
-    DATAVERSE = "dataverse"
-    FINOPS = "finops"
-
-    @property
-    def label(self) -> str:
-        """How people call it."""
-        return {System.DATAVERSE: "Sales", System.FINOPS: "F&O"}[self]
 
 
 class SystemTrouble(SyncError):

@@ -53,7 +53,7 @@ class ChangePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WalkedRecord:
     """A record that a walk has met: `digest` (8 bytes) moves when anything of it that matters to us has changed."""
 
     id: str
@@ -64,7 +64,7 @@ class Walked:
 class WalkPage:
     """One page of a walk by key. `last` is the key to go on from, None at the end."""
 
-    records: tuple[Walked, ...]
+    records: tuple[WalkedRecord, ...]
     last: str | None
 
 
@@ -73,7 +73,7 @@ class SourceRow:
     """A source record as it is now. `version` is None where the source has no versions (F&O).
 
     A document is one record whose parts are nested rows in `values`; its version is the highest of its headers. Of a
-    source that is walked, `digest` is the one by which a walk knows this content (see Walked).
+    source that is walked, `digest` is the one by which a walk knows this content (see WalkedRecord).
     """
 
     id: str

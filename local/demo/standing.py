@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.errors import System
 from shared.state.checkpoints import Checkpoints, Phase
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
@@ -14,6 +13,7 @@ from shared.state.links import ClaimKind, Link, Links, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.storage.tables import Table
+from shared.systems import System
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000

@@ -17,14 +17,13 @@ from shared.clients.dataverse.documents import (
 )
 from shared.clients.dataverse.environment import DataverseSystem, DataverseTable
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
-from shared.clients.dataverse.rows import Table as RowTable
+from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
 from shared.clients.finops.documents import FinopsDocuments
 from shared.clients.finops.environment import FinopsCollection, FinopsSystem, FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.finops.source import FinopsSource
 from shared.clients.quoting import EnumMember
-from shared.errors import System
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.flows.contacts import mapping as contacts
@@ -41,6 +40,7 @@ from shared.mapping.value_maps import read_value_maps
 from shared.settings import Settings
 from shared.state.owners import Owners
 from shared.sync.flow import Flow, Route, Tracked, Walked
+from shared.systems import System
 
 ACCOUNTS = "accounts"
 CONTACTS = "contacts"

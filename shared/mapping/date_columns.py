@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from shared.errors import SchemaDrift, System
+from shared.errors import SchemaDrift
 from shared.mapping.dates import Behavior
 from shared.records import Json, References, Values
+from shared.systems import System
 
 # What is asked of metadata.
 SELECT = ("LogicalName", "DateTimeBehavior")

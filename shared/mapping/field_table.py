@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared import exact_json
 from shared.discretion import named
-from shared.errors import SchemaDrift, System
+from shared.errors import SchemaDrift
 from shared.mapping.ranges import check_range, range_of
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.verdicts import Remark
@@ -31,6 +31,7 @@ from shared.mapping.words import (
     value_of,
 )
 from shared.records import Json, Values
+from shared.systems import System
 
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"

@@ -97,7 +97,7 @@ class Condition(_Part):
         return self
 
 
-class Storage(_Part):
+class StorageDimensions(_Part):
     """From where in F&O a product is shipped; a blank one is not sent."""
 
     site: str
@@ -124,7 +124,7 @@ class ValueMaps(_Part):
     price_lists: dict[Iso3, Code] = {}
     product_types: dict[Code, int] = {}
     amount_decimals: dict[Iso3, Decimals] = {}
-    storage: dict[Code, Storage] = {}
+    storage: dict[Code, StorageDimensions] = {}
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""
@@ -150,7 +150,7 @@ class ValueMaps(_Part):
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
 
-    def storage_of(self, product: str) -> Storage | None:
+    def storage_of(self, product: str) -> StorageDimensions | None:
         """From where a product is shipped, by its number; None when it is not listed."""
         return self._storage.get(fold(trimmed(product)))
 
@@ -163,7 +163,7 @@ class ValueMaps(_Part):
         return _by_name_or_code(self.countries)
 
     @cached_property
-    def _storage(self) -> Mapping[str, Storage]:
+    def _storage(self) -> Mapping[str, StorageDimensions]:
         return {fold(trimmed(product)): of for product, of in self.storage.items()}
 
     @cached_property

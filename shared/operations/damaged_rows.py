@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-from shared.errors import Damage, StateUnreadable, System
+from shared.errors import Damage, StateUnreadable
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.audit import read_deed
 from shared.state.checkpoints import read_checkpoint
@@ -24,6 +24,7 @@ from shared.state.waiting import read_wait
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
+from shared.systems import System
 
 _PAGE = 1000
 # Before every key: those of the keys table begin with any letter.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from shared.operations.audit_log import Deeds
-from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, CheckResult
 from shared.state.control import BlockKind, FlowControl
 from shared.sync.parts import Parts
 
@@ -29,7 +29,7 @@ class Enforcing:
             told = [check for check in found if flow in check.flows]
             if drift:
                 self._block(flow, f"schema drift: {'; '.join(drift)}; {_HELPS}")
-            elif told and all(check.verdict is Verdict.WELL for check in told):
+            elif told and all(check.verdict is CheckResult.WELL for check in told):
                 self._release(flow)
 
     def _block(self, flow: str, reason: str) -> None:

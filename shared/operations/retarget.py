@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from shared.errors import StorageTrouble, System
+from shared.errors import StorageTrouble
 from shared.operations.audit_log import Refused
 from shared.operations.resync import send
 from shared.state.checkpoints import Checkpoint, Phase
@@ -20,6 +20,7 @@ from shared.sync.environment import COMPANY, Difference, may_be_another
 from shared.sync.flow import Flow, Tracked
 from shared.sync.link_writer import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
+from shared.systems import System
 
 _ROUNDS = 5
 # How many records a refusal names.

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import System
 from shared.operations.failures import Failing
 from shared.state.control import Gate
 from shared.state.links import LinkState
@@ -13,6 +12,7 @@ from shared.sync.apply.work import Kind
 from shared.sync.flow import Flow, Tracked
 from shared.sync.flow_states import FlowState, Observing
 from shared.sync.parts import Parts
+from shared.systems import System
 
 # A link that cannot be read has no state.
 _UNREADABLE = "unreadable"

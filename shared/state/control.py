@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.errors import RowConflict, StateUnreadable, StorageTrouble, System
+from shared.errors import RowConflict, StateUnreadable, StorageTrouble
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
+from shared.systems import System
 
 _ROUNDS = 5
 _FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"

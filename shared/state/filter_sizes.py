@@ -4,9 +4,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from shared.errors import StateUnreadable, StorageTrouble, System
+from shared.errors import StateUnreadable, StorageTrouble
 from shared.state.storage.cells import Cells, drop
 from shared.state.storage.tables import Put, Row, Stored, Table, escape
+from shared.systems import System
 from shared.telemetry import log_event
 
 _KEY = "filter"

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.errors import OperatorNeeded, SchemaDrift, StateUnreadable, System
+from shared.clock import Clock
+from shared.errors import OperatorNeeded, SchemaDrift, StateUnreadable
 from shared.state.control import Control
-from shared.sync.ports import Clock
-from shared.sync.ports import System as SystemPort
+from shared.sync.ports import SystemPort
+from shared.systems import System
 
 ASK_AGAIN_AFTER_S = 3600.0
 COMPANY = "company"

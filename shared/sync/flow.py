@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared import errors, exact_json
+from shared import exact_json
 from shared.mapping.verdicts import Known, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
+from shared.systems import System
 
 WEEK_S = 7 * 24 * 3600.0
 FieldOf = tuple[str, Json]
@@ -138,8 +139,8 @@ class Flow:
     `number_column` is where a record has its number, empty where it has none."""
 
     name: str
-    source_system: errors.System
-    target_system: errors.System
+    source_system: System
+    target_system: System
     company: str
     feed: Tracked | Walked
     routes: Mapping[str, Route]

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from shared.errors import StateUnreadable, System
+from shared.errors import StateUnreadable
 from shared.state.failures import Failure
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow, Tracked
 from shared.sync.parts import Parts, hold_queue, poison_queue
+from shared.systems import System
 from shared.telemetry import log_event, tell_damage
 
 Item = TypeVar("Item", Failure, Wait)

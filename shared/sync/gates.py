@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import AccessRefused, NotSent, SchemaDrift, StorageTrouble, System, SystemTrouble
+from shared.clock import Clock
+from shared.errors import AccessRefused, NotSent, SchemaDrift, StorageTrouble, SystemTrouble
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift
 from shared.sync.flow import Flow
-from shared.sync.ports import Clock
-from shared.sync.ports import System as SystemPort
+from shared.sync.ports import SystemPort
+from shared.systems import System
 from shared.telemetry import log_event
 
 LONGEST_RETRY_AFTER_S = 15 * 60.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from shared import errors
+from shared.clock import Clock
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
@@ -18,7 +18,8 @@ from shared.state.storage.tables import Table
 from shared.state.waiting import Waits
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route
-from shared.sync.ports import Clock, System
+from shared.sync.ports import SystemPort
+from shared.systems import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Parts:
     """What every half of the engine is given."""
 
     flows: Mapping[str, Flow]
-    systems: Mapping[errors.System, System]
+    systems: Mapping[System, SystemPort]
     environment: Environment
     state: State
     queues: Queues

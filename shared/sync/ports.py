@@ -1,12 +1,11 @@
 """What the engine needs from the outside. Adapters satisfy these by shape and import none of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
-from shared import errors
 from shared.errors import SyncError
 from shared.records import ChangePage, MarkedRow, References, SourceRow, TargetRow, WalkPage, Write
+from shared.systems import System
 
 
 class Source(Protocol):
@@ -44,7 +43,7 @@ class Lookup(Protocol):
     """The small tables in which a mapping looks up names and rules; kept for some minutes."""
 
     @property
-    def system(self) -> errors.System:
+    def system(self) -> System:
         """Whose tables they are."""
 
     def rows(self, *, max_age_s: float) -> References:
@@ -72,7 +71,7 @@ class Target(Protocol):
         the monotonic clock that the adapter was given). Raises nothing of these itself."""
 
 
-class System(Protocol):
+class SystemPort(Protocol):
     """One of the two systems as a whole."""
 
     def probe(self) -> None:
@@ -80,16 +79,3 @@ class System(Protocol):
 
     def identity(self) -> str:
         """What tells this environment from a copy of it (Dataverse: organization id; F&O: company)."""
-
-
-class Clock(Protocol):
-    """Time, passed in so that tests can move it."""
-
-    def now(self) -> datetime:
-        """The wall clock in UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from p2c.loaded import loaded_functions
-from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, CheckResult
 from tests.infra.names import functions
 from tests.infra.snapshots import NETWORK, read_snapshot
 from tests.support.project import ROOT
@@ -194,14 +194,14 @@ def looked(desk: Desk, answer: Answer, environ: Mapping[str, str] = AZD) -> list
 
 def test_preflight_names_the_functions_that_the_host_has_not_loaded(desk: Desk) -> None:
     (check,) = looked(desk, loaded([name for name in functions() if name not in ("sweep", "contacts_pull")]))
-    assert (check.verdict, check.found) == (Verdict.WRONG, "it lacks contacts_pull, sweep")
+    assert (check.verdict, check.found) == (CheckResult.WRONG, "it lacks contacts_pull, sweep")
     (check,) = looked(desk, loaded(functions()))
-    assert check.verdict is Verdict.WELL
+    assert check.verdict is CheckResult.WELL
 
 
 def test_preflight_says_why_it_cannot_see_the_functions(desk: Desk) -> None:
     (check,) = looked(desk, ("Please run 'az login' to setup account.", 1))
-    assert check.verdict is Verdict.BY_HAND
+    assert check.verdict is CheckResult.BY_HAND
     assert "Please run 'az login'" in check.found
 
 

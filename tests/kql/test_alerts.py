@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import System
 from shared.flows.wiring import FLOWS
+from shared.systems import System
 from tests.kql.alerts import Alert, Telemetry, alerts
 from tests.kql.evaluation import Row
 

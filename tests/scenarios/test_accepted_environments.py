@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import RecordRejected, System
+from shared.errors import RecordRejected
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.control import Steering
 from shared.operations.repair import Mending, drop
@@ -15,6 +15,7 @@ from shared.records import Json
 from shared.state.keys import Owner
 from shared.state.links import LinkState, link_key
 from shared.state.storage.tables import Cell
+from shared.systems import System
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check

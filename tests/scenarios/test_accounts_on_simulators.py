@@ -3,8 +3,9 @@
 import pytest
 
 from local.simulator.faults import Faults, Kind, Rule
-from shared.errors import OperatorNeeded, System
+from shared.errors import OperatorNeeded
 from shared.state.links import ClaimKind, LinkState
+from shared.systems import System
 from tests.support.faults import FAULTS, READS, WRITES, name_of
 from tests.support.product import FLOW, Product
 

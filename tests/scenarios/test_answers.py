@@ -9,7 +9,7 @@ import pytest
 
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.explain import Explaining
-from shared.operations.preflight.checks import Check, Verdict, by_cause, one_of_several
+from shared.operations.preflight.checks import Check, CheckResult, by_cause, one_of_several
 from tests.support.operator import answer, p2c
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading
@@ -167,7 +167,9 @@ def test_a_preflight_of_addresses_with_listed_states_has_nothing_to_say(sync: Pr
 # --- one cause, once --------------------------------------------------------------------------------------------------
 
 
-def _check(member: str, verdict: Verdict = Verdict.WRONG, found: str = "it is not", remedy: str = "do it") -> Check:
+def _check(
+    member: str, verdict: CheckResult = CheckResult.WRONG, found: str = "it is not", remedy: str = "do it"
+) -> Check:
     return one_of_several(
         Check("Sales", f"unit {member} is there", verdict, found, remedy), "units {} are there", member
     )
@@ -177,10 +179,10 @@ def test_checks_that_find_one_cause_are_one_with_its_members() -> None:
     joined, well, other, alone = by_cause(
         [
             _check("A"),
-            _check("B", Verdict.WELL),
+            _check("B", CheckResult.WELL),
             _check("C"),
             _check("D", remedy="another"),
-            Check("Sales", "x", Verdict.WRONG),
+            Check("Sales", "x", CheckResult.WRONG),
         ]
     )
     assert (joined.what, joined.found, joined.members) == ("units A, C are there", "it is not", ("A", "C"))
@@ -193,7 +195,7 @@ def test_what_several_checks_have_found_is_told_of_the_first_ones() -> None:
 
 
 def test_checks_of_columns_are_never_joined() -> None:
-    drifted = replace(Check("Sales", "columns", Verdict.WRONG, "f", "r"), flows=("accounts",))
+    drifted = replace(Check("Sales", "columns", CheckResult.WRONG, "f", "r"), flows=("accounts",))
     assert list(by_cause([drifted, drifted])) == [drifted, drifted]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
+from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
@@ -15,6 +15,7 @@ from shared.state.storage.tables import Replace
 from shared.sync.apply.run import Apply
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
 from shared.sync.parts import Limits, hold_queue, poison_queue
+from shared.systems import System
 from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.invariants import check
 from tests.support.steps import Crash

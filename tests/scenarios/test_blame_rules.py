@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.errors import NotSent, OutcomeUnknown, RecordRejected, StorageTrouble, SyncError, System, Transient
+from shared.errors import NotSent, OutcomeUnknown, RecordRejected, StorageTrouble, SyncError, Transient
 from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.parts import Limits
+from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, one, refuse
 from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.invariants import check

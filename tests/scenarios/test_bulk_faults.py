@@ -8,8 +8,8 @@ import pytest
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
-from shared.errors import System
 from shared.state.links import LinkState
+from shared.systems import System
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 from tests.support.faults import FAULTS, SPOT_FAULTS, WRITES, name_of
 

@@ -21,7 +21,7 @@ from local.simulator.server import Simulator, running
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem, DataverseTable
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
-from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, Table
+from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable
 from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
 from shared.clients.http.channel import Channel
 from shared.clients.http.sending import Sending
@@ -35,12 +35,12 @@ from shared.errors import (
     RecordMissing,
     RecordRejected,
     SyncError,
-    System,
     Transient,
 )
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.records import Change, ChangePage, Json, MarkedRow, TargetRow, Write
+from shared.systems import System
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS
@@ -180,8 +180,8 @@ def test_a_page_gets_over_a_short_fault(environment: Environment) -> None:
     assert len(environment.accounts.list_rows().changes) == 3
 
 
-PRODUCTS = Table(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS)
-ITEMS = Table(products.ITEM_SET, products.ITEM, products.ITEM_ID_COLUMN, products.ITEM_LOOKUPS)
+PRODUCTS = WriteTable(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS)
+ITEMS = WriteTable(products.ITEM_SET, products.ITEM, products.ITEM_ID_COLUMN, products.ITEM_LOOKUPS)
 BY_SYNC = Detail(
     field=products.ITEM,
     table=ITEMS,
@@ -248,10 +248,10 @@ class Sales:
         methods = frozenset({"POST", "PATCH", "DELETE"})
         self.simulator.faults.add(Rule(kind, methods=methods, path=path, times=times))
 
-    def writer(self, table: Table = PRODUCTS, **options: int) -> RowWriter:
+    def writer(self, table: WriteTable = PRODUCTS, **options: int) -> RowWriter:
         return RowWriter(self.system, table, **options)
 
-    def write(self, rows: Sequence[RowWrite], table: Table = PRODUCTS, **options: int) -> list[Result]:
+    def write(self, rows: Sequence[RowWrite], table: WriteTable = PRODUCTS, **options: int) -> list[Result]:
         return self.writer(table, **options).write(rows, Sending(self.clock, FOREVER))
 
     def target(self, detail: Detail = BY_SYNC, **options: int) -> DataverseTarget:

@@ -20,18 +20,12 @@ from shared.clients.finops.source import FinopsSource
 from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
-from shared.errors import (
-    OperatorNeeded,
-    RecordMissing,
-    RecordRejected,
-    SyncError,
-    System,
-    Transient,
-)
+from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, Transient
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
 from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, Write
+from shared.systems import System
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.simulator.faults import Rule
-from shared.errors import System
 from shared.state.links import LinkState
+from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.trading import Trading, trading
 

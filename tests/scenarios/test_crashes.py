@@ -9,8 +9,9 @@ from functools import cache, partial
 
 import pytest
 
-from shared.errors import OutcomeUnknown, SyncError, System
+from shared.errors import OutcomeUnknown, SyncError
 from shared.records import Write
+from shared.systems import System
 from tests.support.doubles import FakeTarget
 from tests.support.invariants import check
 from tests.support.steps import Crash

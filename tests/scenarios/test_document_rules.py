@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import LinkRefused, OutcomeUnknown, System
+from shared.errors import LinkRefused, OutcomeUnknown
 from shared.records import Json, LineAction, Write
 from shared.state.links import Link, LinkState
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.trade import lines_of
 from tests.support.world import TRADE, World

@@ -23,10 +23,11 @@ from shared.clients.dataverse.documents import (
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.http.channel import Channel
 from shared.clients.http.throttle import Throttle
-from shared.errors import LinkRefused, System
+from shared.errors import LinkRefused
 from shared.records import Change, ChangePage, Json
 from shared.state.owners import Owners
 from shared.state.storage.memory import MemoryTable
+from shared.systems import System
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE_S

@@ -18,15 +18,9 @@ from shared.clients.finops.environment import ACCEPT, FinopsCollection, FinopsSy
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.throttle import Throttle
 from shared.clients.quoting import EnumMember
-from shared.errors import (
-    OperatorNeeded,
-    OutcomeUnknown,
-    RecordMissing,
-    RecordRejected,
-    SyncError,
-    System,
-)
+from shared.errors import OperatorNeeded, OutcomeUnknown, RecordMissing, RecordRejected, SyncError
 from shared.records import Json, LineAction, LineWrite, TargetRow, Write
+from shared.systems import System
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock
 from tests.support.faults import TOLD_AS

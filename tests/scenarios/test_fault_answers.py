@@ -13,12 +13,13 @@ from shared.bootstrap import assemble
 from shared.clients.finops.environment import FinopsCollection, FinopsSystem, FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.exchange import Answer
-from shared.errors import OperatorNeeded, SchemaDrift, System
+from shared.errors import OperatorNeeded, SchemaDrift
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write
 from shared.settings import Settings
 from shared.state.control import BlockKind
 from shared.state.links import LinkState
+from shared.systems import System
 from tests.scenarios.test_fault_clock import Skewed
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import OutcomeUnknown, System, Transient
+from shared.errors import OutcomeUnknown, Transient
 from shared.state.control import Gate
 from shared.state.links import ClaimKind
 from shared.sync.gates import LONGEST_RETRY_AFTER_S, Gates
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.parts import Parts
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.invariants import check
 from tests.support.steps import Crash

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import RecordRejected, StateUnreadable, System, Transient
+from shared.errors import RecordRejected, StateUnreadable, Transient
 from shared.operations.audit_log import Deeds
 from shared.operations.control import Steering
 from shared.operations.repair import Mending
@@ -21,6 +21,7 @@ from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage
+from shared.systems import System
 from tests.support.assortment import assortment
 from tests.support.doubles import ROUTE
 from tests.support.world import World

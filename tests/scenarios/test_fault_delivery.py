@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.errors import OutcomeUnknown, SyncError, System
+from shared.errors import OutcomeUnknown, SyncError
 from shared.records import Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.product import FLOW, product
 from tests.support.world import World

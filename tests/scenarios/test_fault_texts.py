@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.errors import System
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.product import Product
 from tests.support.world import World

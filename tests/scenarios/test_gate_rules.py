@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import StorageTrouble, System, Transient
+from shared.errors import StorageTrouble, Transient
 from shared.state.control import Gate
 from shared.sync.gates import Closed, Gates
 from shared.sync.parts import hold_queue
+from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.support.invariants import check
 from tests.support.product import product

@@ -2,10 +2,11 @@
 
 import pytest
 
-from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble, System
+from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble
 from shared.state.keys import Owner
 from shared.state.links import LinkState
 from shared.state.storage.tables import Operation
+from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check

@@ -8,8 +8,8 @@ from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
-from shared.errors import System
 from shared.operations.reconcile import Reconciling
+from shared.systems import System
 from tests.support.operator import operated, p2c
 from tests.support.product import Product, product, product_between
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import OutcomeUnknown, RecordRejected, SyncError, System, Transient
+from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.failures import Failing
 from shared.operations.forget import forget
@@ -21,6 +21,7 @@ from shared.records import Json, Write
 from shared.state.control import FlowControl
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Row
+from shared.systems import System
 from tests.scenarios.test_random_histories import History
 from tests.support.doubles import FakeTarget
 from tests.support.invariants import check_at_rest

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import System
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.link import Linking
@@ -18,6 +17,7 @@ from shared.state.links import LinkState
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.parts import Limits
+from shared.systems import System
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import product

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError, System, Transient
+from shared.errors import RecordRejected, SyncError, Transient
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.examine import Examining
 from shared.operations.forget import forget
@@ -18,6 +18,7 @@ from shared.state.keys import Keys, Owner
 from shared.state.links import LinkState, link_key
 from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.sync.apply.work import Kind
+from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE

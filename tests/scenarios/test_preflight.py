@@ -15,16 +15,16 @@ from local.finops.schema import Kind as FinopsKind
 from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
-from shared.errors import System
 from shared.flows.products import catalogue
 from shared.flows.wiring import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.audit_log import Deeds
 from shared.operations.drift_blocks import Enforcing
-from shared.operations.preflight.checks import Check, Verdict
+from shared.operations.preflight.checks import Check, CheckResult
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
 from shared.state.control import BlockKind
+from shared.systems import System
 from tests.support.product import Product, product
 
 TRACKED = ("contact", "quote", "quotedetail")
@@ -73,7 +73,7 @@ def checks_of(sync: Product) -> list[Check]:
 
 
 def wrong(sync: Product) -> list[Check]:
-    return [check for check in checks_of(sync) if check.verdict is Verdict.WRONG]
+    return [check for check in checks_of(sync) if check.verdict is CheckResult.WRONG]
 
 
 def enforced(sync: Product) -> Enforcing:
@@ -138,13 +138,13 @@ def test_a_system_that_does_not_let_us_in_is_one_finding_and_the_other_one_is_st
         found = wrong(sync)
         checks = list(Preflight(sync.service.parts, sync.settings).checks())
     assert [check.what for check in found] == ["reachable, and lets us in"]
-    assert any(check.area == "F&O" and check.verdict is Verdict.WELL for check in checks)
+    assert any(check.area == "F&O" and check.verdict is CheckResult.WELL for check in checks)
 
 
 def test_what_nobody_can_see_is_listed_with_its_step() -> None:
     with prepared() as sync:
         checks = list(Preflight(sync.service.parts, sync.settings).checks())
-    by_hand = [check for check in checks if check.verdict is Verdict.BY_HAND]
+    by_hand = [check for check in checks if check.verdict is CheckResult.BY_HAND]
     assert any("number sequences" in check.what for check in by_hand)
     assert all("setup.md" in check.remedy for check in by_hand)
 
@@ -199,7 +199,7 @@ def test_what_is_refused_is_named_and_everything_else_is_looked_at(
     assert found
     for check in found:
         assert named in check.what
-        assert (check.verdict, check.remedy[:10], dict(check.drift)) == (Verdict.WRONG, "setup.md, ", {})
+        assert (check.verdict, check.remedy[:10], dict(check.drift)) == (CheckResult.WRONG, "setup.md, ", {})
     table = named.removeprefix("columns of ")
     lost = usual - {check.what for check in checks}
     assert all(
@@ -214,8 +214,8 @@ def test_a_customer_group_that_nobody_answers_for_is_one_finding(shared_pair: Pr
     finally:
         shared_pair.finops.faults.clear()
     (found,) = [check for check in checks if "CustomerGroups" in check.what]
-    assert (found.verdict, found.remedy) == (Verdict.WRONG, "setup.md, 7")
-    assert checks[-1].verdict is Verdict.BY_HAND
+    assert (found.verdict, found.remedy) == (CheckResult.WRONG, "setup.md, 7")
+    assert checks[-1].verdict is CheckResult.BY_HAND
 
 
 # --- columns that have drifted ----------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_no_column_of_the_known_schemas_is_taken_for_another(pair: Product, tmp_
         pair.start(**_everything(tmp_path))
     checks = [check for check in checks_of(pair) if check.flows]
     assert len(checks) == 2 * (len(SALES_TABLES) + len(FINOPS_TABLES))
-    assert [check for check in checks if check.verdict is not Verdict.WELL] == []
+    assert [check for check in checks if check.verdict is not CheckResult.WELL] == []
 
 
 @pytest.mark.parametrize(
@@ -315,17 +315,17 @@ def days_of(sync: Product) -> dict[str, Check]:
 
 def test_the_days_of_the_delivered_columns_are_known(shared_pair: Product) -> None:
     found = days_of(shared_pair)
-    assert {column: check.verdict for column, check in found.items()} == dict.fromkeys(DAYS, Verdict.WELL)
+    assert {column: check.verdict for column, check in found.items()} == dict.fromkeys(DAYS, CheckResult.WELL)
 
 
 def test_a_date_column_whose_behaviour_was_changed_is_named(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = sales_columns(pair, "pricelevel")
     changed = replace(columns["enddate"], kind=SchemaKind.DATE, date_behavior="DateOnly")
     monkeypatch.setitem(columns, "enddate", changed)
-    found = {column: check for column, check in days_of(pair).items() if check.verdict is not Verdict.WELL}
+    found = {column: check for column, check in days_of(pair).items() if check.verdict is not CheckResult.WELL}
     assert list(found) == ["pricelevels.enddate"]
     (check,) = found.values()
-    assert (check.verdict, check.found) == (Verdict.BY_HAND, "it is DateOnly; Sales is delivered with UserLocal")
+    assert (check.verdict, check.found) == (CheckResult.BY_HAND, "it is DateOnly; Sales is delivered with UserLocal")
     assert "2.5" in check.remedy
 
 
@@ -333,7 +333,7 @@ def test_a_date_column_whose_behaviour_cannot_be_read_is_named(pair: Product, mo
     columns = sales_columns(pair, "quote")
     monkeypatch.setitem(columns, "effectiveto", replace(columns["effectiveto"], date_behavior="Lunar"))
     monkeypatch.setitem(columns, "expireson", replace(columns["expireson"], kind=SchemaKind.TEXT))
-    found = {column: check.found for column, check in days_of(pair).items() if check.verdict is Verdict.WRONG}
+    found = {column: check.found for column, check in days_of(pair).items() if check.verdict is CheckResult.WRONG}
     can_be = "it can be UserLocal, DateOnly, TimeZoneIndependent"
     assert found == {
         "quotes.effectiveto": f"its behaviour is Lunar; {can_be}",
@@ -449,14 +449,14 @@ def test_metadata_that_shows_no_columns_is_no_evidence(pair: Product, monkeypatc
 def test_a_currency_is_compared_with_the_value_map_and_with_the_lists_that_are_valid(
     pair: Product, tmp_path: Path
 ) -> None:
-    assert {check.verdict for check in checks_of(pair) if check.what.startswith("currency USD")} == {Verdict.WELL}
+    assert {check.verdict for check in checks_of(pair) if check.what.startswith("currency USD")} == {CheckResult.WELL}
     common = {"currencysymbol": "x", "currencyprecision": 2, "exchangerate": 1}
     old = pair.sales.create("transactioncurrencies", isocurrencycode="XTS", currencyname="Test", **common)
     pair.sales.create(
         "pricelevels", name="Old", enddate="2001-01-01", transactioncurrencyid__to=f"/transactioncurrencies({old})"
     )
     found = {check.what: check for check in checks_of(pair) if check.what.startswith("currency XTS")}
-    assert {check.verdict for check in found.values()} == {Verdict.BY_HAND}
+    assert {check.verdict for check in found.values()} == {CheckResult.BY_HAND}
     assert found["currency XTS is in the value map"].remedy == "setup.md, 4: `currencies`"
     assert "active and valid today" in found["currency XTS has a price list"].found
     content = json.loads(SHIPPED.read_text(encoding="utf-8"))

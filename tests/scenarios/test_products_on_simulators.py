@@ -11,9 +11,9 @@ import pytest
 from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.errors import System
 from shared.operations.resync import send
 from shared.state.links import LinkState
+from shared.systems import System
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 
 DRAFT, ACTIVE, RETIRED = 2, 0, 1

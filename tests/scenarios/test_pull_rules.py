@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import LinkRefused, OperatorNeeded, System, Transient
+from shared.errors import LinkRefused, OperatorNeeded, Transient
 from shared.records import ChangePage
 from shared.state.checkpoints import Phase
 from shared.state.storage.tables import Stored
 from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
 from shared.sync.parts import Limits
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.steps import Crash
 from tests.support.world import FAMILY, PRODUCTS, World

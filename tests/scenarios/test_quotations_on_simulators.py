@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.errors import System
 from shared.flows.wiring import FLOWS, QUOTATIONS
 from shared.state.links import LinkState
 from shared.sync.flow import LOOKUP_KEPT_S
+from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
 

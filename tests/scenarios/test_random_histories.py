@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import OutcomeUnknown, SyncError, System, Transient
+from shared.errors import OutcomeUnknown, SyncError, Transient
 from shared.records import Write
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.steps import Crash
 from tests.support.trade import lines_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.errors import NotSent, RecordRejected, SchemaDrift, System
+from shared.errors import NotSent, RecordRejected, SchemaDrift
 from shared.operations.examine import Examining
 from shared.records import SourceRow
 from shared.state.failures import Failure
@@ -15,6 +15,7 @@ from shared.state.storage.tables import Stored
 from shared.sync.flow_states import MOST_COUNTED, Observing
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S
 from shared.sync.hints import read_message
+from shared.systems import System
 from tests.scenarios.test_apply_rules import claim_as_other, family, hint, link, one, refuse, unknown
 from tests.scenarios.test_pull_rules import filled
 from tests.support.events import Heard

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import OperatorNeeded, System
+from shared.errors import OperatorNeeded
 from shared.operations.audit_log import Deeds
 from shared.operations.control import Steering
 from shared.state.checkpoints import Checkpoint
+from shared.systems import System
 from tests.support.invariants import check
 from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, Product, product

@@ -5,9 +5,10 @@ from itertools import permutations
 
 import pytest
 
-from shared.errors import NotSent, OutcomeUnknown, RecordRejected, SyncError, System
+from shared.errors import NotSent, OutcomeUnknown, RecordRejected, SyncError
 from shared.records import Write
 from shared.state.links import Link, LinkState
+from shared.systems import System
 from tests.support.invariants import check, left
 from tests.support.trade import CONTACT, CUSTOMER
 from tests.support.world import TRADE, World

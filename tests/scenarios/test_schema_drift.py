@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.errors import SchemaDrift, StorageTrouble, System, Transient
+from shared.errors import SchemaDrift, StorageTrouble, Transient
 from shared.operations.audit_log import Deeds
 from shared.operations.control import Steering
 from shared.operations.drift_blocks import Enforcing
@@ -17,6 +17,7 @@ from shared.operations.preflight.run import Preflight
 from shared.records import Write
 from shared.state.control import BlockKind, FlowControl, MetDrift
 from shared.sync.parts import Limits, hold_queue
+from shared.systems import System
 from tests.scenarios.test_fault_answers import DriftedMapper
 from tests.support.invariants import check
 from tests.support.operator import operated, p2c

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from p2c import simulating
 from p2c.__main__ import app
 from shared import exact_json
-from shared.errors import System
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.sample import sample_of
+from shared.systems import System
 from tests.simulation.material import Material
 from tests.simulation.sample import Sample, read_sample, rows_in
 from tests.support.assortment import VALUE_MAPS

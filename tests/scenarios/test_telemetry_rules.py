@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.bootstrap import Service
-from shared.errors import AccessRefused, StorageTrouble, System, Transient
+from shared.errors import AccessRefused, StorageTrouble, Transient
 from shared.sync.parts import Limits, hold_queue
+from shared.systems import System
 from shared.telemetry import EVENTS
 from tests.support.events import Heard
 from tests.support.world import World

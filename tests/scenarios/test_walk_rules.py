@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import errors
-from shared.records import References, SourceRow, WalkPage
-from shared.records import Walked as WalkedRecord
+from shared import errors, systems
+from shared.records import References, SourceRow, WalkedRecord, WalkPage
 from shared.state.control import FlowControl
 from shared.state.decided_contents import decided_row
 from shared.state.links import Link, LinkState
@@ -62,7 +61,7 @@ class Tables:
     season: str = "summer"
     trouble: errors.SystemTrouble | None = None
     asked: int = 0
-    system: errors.System = errors.System.DATAVERSE
+    system: systems.System = systems.System.DATAVERSE
 
     def rows(self, *, max_age_s: float) -> References:
         self.asked += 1
@@ -82,7 +81,7 @@ class Walking:
         self.world.state.control.save_flow(FlowControl(NAME, paused=False))
 
     def flow(self) -> Flow:
-        system = errors.System
+        system = systems.System
         feed = Walked(self.shelf, full_every_s=WEEK_S)
         route = Route(ROUTE, self.mapper.target_entity, self.world.target, self.mapper)
         flow = Flow(NAME, system.FINOPS, system.DATAVERSE, "usmf", feed, {ROUTE: route}, self.mapper, unnumbered)
@@ -218,11 +217,11 @@ def test_a_fingerprint_is_known_as_one_of_its_mapping_whatever_was_looked_up() -
 
 def test_p3_the_source_is_walked_on_while_the_target_cannot_be_looked_up() -> None:
     walking = filled(8)
-    down = errors.Transient(errors.System.DATAVERSE, "503")
+    down = errors.Transient(systems.System.DATAVERSE, "503")
     walking.tables.trouble, walking.tables.season = down, "winter"
     walking.shelf.rows["P003"] = "b"
     assert walking.tick() == {"P003"}
-    gate = walking.world.state.control.gate(errors.System.DATAVERSE)
+    gate = walking.world.state.control.gate(systems.System.DATAVERSE)
     assert (gate.closed, gate.reason) == (True, "Transient: 503")
     asked = walking.tables.asked
     walking.shelf.rows["P004"] = "b"
@@ -236,7 +235,7 @@ def test_p3_the_source_is_walked_on_while_the_target_cannot_be_looked_up() -> No
 def test_p4_what_may_be_too_much_waits_while_the_target_cannot_be_looked_up() -> None:
     walking = filled(100)
     walking.shelf.page_size = 50
-    walking.tables.trouble = errors.Transient(errors.System.DATAVERSE, "503")
+    walking.tables.trouble = errors.Transient(systems.System.DATAVERSE, "503")
     walking.shelf.rows |= {f"P{number:03d}": "b" for number in range(30)}
     assert walking.tick() == set()
     assert walking.blocked == ""

@@ -9,7 +9,6 @@ from shared.clients.finops.environment import FinopsSystem
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.origin import Origin
 from shared.clients.quoting import EnumMember
-from shared.errors import System
 from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import mapping as contacts
 from shared.flows.quotations import mapping as quotations
@@ -22,8 +21,8 @@ from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.parts import Parts
-from shared.sync.ports import Lookup, Target
-from shared.sync.ports import System as SystemPort
+from shared.sync.ports import Lookup, SystemPort, Target
+from shared.systems import System
 from tests.simulation.finops import Collection, Company, Documents, Products
 from tests.simulation.sales import ModelTarget, Sales
 from tests.simulation.settings import Mappers, SettingsKey, mappers_of, settings_of

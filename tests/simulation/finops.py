@@ -10,10 +10,11 @@ from functools import partial
 
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.sending import Sending
-from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, System
-from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Walked, WalkPage, Write, fold
+from shared.clock import Clock
+from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError
+from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, WalkedRecord, WalkPage, Write, fold
 from shared.state.snapshots import digest
-from shared.sync.ports import Clock
+from shared.systems import System
 from tests.simulation.targets import CUSTOMERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
 from tests.simulation.weather import Weather
 
@@ -241,7 +242,7 @@ class Products:
     def walk(self, after: str | None) -> WalkPage:
         self._environment.answer("walk")
         ids = sorted(id for id in self._rows if after is None or id > after)
-        page = tuple(Walked(id, self._digest(id)) for id in ids[:PAGE_ROWS])
+        page = tuple(WalkedRecord(id, self._digest(id)) for id in ids[:PAGE_ROWS])
         return WalkPage(page, page[-1].id if len(ids) > PAGE_ROWS else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:

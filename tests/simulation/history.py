@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from zlib import crc32
 
-from shared.errors import System
 from shared.state.control import FlowControl
+from shared.systems import System
 from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
 from tests.simulation.damage import spoil

@@ -2,8 +2,8 @@
 
 import random
 
-from shared.errors import System
 from shared.state.links import LinkState
+from shared.systems import System
 from tests.simulation.books import books_of
 from tests.simulation.host import Host
 from tests.simulation.operators import Operators

@@ -12,13 +12,14 @@ from typing import Any
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import API, DataverseSystem
 from shared.clients.dataverse.rows import RowWrite, RowWriter
-from shared.clients.dataverse.rows import Table as RowTable
+from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.target import DataverseTarget, RecordTable
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clients.http.responses import ReadRefused
 from shared.clients.http.sending import Sending
-from shared.errors import RecordMissing, RecordRejected, SyncError, System
+from shared.errors import RecordMissing, RecordRejected, SyncError
 from shared.records import Json, Write, fold
+from shared.systems import System
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 2

@@ -13,10 +13,10 @@ from shared.errors import (
     SchemaDrift,
     StorageTrouble,
     SyncError,
-    System,
     SystemTrouble,
     Transient,
 )
+from shared.systems import System
 from tests.simulation.threads import Threads
 
 # What a system may do to a write, with its weight.

@@ -7,7 +7,7 @@ from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import HttpTransport
-from shared.errors import System
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.tokens import FixedTokens
 

@@ -11,7 +11,7 @@ from shared import errors
 from shared.errors import LinkElsewhere, NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Change, ChangePage, Json, MarkedRow, SourceRow, TargetRow, WalkPage, Write
-from shared.records import Walked as Met
+from shared.records import WalkedRecord as Met
 from shared.state.snapshots import digest
 from tests.support.clock import ManualClock
 from tests.support.steps import Steps

@@ -13,7 +13,6 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
-from shared.errors import System
 from shared.flows.wiring import FLOWS
 from shared.operations.read_only import LookOnly
 from shared.settings import Settings
@@ -23,6 +22,7 @@ from shared.state.links import Link, LinkState
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.tables import Table
 from shared.sync.parts import Parts, State, hold_queue, poison_queue
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.rest import Rest
 from tests.support.steps import Steps

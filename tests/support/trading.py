@@ -9,8 +9,8 @@ from typing import Any
 from local.dataverse.loading import load_folder
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
-from shared.errors import System
 from shared.flows.wiring import FLOWS, QUOTATIONS
+from shared.systems import System
 from tests.support.assortment import Assortment
 from tests.unit.local import dataverse_world, finops_environment
 

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from shared import errors
+from shared import systems
 from shared.errors import SyncError
 from shared.operations.cleanup import Cleanup
 from shared.state.audit import Audit
@@ -104,7 +104,7 @@ class World:
             "people": self.people,
             "documents": self.documents,
         }
-        self.systems = {s: FakeSystem(str(s)) for s in errors.System}
+        self.systems = {s: FakeSystem(str(s)) for s in systems.System}
         self.mappers: dict[str, FakeMapper] = {
             "parents": FakeMapper(hold_on_end=hold_on_end),
             "children": FakeMapper(parent_flow="parents", target_entity="Contacts"),
@@ -138,7 +138,7 @@ class World:
         )  # fmt: skip
 
     def _flow(self, name: str) -> Flow:
-        sales, finops = errors.System
+        sales, finops = systems.System
         ways = (finops, sales) if name == "products" else (sales, finops)
         routes = {route.name: route for route in self._routes(name)}
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}

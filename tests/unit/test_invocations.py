@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from shared.clients.http.throttle import Throttle
-from shared.errors import System
 from shared.invocations import Invocation, in_context, invoked, map_in_context
+from shared.systems import System
 from shared.telemetry import log_event
 from tests.support.channels import open_channel
 from tests.support.clock import ManualClock

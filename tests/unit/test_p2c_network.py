@@ -132,7 +132,7 @@ def _planned(environment: pytest.MonkeyPatch, company: Proxy, **more: str) -> st
             patch.setenv(name, value)
         patch.setenv("IDENTITY_ENDPOINT", server.endpoint)
         patch.setenv("IDENTITY_HEADER", "header")
-        patch.setattr("shared.bootstrap.SystemClock.sleep", lambda *_: None)
+        patch.setattr("shared.clock.SystemClock.sleep", lambda *_: None)
         ended = CliRunner().invoke(app, ["plan", "accounts", "--without-state"])
     assert ended.exit_code == 3, ended.output
     return ended.output

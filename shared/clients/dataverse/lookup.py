@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.errors import System
 from shared.records import References, Values
+from shared.systems import System
 
 
 @dataclass(frozen=True, slots=True)

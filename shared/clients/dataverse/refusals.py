@@ -4,7 +4,8 @@ import re
 
 from shared.clients.http.exchange import Answer
 from shared.clients.http.responses import error_code, json_object, redacted, schema_name
-from shared.errors import RecordMissing, RecordRejected, SchemaDrift, SyncError, System
+from shared.errors import RecordMissing, RecordRejected, SchemaDrift, SyncError
+from shared.systems import System
 
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 # The row, or its product number, is there already.

@@ -24,7 +24,7 @@ _MUST_EXIST = {"If-Match": "*"}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class WriteTable:
     """A table as it is written and read: `lookups` name the entity set of each lookup column that is set."""
 
     entity_set: str
@@ -66,7 +66,7 @@ class RowWrite:
 class RowWriter:
     """Writes rows of one table: bulk messages where the table has them, otherwise batches; never twice."""
 
-    def __init__(self, system: DataverseSystem, table: Table, bulk_rows: int = BULK_ROWS) -> None:
+    def __init__(self, system: DataverseSystem, table: WriteTable, bulk_rows: int = BULK_ROWS) -> None:
         self._system = system
         self._channel = system.channel
         self._table = table

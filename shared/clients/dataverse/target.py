@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.clients import quoting
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, Table, own_id
+from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable, own_id
 from shared.clients.http.sending import Sending
 from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError, SystemTrouble
 from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
@@ -32,7 +32,7 @@ class Detail:
     """
 
     field: str
-    table: Table
+    table: WriteTable
     parent: str
     place: tuple[str, ...]
     also_set: tuple[str, ...]
@@ -51,7 +51,7 @@ class RecordTable:
     row that count as a wanted one when the row was read (publishing what is published).
     """
 
-    table: Table
+    table: WriteTable
     key_column: str
     columns: tuple[str, ...]
     also_read: tuple[str, ...]
@@ -294,7 +294,7 @@ def _take(records: Sequence[_Record], results: Sequence[Result]) -> None:
         record.take(result)
 
 
-def _told_as_left(result: Result, table: Table, id: str) -> Result:
+def _told_as_left(result: Result, table: WriteTable, id: str) -> Result:
     """A refusal to remove a row says which one, and what people can do."""
     if not isinstance(result, RecordRejected):
         return result
@@ -310,5 +310,5 @@ def _id_in(detail: Detail, row: Values) -> str:
     return str(row[detail.table.id_column]).lower()
 
 
-def _agree(table: Table, row: Values, content: Values, columns: Sequence[str]) -> bool:
+def _agree(table: WriteTable, row: Values, content: Values, columns: Sequence[str]) -> bool:
     return all(table.value(row, name) == str(content[name]).lower() for name in columns)

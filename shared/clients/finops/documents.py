@@ -7,7 +7,7 @@ from uuid import uuid4
 from shared.clients.finops.environment import FinopsTable, Row
 from shared.clients.finops.refusals import Refusal
 from shared.clients.http import multipart
-from shared.clients.http.channel import Turn, encoded
+from shared.clients.http.channel import StartLimit, encoded
 from shared.clients.http.exchange import Answer
 from shared.clients.http.multipart import BatchPart
 from shared.clients.http.sending import send_each
@@ -48,7 +48,7 @@ class FinopsDocuments:
         that says what to do. A line that is not there, or is there already, lets the document be looked at anew."""
         return send_each(self._channel, writes, self._send, not_after=not_after)
 
-    def _send(self, write: Write, turn: Turn) -> None:
+    def _send(self, write: Write, turn: StartLimit) -> None:
         parts = [*self._header_part(write), *(self._line_part(write.key, line) for line in write.lines)]
         if not parts:
             return

@@ -6,7 +6,7 @@ from functools import partial
 from shared.clients import quoting
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.finops.refusals import Refusal, read_refusal
-from shared.clients.http.channel import Channel, RequestCounts, Turn
+from shared.clients.http.channel import Channel, RequestCounts, StartLimit
 from shared.clients.http.exchange import Answer
 from shared.clients.http.filter_size import FilterSize, NoMemory, SizeMemory
 from shared.clients.http.responses import schema_name
@@ -185,10 +185,10 @@ class FinopsCollection:
         """
         return send_each(self._channel, writes, self._send, not_after=not_after)
 
-    def _send(self, write: Write, turn: Turn) -> None:
+    def _send(self, write: Write, turn: StartLimit) -> None:
         (self._create if write.create else self._update)(write, turn)
 
-    def _create(self, write: Write, turn: Turn) -> None:
+    def _create(self, write: Write, turn: StartLimit) -> None:
         table = self._table
         values = {**write.values, **table.key.values(write.key)}
         answer = self._channel.write("POST", table.url(), values, subject=table.entity_set, turn=turn)
@@ -200,7 +200,7 @@ class FinopsCollection:
             raise table.exists_already(write.key, refusal)
         raise refusal.error()
 
-    def _update(self, write: Write, turn: Turn) -> None:
+    def _update(self, write: Write, turn: StartLimit) -> None:
         table = self._table
         url = table.url(table.key.segment(write.key))
         values = table.key.changes(write.values)

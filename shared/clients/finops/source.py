@@ -9,7 +9,7 @@ from shared import exact_json
 from shared.clients import quoting
 from shared.clients.finops.environment import FinopsSystem, Row
 from shared.errors import OperatorNeeded, Transient
-from shared.records import Json, SourceRow, Walked, WalkPage, fold
+from shared.records import Json, SourceRow, WalkedRecord, WalkPage, fold
 
 PAGE_ROWS = 10_000
 
@@ -60,7 +60,7 @@ class FinopsSource:
         rows = body.get("value")
         if not isinstance(rows, list):
             raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
-        records = tuple(Walked(self._id(row), self._digest(row)) for row in rows if isinstance(row, dict))
+        records = tuple(WalkedRecord(self._id(row), self._digest(row)) for row in rows if isinstance(row, dict))
         more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
         # A key that no address can hold is no place to go on from: the one before it is.
         known = (record.id for record in reversed(records) if quoting.can_be_quoted(record.id))

@@ -23,9 +23,10 @@ from shared.clients.http.responses import (
 )
 from shared.clients.http.throttle import Throttle
 from shared.clock import Clock
-from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, System, SystemTrouble, Transient
+from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SystemTrouble, Transient
 from shared.invocations import in_context
 from shared.records import Json, Values
+from shared.systems import System
 
 READ_ATTEMPTS = 3
 
@@ -49,7 +50,7 @@ class RequestCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StartLimit:
     """Until when a request may start, and a last look right before it: `require` raises NotSent."""
 
     not_after: float | None
@@ -111,7 +112,14 @@ class Channel:
         return self._read_once(call, subject)
 
     def write(
-        self, method: str, url: str, values: Values, *, subject: str, turn: Turn, headers: Mapping[str, str] = _NOTHING
+        self,
+        method: str,
+        url: str,
+        values: Values,
+        *,
+        subject: str,
+        turn: StartLimit,
+        headers: Mapping[str, str] = _NOTHING,
     ) -> Answer:
         """Send one write, once; only a throttled one, which was surely not applied, is sent again.
 
@@ -122,7 +130,7 @@ class Channel:
         return self.send(method, url, body, subject=subject, turn=turn, headers={**headers, **_JSON})
 
     def send(
-        self, method: str, url: str, body: bytes | None, *, subject: str, turn: Turn, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | None, *, subject: str, turn: StartLimit, headers: Mapping[str, str]
     ) -> Answer:
         """Send one write whose body is ready; see write."""
         try:
@@ -157,7 +165,7 @@ class Channel:
 
     def _read_once(self, call: PreparedCall, subject: str) -> dict[str, Json]:
         try:
-            answer = self._exchange(call, Turn(last_start(), lambda: None))
+            answer = self._exchange(call, StartLimit(last_start(), lambda: None))
         except AnswerLost as lost:
             raise Transient(self.system, f"{self.system}: {lost} to a read of {subject}") from lost
         if answer.status != 200:
@@ -167,7 +175,7 @@ class Channel:
             raise Transient(self.system, f"{self.system} answered a read of {subject} with something that is not JSON")
         return found
 
-    def _exchange(self, call: PreparedCall, turn: Turn) -> Answer:
+    def _exchange(self, call: PreparedCall, turn: StartLimit) -> Answer:
         """One answer, after short pauses that the system asked for. Raises AnswerLost, Transient, OperatorNeeded."""
         answer = self._send(call, turn)
         for _ in range(_WAITS_IN_PLACE):
@@ -180,7 +188,7 @@ class Channel:
             answer = self._send(call, turn)
         return answer
 
-    def _send(self, call: PreparedCall, turn: Turn) -> Answer:
+    def _send(self, call: PreparedCall, turn: StartLimit) -> Answer:
         require_same_origin(call.url, self.origin, self.system)
         token = self._tokens.token()
         answer = self._send_with(token, call, turn)
@@ -188,7 +196,7 @@ class Channel:
             answer = self._send_with(self._tokens.refresh(token), call, turn)
         return answer
 
-    def _send_with(self, token: str, call: PreparedCall, turn: Turn) -> Answer:
+    def _send_with(self, token: str, call: PreparedCall, turn: StartLimit) -> Answer:
         headers = {
             **self._headers,
             **call.headers,

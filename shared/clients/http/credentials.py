@@ -13,7 +13,8 @@ from azure.identity import ManagedIdentityCredential
 from shared.clients.http.origin import Origin
 from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import Clock
-from shared.errors import AccessRefused, NotSignedIn, System, Transient
+from shared.errors import AccessRefused, NotSignedIn, Transient
+from shared.systems import System
 
 # Variables that the hosts of functions, and what hands out tokens there, set; Core Tools set none of them.
 _HOSTED = frozenset(

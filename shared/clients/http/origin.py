@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from shared.errors import OperatorNeeded, SettingsInvalid, System
+from shared.errors import OperatorNeeded, SettingsInvalid
+from shared.systems import System
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Blanks, control characters and backslashes are where parsers of addresses disagree.

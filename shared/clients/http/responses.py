@@ -8,8 +8,9 @@ from typing import NoReturn
 
 from shared import exact_json
 from shared.clients.http.exchange import Answer
-from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, SchemaDrift, System, SystemTrouble, Transient
+from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, SchemaDrift, SystemTrouble, Transient
 from shared.records import Json
+from shared.systems import System
 
 # The statuses by which a target refuses one record (finops-odata, section 6; 413 and 414: it is too large).
 RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})

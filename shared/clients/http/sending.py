@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from shared.clients.http.channel import Channel, Turn
+from shared.clients.http.channel import Channel, StartLimit
 from shared.clock import Clock
 from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, SyncError, SystemTrouble, Transient
 from shared.records import Write
@@ -16,7 +16,7 @@ class Sending:
     """What the writes of one call know of each other: whether it still makes sense to send."""
 
     def __init__(self, clock: Clock, not_after: float) -> None:
-        self.turn = Turn(not_after, self.require_turn)
+        self.turn = StartLimit(not_after, self.require_turn)
         self._clock = clock
         self._not_after = not_after
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Sending:
 
 
 def send_each(
-    channel: Channel, writes: Sequence[Write], send: Callable[[Write, Turn], None], *, not_after: float
+    channel: Channel, writes: Sequence[Write], send: Callable[[Write, StartLimit], None], *, not_after: float
 ) -> dict[str, SyncError | None]:
     """Send every write by itself, in parallel; the result by id is None (applied) or the error that `send` raised.
 

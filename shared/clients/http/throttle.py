@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from shared.clients.http.pace import Pace
 from shared.clock import Clock
-from shared.errors import NotSent, System, Transient
+from shared.errors import NotSent, Transient
+from shared.systems import System
 
 PATIENCE_S = 20.0
 SLOW_S = 30.0

@@ -15,8 +15,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clock import Clock
-from shared.errors import System
 from shared.outbound import STRAIGHT, Outbound
+from shared.systems import System
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 120.0

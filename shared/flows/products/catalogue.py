@@ -6,12 +6,13 @@ from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from shared.errors import OperatorNeeded, System
+from shared.errors import OperatorNeeded
 from shared.flows.products.price_lists import PriceList, folded_name, price_lists
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import DECIMALS, Unmappable, looked_up_name, rounded_half_up
 from shared.records import Json, References, Values
+from shared.systems import System
 
 CURRENCIES = "transactioncurrencies"
 UNITS = "uoms"

@@ -11,7 +11,6 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from shared.errors import System
 from shared.flows.products.catalogue import Catalogue, LookedUp, NotThere
 from shared.mapping.dates import today
 from shared.mapping.field_table import FieldTable, require_known
@@ -32,6 +31,7 @@ from shared.mapping.words import (
     value_of,
 )
 from shared.records import Json, References, SourceRow, TargetRow, Values
+from shared.systems import System
 
 ENTITY_SET = "SellableReleasedProducts"
 KEY_FIELD = "ProductNumber"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from shared.errors import SchemaDrift, System
+from shared.errors import SchemaDrift
 from shared.mapping.date_columns import DateColumns, behaviors_of
 from shared.mapping.dates import Behavior, day_of
 from shared.records import Json, References, Values
+from shared.systems import System
 
 _TABLE = "pricelevel"
 _BEGIN, _END = "begindate", "enddate"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from shared.errors import System, SystemTrouble
+from shared.errors import SystemTrouble
+from shared.systems import System
 
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
 # Where docs/setup.md says how the app, or whoever asks here, is let in.
@@ -13,7 +14,7 @@ ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
 _FOUND_TOLD = 3
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     """What a check has found. `BY_HAND` is what nobody can see from outside."""
 
     WELL = "well"
@@ -33,7 +34,7 @@ class Check:
 
     area: str
     what: str
-    verdict: Verdict
+    verdict: CheckResult
     found: str = ""
     remedy: str = ""
     flows: tuple[str, ...] = ()
@@ -44,19 +45,23 @@ class Check:
 
 BY_HAND = (
     Check(
-        FINOPS, "number sequences of customers, parties and quotations are manual", Verdict.BY_HAND, "", "setup.md, 3"
+        FINOPS,
+        "number sequences of customers, parties and quotations are manual",
+        CheckResult.BY_HAND,
+        "",
+        "setup.md, 3",
     ),
-    Check(FINOPS, "the app's user has the language en-us", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "the app has a throttling priority", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "sites and warehouses of the value-map document exist", Verdict.BY_HAND, "", "setup.md, 3"),
-    Check(SALES, "the app may read columns with column-level security", Verdict.BY_HAND, "", "setup.md, 6.1"),
-    Check("both", "dual-write and the old projects are off", Verdict.BY_HAND, "", "setup.md, 10"),
+    Check(FINOPS, "the app's user has the language en-us", CheckResult.BY_HAND, "", "setup.md, 7"),
+    Check(FINOPS, "the app has a throttling priority", CheckResult.BY_HAND, "", "setup.md, 7"),
+    Check(FINOPS, "sites and warehouses of the value-map document exist", CheckResult.BY_HAND, "", "setup.md, 3"),
+    Check(SALES, "the app may read columns with column-level security", CheckResult.BY_HAND, "", "setup.md, 6.1"),
+    Check("both", "dual-write and the old projects are off", CheckResult.BY_HAND, "", "setup.md, 10"),
 )
 
 
 def judged(area: str, what: str, well: bool, found: str, remedy: str) -> Check:
     """Well, or wrong as found."""
-    return Check(area, what, Verdict.WELL) if well else Check(area, what, Verdict.WRONG, found, remedy)
+    return Check(area, what, CheckResult.WELL) if well else Check(area, what, CheckResult.WRONG, found, remedy)
 
 
 def one_of_several(check: Check, form: str, member: str) -> Check:
@@ -68,7 +73,7 @@ def by_cause(checks: Iterable[Check]) -> Iterator[Check]:
     """The same checks, those of one form and remedy as one where they have found something."""
     alike: dict[object, list[Check]] = {}
     for place, check in enumerate(checks):
-        joins = check.form and check.verdict is not Verdict.WELL
+        joins = check.form and check.verdict is not CheckResult.WELL
         alike.setdefault((check.area, check.form, check.verdict, check.remedy) if joins else place, []).append(check)
     for same in alike.values():
         yield same[0] if len(same) == 1 else _joined(same)
@@ -92,7 +97,7 @@ def looked(area: str, what: str, look: Callable[[], object], flows: Iterable[str
         look()
     except SystemTrouble as trouble:
         return unanswered(area, what, trouble, flows)
-    return Check(area, what, Verdict.WELL)
+    return Check(area, what, CheckResult.WELL)
 
 
 def part(area: str, what: str, look: Callable[[], Iterator[Check]], flows: Iterable[str] = ()) -> Iterator[Check]:
@@ -106,4 +111,4 @@ def part(area: str, what: str, look: Callable[[], Iterator[Check]], flows: Itera
 def unanswered(area: str, what: str, trouble: SystemTrouble, flows: Iterable[str] = ()) -> Check:
     """What could not be asked, in the system's own words."""
     said = f" ({trouble.said})" if trouble.said else ""
-    return Check(area, what, Verdict.WRONG, f"{trouble}{said}", ACCESS[area], tuple(flows))
+    return Check(area, what, CheckResult.WRONG, f"{trouble}{said}", ACCESS[area], tuple(flows))

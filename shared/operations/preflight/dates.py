@@ -8,7 +8,7 @@ from shared.flows.products import price_lists
 from shared.flows.quotations import mapping as quotations
 from shared.mapping.date_columns import SELECT, DateColumns, metadata_of, told_behaviors
 from shared.mapping.dates import Behavior
-from shared.operations.preflight.checks import SALES, Check, Verdict
+from shared.operations.preflight.checks import SALES, Check, CheckResult
 from shared.operations.preflight.required_columns import TableUse
 
 _COLUMNS: DateColumns = {**quotations.DATE_COLUMNS, **price_lists.DATE_COLUMNS}
@@ -34,7 +34,7 @@ def _check(column: str, delivered: Behavior, told: str, flows: tuple[str, ...]) 
         found = f"its behaviour is {told or 'not told'}; it can be {', '.join(Behavior)}"
         # A column of another type has no behaviour at all: that drift is found by its type.
         drift = dict.fromkeys(flows, f"{column} behaves as {told}") if told else {}
-        return Check(SALES, what, Verdict.WRONG, found, _STEP, flows, drift)
+        return Check(SALES, what, CheckResult.WRONG, found, _STEP, flows, drift)
     if told != delivered:
-        return Check(SALES, what, Verdict.BY_HAND, f"it is {told}; Sales is delivered with {delivered}", _STEP)
-    return Check(SALES, what, Verdict.WELL)
+        return Check(SALES, what, CheckResult.BY_HAND, f"it is {told}; Sales is delivered with {delivered}", _STEP)
+    return Check(SALES, what, CheckResult.WELL)

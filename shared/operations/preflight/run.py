@@ -10,7 +10,7 @@ from shared.clients.dataverse.environment import API, DataverseSystem
 from shared.clients.finops.environment import FinopsSystem, rows_of
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.filter_size import FilterSize
-from shared.errors import OperatorNeeded, System, SystemTrouble
+from shared.errors import OperatorNeeded, SystemTrouble
 from shared.flows.accounts import mapping as accounts
 from shared.flows.products import catalogue, price_lists
 from shared.flows.products.catalogue import Catalogue
@@ -26,7 +26,7 @@ from shared.operations.preflight.checks import (
     FINOPS,
     SALES,
     Check,
-    Verdict,
+    CheckResult,
     by_cause,
     judged,
     looked,
@@ -41,6 +41,7 @@ from shared.operations.preflight.type_names import fits, known_in_finops
 from shared.records import Json
 from shared.settings import Settings
 from shared.sync.parts import Parts
+from shared.systems import System
 
 _LINE_ITEM = 0
 _ORGANISATION = "settings of the organisation (organizations)"
@@ -69,7 +70,7 @@ class Preflight:
     def _of_sales(self) -> Iterator[Check]:
         who = looked(SALES, "reachable, and lets us in", self._dataverse.probe, FLOWS)
         yield who
-        if who.verdict is not Verdict.WELL:
+        if who.verdict is not CheckResult.WELL:
             return
         uses = tables_of_sales(self._settings)
         there = {use.entity_set for use in uses}
@@ -87,7 +88,7 @@ class Preflight:
         what = f"reachable, and shows the company {self._settings.COMPANY}"
         company = looked(FINOPS, what, self._finops.probe, FLOWS)
         yield company
-        if company.verdict is not Verdict.WELL:
+        if company.verdict is not CheckResult.WELL:
             return
         for use in collections_of_finops(self._settings):
             yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
@@ -111,7 +112,7 @@ class Preflight:
         row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
         read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
         yield read
-        if read.verdict is Verdict.WELL:
+        if read.verdict is CheckResult.WELL:
             yield from part(SALES, f"states of {name}", partial(self._states.checks, name))
         yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
         dates = partial(date_checks, self._dataverse, use)
@@ -138,7 +139,7 @@ class Preflight:
         url = self._dataverse.url("organizations", {"$select": names, "$top": "1"})
         rows = list(self._dataverse.rows("organizations", url))
         if not rows:
-            yield Check(SALES, _ORGANISATION, Verdict.WRONG, "no row is shown", ACCESS[SALES])
+            yield Check(SALES, _ORGANISATION, CheckResult.WRONG, "no row is shown", ACCESS[SALES])
         for row in rows:
             pricing, method = row.get("oobpricecalculationenabled"), row.get("discountcalculationmethod")
             remedy = "setup.md, 2.2"
@@ -208,7 +209,7 @@ class Preflight:
         try:
             found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
         except OperatorNeeded as refused:
-            return Check(FINOPS, what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
+            return Check(FINOPS, what, CheckResult.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
         except SystemTrouble as trouble:
             return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
         return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
@@ -221,7 +222,7 @@ def _filters(
     # Whether these keys exist does not matter; short ones keep the address short.
     size = filters.try_out([key_of(str(number)) for number in range(filters.most)], read)
     found = f"{size}" if size == filters.most else f"{size}, and {filters.most} are too many: reads take more requests"
-    return Check(area, _FILTERS.format(table), Verdict.WELL, found)
+    return Check(area, _FILTERS.format(table), CheckResult.WELL, found)
 
 
 def _place(use: TableUse) -> str:
@@ -254,7 +255,7 @@ def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Ch
 
 
 def _or_by_hand(what: str, found: str, remedy: str) -> Check:
-    return Check(SALES, what, Verdict.BY_HAND, found, remedy) if found else Check(SALES, what, Verdict.WELL)
+    return Check(SALES, what, CheckResult.BY_HAND, found, remedy) if found else Check(SALES, what, CheckResult.WELL)
 
 
 def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
@@ -295,17 +296,17 @@ def _drifted(  # noqa: PLR0917 - a check with what it is about
 ) -> Check:
     flows = tuple(use.flows)
     if not drift:
-        return Check(area, what, Verdict.WELL, flows=flows)
-    return Check(area, what, Verdict.WRONG, found, remedy, flows, drift)
+        return Check(area, what, CheckResult.WELL, flows=flows)
+    return Check(area, what, CheckResult.WRONG, found, remedy, flows, drift)
 
 
 def _absent(area: str, what: str, use: CollectionUse, found: str, remedy: str) -> Check:
-    return Check(area, what, Verdict.WRONG, found, remedy, tuple(use.flows))
+    return Check(area, what, CheckResult.WRONG, found, remedy, tuple(use.flows))
 
 
 def _mapped(what: str, look_up: Callable[[], object]) -> Check:
     try:
         look_up()
     except Unmappable as missing:
-        return Check(SALES, what, Verdict.WRONG, str(missing), missing.remedy)
-    return Check(SALES, what, Verdict.WELL)
+        return Check(SALES, what, CheckResult.WRONG, str(missing), missing.remedy)
+    return Check(SALES, what, CheckResult.WELL)

@@ -14,7 +14,7 @@ from shared.mapping.addresses import STATE_AS_TEXT, STATE_LEFT_OUT, AddressBlock
 from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Unmappable
-from shared.operations.preflight.checks import SALES, Check, Verdict
+from shared.operations.preflight.checks import SALES, Check, CheckResult
 from shared.records import Values
 from shared.settings import Settings
 
@@ -55,13 +55,13 @@ class States:
 
 def _check(what: str, met: Counter[tuple[str, str]], *, bounded: bool) -> Check:
     if not met:
-        return Check(SALES, what, Verdict.WELL)
+        return Check(SALES, what, CheckResult.WELL)
     told = []
     for cause, words in _CAUSES.items():
         counts = Counter({country: count for (of, country), count in met.items() if of == cause})
         told += [f"{words}: {_in_words(counts)}"] if counts else []
     first = f" (of the first {_ROWS} rows)" if bounded else ""
-    return Check(SALES, what, Verdict.BY_HAND, "; ".join(told) + first, _REMEDY)
+    return Check(SALES, what, CheckResult.BY_HAND, "; ".join(told) + first, _REMEDY)
 
 
 def _in_words(counts: Counter[str]) -> str:

@@ -25,10 +25,10 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import SYSTEMS, Access
 from local.demo.waiting import Wait
-from shared.errors import System
 from shared.state.control import Control
 from shared.state.links import link_key
 from shared.state.storage.tables import escape
+from shared.systems import System
 from tests.e2e.two_hosts.flushing import Disk
 from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
 from tests.e2e.two_hosts.people import People

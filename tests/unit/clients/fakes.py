@@ -9,8 +9,8 @@ from shared.clients.http.channel import Channel
 from shared.clients.http.exchange import Answer, PreparedCall
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
-from shared.errors import System
 from shared.records import Json
+from shared.systems import System
 from tests.support.clock import ManualClock
 
 ORIGIN = Origin.parse("https://org.crm4.dynamics.com")

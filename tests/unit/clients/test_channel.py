@@ -9,21 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.http.channel import READ_ATTEMPTS, RequestCounts, Turn
+from shared.clients.http.channel import READ_ATTEMPTS, RequestCounts, StartLimit
 from shared.clients.http.correlation import correlated
 from shared.clients.http.deadline import reading_until
 from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected
 from shared.clients.http.responses import redacted
-from shared.errors import (
-    NotSent,
-    OperatorNeeded,
-    OutcomeUnknown,
-    RecordRejected,
-    SchemaDrift,
-    SyncError,
-    System,
-    Transient,
-)
+from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordRejected, SchemaDrift, SyncError, Transient
+from shared.systems import System
 from tests.support.clock import START
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, refused
 
@@ -37,7 +29,7 @@ def read(at: Line) -> object:
 
 
 def write(at: Line, not_after: float = 1000.0) -> Answer:
-    turn = Turn(not_after, lambda: None)
+    turn = StartLimit(not_after, lambda: None)
     return at.channel.write("POST", URL, {"Name": "Litra AG"}, subject="CustomersV3", turn=turn)
 
 
@@ -207,7 +199,7 @@ def test_a_token_goes_to_no_other_origin() -> None:
 def test_a_text_that_no_request_can_carry_rejects_its_record() -> None:
     at = line(Answer(204))
     with pytest.raises(RecordRejected) as caught:
-        at.channel.write("POST", URL, {"Name": "\ud800"}, subject="x", turn=Turn(None, lambda: None))
+        at.channel.write("POST", URL, {"Name": "\ud800"}, subject="x", turn=StartLimit(None, lambda: None))
     assert caught.value.cause == "text_not_sendable"
     assert at.server.calls == []
 
@@ -237,7 +229,7 @@ def test_numbers_stay_exact_on_both_ways() -> None:
     at = line(Answer(200, {}, b'{"a":0.1000000000000000055511151231257827,"b":5637144576}'))
     found = at.channel.read(URL, subject="x")
     at.server.reply(Answer(204))
-    at.channel.write("PATCH", URL, found, subject="x", turn=Turn(None, lambda: None))
+    at.channel.write("PATCH", URL, found, subject="x", turn=StartLimit(None, lambda: None))
     assert at.server.calls[-1].body == b'{"a":0.1000000000000000055511151231257827,"b":5637144576}'
 
 

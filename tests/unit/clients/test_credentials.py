@@ -16,8 +16,9 @@ from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 from local.identity import Identity, IdentityServer
 from shared.clients.http.credentials import TokenProvider, identity, managed_identity
 from shared.clients.http.signing_in import DeveloperSignIn
-from shared.errors import AccessRefused, NotSignedIn, OperatorNeeded, StorageTrouble, System, Transient
+from shared.errors import AccessRefused, NotSignedIn, OperatorNeeded, StorageTrouble, Transient
 from shared.state.storage.storage_errors import storage_errors
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import ORIGIN
 

@@ -9,8 +9,9 @@ import pytest
 
 from shared.clients.dataverse.environment import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
 from shared.clients.http.exchange import Answer, PreparedCall
-from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, System, Transient
+from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, Transient
 from shared.records import Change, Json
+from shared.systems import System
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, values_of
 
 A = "2e451703-0000-0000-0000-00000000000a"

@@ -19,10 +19,11 @@ from shared.clients.dataverse.documents import (
 )
 from shared.clients.dataverse.environment import MAX_URL_LENGTH, DataverseSystem
 from shared.clients.http.exchange import Answer, PreparedCall
-from shared.errors import LinkRefused, System, Transient
+from shared.errors import LinkRefused, Transient
 from shared.records import Change, ChangePage, Json
 from shared.state.owners import Owners
 from shared.state.storage.memory import MemoryTable
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import ORIGIN, Line, line, ok
 

@@ -7,22 +7,14 @@ import pytest
 from shared import exact_json
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.clients.dataverse.rows import RowWrite, RowWriter, Table, own_id
+from shared.clients.dataverse.rows import RowWrite, RowWriter, WriteTable, own_id
 from shared.clients.http.exchange import Answer, AnswerLost
 from shared.clients.http.sending import Sending
-from shared.errors import (
-    NotSent,
-    OperatorNeeded,
-    OutcomeUnknown,
-    RecordMissing,
-    RecordRejected,
-    SchemaDrift,
-    System,
-    Transient,
-)
+from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordMissing, RecordRejected, SchemaDrift, Transient
+from shared.systems import System
 from tests.unit.clients.fakes import Line, Reply, line, ok, values_of
 
-PRODUCTS = Table("products", "product", "productid", {"defaultuomid": "uoms"})
+PRODUCTS = WriteTable("products", "product", "productid", {"defaultuomid": "uoms"})
 IDS = [own_id("test", str(number)) for number in range(8)]
 SUPPORTED = values_of([{"sdkmessagefilterid": IDS[0]}])
 NO_MESSAGES = values_of([])

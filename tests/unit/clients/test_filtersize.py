@@ -7,7 +7,7 @@ import pytest
 
 from shared.clients.http.filter_size import FilterSize
 from shared.clients.http.responses import FilterTooLong, ReadRefused
-from shared.errors import System
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import line, ok, refused
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.dataverse.bisect import REFUSED_ROWS, write_in_halves
-from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError, System
+from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, SyncError
+from shared.systems import System
 
 
 class Bulk:

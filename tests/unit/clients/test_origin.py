@@ -9,7 +9,8 @@ from requests import Request, RequestException, Session
 from urllib3.util import parse_url
 
 from shared.clients.http.origin import Origin, require_same_origin
-from shared.errors import OperatorNeeded, SettingsInvalid, System
+from shared.errors import OperatorNeeded, SettingsInvalid
+from shared.systems import System
 
 GOOD = Origin.parse("https://good.example.com")
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from shared.clients.http.throttle import Throttle
-from shared.errors import NotSent, System, Transient
+from shared.errors import NotSent, Transient
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE_S
 

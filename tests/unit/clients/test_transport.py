@@ -12,8 +12,9 @@ import pytest
 from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
 from shared.clients.http.origin import Origin
 from shared.clients.http.transport import HttpTransport
-from shared.errors import OperatorNeeded, System
+from shared.errors import OperatorNeeded
 from shared.outbound import Outbound
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.company import HOST, proxy, system
 from tests.support.patience import PATIENCE_S

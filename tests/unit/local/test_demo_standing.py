@@ -12,7 +12,6 @@ from local.demo.comparison import Comparison, Difference
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.standing import Account, Glance, Standing
 from local.demo.systems import Requests
-from shared.errors import System
 from shared.operations.filters import FILTERS, in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
@@ -23,6 +22,7 @@ from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
+from shared.systems import System
 from tests.support.clock import START, ManualClock
 
 FLOW, ROUTE = "accounts", "customer"

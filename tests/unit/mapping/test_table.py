@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import SchemaDrift, SettingsInvalid, System
+from shared.errors import SchemaDrift, SettingsInvalid
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
@@ -18,6 +18,7 @@ from shared.mapping.scope import Scope
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Line, TargetField, Unmappable
 from shared.records import Json, SourceRow
+from shared.systems import System
 from tests.support.patience import PATIENCE_S
 from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
 

@@ -1,8 +1,8 @@
 """What is kept of gates."""
 
-from shared.errors import System
 from shared.state.control import Control, Gate
 from shared.state.storage.memory import MemoryTable
+from shared.systems import System
 from tests.support.clock import ManualClock
 
 

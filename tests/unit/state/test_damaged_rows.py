@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import Damage, StateUnreadable, System
+from shared.errors import Damage, StateUnreadable
 from shared.state.audit import Deed, read_deed
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
@@ -24,6 +24,7 @@ from shared.state.snapshots import BUCKETS, Sight, Snapshot, digest, read_bucket
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Cell, Foreign, Put, Row, Stored, escape, is_key, unescape
 from shared.state.waiting import Wait, Waits, read_wait
+from shared.systems import System
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import StorageTrouble, System
+from shared.errors import StorageTrouble
 from shared.state.filter_sizes import FilterSizes
 from shared.state.storage.memory import MemoryTable
+from shared.systems import System
 from tests.support.clock import ManualClock
 
 

@@ -1,9 +1,9 @@
 """Whether the environment is still the one of the first run."""
 
-from shared.errors import System
 from shared.state.control import Control
 from shared.state.storage.memory import MemoryTable
 from shared.sync.environment import ASK_AGAIN_AFTER_S, Environment
+from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.doubles import FakeSystem
 
