@@ -13,8 +13,8 @@ from local.demo.arguments import Options
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.environment import ticking
 from local.demo.flows import Watched
-from local.demo.keep import place
 from local.demo.session import Session, require_node_modules
+from local.demo.state_dir import place
 from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Access
 from shared.flows.wiring import FLOWS
 from shared.settings import schedules

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from local.demo.comparison import differences
 from local.demo.flows import Watched
 from local.demo.memory import Memory
+from local.demo.progress_reader import ProgressReader
 from local.demo.session import Session
-from local.demo.standing import Standing
 from local.demo.standstill import Standstill
 from shared.mapping.verdicts import Mapped
 from shared.records import SourceRow
@@ -32,14 +32,14 @@ class Arrivals:
 
     session: Session
     flow: Watched
-    standing: Standing
+    reader: ProgressReader
     memory: Memory
 
     def some(self, chance: random.Random) -> SourceRow | None:
         """A source record that is in the target and may be edited, None where none is found."""
         rows = self.flow.sources(self.session.systems)
         for row in chance.sample(rows, min(len(rows), _TRIES)):
-            if self.standing.link(row.id).state is LinkState.WRITTEN:
+            if self.reader.link(row.id).state is LinkState.WRITTEN:
                 return row
         return None
 
@@ -61,14 +61,14 @@ class Arrivals:
 
     def ended(self, id: str) -> float | None:
         """Seconds until the sync has noted that a source record came to its end, or is gone."""
-        return self._until(lambda: self.standing.link(id).state in _ENDED)
+        return self._until(lambda: self.reader.link(id).state in _ENDED)
 
     def failed(self, id: str) -> tuple[float, Failure] | None:
         """Seconds until a record is listed as rejected, and why."""
         found: list[Failure] = []
 
         def listed() -> bool:
-            failure = self.standing.failure(id)
+            failure = self.reader.failure(id)
             found.extend([failure] if failure else [])
             return bool(found)
 
@@ -82,7 +82,7 @@ class Arrivals:
 
     def trouble(self) -> str:
         """Why nothing moves, in brackets; empty when it may."""
-        closed = self.standing.closed()
+        closed = self.reader.closed()
         return f"({closed})" if closed else ""
 
     def _holds(self, mapped: Mapped) -> bool:

@@ -2,10 +2,10 @@
 
 from local.demo.comparison import compare, expected_keys
 from local.demo.flows import Watched
-from local.demo.keep import Place
+from local.demo.progress_reader import ProgressReader
 from local.demo.report import FlowResult, Result
 from local.demo.session import Session
-from local.demo.standing import Standing
+from local.demo.state_dir import Place
 from local.demo.stocktaking import Standings
 
 
@@ -27,13 +27,13 @@ def result_of(
     return Result(results, in_step, session.peak_memory_mb, counts)
 
 
-def _result(session: Session, place: Place, flow: Watched, standing: Standing) -> FlowResult:
+def _result(session: Session, place: Place, flow: Watched, reader: ProgressReader) -> FlowResult:
     verdicts = flow.verdicts(session.systems)
-    account = standing.account_for(list(verdicts))
+    account = reader.account_for(list(verdicts))
     past = flow.past(place.memory, verdicts, account.failures)
     comparison = compare(verdicts, flow.targets(session.systems), flow, past)
     expected = expected_keys(verdicts, past).values()
     # Of several records with one key only one got it; which one does not matter to the comparison.
     place.memory.expect(flow.name, {id: of.key for those in expected if len(those) == 1 for id, of in those})
     asked = {name: counted.of(flow.asked.get(name, frozenset())) for name, counted in session.counts().items()}
-    return FlowResult(standing.glance(), account, comparison, asked)
+    return FlowResult(reader.glance(), account, comparison, asked)

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from local.demo import tether
+from local.demo import child_process
 from local.demo.arguments import LOCAL
 from local.demo.errors import UserMistake
-from local.demo.keep import free_ports
 from local.demo.processes import ROOT, STOP_IDLE_S
+from local.demo.state_dir import free_ports
 
 COMMAND_SETTING, PYTHON_SETTING = "FUNCTIONS_HOST", "FUNCTIONS_HOST_PYTHON"
 # What a deployment takes, but for the packages: those are in the Python that the worker runs in.
@@ -35,7 +35,7 @@ class Program(Protocol):
     """A program that runs the functions of the app, in one process after the other."""
 
     module: str
-    """The module, or `tether.PROGRAM`."""
+    """The module, or `child_process.PROGRAM`."""
     stop_idle_s: float
     """How long it may do nothing once it was asked to end."""
 
@@ -99,7 +99,7 @@ class RealProgram:
     It watches the whole folder of the app, so it gets one of its own, `folder`, with what is deployed.
     """
 
-    module = tether.PROGRAM
+    module = child_process.PROGRAM
     # After SIGTERM it waits ten seconds for what runs.
     stop_idle_s = 15.0
 

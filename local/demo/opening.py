@@ -9,9 +9,9 @@ from local.demo import screen
 from local.demo.arguments import Options
 from local.demo.configuration import Configuration
 from local.demo.flows import Watched
-from local.demo.keep import Place
 from local.demo.quotescenes import QuoteScenes
 from local.demo.session import Session
+from local.demo.state_dir import Place
 from local.demo.stocktaking import Position, Standings, Stocktaking
 from local.demo.waiting import Wait
 from shared.flows.wiring import CONTACTS, PRODUCTS, QUOTATIONS

@@ -11,7 +11,7 @@ from local.demo.processes import STOP_IDLE_S, Child, running
 
 
 class Part:
-    """A module of ours in a process, or another program (`tether.PROGRAM`). Its output goes to `log`."""
+    """A module of ours in a process, or another program (`child_process.PROGRAM`). Its output goes to `log`."""
 
     def __init__(
         self, name: str, module: str, log: Path, tell: Callable[[str], None], *, stop_idle_s: float = STOP_IDLE_S

@@ -105,10 +105,10 @@ def running(
     tell: Callable[[str], None] = _say_nothing,
     stop_idle_s: float = STOP_IDLE_S,
 ) -> Iterator[Child]:
-    """Run a module of ours, or with `tether.PROGRAM` for a module the program that `arguments` begin with, for as long
-    as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the main
+    """Run a module of ours, or with `child_process.PROGRAM` for a module the program that `arguments` begin with, for
+    as long as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the main
     thread: the child ends with it."""
-    command = [sys.executable, "-m", "local.demo.tether", str(os.getpid()), module, *arguments]
+    command = [sys.executable, "-m", "local.demo.child_process", str(os.getpid()), module, *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
             command,

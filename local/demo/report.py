@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.demo.comparison import Comparison, Difference
 from local.demo.errors import UserMistake
-from local.demo.standing import Account, Glance
+from local.demo.progress_reader import Account, Glance
 from local.demo.systems import Requests
 from shared import exact_json
 from shared.records import Json

@@ -21,14 +21,14 @@ from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.explanation import save, save_picture
-from local.demo.keep import Place, place
 from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.productscenes import ProductScenes
+from local.demo.progress_reader import ProgressReader
 from local.demo.quotescenes import QuoteScenes
 from local.demo.sampling import small_folder
 from local.demo.session import Session, require_node_modules
 from local.demo.stage import Stage, say_skipped
-from local.demo.standing import Standing
+from local.demo.state_dir import Place, place
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES, SYSTEMS
 from local.demo.trust import Act
@@ -164,7 +164,7 @@ def _play(
 
 
 def _arrivals(
-    session: Session, configuration: Configuration, standings: Mapping[str, Standing], here: Place
+    session: Session, configuration: Configuration, standings: Mapping[str, ProgressReader], here: Place
 ) -> dict[str, Arrivals]:
     return {flow.name: Arrivals(session, flow, standings[flow.name], here.memory) for flow in configuration.flows}
 
@@ -175,14 +175,14 @@ def _act(  # noqa: PLR0917 - the parts of a demo in their fixed order
     configuration: Configuration,
     session: Session,
     here: Place,
-    standings: Mapping[str, Standing],
+    standings: Mapping[str, ProgressReader],
 ) -> Act:
     stage = Stage(console)
     return Act(stage, session, here, configuration, standings, options.latency_ms, options.timeout_s)
 
 
 def _tell(
-    options: Options, configuration: Configuration, session: Session, standings: Mapping[str, Standing], act: Act
+    options: Options, configuration: Configuration, session: Session, standings: Mapping[str, ProgressReader], act: Act
 ) -> None:
     stage = act.stage
     console = stage.console

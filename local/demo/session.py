@@ -16,10 +16,10 @@ from local.demo import environment, hosts, interrupts
 from local.demo.arguments import Options
 from local.demo.errors import DemoFailed, Unanswered, UserMistake
 from local.demo.functionshost import FunctionsHost
-from local.demo.keep import Place
 from local.demo.processes import ROOT
+from local.demo.progress_reader import ProgressReader
 from local.demo.simulators import ADMIN_FILE, KEY_FILE, Company, Simulators
-from local.demo.standing import Standing
+from local.demo.state_dir import Place
 from local.demo.systems import SYSTEMS, Access, Counts, Secrets
 from local.identity import Identity, IdentityServer
 from local.simulator.auth import system_clock
@@ -140,10 +140,10 @@ class Session:
         files = {name: self.simulators.skipped(name) for name in SYSTEMS}
         return {name: file.read_text(encoding="utf-8").splitlines() for name, file in files.items() if file.exists()}
 
-    def watch(self) -> dict[str, Standing]:
+    def watch(self) -> dict[str, ProgressReader]:
         """How to watch each flow from now on."""
         since = system_clock()
-        return {flow: Standing(self.storage, flow, since) for flow in self._flows}
+        return {flow: ProgressReader(self.storage, flow, since) for flow in self._flows}
 
     def resume_flows(self, flows: Collection[str] | None = None) -> None:
         """Do what an operator does after a deployment: let all flows run, or only these yet."""

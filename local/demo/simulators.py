@@ -6,8 +6,8 @@ from pathlib import Path
 
 from local.demo import environment
 from local.demo.arguments import Options
-from local.demo.keep import Place
 from local.demo.parts import Part
+from local.demo.state_dir import Place
 from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Secrets
 
 KEY_FILE, ADMIN_FILE = "signing.key", "admin.token"

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from local.demo.flows import Systems, Watched
-from local.demo.standing import Account, Glance, Standing
+from local.demo.progress_reader import Account, Glance, ProgressReader
 
 # An account reads every link of a flow: it is taken when something has happened or after a while, and never takes more
 # than a fifth of the time.
 _ANEW_AFTER_S = 3.0
 _SHARE = 0.2
 
-Standings = Mapping[str, Standing]
+Standings = Mapping[str, ProgressReader]
 
 
 @dataclass(frozen=True, slots=True)

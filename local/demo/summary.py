@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo.comparison import Comparison
+from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
-from local.demo.standing import ENDED
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.operations.filters import in_words
 from shared.state.failures import Failure

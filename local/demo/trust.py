@@ -11,12 +11,12 @@ from local.demo import firstsync
 from local.demo.configuration import Configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
-from local.demo.keep import Place
+from local.demo.progress_reader import ProgressReader
 from local.demo.report import Result, Trial
 from local.demo.session import Session
 from local.demo.stage import Stage
-from local.demo.standing import Standing
 from local.demo.standstill import Standstill
+from local.demo.state_dir import Place
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
@@ -41,7 +41,7 @@ class Act:
     session: Session
     place: Place
     configuration: Configuration
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, ProgressReader]
     latency_ms: float
     patience_s: float
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from local.finops import answers, catalogue, queries
+from local.finops import catalogue, queries, responses
 from local.finops.addresses import address
 from local.finops.batch import Batch
 from local.finops.etags import etag, matches
@@ -50,11 +50,11 @@ class Finops:
         try:
             return self._routed(request)
         except Refused as refused:
-            return answers.refused_reply(refused)
+            return responses.refused_reply(refused)
         except RouteUnknown:
-            return answers.route_unknown_reply(request.url)
+            return responses.route_unknown_reply(request.url)
         except Declined as declined:
-            return answers.declined_reply(declined)
+            return responses.declined_reply(declined)
 
     def _routed(self, request: Request) -> Reply:
         if len(request.target) > self._settings.max_url:
@@ -73,7 +73,7 @@ class Finops:
             case (Segment(collection, key),), "GET":
                 body = catalogue.answer(collection, key, options)
                 context = f"{request.base_url}/Metadata/$metadata{body['@odata.context']}"
-                return answers.body_reply(200, {**body, "@odata.context": context})
+                return responses.body_reply(200, {**body, "@odata.context": context})
         raise RouteUnknown
 
     def _data(self, request: Request, below: str, options: Mapping[str, str]) -> Reply:
@@ -81,7 +81,7 @@ class Finops:
             case (), "GET":
                 return self._service_document(request)
             case (Segment("$metadata", None),), "GET":
-                return answers.xml_reply(metadata_document())
+                return responses.xml_reply(metadata_document())
             case (Segment("$batch", None),), "POST":
                 return self._batch.answer(request)
             case (Segment(name, None),), method:
@@ -97,7 +97,7 @@ class Finops:
 
     def _service_document(self, request: Request) -> Reply:
         sets: list[Json] = [{"name": name, "kind": "EntitySet", "url": name} for name in SERVED]
-        return answers.body_reply(200, {"@odata.context": _context(request, ""), "value": sets})
+        return responses.body_reply(200, {"@odata.context": _context(request, ""), "value": sets})
 
     def _collection(self, request: Request, of: EntityType, method: str, options: Mapping[str, str]) -> Reply:
         match method:
@@ -135,12 +135,12 @@ class Finops:
             following = queries.next_query(options, page.delivered)
             body["@odata.nextLink"] = f"{request.base_url}/data/{of.set_name}?{following}"
         applied = {"Preference-Applied": f"{_MAX_PAGE_PREFERENCE}{size}"} if preferred else {}
-        return answers.detailed_reply(200, body, form.detail, applied)
+        return responses.detailed_reply(200, body, form.detail, applied)
 
     def _count(self, of: EntityType, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.READ)
         query = queries.count_query(of, options, self._settings.max_filter_nodes)
-        return answers.text_reply(str(self._reader.count(of, query)))
+        return responses.text_reply(str(self._reader.count(of, query)))
 
     def _read(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
         query = queries.record_query(of, options)
@@ -148,7 +148,7 @@ class Finops:
         record = self._reader.record(of, key, cross=query.cross_company)
         known = request.header("If-None-Match")
         if known is not None and known != "null" and matches(known, etag(record.pairs)):
-            return answers.empty_reply(304)
+            return responses.empty_reply(304)
         return self._record_reply(request, 200, of, record, query)
 
     def _create(self, request: Request, of: EntityType, options: Mapping[str, str]) -> Reply:
@@ -161,12 +161,12 @@ class Finops:
         self._switches.require(of, Right.WRITE)
         self._switches.meet_conflict(of)
         self._writer.update(_target(request, of, key, options), _body(request))
-        return answers.empty_reply(204)
+        return responses.empty_reply(204)
 
     def _delete(self, request: Request, of: EntityType, key: Row, options: Mapping[str, str]) -> Reply:
         self._switches.require(of, Right.WRITE)
         self._writer.delete(_target(request, of, key, options))
-        return answers.empty_reply(204)
+        return responses.empty_reply(204)
 
     def _require_read(self, of: EntityType, query: Query) -> None:
         for each in (of, *(expansion.way.target for expansion in query.expand)):
@@ -179,7 +179,7 @@ class Finops:
         headers = {"ETag": etag(record.pairs)}
         if status == 201:
             headers["Location"] = f"{request.base_url}/data/{address(of, record.row)}"
-        return answers.detailed_reply(status, body, form.detail, headers)
+        return responses.detailed_reply(status, body, form.detail, headers)
 
 
 def _entity(name: str) -> EntityType:

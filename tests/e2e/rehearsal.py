@@ -15,11 +15,11 @@ from local.demo.arguments import Options
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.environment import child_environment, ticking
-from local.demo.keep import place
+from local.demo.progress_reader import ProgressReader
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import Seller
 from local.demo.session import Session
-from local.demo.standing import Standing
+from local.demo.state_dir import place
 from local.demo.systems import SYSTEMS
 from shared.flows.wiring import FLOWS
 from shared.sync.parts import poison_queue
@@ -43,7 +43,7 @@ class Rehearsal:
     chosen: Chosen
     configuration: Configuration
     folder: Path
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, ProgressReader]
     poison: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ import pytest
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from local.azurite import Azurite, AzuriteFailed
-from local.demo.keep import free_ports
+from local.demo.state_dir import free_ports
 from local.host.app import functions_of
 from local.host.app_settings import AppSettings
 from local.host.events import Event, InvocationFailed, InvocationStarted, InvocationSucceeded, MessagePoisoned

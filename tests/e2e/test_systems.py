@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import azurite, systems
-from local.demo.keep import free_ports
+from local.demo.state_dir import free_ports
 from local.systems import Ports
 from shared.bootstrap import build
 from shared.flows.wiring import ACCOUNTS

@@ -16,12 +16,12 @@ from local.demo.arguments import LOCAL, SAMPLES, Options
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.environment import child_environment
 from local.demo.functionshost import FunctionsHost
-from local.demo.keep import Place, place
+from local.demo.progress_reader import ProgressReader
 from local.demo.report import Result
 from local.demo.sampling import small_folder
 from local.demo.session import Session
-from local.demo.standing import Standing
 from local.demo.standstill import Standstill
+from local.demo.state_dir import Place, place
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import SYSTEMS, Access
 from local.demo.waiting import Wait
@@ -63,7 +63,7 @@ class Running:
     session: Session
     place: Place
     configuration: Configuration
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, ProgressReader]
     people: People
     queues: Queues
     tables: Tables
@@ -141,7 +141,7 @@ class Running:
 
     def claimed(self) -> int:
         """How many records workers have in their hands."""
-        return sum(standing.claimed() for standing in self.standings.values())
+        return sum(reader.claimed() for reader in self.standings.values())
 
     def _met_by(self, trouble: Trouble, part: str) -> Callable[[], object]:
         """What tells that a trouble has been met: of a host, that the other one has worked on alone; of a system, that

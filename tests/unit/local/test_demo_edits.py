@@ -13,7 +13,7 @@ from local.dataverse.service import THROTTLED
 from local.dataverse.simulator import build_organisation, build_simulator
 from local.demo.edits import ACTIVE, INACTIVE, Fulfilment, Sales
 from local.demo.errors import DemoFailed
-from local.demo.keep import free_ports
+from local.demo.state_dir import free_ports
 from local.demo.systems import Access, Counts, Secrets
 from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.demo import tether
+from local.demo import child_process
 from local.demo.arguments import FUNC, LOCAL, parse
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.functionshost import FunctionsHost
@@ -102,7 +102,7 @@ def test_a_worker_that_was_started_anew_is_told_once(tmp_path: Path) -> None:
 class Script:
     """A host that is a line of Python, `ready` at once."""
 
-    module = tether.PROGRAM
+    module = child_process.PROGRAM
     stop_idle_s = 1.0
 
     def __init__(self, *lines: str) -> None:

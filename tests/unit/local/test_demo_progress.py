@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from local.demo.progress import Positions, Progress, sentence, waited_for
-from local.demo.standing import Account, Glance
+from local.demo.progress_reader import Account, Glance
 from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts

@@ -11,8 +11,8 @@ import pytest
 from local.demo import report
 from local.demo.comparison import Comparison, Difference
 from local.demo.errors import UserMistake
+from local.demo.progress_reader import Account, Glance
 from local.demo.report import FlowResult, Result, Trial
-from local.demo.standing import Account, Glance
 from local.demo.systems import Requests
 from local.demo.trust import trial_of
 from shared.state.checkpoints import Phase

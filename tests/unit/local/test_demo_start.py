@@ -15,9 +15,9 @@ from local.demo import environment, processes, samples
 from local.demo.arguments import parse
 from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
-from local.demo.keep import Place, free_ports, place
 from local.demo.logs import keep
 from local.demo.memory import MANIFEST
+from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED, read_value_maps

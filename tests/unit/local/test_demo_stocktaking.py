@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from local.demo.flows import Watched
-from local.demo.standing import Account, Glance
+from local.demo.progress_reader import Account, Glance
 from local.demo.stocktaking import Standings, Stocktaking
 
 FLOW, CLAIMS_LIVE_S = "accounts", 55.0

@@ -125,7 +125,7 @@ class Stored(Protocol):
         """A table by name."""
 
 
-class Standing:
+class ProgressReader:
     """Reads the state of one flow. `since` is when this session's functions were started."""
 
     def __init__(self, storage: Stored, flow: str, since: datetime) -> None:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from local.demo import screen, summary
 from local.demo.comparison import Comparison, Difference
+from local.demo.progress_reader import Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
-from local.demo.standing import Account, Glance, Standing
 from local.demo.systems import Requests
 from shared.operations.filters import FILTERS, in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
@@ -53,8 +53,8 @@ def storage() -> MemoryStorage:
 
 
 @pytest.fixture
-def standing(storage: MemoryStorage) -> Standing:
-    return Standing(storage, FLOW, START)
+def reader(storage: MemoryStorage) -> ProgressReader:
+    return ProgressReader(storage, FLOW, START)
 
 
 def add_run(storage: MemoryStorage, kind: str, id: str, *, at_s: float, seconds: float = 1, **counts: int) -> None:
@@ -70,26 +70,26 @@ def add_failure(storage: MemoryStorage, id: str, cause: str) -> None:
     Failures(storage.table("links")).put(Failure(FLOW, id, cause, "why", "what to do", START, START))
 
 
-def test_outcomes_of_this_session_are_summed_once(storage: MemoryStorage, standing: Standing) -> None:
+def test_outcomes_of_this_session_are_summed_once(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_run(storage, "apply", "earlier", at_s=-5, created=50)
     add_run(storage, "pull", "p", at_s=1, hints=5)
     add_run(storage, "apply", "a", at_s=2, seconds=3, created=3, read=3)
-    standing.glance()
+    reader.glance()
     add_run(storage, "apply", "b", at_s=4, seconds=6, created=2, rejected=1, read=3)
-    glance = standing.glance()
+    glance = reader.glance()
     assert glance.counts == {"created": 5, "read": 6, "rejected": 1}
     assert (glance.pulls, glance.seconds) == (1, 9)
 
 
-def test_pulls_that_find_nothing_do_not_make_the_session_longer(storage: MemoryStorage, standing: Standing) -> None:
+def test_pulls_that_find_nothing_do_not_make_the_session_longer(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_run(storage, "pull", "p", at_s=1, hints=5)
     add_run(storage, "apply", "a", at_s=2, seconds=3, created=3)
     add_run(storage, "pull", "q", at_s=60, pages=1)
-    assert standing.glance().seconds == 4
+    assert reader.glance().seconds == 4
 
 
 @pytest.mark.parametrize("kind", ["none", "pull missing", "queued", "held", "poison", "reading", "resuming"])
-def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, standing: Standing, kind: str) -> None:
+def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, reader: ProgressReader, kind: str) -> None:
     if kind != "pull missing":
         add_run(storage, "pull", "p", at_s=1, pages=1)
     match kind:
@@ -102,60 +102,60 @@ def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, stan
     suffixes = {"queued": "", "held": HOLD_SUFFIX, "poison": POISON_SUFFIX}
     if kind in suffixes:
         storage.queues.send(FLOW + suffixes[kind], "body", delay_s=300)
-    assert standing.glance().quiet is (kind == "none")
+    assert reader.glance().quiet is (kind == "none")
 
 
-def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, standing: Standing) -> None:
+def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
     add_link(storage, "filtered", LinkState.FILTERED, rule="inactive")
     add_link(storage, "ended", LinkState.ENDED, rule="inactive", target_key="A2")
     add_link(storage, "waiting", LinkState.WAITING)
     add_link(storage, "rejected", LinkState.REJECTED)
     add_failure(storage, "rejected", "number_missing")
-    account = standing.account_for(["written", "filtered", "ended", "waiting", "rejected"])
+    account = reader.account_for(["written", "filtered", "ended", "waiting", "rejected"])
     assert account.unaccounted == ()
     assert account.filtered == {"inactive": 1, "source ended: inactive": 1}
     assert (account.waiting, account.rejected, account.claimed) == (1, {"number_missing": 1}, 0)
 
 
-def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemoryStorage, standing: Standing) -> None:
+def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemoryStorage, reader: ProgressReader) -> None:
     wait = Wait(FLOW, "waits", "contacts", "person", "parent")
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
     add_link(storage, "not one of them", LinkState.WRITTEN, target_key="A2")
     add_link(storage, "waits", LinkState.WAITING, waits=(wait.key,))
     add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
-    account = standing.account_for(["written", "waits", "claimed", "never seen"])
+    account = reader.account_for(["written", "waits", "claimed", "never seen"])
     assert (account.settled, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
     assert account.claim_age_s is not None
 
 
 def test_a_record_that_is_looked_at_in_vain_again_and_again_is_no_progress(
-    storage: MemoryStorage, standing: Standing
+    storage: MemoryStorage, reader: ProgressReader
 ) -> None:
     add_run(storage, "apply", "a", at_s=1, created=1)
-    before = standing.glance().progress
+    before = reader.glance().progress
     add_run(storage, "apply", "b", at_s=2, waiting=3, rejected=1, retried=2)
-    assert standing.glance().progress == before
+    assert reader.glance().progress == before
     add_run(storage, "apply", "c", at_s=3, unchanged=1)
-    assert standing.glance().progress != before
+    assert reader.glance().progress != before
 
 
-def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, standing: Standing) -> None:
+def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_link(storage, "retrying", LinkState.RETRYING)
     add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
     add_link(storage, "rejected without a reason", LinkState.REJECTED)
     ids = ["retrying", "claimed", "rejected without a reason", "never seen"]
-    account = standing.account_for(ids)
+    account = reader.account_for(ids)
     assert account.unaccounted == tuple(ids)
     assert account.claimed == 1
 
 
-def test_why_nothing_moves_is_named(storage: MemoryStorage, standing: Standing) -> None:
+def test_why_nothing_moves_is_named(storage: MemoryStorage, reader: ProgressReader) -> None:
     control = Control(storage.table("control"))
     control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: finops refused the token"))
-    assert standing.closed() == "OperatorNeeded: finops refused the token"
+    assert reader.closed() == "OperatorNeeded: finops refused the token"
     control.save_flow(FlowControl(FLOW, blocked="too many changes"))
-    assert standing.closed() == "flow blocked: too many changes"
+    assert reader.closed() == "flow blocked: too many changes"
 
 
 GLANCE = Glance(
@@ -226,22 +226,22 @@ def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int)
     assert f"Functions killed while 140 accounts and 100 products changed: {found}." in text
 
 
-def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, standing: Standing) -> None:
+def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_run(storage, "pull", "p", at_s=1, pages=1)
     checkpoints = Checkpoints(storage.table("checkpoints"))
     checkpoint = Checkpoint(FLOW, "epoch", "walk", phase=Phase.WALK)
     etag = checkpoints.save(checkpoint)
-    assert standing.glance().quiet
+    assert reader.glance().quiet
     checkpoints.save(replace(checkpoint, cursor="A1", etag=etag))
-    assert not standing.glance().quiet
+    assert not reader.glance().quiet
 
 
 def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
-    storage: MemoryStorage, standing: Standing
+    storage: MemoryStorage, reader: ProgressReader
 ) -> None:
     add_link(storage, "claimed", LinkState.NEW, claim_id="c", claim_kind=ClaimKind.WORKING)
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
-    assert (standing.claimed(), standing.written()) == (1, ["written"])
+    assert (reader.claimed(), reader.written()) == (1, ["written"])
 
 
 def test_long_lists_are_cut_on_the_screen() -> None:

@@ -1,5 +1,5 @@
-"""Runs a module, or another program, so that it ends with whoever started it: `python -m local.demo.tether 42
-local.finops --port 0 ...`, `python -m local.demo.tether 42 -- func start ...`.
+"""Runs a module, or another program, so that it ends with whoever started it: `python -m local.demo.child_process 42
+local.finops --port 0 ...`, `python -m local.demo.child_process 42 -- func start ...`.
 
 A process that is killed cannot end its children; here the child sees to it itself. Another program keeps that on Linux
 only: there the kernel sends the signal.
@@ -24,7 +24,7 @@ def end_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     else:
-        threading.Thread(target=_watch, args=(parent,), name="tether", daemon=True).start()
+        threading.Thread(target=_watch, args=(parent,), name="parent-watch", daemon=True).start()
     if os.getppid() != parent:
         # It was gone before the signal was asked for.
         sys.exit(1)
