@@ -38,6 +38,8 @@ class Operators:
         self.forgotten: set[tuple[str, str]] = set()
         self._to_retry = set(FLOWS)
         self._surprised = False
+        # Whether anybody has spoilt a row yet: to look at every row takes its time.
+        self.has_damages = False
 
     def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
         """Do one thing. Raises AssertionError for an error that no operator may see."""
@@ -83,9 +85,12 @@ class Operators:
                 self._unlinked.remove((flow, id))
 
     def damages(self, process: Deployment) -> list[Damage]:
-        """The rows that cannot be read and that nobody but an operator mends: links, and owned keys."""
+        """The rows that cannot be read and that nobody but an operator mends: links, owned keys, and checkpoints."""
+        if not self.has_damages:
+            return []
+        mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
         found = Damages(process.parts).found(FLOWS)
-        return [of for of in found if of.table == "keys" or (of.table == "links" and of.key.startswith("L|"))]
+        return [of for of in found if of.table in mended and of.key.startswith(mended[of.table])]
 
     def _repair(self, process: Deployment, deeds: Deeds) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
@@ -94,7 +99,7 @@ class Operators:
             if damage.table == "links":
                 record: tuple[str, str] | None = (damage.partition, unescape(damage.key).removeprefix("L|"))
             else:
-                record = self._owner_of(damage, process)
+                record = self._owner_of(damage, process) if damage.table == "keys" else None
             if record is None:
                 drop(parts, deeds, damage.table, damage.partition, damage.key)
                 continue
@@ -156,7 +161,15 @@ class Operators:
             case "repair":
                 self._repair(process, deeds)
             case _ if known:
-                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds, dice)
+                linking = Linking(parts, parts.flows[flow], deeds)
+                self._mend(act.what, self._chosen(known, linking, dice), linking, deeds, dice)
+
+    @staticmethod
+    def _chosen(known: list[str], linking: Linking, dice: random.Random) -> str:
+        """A record, and first its state: most are in the same one."""
+        states = {id: linking.show(id).state for id in known}
+        state = dice.choice(sorted(set(states.values())))
+        return dice.choice([id for id in known if states[id] is state])
 
     def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds, dice: random.Random) -> None:
         state = linking.show(id).state
