@@ -19,22 +19,17 @@ from tests.simulation.material import STANDARD, Material
 from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
+from tests.simulation.scenes import Scenes
 from tests.simulation.script import FLOWS, Act, Script
 from tests.simulation.settings import RENAMED_URL, TIGHT, URL, VARIANTS
 from tests.simulation.space import kind_of_step, outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.takings import Takings
-from tests.simulation.targets import CUSTOMERS
 from tests.simulation.threads import CALM, Plan, Worker
 
 _NO_HINTS = '{"format":1,"flow":"x","run":"y","epoch":null,"hints":[]}'
 _GARBAGE = ("", "{}", "no message", _NO_HINTS, "[1]")
 _WAITS_S = (5, 20, 60, 60, 310, 700, 3700)
-# Longer than a claim holds others off, and shorter than a late worker stands still.
-_OVERTAKEN_S, _LATE_S = 1000.0, 1500.0
-# So long a host is away that its copies of poison messages would vanish soon.
-_AWAY_S = 5.5 * 86400.0
-_MUTE_ROUNDS, _MUTE_S = 8, 800.0
 _WRONG_BY_S = (-7200.0, -600.0, 600.0, 7200.0, 20000.0)
 
 
@@ -69,6 +64,7 @@ class History:
         stage.on_step = self._note_step
         stage.weather.met = self._note_fault
         self.host = Host(stage, self._start(), self.played.counts)
+        self._scenes = Scenes(stage, self._company, self.host)
         self._takings = Takings(self._company)
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
@@ -163,88 +159,19 @@ class History:
         self.host.run(workers, dice)
 
     def _crash_loop(self, act: Act, dice: random.Random) -> None:
-        """A message whose workers die, until it is poison; and perhaps the storage fails as that is looked at."""
-        flow = self._busy_flow(act.flow)
-        self.host.crash_loop(flow, dice)
-        plan = beginner_of(dice) if act.troubled else CALM
-        if act.troubled:
-            self.stage.weather.storage = dice.choice([0.0, 0.3])
-        if dice.random() < 0.7 and (worker := self.host.poison(flow, dice, plan)) is not None:
-            self.host.run([worker], dice)
-        self.stage.weather.storage = 0.0
-
-    def _busy_flow(self, flow: str) -> str:
-        """A flow in whose queue something lies: the named one, if that is so."""
-        lying = self.stage.queues.lying()
-        return next((name for name in (flow, *FLOWS) if name in lying), flow)
+        self._scenes.crash_loop(act, dice)
 
     def _late_worker(self, act: Act, dice: random.Random) -> None:
-        """A worker stands still as it writes, or as it commits, until its claim has ended; people go on, and another
-        worker takes its records meanwhile."""
-        flow = self._busy_flow(act.flow)
-        if flow not in self.stage.queues.lying():
-            self._company.edit_of(flow, dice)
-            self._sync(flow, dice, delivers=False)
-        stands_in = dice.choice(["write", "write", "links.transact", "find"])
-        worker = self.host.invocation(flow, dice, Plan(stands_in=stands_in, stands_s=_LATE_S))
-        if worker is None:
-            return
-        self.host.run([worker], dice)
-        for _ in range(dice.randint(1, 3)):
-            self._company.edit_of(flow, dice)
-        self.stage.threads.advance(_OVERTAKEN_S, dice)
-        self._sync(flow, dice)
-        self.stage.threads.advance(_LATE_S - _OVERTAKEN_S, dice)
-
-    def _sync(self, flow: str, dice: random.Random, *, delivers: bool = True) -> None:
-        """A flow does its work, as it does when nothing is wrong."""
-        self.host.run([self.host.timer("pull", flow, dice)], dice)
-        for _ in range(6 if delivers else 0):
-            if (worker := self.host.invocation(flow, dice)) is None:
-                break
-            self.host.run([worker], dice)
+        self._scenes.late_worker(act, dice)
 
     def _second_thoughts(self, act: Act, dice: random.Random) -> None:
-        """Somebody changes a record and changes it back, and each time it is synced at once; perhaps the first write
-        gets no answer."""
-        self._sync(act.flow, dice)
-        back = self._company.think_again(act.flow, dice)
-        if back is None:
-            return
-        if dice.random() < 0.7:
-            self._sync_in_trouble(act.flow, dice)
-        else:
-            self._sync(act.flow, dice)
-        back()
-        self._sync(act.flow, dice)
-
-    def _sync_in_trouble(self, flow: str, dice: random.Random) -> None:
-        """A flow does its work, and most of its writes get no good answer."""
-        weather = self.stage.weather
-        former, weather.writes = weather.writes, dict.fromkeys(System, 0.8)
-        self._sync(flow, dice)
-        weather.writes = former
+        self._scenes.second_thoughts(act, dice)
 
     def _no_answer(self, _act: Act, dice: random.Random) -> None:
-        """For an hour and more no write of one customer gets an answer, and those of the others do."""
-        customers = self.stage.finops.rows_of(self._legal_entity, CUSTOMERS)
-        if not customers:
-            return
-        self.stage.weather.mute = dice.choice(sorted(customers))
-        for number in range(_MUTE_ROUNDS):
-            self._company.call_all("accounts", str(number))
-            for _ in range(2):
-                self._sync("accounts", dice)
-                self.stage.threads.advance(_MUTE_S / 2, dice)
-        self.stage.weather.mute = ""
+        self._scenes.no_answer(self._legal_entity, dice)
 
     def _absence(self, act: Act, dice: random.Random) -> None:
-        """No function of a queue runs for days; then the sweep is the first one."""
-        if dice.random() < 0.7:
-            self.host.crash_loop(self._busy_flow(act.flow), dice)
-        self.stage.threads.advance(_AWAY_S, dice)
-        plan = Plan(dies_in=dice.choice(["poison", "send", "-poison done", "delete"])) if act.troubled else CALM
-        self.host.run([self.host.timer("sweep", "", dice, plan)], dice)
+        self._scenes.absence(act, dice)
 
     def _wait(self, _act: Act, dice: random.Random) -> None:
         self.stage.threads.advance(dice.choice(_WAITS_S), dice)
@@ -279,9 +206,7 @@ class History:
     def _deploy(self, act: Act, dice: random.Random) -> None:
         """Other settings, perhaps while writes of before have no answer yet."""
         if dice.random() < 0.3:
-            self._company.edit_of(act.flow, dice)
-            self._company.edit_of(act.flow, dice)
-            self._sync_in_trouble(act.flow, dice)
+            self._scenes.unanswered_edits(act, dice)
         self._former_variant, self._variant = self._variant, act.what
         self._replace_process(overlap=dice.random() < 0.3)
 
@@ -345,13 +270,7 @@ class History:
     def _clock(self, act: Act, dice: random.Random) -> None:
         self._replace_process(overlap=False, wrong_by_s=dice.choice(_WRONG_BY_S))
         if dice.random() < 0.5:
-            # It meets a system in trouble, and dies as it asks whether that is over.
-            system, weather = dice.choice(list(System)), self.stage.weather
-            weather.reads[system] = weather.writes[system] = 1.0
-            self._drain(act, dice)
-            weather.calm_down()
-            self.stage.threads.advance(dice.choice([310.0, 910.0]), dice)
-            self.host.run([self.host.timer("sweep", "", dice, Plan(dies_in="probe"))], dice)
+            self._scenes.dead_probe(lambda: self._drain(act, dice), dice)
 
     def _operator(self, act: Act, dice: random.Random) -> None:
         self.operators.act(act, self.host.process, dice)

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from contextlib import suppress
 
-from shared.errors import Damage, NotSent, StorageTrouble, SystemTrouble
+from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.failing import Failing
@@ -24,6 +24,8 @@ from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
 _WHO = "operator@contoso"
+# What an operator may be told instead of a result.
+_TOLD = Refused | SystemTrouble | StorageTrouble | NotSent | StateUnreadable
 
 
 class Operators:
@@ -46,7 +48,7 @@ class Operators:
         worker = Worker(f"operator {act.what}", lambda: self._operate(act, process, dice), dice, CALM)
         self._company.stage.threads.run([worker], dice)
         error = worker.error
-        if error is not None and not isinstance(error, Refused | SystemTrouble | StorageTrouble | NotSent):
+        if error is not None and not isinstance(error, _TOLD):
             raise AssertionError(f"operator {act.what} raised {error!r}") from error
         if isinstance(error, Refused):
             self._counts[f"refused {act.what}"] += 1
@@ -64,7 +66,7 @@ class Operators:
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
                 is_walk = control.block_kind is BlockKind.THRESHOLD
-                with suppress(Refused):
+                with suppress(Refused, StateUnreadable):
                     # What cannot be read is mended first.
                     self._accept(flow, process, deeds)
                 if is_walk and not self._surprised:
