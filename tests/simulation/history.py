@@ -251,6 +251,8 @@ class History:
 
     def _purge(self, act: Act, dice: random.Random) -> None:
         self._company.purge(act.flow, dice)
+        if dice.random() < 0.5:
+            self._scenes.doubtful_walk(act.flow, dice)
 
     def _environment(self, act: Act, dice: random.Random) -> None:
         """Another address, organisation or company. Nobody moves a system whose own rows are damaged."""

@@ -88,6 +88,14 @@ class Scenes:
                 self._stage.threads.advance(_MUTE_S / 2, dice)
         self._stage.weather.mute = ""
 
+    def doubtful_walk(self, flow: str, dice: random.Random) -> None:
+        """A flow looks for what is gone, and its source does not always answer; or the worker dies as it asks."""
+        weather = self._stage.weather
+        former, weather.reads = weather.reads, dict.fromkeys(System, 0.25)
+        self._host.run([self._host.timer("pull", flow, dice, Plan(gives_way=0.1))], dice)
+        weather.reads = former
+        self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in="existing"))], dice)
+
     def absence(self, act: Act, dice: random.Random) -> None:
         """No function of a queue runs for days; then the sweep is the first one."""
         if dice.random() < 0.7:
