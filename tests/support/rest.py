@@ -9,6 +9,7 @@ from tests.support.clock import ManualClock
 
 # Still played at the end of a time in which nothing happened: what stands must stand for good.
 _LAST_MINUTES_S = 120
+_IDLE = (LinkState.DELETED, LinkState.FILTERED, LinkState.WAITING)
 
 
 class Rest:
@@ -22,8 +23,8 @@ class Rest:
 
     def reached(self) -> bool:
         """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
-        and no gate is closed. The first call has nothing to compare with. The link of a record that is deleted or
-        filtered may stay dirty: there is nothing to write until the record changes."""
+        and no gate is closed. The first call has nothing to compare with. The link of a deleted, filtered or waiting
+        record may stay dirty: there is nothing to write until this record or its parent changes."""
         links = self._links.content()
         changed, self._seen = links != self._seen, links
         return not changed and not any(_under_way(row) for row in self._rows())
@@ -39,5 +40,5 @@ class Rest:
 
 
 def _under_way(row: Row) -> bool:
-    dirty = row.cells.get("dirty") and row.cells.get("state") not in (LinkState.DELETED, LinkState.FILTERED)
+    dirty = row.cells.get("dirty") and row.cells.get("state") not in _IDLE
     return bool(dirty or row.cells.get("claim_id") or row.cells.get("closed"))
