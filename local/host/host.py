@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from local.host.app import AppFunction
@@ -18,6 +19,7 @@ from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
 from local.host.invoker import Invoker, WorkerLost
+from local.host.journal import Journal
 from local.host.loop import Loop
 from local.host.queue_listener import LEASE_S, POISON_SUFFIX, QueueListener, has_poison_queue
 from local.host.queues import encode_body
@@ -33,6 +35,8 @@ log = logging.getLogger("Host.Startup")
 
 STORAGE_SETTING = "AzureWebJobsStorage"
 THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
+# How long the worker of a killed host may go on.
+ABANDONED_S = 600.0
 CRASHED, WORKER_LOST = 1, 3
 # How long the real host waits after SIGTERM for what runs.
 DRAIN_S = 10.0
@@ -63,6 +67,7 @@ class Host:
         lock_s: int = LOCK_S,
         drain_s: float = DRAIN_S,
         so_far: SoFar | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._settings = settings
         self._options = host_json.queues
@@ -70,6 +75,7 @@ class Host:
         self._clock = clock or SystemClock()
         self._observer = on_event
         self._observing = threading.Lock()
+        self._journal = journal or Journal()
         self._lease_s = lease_s
         self._lock_s = lock_s
         self._drain_s = drain_s
@@ -131,6 +137,14 @@ class Host:
         """Ask the host to stop; may be called from a signal handler."""
         self._stop_asked = True
         self._stopping.set()
+
+    def abandon(self) -> None:
+        """The host's process was killed: what runs goes to its end, and nothing of it is settled."""
+        self._stop_listening()
+        for loop in (self._watchdog, *self._loops):
+            loop.close(timeout_s=0.0)
+        self._invoker.wait_until_idle(ABANDONED_S)
+        os._exit(CRASHED)
 
     def wait(self) -> int:
         """Wait for the request to stop or a reason to, stop gracefully, return the exit code. `WORKER_LOST`: whoever
@@ -210,6 +224,9 @@ class Host:
             on_event=self._observe,
             wake=self._loop(queue.function.name).wake,
             on_lost_storage=self._crash,
+            on_held=partial(self._journal.holds, source),
+            on_settled=self._journal.settled,
+            is_orphan=self._journal.is_orphan,
             lease_s=self._lease_s,
         )
 
@@ -223,7 +240,7 @@ class Host:
             log.error("Timer %s runs without status and lock: %s", name, error)
             return TimerListener(timer, None, invoker=self._invoker, clock=self._clock, wake=wake)
         status = self._storage.timer_status(connection, self._host_id, name) if timer.use_monitor else None
-        lock = self._storage.timer_lock(connection, self._host_id, name, self._lock_s)
+        lock = self._storage.timer_lock(connection, self._host_id, name, self._lock_s, self._journal.instance)
         singleton = Singleton(lock, self._clock, name, self._lock_s)
         return TimerListener(timer, status, invoker=self._invoker, clock=self._clock, wake=wake, singleton=singleton)
 

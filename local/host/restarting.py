@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_VARIABLE = "LOCAL_HOST_SO_FAR"
+VARIABLE = "LOCAL_HOST_SO_FAR"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SoFar:
 
 def take_over(environ: MutableMapping[str, str]) -> SoFar:
     """Return what the run before has left in the environment, and remove it there."""
-    left = environ.pop(_VARIABLE, None)
+    left = environ.pop(VARIABLE, None)
     return SoFar(**json.loads(left)) if left else SoFar()
 
 
@@ -43,7 +43,7 @@ def run_again(environ: Mapping[str, str], so_far: SoFar) -> NoReturn:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    variables = {**environ, _VARIABLE: json.dumps(asdict(so_far))}
+    variables = {**environ, VARIABLE: json.dumps(asdict(so_far))}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)  # noqa: S606 - our own program
 
 
