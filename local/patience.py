@@ -69,17 +69,26 @@ class Patience:
 
 
 def effort_of(pid: int, *files: Path) -> Callable[[], object]:
-    """What a process has done so far: processor time in half seconds, and how much it has written into files. None
-    once it is gone."""
+    """What a process and those that it has started have done so far: processor time in half seconds, and how much is
+    written into files. None once it is gone."""
 
     def measure() -> object:
         try:
-            spent = psutil.Process(pid).cpu_times()
+            process = psutil.Process(pid)
+            spent = sum(map(_spent, (process, *process.children(recursive=True))))
         except psutil.Error:
             return None
-        return int((spent.user + spent.system) / _WORK_S), *(_size(file) for file in files)
+        return int(spent / _WORK_S), *(_size(file) for file in files)
 
     return measure
+
+
+def _spent(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return times.user + times.system
 
 
 def _size(file: Path) -> int:

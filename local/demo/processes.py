@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # A child that starts or ends is waited for while it gets on; `_MOST` is for one that works and works.
 START_IDLE_S, START_MOST_S = 60.0, 900.0
 STOP_IDLE_S, STOP_MOST_S = 8.0, 60.0
-_LOOK_EVERY_S = 0.02
+_LOOK_EVERY_S = 0.05
 MISTAKE = 2
 
 
@@ -77,6 +77,12 @@ class Child:
         """End it at once and without a warning."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def kill_alone(self) -> None:
+        """End it at once, while what it has started lives on."""
+        if self.process.poll() is None:
+            self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:

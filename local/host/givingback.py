@@ -1,11 +1,12 @@
 """What becomes of the messages that a dead worker held."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from local.host import worker
-from local.host.errors import HostError
+from local.host import logs, worker
+from local.host.errors import MessageGone
 from local.host.events import ignore
 from local.host.queue_listener import POISON_SUFFIX, Settlement, has_poison_queue, log
 from local.host.queues import Message
@@ -14,8 +15,10 @@ from local.host.triggers import QueueAddress
 
 
 def give_back(held: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> None:
-    """Settle each as a failure: visible after the visibility timeout, or poison. `arguments` are those of the host."""
-    options = worker.queue_options(arguments)
+    """Settle each as a failure: visible after the visibility timeout, or poison. `arguments` are those of the host.
+    Raises StorageUnavailable as soon as one cannot be settled: the real host ends then, too."""
+    host_json = worker.host_json_of(arguments)
+    logs.install(sys.stderr, host_json.log_levels, debug=False)
     with closing(AzureStorage()) as storage:
         for entry in held:
             address = QueueAddress(entry["connection"], entry["queue"])
@@ -24,12 +27,12 @@ def give_back(held: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> No
                 "",
                 storage.queue(address),
                 storage.queue(poison) if has_poison_queue(address.name) else None,
-                options,
+                host_json.queues,
                 ignore,
             )
             kept = entry["holds"]
             message = Message(kept["id"], kept["text"], kept["receipt"], kept["count"], None, None, None)
             try:
                 settlement.fail(message, 0.0)
-            except HostError as error:
-                log.error("Message %s of queue %s is not settled: %s", message.id, address.name, error)
+            except MessageGone as error:
+                log.debug("%s", error)

@@ -19,11 +19,10 @@ from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
 from local.host.invoker import Invoker, WorkerLost
-from local.host.journal import Journal
+from local.host.journal import Journal, SoFar
 from local.host.loop import Loop
 from local.host.queue_listener import LEASE_S, POISON_SUFFIX, QueueListener, has_poison_queue
 from local.host.queues import encode_body
-from local.host.restarting import SoFar
 from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
@@ -96,6 +95,7 @@ class Host:
             send_output=self._send_output,
             on_event=self._observe,
             on_timeout=self._lose_worker,
+            is_orphan=self._journal.is_orphan,
         )
         self._loops: list[Loop] = []
         self._queues = {queue.function.name: self._queue_listener(queue) for queue in self._triggers.queues}
@@ -170,8 +170,10 @@ class Host:
             left = self._invoker.wait_until_idle(max(0.0, ends_at_s - self._clock.monotonic()))
             if left:
                 log.warning("%d functions are still running; their messages come back after the lease", left)
-        for timer in self._timers.values():
-            timer.close()
+        if self.exit_code != WORKER_LOST:
+            # The next worker of this host goes on with them.
+            for timer in self._timers.values():
+                timer.close()
         is_idle = left == 0 and self._exit_code == 0
         self._pool.shutdown(wait=is_idle, cancel_futures=True)
         if is_idle:
@@ -180,17 +182,20 @@ class Host:
 
     def so_far(self) -> SoFar:
         """Return what the next worker must know of this one."""
-        return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict())
+        return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict(), self._peak_memory_mb())
 
     def summary(self) -> dict[str, object]:
         """Return peak memory in megabytes, the exit code, how often the worker was started anew, and the counts of
         each function."""
         return {
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": self._peak_memory_mb(),
             "exit_code": self.exit_code,
             "restarts": self._so_far.restarts,
             "functions": self._tally.as_dict(),
         }
+
+    def _peak_memory_mb(self) -> float:
+        return max(self._so_far.peak_memory_mb, peak_memory_mb())
 
     def __enter__(self) -> "Host":
         self.start()
@@ -226,7 +231,6 @@ class Host:
             on_lost_storage=self._crash,
             on_held=partial(self._journal.holds, source),
             on_settled=self._journal.settled,
-            is_orphan=self._journal.is_orphan,
             lease_s=self._lease_s,
         )
 

@@ -1,10 +1,12 @@
-"""What the worker tells its host: which messages it holds, so that these are given back when it dies."""
+"""What host and worker tell each other: the host what was before, the worker which messages it holds, so that these are
+given back when it dies."""
 
 import json
 import os
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +15,19 @@ if TYPE_CHECKING:
 
 VARIABLE = "LOCAL_HOST_JOURNAL"
 """Names the descriptor to write to, the host's process, and what tells it from others: `7:4711:UUID`."""
+SO_FAR = "LOCAL_HOST_SO_FAR"
 _LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What a worker is told of those before it: how often one was started anew, why the last time, the counts of each
+    function, and the largest resident size. A worker that dies leaves neither of the last two."""
+
+    restarts: int = 0
+    reason: str = ""
+    functions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    peak_memory_mb: float = 0.0
 
 
 class Journal:
@@ -26,10 +40,6 @@ class Journal:
         self.instance = instance
         """Stays the same while the host lives, whatever becomes of its workers; empty without a host."""
 
-    def begin(self, restarts: int) -> None:
-        """The worker runs, started anew so often."""
-        self._write({"restarts": restarts})
-
     def holds(self, address: "QueueAddress", message: "Message") -> None:
         """The worker has a message, under a new pop receipt."""
         kept = {"id": message.id, "text": message.text, "receipt": message.pop_receipt, "count": message.dequeue_count}
@@ -38,6 +48,10 @@ class Journal:
     def settled(self, message: "Message") -> None:
         """The worker has done with a message."""
         self._write({"settled": message.id})
+
+    def lost(self, so_far: SoFar) -> None:
+        """The worker gives up what still runs in it: the next one shall start."""
+        self._write({"lost": asdict(so_far)})
 
     def end(self) -> None:
         """The worker ends by its own will: its exit code is the host's."""
@@ -77,3 +91,9 @@ def journal_of(environ: MutableMapping[str, str]) -> Journal:
         return Journal()
     descriptor, host, instance = described.split(":")
     return Journal(int(descriptor), int(host), instance)
+
+
+def take_over(environ: MutableMapping[str, str]) -> SoFar:
+    """What the host has told of the workers before, removed from the environment."""
+    told = environ.pop(SO_FAR, "")
+    return SoFar(**json.loads(told)) if told else SoFar()

@@ -91,7 +91,6 @@ class QueueListener:
         lease_s: float = LEASE_S,
         on_held: Callable[[Message], None] = lambda _message: None,
         on_settled: Callable[[Message], None] = lambda _message: None,
-        is_orphan: Callable[[], bool] = lambda: False,
     ) -> None:
         self._function = function
         self._queue = queue
@@ -106,7 +105,6 @@ class QueueListener:
         self._on_held = on_held
         self._on_settled = on_settled
         self._settlement = Settlement(function.name, queue, poison, options, on_event)
-        self._is_orphan = is_orphan
         self._running: set[_Leased] = set()
         self._lock = threading.Lock()
         self._next_look_s = 0.0
@@ -192,9 +190,6 @@ class QueueListener:
             leased.is_settled = True
             message = leased.message
         try:
-            if self._is_orphan():
-                # It comes back after its lease: settling is up to the host, and that is gone.
-                return
             match outcome:
                 case Succeeded():
                     self._settling(message, partial(self._queue.delete, message))

@@ -1,5 +1,5 @@
-"""The host beside its worker: when the worker dies, its messages come back and a new one starts; the third death in a
-row ends the host."""
+"""The host beside its worker: a worker that gives up is followed by the next one; when one dies, its messages come back
+before that, and the third death ends the host."""
 
 import json
 import os
@@ -14,12 +14,16 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
-from local.host import restarting
-from local.host.journal import VARIABLE
+from local import console
+from local.host.errors import HostError
+from local.host.journal import SO_FAR, VARIABLE, SoFar
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CRASHED = 1
 MOST_DEATHS = 3
 FORGET_DEATHS_AFTER_S = 30 * 60.0
+# As a shell tells the end by a signal.
+_BY_SIGNAL = 128
 
 
 class Deaths:
@@ -41,16 +45,20 @@ class Deaths:
 class Worker:
     """A worker's process and what it has told."""
 
-    def __init__(self, so_far: restarting.SoFar, instance: str) -> None:
+    def __init__(self, so_far: SoFar, instance: str) -> None:
         reading, writing = os.pipe()
-        told = {VARIABLE: f"{writing}:{os.getpid()}:{instance}", restarting.VARIABLE: json.dumps(asdict(so_far))}
-        command = [sys.executable, *sys.orig_argv[1:]]
-        self.process = subprocess.Popen(command, env={**os.environ, **told}, pass_fds=[writing])  # noqa: S603 - our own
+        told = {VARIABLE: f"{writing}:{os.getpid()}:{instance}", SO_FAR: json.dumps(asdict(so_far))}
+        self.process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "local.host", *sys.argv[1:]], env={**os.environ, **told}, pass_fds=[writing]
+        )
         os.close(writing)
         self._pipe = os.fdopen(reading, encoding="utf-8")
-        self.restarts = so_far.restarts
         self.has_ended = False
+        """Whether it has ended by its own will."""
+        self.left: SoFar | None = None
+        """What the next one shall be told, where it has given up."""
         self.held: dict[str, dict[str, Any]] = {}
+        """The messages in its hands, by id."""
 
     def wait(self) -> int:
         """Listen until it is no more; its exit code."""
@@ -65,32 +73,64 @@ class Worker:
                 self.held[id] = entry
             case {"settled": str(id)}:
                 self.held.pop(id, None)
-            case {"restarts": int(restarts)}:
-                self.restarts = restarts
+            case {"lost": so_far}:
+                self.left = SoFar(**so_far)
             case {"end": True}:
                 self.has_ended = True
 
 
+class Stop:
+    """Requests to stop. They go on to the worker, also to one that starts while they come."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._process: subprocess.Popen[bytes] | None = None
+        for number in SIGNALS:
+            signal.signal(number, self._hear)
+
+    def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
+        """This process gets them from now on."""
+        self._process = process
+        if self.asked:
+            process.terminate()
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
 def supervise() -> int:
-    """Run workers until one ends by its own will, or too many have died. The exit code."""
-    instance, deaths, so_far = uuid.uuid4().hex, Deaths(), restarting.SoFar()
+    """Run one worker after the other until one ends by its own will, or too many have died. The exit code."""
+    console.take_any_character()
+    instance, deaths, stop, so_far = uuid.uuid4().hex, Deaths(), Stop(), SoFar()
     while True:
         worker = Worker(so_far, instance)
-        asked = _pass_signals_on(worker.process)
+        stop.pass_on_to(worker.process)
         code = worker.wait()
-        if worker.has_ended or asked:
+        if worker.has_ended:
             return code
+        if stop.asked:
+            return 0 if worker.left else abs(code) + (_BY_SIGNAL if code < 0 else 0)
+        if worker.left:
+            so_far = worker.left
+            continue
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         _say("ERR", f"The worker died ({how})")
-        give_back(worker.held)
+        try:
+            give_back(worker.held)
+        except HostError as error:
+            _say("CRT", f"An unhandled exception has occurred. Host is shutting down. ({error})")
+            return CRASHED
         if deaths.too_many():
             _say("CRT", "Exceeded language worker restart retry count. Host is shutting down.")
             return CRASHED
-        so_far = restarting.SoFar(worker.restarts + 1, f"the worker died ({how})")
+        so_far = SoFar(so_far.restarts + 1, f"the worker died ({how})", so_far.functions, so_far.peak_memory_mb)
 
 
 def give_back(held: dict[str, dict[str, Any]]) -> None:
-    """Settle what a dead worker held as failures: that is what the real host does at once."""
+    """Settle what a dead worker held as failures: that is what the real host does at once. Raises HostError where
+    storage does not let it."""
     if not held:
         return
     # What takes memory is loaded when it is needed.
@@ -99,18 +139,6 @@ def give_back(held: dict[str, dict[str, Any]]) -> None:
     givingback.give_back(list(held.values()), sys.argv[1:])
 
 
-def _pass_signals_on(process: subprocess.Popen[bytes]) -> list[int]:
-    """From now on a request to stop goes to this process; the list holds those that came."""
-    asked: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        process.send_signal(number)
-
-    for number in restarting.SIGNALS:
-        signal.signal(number, stop)
-    return asked
-
-
 def _say(level: str, text: str) -> None:
     sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {level} Host.Worker: {text}\n")
+    sys.stderr.flush()

@@ -7,52 +7,56 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from local import console, loopback, space
-from local.host import logs, restarting
+from local.host import logs
 from local.host.app import load_app
 from local.host.app_settings import AppSettings, read_local_settings
 from local.host.errors import AppInvalid, HostError
 from local.host.events import Event, OnEvent, event_as_dict, ignore
 from local.host.host import CRASHED, DRAIN_S, WORKER_LOST, Host
-from local.host.host_json import QueueOptions, read_host_json
-from local.host.journal import Journal, journal_of
+from local.host.host_json import HostJson, read_host_json
+from local.host.journal import Journal, journal_of, take_over
 from local.host.queue_listener import LEASE_S
+from local.host.supervising import SIGNALS
 from local.host.timer_lock import LEASE_S as LOCK_S
 
 USER_MISTAKE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; return 0, 1 for a host that had to stop, 2 for a mistake in app or settings. A
-    worker that is lost makes this process run its program again."""
-    options = _parse(arguments)
+    """Run until SIGTERM or SIGINT; return 0, 1 for a host that had to stop, 2 for a mistake in app or settings, 3 for
+    a worker that gave up what ran in it."""
     console.take_any_character()
-    loopback.spare(os.environ)
-    started_with = dict(os.environ)
     journal = journal_of(os.environ)
     try:
-        return _run(options, journal, started_with=started_with)
+        options = _parse(arguments)
+        loopback.spare(os.environ)
+        code = _run(options, journal)
     except AppInvalid as error:
         _explain(error)
-        return USER_MISTAKE
+        code = USER_MISTAKE
     except HostError as error:
         sys.stderr.write(f"{error}\n")
-        return USER_MISTAKE
+        code = USER_MISTAKE
     except space.NoSpaceLeft as full:
         sys.stderr.write(f"{full}\n")
-        return CRASHED
-    finally:
+        code = CRASHED
+    except SystemExit:
+        # The command line was not understood, or help was asked for.
         journal.end()
+        raise
+    if code != WORKER_LOST:
+        journal.end()
+    return code
 
 
-def _run(options: argparse.Namespace, journal: Journal, *, started_with: Mapping[str, str]) -> int:
-    so_far = restarting.take_over(os.environ)
-    journal.begin(so_far.restarts)
+def _run(options: argparse.Namespace, journal: Journal) -> int:
+    so_far = take_over(os.environ)
     settings = _settings(options).over(os.environ)
     settings.export(os.environ)
     host_json = read_host_json(options.app / "host.json", settings)
@@ -76,18 +80,17 @@ def _run(options: argparse.Namespace, journal: Journal, *, started_with: Mapping
         host.fire(name)
     restarts = {"restarts": so_far.restarts, "restart_reason": so_far.reason}
     _write_json(options.ready_file, {"pid": os.getpid(), "functions": host.function_names, **restarts})
-    if host.wait() == WORKER_LOST:
-        restarting.hold_signals()
-        if host.exit_code == WORKER_LOST:
-            restarting.run_again(started_with, host.so_far())
+    code = host.wait()
     _write_json(options.summary, host.summary())
-    return host.exit_code
+    if code == WORKER_LOST:
+        journal.lost(host.so_far())
+    return code
 
 
-def queue_options(arguments: Sequence[str]) -> QueueOptions:
-    """The options of queue triggers of the app that these arguments name."""
+def host_json_of(arguments: Sequence[str]) -> HostJson:
+    """host.json of the app that these arguments name."""
     options = _parse(arguments)
-    return read_host_json(options.app / "host.json", _settings(options).over(os.environ)).queues
+    return read_host_json(options.app / "host.json", _settings(options).over(os.environ))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -113,9 +116,8 @@ def _stop_on_signals(host: Host) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         host.request_stop()
 
-    for number in restarting.SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, stop)
-    restarting.hear_signals()
 
 
 def _event_writer(path: Path | None) -> OnEvent:

@@ -491,8 +491,10 @@ def start_dying(azurite: Azurite, folder: Path, name: str, visibility: str) -> s
     (folder / "function_app.py").write_text(DIES)
     settings = {"AzureWebJobsStorage": azurite.connection_string, "QUEUE": name, "RELEASE": str(folder / "release")}
     command = [sys.executable, "-m", "local.host", "--app", str(folder), "--events", str(folder / "events")]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, text=True, **pipes)
+    environment = {**os.environ, **settings}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def read_to(process: subprocess.Popen[str], *texts: str) -> list[str]:

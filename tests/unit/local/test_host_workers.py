@@ -1,9 +1,10 @@
-"""What the host remembers of the deaths of its workers, and what a worker tells it."""
+"""What the host remembers of the deaths of its workers, and what both tell each other."""
 
 import json
 import os
+from dataclasses import asdict
 
-from local.host.journal import VARIABLE, Journal, journal_of
+from local.host.journal import SO_FAR, VARIABLE, Journal, SoFar, journal_of, take_over
 from local.host.queues import Message
 from local.host.supervising import Deaths
 from local.host.triggers import QueueAddress
@@ -11,6 +12,7 @@ from tests.support.clock import ManualClock
 
 MESSAGE = Message("m1", "text", "receipt", 2, None, None, None)
 ADDRESS = QueueAddress("connection", "work")
+LEFT = SoFar(2, "sweep ran over functionTimeout (40 s)", {"sweep": {"started": 3}}, 101.5)
 
 
 def test_the_third_death_of_a_worker_ends_the_host() -> None:
@@ -35,18 +37,18 @@ def test_a_worker_tells_what_it_holds_and_what_it_has_done_with() -> None:
     reading, writing = os.pipe()
     environment = {VARIABLE: f"{writing}:{os.getppid()}:instance"}
     journal = journal_of(environment)
-    journal.begin(4)
     journal.holds(ADDRESS, MESSAGE)
     journal.settled(MESSAGE)
+    journal.lost(LEFT)
     journal.end()
     os.close(writing)
     with os.fdopen(reading) as told:
         lines = [json.loads(line) for line in told]
     held = {"id": "m1", "text": "text", "receipt": "receipt", "count": 2}
     assert lines == [
-        {"restarts": 4},
         {"holds": held, "queue": "work", "connection": "connection"},
         {"settled": "m1"},
+        {"lost": asdict(LEFT)},
         {"end": True},
     ]
     assert (environment, journal.instance) == ({}, "instance")
@@ -63,3 +65,9 @@ def test_a_host_without_a_process_of_its_own_keeps_no_journal() -> None:
     journal = journal_of({})
     journal.holds(ADDRESS, MESSAGE)
     assert journal.instance == Journal().instance == ""
+
+
+def test_a_worker_is_told_of_those_before_it_once() -> None:
+    environment = {SO_FAR: json.dumps(asdict(LEFT))}
+    assert take_over(environment) == LEFT
+    assert take_over(environment) == SoFar()
