@@ -11,6 +11,8 @@ import psutil
 # What a process does that only looks whether there is something to do takes less than this between two looks.
 _WORK_S = 0.5
 _TELL_AFTER_S, _TELL_EVERY_S = 10.0, 30.0
+# To look for what a process has started takes some milliseconds.
+_LOOK_EVERY_S = 0.5
 
 
 class Clock(Protocol):
@@ -50,14 +52,15 @@ class Patience:
     def __post_init__(self) -> None:
         self._began = self._moved = self.clock.monotonic()
         self._tell_at = self._began + _TELL_AFTER_S
+        self._look_at = self._began + _LOOK_EVERY_S
         self._seen = self.effort()
 
     def ended(self) -> str:
         """Why there is no use in waiting on; empty while there is."""
         now = self.clock.monotonic()
-        seen = self.effort()
-        if seen != self._seen:
-            self._seen, self._moved = seen, now
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY_S
+            self._note(self.effort(), now)
         if now - self._moved >= self.idle_s:
             return f"it has done nothing for {self.idle_s:g} s"
         if now - self._began >= self.most_s:
@@ -66,6 +69,10 @@ class Patience:
             self._tell_at = now + _TELL_EVERY_S
             self.tell(f"still waiting for {self.what}: {now - self._began:.0f} s so far, and it is working")
         return ""
+
+    def _note(self, seen: object, now: float) -> None:
+        if seen != self._seen:
+            self._seen, self._moved = seen, now
 
 
 def effort_of(pid: int, *files: Path) -> Callable[[], object]:

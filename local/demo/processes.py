@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # A child that starts or ends is waited for while it gets on; `_MOST` is for one that works and works.
 START_IDLE_S, START_MOST_S = 60.0, 900.0
 STOP_IDLE_S, STOP_MOST_S = 8.0, 60.0
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.02
 MISTAKE = 2
 
 

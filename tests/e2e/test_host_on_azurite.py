@@ -270,6 +270,14 @@ def test_without_settings_the_functions_are_disabled_by_name_and_the_host_stays_
         assert any(f"Function {name} is disabled by a mistake in the settings" in line for line in lines)
 
 
+def test_arguments_that_nobody_knows_are_refused_once() -> None:
+    command = [sys.executable, "-m", "local.host", "--nonsense"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("unrecognized arguments: --nonsense") == 1
+    assert "died" not in ended.stderr
+
+
 def host_that_ends(connection_string: str, name: str) -> int:
     """The exit code of a host that only storage can end."""
     settings = AppSettings({"AzureWebJobsStorage": connection_string})
@@ -309,6 +317,16 @@ def test_the_lock_of_a_timer_is_held_by_one_host_until_it_gives_it_back(azurite:
     assert (other.take(), lock.take()) == (True, False)
     other.release()
     for each in (lock, other):
+        each.close()
+
+
+def test_the_workers_of_one_host_hold_the_lock_of_a_timer_one_after_the_other(azurite: Azurite) -> None:
+    first, second, other = (
+        BlobTimerLock(azurite.connection_string, "workers", "tick", 60, instance) for instance in ("a", "a", "b")
+    )
+    assert (first.take(), second.take(), other.take(), second.take()) == (True, True, False, True)
+    second.release()
+    for each in (first, second, other):
         each.close()
 
 
@@ -508,6 +526,24 @@ def read_to(process: subprocess.Popen[str], *texts: str) -> list[str]:
             if not left:
                 return lines
     raise AssertionError("".join(lines))
+
+
+def test_what_runs_beside_a_function_that_kills_its_worker_comes_back_with_it(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    work = queue("dies-together")
+    work.create_queue()
+    work.send_message("outlives its host")
+    with start_dying(azurite, tmp_path, "dies-together", "00:00:02") as process:
+        read_to(process, "host ")
+        work.send_message("crashes Python once")
+        read_to(process, "The worker died (exit code 7)", "host ")
+        (tmp_path / "release").touch()
+        read_to(process, "'Functions.work' (Succeeded", "'Functions.work' (Succeeded")
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert work.get_queue_properties().approximate_message_count == 0
 
 
 def test_a_worker_that_dies_is_started_anew_and_its_message_comes_back_after_the_visibility_timeout(

@@ -36,6 +36,7 @@ class Trouble(StrEnum):
     """What befalls a part."""
 
     KILLED = "killed (SIGKILL)"
+    ORPHANS = "killed (SIGKILL), and its worker lives on"
     HANGS = "hangs (SIGSTOP)"
     CUT_BEFORE = "cuts connections instead of working"
     CUT_AFTER = "cuts connections instead of answering"
@@ -108,7 +109,7 @@ _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT
 # What is noted for the comparison of a record that moves or ends is read from both systems.
 _OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
 _QUEUES = tuple(flow + suffix for flow in FLOWS for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
-_KILLS = tuple((Trouble.KILLED, part) for part in (*HOSTS, DATAVERSE, FINOPS))
+_KILLS = ((Trouble.ORPHANS, HOSTS[0]), *((Trouble.KILLED, part) for part in (HOSTS[1], DATAVERSE, FINOPS)))
 _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
     *((cut, part) for cut in (Trouble.CUT_BEFORE, Trouble.CUT_AFTER) for part in (DATAVERSE, FINOPS)),
