@@ -180,8 +180,8 @@ def _readable(part: str) -> tuple[str, ...]:
 
 
 def _litter(chance: random.Random) -> list[Litter]:
-    """Each kind of garbage once in a queue, and each queue with one kind at least; and once a text as somebody types it.
-    That, too, reaches a function and is listed."""
+    """Each kind of garbage once in a queue, and each queue with one kind at least; and one text as somebody types it,
+    which reaches a function and is listed, too."""
     kinds: list[tuple[str, Callable[[random.Random], bytes]]] = list(BODIES.items())
     chance.shuffle(kinds)
     queues = chance.sample(_QUEUES, len(_QUEUES))
