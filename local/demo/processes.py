@@ -79,6 +79,12 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_alone(self) -> None:
+        """End it at once, while what it has started lives on."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
     def stop(self) -> None:
         """End it and whatever it started: asked first, then killed."""
         if self.process.poll() is None:
@@ -106,8 +112,8 @@ def running(
     stop_idle_s: float = STOP_IDLE_S,
 ) -> Iterator[Child]:
     """Run a module of ours, or with `child_process.PROGRAM` for a module the program that `arguments` begin with, for
-    as long as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the main
-    thread: the child ends with it."""
+    as long as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the
+    main thread: the child ends with it."""
     command = [sys.executable, "-m", "local.demo.child_process", str(os.getpid()), module, *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules, no shell

@@ -73,7 +73,7 @@ class QuoteScenes:
             return
         id, number = self._puzzle
         say = self._stage.say
-        link = self._arrivals.standing.link(number)
+        link = self._arrivals.reader.link(number)
         words = in_words(link.rule or "")
         say(f"Why is quote {number} not in F&O? {link.state} by {link.rule}: {words.meaning}", style="bold")
         say(f"   what to do: {words.remedy}")

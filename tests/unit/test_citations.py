@@ -119,10 +119,10 @@ def test_the_protocol_and_the_references_have_their_entries() -> None:
 
 
 def test_citations_are_found_in_code_tests_and_documents() -> None:
-    assert "A6" in cited()["shared/sync/owning.py"].rules
+    assert "A6" in cited()["shared/sync/apply/keys.py"].rules
     assert "A10" in cited()["tests/scenarios/test_apply_rules.py"].rules
     assert "A6" in cited()["docs/protocol.md"].rules
-    assert "finops-odata, section 10" in cited()["shared/clients/finops_source.py"].facts
+    assert "finops-odata, section 10" in cited()["shared/clients/finops/source.py"].facts
     assert ("rules.md", "Days") in [(name, part[:4]) for name, part in cited()["shared/mapping/dates.py"].parts]
 
 
