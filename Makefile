@@ -14,7 +14,7 @@ NODE_READY := node_modules/.ready
 HOST := .venv-host
 HOST_READY := $(HOST)/.ready
 TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY)
-# Microsoft's functions host, where one is named (README.md): its Python worker gets an environment of its own.
+# Microsoft's functions host, where one is named (docs/demo.md): its Python worker gets an environment of its own.
 ifdef FUNCTIONS_HOST
 ifndef FUNCTIONS_HOST_PYTHON
 export FUNCTIONS_HOST_PYTHON := $(CURDIR)/$(HOST)/bin/python

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from p2c.__main__ import app
 from shared.flows.quotations.mapping import FILTERS
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps
 from shared.operations.filters import FILTERS as IN_WORDS
@@ -87,7 +88,7 @@ def causes() -> set[str]:
     }
     return {
         cause
-        for folder in ("mapping", "sync", "clients")
+        for folder in ("mapping", "flows", "sync", "clients")
         for called, arguments, names in _calls(folder)
         if called in makers and len(arguments) > makers[called] and (cause := _text(arguments[makers[called]], names))
     }
@@ -95,7 +96,8 @@ def causes() -> set[str]:
 
 def rules() -> set[str]:
     """Every filter rule of the mappings, and the engine's own."""
-    found = {_text(of[0], names) for called, of, names in _calls("mapping") if called == "Filtered" and of}
+    calls = (call for folder in ("mapping", "flows") for call in _calls(folder))
+    found = {_text(of[0], names) for called, of, names in calls if called == "Filtered" and of}
     return {*found - {""}, *FILTERS, "out_of_scope"}
 
 
@@ -137,6 +139,30 @@ def test_every_link_between_documents_leads_somewhere(file: Path) -> None:
     assert [f"{leads_to.name}#{anchor}" for leads_to, anchor in anchored if anchor not in anchors_of(leads_to)] == []
 
 
+def test_the_index_lists_every_page_once_with_a_line_about_it() -> None:
+    listed = re.findall(r"^- \[(\w+\.md)\]\(\1\): \S", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(file.name for file in DOCS.glob("*.md") if file.name != "index.md")
+
+
+def test_the_readme_fits_on_three_screens_and_leads_to_the_index() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 120
+    assert "](docs/index.md)" in readme
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)
+    assert pictures
+    assert [name for name in pictures if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_shows_commands_that_p2c_has() -> None:
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    shown = re.findall(r"\bp2c(?:\.sh)? ([a-z]+)", "\n".join(blocks))
+    assert {"status", "failures", "explain", "plan", "preflight"} <= set(shown)
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert set(shown) - commands == set()
+
+
 def anchors_of(document: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
@@ -144,11 +170,13 @@ def anchors_of(document: Path) -> set[str]:
 
 
 def test_the_architecture_names_files_that_exist() -> None:
-    architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| .+? \| (.+) \|$", architecture.partition("## Where things are")[2], re.MULTILINE)
+    text, _, table = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("## Where things are")
+    rows = re.findall(r"^\| .+? \| (.+) \|$", table, re.MULTILINE)
     named = [path for row in rows for path in _paths(re.findall(r"`([\w/.]+)`", row))]
     assert len(named) > 40
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    in_text = re.findall(r"`(shared/[\w/.]+)`", text)
+    assert len(in_text) > 10
+    assert [path for path in [*named, *in_text] if not (ROOT / path).exists()] == []
 
 
 def _paths(names: list[str]) -> Iterator[str]:
