@@ -179,6 +179,30 @@ def test_the_architecture_names_files_that_exist() -> None:
     assert [path for path in [*named, *in_text] if not (ROOT / path).exists()] == []
 
 
+def classes(folder: str) -> Counter[str]:
+    """How often each class name is defined in a folder; those with an underscore are their module's own."""
+    trees = (ast.parse(file.read_text(encoding="utf-8")) for file in (ROOT / folder).rglob("*.py"))
+    names = (node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef))
+    return Counter(name for name in names if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("folder", ["shared", "p2c"])
+def test_no_class_name_is_defined_twice(folder: str) -> None:
+    assert [name for name, count in classes(folder).items() if count > 1] == []
+
+
+def test_the_glossary_explains_each_word_once_and_names_classes_that_exist() -> None:
+    architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    glossary = architecture.partition("## Glossary")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z ,]+) \| (.+) \| (.*) \|$", glossary, re.MULTILINE)[1:]
+    words = [word for row in rows for word in row[0].split(", ")]
+    assert len(words) > 70
+    assert [word for word, count in Counter(words).items() if count > 1] == []
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row[2])]
+    assert len(named) > 20
+    assert sorted(set(named) - classes("shared").keys()) == []
+
+
 def _paths(names: list[str]) -> Iterator[str]:
     """The paths that a row names; one without a folder lies in the folder of the one before."""
     folder = ""

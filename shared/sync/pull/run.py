@@ -26,7 +26,7 @@ from shared.telemetry import log_event
 MAX_PAGES = 10_000
 
 
-class Ended(StrEnum):
+class PullEnd(StrEnum):
     """How a pull ended."""
 
     CAUGHT_UP = "caught_up"
@@ -44,7 +44,7 @@ class Pull:
         self._flow = flow
         self._gates = gates
         self._run_id = run_id
-        self._ended = Ended.TROUBLE
+        self._ended = PullEnd.TROUBLE
         self._counts: Counter[str] = Counter()
         self._thresholds = Thresholds(parts, flow)
 
@@ -63,11 +63,11 @@ class Pull:
             self._ended = self._pull(began + self._parts.limits.pull_budget_s)
         except NotSent:
             # What this step has queued already is queued again at the next tick.
-            self._ended = Ended.OUT_OF_TIME
+            self._ended = PullEnd.OUT_OF_TIME
         except SystemTrouble as trouble:
             self._gates.meet(trouble, self._flow, run=self._run_id)
             if isinstance(trouble, SchemaDrift):
-                self._ended = Ended.BLOCKED
+                self._ended = PullEnd.BLOCKED
             if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:
@@ -98,22 +98,22 @@ class Pull:
         ms = round(seconds * 1000)
         log_event("pull_run", flow=self._flow.name, run=self._run_id, ended=str(self._ended), ms=ms, **counts)
 
-    def _pull(self, deadline: float) -> Ended:
+    def _pull(self, deadline: float) -> PullEnd:
         if self._environment_changed():
-            return Ended.BLOCKED
+            return PullEnd.BLOCKED
         for number, reader in enumerate(self._readers()):
             if number and self._parts.clock.monotonic() >= deadline:
-                return Ended.OUT_OF_TIME
+                return PullEnd.OUT_OF_TIME
             ended = self._read(reader, deadline)
-            if ended is not Ended.CAUGHT_UP:
+            if ended is not PullEnd.CAUGHT_UP:
                 return ended
-        return Ended.CAUGHT_UP
+        return PullEnd.CAUGHT_UP
 
-    def _read(self, reader: Reader, deadline: float) -> Ended:
+    def _read(self, reader: Reader, deadline: float) -> PullEnd:
         """Read a source up to now, as far as may be."""
         checkpoint = self._begin(reader)
         if checkpoint is None:
-            return Ended.OVERTAKEN
+            return PullEnd.OVERTAKEN
         for _ in range(MAX_PAGES):
             step = reader.next(checkpoint)
             self._counts["pages"] += step.pages
@@ -121,7 +121,7 @@ class Pull:
             if measured.excess:
                 reason = f"{measured.excess} in walk {checkpoint.walk}; {self._what_helps()}"
                 self._block(BlockKind.THRESHOLD, reason, checkpoint.walk, measured)
-                return Ended.BLOCKED
+                return PullEnd.BLOCKED
             self._send(step, reader)
             # The next page may take as long to look at as any before.
             done = step.caught_up or self._parts.clock.monotonic() + self._thresholds.longest_s >= deadline
@@ -132,11 +132,11 @@ class Pull:
             if done or reader.saves_each_step:
                 saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
-                    return Ended.OVERTAKEN
+                    return PullEnd.OVERTAKEN
                 checkpoint = saved
             if done:
-                return Ended.CAUGHT_UP if step.caught_up else Ended.OUT_OF_TIME
-        return Ended.OUT_OF_TIME
+                return PullEnd.CAUGHT_UP if step.caught_up else PullEnd.OUT_OF_TIME
+        return PullEnd.OUT_OF_TIME
 
     def _begin(self, reader: Reader) -> Checkpoint | None:
         """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
