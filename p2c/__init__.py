@@ -1,1 +1,1 @@
-"""The operators' command line. It presents what `shared/operations/` does, and is never deployed."""
+"""The operators' command line. It presents what `shared/operations/` does, and is not deployed."""

@@ -8,14 +8,14 @@ try:
     from p2c.commands import app
     from p2c.showing import write_what_can_be_written
 except KeyboardInterrupt:
-    # Loading takes a moment; whoever thinks better of it gets no traceback.
+    # Loading takes a moment; Ctrl-C meanwhile shows no traceback.
     sys.exit(130)
 
 __all__ = ["app", "asking", "doing", "main", "mending", "simulating"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command `p2c`; those of the process without arguments. Ends by SystemExit with the exit code."""
+    """Run the command `p2c`, without arguments with those of the process. Ends by SystemExit with the exit code."""
     write_what_can_be_written(sys.stdout, sys.stderr)
     app(None if arguments is None else list(arguments), prog_name="p2c")
 

@@ -1,6 +1,6 @@
-"""Addresses under which people find a record, made from templates; and the record that such an address means.
+"""Addresses of records in both systems, made from templates; and the record that an address names.
 
-`{id}`, `{table}`, `{key}` and `{company}` are filled in. The addresses of F&O differ from one environment to the other.
+`{id}`, `{table}`, `{key}` and `{company}` are filled in. The addresses of F&O differ between environments.
 """
 
 import re
@@ -25,7 +25,7 @@ def meant(templates: Sequence[str], address: str) -> str | None:
 
 
 def _pattern(template: str) -> str:
-    """Where the record stands first it is read; elsewhere anything may stand."""
+    """The first place of the record is read; any text is accepted at the others."""
     parts = _PLACE.split(template)
     names = [name for name in ("id", "key") if name in parts[1::2]]
     if not names:

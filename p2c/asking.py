@@ -1,4 +1,4 @@
-"""The commands that look."""
+"""The commands that read."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import typer
 from p2c import reports
 from p2c.commands import (
     ATTENTION,
-    WELL,
+    SUCCESS,
     Flow,
     Ids,
     Json,
@@ -43,26 +43,26 @@ def status(
     flow: MaybeFlow = None,
     lag: Annotated[
         int | None,
-        typer.Option(min=1, help="minutes that a flow may be behind; without it 15, and 60 for products"),
+        typer.Option(min=1, help="minutes that a flow may be behind; default: 15, and 60 for products"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """How every flow stands. Exit code 1 when somebody should look."""
+    """The state of every flow. Exit code 1 if something needs attention."""
     with connected() as to:
         told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
         as_json(told) if json else reports.status(told)
-    raise typer.Exit(ATTENTION if told.needs_attention else WELL)
+    raise typer.Exit(ATTENTION if told.needs_attention else SUCCESS)
 
 
 @app.command(rich_help_panel="Look")
 def failures(
     flow: MaybeFlow = None,
-    cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
-    dismissed: Annotated[bool, typer.Option(help="those that were dismissed")] = False,
+    cause: Annotated[str | None, typer.Option(help="the records of one cause, one by one")] = None,
+    dismissed: Annotated[bool, typer.Option(help="dismissed failures instead of open ones")] = False,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What cannot be written, by cause; with --cause record by record."""
+    """What could not be written, by cause; with --cause record by record."""
     with connected() as to:
         failing, flows = Failing(to.parts), to.flows(flow)
         if cause is None:
@@ -81,7 +81,7 @@ def failures(
 
 @app.command(rich_help_panel="Look")
 def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
-    """Why a record is, or is not, in step, and the one thing that helps."""
+    """Why a record is, or is not, in step, and what helps."""
     with connected(looks_only=True) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -99,13 +99,13 @@ def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     limit: Limit = None,
-    markdown: Annotated[Path | None, typer.Option(help="write it to this file, for a review")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="write the plan to this file, for a review")] = None,
     without_state: Annotated[
-        bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
+        bool, typer.Option(help="as if nothing was synced yet; needs both systems, but no deployment")
     ] = False,
     json: Json = False,
 ) -> None:
-    """A dry run: what would be created, changed, taken over or rejected. It writes nothing."""
+    """A dry run: what would be created, changed, adopted or rejected. It writes nothing."""
     with connected(looks_only=True, without_state=without_state) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -128,11 +128,11 @@ def plan(  # noqa: PLR0917 - the options of a command
 
 @app.command(rich_help_panel="Look")
 def preflight(
-    without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
+    without_state: Annotated[bool, typer.Option(help="before anything is deployed; needs both systems only")] = False,
     json: Json = False,
 ) -> None:
-    """Is everything there that the flows need? Exit code 1 when something is wrong. Flows whose columns are not as the
-    mapping knows them are blocked, and released once they are well again."""
+    """Is everything in place that the flows need? Exit code 1 if something is wrong. Flows whose columns do not match
+    the mapping are blocked, and released once they match again."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.parts, to.settings).checks())
         if not without_state:
@@ -145,22 +145,23 @@ def preflight(
                 blocked, released = enforcing.blocked, enforcing.released
                 enforcing.enforce(checks)
         finally:
-            # What was found is told also where nothing may be noted.
+            # The findings are shown even if the blocks cannot be stored.
             if json:
                 as_json({"checks": checks, "blocked": list(blocked), "released": released})
             else:
                 reports.checks(checks, blocked, released)
     wrong = any(check.verdict is CheckResult.WRONG for check in checks)
-    raise typer.Exit(ATTENTION if wrong else WELL)
+    raise typer.Exit(ATTENTION if wrong else SUCCESS)
 
 
 @app.command(rich_help_panel="Look")
 def reconcile(
     flow: Flow,
-    repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="queue the records that have drifted")] = False,
     json: Json = False,
 ) -> None:
-    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
+    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 if anything has
+    drifted."""
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -174,18 +175,18 @@ def reconcile(
             tally.show(reconciling.compared)
             if queued:
                 say(f"{name}: queued: {queued}.")
-    raise typer.Exit(ATTENTION if tally.count else WELL)
+    raise typer.Exit(ATTENTION if tally.count else SUCCESS)
 
 
 @app.command(rich_help_panel="Look")
 def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
-    """What was done with a record, when and by which run."""
+    """What was done with a record, when, and by which run."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
         entries = Histories(to.parts.state.links.table).latest(name, id, 200)
         if not entries:
-            raise NotFound(f"nothing was done with a record {record!r} of {name}")
+            raise NotFound(f"there is no history of a record {record!r} of {name}")
         if json:
             as_json(entries)
         else:
@@ -206,18 +207,16 @@ def audit(limit: Limit = 100, json: Json = False) -> None:
 
 
 def _check_settings(to: Connection, flow: str) -> None:
-    """What is foretold here follows from the settings given here. Raises Mistake where they name other systems."""
+    """The prediction follows from the settings given here. Raises Mistake if they name other systems than the
+    deployment."""
     change = to.parts.environment.change_by_settings(flow)
     if change:
-        raise Mistake(f"{change}; correct the settings given here: of other systems the sync remembers nothing")
+        raise Mistake(f"{change}; correct the settings given here: the sync remembers nothing about other systems")
     checkpoint = to.parts.state.checkpoints.load(flow)
     if checkpoint is None or checkpoint.fingerprint is None:
         return
     if not to.parts.flows[flow].maps_as(checkpoint.fingerprint):
-        tell(
-            f"careful: the app reads {flow} with another mapping than this one: its value maps, its settings or its "
-            "version are not those given here"
-        )
+        tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
 
 
 def _write(file: Path, text: str) -> None:
@@ -235,7 +234,7 @@ def _failed(to: Connection, failure: Failure) -> reports.FailedRecord:
 
 
 def _rival(to: Connection, failure: Failure | None) -> list[str]:
-    """Where people find the record that has what a failed one wants."""
+    """The addresses of the record that already has the key which a failed one needs."""
     if failure is None or failure.rival is None:
         return []
     flow, id = failure.rival

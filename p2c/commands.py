@@ -1,4 +1,4 @@
-"""What all commands share: the application, its options, and how a command reaches the deployment."""
+"""What all commands share: the application, its options, and the connection to the deployment."""
 
 import logging
 from collections.abc import Iterator
@@ -18,25 +18,27 @@ from shared.operations.lookup import NotFound, locate
 from shared.telemetry import QUIET
 from shared.visible import visible
 
-WELL, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
+SUCCESS, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="An operator sees what is not in step, why, and repairs it. Sign in by `az login` or `azd auth login` first.",
-    epilog="Exit codes: 0 well, 1 somebody should look, 2 a mistake of the caller, 3 a system or the storage is out of "
-    "reach. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
+    help="Shows which records are not in step and why, and repairs them. Sign in with `az login` or "
+    "`azd auth login` first.",
+    epilog="Exit codes: 0 success, 1 something needs attention, 2 wrong usage, 3 a system or the "
+    "storage is not reachable. Start with: p2c status; then p2c failures, and p2c explain accounts "
+    "NUMBER.",
 )
 
 Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
-MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; all without it")]
+MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; default: all")]
 Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document instead of a table")]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
-All = Annotated[bool, typer.Option("--all", help="everything")]
-Reason = Annotated[str, typer.Option("--reason", help="kept in the audit")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many")]
+All = Annotated[bool, typer.Option("--all", help="all of them")]
+Reason = Annotated[str, typer.Option("--reason", help="the reason, kept in the audit log")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="maximum number of records")]
 
 _given: dict[str, Path | None] = {"settings": None}
 
@@ -50,14 +52,14 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def main(
     settings: Annotated[
-        Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
+        Path | None, typer.Option(help="settings file in the form of local.settings.json; default: the environment")
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", help="which one this is", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="show the version", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Which deployment."""
-    # What goes wrong is told in a sentence of ours.
+    # Errors are shown as one sentence of our own.
     for library in QUIET:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _given["settings"] = settings
@@ -73,12 +75,12 @@ def confirm(question: str, yes: bool) -> None:
     except typer.Abort:
         agreed = False
     if not agreed:
-        raise Mistake("nothing is changed; answer y, or give --yes")
+        raise Mistake("nothing was changed; answer y, or pass --yes")
 
 
 @contextmanager
 def connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
-    """The deployment; whatever goes wrong becomes one sentence and an exit code."""
+    """The deployment. Every error becomes one sentence and an exit code."""
     try:
         yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
     except (Mistake, NotFound, Refused) as mistake:
@@ -90,7 +92,7 @@ def connected(*, looks_only: bool = False, without_state: bool = False) -> Itera
     except StateUnreadable as unreadable:
         _end(str(unreadable), TROUBLE)
     except StorageTrouble as trouble:
-        roles = "; you need the roles Storage Table and Queue Data Contributor, or the account's present key"
+        roles = "; you need the roles Storage Table and Queue Data Contributor, or the current account key"
         role = roles if trouble.refused else ""
         _end(f"the storage account: {trouble}{role}", TROUBLE)
 

@@ -1,4 +1,4 @@
-"""How the command line reaches the deployment: its settings, and the operator's own identity."""
+"""How the command line connects to the deployment: its settings, and the operator's own identity."""
 
 import base64
 import getpass
@@ -44,13 +44,14 @@ FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
 _TABLES = {ACCOUNTS: "account", CONTACTS: "contact", QUOTATIONS: "quote"}
 _NO_FILE = "start the demo that it belongs to, or name a file that exists"
 _SCOPE = "https://storage.azure.com/.default"
-# Stands for a storage account that nobody asks.
+# A placeholder for a storage account that is never called.
 _NO_STATE = {CONNECTION: "UseDevelopmentStorage=true"}
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The identity of whoever is signed in on this computer. Raises Mistake when nobody is, or gets no token."""
+    """The identity of the user who is signed in on this computer. Raises Mistake if there is none, or if no token is
+    issued."""
 
     inner: TokenCredential
 
@@ -64,8 +65,8 @@ class Operator:
 
 @dataclass(frozen=True)
 class Connection:
-    """The deployment that a command works on. `looks_only` changes nothing in its storage; `without_state` leaves that
-    aside: nothing is remembered."""
+    """The deployment that a command works on. With `looks_only` its storage is not changed; with `without_state` it is
+    not used at all."""
 
     environ: Mapping[str, str]
     looks_only: bool = False
@@ -77,12 +78,12 @@ class Connection:
         try:
             return Settings.read(self.environ)
         except SettingsInvalid as invalid:
-            mistake = Mistake(f"{invalid}\nGive them by --settings FILE, or in the environment.")
+            mistake = Mistake(f"{invalid}\nPass them with --settings FILE, or in the environment.")
         raise mistake
 
     @cached_property
     def credential(self) -> TokenCredential:
-        """The operator's own identity; in the demo that of the app."""
+        """The operator's own identity; in the demo, that of the app."""
         if "IDENTITY_ENDPOINT" in self.environ:
             names = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")
             os.environ |= {name: self.environ[name] for name in names if name in self.environ}
@@ -96,7 +97,7 @@ class Connection:
 
     @cached_property
     def parts(self) -> Parts:
-        """Storage and both systems. Nobody is asked yet. Raises Mistake."""
+        """Storage and both systems. Nothing is called yet. Raises Mistake."""
         clock = SystemClock()
         tables: dict[str, Table] = {}
 
@@ -119,7 +120,7 @@ class Connection:
 
     @cached_property
     def deeds(self) -> Deeds:
-        """Notes what this operator does."""
+        """The audit log of this operator's actions."""
         return Deeds(self.parts, self._who())
 
     def flows(self, name: str | None) -> list[str]:
@@ -132,7 +133,7 @@ class Connection:
         return [name]
 
     def addresses(self, flow: str, id: str, key: str | None, row: SourceRow | None = None) -> list[str]:
-        """Where people find a record, as far as templates are given; `row` is the record where it was read anyway."""
+        """The addresses of a record, as far as templates are given; `row` is the record if it was read anyway."""
         in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
         in_sales = self._row_of_quote(id, row) if flow == QUOTATIONS else id
         table, company = _TABLES.get(flow, ""), self.settings.COMPANY
@@ -142,14 +143,14 @@ class Connection:
         return [*found, filled(finops, place)] if in_finops and finops else found
 
     def _row_of_quote(self, number: str, row: SourceRow | None) -> str | None:
-        """Sales opens a quote by its own id, and the flow tells quotes apart by their number."""
+        """Sales opens a quote by its id; the flow identifies quotes by their number."""
         if row is not None:
             return latest_revision(row)
         made_from = self.parts.state.links.load(QUOTATIONS, [number])[number].revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
     def meant(self, text: str) -> str:
-        """What somebody has given: of an address that is shown for a record, the record's id or key in it."""
+        """The id or key in what the user typed, which may be the address of a record."""
         return meant([template for template in self._templates if template], text) or text
 
     @property
@@ -171,7 +172,7 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
     if settings is not None:
         values = _values_of(settings)
         if any(map(_is_of_storage, values)):
-            # The file means its own account, whatever is left of another one in the environment.
+            # The file's own account counts, whatever the environment says about another one.
             environ = _without_storage(environ)
         environ |= values
     environ = _without_storage(environ) | _NO_STATE if without_state else _with_addresses(environ)
@@ -195,7 +196,8 @@ def _without_storage(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_addresses(environ: Mapping[str, str]) -> dict[str, str]:
-    """What follows from the name of the storage account. Raises Mistake where it is none, or that of another one."""
+    """The addresses that follow from the name of the storage account. Raises Mistake if it is not a name, or names
+    another account."""
     account = environ.get(ACCOUNT, "").strip()
     if not account:
         return dict(environ)
@@ -211,7 +213,7 @@ def _with_addresses(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _claims(token: str) -> Mapping[str, object]:
-    """What a token of our own says of us. It is for the record only, so nobody checks its signature."""
+    """Who the token says that we are. This is for the audit log only, so the signature is not checked."""
     try:
         part = token.split(".")[1]
         claims = exact_json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

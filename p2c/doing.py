@@ -1,4 +1,4 @@
-"""The commands that do something: each is noted in the audit, and those that lose something ask."""
+"""The commands that change something: each is written to the audit log, and those that lose data ask first."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -22,7 +22,7 @@ from shared.state.failures import Failure
 
 
 class LinkDeed(StrEnum):
-    """What is done with a link."""
+    """What to do with a link."""
 
     SHOW = "show"
     UNLINK = "unlink"
@@ -33,16 +33,17 @@ class LinkDeed(StrEnum):
 def retry(
     flow: Flow,
     ids: Ids = None,
-    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     everything: All = False,
     limit: Limit = None,
 ) -> None:
-    """Try failed records again, as they are now. What is on its way already is left out, so it can be interrupted."""
+    """Retry failed records as they are now. Records that are already queued are skipped, so you can interrupt and
+    repeat it."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
         if sum(map(bool, (ids, cause, everything))) != 1:
-            raise Mistake("name ids, or --cause X, or --all")
+            raise Mistake("name records, or pass --cause X or --all")
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
@@ -52,25 +53,25 @@ def retry(
             sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
         on_their_way = sum(of.is_asked for of in chosen)
         left = len(chosen) - on_their_way - sent
-        say(f"{name}: sent again: {sent}, on their way already: {on_their_way}, left: {left}.{_standstill(to, name)}")
+        say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{_standstill(to, name)}")
 
 
 @app.command(rich_help_panel="Do")
 def dismiss(
     flow: Flow,
-    reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
+    reason: Annotated[str, typer.Option(help="why it needs no further try; kept in the audit log")],
     ids: Ids = None,
-    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     yes: Yes = False,
 ) -> None:
-    """Take failures off the list of open ones. One that says something else later is open again."""
+    """Remove failures from the list of open ones. A failure reopens if its reason changes."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
         if bool(ids) == bool(cause):
-            raise Mistake("name ids, or --cause X")
+            raise Mistake("name records, or pass --cause X")
         if not reason.strip():
-            raise Mistake("--reason is blank; say why, for whoever looks later")
+            raise Mistake("--reason is blank; say why, for the audit log")
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
@@ -79,20 +80,20 @@ def dismiss(
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"{len(chosen) - dismissed} have changed meanwhile, are being worked on, or stand in a row that could "
-                "not be read, and the sweep looks why; call it once more in a minute"
+                f"{len(chosen) - dismissed} have changed meanwhile, are being worked on, or are in a "
+                "row that could not be read; the sweep checks them, so try again in a minute"
             )
 
 
 @app.command(rich_help_panel="Do")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Let flows rest."""
+    """Pause flows."""
     _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
 
 
 @app.command(rich_help_panel="Do")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Let flows run."""
+    """Resume flows."""
     _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
 
 
@@ -101,18 +102,20 @@ def accept(
     flow: Flow,
     target: Annotated[
         NewTarget | None,
-        typer.Option(help="of another environment: the same one under another address, a copy, or empty of our rows"),
+        typer.Option(
+            help="if the environment changed: the same one under another address, a copy, or one without our rows"
+        ),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Accept what has blocked a flow, after it was shown."""
-    _lift(flow, yes, "Is that meant?", lambda steering, name, seen: steering.accept(name, seen, target))
+    """Accept what has blocked a flow. It is shown first."""
+    _lift(flow, yes, "Is that intended?", lambda steering, name, seen: steering.accept(name, seen, target))
 
 
 @app.command(rich_help_panel="Do")
 def unblock(flow: Flow, yes: Yes = False) -> None:
-    """Lift a block without accepting what it is about: it was corrected, and is measured anew."""
-    _lift(flow, yes, "Is that corrected?", Steering.unblock)
+    """Lift a block whose cause has been corrected. The flow blocks again if it has not."""
+    _lift(flow, yes, "Has it been corrected?", Steering.unblock)
 
 
 def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, str], bool]) -> None:
@@ -124,8 +127,8 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
         if not lift(Steering(to.parts, to.deeds), name, blocked):
-            raise Mistake(f"what blocks {name} has changed meanwhile; look again")
-        say(f"{name} goes on.")
+            raise Mistake(f"what blocks {name} has changed meanwhile; try again")
+        say(f"{name} continues.")
 
 
 @app.command(rich_help_panel="Do")
@@ -136,18 +139,18 @@ def sync(
         bool, typer.Option("--full", help="read everything again; unchanged records cost no write")
     ] = False,
 ) -> None:
-    """Have records looked at now, or everything."""
+    """Sync records now, or all of them."""
     with connected() as to:
         (name,) = to.flows(flow)
         if bool(ids) == full:
-            raise Mistake("name ids, or --full")
+            raise Mistake("name records, or pass --full")
         syncing = Syncing(to.parts, to.deeds)
         if ids:
             say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.{_standstill(to, name)}")
         elif syncing.everything(name):
             say(f"The next pull of {name} reads everything.")
         else:
-            raise Mistake(f"{name} is being read just now; ask again when that is over")
+            raise Mistake(f"{name} is being read at the moment; try again when that is finished")
 
 
 @app.command(rich_help_panel="Do")
@@ -158,7 +161,7 @@ def links(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """The tie between a record and its row in the target: shown, taken off, or made to a row that is there."""
+    """The link between a record and its target row: show it, remove it, or link to an existing row."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
@@ -169,46 +172,46 @@ def links(
             return
         if deed is LinkDeed.UNLINK:
             linking.require_linked(link)
-            confirm(f"Unlink {id} from {link.target_key}? The sync takes it for a new record then.", yes)
+            confirm(f"Unlink {id} from {link.target_key}? The sync will then treat it as a new record.", yes)
             say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
             return
-        confirm(f"Link {id} to the row of its number, and write its fields there?", yes)
+        confirm(f"Link {id} to the row with its number, and write its fields there?", yes)
         say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
 
 
 @app.command(rich_help_panel="Do")
 def forget(
-    flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone")], yes: Yes = False
+    flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone in its source")], yes: Yes = False
 ) -> None:
-    """Take the personal data of a record that is gone in its source out of the sync's own storage."""
+    """Delete the personal data of a record that is gone in its source from the sync's own storage."""
     with connected() as to:
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
-        confirm(f"Forget what is remembered of {found}?", yes)
+        confirm(f"Delete everything that the sync stores about {found}?", yes)
         say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
 
 
 def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:
     with connected() as to:
         if (flow is None) != everything:
-            raise Mistake("name a flow, or --all")
+            raise Mistake("name a flow, or pass --all")
         steering = Steering(to.parts, to.deeds)
         for name in to.flows(flow):
             say(f"{name} {done if steer(steering, name) else idle}.")
 
 
 def _standstill(to: Connection, flow: str) -> str:
-    """When that is looked at, where the flow does not run now."""
+    """When that will happen, if the flow does not run now."""
     control = to.parts.state.control.flow(flow)
     why = "paused" if control.paused else "blocked" if control.blocked else ""
-    return f" {flow} is {why}: looked at when it runs again." if why else ""
+    return f" {flow} is {why}: they are synced when it runs again." if why else ""
 
 
 def _failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
-    """The failures of these records. Raises Mistake for one that has none."""
+    """The failures of these records. Raises Mistake if one has none."""
     ids = located(to, flow, given)
     found = {of.id: of for of in Failing(to.parts).load(flow, ids)}
     without = [text for text, id in zip(given, ids, strict=True) if id not in found]
     if without:
-        raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing is changed")
+        raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing was changed")
     return list(found.values())

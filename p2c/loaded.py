@@ -1,4 +1,4 @@
-"""Whether the host has loaded every function of the app: a package, or a setting, that is wrong leaves some out."""
+"""Whether the host has loaded every function of the app: a wrong package or setting can leave some out."""
 
 import subprocess
 import sys
@@ -8,19 +8,19 @@ from pathlib import Path
 from shared.operations.preflight.checks import Check, CheckResult
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
-# What names a deployment, as `azd env get-values` gives it.
+# The variables that name a deployment, as `azd env get-values` prints them.
 _DEPLOYMENT = ("FUNCTION_APP_NAME", "AZURE_RESOURCE_GROUP", "AZURE_SUBSCRIPTION_ID")
 _AREA, _WHAT = "Azure", "the host has loaded every function"
 _REMEDY = (
-    "look at the schedules among the app settings and at the deployment's log, then azd deploy: setup.md, 5; "
-    "python3 infra/hooks/count_functions.py looks again"
+    "check the schedules among the app settings and the deployment log, then run azd deploy: setup.md, 5; "
+    "python3 infra/hooks/count_functions.py checks again"
 )
 _TIMEOUT_S = 120
 
 
 def loaded_functions(environ: Mapping[str, str]) -> Iterator[Check]:
     """Compare the functions that the host has loaded with those of the app, by name, with the Azure CLI's sign-in;
-    nothing where the environment names no deployment."""
+    nothing if the environment names no deployment."""
     if not all(environ.get(name) for name in _DEPLOYMENT):
         return
     try:
@@ -29,7 +29,7 @@ def loaded_functions(environ: Mapping[str, str]) -> Iterator[Check]:
             env=dict(environ), capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        yield Check(_AREA, _WHAT, CheckResult.BY_HAND, f"the Azure CLI has not answered in {_TIMEOUT_S} s", _REMEDY)
+        yield Check(_AREA, _WHAT, CheckResult.BY_HAND, f"the Azure CLI did not answer within {_TIMEOUT_S} s", _REMEDY)
         return
     missing = ended.stdout.split()
     if ended.returncode != 0:

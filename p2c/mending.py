@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from p2c.commands import ATTENTION, WELL, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
+from p2c.commands import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
 from p2c.showing import as_json, say, table
 from shared.operations.damaged_rows import Damages
 from shared.operations.repair import Mending
@@ -13,7 +13,7 @@ from shared.operations.repair import drop as drop_row
 
 @app.command(rich_help_panel="Look")
 def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
-    """The rows of the sync's own tables that cannot be read, and what helps. Exit code 1 when there are any."""
+    """The rows of the sync's own tables that cannot be read, and what helps. Exit code 1 if there are any."""
     with connected() as to:
         found = list(Damages(to.parts).found(to.flows(flow)))
         if json:
@@ -23,16 +23,18 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
             table(["table", "partition", "key", "what is wrong", "what helps"], rows)
         else:
             say("Every row can be read.")
-    raise typer.Exit(ATTENTION if found else WELL)
+    raise typer.Exit(ATTENTION if found else SUCCESS)
 
 
 @app.command(rich_help_panel="Do")
 def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
-    """Begin a record anew whose row cannot be read, with the target row that is its own."""
+    """Rebuild the link of a record whose row cannot be read, keeping the target row that it owns."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
-        confirm(f"Begin {id} of {name} anew from its source, with what the keys table says is its own?", yes)
+        confirm(
+            f"Begin {id} of {name} anew from its source, keeping the target rows that the keys table says it owns?", yes
+        )
         key = Mending(to.parts, to.parts.flows[name], to.deeds).repair(id)
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
 

@@ -1,5 +1,5 @@
-"""What the user has to correct."""
+"""What the user must correct."""
 
 
 class Mistake(Exception):
-    """The user has to correct something; the message says what and how."""
+    """The user must correct something; the message says what and how."""

@@ -1,4 +1,4 @@
-"""The way out of a company's network: its proxy and its certificates, as `az`, pip and requests are told of them."""
+"""Company proxies and certificates, read from the same variables that `az`, pip and requests read."""
 
 import os
 import ssl
@@ -49,8 +49,8 @@ def _proxy(url: str) -> str | None:
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.host:
         raise Mistake(
-            "HTTPS_PROXY or ALL_PROXY is set (its value is not shown) and is no address of a proxy: write it as "
-            "http://HOST:PORT, or name the hosts that need none by NO_PROXY"
+            "HTTPS_PROXY or ALL_PROXY is set (its value is not shown) and is not a proxy address: write "
+            "it as http://HOST:PORT, or list the hosts that need no proxy in NO_PROXY"
         )
     return proxy
 
@@ -64,5 +64,5 @@ def _readable(name: str, given: str) -> str:
     else:
         usable = True
     if not usable:
-        raise Mistake(f"{name} leads to no certificates that can be read: give the path of a PEM file, or remove it")
+        raise Mistake(f"{name} does not name readable certificates: set it to the path of a PEM file, or remove it")
     return given

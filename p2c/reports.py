@@ -30,7 +30,7 @@ _WRITTEN = ("created", "updated")
 
 
 def status(told: Status) -> None:
-    """How everything stands."""
+    """The state of everything."""
     rows = []
     for of in told.flows:
         state = of.state
@@ -50,22 +50,22 @@ def status(told: Status) -> None:
         if of.state.poison:
             since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
             say(
-                f"{of.state.poison} messages lie in the poison queue of {of.flow}{since}: look whether the function "
-                f"{of.flow}_poison runs, and why it fails (docs/runbook.md#poison-stays)",
+                f"{of.state.poison} messages are in the poison queue of {of.flow}{since}: check whether the function "
+                f"{of.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
                 style="red",
             )
     for gate in told.gates:
         if gate.closed:
             said = f" It said: {gate.said}" if gate.said else ""
             say(
-                f"{gate.system.label} is out of reach since {words(gate.closed_since)}: {gate.reason}.{said}",
+                f"{gate.system.label} has not been reachable since {words(gate.closed_since)}: {gate.reason}.{said}",
                 style="red",
             )
 
 
 def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:
-    """What a look at the set-up has found: what is wrong first, then what only people can see, and which flows it has
-    blocked, by their reason, and released."""
+    """What preflight has found: first what is wrong, then what must be checked by hand, then the flows that were
+    blocked, with the reason, and released."""
     for verdict, style in ((CheckResult.WRONG, "red"), (CheckResult.BY_HAND, "yellow")):
         for check in found:
             if check.verdict is verdict:
@@ -80,11 +80,11 @@ def checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequenc
     for flow, reason in blocked.items():
         say(f"{flow} is blocked now: {reason}", style="red")
     for flow in released:
-        say(f"{flow} is released: its columns are as the mapping knows them", style="green")
+        say(f"{flow} is released: its columns match the mapping", style="green")
 
 
 class DriftReport:
-    """What a comparison finds, as it is found; only the first are kept, unless `keeps_all`."""
+    """What a comparison finds, as it is found; only the first entries are kept, unless `keeps_all`."""
 
     def __init__(self, flow: str, *, keeps_all: bool) -> None:
         self._flow = flow
@@ -110,7 +110,7 @@ class DriftReport:
             say(f"{self.count - len(self.kept)} more; --json has them all.")
         say(f"{self._flow}: compared: {compared}, drifted: {self.count}.")
         if any(each.id is None for each in self.kept):
-            say("  what helps with the row of no record: end it by hand, or take its mark off; no repair touches it")
+            say("  what helps with a row of no record: end it by hand, or remove its mark; --repair does not touch it")
 
 
 def causes(found: Sequence[Cause]) -> None:
@@ -128,7 +128,7 @@ def causes(found: Sequence[Cause]) -> None:
 
 
 def _counted(values: Mapping[str, int]) -> str:
-    """Values with how often each is met, the most frequent ones."""
+    """The most frequent values, each with its count."""
     told = [f"{short(value)} {count}" for value, count in list(values.items())[:_SHOWN]]
     more = len(values) - len(told)
     return ", ".join(told) + (f", and {more} more; --json has them" if more else "")
@@ -136,8 +136,8 @@ def _counted(values: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
-    """A failure with the key of its record in the target, and the addresses under which people find both; `rival` are
-    those of the record that has what this one wants."""
+    """A failure with the key of its record in the target, and the addresses of both; `rival` holds the addresses of the
+    record that already has this key."""
 
     failure: Failure
     target_key: str | None
@@ -166,12 +166,12 @@ def failures(found: Sequence[FailedRecord]) -> None:
 
 
 def link(of: Link, cells: Mapping[str, object] | None = None) -> None:
-    """What is remembered of a record's place in the target; of a row that cannot be read, what stands in it."""
+    """What is stored about a record's link; if its row cannot be read, the raw content of that row."""
     if of.damage is not None:
         say(f"{of.damage}", style="red")
         say(f"  what helps: {of.damage.remedy}")
         table(
-            [f"what stands in the row of {of.id}", "value"],
+            [f"the content of the row of {of.id}", "value"],
             ((name, short(cell)) for name, cell in (cells or {}).items()),
         )
         return
@@ -185,7 +185,7 @@ def link(of: Link, cells: Mapping[str, object] | None = None) -> None:
 
 
 def explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str]) -> None:
-    """One record, and where the one is found that has what it wants."""
+    """One record, and the addresses of the record that already has its key."""
     examined = told.examined
     say(f"{told.flow} {examined.id}", style="bold")
     for address in addresses:
@@ -205,7 +205,7 @@ def explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str
 
 
 def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Values by name; those of nested rows by the name of their list and their place in it."""
+    """Values by name; those of nested rows by the name of the list and the position in it."""
     for name, value in values.items():
         nested = enumerate(value, 1) if isinstance(value, list) else [("", value)]
         for place, of in nested:
@@ -217,7 +217,7 @@ def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> None:
     """A dry run."""
-    say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them taken over")
+    say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them adopted")
     say(f"  {estimate.sentence}")
     for line in _remarks(summary):
         say(f"  {line}")
@@ -256,13 +256,13 @@ def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], est
 
 
 _REMARKS = {
-    "state_left_out": "states that are left out, since they have no code in the value map `states`",
-    "state_as_text": "states that are sent as they are written, since their country has no list in `states`",
+    "state_left_out": "states that are left out because they have no code in the value map `states`",
+    "state_as_text": "states that are sent as written because their country has no list in `states`",
 }
 
 
 def _remarks(summary: Summary) -> list[str]:
-    """What the target does not get, or gets as it is written, with how often each value is met."""
+    """What the target does not get, or gets as written, with the count of each value."""
     return [
         f"{sum(values.values())} {_REMARKS.get(cause, cause)}: {_counted(values)}"
         for cause, values in summary.remarks.items()
@@ -271,8 +271,8 @@ def _remarks(summary: Summary) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run would cost: requests, the share of the 6,000 that a system takes from one user in five minutes, and
-    seconds at the rate of earlier runs, or at the one that was measured between simulators."""
+    """What a run would cost: requests, their share of the 6,000 that a system accepts from one user in five minutes,
+    and seconds at the rate of earlier runs, or else at the rate measured between simulators."""
 
     reads: int
     writes: int
@@ -284,16 +284,17 @@ class Estimate:
     @property
     def sentence(self) -> str:
         """In words."""
-        whence = "of the last runs" if self.rate_is_own else "measured between simulators at 150 ms an answer"
+        whence = "the rate of the last runs" if self.rate_is_own else "measured between simulators with 150 ms latency"
         return (
-            f"About {self.reads} reads and {self.writes} writes: {self.window_percent:.1f} % of the 6,000 requests "
-            f"that a system takes from one user in five minutes; {age(self.seconds)} at {self.rate:.0f} records a "
+            f"About {self.reads} reads and {self.writes} writes: {self.window_percent:.1f} % of the "
+            f"6,000 requests that a system accepts from one user in five minutes; {age(self.seconds)} "
+            f"at {self.rate:.0f} records a "
             f"second ({whence})."
         )
 
 
 def estimate(limits: Limits, summary: Summary, runs: Sequence[Run]) -> Estimate:
-    """What the run of a plan would cost. `runs` are earlier ones of the flow."""
+    """What the run of a plan would cost. `runs` are earlier runs of the flow."""
     batches = -(-summary.records // limits.hints_per_message)
     reads = batches * _READS_A_BATCH
     written = [run for run in runs if run.kind == "apply" and any(run.counts.get(name) for name in _WRITTEN)]
@@ -305,7 +306,7 @@ def estimate(limits: Limits, summary: Summary, runs: Sequence[Run]) -> Estimate:
 
 
 def _after(each: Examined) -> str:
-    """Whom the same run would write before it, or which row it would end."""
+    """Which records the same run would write first, or which row it would end."""
     first = [f"{parent.flow} {parent.id}" for parent in each.parents]
     first += [f"the end of {each.leaves}"] if each.leaves else []
     return f", after {', '.join(first)}" if first else ""
@@ -320,7 +321,7 @@ def _field(change: FieldChange) -> str:
 
 
 def short(value: object) -> str:
-    """A value for people, cut where it is long."""
+    """A value for people, shortened if it is long."""
     text = words(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 

@@ -20,20 +20,21 @@ _UNFOLDED = 10_000
 
 
 def write_what_can_be_written(*streams: TextIO) -> None:
-    """What the encoding of a terminal, file or pipe does not have is written as its number, such as \\u0142."""
+    """Characters that the encoding of a terminal, file or pipe does not have are written as their number, such as
+    \\u0142."""
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def console() -> Console:
-    """The terminal as it is now. What goes into a file or another program is not folded to any width."""
+    """The terminal as it is now. Output to a file or another program is not wrapped."""
     given = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console() if given else Console(width=_UNFOLDED)
 
 
 def as_json(answer: Any) -> None:
-    """Write an answer as one JSON document, whatever the encoding of the output has."""
+    """Write an answer as one JSON document, in any output encoding."""
     text = json.dumps(answer, default=_plain, ensure_ascii=False, indent=1)
     if not _can_be_encoded(text, sys.stdout.encoding or "ascii"):
         text = json.dumps(answer, default=_plain, indent=1)
@@ -50,22 +51,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     screen = console()
     with screen.capture() as captured:
         screen.print(shown)
-    # Cells and titles are filled up with blanks, which are of no use behind a line.
+    # Cells and titles are padded with blanks, which are useless at the end of a line.
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
 def say(text: str, *, style: str | None = None) -> None:
-    """Write a line: whatever a record holds in it stays in it."""
+    """Write one line, with control characters made visible."""
     console().print(Text(visible(text), style=style or ""), soft_wrap=True)
 
 
 def tell(text: str) -> None:
-    """Write to standard error, in one line or several of ours."""
+    """Write one or more lines to standard error."""
     sys.stderr.write(f"{visible(text, lines=True)}\n")
 
 
 def words(cell: object) -> str:
-    """A value for people, in which nothing is obeyed by a terminal."""
+    """A value for people, without control characters that a terminal would obey."""
     return visible(_words(cell))
 
 

@@ -1,5 +1,5 @@
-"""The command that plays random histories of the whole product. The simulation is a part of the source tree: it runs as
-a process of its own in the clone, and what it says is what the command says."""
+"""The command that plays random histories of the whole product. The simulation is part of the source tree: it runs as a
+separate process in the clone, and its output is the output of the command."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from p2c.commands import ATTENTION, MISTAKE, WELL, app, connected
+from p2c.commands import ATTENTION, MISTAKE, SUCCESS, app, connected
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
 from shared import exact_json
@@ -22,7 +22,7 @@ from shared.operations.sample import sample_of
 
 _CLONE = Path(__file__).resolve().parent.parent
 _MODULE = "tests.simulation"
-# What the simulation needs beside the packages of `p2c`.
+# What the simulation needs besides the packages of `p2c`.
 _NEEDED = ("greenlet",)
 _ROWS = 200
 _MAPS = "VALUE_MAPS"
@@ -32,27 +32,25 @@ _MAPS = "VALUE_MAPS"
 def simulate(  # noqa: PLR0917 - the options of a command
     value_map: Annotated[
         str | None,
-        typer.Option("--map", metavar="FILE", help="a value-map document; without it the one that the settings name"),
+        typer.Option("--map", metavar="FILE", help="a value-map document; default: the one that the settings name"),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="how many histories")] = 500,
-    sample: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="play with the records of these *.jsonl files")
-    ] = None,
+    sample: Annotated[str | None, typer.Option(metavar="FOLDER", help="use the records of these *.jsonl files")] = None,
     from_sandbox: Annotated[
-        bool, typer.Option("--from-sandbox", help="play with records of both systems; they are read, and kept nowhere")
+        bool, typer.Option("--from-sandbox", help="use records of both systems; they are read and not stored")
     ] = False,
     rows: Annotated[
-        int | None, typer.Option(min=1, max=5000, metavar="N", help=f"read so many of each flow; without it {_ROWS}")
+        int | None, typer.Option(min=1, max=5000, metavar="N", help=f"records to read of each flow; default: {_ROWS}")
     ] = None,
-    first: Annotated[int, typer.Option(min=0, metavar="SEED", help="begin with this seed")] = 0,
+    first: Annotated[int, typer.Option(min=0, metavar="SEED", help="start with this seed")] = 0,
 ) -> None:
     """Random histories of the whole product with your value map and records like yours: faults, crashes, edits and
-    operators between models of both systems. It writes nothing. Exit code 1 when a history ends as it must not."""
+    operators between models of both systems. It writes nothing. Exit code 1 if a history ends in a wrong state."""
     with connected(looks_only=True, without_state=True) as to:
         if sample is not None and from_sandbox:
             raise Mistake("--sample and --from-sandbox are both given; choose one of them")
         if rows is not None and not from_sandbox:
-            raise Mistake("--rows is for --from-sandbox; leave it out, or read from the sandbox")
+            raise Mistake("--rows needs --from-sandbox; omit it, or read from the sandbox")
         _require_simulation(_CLONE)
         maps, folder = _maps(to, value_map), None if sample is None else _folder(sample)
         records = exact_json.dumps(sample_of(to.parts, rows or _ROWS)) if from_sandbox else None
@@ -64,17 +62,17 @@ def simulate(  # noqa: PLR0917 - the options of a command
 
 
 def _require_simulation(clone: Path) -> None:
-    """Raises Mistake where it cannot run."""
+    """Raises Mistake if it cannot run."""
     if not (clone / "tests" / "simulation" / "__main__.py").is_file():
         raise Mistake(
-            "the simulation is a part of the source tree, and not of the installed package: clone the repository and "
-            "call ./p2c.sh simulate there"
+            "the simulation is part of the source tree, not of the installed package: clone the "
+            "repository and run ./p2c.sh simulate there"
         )
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise Mistake(
-            f"the simulation needs {', '.join(missing)}, one of the development packages: call ./p2c.sh simulate in "
-            "the clone, whose environment has them"
+            f"the simulation needs {', '.join(missing)}, a development package: run ./p2c.sh simulate "
+            "in the clone, whose environment has it"
         )
 
 
@@ -100,7 +98,7 @@ def _folder(given: str) -> str:
 
 
 def _again(value_map: str | None, sample: str | None, *, from_sandbox: bool, rows: int | None) -> str:
-    """The command, as far as it decides what a seed plays."""
+    """The part of the command that decides what a seed plays."""
     given: Sequence[str | None] = [
         *(["--map", value_map] if value_map else []),
         *(["--sample", sample] if sample else []),
@@ -111,7 +109,8 @@ def _again(value_map: str | None, sample: str | None, *, from_sandbox: bool, row
 
 
 def _play(arguments: Sequence[str], records: str | None) -> int:
-    """The exit code of the simulation. Records go to it by a pipe: they may be people's, and are in no file."""
+    """The exit code of the simulation. Records go to it through a pipe: they may be personal data, and are never
+    written to a file."""
     command = [sys.executable, "-m", _MODULE, *arguments]
     sys.stdout.flush()
     text = None if records is None else records.encode("utf-8", "surrogatepass")
@@ -121,14 +120,14 @@ def _play(arguments: Sequence[str], records: str | None) -> int:
         )
     except OSError as refused:
         raise Mistake(
-            f"the simulation cannot be started ({refused.strerror}); where {_MAPS} is a long text, put it into a file "
-            "and name that by --map"
+            f"the simulation cannot be started ({refused.strerror}); where {_MAPS} is a long text, put "
+            "it into a file and name it with --map"
         ) from refused
-    if ended.returncode in (WELL, ATTENTION, MISTAKE):
+    if ended.returncode in (SUCCESS, ATTENTION, MISTAKE):
         return ended.returncode
-    raise Mistake(f"the simulation has ended with the code {ended.returncode}; what it has said stands above")
+    raise Mistake(f"the simulation ended with code {ended.returncode}; its output is above")
 
 
 def _environment() -> Mapping[str, str]:
-    """The clone first, whatever is installed."""
+    """The clone takes precedence over an installed package."""
     return {**os.environ, "PYTHONPATH": str(_CLONE)}

@@ -1,5 +1,4 @@
-"""Retention: history, runs and the audit are kept for so many days, and no longer; a target key while its record names
-it."""
+"""Retention: history, runs and the audit log are kept for a number of days; a target key, while its record names it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ _HISTORY, _END_OF_HISTORY = "H|", "H}"
 
 
 class Cleanup:
-    """One timer invocation. It ends in time, and goes on at the next one where it stopped."""
+    """One timer invocation. It ends in time; the next one continues where it stopped."""
 
     def __init__(self, parts: Parts, run_id: str, *, keep_days: int) -> None:
         self._parts = parts
@@ -26,7 +25,7 @@ class Cleanup:
         self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
 
     def run(self) -> None:
-        """Remove what is too old, flow by flow; each run begins with another one. Raises StorageTrouble."""
+        """Remove what is too old, flow by flow; each run begins with another flow. Raises StorageTrouble."""
         runs = self._parts.state.runs.table
         self._clean_runs(runs, AUDIT)
         for name in (flow.name for flow in self._parts.flows_in_turn(self._run_id)):
@@ -37,14 +36,14 @@ class Cleanup:
             log_event("cleaned_up", flow=name, run=self._run_id, rows=removed, keys=keys)
 
     def _clean_runs(self, table: Table, partition: str) -> int:
-        """The newest come first, so what is too old stands at the end."""
+        """The newest rows come first, so the old ones are at the end."""
         removed, start = 0, inverted(self._until)
         while self._has_time() and (page := table.scan(partition, start=start, end="~", limit=_PAGE)):
             removed += remove(table, [stored.row for stored in page])
         return removed
 
     def _clean_history(self, flow: str) -> int:
-        """The history of each record stands by itself: every row is looked at."""
+        """The history is kept per record, so every row is read."""
         table, control = self._parts.state.links.table, self._parts.state.control.flow(flow)
         removed, after = 0, control.history_cursor or _HISTORY
         while self._has_time():
@@ -54,12 +53,12 @@ class Cleanup:
             if not after:
                 break
         if after != control.history_cursor:
-            # Whoever was faster has changed what counts more; the next run begins where this one did.
+            # A concurrent change takes precedence; the next run starts at the same place.
             self._parts.state.control.save_flow(replace(self._parts.state.control.flow(flow), history_cursor=after))
         return removed
 
     def _clean_keys(self, flow: Flow) -> int:
-        """Each key is compared with the link of its record: a point read a key, so no oftener than here."""
+        """Each key is compared with the link of its record: one point read per key, so it is done here only."""
         control = self._parts.state.control
         cursor = after = control.flow(flow.name).keys_cursor
         released = 0

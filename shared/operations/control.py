@@ -1,4 +1,4 @@
-"""Which flows run: paused, resumed, and accepted where a pull has blocked them."""
+"""Which flows run: pause, resume, accept and unblock."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,38 +12,38 @@ from shared.sync.parts import Parts
 
 
 class Steering:
-    """Steers flows. Every deed is noted."""
+    """Pauses, resumes, accepts and unblocks flows. Every action is written to the audit log."""
 
     def __init__(self, parts: Parts, deeds: Deeds) -> None:
         self._parts = parts
         self._deeds = deeds
 
     def pause(self, flow: str, reason: str = "") -> bool:
-        """Let a flow rest: at once for what is not being written yet. False when it rests already."""
+        """Pause a flow; writes that have started are finished. False if it is paused already."""
         return self._set_paused(flow, True, reason)
 
     def resume(self, flow: str, reason: str = "") -> bool:
-        """Let a flow run. False when it runs already."""
+        """Resume a flow. False if it runs already."""
         return self._set_paused(flow, False, reason)
 
     def accept(self, flow: str, seen: str, target: NewTarget | None = None) -> bool:
         """Accept the block that an operator has `seen`: the walk beyond its threshold as far as it was shown, or the
-        environment of today, whose `target` is as the operator says. False when the flow is not blocked, or by
-        something else by now. Raises Refused where the operator has to say what the target is, and SystemTrouble when a
-        system cannot be asked who it is."""
+        environment of today, whose `target` is as the operator says. False if the flow is not blocked, or is blocked by
+        something else by now. Raises Refused if the operator must say what the target is, and SystemTrouble if a system
+        does not say which one it is."""
         control = self._parts.state.control.flow(flow)
         if not control.blocked or control.blocked != seen:
             return False
         if control.block_kind is BlockKind.ENVIRONMENT:
             return self._accept_environment(flow, seen, target) and self._lift(flow, seen, FlowControl.accept)
         if target is not None:
-            raise Refused(f"{flow} is not blocked by another environment; leave --target out")
+            raise Refused(f"{flow} is not blocked by another environment; omit --target")
         self._deeds.note("accept", flow, reason=seen, anywhere=True)
         return self._lift(flow, seen, FlowControl.accept)
 
     def unblock(self, flow: str, seen: str) -> bool:
-        """Lift the block that an operator has `seen` without accepting what it is about: the next pull measures anew,
-        and blocks again where nothing has changed. False as for `accept`."""
+        """Lift the block that an operator has `seen` without accepting its cause: the next pull measures again, and
+        blocks again if nothing has changed. False as for `accept`."""
         if not seen or self._parts.state.control.flow(flow).blocked != seen:
             return False
         self._deeds.note("unblock", flow, reason=seen, anywhere=True)
@@ -56,12 +56,12 @@ class Steering:
         return self._parts.state.control.change_flow(flow, change) is not None
 
     def _accept_environment(self, flow: str, seen: str, target: NewTarget | None) -> bool:
-        """Where nothing differs any more, the settings were corrected, or all but the last step was done before."""
+        """If nothing differs any more, the settings were corrected, or all steps but the last were done before."""
         environment = self._parts.environment
         try:
             differences = environment.differences(flow)
         except StateUnreadable:
-            # Nobody knows what it was: the operator says that it is the one of today.
+            # The former environment is unknown: the operator says that it is the one of today.
             self._deeds.note("accept", flow, reason=seen, anywhere=True)
             return environment.accept(flow, seen)
         if differences and describe(differences) != seen:

@@ -1,4 +1,4 @@
-"""Rows of our own tables that cannot be read: every one of them, with its place and what helps."""
+"""All rows of our own tables that cannot be read, each with its place and what helps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -27,14 +27,14 @@ from shared.sync.parts import Parts
 from shared.systems import System
 
 _PAGE = 1000
-# Before every key: those of the keys table begin with any letter.
+# Sorts before every key: those of the keys table begin with any letter.
 _FIRST = " "
 
 Read = Callable[[Stored], object]
 
 
 class Damages:
-    """Looks at every row. It changes nothing."""
+    """Reads every row and changes nothing."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -48,7 +48,7 @@ class Damages:
         }
 
     def found(self, flows: Iterable[str]) -> Iterator[Damage]:
-        """The damages of these flows, and of what belongs to none, table by table. Raises StorageTrouble."""
+        """The damage in these flows, and in rows that belong to no flow, table by table. Raises StorageTrouble."""
         for name, partition in self._places(list(flows)):
             for stored in _rows(self.tables[name], partition):
                 damage = self.of(name, stored)
@@ -56,7 +56,7 @@ class Damages:
                     yield damage
 
     def of(self, table: str, stored: Stored) -> Damage | None:
-        """Why a row cannot be read; None when it can."""
+        """Why a row cannot be read; None if it can."""
         read = self._reader(table, stored)
         if read is None:
             row = stored.row
@@ -110,7 +110,7 @@ def _of_links(flow: Flow, key: str) -> Read | None:
 
 
 def _by_its_key(_stored: Stored) -> None:
-    """A row of which only the key counts."""
+    """A row whose key is all that counts."""
 
 
 def _link(flow: Flow, stored: Stored) -> None:

@@ -1,4 +1,4 @@
-"""Columns that are not as the mapping knows them block the flows that use them, until they are well again."""
+"""Columns that do not match the mapping block the flows that use them, until they match again."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from shared.operations.preflight.checks import Check, CheckResult
 from shared.state.control import BlockKind, FlowControl
 from shared.sync.parts import Parts
 
-_HELPS = "compare the mapping with the environment, and look again by `p2c preflight`"
+_HELPS = "compare the mapping with the environment, then run `p2c preflight` again"
 
 
 class Enforcing:
-    """Blocks and releases flows by what a preflight has found. Every deed is noted. `blocked`, by flow with the reason,
-    and `released` are what was done so far: also when storage trouble ends it halfway."""
+    """Blocks and releases flows by the findings of preflight. Every action is written to the audit log. `blocked`, by
+    flow with the reason, and `released` are what was done so far, also if storage trouble ends it halfway."""
 
     def __init__(self, parts: Parts, deeds: Deeds) -> None:
         self._parts = parts
@@ -21,8 +21,8 @@ class Enforcing:
         self.released: list[str] = []
 
     def enforce(self, checks: Iterable[Check]) -> None:
-        """Block each flow of which the metadata says that its columns have drifted, unless it is blocked already; lift
-        the block by drift of a flow whose columns were all looked at, and are well. Raises StorageTrouble, Refused."""
+        """Block each flow whose columns have drifted according to the metadata, unless it is blocked already; lift the
+        drift block of a flow if all its columns were checked and match. Raises StorageTrouble, Refused."""
         found = list(checks)
         for flow in self._parts.flows:
             drift = [check.drift[flow] for check in found if flow in check.drift]
@@ -60,6 +60,6 @@ class Enforcing:
 
 
 def _may_be_blocked(control: FlowControl) -> bool:
-    """Whether it is not blocked yet, or only until a probe of the sweep finds a drift over that it has met itself: what
-    the metadata says is more than a few records can show."""
+    """Whether it is not blocked yet, or only by a drift that a flow met itself and a probe of the sweep may lift: the
+    metadata shows more than a few records can."""
     return not control.blocked or control.met is not None

@@ -16,8 +16,8 @@ _AT_A_TIME = 100
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many records would end how; `adopted` are those of them that take over a row of the target. `remarks` say
-    what the target does not get: the values by cause, and how often each is met."""
+    """How many records would end how; `adopted` of them take over a row of the target. `remarks` say what the target
+    does not get: the values by cause, with their counts."""
 
     records: int
     outcomes: dict[str, int]
@@ -35,13 +35,13 @@ class DryRun:
         self._examining = Foreseeing(parts, flow)
 
     def of(self, ids: Iterable[str]) -> Iterator[Examined]:
-        """What would become of these records. Raises SystemTrouble and StorageTrouble."""
+        """The result for these records. Raises SystemTrouble and StorageTrouble."""
         pending = iter(dict.fromkeys(ids))
         while batch := list(islice(pending, _AT_A_TIME)):
             yield from self._examining.examine(batch)
 
     def of_all(self, limit: int | None = None) -> Iterator[Examined]:
-        """What would become of every record of the source, or of the first ones."""
+        """The result for every record of the source, or for the first ones."""
         return self.of(islice(source_ids(self._flow), limit))
 
 
@@ -70,7 +70,7 @@ def _pages(feed: Tracked) -> Iterator[ChangePage]:
 
 
 def summary_of(examined: Sequence[Examined]) -> Summary:
-    """What a dry run has found."""
+    """The sum of a dry run."""
     return Summary(
         records=len(examined),
         outcomes=dict(Counter(str(each.kind) for each in examined).most_common()),

@@ -1,4 +1,4 @@
-"""Why one record is, or is not, in step: in words, as data, and with the one thing that helps."""
+"""Why one record is, or is not, in step: in words, as data, and with what helps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 _ENTRIES = 10
-# How far back the last write is looked for: a record may have been rejected many times since.
+# How far back to look for the last write: a record may have been rejected many times since.
 _LOOKED_AT = 1000
 _CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "crashed")
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One record. `sentences` say how it stands, `action` is what helps, empty when nothing is needed."""
+    """One record. `sentences` describe its state, `action` is what helps, empty if nothing is needed."""
 
     flow: str
     source: str
@@ -58,7 +58,7 @@ class Explaining:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
             if failure.dismissed:
                 sentences.append(
-                    f"Dismissed by an operator, and tried by nobody until it is retried: {failure.dismissed}"
+                    f"Dismissed by an operator, and not tried again until it is retried: {failure.dismissed}"
                 )
         action = self._action(examined, failure, control, traced)
         names = self._source, self._target
@@ -71,14 +71,14 @@ class Explaining:
         if link.etag is None:
             return "The sync has not looked at it yet."
         if link.damage is not None:
-            return f"What the sync remembers of it cannot be read: {link.damage}."
+            return f"Its link cannot be read: {link.damage}."
         held = claim_ends_in(link, self._parts.limits)
-        busy = f" A worker has it in its hands, for at most {held:.0f} s more." if held else ""
+        busy = f" A worker is processing it, for at most {held:.0f} s more." if held else ""
         match link.state:
             case LinkState.WRITTEN if link.dirty:
-                return f"It was written to {self._target} as {link.target_key}, and may differ there since.{busy}"
+                return f"It was written to {self._target} as {link.target_key}, but may differ there since.{busy}"
             case LinkState.WRITTEN:
-                return f"It was in step when it was last looked at, in {self._target} as {link.target_key}.{busy}"
+                return f"It was in step when it was last checked, in {self._target} as {link.target_key}.{busy}"
             case LinkState.ENDED:
                 return f"It was in {self._target} as {link.target_key} and has ended there.{busy}"
             case state:
@@ -93,12 +93,12 @@ class Explaining:
         return [f"Last written {written.time:%Y-%m-%d %H:%M:%S} UTC by run {written.run}: {', '.join(written.fields)}."]
 
     def _traced(self, examined: Examined) -> Traced | None:
-        """Why a record waits, or is filtered since another one is."""
+        """Why a record waits, or is filtered because another one is."""
         waits = examined.kind in (Kind.WAITING, Kind.FILTERED) and examined.parents
         return Tracing(self._parts).trace(examined.parents) if waits else None
 
     def _rival(self, failure: Failure | None) -> list[str]:
-        """How the record stands that has what this one wants."""
+        """The state of the record that already has the key of this one."""
         if failure is None or failure.rival is None:
             return []
         flow, id = failure.rival
@@ -110,20 +110,18 @@ class Explaining:
         match examined.kind:
             case Kind.UNCHANGED:
                 return (
-                    f"Now: {self._source} and what was last written agree; there is nothing to write. Whether "
-                    f"{self._target} still holds it, `p2c reconcile {self._flow.name}` tells."
+                    f"Now: {self._source} and what was last written agree; there is nothing to write. "
+                    f"`p2c reconcile {self._flow.name}` shows whether {self._target} still holds it."
                 )
             case Kind.CREATED:
                 fields = len(examined.changes)
                 return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."
             case Kind.UPDATED if examined.leaves:
-                return f"Now: {examined.leaves} would be ended in {self._target}, and {examined.key} made for it."
+                return f"Now: {examined.leaves} would be ended in {self._target}, and {examined.key} created instead."
             case Kind.UPDATED if examined.adopts:
-                return (
-                    f"Now: {examined.key} is there already in {self._target}, and would be taken over as this record."
-                )
+                return f"Now: {examined.key} exists in {self._target} already, and would be adopted as this record."
             case Kind.UPDATED if not examined.writes:
-                return f"Now: it would be written once more as it is in {self._target}, to be sure."
+                return f"Now: all its fields would be written to {self._target} again, to be sure."
             case Kind.UPDATED:
                 return f"Now: {len(examined.changes)} fields would change in {self._target}."
             case Kind.FILTERED:
@@ -138,7 +136,7 @@ class Explaining:
             case Kind.DELETED:
                 return f"Now: it does not exist in {self._source}."
             case kind:
-                return f"Now: it is {kind} and comes back by itself."
+                return f"Now: it is {kind} and is retried automatically."
 
     def _obstacles(self, control: FlowControl) -> list[str]:
         found = []
@@ -149,7 +147,7 @@ class Explaining:
         for gate in self._gates():
             if gate.closed:
                 said = f" It said: {gate.said}" if gate.said else ""
-                found.append(f"{gate.system.label} is out of reach: {gate.reason}.{said}")
+                found.append(f"{gate.system.label} is not reachable: {gate.reason}.{said}")
         return found
 
     def _gates(self) -> list[Gate]:
@@ -161,16 +159,19 @@ class Explaining:
             return f"resume the flow {self._flow.name}"
         if control.blocked:
             return (
-                f"look at the reason of the block: accept {self._flow.name} if it is meant, or correct it and unblock"
+                f"check the reason of the block: accept {self._flow.name} if it is intended, or correct it and unblock"
             )
         if examined.failure is not None:
             return examined.failure.remedy
         closed = next((gate for gate in self._gates() if gate.closed), None)
         if closed is not None:
-            return f"nothing for this record: it goes on by itself when {closed.system.label} is in order again"
+            return (
+                "nothing for this record: it continues automatically as soon as "
+                f"{closed.system.label} is reachable again"
+            )
         match examined.kind:
             case Kind.WAITING if traced:
-                return f"{traced.remedy}; this record goes on by itself when that one is linked"
+                return f"{traced.remedy}; this record continues automatically as soon as its parent is linked"
             case Kind.FILTERED if traced:
                 return f"{traced.remedy}, if it shall go to {self._target}"
             case Kind.FILTERED:
@@ -178,11 +179,11 @@ class Explaining:
             case Kind.CREATED | Kind.UPDATED if failure is not None:
                 return _retry(failure)
             case Kind.CREATED | Kind.UPDATED:
-                return "nothing: the sync writes it when it next looks at it; sync it, to have that at once"
+                return "nothing: the sync writes it the next time it checks it; run `p2c sync` to do it now"
         return _retry(failure) if failure is not None else ""
 
 
 def _retry(failure: Failure) -> str:
-    """What helps with a failure that no look can reproduce: only the target itself knows whether it is mended."""
+    """What helps with a failure that cannot be reproduced by reading: only the target knows whether it is corrected."""
     of_target = failure.cause.startswith(_CAUSES_OF_TARGETS)
-    return f"{failure.remedy}; then retry it" if of_target else "retry it: what was wrong has been corrected"
+    return f"{failure.remedy}; then retry it" if of_target else "retry it: the cause has been corrected"

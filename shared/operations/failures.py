@@ -1,4 +1,4 @@
-"""Open failures: grouped by cause, tried again, dismissed."""
+"""Open failures: grouped by cause, retried, dismissed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,14 +14,14 @@ from shared.sync.apply.claim import claim_ends_in
 from shared.sync.parts import Parts
 
 _PAGE = 1000
-# What grows with the records, such as numbers that are too long, is told of so many.
+# Where the values grow with the records, such as numbers that are too long, only this many are listed.
 _VALUES_TOLD = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Every open failure of a flow with one cause. `example` is the one that was seen last; `values` are what is wrong
-    in the records, with how many have each, the most frequent first: one edit of a value map can mend them all."""
+    """Every open failure of a flow with one cause. `example` is the one seen last; `values` are the wrong values with
+    their counts, the most frequent first: one edit of a value map can correct them all."""
 
     flow: str
     cause: str
@@ -39,7 +39,7 @@ class Failing:
         self._parts = parts
 
     def causes(self, flows: Iterable[str], *, dismissed: bool = False) -> list[Cause]:
-        """The causes, the most frequent first; of `dismissed` failures instead of open ones where that is asked."""
+        """The causes, the most frequent first; of open failures, or of `dismissed` ones."""
         found: dict[tuple[str, str], Cause] = {}
         values: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         for flow in flows:
@@ -52,7 +52,7 @@ class Failing:
         return sorted(told, key=lambda cause: (-cause.count, cause.flow, cause.cause))
 
     def walk(self, flow: str, *, cause: str | None = None, dismissed: bool = False) -> Iterator[Failure]:
-        """The failures of a flow one by one, page by page; with one cause, where that is asked."""
+        """The failures of a flow one by one, read page by page; of one cause if `cause` is given."""
         after: str | None = ""
         while after is not None:
             page, after = self._parts.state.failures.page(flow, after, _PAGE)
@@ -67,8 +67,8 @@ class Failing:
     def retry(
         self, flow: str, failures: Iterable[Failure], deeds: Deeds, *, progress: Callable[[int], None] = lambda _: None
     ) -> int:
-        """Send records again, in batches; how many. What is on its way already is left out, so that whoever was
-        interrupted calls it once more and goes on. `progress` is told after each batch how many were sent."""
+        """Send records again, in batches; how many. Records that are already queued are skipped, so an interrupted call
+        can be repeated. `progress` is called after each batch with how many were sent."""
         sent, batch = 0, list[Failure]()
         for failure in failures:
             if not failure.is_asked:
@@ -83,17 +83,16 @@ class Failing:
         return sent
 
     def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
-        """Take failures off the list of open ones, with a reason that stays; how many. One whose record a worker has in
-        its hands is left out: the worker would list it again; and so is one whose row could not be read: the sweep
-        looks first why its record fails. One that says something else later is open again. Raises Refused for a blank
-        reason."""
+        """Remove failures from the list of open ones, with a reason that is kept; how many. A failure is skipped if a
+        worker is processing its record, which would list it again, and if its row could not be read: the sweep first
+        finds out why its record fails. A failure reopens if its reason changes. Raises Refused for a blank reason."""
         if not reason.strip():
-            raise Refused("a failure is dismissed for a reason that is not blank")
+            raise Refused("the reason for dismissing a failure must not be blank")
         deeds.note("dismiss", flow, _ids(failures), reason)
         return sum(self._dismiss(failure, reason) for failure in failures)
 
     def _dismiss(self, failure: Failure, reason: str) -> bool:
-        """The link is written with it as it is: whoever claims the record meanwhile has to look at both anew."""
+        """The link is written unchanged with it: a worker that claims the record meanwhile must read both again."""
         links = self._parts.state.links
         link = links.load(failure.flow, [failure.id])[failure.id]
         if failure.is_unread or claim_ends_in(link, self._parts.limits) > 0:

@@ -1,4 +1,4 @@
-"""A look at many records in the order of a first run: what comes later finds done what comes before."""
+"""Records examined in the order of a first run: each sees what the earlier ones would have done."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -11,7 +11,7 @@ from shared.sync.apply.work import Kind
 
 class Foreseeing(Examining):
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
-    and a number that an earlier record would get is taken. It remembers each key that it has met."""
+    and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
     def judging(self) -> LookJudging:
         """See Examining."""

@@ -1,4 +1,4 @@
-"""The personal data of one record, taken out of our own storage. Both systems keep what they have."""
+"""Deletes the personal data of one record from our own storage. Both systems keep what they have."""
 
 from shared.errors import RowConflict
 from shared.operations.audit_log import Deeds, Refused
@@ -17,8 +17,8 @@ from shared.sync.parts import Parts
 def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
     """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
 
-    The link goes last, so that whoever is interrupted calls it once more. What the pull of a walked source is told of
-    the record (state/decided.py) stays until that has read it: the same number may come back before.
+    The link is removed last, so an interrupted call can be repeated. The decided content
+    (shared/state/decided_contents.py) stays until the pull has read it: the same number may come back before that.
 
     Raises Refused for a record that is still there, or that the sync itself has not seen gone: an operator may see less
     of the source than the sync does. Raises SystemTrouble.
@@ -30,22 +30,22 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
         raise Refused(f"{damage}; {damage.remedy}, let the sync see that it is gone, then forget it")
     held = claim_ends_in(link, parts.limits)
     if held > 0:
-        raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")
+        raise Refused(f"a worker is processing {id}; try again in {held:.0f} s")
     if link.etag is not None and link.state is not LinkState.DELETED:
         raise Refused(
-            f"{id} is {link.state}: the sync has not seen yet that it is gone; `p2c sync {flow.name} {id}`, "
-            "look with `p2c explain`, then forget it"
+            f"{id} is {link.state}: the sync has not seen yet that it is gone; run `p2c sync "
+            f"{flow.name} {id}`, check with `p2c explain`, then forget it"
         )
     rows, keys = _rows(parts, flow, link), owned_by(parts, flow, id)
     if not rows and not keys and link.etag is None:
-        raise Refused(f"nothing is remembered of {id} of {flow.name}; give the id as `p2c history` takes it")
+        raise Refused(f"nothing is stored about {id} of {flow.name}; use the id that `p2c history` accepts")
     deeds.note("forget", flow.name, id)
     removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(parts.state.links.table, rows)
     return removed + _remove_link(parts, link)
 
 
 def _rows(parts: Parts, flow: Flow, link: Link) -> list[Row]:
-    """What is remembered of a record beside its link."""
+    """Everything that is stored about a record besides its link."""
     table, partition = parts.state.links.table, escape(flow.name)
     single = table.read(partition, [failure_key(link.id), relinked_key(link.id), *link.waits])
     history = Histories(table).rows(flow.name, link.id)
@@ -58,5 +58,5 @@ def _remove_link(parts: Parts, link: Link) -> int:
     try:
         parts.state.links.table.transact([Delete(link.to_row(), link.etag)])
     except RowConflict as conflict:
-        raise Refused(f"{link.id} has changed meanwhile; forget it once more") from conflict
+        raise Refused(f"{link.id} has changed meanwhile; run forget again") from conflict
     return 1

@@ -1,4 +1,4 @@
-"""Links mended by hand: taken off, or tied to a target row that is there. Both sides are looked at first."""
+"""Links corrected by hand: removed, or created to an existing target row. Both sides are read first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,25 +19,25 @@ from shared.sync.parts import Parts
 
 @dataclass(frozen=True, slots=True)
 class Linking:
-    """Mends links of one flow. Every deed is noted."""
+    """Corrects links of one flow. Every action is written to the audit log."""
 
     parts: Parts
     flow: Flow
     deeds: Deeds
 
     def show(self, id: str) -> Link:
-        """The link of a record as it is remembered."""
+        """The link of a record as it is stored."""
         return self.parts.state.links.load(self.flow.name, [id])[id]
 
     def cells(self, id: str) -> Mapping[str, Cell]:
-        """What stands in the row of a link, as it stands there: of one that cannot be read it is all there is."""
+        """The raw content of a link's row: all there is if it cannot be read."""
         key = link_key(id)
         stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
         return {} if stored is None else stored.row.cells
 
     def unlink(self, id: str) -> Link:
-        """Forget to which target row a record is tied; the row itself stays as it is. The record is a new one for the
-        sync then. Returns the link as it was. Raises Refused."""
+        """Remove the link of a record to its target row; the row itself stays as it is. The sync then treats the record
+        as new. Returns the link as it was. Raises Refused."""
         link = self._free(id)
         self.require_linked(link)
         self.deeds.note("unlink", self.flow.name, f"{id} {link.target_key}")
@@ -49,13 +49,13 @@ class Linking:
         return link
 
     def require_linked(self, link: Link) -> None:
-        """Raises Refused for a record that is tied to no row."""
+        """Raises Refused for a record that is not linked."""
         if not link.linked:
             raise Refused(f"{link.id} of {link.flow} is not linked: its state is {link.state}")
 
     def link(self, id: str) -> Link:
-        """Tie a record to the row that the target has under its number, as adoption would: its owned fields are written
-        there at the next look. Raises Refused, and SystemTrouble."""
+        """Link a record to the row with its number in the target, as adoption would: its owned fields are written there
+        at the next sync. Raises Refused, and SystemTrouble."""
         link = self._free(id)
         if link.linked:
             raise Refused(f"{id} is linked to {link.target_key} already; unlink it first")
@@ -73,7 +73,7 @@ class Linking:
         if taken:
             owner = taken[key].owner
             raise Refused(f"{key} belongs to {owner.flow} {owner.id}; unlink that one first")
-        # Nothing is known of what was written: the next look compares with the row itself.
+        # What was written is unknown: the next sync compares with the row itself.
         linked = replace(
             link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
             intent=None, applied={}, former=(), state=LinkState.RETRYING,
@@ -86,7 +86,7 @@ class Linking:
         return linked
 
     def _release(self, id: str, keys: frozenset[Place]) -> None:
-        """Give up those of the keys that the record does not name any more."""
+        """Give up those keys that the record no longer names."""
         now = self.show(id)
         release(self.parts, self.flow, {id: keys - now.owned}, {id: now})
 
@@ -96,10 +96,10 @@ class Linking:
             raise Refused(f"{damage}; {damage.remedy}")
         held = claim_ends_in(link, self.parts.limits)
         if held > 0:
-            raise Refused(f"a worker has {id} in its hands; try again in {held:.0f} s")
+            raise Refused(f"a worker is processing {id}; try again in {held:.0f} s")
         return link
 
     def _save(self, was: Link, now: Link) -> None:
         written = LinkWriter(self.parts.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
         if written.foreign:
-            raise Refused(f"{was.id} has changed meanwhile; look again")
+            raise Refused(f"{was.id} has changed meanwhile; try again")

@@ -1,4 +1,4 @@
-"""Records found by what an operator has at hand: an id, a number, a key in the target, an address."""
+"""Records found by what an operator has: an id, a number, a key in the target, an address."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from shared.state.storage.tables import escape
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
-# Chats and documents put these into what is copied from them; no id and no number has them.
+# Chats and documents add these to copied text; no id and no number contains them.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _AROUND = "{}()[]\"'`<>"
 
 
 class NotFound(Exception):
-    """No record, or more than one, has what was given; the message says so."""
+    """No record, or more than one, matches what was given; the message says so."""
 
 
 def locate(parts: Parts, flow: Flow, text: str) -> str:
@@ -27,7 +27,7 @@ def locate(parts: Parts, flow: Flow, text: str) -> str:
     by its id only. Raises NotFound, and SystemTrouble."""
     given = meant(text)
     if not given:
-        raise NotFound(f"a blank names no record of {flow.name}; give its id or its number")
+        raise NotFound(f"a blank is not a record of {flow.name}; give its id or number")
     if _is_remembered(parts, flow, given):
         return given
     ids = (
@@ -46,15 +46,15 @@ def locate(parts: Parts, flow: Flow, text: str) -> str:
 
 
 def meant(text: str) -> str:
-    """The id or number in what people paste: an id in capitals, in braces, quotes or percent-encoding, or the address
-    of a record in a browser or an OData client, is the id in small letters; blanks around are not meant."""
+    """The id or number in what a user pastes: an id in capitals, in braces, quotes or percent-encoding, or the address
+    of a record in a browser or an OData client, is the id in small letters; blanks around it are ignored."""
     given = text.strip().strip(_INVISIBLE).strip()
     id = _id_of_address(given) or unquote(given).strip(_AROUND).strip()
     return id.lower() if is_guid(id) else given
 
 
 def _id_of_address(text: str) -> str:
-    """The id in an address such as .../main.aspx?etn=account&id=ID or .../accounts(ID); empty where it has none."""
+    """The id in an address such as .../main.aspx?etn=account&id=ID or .../accounts(ID); empty if it has none."""
     if not re.match(r"https?://", text, re.IGNORECASE):
         return ""
     try:
@@ -67,7 +67,7 @@ def _id_of_address(text: str) -> str:
 
 
 def _of_target_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
-    """The records whose key in the target, which begins with their number, is the one that was given."""
+    """The records with the given key in the target, which begins with their number."""
     number, separator, _ = given.rpartition(KEY_SEPARATOR)
     if not separator:
         return ()
@@ -76,14 +76,14 @@ def _of_target_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
 
 
 def _of_owned_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
-    """The records that own the key that was given: in their source the number may have blanks before it."""
+    """The records that own the given key: in their source the number may have blanks before it."""
     owned = [parts.state.keys_of(flow, route).owners([given]) for route in flow.routes.values()]
     owners = (key.owner for found in owned for key in found.values())
     return list(dict.fromkeys(owner.id for owner in owners if owner.flow == flow.name))
 
 
 def _is_remembered(parts: Parts, flow: Flow, id: str) -> bool:
-    """Whether there is anything of it. A history may be left of a record that is forgotten otherwise."""
+    """Whether anything of it is stored. A history may remain of a record that is otherwise forgotten."""
     table, partition = parts.state.links.table, escape(flow.name)
     if table.read(partition, [link_key(id), failure_key(id)]):
         return True

@@ -1,4 +1,4 @@
-"""Owned target keys, looked at one by one: nobody else finds those that no link names."""
+"""Owned target keys, checked one by one: keys that no link names are found only here."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """Some keys of one route; `after` is where to go on, None behind the last one of the flow."""
+    """Some keys of one route; `after` is where to continue, None after the last one of the flow."""
 
     route: str
     keys: Keys
@@ -39,8 +39,8 @@ def pages(parts: Parts, flow: Flow, after: str = "") -> Iterator[KeyPage]:
 
 
 def owned_by(parts: Parts, flow: Flow, id: str) -> list[tuple[Keys, OwnedKey]]:
-    """Every key whose owner is this record, whether or not its link says so. Each key of the flow's targets is looked
-    at: some seconds for a hundred thousand."""
+    """Every key whose owner is this record, whether or not its link says so. Each key of the flow's targets is read:
+    some seconds for a hundred thousand."""
     return [
         (page.keys, key)
         for page in pages(parts, flow)
@@ -50,11 +50,11 @@ def owned_by(parts: Parts, flow: Flow, id: str) -> list[tuple[Keys, OwnedKey]]:
 
 
 def release_ownerless(parts: Parts, flow: Flow, page: KeyPage) -> int:
-    """Give up those of the keys whose record of this flow does not name them; how many.
+    """Give up those keys that their record of this flow does not name; how many.
 
-    A worker may have written a key late, after another one had decided what becomes of the record. A key that was
-    written just now is left for the next time. The keys of a record whose link is damaged or lost tell an operator's
-    repair what is its own: they stay. Raises StorageTrouble.
+    A worker may have written a key late, after another one had decided about the record. A key that was written just
+    now is left for the next time. The keys of a record whose link is damaged or lost are kept: a repair needs them to
+    find what the record owns. Raises StorageTrouble.
     """
     old = [key for key in page.owned if key.owner.flow == flow.name and key.age_s > parts.limits.claim_live_s]
     links = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for key in old)))
@@ -68,7 +68,7 @@ def release_ownerless(parts: Parts, flow: Flow, page: KeyPage) -> int:
 
 
 def _lost(parts: Parts, flow: Flow, ids: Collection[str]) -> Collection[str]:
-    """Those of the records without a link that their source has, or may have where it cannot be asked."""
+    """Those records without a link that exist in their source, or may exist if it cannot be read."""
     if not ids or parts.environment.change_by_settings(flow.name):
         return ids
     try:

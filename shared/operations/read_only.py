@@ -1,4 +1,4 @@
-"""Storage for whoever only looks: what would be written is forgotten."""
+"""Storage for reading only: writes are discarded."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ from shared.state.storage.tables import Operation, Stored, Table
 
 
 class LookOnly:
-    """A table that is read and never changed; satisfies Table. A walk over a source notes what it meets: a dry run
-    has no need of these notes, and may not have the right to make them."""
+    """A table that is read and never changed; satisfies Table. A walk over a source notes what it meets: a dry run does
+    not need these notes, and may lack the right to write them."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -21,5 +21,5 @@ class LookOnly:
         return self._table.scan(partition, start=start, end=end, limit=limit)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """Forget the operations."""
+        """Discard the operations."""
         return [""] * len(operations)

@@ -1,7 +1,7 @@
-"""Both systems compared record by record, whatever the sync believes of them: what is missing, extra or different.
+"""Both systems compared record by record, independently of what the sync believes: what is missing, extra or different.
 
-What is compared is read from both systems. The links say under which key a record is, what is listed as a failure, and
-what has ended. Memory is bounded by a batch.
+Everything that is compared is read from both systems. The links only say under which key a record is, which records are
+listed as failures, and which have ended. Memory is bounded by one batch.
 """
 
 import math
@@ -31,26 +31,26 @@ from shared.telemetry import log_event
 
 _AT_A_TIME = 100
 Item = TypeVar("Item")
-# One batch of a comparison, still to be looked at.
+# One batch of a comparison, not compared yet.
 Look = Callable[[], "list[Drifted]"]
 
 
 class Drift(StrEnum):
-    """How a record is not in step though the sync has written it."""
+    """How a record has drifted although the sync has written it."""
 
     MISSING = "missing"
     """It has no row in the target, though it is for the target today."""
     EXTRA = "extra"
-    """It is in the target and not for it: a record that is gone or has ended, and nobody has told; or a row that says
-    that it comes from the source, is no record's, and has a number that no record has."""
+    """It is in the target but not for it: a record that is gone or has ended, and the sync has not noticed; or a row
+    that is marked as coming from the source, but belongs to no record and has a number that no record has."""
     DIFFERENT = "different"
-    """Fields that we own differ in the target, or the record would be rejected today, and nobody has told."""
+    """Fields that we own differ in the target, or the record would be rejected today, and the sync has not noticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
     """One record that has drifted, or is not in step for another reason and not listed as a failure. `id` is None for a
-    row of the target that is no record's: only people know what it is, and no repair touches it."""
+    row of the target that belongs to no record: only people know what it is, and repair never touches it."""
 
     id: str | None
     key: str | None
@@ -59,8 +59,8 @@ class Drifted:
 
 
 class Reconciling:
-    """Compares the records of one flow. It writes nothing but what `repair` is asked for. `compared` counts records,
-    `position` how far the comparison has come, in batches; `complete` says whether it has come to its end."""
+    """Compares the records of one flow. It writes nothing unless `repair` is called. `compared` counts records,
+    `position` is how far the comparison is, in batches; `complete` says whether it is finished."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
@@ -71,7 +71,7 @@ class Reconciling:
         self.complete = False
 
     def drifted(self, *, behind: int = 0, not_after: float = math.inf) -> Iterator[Drifted]:
-        """Every record that has drifted, as it is found, behind a position and as far as there is time. Raises
+        """Every record that has drifted, as it is found, after a position and as long as there is time. Raises
         SystemTrouble."""
         for position, look in enumerate(chain(self._of_source(), self._gone(), self._unowned()), 1):
             if position <= behind:
@@ -84,7 +84,7 @@ class Reconciling:
         self.complete = True
 
     def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
-        """Have these records looked at as if nothing was known of their target rows; how many are queued."""
+        """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
         for batch in _batches(of.id for of in drifted if of.id is not None):
             deeds.note("repair", self._flow.name, " ".join(batch))
@@ -111,7 +111,7 @@ class Reconciling:
         return [Drifted(of.id, of.key, drift, of.changes) for of in at_rest if (drift := _drift_of(of)) is not None]
 
     def _gone(self) -> Iterator[Look]:
-        """The records that are gone in the source, and nobody has told."""
+        """The records that are gone in the source, which the sync has not noticed."""
         written = (link for link in self._parts.state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
         for links in _batches(written):
             yield partial(self._absent, links)
@@ -121,7 +121,7 @@ class Reconciling:
         return [Drifted(link.id, link.target_key, Drift.EXTRA) for link in links if link.id not in there]
 
     def _unowned(self) -> Iterator[Look]:
-        """The rows of the target that say they come from the source, and are no record's there."""
+        """The rows of the target that are marked as coming from the source, but belong to no record there."""
         for route in self._flow.routes.values():
             keys = self._parts.state.keys_of(self._flow, route)
             for rows in _batches(route.target.marked()):
@@ -135,8 +135,8 @@ class Reconciling:
 
 
 class Comparison:
-    """One timer invocation: every flow that runs is compared, and the drift is told. Each has its share of the time,
-    and goes on the next time where it has stopped."""
+    """One timer invocation: every flow that runs is compared, and the drift is logged as an event. Each has its share
+    of the time, and continues the next time where it stopped."""
 
     def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
         self._parts = parts
@@ -164,7 +164,7 @@ class Comparison:
                 for drifted in reconciling.drifted(behind=behind, not_after=not_after):
                     found[drifted.drift] += 1
             except NotSent:
-                # There was no time to look at the batch: the next comparison does.
+                # There was no time for the batch: the next comparison starts with it.
                 pass
             except SystemTrouble as trouble:
                 self._gates.meet(trouble, flow, run=self._run_id)
@@ -184,12 +184,12 @@ class Comparison:
 
 
 def _may_be_marked(link: Link) -> bool:
-    """Whether there is a link to write over: one that cannot be read is looked at as it is."""
+    """Whether there is a link to overwrite: a link that cannot be read is left as it is."""
     return link.etag is not None and link.damage is None
 
 
 def _drift_of(examined: Examined) -> Drift | None:
-    """How a record has drifted that is not listed as a failure already."""
+    """How a record has drifted, unless it is listed as a failure."""
     if examined.listed:
         return None
     match examined.kind:

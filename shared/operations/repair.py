@@ -1,5 +1,5 @@
-"""Rows that cannot be read, mended: a record is begun anew from its source, with the target rows that are its own by
-the keys table; or a row that nobody needs is dropped."""
+"""Repairs rows that cannot be read: a record is begun anew from its source, with the target rows that it owns by the
+keys table; or a row that is not needed is dropped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,23 +38,23 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """Mends what belongs to one flow. Every deed is noted."""
+    """Repairs the rows of one flow. Every action is written to the audit log."""
 
     parts: Parts
     flow: Flow
     deeds: Deeds
 
     def repair(self, id: str) -> str | None:
-        """Begin a record anew whose link cannot be read or is lost; give one whose link can be read back the keys that
-        it names and of which nobody knows the owner. Returns the key of the target row that was found to be its own,
-        None where there is none. Raises Refused, SystemTrouble and StorageTrouble."""
+        """Begin a record anew if its link cannot be read or is lost; if its link can be read, give it back the keys
+        that it names and whose owner is unknown. Returns the key of the target row that the record owns, None if there
+        is none. Raises Refused, SystemTrouble and StorageTrouble."""
         link = self.parts.state.links.load(self.flow.name, [id])[id]
         damage = damage_of(link, self.flow)
         if damage is None and link.etag is not None:
             return self._repair_keys(link)
         places = self._owned(id)
         if damage is None and not places:
-            raise Refused(f"nothing of {id} of {self.flow.name} is damaged, and nothing is remembered of it")
+            raise Refused(f"nothing of {id} of {self.flow.name} is damaged, and nothing is stored about it")
         self._require_rest(link)
         self._note(id, str(damage or "its link is lost"))
         begun = self._begun(link, places)
@@ -63,24 +63,24 @@ class Mending:
         return begun.target_key
 
     def _require_rest(self, link: Link) -> None:
-        """The row does not tell whether a worker is at the record: none is once the longest claim would be over."""
+        """The row does not tell whether a worker is processing the record: none is after the longest possible claim."""
         limits = self.parts.limits
         left_s = max(limits.claim_live_s, limits.unsettled_live_s) - link.age_s
         if link.etag is not None and left_s > 0:
-            raise Refused(f"a worker may have {link.id} in its hands; try again in {left_s:.0f} s")
+            raise Refused(f"a worker may be processing {link.id}; try again in {left_s:.0f} s")
 
     def _note(self, id: str, reason: str) -> None:
         self.deeds.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
 
     @property
     def _is_moving(self) -> bool:
-        """Whether an operator has yet to accept the environment of today: the links are about the former one, and must
-        be readable for that. Then what the keys table says counts, and not what the target of today has."""
+        """Whether an operator must still accept the environment of today: the links are about the former one, and must
+        be readable for that. Until then the keys table counts, not the target of today."""
         return self.parts.state.control.flow(self.flow.name).block_kind is BlockKind.ENVIRONMENT
 
     def _repair_keys(self, link: Link) -> str:
-        """Raises Refused where none of the keys is damaged, or the record is not the one whose key it is."""
-        mended, refused = [], f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` names what is"
+        """Raises Refused if none of the keys is damaged, or if a damaged key belongs to another record."""
+        mended, refused = [], f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` lists what is"
         for route, key in sorted(_named(link)):
             for keys in _keys_of(self.parts, self.flow, self.flow.route(route)):
                 owned = keys.owners([key]).get(key)
@@ -93,7 +93,7 @@ class Mending:
                     continue
                 self._note(link.id, str(damage))
                 if not keys.hand_over(replace(owned, key=key), Owner(self.flow.name, route, link.id)):
-                    raise Refused(f"the owner of {key} has changed meanwhile; look again")
+                    raise Refused(f"the owner of {key} has changed meanwhile; try again")
                 mended.append(key)
         if not mended:
             raise Refused(refused)
@@ -101,7 +101,7 @@ class Mending:
         return mended[0]
 
     def _owned(self, id: str) -> list[_Place]:
-        """The keys that the keys table says are a record's own, with what the target has under them."""
+        """The keys that a record owns by the keys table, with what the target has under them."""
         found = []
         for route in self.flow.routes.values():
             owner = Owner(self.flow.name, route.name, id)
@@ -112,8 +112,8 @@ class Mending:
         return found
 
     def _begun(self, link: Link, places: Sequence[_Place]) -> Link:
-        """The link of a record of which nothing is known but what it owns: the next look compares with the target's own
-        row, and makes none that is there."""
+        """The link of a record of which only its owned keys are known: the next sync compares with the target row
+        itself, and creates none that exists."""
         last_key, waits = self._last_key(link.id), tuple(self._waits(link.id))
         begun = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
         new = replace(begun, last_key=last_key, waits=waits)
@@ -126,21 +126,22 @@ class Mending:
         return replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id, former=former)
 
     def _waits(self, id: str) -> Iterator[str]:
-        """The keys of the rows by which a record waits: its next commit removes those by which it waits no longer."""
+        """The keys of a record's waiting rows: its next commit removes those that are no longer needed."""
         after: str | None = ""
         while after is not None:
             waits, after = self.parts.state.waits.page(self.flow.name, after, _PAGE)
             yield from (wait.stored_key for wait in waits if wait.child == id)
 
     def _last_key(self, id: str) -> str | None:
-        """The key by which others know the record, where the damaged row still says it."""
+        """The target key of the record, if the damaged row still names it."""
         key = link_key(id)
         stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
         last_key = stored.row.cells.get("last_key") if stored is not None else None
         return last_key if isinstance(last_key, str) else None
 
     def _present(self, id: str, there: Sequence[_Place]) -> _Place:
-        """Where the record is: as the damaged row says, else as the mapping says today, else at the first place."""
+        """Where the record is: as the damaged row says, otherwise as the mapping says today, otherwise the first
+        place."""
         if len(there) == 1:
             return there[0]
         key = link_key(id)
@@ -160,12 +161,12 @@ class Mending:
         try:
             self.parts.state.links.table.transact([Replace(row, begun.etag) if begun.etag else Insert(row)])
         except RowConflict as conflict:
-            raise Refused(f"{begun.id} has changed meanwhile; look again") from conflict
+            raise Refused(f"{begun.id} has changed meanwhile; try again") from conflict
 
 
 def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Damage:
-    """Remove a row that cannot be read. Returns why. Raises Refused for a row that can be read, and for a key that a
-    record names: it would be given to another one. Raises StorageTrouble."""
+    """Remove a row that cannot be read. Returns why it cannot. Raises Refused for a row that can be read, and for a key
+    that a record names, since another record could then take it. Raises StorageTrouble."""
     damages = Damages(parts)
     if table not in damages.tables:
         raise Refused(f"there is no table {table!r}; the tables are {', '.join(damages.tables)}")
@@ -174,14 +175,14 @@ def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Da
     if stored is None or damage is None:
         why = "there is no such row" if stored is None else "it can be read"
         raise Refused(
-            f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` names those that cannot"
+            f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists those that cannot"
         )
     _require_droppable(parts, table, stored)
     deeds.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
     try:
         damages.tables[table].transact([Delete(stored.row, stored.etag)])
     except RowConflict as conflict:
-        raise Refused("the row has changed meanwhile; look again") from conflict
+        raise Refused("the row has changed meanwhile; try again") from conflict
     return damage
 
 
@@ -192,17 +193,17 @@ def _require_droppable(parts: Parts, table: str, stored: Stored) -> None:
         raise Refused(f"row {row.key} says what {id} has in the target: p2c repair {flow.name} {id}")
     if table == "control" and flow is not None and row.key == ENVIRONMENT:
         raise Refused(
-            f"row {row.key} of {flow.name} is what its links are about: look at the settings; where they are right, "
-            f"p2c accept {flow.name}"
+            f"row {row.key} of {flow.name} is what its links are about: check the settings; if they are "
+            f"right, run p2c accept {flow.name}"
         )
     if table == "keys" and (rightful := _rightful(parts, row)) is not None:
         raise Refused(f"row {row.key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}")
 
 
 def _rightful(parts: Parts, row: Row) -> Link | None:
-    """The record whose key is in this row, as the links say; None where none names it. One that has made the target's
-    row, or may have, goes before those that only wanted the key. Raises Refused where it may be that of a link that
-    cannot be read."""
+    """The record whose key is in this row, according to the links; None if none names it. A record that has created the
+    target row, or may have, takes precedence over those that only wanted the key. Raises Refused if it may belong to a
+    link that cannot be read."""
     named: list[Link] = []
     damaged: Damage | None = None
     for flow in parts.flows.values():
@@ -230,7 +231,7 @@ def _named(link: Link) -> set[tuple[str, str]]:
 
 
 def _keys_of(parts: Parts, flow: Flow, route: Route) -> list[Keys]:
-    """The owned keys of a route; where another company is not accepted yet, first those of the former one."""
+    """The owned keys of a route; if another company is not accepted yet, first those of the former one."""
     try:
         former = (parts.state.control.environment(flow.name) or {}).get(COMPANY, flow.company)
     except StateUnreadable:

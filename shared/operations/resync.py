@@ -1,4 +1,4 @@
-"""Records sent on demand: some by their ids, or everything anew."""
+"""Records synced on demand: some by their ids, or everything again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ def send(parts: Parts, flow: str, ids: Sequence[str]) -> int:
 
 
 class Syncing:
-    """Has records looked at. Unchanged ones cost no write."""
+    """Queues records to be synced. Unchanged ones cost no write."""
 
     def __init__(self, parts: Parts, deeds: Deeds) -> None:
         self._parts = parts
@@ -31,9 +31,9 @@ class Syncing:
         return send(self._parts, flow, wanted)
 
     def everything(self, flow: str) -> bool:
-        """Have the whole source read again, beginning with the next pull. False when it is being read as a whole just
-        now, or a pull was faster: then ask again later. Raises Refused for a blocked flow: somebody has yet to look at
-        the walk that blocks it."""
+        """Have the whole source read again, beginning with the next pull. False if a full read is running, or a pull
+        was faster: try again later. Raises Refused for a blocked flow: an operator must first check the walk that
+        blocks it."""
         blocked = self._parts.state.control.flow(flow).blocked
         if blocked:
             raise Refused(f"{flow} is blocked: {blocked}; accept or unblock it first")
@@ -48,6 +48,6 @@ class Syncing:
         if isinstance(self._parts.flows[flow].feed, Walked):
             again = replace(checkpoint, full_at=None)
         else:
-            # What was seen counts within an epoch only: in a new one every record is looked at.
+            # Versions count within one epoch only: in a new one every record is evaluated.
             again = replace(checkpoint, phase=Phase.FULL, epoch=new(), walk=new(), gone=0, changed=0)
         return self._parts.state.checkpoints.save(again) is not None

@@ -1,7 +1,7 @@
-"""Links of a flow whose environment is another one now: what they say of the target is true of the former one.
+"""Links of a flow whose environment has changed: what they say about the target is true of the former one.
 
-Every step can be done twice: an operator whose command was interrupted gives it once more. The flow is blocked
-meanwhile, so that nobody applies what is queued here before all links are done.
+Every step can be repeated, so an operator can run an interrupted command again. The flow stays blocked meanwhile, so
+that nothing that is queued here is applied before all links are done.
 """
 
 from collections import defaultdict
@@ -23,26 +23,26 @@ from shared.sync.parts import Parts
 from shared.systems import System
 
 _ROUNDS = 5
-# How many records a refusal names.
+# The maximum number of records that a refusal names.
 _TOLD = 20
 _KEPT_STATES = (LinkState.FILTERED, LinkState.WAITING, LinkState.REJECTED, LinkState.DELETED)
-# What the link of a record becomes; None where nothing of it is about the target.
+# What the link of a record becomes; None if nothing in it is about the target.
 Change = Callable[[Link], Link | None]
 
 
 class NewTarget(StrEnum):
-    """What the target of a flow is now, seen from the former one."""
+    """What the target of a flow is now, compared with the former one."""
 
     SAME = "same"
-    """The same environment under another address: the links are true."""
+    """The same environment under another address: the links stay true."""
     COPY = "copy"
-    """A copy: our rows are there under their keys, as they were when it was made."""
+    """A copy: our rows exist there under their keys, as they were when it was made."""
     EMPTY = "empty"
-    """None of our rows is there."""
+    """It has none of our rows."""
 
 
 class Retargeting:
-    """Brings what is remembered of one flow to another environment."""
+    """Adapts the links and checkpoints of one flow to another environment."""
 
     def __init__(self, parts: Parts, flow: Flow, differences: Sequence[Difference]) -> None:
         self._parts = parts
@@ -51,8 +51,8 @@ class Retargeting:
         self._former_company = next((of.was for of in differences if of.name == COMPANY), None)
 
     def require(self, target: NewTarget | None) -> NewTarget:
-        """What the target is, by what the systems and an operator say. Raises Refused where only an operator can tell
-        and has not, or has said what cannot be; and where links are to be changed that cannot be read."""
+        """What the target is, according to the systems and an operator. Raises Refused if only an operator can tell and
+        has not, or has said something impossible; and if links must be changed that cannot be read."""
         known = self._known(target)
         if known is not NewTarget.SAME or self._former_company is not None:
             self._require_readable(self._parts.state.links.walk(self._flow.name))
@@ -62,25 +62,26 @@ class Retargeting:
         damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
         if damaged:
             raise Refused(
-                f"{len(damaged)} links of {self._flow.name} cannot be read, and nobody knows what they have in the "
-                f"former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
-                f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
+                f"{len(damaged)} links of {self._flow.name} cannot be read, and what they have in the "
+                f"former target is unknown: `p2c repair {self._flow.name} RECORD` for each of "
+                f"{', '.join(damaged[:_TOLD])}"
+                f"{' and others' if len(damaged) > _TOLD else ''}; then accept again"
             )
 
     def _known(self, target: NewTarget | None) -> NewTarget:
         system = self._flow.target_system
         if not may_be_another(system, self._differences):
             if target not in (None, NewTarget.SAME):
-                raise Refused(f"{system.label}, the target of {self._flow.name}, is the same one; leave --target out")
+                raise Refused(f"{system.label}, the target of {self._flow.name}, is the same one; omit --target")
             return NewTarget.SAME
         if target is None:
             raise Refused(
-                f"{system.label}, the target of {self._flow.name}, may be another one. Say what it is, seen from the "
-                f"former one:{self._same_text()} --target copy (our rows are there under their numbers: every record "
-                "is compared and written), or --target empty (none of our rows is there: every record is created)"
+                f"{system.label}, the target of {self._flow.name}, may be another one. Say what it is, compared with "
+                f"the former one:{self._same_text()} --target copy (it has our rows under their numbers: every record "
+                "is compared and written), or --target empty (it has none of our rows: every record is created)"
             )
         if target is NewTarget.SAME and not self._can_be_same:
-            raise Refused(f"{system.label} says that it is another one; give --target copy or --target empty")
+            raise Refused(f"{system.label} says that it is another one; pass --target copy or --target empty")
         return target
 
     @property
@@ -93,23 +94,23 @@ class Retargeting:
         return " --target same (the same environment under another address)," if self._can_be_same else ""
 
     def bring(self, target: NewTarget) -> None:
-        """Let the links say what is true of the new target, and have every record looked at that has something there.
-        Where the source is another one it is read from its beginning. Raises StorageTrouble, and Refused for a key that
-        somebody else owns there."""
+        """Make the links true for the new target, and queue every record that has something there. If the source is
+        another one, it is read from its beginning. Raises StorageTrouble, and Refused for a key that another record
+        owns there."""
         match target:
             case NewTarget.EMPTY:
                 self._each(_anew, self._release)
             case NewTarget.COPY:
                 self._each(_doubted, self._rename_keys)
             case NewTarget.SAME if self._former_company is not None:
-                # The ids that we give rows in Sales are made of the company as well: whoever has one is looked up.
+                # The ids that we give rows in Sales depend on the company too, so records that have one are looked up.
                 self._each(_doubted, self._rename_keys)
         if may_be_another(self._flow.source_system, self._differences):
             self._read_anew()
 
     def _each(self, change: Change, first: Callable[[Sequence[Link]], None]) -> None:
-        """Page by page: queue the records, do what is to be done `first`, then change the links. Whoever is
-        interrupted finds those that are still to be done."""
+        """Page by page: queue the records, do `first`, then change the links. After an interruption the remaining ones
+        are found again."""
         after: str | None = ""
         while after is not None:
             links, after = self._parts.state.links.page(self._flow.name, after)
@@ -120,7 +121,7 @@ class Retargeting:
             self._save(due, change)
 
     def _save(self, links: Sequence[Link], change: Change) -> None:
-        """A worker that has begun before the flow was blocked may still commit: then its link is changed once more."""
+        """A worker that began before the flow was blocked may still commit: then its link is changed again."""
         writer = LinkWriter(self._parts.state.links, lambda _: False)
         for _ in range(_ROUNDS):
             changed = [(link, new) for link in links if (new := change(link)) is not None and new != link]
@@ -128,14 +129,16 @@ class Retargeting:
             links = list(writer.write(groups).foreign.values())
             if not links:
                 return
-        raise StorageTrouble(f"links of {self._flow.name} could not be changed in {_ROUNDS} rounds; give it once more")
+        raise StorageTrouble(
+            f"links of {self._flow.name} could not be changed in {_ROUNDS} rounds; run the command again"
+        )
 
     def _release(self, links: Sequence[Link]) -> None:
         for route, ours in self._owned(links):
             self._keys(route, self._former_company).release_all(ours)
 
     def _rename_keys(self, links: Sequence[Link]) -> None:
-        """Keys are owned in a company: in another one they are owned anew."""
+        """Keys are owned per company: in another company they are taken anew."""
         if self._former_company is None:
             return
         for route, ours in self._owned(links):
@@ -147,7 +150,7 @@ class Retargeting:
         raise Refused(
             f"{key} in {self._flow.route(route).entity} is owned by {ours.flow} {ours.id} in company "
             f"{self._former_company}, and by {owner.flow} {owner.id} in company {self._flow.company}: set the former "
-            "company again, look at both with `p2c explain`, unlink one of them, then change the company once more"
+            "company again, look at both with `p2c explain`, unlink one of them, then change the company again"
         )
 
     def _keys(self, route: str, company: str | None) -> Keys:
@@ -155,9 +158,9 @@ class Retargeting:
         return Keys(self._parts.state.keys, entity, self._flow.company if company is None else company)
 
     def _owned(self, links: Sequence[Link]) -> Iterator[tuple[str, dict[str, Owner]]]:
-        """Those of the keys that records name that were their own in the former target, by route: of the present rows,
-        and of those that they have left. A key that a record only wanted may be another one's by now. Raises Refused
-        for a key of which nobody knows the owner."""
+        """The keys that records owned in the former target, by route: those of the present rows, and of those that they
+        have left. A key that a record only wanted may belong to another record by now. Raises Refused for a key whose
+        owner is unknown."""
         named: dict[str, dict[str, set[Owner]]] = defaultdict(lambda: defaultdict(set))
         for link in links:
             for route, key in _places(link):
@@ -168,11 +171,11 @@ class Retargeting:
             for key, owned in found.items():
                 damage = damage_of_key(owned, keys.row_of(key), self._parts.flows)
                 if damage is not None:
-                    raise Refused(f"{damage}; {damage.remedy}; then accept once more")
+                    raise Refused(f"{damage}; {damage.remedy}; then accept again")
             yield route, {of.key: of.owner for key, of in found.items() if of.owner in owners[key]}
 
     def _read_anew(self) -> None:
-        """No link of the former source leads on, and what was seen there counts no more."""
+        """No delta link of the former source is followed, and versions seen there no longer count."""
         feed = self._flow.feed
         for source in (*feed.further, None) if isinstance(feed, Tracked) else (None,):
             self._begin_anew(source, tracked=isinstance(feed, Tracked))
@@ -196,7 +199,7 @@ def _places(link: Link) -> set[tuple[str, str]]:
 
 
 def _doubted(link: Link) -> Link | None:
-    """The target may hold something else than the link says. What ended since the copy was made is ended there."""
+    """The target may hold something other than the link says. What ended after the copy was made is ended there."""
     if not _places(link):
         return None
     has_ended = link.state in (LinkState.ENDED, LinkState.DELETED)

@@ -12,7 +12,7 @@ _AT_A_TIME = 100
 
 
 def sample_of(parts: Parts, rows: int) -> dict[str, Json]:
-    """At most so many records of each flow, and the small tables in which the mappings look up, as one JSON document:
+    """At most `rows` records of each flow, and the small tables that the mappings look up, as one JSON document:
     `{FLOW: [{"id": ..., "values": {...}}, ...], "references": {TABLE: [{...}, ...]}}`. It reads, and writes nothing.
     Raises SystemTrouble."""
     document: dict[str, Json] = {name: list(_records(flow, rows)) for name, flow in parts.flows.items()}

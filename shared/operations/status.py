@@ -1,4 +1,4 @@
-"""How the flows stand: what an operator, or a monitor, asks first."""
+"""The state of the flows: what an operator, or a monitor, asks first."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,10 +24,10 @@ _OUTCOMES = tuple(of for of in Kind if of is not Kind.SKIPPED)
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
-    """One flow. `links` counts records by state; `last_pull` is when the last pull that is kept began, None when there
-    was none; `applied` are the outcomes of the last hour; both have one order, whatever was met first. `is_late` says
-    that a flow that may run is further behind than it should be: it was not read for too long, or its oldest message
-    waits for too long. `said` are a system's own words where the flow is blocked by a drift that it has met."""
+    """One flow. `links` counts records by state; `last_pull` is the start of the last pull on record, None if there is
+    none; `applied` are the outcomes of the last hour; both are in a fixed order. `is_late` says that a running flow is
+    too far behind: it was not read for too long, or its oldest message has waited too long. `said` are the system's own
+    words if the flow is blocked by a drift that it met."""
 
     flow: str
     state: FlowState
@@ -39,7 +39,7 @@ class FlowStatus:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether it needs attention."""
         state = self.state
         return bool(state.paused or state.blocked or state.failures_open or state.poison or self.is_late)
 
@@ -53,13 +53,13 @@ class Status:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether it needs attention."""
         return any(flow.needs_attention for flow in self.flows) or any(gate.closed for gate in self.gates)
 
 
 def status_of(parts: Parts, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
-    """How these flows stand; `lag_minutes` is how far they may be behind (docs/operations.md). Reads every
-    link and failure. Raises StorageTrouble."""
+    """The state of these flows; `lag_minutes` is how far they may be behind (docs/operations.md). Reads every link and
+    failure. Raises StorageTrouble."""
     gates = tuple(parts.state.control.gate(system) for system in System)
     return Status(tuple(_flow_status(parts, parts.flows[name], lag_minutes) for name in flows), gates)
 
@@ -77,7 +77,7 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
             break
     links = Counter(_UNREADABLE if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
     state = Observing(parts, "").flow(flow)
-    # Of what is counted each minute there is an end, and dismissed failures may come first.
+    # What is counted every minute needs a limit, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
     allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
     met = parts.state.control.flow(flow.name).met if state.blocked else None

@@ -1,4 +1,4 @@
-"""For whom a record waits, from one record to the next, to the one that has to move first."""
+"""What a record waits for, from record to record, to the one that must move first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 _TOLD = 3
-# No flow waits for itself, by way of others either: a longer way is a mistake of ours.
+# No flow waits for itself, not even through others: a longer chain is a defect.
 _LONGEST = 10
 
 
@@ -25,13 +25,13 @@ class Traced:
 
 
 class Tracing:
-    """Follows records to those that they wait for."""
+    """Follows records to the ones that they wait for."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def trace(self, parents: Sequence[Parent]) -> Traced:
-        """What some records are, for which another one waits. Raises SystemTrouble and StorageTrouble."""
+        """The state of records that another one waits for. Raises SystemTrouble and StorageTrouble."""
         return self._trace(parents, _LONGEST)
 
     def _trace(self, parents: Sequence[Parent], left: int) -> Traced:
@@ -66,7 +66,8 @@ class Tracing:
         state = f"is linked, but not as {parent.route} yet" if linked else "is not written yet"
         if stands:
             return f"{state}: the flow {flow.name} is {stands}", f"let the flow {flow.name} run again: it is {stands}"
-        return state, f"nothing: the sync writes {name} when it next looks at it; sync that one, to have it at once"
+        remedy = f"nothing: the sync writes {name} the next time it checks it; run `p2c sync` for that one to do it now"
+        return state, remedy
 
     def _standstill(self, flow: Flow) -> str:
         control = self._parts.state.control.flow(flow.name)
@@ -74,7 +75,7 @@ class Tracing:
 
 
 def _name(flow: Flow, examined: Examined) -> str:
-    """A record as people find it: by its number, and by its id where that is another one."""
+    """A record as people know it: by its number, and by its id if that differs."""
     given = examined.row.values.get(flow.number_column) if examined.row is not None else None
     number = str(given or examined.key or examined.link.target_key or "").strip()
     return f"{flow.name} {number} ({examined.id})" if number and number != examined.id else f"{flow.name} {examined.id}"

@@ -182,7 +182,7 @@ def test_another_company_is_not_the_same_target() -> None:
     world = trade()
     world.settings["company"] = "another"
     world.settle(hours=0.1)
-    with pytest.raises(Refused, match="says that it is another one; give --target copy or --target empty"):
+    with pytest.raises(Refused, match="says that it is another one; pass --target copy or --target empty"):
         accept(world, "parents", SAME)
     with pytest.raises(Refused, match=r"first one|former one: --target copy"):
         accept(world, "parents", None)

@@ -68,9 +68,9 @@ def test_a_few_at_a_time_are_retried_until_all_are(sync: Product) -> None:
     sync.clock.sleep(1)
     told = [p2c("retry", FLOW, "--all", "--limit", "2") for _ in range(3)]
     assert [said.strip().splitlines()[-1].strip() for said in told] == [
-        "accounts: sent again: 2, on their way already: 0, left: 3.",
-        "accounts: sent again: 2, on their way already: 2, left: 1.",
-        "accounts: sent again: 1, on their way already: 4, left: 0.",
+        "accounts: sent again: 2, already queued: 0, left: 3.",
+        "accounts: sent again: 2, already queued: 2, left: 1.",
+        "accounts: sent again: 1, already queued: 4, left: 0.",
     ]
     sync.drain()
     sync.clock.sleep(1)
@@ -99,7 +99,7 @@ def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, mon
     assert "Traceback" not in said
     monkeypatch.setattr(place, send)
     assert sync.depth() == 1
-    assert "sent again: 3, on their way already: 2, left: 0." in p2c("retry", FLOW, "--all")
+    assert "sent again: 3, already queued: 2, left: 0." in p2c("retry", FLOW, "--all")
     assert sync.depth() == 3
 
 
@@ -129,13 +129,13 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["sync", FLOW, "00000000-0000-0000-0000-000000000001"], "no record of accounts"),
         (["sync", "quotations", "NOPE"], "no record of quotations"),
         (["plan", FLOW, "--markdown", "/nowhere/plan.md"], "--markdown /nowhere/plan.md cannot be written"),
-        (["dismiss", FLOW, "--reason", "x"], "name ids, or --cause X"),
+        (["dismiss", FLOW, "--reason", "x"], "name records, or pass --cause X"),
         (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
-        (["retry", FLOW], "name ids, or --cause X, or --all"),
+        (["retry", FLOW], "name records, or pass --cause X or --all"),
         (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
-        (["resume"], "name a flow, or --all"),
+        (["resume"], "name a flow, or pass --all"),
         (["accept", FLOW], "accounts is not blocked"),
-        (["sync", FLOW], "name ids, or --full"),
+        (["sync", FLOW], "name records, or pass --full"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_code_2(sync: Product, arguments: list[str], said: str) -> None:

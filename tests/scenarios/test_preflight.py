@@ -137,7 +137,7 @@ def test_a_system_that_does_not_let_us_in_is_one_finding_and_the_other_one_is_st
         sync.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
         found = wrong(sync)
         checks = list(Preflight(sync.service.parts, sync.settings).checks())
-    assert [check.what for check in found] == ["reachable, and lets us in"]
+    assert [check.what for check in found] == ["reachable, and grants access"]
     assert any(check.area == "F&O" and check.verdict is CheckResult.WELL for check in checks)
 
 
@@ -325,7 +325,7 @@ def test_a_date_column_whose_behaviour_was_changed_is_named(pair: Product, monke
     found = {column: check for column, check in days_of(pair).items() if check.verdict is not CheckResult.WELL}
     assert list(found) == ["pricelevels.enddate"]
     (check,) = found.values()
-    assert (check.verdict, check.found) == (CheckResult.BY_HAND, "it is DateOnly; Sales is delivered with UserLocal")
+    assert (check.verdict, check.found) == (CheckResult.BY_HAND, "it is DateOnly; the default of Sales is UserLocal")
     assert "2.5" in check.remedy
 
 

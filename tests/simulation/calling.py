@@ -67,7 +67,7 @@ def told_of_sample(material: Material) -> Iterator[str]:
 
 
 def as_called(maps: str | None, sample: str | None, mutation: str = "") -> str:
-    """The command, as far as it decides what a seed plays."""
+    """The part of the command that decides what a seed plays."""
     given = [*(["--map", maps] if maps else []), *(["--sample", sample] if sample else [])]
     given += ["--mutation", mutation] if mutation else []
     return shlex.join(["python", "-m", "tests.simulation", *given])

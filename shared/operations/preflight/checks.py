@@ -1,4 +1,4 @@
-"""What a look at the set-up finds, check by check."""
+"""The checks of preflight and their results."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,14 +8,14 @@ from shared.errors import SystemTrouble
 from shared.systems import System
 
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
-# Where docs/setup.md says how the app, or whoever asks here, is let in.
+# Where docs/setup.md says how the app, or the operator, gets access.
 ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
 
 _FOUND_TOLD = 3
 
 
 class CheckResult(StrEnum):
-    """What a check has found. `BY_HAND` is what nobody can see from outside."""
+    """The result of a check. `BY_HAND` is what cannot be seen from outside."""
 
     WELL = "well"
     WRONG = "wrong"
@@ -24,12 +24,12 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was looked at, what was found, and what helps (a step of docs/setup.md).
+    """One check: what was checked, what was found, and what helps (a step of docs/setup.md).
 
-    `flows` are those of whose columns it tells, or would have told if the system had answered. `drift` is for each of
-    them what the metadata says of columns that are not as the mapping knows them: a refused read is no such evidence,
-    since another user may see more. `form` says the same of several things, which stand for its braces: checks that
-    find one cause become one, with its `members`.
+    `flows` are those whose columns it covers, or would have covered if the system had answered. `drift` says, for each
+    of them, which columns do not match the mapping according to the metadata: a refused read is not such evidence,
+    since another user may see more. `form` is the check's text for several things, which replace its braces: checks
+    with the same cause become one, with its `members`.
     """
 
     area: str
@@ -60,17 +60,17 @@ BY_HAND = (
 
 
 def judged(area: str, what: str, well: bool, found: str, remedy: str) -> Check:
-    """Well, or wrong as found."""
+    """Well if nothing was found, otherwise wrong."""
     return Check(area, what, CheckResult.WELL) if well else Check(area, what, CheckResult.WRONG, found, remedy)
 
 
 def one_of_several(check: Check, form: str, member: str) -> Check:
-    """The same check as one that may be joined with those of its form."""
+    """The same check, which may be joined with others of its form."""
     return replace(check, form=form, members=(member,))
 
 
 def by_cause(checks: Iterable[Check]) -> Iterator[Check]:
-    """The same checks, those of one form and remedy as one where they have found something."""
+    """The same checks; those that found something and share form and remedy become one."""
     alike: dict[object, list[Check]] = {}
     for place, check in enumerate(checks):
         joins = check.form and check.verdict is not CheckResult.WELL
@@ -92,7 +92,7 @@ def _joined(same: Sequence[Check]) -> Check:
 
 
 def looked(area: str, what: str, look: Callable[[], object], flows: Iterable[str] = ()) -> Check:
-    """Well when the system answers."""
+    """Well if the system answers."""
     try:
         look()
     except SystemTrouble as trouble:
@@ -101,7 +101,7 @@ def looked(area: str, what: str, look: Callable[[], object], flows: Iterable[str
 
 
 def part(area: str, what: str, look: Callable[[], Iterator[Check]], flows: Iterable[str] = ()) -> Iterator[Check]:
-    """Some checks. What the system does not answer ends only these, as a finding."""
+    """Some checks. A call that the system does not answer ends only these, and becomes a finding."""
     try:
         yield from look()
     except SystemTrouble as trouble:
@@ -109,6 +109,6 @@ def part(area: str, what: str, look: Callable[[], Iterator[Check]], flows: Itera
 
 
 def unanswered(area: str, what: str, trouble: SystemTrouble, flows: Iterable[str] = ()) -> Check:
-    """What could not be asked, in the system's own words."""
+    """What could not be checked, in the system's own words."""
     said = f" ({trouble.said})" if trouble.said else ""
     return Check(area, what, CheckResult.WRONG, f"{trouble}{said}", ACCESS[area], tuple(flows))

@@ -1,4 +1,4 @@
-"""Preflight's look at the date columns of Sales: how they behave decides which day is taken (docs/rules.md, Days)."""
+"""Preflight's checks of the date columns of Sales: their behaviour decides which day is taken (docs/rules.md, Days)."""
 
 from collections.abc import Iterator
 
@@ -16,8 +16,8 @@ _STEP = "setup.md, 2.5"
 
 
 def date_checks(dataverse: DataverseSystem, use: TableUse) -> Iterator[Check]:
-    """Whether it is known how the columns of a table behave of which days are taken, and whether somebody has changed
-    it: that is no mistake, but it changes days. Raises SystemTrouble."""
+    """Whether the behaviour of a table's date columns is known, and whether somebody has changed it: that is not an
+    error, but it changes days. Raises SystemTrouble."""
     columns = _COLUMNS.get(use.logical_name)
     if columns is None:
         return
@@ -32,9 +32,9 @@ def _check(column: str, delivered: Behavior, told: str, flows: tuple[str, ...]) 
     what = f"the day of {column} is known"
     if told not in tuple(Behavior):
         found = f"its behaviour is {told or 'not told'}; it can be {', '.join(Behavior)}"
-        # A column of another type has no behaviour at all: that drift is found by its type.
+        # A column of another type has no behaviour: the check of types finds that drift.
         drift = dict.fromkeys(flows, f"{column} behaves as {told}") if told else {}
         return Check(SALES, what, CheckResult.WRONG, found, _STEP, flows, drift)
     if told != delivered:
-        return Check(SALES, what, CheckResult.BY_HAND, f"it is {told}; Sales is delivered with {delivered}", _STEP)
+        return Check(SALES, what, CheckResult.BY_HAND, f"it is {told}; the default of Sales is {delivered}", _STEP)
     return Check(SALES, what, CheckResult.WELL)

@@ -16,11 +16,11 @@ from shared.mapping.words import Column, TargetField, WireType
 from shared.operations.preflight.type_names import ANY, LOOKUP, TypeNames, in_finops, in_sales
 from shared.settings import Settings
 
-# By the name that the metadata gives a column: the names that its type may have there.
+# By the type of a column: the names that the metadata may give it.
 Columns = Mapping[str, TypeNames]
 _Part = tuple[str, str, Columns]
 
-# Which lookup column a navigation follows, and to which table.
+# The lookup column that a navigation follows, and its table.
 _NAVIGATIONS = {
     "transactioncurrencyid": ("transactioncurrencyid", catalogue.CURRENCIES),
     "parentcustomerid_account": ("parentcustomerid", accounts.ENTITY_SET),
@@ -66,7 +66,7 @@ class TableUse(CollectionUse):
 
     @property
     def logical_name(self) -> str:
-        """As the metadata calls the table."""
+        """The table's name in the metadata."""
         return self.id_column.removesuffix("id")
 
 
@@ -119,7 +119,7 @@ def _by_table(parts: Iterable[_Part]) -> dict[str, dict[str, Columns]]:
 
 
 def _read(flow: str, table: str, columns: Iterable[Column]) -> Iterator[_Part]:
-    """What reading these columns of a table means for it, and for the tables behind its lookups."""
+    """The columns that are read, of the table and of the tables behind its lookups."""
     for column in columns:
         navigation, dot, behind = column.name.rpartition(".")
         own, there = _NAVIGATIONS[navigation] if dot else (_attribute(column.name), table)
@@ -129,7 +129,7 @@ def _read(flow: str, table: str, columns: Iterable[Column]) -> Iterator[_Part]:
 
 
 def _filtered(columns: Iterable[str]) -> Columns:
-    """Columns of which only the name is known: a condition compares whatever they hold."""
+    """Columns known by name only: a condition compares any type."""
     return {_attribute(name): LOOKUP if _is_lookup(name) else ANY for name in columns}
 
 
@@ -145,7 +145,7 @@ def _item() -> Columns:
 
 
 def _small(columns: Iterable[str]) -> Columns:
-    """The columns of a small table in which names are looked up."""
+    """The columns of a small table that is used to look up names."""
     return {
         _attribute(name): _type_of(name, int if name in _SMALL_NUMBERS else str, is_date=name in _SMALL_DATES)
         for name in columns
@@ -153,7 +153,7 @@ def _small(columns: Iterable[str]) -> Columns:
 
 
 def _written(fields: Iterable[TargetField], *texts: str) -> Columns:
-    """Fields of F&O that are written, and texts that are read beside them."""
+    """Fields of F&O that are written, and texts that are read with them."""
     written = {of.name: in_finops(of.type, is_date=of.empty == EMPTY_DATE) for of in fields}
     return {**dict.fromkeys(texts, in_finops(str)), **written}
 

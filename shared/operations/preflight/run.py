@@ -1,4 +1,4 @@
-"""Is everything there that the flows need? Asked before the first run, and whenever something is odd."""
+"""Is everything in place that the flows need? For the time before the first run, and whenever something looks wrong."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -49,7 +49,7 @@ _FILTERS = "keys that one filter of {} may name"
 
 
 class Preflight:
-    """Checks a deployment. It reads only, with the rights of whoever asks: those of the app may differ."""
+    """Checks a deployment. It only reads, with the operator's rights: those of the app may differ."""
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._settings = settings
@@ -63,12 +63,12 @@ class Preflight:
         self._states = States(dataverse, settings)
 
     def checks(self) -> Iterator[Check]:
-        """Every check; one cause is told once, with all that has it. What a system does not answer is a finding, and
-        the next part is asked; one that does not let us in at all is asked no more."""
+        """Every check; each cause is reported once, with everything that it affects. A call that a system does not
+        answer is a finding, and the next part is checked; a system that refuses access is not called again."""
         yield from by_cause((*self._of_sales(), *self._of_finops(), *BY_HAND))
 
     def _of_sales(self) -> Iterator[Check]:
-        who = looked(SALES, "reachable, and lets us in", self._dataverse.probe, FLOWS)
+        who = looked(SALES, "reachable, and grants access", self._dataverse.probe, FLOWS)
         yield who
         if who.verdict is not CheckResult.WELL:
             return
@@ -145,7 +145,7 @@ class Preflight:
             remedy = "setup.md, 2.2"
             yield judged(SALES, "prices are calculated by the system", pricing is True, "they are not", remedy)
             found = "it is per unit: F&O would multiply each discount by the quantity"
-            yield judged(SALES, "discounts are those of a line", method == _LINE_ITEM, found, remedy)
+            yield judged(SALES, "discounts are per line", method == _LINE_ITEM, found, remedy)
 
     def _catalogue(self) -> Iterator[Check]:
         maps = read_value_maps(self._settings.VALUE_MAPS)
@@ -158,7 +158,7 @@ class Preflight:
             except SystemTrouble as trouble:
                 yield unanswered(SALES, f"rows of {name}", trouble)
         tables = Catalogue(references, maps, self._zone)
-        # What is not known is not said to be missing.
+        # What is unknown is not reported as missing.
         if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
             for symbol in sorted({unit.finops for unit in maps.units}):
                 check = _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
@@ -209,17 +209,18 @@ class Preflight:
         try:
             found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
         except OperatorNeeded as refused:
-            return Check(FINOPS, what, CheckResult.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
+            return Check(FINOPS, what, CheckResult.BY_HAND, f"you are not allowed to see it ({refused})", "setup.md, 3")
         except SystemTrouble as trouble:
             return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
-        return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
+        return judged(FINOPS, what, bool(found), "it does not", "create it, or correct defaults.customer_group")
 
 
 def _filters(
     area: str, table: str, filters: FilterSize, key_of: Callable[[str], str], read: Callable[[Sequence[str]], object]
 ) -> Check:
-    """Whether a system takes as long a filter as is sent to it; a shorter one is as good, and takes more requests."""
-    # Whether these keys exist does not matter; short ones keep the address short.
+    """Whether a system accepts filters of the length that the sync sends; shorter ones work too, and take more
+    requests."""
+    # These keys need not exist; short ones keep the address short.
     size = filters.try_out([key_of(str(number)) for number in range(filters.most)], read)
     found = f"{size}" if size == filters.most else f"{size}, and {filters.most} are too many: reads take more requests"
     return Check(area, _FILTERS.format(table), CheckResult.WELL, found)
@@ -230,7 +231,7 @@ def _place(use: TableUse) -> str:
 
 
 def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
-    """A currency that the document does not list is wrong only where a record has it."""
+    """A missing currency is wrong only if a record uses it."""
     for code in sorted(tables.currencies):
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
         check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
@@ -238,7 +239,7 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
 
 
 def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
-    """A currency without a price list is wrong only where a product has it: which, only the products tell."""
+    """A currency without a price list is wrong only if a product uses it, which only the products show."""
     for code, currency in sorted(tables.currencies.items()):
         found = ""
         try:
@@ -265,14 +266,16 @@ def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
 
 
 def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
-    """Whether the columns are there, and what the mapping takes them for."""
+    """Whether the columns exist, with the types that the mapping expects."""
     name = use.entity_set
     if not there:
         yield _absent(area, f"columns of {name}", use, "the metadata shows none", ACCESS[area])
         return
     missing = {flow: sorted(columns.keys() - there.keys()) for flow, columns in use.flows.items()}
     found = f"missing: {', '.join(_every(missing))}"
-    remedy = "columns msdynce_* come with the Prospect-to-cash solution; else compare the mapping with the environment"
+    remedy = (
+        "columns msdynce_* come with the Prospect-to-cash solution; otherwise compare the mapping with the environment"
+    )
     drift = {flow: f"{name} lacks {', '.join(of)}" for flow, of in missing.items() if of}
     yield _drifted(area, f"{name} has the columns of the mapping", use, found, remedy, drift)
     other = {

@@ -1,4 +1,4 @@
-"""The states of the addresses in Sales that F&O does not get, or gets as they are written, counted by country."""
+"""The states of addresses in Sales that F&O does not get, or gets as written, counted by country."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from shared.settings import Settings
 
 _ROWS = 50_000
 _COUNTRIES_TOLD = 20
-_CAUSES = {STATE_LEFT_OUT: "left out", STATE_AS_TEXT: "sent as they are written"}
+_CAUSES = {STATE_LEFT_OUT: "left out", STATE_AS_TEXT: "sent as written"}
 _REMEDY = "setup.md, 4: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
 
 
 class States:
-    """Looks at the addresses of the tables that the mappings read."""
+    """Checks the addresses of the tables that the mappings read."""
 
     def __init__(self, dataverse: DataverseSystem, settings: Settings) -> None:
         self._dataverse = dataverse
@@ -33,7 +33,7 @@ class States:
         self._blocks = _blocks(settings)
 
     def checks(self, entity_set: str) -> Iterator[Check]:
-        """What is not carried of the addresses of a table. Raises SystemTrouble."""
+        """The states in a table's addresses that are not carried over. Raises SystemTrouble."""
         blocks = self._blocks.get(entity_set)
         if not blocks:
             return
@@ -46,7 +46,7 @@ class States:
         yield _check(f"states of {entity_set} have a code in the value map", met, bounded=rows == _ROWS)
 
     def _met(self, block: AddressBlock, row: Values) -> list[tuple[str, str]]:
-        """Cause and country. A country that is not known is told of the record that has it."""
+        """Cause and country. An unknown country is reported with the record that has it."""
         try:
             return [(of.cause, of.value.partition(" ")[0]) for of in block.remarks(row, self._maps)]
         except Unmappable:
@@ -89,7 +89,7 @@ def _blocks(settings: Settings) -> Mapping[str, list[AddressBlock]]:
 
 
 def _address(dataverse: DataverseSystem, entity_set: str, blocks: list[AddressBlock]) -> str:
-    """Where the rows are that have a state in one of the blocks."""
+    """The filter for rows that have a state in one of the blocks."""
     states = [f"{block.source}_stateorprovince" for block in blocks]
     columns = [f"{block.source}_{part}" for block in blocks for part in ("country", "stateorprovince")]
     filled = " or ".join(f"{state} ne null" for state in states)

@@ -1,4 +1,4 @@
-"""How the metadata of both systems names the types of what a mapping reads and writes."""
+"""The names that the metadata of both systems gives to the types that a mapping reads and writes."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,7 +7,7 @@ from shared.mapping.words import WireType
 
 TypeNames = frozenset[str]
 
-# A type that is not looked at: the column need only be there.
+# Any type: the column only has to exist.
 ANY: TypeNames = frozenset()
 # Dataverse, AttributeType.
 LOOKUP: TypeNames = frozenset({"Lookup", "Customer", "Owner"})
@@ -40,11 +40,11 @@ def in_finops(kind: WireType, *, is_date: bool = False) -> TypeNames:
 
 
 def known_in_finops(named: str) -> str:
-    """The name as F&O gives it, empty for one that we do not know: not all of its names are documented, and what we do
-    not know is no evidence."""
+    """The name that F&O gives, empty for an unknown one: not all names are documented, so an unknown one proves
+    nothing."""
     return named if named in _FINOPS_KNOWN else ""
 
 
 def fits(expected: TypeNames, named: str) -> bool:
-    """Whether a column that the metadata names so can be what the mapping knows."""
+    """Whether a column with this type name can be what the mapping expects."""
     return not expected or not named or named in expected
