@@ -60,7 +60,7 @@ class Service:
     history_days: int = 90
 
     def pull(self, flow: str, invocation: Invocation | None = None) -> None:
-        """Find out which records changed and queue hints."""
+        """Find out which records have changed and queue hints."""
         with self._run(flow, invocation) as run_id:
             Pull(self.parts, self.parts.flows[flow], self.gates, run_id).run()
 
@@ -75,25 +75,25 @@ class Service:
             Poison(self.parts, self.parts.flows[flow], run_id).run(_text(body))
 
     def sweep(self, invocation: Invocation | None = None) -> None:
-        """Bring back what waits for something else than a change."""
+        """Bring back what waits for something other than a change."""
         with self._run(None, invocation) as run_id:
             Sweep(self.parts, self.gates, run_id).run()
 
     def reconcile(self, invocation: Invocation | None = None) -> None:
-        """Compare both systems, and tell what has drifted."""
+        """Compare both systems, and log what has drifted."""
         with self._run(None, invocation) as run_id:
             Comparison(self.parts, self.gates, run_id).run()
 
     def cleanup(self, invocation: Invocation | None = None) -> None:
-        """Remove what is kept no longer."""
+        """Remove what is past its retention."""
         with self._run(None, invocation) as run_id:
             Cleanup(self.parts, run_id, keep_days=self.history_days).run()
 
     @contextmanager
     def _run(self, flow: str | None, invocation: Invocation | None) -> Iterator[str]:
         """The id of an invocation, the host's where there is one: its events carry it, and its requests ids that begin
-        with it. It reads as long as it has time. Trouble of the storage is told as an event, too: where it lasts there
-        is nothing else that could tell."""
+        with it. It reads as long as it has time. Storage trouble is also logged as an event: if it lasts, nothing
+        else can report it."""
         run_id = self.parts.new_id() if invocation is None else invocation.run
         last_start = self.parts.clock.monotonic() + self.parts.limits.run_budget_s
         with invoked(invocation), correlated(run_id), reading_until(last_start):
@@ -126,7 +126,7 @@ def _service() -> Service:
 
 
 def forget_service() -> None:
-    """Make it anew at the next call: the settings have changed."""
+    """Build it again at the next call: the settings have changed."""
     _service.cache_clear()
 
 
@@ -139,7 +139,7 @@ def build(settings: Settings) -> Service:
 
 
 def state_of(table: Callable[[str], Table]) -> State:
-    """What is remembered, in tables that are known by name."""
+    """The state, in tables that are known by name."""
     links = table("links")
     return State(
         links=Links(links),

@@ -1,10 +1,10 @@
-"""What of a value may stand in a message.
+"""What a message may show of a value.
 
-A setting may hold a key or a password, and so may whatever was put in its place by mistake. So one rule holds for every
-message about settings and about the files that are named by them: a value is shown only where its kind cannot hold a
+A setting may hold a key or a password, and so may a value that was put there by mistake. So one rule applies to every
+message about settings and the files that they name: a value is shown only where its kind cannot hold a
 secret (a choice, a number, a schedule, a code), and only when it also looks harmless, which is short words and numbers.
-It is shown whole or not at all: a part of a secret is one, too. An address, a connection string and the content of a
-file that could not be read are never shown. Nor is an error chained that carries such a value.
+It is shown whole or not at all: part of a secret is also a secret. An address, a connection string and the content of a
+file that could not be read are never shown. No error that carries such a value is chained.
 """
 
 import re
@@ -17,7 +17,7 @@ _RUN = re.compile(r"[^\W\d]{0,40}|[\w.:*/%+\-'’()&$\[\]]{1,16}")
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a text looks like words and numbers, and like no key."""
+    """Whether a text looks like words and numbers, and not like a key."""
     runs = re.split(r"[ ,]", text)
     return len(text) <= _LONGEST and text.isprintable() and all(_RUN.fullmatch(run) for run in runs)
 

@@ -5,7 +5,7 @@ SyncError                   every error that this package raises on purpose
     Transient               nothing was applied: send the request again
     OperatorNeeded          repeating cannot help until somebody corrects it
       AccessRefused         identity, token or privilege
-      SchemaDrift           a table or column is not what the mapping knows
+      SchemaDrift           a table or column does not match the mapping
     OutcomeUnknown          a write may have been applied: read back first
   NotSent                   surely not sent
   RecordRejected            the target refused this one record
@@ -15,8 +15,8 @@ SyncError                   every error that this package raises on purpose
     LinkElsewhere           it leads to another environment
   InvariantBroken           a commit would contradict the protocol: nothing is stored
   SettingsInvalid           settings or the value-map document: every mistake in one message
-  FileUnreadable            a file is no text
-  NotSignedIn               whoever runs this on a computer gets no token
+  FileUnreadable            a file is not text
+  NotSignedIn               no token for the user of this computer
   RowConflict               a table row is another version by now
   RowTooLarge               a row is larger than Table Storage can hold
   StateUnreadable           a row of our own tables cannot be read
@@ -33,7 +33,7 @@ class SyncError(Exception):
 
 
 class SystemTrouble(SyncError):
-    """A system is in trouble, no record is to blame: close its gate, count no attempt (protocol F1).
+    """A system is in trouble and no record is to blame: close its gate, count no attempt (protocol F1).
 
     `retry_after_s` is what the system asked for (seconds from now), None when it named no time. `said` are the
     system's own words, for the operator: they may show a record, so they are kept out of the message, which is logged.
@@ -51,12 +51,12 @@ class Transient(SystemTrouble):
 
 
 class OperatorNeeded(SystemTrouble):
-    """Access, configuration or schema is wrong: repeating cannot help until somebody mends it."""
+    """Access, configuration or schema is wrong: repeating cannot help until somebody corrects it."""
 
 
 class AccessRefused(OperatorNeeded):
-    """The system, or the identity endpoint, does not let us in. `lacks` is what is missing: `identity` (no token is
-    handed out), `token` (the system refuses it) or `privilege`."""
+    """The system, or the identity endpoint, refuses access. `lacks` is what is missing: `identity` (no token is
+    issued), `token` (the system refuses it) or `privilege`."""
 
     def __init__(self, system: System, message: str, *, lacks: str, said: str = "") -> None:
         super().__init__(system, message, said=said)
@@ -64,8 +64,8 @@ class AccessRefused(OperatorNeeded):
 
 
 class SchemaDrift(OperatorNeeded):
-    """A table or column is not what the mapping knows. The system itself is well: only the flow that uses the column
-    stands still. `record` is the id of the record that met it, empty where it was none in particular."""
+    """A table or column does not match the mapping. The system itself is healthy: only the flow that uses the column
+    stops. `record` is the id of the record that met it, empty if it was no particular record."""
 
     record: str = ""
 
@@ -140,7 +140,7 @@ class FileUnreadable(SyncError):
 
 
 class NotSignedIn(SyncError):
-    """Whoever runs this on a computer of his own gets no token; the message says from whom, and the remedy."""
+    """The user of this computer gets no token; the message says which tool was asked, and the remedy."""
 
 
 class RowConflict(SyncError):
@@ -157,7 +157,8 @@ class RowTooLarge(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Why a row of our own tables cannot be read: the first property that is not as this app writes it, and what helps.
+    """Why a row of our own tables cannot be read: the first property that this app would not write like that, and what
+    helps.
     It shows no content."""
 
     table: str
@@ -174,8 +175,8 @@ class Damage:
 
 
 class StateUnreadable(SyncError):
-    """A row of our own tables cannot be read, by a damage or since another version of the app has written it. Only what
-    needs this row stands still."""
+    """A row of our own tables cannot be read, by a damage or because another version of the app has written it. Only
+    what needs this row stops."""
 
     def __init__(self, damage: Damage) -> None:
         super().__init__(f"{damage}; what helps: {damage.remedy}")
@@ -184,7 +185,7 @@ class StateUnreadable(SyncError):
 
 class StorageTrouble(SyncError):
     """Our own storage did not answer: the invocation ends and its message comes back. `refused` says that it answered
-    and does not let us in."""
+    and refused access."""
 
     def __init__(self, message: str, *, refused: bool = False) -> None:
         super().__init__(message)

@@ -16,7 +16,7 @@ MAX_EXPONENT = 400
 
 
 class NotJson(ValueError):
-    """A text is not JSON, or more of it than anybody needs; the message says what, and shows nothing of it."""
+    """A text is not JSON, or is beyond any sensible size; the message says what, and shows nothing of it."""
 
 
 # `json.dumps` would make an encoder for each text.
@@ -40,7 +40,7 @@ def loads(text: str | bytes) -> Json:
 
 def dumps(value: Json) -> str:
     """Write JSON without blanks and without exponents; keys keep their order. Half of a surrogate pair is written as
-    its number, so that every text can be kept and is the same when it is read."""
+    its number, so that every text can be stored and read back unchanged."""
     return whole_characters(_written(value))
 
 

@@ -1,4 +1,4 @@
-"""Which run of a function what is done belongs to, also in threads of our own.
+"""Which run of a function a piece of work belongs to, also in threads of our own.
 
 The host drops a log line of a thread that it does not know. It looks for the run in a place of each thread, which it
 fills in its own threads only; so whoever works in a pool takes the context along (`in_context`), and whoever logs fills

@@ -1,5 +1,4 @@
-"""NCRONTAB expressions, as the timer triggers take them; what the host would read as something that nobody means is
-refused."""
+"""NCRONTAB expressions as the timer triggers accept them; what the host would silently misread is refused."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -19,5 +19,5 @@ Way = Callable[[str], Outbound]
 
 
 def straight(_url: str) -> Outbound:
-    """The way of the deployed app to every address: what its environment says of proxies does not count."""
+    """The route of the deployed app to every address: proxies in its environment are ignored."""
     return STRAIGHT

@@ -15,8 +15,8 @@ KEY_SEPARATOR = "/"
 
 
 def trimmed(number: str) -> str:
-    """A number without what people and imports leave around it: blanks of every kind, tabs and line breaks. Only such
-    a number becomes a key."""
+    """A number without the surrounding blanks, tabs and line breaks that people and imports leave. Only such a number
+    becomes a key."""
     return number.strip()
 
 

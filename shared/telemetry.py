@@ -37,7 +37,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a pull has ended",
             {
                 **_RUN,
-                "ended": "`caught_up`, `out_of_time` (it goes on at the next tick), `overtaken` (by another pull), "
+                "ended": "`caught_up`, `out_of_time` (it continues at the next tick), `overtaken` (by another pull), "
                 "`blocked` (by a threshold, another environment or a drift) or `trouble` (a gate has closed)",
                 "ms": "milliseconds",
                 "pages": "pages read",
@@ -64,8 +64,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {**_RUN, "reason": "the table and both addresses"},
         ),
         "flow_blocked": Event(
-            "a flow stands still: beyond a limit or in another environment until an operator accepts, after a drift of "
-            "the schema until that is mended",
+            "a flow has stopped: beyond a limit or in another environment until an operator accepts it, "
+            "after schema drift until that is corrected",
             {
                 **_RUN,
                 "kind": "`threshold`, `environment` or `drift`",
@@ -73,7 +73,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             },
         ),
         "flow_released": Event(
-            "a sweep has found a drift of the schema over: the flow goes on", {**_RUN, "reason": "why it was blocked"}
+            "a sweep has found that a schema drift is over: the flow continues",
+            {**_RUN, "reason": "why it was blocked"},
         ),
         "batch_applied": Event(
             "an apply has ended",
@@ -91,7 +92,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "message_held": Event("an apply did nothing: a gate is closed", {**_RUN, "reason": "by what"}),
         "waiting_released": Event(
-            "records go on because what they waited for is linked or filtered now",
+            "records continue because what they waited for is linked or filtered now",
             {**_RUN, "by": "flow of the parents", "records": "how many"},
         ),
         "records_sent_again": Event(
@@ -103,23 +104,24 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a comparison of both systems has ended",
             {
                 **_RUN,
-                "complete": "whether it came to the end; if not, the next one goes on where this one stopped",
-                "compared": "records of the source that were looked at",
+                "complete": "whether it is complete; if not, the next one continues where this one stopped",
+                "compared": "records of the source that were compared",
                 "missing": "they have no row in the target",
-                "extra": "they are gone or have ended, untold, or the row of no record says that it comes from there",
-                "different": "fields that we own differ, or they would be rejected and nobody has told",
+                "extra": "they are gone or have ended unnoticed, or the row belongs to no record "
+                "although it is marked as coming from the source",
+                "different": "fields that we own differ, or they would be rejected and are not listed",
             },
         ),
         "cleaned_up": Event(
-            "what is kept no longer was removed",
-            {**_RUN, "rows": "how many", "keys": "target keys that no record owned any more, among them"},
+            "rows past their retention were removed",
+            {**_RUN, "rows": "how many", "keys": "target keys among them that no record owned any more"},
         ),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},
         ),
         "poison_returned": Event(
-            "a sweep has put messages of a poison queue anew that would have vanished there",
+            "a sweep has renewed messages of a poison queue before they expire",
             {**_RUN, "messages": "how many"},
         ),
         "poison_listed": Event(
@@ -130,7 +132,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "a system is in trouble, and not called for a while",
             {
                 "system": "`dataverse` or `finops`",
-                "until": "when it is asked again, UTC",
+                "until": "when it is called again, UTC",
                 "for_s": "seconds until then",
                 "reason": "the kind of trouble, with the status of the answer",
             },
@@ -140,7 +142,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             {"system": "`dataverse` or `finops`", "closed_s": "seconds for which it was closed"},
         ),
         "access_refused": Event(
-            "a system, or the identity endpoint, does not let us in",
+            "a system, or the identity endpoint, refuses access",
             {
                 "system": "`dataverse` or `finops`",
                 "lacks": "`identity` (no token), `token` (the system refuses it) or `privilege`",
@@ -148,45 +150,45 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             },
         ),
         "storage_trouble": Event(
-            "the storage account does not do what it should; messages come back by themselves",
+            "the storage account does not work as it should; messages come back automatically",
             {"kind": "`refused` (no access) or `unreachable`", "reason": "what was answered", **_RUN},
         ),
         "state_unreadable": Event(
-            "a row of our own tables cannot be read, and is no record's; only what needs it stands still",
+            "a row of our own tables that belongs to no record cannot be read; only what needs it stops",
             {
                 "flow": "the flow, null where it concerns all",
                 "table": "the table",
                 "partition": "its partition",
                 "key": "its key",
-                "property": "the first property that is not as this app writes it",
+                "property": "the first property that this app would not write like that",
                 "reason": "what is wrong with it, with the remedy",
             },
             {"run": _RUN["run"]},
         ),
         "run_not_kept": Event("the row of a run could not be written; nothing else is lost", {**_RUN, "reason": "why"}),
         "flow_state": Event(
-            "how a flow stands, at every sweep",
+            "the state of a flow, at every sweep",
             {
                 **_RUN,
                 "paused": "whether it waits for an operator to resume it",
-                "blocked": "why it is blocked, empty when it is not",
+                "blocked": "why it is blocked, empty if it is not",
                 "checkpoint_age_s": "seconds since its source was last read to the end; null before the first pull",
                 "queued": "messages in its queue, about",
-                "queued_s": "age of the message that is next, null when none is visible",
+                "queued_s": "age of the message that is next, null if none is visible",
                 "held": "messages held behind a closed gate, about",
                 "poison": "messages in its poison queue, about",
-                "poison_s": "age of the one that is next there, null when none is visible",
+                "poison_s": "age of the one that is next there, null if none is visible",
                 "failures_open": "failures that are listed, at most 10,000 are counted",
                 "waiting": "records that wait for another one, of at most 10,000 waits",
-                "waiting_s": "seconds for which the one that has waited longest waits, null when none does",
+                "waiting_s": "seconds that the oldest of them has waited, null if none waits",
             },
         ),
         "filter_limit_found": Event(
-            "a system takes no long filters: reads by key name fewer at a time, for a day",
+            "a system refuses long filters: reads by key use fewer keys at a time, for a day",
             {"system": "`dataverse` or `finops`", "keys": "how many passed"},
         ),
         "gate_state": Event(
-            "how a system stands, at every sweep",
+            "the state of a system, at every sweep",
             {
                 "system": "`dataverse` or `finops`",
                 "run": "id of the invocation",
@@ -199,7 +201,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
 
 
 def quiet_libraries() -> None:
-    """Keep the SDKs from logging every request with its headers: costly, and none of it helps an operator."""
+    """Keep the SDKs from logging every request with its headers: that is costly and does not help an operator."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -208,7 +210,7 @@ def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | fl
     """Log an event of `EVENTS` with its fields."""
     text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
     with known_to_the_host():
-        # A line that cannot be encoded would get lost on its way.
+        # A line that cannot be encoded would get lost.
         _LOGGER.log(level, visible_in_json(text))
 
 
@@ -219,7 +221,7 @@ def tell_trouble(trouble: StorageTrouble, *, flow: str | None, run: str) -> None
 
 
 def tell_damage(damage: Damage, *, flow: str | None, run: str | None = None) -> None:
-    """Log a row that cannot be read and is no record's."""
+    """Log a row that cannot be read and belongs to no record."""
     place = {"table": damage.table, "partition": damage.partition, "key": damage.key, "property": damage.property}
     told = {"run": run} if run is not None else {}
     reason = f"{damage.problem}; what helps: {damage.remedy}"

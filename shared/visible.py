@@ -1,5 +1,5 @@
-"""Texts of records, systems and arguments as they may be shown: what a terminal, a log or a document would obey stands
-there as its number, such as `\\x1b`, and nothing is markup."""
+"""Texts of records, systems and arguments, safe to show: characters that a terminal, a log or a document would obey are
+written as their number, such as `\\x1b`, and nothing is markup."""
 
 import re
 
@@ -13,7 +13,8 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """A text in which nothing is obeyed. `lines` keeps line breaks, for texts of our own that have several lines."""
+    """A text without characters that would be obeyed. `lines` keeps line breaks, for texts of our own that have several
+    lines."""
     return (_HIDDEN_IN_LINES if lines else _HIDDEN).sub(_numbered, text)
 
 

@@ -14,9 +14,9 @@ _PARTS = ("line1", "line2", "line3", "city", "stateorprovince", "postalcode", "c
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What a deployment decides: whether a state that its country's list has not is left out instead of rejected,
-    whether one of a country without a list is sent as it is written instead of left out, and whether county and street
-    number (from line 2) are carried."""
+    """The choices of a deployment: whether a state that is missing from its country's list is left out instead of
+    rejected, whether a state of a country without a list is sent as written instead of left out, and whether county and
+    street number (from line 2) are carried over."""
 
     leave_unknown_state_out: bool = False
     send_state_without_list: bool = False
@@ -90,7 +90,7 @@ class AddressBlock:
         return columns[field.removeprefix(self.target)]
 
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:
-        """A state that is not sent, or sent as it is written, with its country."""
+        """A state that is not sent, or sent as written, with its country."""
         given = self._given(row)
         name = given["stateorprovince"]
         if name is None:
@@ -124,7 +124,7 @@ class AddressBlock:
         return code
 
     def _state(self, given: Mapping[str, Json], country: str, maps: ValueMaps) -> Json:
-        """F&O's code of a state. In a country without a list nothing says that the state is wrong."""
+        """F&O's code of a state. Without a list for the country, no state counts as wrong."""
         name = given["stateorprovince"]
         if name is None:
             return None
@@ -136,11 +136,11 @@ class AddressBlock:
         return code
 
     def _unknown_state(self, name: str, country: str, *, blank: bool) -> Unmappable:
-        """Whose fault a state is that its country has not: the country's, where nobody has entered it."""
+        """Why a state is not in the list of its country: if no country was entered, the default country is at fault."""
         if blank:
             return Unmappable(
                 "country_missing",
-                f"{self.source}_country is blank, so that the default {country} was taken, and {name!r} "
+                f"{self.source}_country is blank, so the default {country} was taken, and {name!r} "
                 f"({self.source}_stateorprovince) is no state of {country}",
                 remedy="enter the country of the address",
                 value=name,

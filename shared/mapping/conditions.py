@@ -44,7 +44,7 @@ def _folded(value: Json) -> Json:
 
 
 def _order(found: Json, wanted: Json) -> int | None:
-    """-1, 0 or 1; None where the two cannot be compared."""
+    """-1, 0 or 1; None if the two cannot be compared."""
     if isinstance(found, str) and isinstance(wanted, str):
         return (found > wanted) - (found < wanted)
     if isinstance(found, int | Decimal) and isinstance(wanted, int | Decimal):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from shared.mapping.midnights import is_midnight_somewhere, nearest_day
 
 EMPTY_DATE = "1900-01-01T12:00:00Z"
-# F&O's type begins with the day that it takes for blank.
+# F&O's type begins with the day that means blank.
 FIRST_DAY, LAST_DAY = date(1900, 1, 2), date(2154, 12, 31)
 
 _DAY_LENGTH = len("2026-07-14")
@@ -35,8 +35,8 @@ def day_of(text: str, behavior: Behavior, zone: ZoneInfo) -> date:
 def business_day(instant: datetime, zone: ZoneInfo) -> date:
     """The day that an instant in a UserLocal column means.
 
-    Midnight UTC is what programs and users in UTC save: that day. Midnight in some other zone is what a user there has
-    saved: the nearest midnight of the business. Any other time of day was meant as such: its local day.
+    Midnight UTC is what programs and users in UTC save: that day. Midnight in another zone was saved by a user there:
+    the nearest midnight of the business. Any other time of day is meant as that time: its local day.
     """
     utc = instant.astimezone(UTC)
     if utc.time() == time(0) or not _FIRST_YEAR <= utc.year <= _LAST_YEAR:
@@ -45,7 +45,7 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def local_day(text: str, zone: ZoneInfo) -> date:
-    """The day in a zone at an instant that the system has noted. Raises ValueError for what is none."""
+    """The day in a zone at an instant that the system has recorded. Raises ValueError if it is not an instant."""
     return today(_instant(text), zone)
 
 

@@ -37,11 +37,11 @@ _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
 NOT_ALLOWED = "text_not_allowed"
-# Unicode categories: control characters and halves of a surrogate pair; in numbers format characters, too, such as a
-# zero width space: nobody sees them, and both systems would take the number for another one.
+# Unicode categories: control characters and halves of a surrogate pair; in numbers also format characters, such as a
+# zero width space: they are invisible, and both systems would treat the number as another one.
 NEVER_IN_TEXTS = frozenset({"Cc", "Cs"})
 NEVER_IN_NUMBERS = NEVER_IN_TEXTS | {"Cf"}
-# Part of every fingerprint. Raise it when the code of a word or a check changes what becomes of a record.
+# Part of every fingerprint. Raise it when a change in the code of a word or a check changes the result for a record.
 _RULES_VERSION = 2
 
 
@@ -124,7 +124,7 @@ class FieldTable:
         return Content(owned, on_create, self.remarks(row))
 
     def remarks(self, row: Values) -> tuple[Remark, ...]:
-        """What is left out of a row, or sent in another form than usual."""
+        """What a row loses, or what is sent in another form than usual."""
         return tuple(remark for word in self.used for remark in word.remarks(row, self._maps))
 
     def check_source(self, row: Values) -> None:
@@ -152,7 +152,7 @@ class FieldTable:
             f"{origin} has {counted(length)}; {field.name} of {self._target_set} takes {limit}",
             remedy="shorten it"
             if field.max_length is not None
-            else f"shorten it, or change {place} in the value-map document if your F&O takes more",
+            else f"shorten it, or change {place} in the value-map document if your F&O accepts more",
             value=origin,
         )
 
@@ -217,7 +217,7 @@ def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[W
     known = [field.name for word in words for field in word.fields]
     places = {f"ownership.{flow}": maps.ownership_of(flow), f"text_lengths.{target_set}": maps.lengths_of(target_set)}
     unknown = [
-        f"{place}.{named(name)} is no field of this mapping{_did_you_mean(name, known)}"
+        f"{place}.{named(name)} is not a field of this mapping{_did_you_mean(name, known)}"
         for place, names in places.items()
         for name in names
         if name not in known
@@ -232,7 +232,7 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _ordered(value: Json) -> Json:
-    """The same value with its names in order: their order in a document means nothing."""
+    """The same value with its names sorted: their order in a document has no meaning."""
     if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in sorted(value)}
     return [_ordered(of) for of in value] if isinstance(value, list) else value

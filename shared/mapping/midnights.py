@@ -1,4 +1,4 @@
-"""Midnights of the world's time zones, clock changes included."""
+"""Midnights of the world's time zones, including clock changes."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -12,15 +12,15 @@ _KEPT = 4096
 
 @lru_cache(maxsize=_KEPT)
 def is_midnight_somewhere(instant: datetime) -> bool:
-    """Whether it is midnight in one of all IANA zones, or the day begins there without one since the clocks skip it."""
+    """Whether it is midnight in any IANA zone, or the start of a day there whose midnight the clocks skip."""
     return any(_is_midnight(instant, zone) for zone in _zones())
 
 
 def nearest_day(instant: datetime, zone: ZoneInfo) -> date:
-    """The day whose beginning in the zone is nearest; half-way between two it is the later one."""
+    """The day whose start in the zone is nearest; half-way between two, the later one."""
     day = instant.astimezone(zone).date()
     begin, end = _beginning_of(day, zone), _beginning_of(day + _A_DAY, zone)
-    # Where a zone has left out a day, the next one is not the day after.
+    # If a zone has skipped a day, the next one is not the day after.
     return day if instant - begin < end - instant else end.astimezone(zone).date()
 
 
@@ -30,13 +30,13 @@ def _is_midnight(instant: datetime, zone: ZoneInfo) -> bool:
 
 
 def _beginning_of(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a day. Of a midnight that is skipped it is the moment of the change: Python takes the offset
-    of before."""
+    """The first instant of a day. If midnight is skipped, it is the moment of the change: Python uses the offset from
+    before."""
     return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 @cache
 def _zones() -> tuple[ZoneInfo, ...]:
-    """All IANA zones by the list of the package: the computer's own list has one more, which is the computer's."""
+    """All IANA zones from the package's list: the computer's own list has one more, the local zone."""
     names = (resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()
     return tuple(map(ZoneInfo, names))

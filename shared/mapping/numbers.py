@@ -12,9 +12,9 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """Which column holds the number, and what it must be good for. `needed_as` is the target's key field, `length` the
-    most characters that it takes; the two remedies say what to do about a record without a number, or with a long
-    one."""
+    """Which column holds the number, and what it is used for. `needed_as` is the target's key field, `length` its
+    maximum number of characters; the two remedies say what to do about a record without a number, or with a number that
+    is too long."""
 
     column: str
     needed_as: str
@@ -23,7 +23,7 @@ class Numbering:
     when_too_long: str
 
     def of(self, values: Values) -> str:
-        """The number of a record. Raises Unmappable when it has none, or one that cannot be a key."""
+        """The number of a record. Raises Unmappable if it has none, or one that cannot be a key."""
         number = value_of(values, self.column)
         if number is None:
             what = f"{self.column} is blank, and it is needed as {self.needed_as}"
@@ -41,15 +41,15 @@ class Numbering:
 
 
 def normal_number(value: Json, name: str) -> str:
-    """A number as both systems get it: without outer blanks of any kind. Raises Unmappable, by the column's `name`, for
-    one that holds a character that nobody sees."""
+    """A number as both systems get it: without outer blanks of any kind. Raises Unmappable, naming the column by
+    `name`, if it contains an invisible character."""
     number = trimmed(str(value))
     refuse_characters(name, number, categories=NEVER_IN_NUMBERS)
     return number
 
 
 def record_number(source: str, target: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """A number that names a record, as it is the key of that record."""
+    """A number that refers to a record, in the form of that record's key."""
 
     def read(row: Values, _maps: ValueMaps) -> Json:
         value = value_of(row, source)

@@ -1,7 +1,7 @@
 """The numbers that the fields of a target take: ranges of Dataverse's metadata, and those of the types of F&O.
 
-A number outside is refused before anything is sent: a record of several parts would otherwise be left half-way. The
-contract tests hold this list to the schemas.
+A number out of range is refused before anything is sent: a record of several parts would otherwise be written in part.
+Contract tests check this list against the schemas.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Range:
     digits: int | None = None
 
     def holds(self, number: int | Decimal) -> bool:
-        """Whether a field with this range takes a number."""
+        """Whether a field with this range accepts a number."""
         low = self.minimum is None or self.minimum <= number
         high = self.maximum is None or number <= self.maximum
         return low and high and (self.digits is None or _digits_of(Decimal(number)) <= self.digits)
@@ -41,19 +41,19 @@ DATAVERSE: Mapping[str, Mapping[str, Range]] = {
 }
 INT32 = Range(-(2**31), 2**31 - 1)
 _EXACT = Context(prec=200)
-# F&O keeps amounts and quantities in a type of so many digits.
+# The digits of F&O's type for amounts and quantities.
 DECIMAL = Range(digits=32)
 
 
 def range_of(target_set: str, field: TargetField) -> Range | None:
-    """The numbers that a field takes, None for one that holds no number, or an option or a lookup."""
+    """The numbers that a field accepts; None if it holds no number, or an option or a lookup."""
     if target_set in DATAVERSE:
         return DATAVERSE[target_set].get(field.name)
     return {int: INT32, Decimal: DECIMAL}.get(field.type)
 
 
 def check_range(name: str, field: str, known: Range | None, number: Json, *, target_set: str) -> None:
-    """Raises Unmappable for a number that the field does not take. `name` says where it comes from."""
+    """Raises Unmappable for a number that the field does not accept. `name` says where it comes from."""
     if known is None or isinstance(number, bool) or not isinstance(number, int | Decimal) or known.holds(number):
         return
     raise Unmappable(
@@ -65,6 +65,6 @@ def check_range(name: str, field: str, known: Range | None, number: Json, *, tar
 
 
 def _digits_of(number: Decimal) -> int:
-    """How many digits a number needs before and behind its point."""
+    """How many digits a number needs before and after its point."""
     short = _EXACT.normalize(number)
     return max(short.adjusted() + 1, 1) + max(-int(short.as_tuple().exponent), 0)

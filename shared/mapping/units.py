@@ -28,8 +28,8 @@ def _one_to_one(pairs: list[UnitPair]) -> list[UnitPair]:
     doubled += [f"{named(name)} to Sales" for name, times in to_sales.items() if times > 1]
     if doubled:
         raise ValueError(
-            f"more than one unit for {', '.join(doubled)}; keep one pair each way and give the others the direction "
-            "that they are for, to_finops or to_sales"
+            f"more than one unit for {', '.join(doubled)}; keep one pair for each direction and give "
+            "the others their direction, to_finops or to_sales"
         )
     return pairs
 

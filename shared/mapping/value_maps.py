@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).with_name("value_maps.json")
 
 
 def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
-    """Names are compared without case and outer blanks: two that are equal then must mean the same."""
+    """Names are compared without case and outer blanks: two that are then equal must mean the same."""
     by_name: dict[str, str] = {}
     for name, code in codes.items():
         if by_name.setdefault(folded(name), code) != code:
@@ -56,7 +56,7 @@ class _Part(BaseModel):
 
 
 class Defaults(_Part):
-    """Codes for what the source does not say; the customer group, site and warehouse must exist in F&O."""
+    """Codes for what the source does not contain; the customer group, site and warehouse must exist in F&O."""
 
     customer_group: Code
     site: str
@@ -88,7 +88,7 @@ class Condition(_Part):
             case "contains" | "begins":
                 fits, wanted = isinstance(self.value, str) and bool(self.value.strip()), "a text"
             case "eq" | "ne":
-                fits, wanted = self.value is not None, "a value; use blank or filled to ask for one"
+                fits, wanted = self.value is not None, "a value; use blank or filled to test for blank"
             case _:
                 fits, wanted = isinstance(self.value, str | int | Decimal), "a text or a number"
                 fits = fits and not isinstance(self.value, bool)
@@ -98,7 +98,7 @@ class Condition(_Part):
 
 
 class StorageDimensions(_Part):
-    """From where in F&O a product is shipped; a blank one is not sent."""
+    """The site and warehouse in F&O from which a product is shipped; a blank one is not sent."""
 
     site: str
     warehouse: str
@@ -131,7 +131,7 @@ class ValueMaps(_Part):
         return {str(named): fields for named, fields in self.ownership.items()}.get(flow, {})
 
     def lengths_of(self, target_set: str) -> Mapping[str, Length]:
-        """The longest texts that the fields of a target collection take; None is no limit."""
+        """The longest texts that the fields of a target collection accept; None is no limit."""
         return {str(named): lengths for named, lengths in self.text_lengths.items()}.get(target_set, {})
 
     def country(self, name: str) -> str | None:
@@ -172,8 +172,8 @@ class ValueMaps(_Part):
 
 
 def _by_name_or_code(codes: Mapping[str, str]) -> Mapping[str, str]:
-    """Codes by name and by themselves; where a name looks like another's code, the name counts. A name is found
-    without its accents, too, where that is no other's name."""
+    """Codes by name and by themselves; where a name looks like another's code, the name counts. A name is also found
+    without its accents, unless that is another's name."""
     exact = {folded(code): code for code in codes.values()} | {folded(name): code for name, code in codes.items()}
     plain: dict[str, set[str]] = defaultdict(set)
     for name, code in exact.items():
@@ -202,8 +202,8 @@ def _unaccented(name: str) -> str:
 def read_value_maps(source: str | None) -> ValueMaps:
     """The document from its text (when it begins with a brace) or from a file; None: the one that is shipped.
 
-    Raises SettingsInvalid that lists every mistake by its place in the document. What is named by mistake may hold
-    secrets: nothing of it is shown but what looks harmless, and no error that holds it is chained.
+    Raises SettingsInvalid that lists every mistake by its place in the document. A file named by mistake may hold
+    secrets: only what looks harmless is shown, and no error that holds its content is chained.
     """
     text = (source or "").removeprefix("\ufeff")
     name = "the value-map document"
@@ -228,7 +228,7 @@ def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
 # Parts of a place that are pydantic's names for the branches of a union.
 _BRANCHES = frozenset({"str", "bool", "int", "decimal", "constrained-int"})
 _PATTERNS = {
-    r"\S": "write at least one character that is no blank",
+    r"\S": "write at least one character that is not blank",
     r"^[A-Z]{2}$": "write the ISO 3166 code, two capital letters such as US",
     r"^[A-Z]{3}$": "write the ISO 4217 code, three capital letters such as USD",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "write the logical name of a column of the table itself, such as industrycode",
@@ -255,7 +255,7 @@ def _mistake(error: Mapping[str, Any]) -> str:
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
-            return f"{place} is not known here: correct the name, or remove it"
+            return f"{place} is unknown: correct the name, or remove it"
     return f"{place} is {shown(error['input'])}: {_remedy(error)}"
 
 
@@ -274,11 +274,11 @@ def _remedy(error: Mapping[str, Any]) -> str:
 
 
 def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
-    """A name that stands twice in an object would silently count as its last value."""
+    """If a name occurs twice in an object, its last value would silently count."""
     times = Counter(name for name, _ in pairs)
     doubled = [name for name, count in times.items() if count > 1]
     if doubled:
-        told = [f"{named(name)!r} stands more than once in one object; keep one of them" for name in doubled]
+        told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
         raise mistaken("the value-map document", told)
 
 
@@ -289,14 +289,14 @@ def _content(text: str, name: str) -> Json:
     except json.JSONDecodeError as wrong:
         refusal = f"look at line {wrong.lineno}, column {wrong.colno}"
     except (ValueError, RecursionError):
-        refusal = "NaN and Infinity are no numbers, numbers have at most some thousand digits, and nesting has a limit"
+        refusal = "NaN and Infinity are not numbers, numbers have a few thousand digits at most, and nesting is limited"
     else:
         return content
     raise SettingsInvalid(f"VALUE_MAPS: {name} is not JSON: {refusal}")
 
 
 def _name(file: Path) -> str:
-    """How a file is called in messages: what is no path at all may be something else, put there by mistake."""
+    """The name of a file in messages: a value that is not a path may be something else, put there by mistake."""
     return str(file) if file.suffix == ".json" or _is_there(file) else "the file that it names"
 
 

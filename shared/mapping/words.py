@@ -146,12 +146,12 @@ def length_of(text: str) -> int:
 
 
 def counted(length: int) -> str:
-    """A length in words: people count other characters than the systems do."""
+    """A length in words: people count characters differently from the systems."""
     return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
 def lines_of(row: Values, sources: Iterable[str]) -> str | None:
-    """The filled ones of some columns, each on a line of its own; None when all are blank."""
+    """The filled ones of some columns, one per line; None if all are blank."""
     lines = [str(value) for source in sources if (value := value_of(row, source)) is not None]
     return "\n".join(lines) or None
 
@@ -212,14 +212,15 @@ def yes_no(source: str, target: str, *, ownership: Ownership = Ownership.OWNED) 
 def joined(
     sources: tuple[str, ...], target: str, *, ownership: Ownership = Ownership.OWNED, max_length: int | None = None
 ) -> Line:
-    """Several text columns, each filled one on a line of its own."""
+    """Several text columns, one line for each that is filled."""
     into = TargetField(target, ownership, max_length=max_length)
     columns = tuple(map(Column, sources))
     return Line(columns, into, "filled ones joined by line feeds", lambda row, _maps: lines_of(row, sources))
 
 
 def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """The day that Sales shows, as noon UTC. How the column behaves stands beside the row; `zone` is the business's."""
+    """The day that Sales shows, as noon UTC. The behaviour of the column is part of the row; `zone` is that of the
+    business."""
 
     def read(row: Values, _maps: ValueMaps) -> Json:
         text = value_of(row, source)
@@ -232,13 +233,13 @@ def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Owne
 
 
 def _day_for_finops(source: str, text: str, behavior: Behavior, zone: ZoneInfo) -> date:
-    """The day of a value. Raises Unmappable for what is none, and for one that F&O cannot hold."""
+    """The day of a value. Raises Unmappable if it is not a date, and for a day that F&O cannot hold."""
     try:
         found = day_of(text, behavior, zone)
     except (ValueError, OverflowError) as wrong:
         raise Unmappable(
             "date_invalid",
-            f"{source} is {text!r}, which is no date",
+            f"{source} is {text!r}, which is not a date",
             remedy="correct the record's date",
             value=f"{source} {text}",
         ) from wrong
@@ -278,14 +279,14 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
     return Line((Column(source),), TargetField(target, ownership), "value map `currencies`, blank: default", read)
 
 
-# How many decimals a price keeps, beside the row's own columns.
+# How many decimals a price keeps, as one of the row's columns.
 DECIMALS = "=decimals"
 # Digits for any amount of F&O (Edm.Decimal, up to 32 digits) with the decimals of Sales (up to 10).
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def looked_up_name(target: str) -> str:
-    """Under which name the row that a lookup refers to stands beside the row's own columns."""
+    """The name of the row that a lookup refers to, among the row's columns."""
     return f"={target}"
 
 

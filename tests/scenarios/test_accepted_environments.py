@@ -192,7 +192,7 @@ def test_a_target_that_is_the_same_by_its_own_word_cannot_be_said_to_be_another(
     world = trade()
     world.settings["dataverse_origin"] = "renamed"
     world.settle(hours=0.1)
-    with pytest.raises(Refused, match="is the same one; leave --target out"):
+    with pytest.raises(Refused, match="is the same one; omit --target"):
         accept(world, "parents", EMPTY)
 
 

@@ -85,7 +85,7 @@ def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: P
     kept = str([row for name, row in sync.snapshot().items() if name in ("links", "keys")])
     assert id not in kept
     assert other in kept
-    with pytest.raises(Refused, match="nothing is remembered"):
+    with pytest.raises(Refused, match="nothing is stored"):
         forgotten(sync, id)
     assert sync.service.parts.state.audit.latest(1)[0].what == "forget"
 

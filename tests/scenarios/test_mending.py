@@ -116,7 +116,7 @@ def test_a_record_that_owns_no_row_of_the_target_is_a_new_one(sync: Product) -> 
 def test_a_record_that_a_worker_may_have_in_its_hands_is_left_alone(sync: Product) -> None:
     (id,) = sync.linked(1)
     damaged_link(sync, id)
-    with pytest.raises(Refused, match="a worker may have"):
+    with pytest.raises(Refused, match="a worker may be processing"):
         mending(sync).repair(id)
     with pytest.raises(Refused, match="nothing of unknown"):
         mending(sync).repair("unknown")
@@ -161,7 +161,7 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
     for place in expected:
         assert "Removed" in p2c("drop", *place, "--yes")
     assert answer("damaged") == []
-    assert "nothing is changed" in p2c("drop", "links", "accounts", link_key(id), code=2)
+    assert "nothing was changed" in p2c("drop", "links", "accounts", link_key(id), code=2)
     assert "it can be read" in p2c("drop", "links", "accounts", link_key(id), "--yes", code=2)
     assert "there is no such row" in p2c("drop", "links", "accounts", "x", "--yes", code=2)
     assert "there is no table" in p2c("drop", "rows", "accounts", "x", "--yes", code=2)

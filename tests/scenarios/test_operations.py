@@ -608,4 +608,4 @@ def test_a_record_behind_a_closed_gate_needs_nothing_itself(sync: Product) -> No
     sync.finops.faults.add(Rule(FaultKind.REFUSE_TOKEN))
     sync.tick()
     sync.finops.faults.clear()
-    assert explained(sync, id).action.startswith("nothing for this record: it goes on by itself when F&O")
+    assert explained(sync, id).action.startswith("nothing for this record: it continues automatically as soon as F&O")

@@ -344,7 +344,7 @@ def test_a_key_that_no_link_names_is_forgotten_with_its_record() -> None:
     assert forgotten(world, "p1") == 1
     assert "K-77" not in stored(world)
     assert set(keys_of(world).owners(["K-78"])) == {"K-78"}
-    with pytest.raises(Refused, match="nothing is remembered"):
+    with pytest.raises(Refused, match="nothing is stored"):
         forgotten(world, "p1")
 
 

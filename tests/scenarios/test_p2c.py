@@ -55,7 +55,7 @@ def test_records_are_synced_by_number_and_the_history_tells_it(sync: Product) ->
 def test_a_dismissed_failure_leaves_the_list_and_keeps_its_reason(sync: Product) -> None:
     id = sync.account("A-1", address1_country="Atlantis")
     sync.tick()
-    assert "nothing is changed" in p2c("dismiss", FLOW, id, "--reason", "a test", code=2)
+    assert "nothing was changed" in p2c("dismiss", FLOW, id, "--reason", "a test", code=2)
     p2c("dismiss", FLOW, id, "--reason", "a test", "--yes")
     assert answer("failures", FLOW) == []
     assert answer("failures", FLOW, "--dismissed")[0]["example"]["dismissed"] == "a test"
@@ -171,7 +171,7 @@ def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: 
 def test_what_is_queued_for_a_flow_that_rests_says_so(sync: Product) -> None:
     sync.linked(1)
     p2c("pause", FLOW)
-    assert "accounts is paused: looked at when it runs again" in p2c("sync", FLOW, "A-0")
+    assert "accounts is paused: they are synced when it runs again" in p2c("sync", FLOW, "A-0")
 
 
 def test_more_failures_than_are_shown_are_counted(sync: Product) -> None:
@@ -195,7 +195,7 @@ def test_a_link_is_shown_taken_off_and_made_again(sync: Product) -> None:
     (id,) = sync.linked(1)
     assert answer("links", FLOW, "show", "A-0")["target_key"] == "A-0"
     assert "applied OrganizationName" in p2c("links", FLOW, "show", id)
-    assert "nothing is changed" in p2c("links", FLOW, "unlink", id, code=2)
+    assert "nothing was changed" in p2c("links", FLOW, "unlink", id, code=2)
     assert "unlinked from A-0" in p2c("links", FLOW, "unlink", id, "--yes")
     assert "linked to A-0" in p2c("links", FLOW, "link", id, "--yes")
     sync.drain()
@@ -254,7 +254,7 @@ def test_a_column_of_another_type_blocks_its_flow_by_name_until_it_is_well_again
         assert "fax is Boolean" in told
         assert "accounts is blocked now: schema drift: accounts.fax is Boolean" in told
         assert "accounts.fax is Boolean" in p2c("status", FLOW, code=1)
-        assert "goes on" in p2c("accept", FLOW, "--yes")
+        assert "continues" in p2c("accept", FLOW, "--yes")
         assert answer("preflight", code=1)["blocked"] == [FLOW]
     assert "accounts is released" in p2c("preflight", code=1)
     assert answer("preflight", code=1)["released"] == []
@@ -304,7 +304,7 @@ def test_a_record_is_found_however_its_id_or_number_is_pasted(sync: Product) -> 
     id = sync.account("Acc-1001")
     pasted = [id.upper(), f"{{{id.upper()}}}", f"%7b{id}%7d", "acc-1001", " Acc-1001 "]
     assert [answer("explain", FLOW, text)["examined"]["row"]["id"] for text in pasted] == [id] * len(pasted)
-    assert "a blank names no record of accounts; give its id or its number" in p2c("explain", FLOW, " ", code=2)
+    assert "a blank is not a record of accounts; give its id or number" in p2c("explain", FLOW, " ", code=2)
 
 
 def test_a_number_that_two_records_have_is_told_with_their_ids(sync: Product) -> None:

@@ -227,7 +227,7 @@ def test_a_system_that_throttles(sync: Product) -> None:
     id = sync.account("A-1")
     sync.finops.faults.add(Rule(Kind.THROTTLE, retry_after="600"))
     sync.tick()
-    assert "out of reach" in p2c("status", FLOW, code=1)
+    assert "has not been reachable" in p2c("status", FLOW, code=1)
     assert answer("failures", FLOW) == []
     assert "asked for a pause of 600 s more; try again later" in p2c("explain", FLOW, id, code=3)
     sync.finops.faults.clear()
@@ -257,9 +257,9 @@ def test_a_flow_that_a_threshold_has_blocked(sync: Product) -> None:
         sync.edit(id, telephone1="7")
     sync.tick()
     assert "is blocked" in p2c("status", FLOW, code=1)
-    assert shown_without_failure(FLOW, ids[0])["action"].startswith("look at the reason of the block")
+    assert shown_without_failure(FLOW, ids[0])["action"].startswith("check the reason of the block")
     assert "would change" in p2c("accept", FLOW, code=2)
-    assert "goes on" in p2c("accept", FLOW, "--yes")
+    assert "continues" in p2c("accept", FLOW, "--yes")
     sync.tick()
     in_step(FLOW, *ids)
 

@@ -119,7 +119,7 @@ def test_a_date_column_of_which_metadata_tells_nothing_blocks_quotes_only_and_he
         desk.clock.sleep(LOOKUP_KEPT_S + 1)
         _, number = desk.quote(account)
         desk.tick()
-        told = "schema drift: the metadata of quote does not tell how expireson behaves"
+        told = "schema drift: the metadata of quote does not say how expireson behaves"
         assert desk.state.control.flow(QUOTATIONS).blocked.startswith(told)
         assert not desk.state.control.gate(System.DATAVERSE).closed
         assert (desk.quotation(number), desk.failure(number)) == (None, None)

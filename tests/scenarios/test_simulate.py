@@ -146,7 +146,7 @@ def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_writ
         (("--map", "{"), "is not JSON"),
         (("--sample", ""), "--sample is blank"),
         (("--sample", "x", "--from-sandbox"), "choose one of them"),
-        (("--rows", "5"), "--rows is for --from-sandbox"),
+        (("--rows", "5"), "--rows needs --from-sandbox"),
     ],
 )
 def test_a_mistake_in_the_call_is_one_message_and_exit_code_2(
@@ -162,9 +162,9 @@ def test_without_the_clone_the_command_says_where_the_simulation_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(simulating, "_CLONE", tmp_path)
-    assert "clone the repository and call ./p2c.sh simulate there" in p2c("simulate", code=2)
+    assert "clone the repository and run ./p2c.sh simulate there" in p2c("simulate", code=2)
 
 
 def test_without_the_development_packages_the_command_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulating, "_NEEDED", ("no_such_package",))
-    assert "the simulation needs no_such_package, one of the development packages" in p2c("simulate", code=2)
+    assert "the simulation needs no_such_package, a development package" in p2c("simulate", code=2)

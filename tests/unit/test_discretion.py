@@ -1,4 +1,4 @@
-"""What of a value may stand in a message."""
+"""What a message may show of a value."""
 
 from decimal import Decimal
 

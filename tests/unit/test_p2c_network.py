@@ -79,7 +79,7 @@ def test_a_file_without_certificates_is_refused(
     if content is not None:
         file.write_bytes(content)
     environment.setenv("SSL_CERT_FILE", str(file))
-    with pytest.raises(Mistake, match="SSL_CERT_FILE leads to no certificates that can be read: give the path"):
+    with pytest.raises(Mistake, match="SSL_CERT_FILE does not name readable certificates: set it to the path"):
         Network()(FINOPS)
 
 

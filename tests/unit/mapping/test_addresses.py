@@ -172,7 +172,7 @@ def test_a_state_of_another_country_in_an_address_without_one_is_the_fault_of_th
     verdict = rejected(mapper(), account(address1_stateorprovince="Bayern"))
     assert (verdict.cause, verdict.value) == ("country_missing", "Bayern")
     assert verdict.message == (
-        "address1_country is blank, so that the default US was taken, and 'Bayern' (address1_stateorprovince) is no "
+        "address1_country is blank, so the default US was taken, and 'Bayern' (address1_stateorprovince) is no "
         "state of US"
     )
     assert verdict.remedy == "enter the country of the address"

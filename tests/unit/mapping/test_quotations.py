@@ -279,7 +279,7 @@ def test_the_day_is_that_of_the_columns_behaviour_in_header_and_line(behavior: s
 
 def test_a_date_column_of_which_metadata_tells_nothing_is_schema_drift() -> None:
     untold = {**metadata(DATE_COLUMNS), metadata_of("quotedetail"): ()}
-    with pytest.raises(SchemaDrift, match="metadata of quotedetail does not tell how requestdeliveryby behaves"):
+    with pytest.raises(SchemaDrift, match="metadata of quotedetail does not say how requestdeliveryby behaves"):
         mapper().evaluate(quote(), replace(known(), references=untold))
 
 
@@ -542,7 +542,7 @@ def test_fields_of_header_and_lines_can_be_given_to_the_people_of_finops() -> No
 
 @pytest.mark.parametrize("part", ["quotations", "quotation_lines"])
 def test_a_misspelled_field_of_the_document_is_refused(part: str) -> None:
-    with pytest.raises(SettingsInvalid, match=rf"ownership\.{part}\.SalesPrise is no field of this mapping"):
+    with pytest.raises(SettingsInvalid, match=rf"ownership\.{part}\.SalesPrise is not a field of this mapping"):
         mapper(ownership={part: {"SalesPrise": "off"}})
 
 

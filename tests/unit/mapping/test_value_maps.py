@@ -103,7 +103,7 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ({"defaults": defaults(country="USA")}, "defaults.country is 'USA': write the ISO 3166 code"),
         ({"defaults": defaults(currency="usd")}, "defaults.currency is 'usd': write the ISO 4217 code"),
         ({"countries": {"Germany": "de"}}, "countries.Germany is 'de': write the ISO 3166 code"),
-        ({"countries": {" ": "DE"}}, "write at least one character that is no blank"),
+        ({"countries": {" ": "DE"}}, "write at least one character that is not blank"),
         ({"countries": {"Germany": "DE", "germany ": "AT"}}, "'germany ' is listed twice, as DE and as AT"),
         ({"countries": ["DE"]}, "countries is a list: write an object in braces"),
         ({"states": {"USA": {}}}, "states.USA.[key] is 'USA': write the ISO 3166 code"),
