@@ -1,4 +1,4 @@
-# Everything that a developer or a newcomer runs; `make help` lists it. Needs Python 3.11 or newer, Node 20 or newer and git.
+# All commands for developers and newcomers; `make help` lists it. Needs Python 3.11 or newer, Node 20 or newer and git.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,7 @@ QUICK := tests/unit $(wildcard tests/scenarios/test_*_rules.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
-# The tests and the demo start many processes; without compiled files each compiles all its modules anew, in a second.
+# The tests and the demo start many processes; without compiled files each compiles all its modules again, in a second.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint format docs infra lock clean
@@ -38,10 +38,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1@\2/p' Makefile | column -t -s @
 
-demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, in step before your eyes; ARGS="--help" lists its options
+demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, shown step by step; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
 
-pictures: $(READY) $(NODE_READY) ## draw the pictures of the documentation anew
+pictures: $(READY) $(NODE_READY) ## redraw the pictures of the documentation
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 
 check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
@@ -50,20 +50,20 @@ check: $(READY) lint ## format, lint, types, imports, unit and rule tests: befor
 test: $(READY) $(NODE_READY) $(TESTS_READY) lint ## everything that a change must pass
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
-unit: $(READY) ## one test, at once: make unit ARGS=tests/unit/test_settings.py
+unit: $(READY) ## run one test without other checks: make unit ARGS=tests/unit/test_settings.py
 	@$(PYTEST) $(ARGS)
 
 simulate: $(READY) ## random histories of the whole product: make simulate ARGS="--seeds 10000"
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
-mutate: $(READY) $(NODE_READY) ## whether tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
+mutate: $(READY) $(NODE_READY) ## check that tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-nightly: $(READY) $(NODE_READY) ## the tests with all sample records, and the long searches
+nightly: $(READY) $(NODE_READY) ## the tests with all sample records and the long searches
 	$(PYTEST) -m nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, with the floor that it must not fall below
+coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, which must not fall below its minimum
 	$(PYTEST) $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
@@ -77,17 +77,17 @@ lint: $(READY) ## formatter, linter, types, imports, spelling, workflows
 	$(BIN)/codespell
 	$(BIN)/zizmor --offline --quiet .github
 
-format: $(READY) ## write the code in its form
+format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(READY) ## write the generated tables of docs/ anew from the code
+docs: $(READY) ## rewrite the generated tables of docs/ from the code
 	@$(BIN)/python -m tests.documents
 
 infra: $(READY) ## format, lint and build the templates, and write the snapshots of what they deploy; needs the Bicep compiler
 	@$(BIN)/python -m tests.infra
 
-lock: $(READY) ## choose versions anew after a change in pyproject.toml; ARGS=--upgrade takes newer ones
+lock: $(READY) ## update the lock after a change in pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
 
@@ -103,9 +103,9 @@ $(BIN)/uv: requirements/uv.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# Not `uv sync`: that takes the lock's own addresses, and so passes by the index of a company.
+# Not `uv sync`: that uses the addresses in the lock, and so ignores the index of a company.
 #
-# Microsoft's worker library says Python 3.13, and runs on 3.11 and 3.12 as well: the tests invoke every trigger through it.
+# Microsoft's worker library declares Python 3.13, but also runs on 3.11 and 3.12: the tests invoke every trigger through it.
 $(READY): uv.lock pyproject.toml requirements/worker.txt $(BIN)/uv
 	@echo "Installing Python packages (some seconds) ..."
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --output-file $(VENV)/requirements.txt
@@ -138,7 +138,7 @@ $(SITE_READY): requirements/site.txt infra/hooks/vendor_packages.py | $(BIN)/pyt
 	@$(BIN)/python infra/hooks/vendor_packages.py --target $(SITE)/site-packages
 	@touch $@
 
-# The tests install requirements.txt by pips that people have.
+# The tests install requirements.txt with several versions of pip.
 $(PIPS_READY): $(wildcard requirements/pip-*.txt) $(BIN)/uv
 	@for pip in $(patsubst requirements/%.txt,%,$(wildcard requirements/pip-*.txt)); do \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt || exit 1; \

@@ -47,7 +47,7 @@ param storageRedundancy string = 'Standard_ZRS'
 param retentionDays int = 30
 
 @minValue(1)
-@description('Gigabytes of logs a day, after which no more are taken until the next day. An alert tells.')
+@description('Gigabytes of logs a day, after which no more are accepted until the next day. An alert reports it.')
 param dailyCapGb int = 1
 
 @minLength(1)

@@ -50,10 +50,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             _RUN,
         ),
         "checkpoint_restored": Event(
-            "a walk begins from an older checkpoint than the last one: every record is looked at again", _RUN
+            "a walk begins from an older checkpoint than the last one: every record is evaluated again", _RUN
         ),
         "mapping_changed": Event(
-            "the mapping, or how a date column behaves, has changed: every record is looked at again", _RUN
+            "the mapping, or how a date column behaves, has changed: every record is evaluated again", _RUN
         ),
         "link_refused": Event(
             "the source has refused its own next link or delta link",

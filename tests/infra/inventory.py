@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": ("app", "ban of passwords for publishing", _NOTHING),
     "Microsoft.OperationalInsights/workspaces": ("monitoring", "Log Analytics workspace", "0 to 2.70: what is logged"),
     "Microsoft.Insights/components": ("monitoring", "Application Insights", _NOTHING),
-    "Microsoft.Insights/actionGroups": ("monitoring", "action group: who is told", _NOTHING),
+    "Microsoft.Insights/actionGroups": ("monitoring", "action group: who is notified", _NOTHING),
     "Microsoft.Insights/scheduledQueryRules": ("monitoring", "alert rule", "0.50 or 1.50 each: 15.50"),
     "Microsoft.Insights/workbooks": ("monitoring", "workbook", _NOTHING),
     "Microsoft.Network/virtualNetworks": ("network", "virtual network", _NOTHING),

@@ -584,7 +584,7 @@ def test_a_contact_that_moves_is_explained_with_both_rows() -> None:
         assert desk.sales.patch(f"contacts({contact})", body, If_Match="*").status_code == 204
         told = Explaining(desk.service.parts, desk.service.parts.flows["contacts"]).explain(contact)
         number = desk.contact_number(contact)
-        assert f"Now: {number}/A-1 would be ended in F&O, and {number}/A-2 made for it." in told.sentences
+        assert f"Now: {number}/A-1 would be ended in F&O, and {number}/A-2 created instead." in told.sentences
 
 
 def test_the_last_write_is_told_however_often_the_record_was_rejected_since(sync: Product) -> None:

@@ -71,5 +71,5 @@ def test_a_name_counts_before_a_code_that_looks_like_it() -> None:
 
 def test_a_name_that_stands_twice_in_the_document_is_refused() -> None:
     text = SHIPPED.read_text(encoding="utf-8").replace('"Germany": "DE"', '"Germany": "DE", "Germany": "GE"')
-    with pytest.raises(SettingsInvalid, match="'Germany' stands more than once"):
+    with pytest.raises(SettingsInvalid, match="'Germany' occurs more than once"):
         read_value_maps(text)

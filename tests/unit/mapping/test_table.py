@@ -145,7 +145,7 @@ def test_a_text_is_emptied_by_an_empty_text_and_a_number_by_zero() -> None:
 @pytest.mark.parametrize("part", ["ownership", "text_lengths"])
 def test_a_misspelled_field_of_the_document_is_refused_with_the_right_name(part: str) -> None:
     wrong: Json = owned_as(OrganisationName="off") if part == "ownership" else lengths(OrganisationName=5)
-    with pytest.raises(SettingsInvalid, match=r"OrganisationName is no field.*did you mean OrganizationName"):
+    with pytest.raises(SettingsInvalid, match=r"OrganisationName is not a field.*did you mean OrganizationName"):
         mapper(None, **{part: wrong})
 
 

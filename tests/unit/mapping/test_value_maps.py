@@ -95,9 +95,9 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ({"contries": {}}, "contries is not known here"),
+        ({"contries": {}}, "contries is unknown"),
         ({"defaults": {"site": "1"}}, "defaults.customer_group is missing"),
-        ({"defaults": defaults(colour="red")}, "defaults.colour is not known here"),
+        ({"defaults": defaults(colour="red")}, "defaults.colour is unknown"),
         ({"defaults": defaults(customer_group=10)}, "defaults.customer_group is 10: write a text in quotes"),
         ({"defaults": defaults(customer_group="")}, "defaults.customer_group is '': write at least one character"),
         ({"defaults": defaults(country="USA")}, "defaults.country is 'USA': write the ISO 3166 code"),
