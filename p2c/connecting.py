@@ -56,7 +56,7 @@ class Operator:
     inner: TokenCredential
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """See TokenCredential."""
+        """A token for these scopes."""
         try:
             return self.inner.get_token(*scopes, **options)
         except NotSignedIn as nobody:

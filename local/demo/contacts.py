@@ -66,7 +66,7 @@ class PersonsAndCustomers:
     system: str = FINOPS
 
     def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
-        """See Targets."""
+        """The target rows with their keys, all or those of one key."""
         if key is not None:
             route, _, own = key.partition(" ")
             return [(_place(route, found), row) for found, row in self.routes[route].keyed(systems, own)]
@@ -81,7 +81,7 @@ class ContactView:
     company: str
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
-        """See View."""
+        """What the mapping may know of a source record; read for one key, or for all of them."""
         now, customers = datetime.now(UTC), read_customers(systems, self.company)
 
         def known(row: SourceRow) -> Known:
@@ -92,27 +92,27 @@ class ContactView:
         return known
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - the row says no more
-        """See View."""
+        """A verdict as the comparison uses it: what the target should hold."""
         verdict = unless_waiting(verdict, known)
         if isinstance(verdict, Mapped):
             return replace(verdict, key=_place(verdict.route or "", verdict.key))
         return verdict
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
-        """See View."""
+        """Target rows in the names of the mapping."""
         return rows
 
     def ended(self, key: str) -> Mapping[str, Json]:
-        """See View."""
+        """What changes in a target row when its source record ends."""
         route = key.partition(" ")[0]
         return (self.mapper.person_rules if route == contacts.PERSON else self.mapper.customer_rules).ended()
 
     def empty(self, field: str) -> Json:
-        """See View."""
+        """What an emptied field of the target holds."""
         return self._rules(field).empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """See View."""
+        """Whether the target's value is ours."""
         return self._rules(field).agree(field, ours, theirs)
 
     def _rules(self, field: str) -> ContactRules:

@@ -71,15 +71,15 @@ class Collection:
         return list(self._rows(systems, key))
 
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
-        """See Sources."""
+        """All source records, or the one with an id."""
         return [self._record(row) for row in self._rows(systems, id)]
 
     def ids(self, systems: Systems) -> list[str]:
-        """See Sources."""
+        """The ids of all source records."""
         return [self.key_of(row) for row in replace(self, columns=(), expand={})._rows(systems, None)]
 
     def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
-        """See Targets."""
+        """The target rows with their keys, all or those of one key."""
         return [(self.key_of(row), row) for row in self._rows(systems, key)]
 
     def key_of(self, row: Values) -> str:
@@ -141,28 +141,28 @@ class PlainView:
     rules: TargetRules
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - nothing to read
-        """See View."""
+        """What the mapping may know of a source record; read for one key, or for all of them."""
         known = Known(datetime.now(UTC))
         return lambda _row: known
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - it says everything
-        """See View."""
+        """A verdict as the comparison uses it: what the target should hold."""
         return verdict
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
-        """See View."""
+        """Target rows in the names of the mapping."""
         return rows
 
     def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
-        """See View."""
+        """What changes in a target row when its source record ends."""
         return self.rules.ended()
 
     def empty(self, field: str) -> Json:
-        """See View."""
+        """What an emptied field of the target holds."""
         return self.rules.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """See View."""
+        """Whether the target's value is ours."""
         return self.rules.agree(field, ours, theirs)
 
 

@@ -54,7 +54,7 @@ class ProductView:
     mapper: ProductMapper
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
-        """See View."""
+        """What the mapping may know of a source record; read for one key, or for all of them."""
         now = datetime.now(UTC)
         tables = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}
         references = {**tables, **read_behaviors(systems, price_lists.DATE_COLUMNS)}
@@ -67,24 +67,24 @@ class ProductView:
         return known
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:
-        """See View. The items of a product are a list of all that it has."""
+        """The product's price list items are shown as a list of all that it has."""
         items = _items(systems, rows)
         return [self._present(row, items) for row in rows]
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:  # noqa: ARG002 - it says everything
-        """See View."""
+        """A verdict as the comparison uses it: what the target should hold."""
         return verdict
 
     def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
-        """See View."""
+        """What changes in a target row when its source record ends."""
         return self.mapper.ended()
 
     def empty(self, field: str) -> Json:
-        """See View."""
+        """What an emptied field of the target holds."""
         return self.mapper.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """See View. Exactly the one item that there shall be: its price list, its unit and its amount; or none."""
+        """Whether it has exactly the one item that it should have, with price list, unit and amount; or none."""
         if field != products.ITEM:
             return self.mapper.agree(field, ours, theirs)
         wanted = ours if isinstance(ours, dict) and ours[products.AMOUNT] is not None else None

@@ -59,12 +59,12 @@ class Quotes:
     system: str = DATAVERSE
 
     def ids(self, systems: Systems) -> list[str]:
-        """See Sources."""
+        """The ids of all source records."""
         rows = _rows(systems, quotations.HEADER_SET, (quotations.KEY_COLUMN,), {}, "")
         return list(dict.fromkeys(str(row[quotations.KEY_COLUMN]) for row in rows))
 
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
-        """See Sources."""
+        """All source records, or the one with an id."""
         mapper, of = self.mapper, quotations
         wanted = "" if id is None else quoting.equals(of.KEY_COLUMN, id)
         select = (of.HEADER_ID_COLUMN, _TOTAL, *mapper.header_select)
@@ -96,7 +96,7 @@ class Quotations:
     system: str = FINOPS
 
     def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
-        """See Targets."""
+        """The target rows with their keys, all or those of one key."""
         lines: dict[str, list[Json]] = defaultdict(list)
         for number, row in self.lines.keyed(systems, key):
             lines[number].append(dict(row))
@@ -112,13 +112,13 @@ class QuotationView:
     company: str
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
-        """See View."""
+        """What the mapping may know of a source record; read for one key, or for all of them."""
         now, customers = datetime.now(UTC), read_customers(systems, self.company)
         behaviors = read_behaviors(systems, quotations.DATE_COLUMNS)
         return lambda row: Known(now, references=behaviors, keys=customers.keys_of(self.mapper.parents(row)))
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
-        """See View."""
+        """A verdict as the comparison uses it: what the target should hold."""
         verdict = unless_waiting(verdict, known)
         if verdict == _DRAFT and any(of.get("statecode") == CLOSED for of in _revisions(row)):
             # Only what was active can be closed: the draft is that of a revision.
@@ -129,21 +129,21 @@ class QuotationView:
         return replace(verdict, owned={**_filled(verdict.owned), LINES: lines, AMOUNT: _total(row)})
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
-        """See View."""
+        """Target rows in the names of the mapping."""
         return [
             {**row, AMOUNT: sum((_decimal(line, _LINE_AMOUNT) for line in lines_of(row)), Decimal(0))} for row in rows
         ]
 
     def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
-        """See View."""
+        """What changes in a target row when its source record ends."""
         return self.mapper.rules.ended()
 
     def empty(self, field: str) -> Json:
-        """See View."""
+        """What an emptied field of the target holds."""
         return self.mapper.rules.empty(field)
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """See View."""
+        """Whether the target's value is ours."""
         if field == AMOUNT:
             return Decimal(str(ours)) == Decimal(str(theirs))
         if field == LINES:

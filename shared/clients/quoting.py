@@ -1,4 +1,4 @@
-"""OData text: the one place where values become part of an address."""
+"""OData text: the only place where values become part of an address."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from shared.visible import whole_characters
 
 # The web server in front of F&O may refuse these inside a path, encoded or not.
 PATH_TROUBLE = frozenset("/\\?#%+:")
-# In a comparison of F&O an asterisk stands for any text.
+# In comparisons of F&O an asterisk matches any text.
 WILDCARD = "*"
 
-# Never to be changed: the ids of rows that have been created follow from it.
+# Never change it: the ids of created rows depend on it.
 _NAMESPACE = UUID("2f6c1d0e-6f0b-5c1a-9a53-7d1e0f4b8c26")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Guid:
-    """An id that stands bare in OData text."""
+    """An id that is not quoted in OData text."""
 
     value: str
 
@@ -41,8 +41,8 @@ Literal = str | bool | int | Decimal | Guid | EnumMember
 
 
 def name_based_id(name: str) -> str:
-    """An id that follows from a name: the same name gives the same id everywhere (RFC 9562, version 5). Half of a
-    surrogate pair has no bytes and counts as it is written in JSON."""
+    """An id that is derived from a name: the same name gives the same id everywhere (RFC 9562, version 5). Half of a
+    surrogate pair has no bytes and counts in its JSON form."""
     return str(uuid5(_NAMESPACE, whole_characters(name)))
 
 
@@ -52,7 +52,7 @@ def is_guid(text: str) -> bool:
 
 
 def literal(value: Literal) -> str:
-    """A value as OData text, not yet percent-encoded. Raises RecordRejected for text that cannot travel."""
+    """A value as OData text, not yet percent-encoded. Raises RecordRejected for text that cannot be sent."""
     match value:
         case str():
             return _quoted(value)
@@ -71,7 +71,7 @@ def literal(value: Literal) -> str:
 
 
 def key_segment(parts: Mapping[str, Literal]) -> str:
-    """The key of one record as it stands behind the name of its collection, percent-encoded.
+    """The key of one record as it follows the name of its collection, percent-encoded.
 
     Raises RecordRejected with the cause `key_not_addressable` for a text that no key address can hold.
     """
@@ -82,7 +82,7 @@ def key_segment(parts: Mapping[str, Literal]) -> str:
 
 
 def require_addressable(key: str) -> None:
-    """Raises RecordRejected unless the key can stand in a key address and be compared exactly in a filter."""
+    """Raises RecordRejected unless the key can be part of a key address and be compared exactly in a filter."""
     trouble = sorted({character for character in key if not _is_addressable(character)})
     if trouble or not key.strip(" "):
         found = "holds " + " ".join(map(ascii, trouble)) if trouble else "is blank"
@@ -100,7 +100,7 @@ def can_be_compared(key: str) -> bool:
 
 
 def can_be_quoted(text: str) -> bool:
-    """Whether a text can stand in an address at all."""
+    """Whether a text can be part of an address at all."""
     return not any(_is_lost(character) for character in text)
 
 
@@ -125,7 +125,7 @@ def any_of(field: str, values: Iterable[Literal]) -> str:
 
 
 def any_key(field: str, keys: Iterable[str]) -> str:
-    """The field has one of these texts. One with an asterisk, which `eq` takes for any text, is asked for as a range
+    """The field has one of these texts. One with an asterisk, which `eq` matches with any text, is asked for as a range
     from itself to itself."""
     return "(" + " or ".join(_is_key(field, key) for key in keys) + ")"
 
@@ -160,7 +160,7 @@ def _quoted(text: str) -> str:
         raise _rejected(
             "text_not_sendable",
             text,
-            "holds a character that no address can carry",
+            "holds a character that cannot be part of a URL",
             "remove the control character or the half of a surrogate pair from the source",
         )
     return "'" + text.replace("'", "''") + "'"

@@ -115,15 +115,15 @@ class Line:
         return (self.field,)
 
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
-        """See Word."""
+        """The value of its field; None is blank. Raises Unmappable."""
         return {self.field.name: self.read(row, maps)}
 
     def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - it has one
-        """See Word."""
+        """The columns from which the field is made."""
         return tuple(column.name for column in self.columns)
 
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """See Word."""
+        """None: nothing is left out."""
         return ()
 
 

@@ -14,7 +14,7 @@ class Foreseeing(Examining):
     and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
     def judging(self) -> LookJudging:
-        """See Examining."""
+        """A judge that knows the parents which a first run would have written."""
         return _Foreseen(self._parts, self._flow)
 
 

@@ -13,11 +13,11 @@ class LookOnly:
         self._table = table
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
-        """See Table."""
+        """The rows that exist among `keys`."""
         return self._table.read(partition, keys)
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
-        """See Table."""
+        """At most `limit` rows with start <= key < end, in key order."""
         return self._table.scan(partition, start=start, end=end, limit=limit)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:

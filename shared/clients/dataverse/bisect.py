@@ -1,7 +1,7 @@
-"""Finding the rows that a bulk call refuses: all or nothing, and the refusal names no row.
+"""Finds the rows that a bulk call refuses: the call is all or nothing, and the refusal names no row.
 
-A call that is refused is split and its halves are sent again. When a first half goes through, the second one is known
-to hold the trouble and is split without being sent whole: one bad row among n costs at most 2*log2(n)+1 further calls.
+A call that is refused is split and its halves are sent again. If a first half succeeds, the second one must contain the
+bad row and is split without being sent whole: one bad row among n costs at most 2*log2(n)+1 further calls.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ SendEach = Callable[[Sequence[Row]], list[Result]]
 
 
 def write_in_halves(rows: Sequence[Row], send: Send[Row], send_each: SendEach[Row]) -> list[Result]:
-    """The result of every row. `send` writes all rows or none; after some refused rows the rest goes by `send_each`,
-    which costs one call and answers for every row: where many are bad, halving would cost two calls each."""
+    """The result of every row. `send` writes all rows or none; after some refused rows the rest is sent by `send_each`,
+    which costs one call and answers for every row: if many are bad, bisecting would cost two calls each."""
     return _Halving(rows, send, send_each).run()
 
 

@@ -1,7 +1,7 @@
-"""Documents of Dataverse as a source: a header table, whose records are told apart by their number, with its lines.
+"""Documents of Dataverse as a source: a header table, whose records are identified by their number, with its lines.
 
-A number may have several headers: a revised quote is a new row with a new id. Change tracking tells of rows, and of a
-deleted one the id only, so what each row belongs to is remembered as soon as it is met.
+A number may have several headers: a revised quote is a new row with a new id. Change tracking reports rows, and only
+the id of a deleted one, so the document of each row is stored as soon as the row is read.
 """
 
 from collections import defaultdict
@@ -72,32 +72,32 @@ class DataverseDocuments:
         self._flow = flow
 
     def track_changes(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
         return self._changes(self._headers.track_changes())
 
     def list_rows(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a plain walk over every row that exists, without a delta link."""
         return self._changes(self._headers.list_rows())
 
     def follow(self, link: str) -> ChangePage:
-        """See TrackedSource and TableRows."""
+        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
         return self._changes(self._headers.follow(link))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         """The documents that exist now, by number as asked for: every header that has it, with the lines of those whose
-        lines are wanted. Header and lines are of one moment, unless somebody changes the document all the while."""
+        lines are wanted. Header and lines are from one moment, unless somebody keeps changing the document."""
         asked = _by_folded_number(ids)
         pending = [same[0] for same in asked.values()]
         found: dict[str, SourceRow] = {}
         for _ in range(_MAX_ROUNDS):
-            # A filter takes more texts for equal than we do, such as those that differ by an accent.
+            # A filter treats more texts as equal than we do, such as those that differ by an accent.
             documents = {key: of for key, of in self._read_headers(pending).items() if key in asked}
             changing = self._read_lines([header for headers in documents.values() for header in headers])
             found |= {key: self._document(headers) for key, headers in documents.items()}
             pending = [asked[key][0] for key, headers in documents.items() if changing & _ids(headers)]
             if not pending:
                 break
-        # What still changes while it is read is taken as it is: the change itself will name it once more.
+        # A document that still changes while it is read is used as it is: the change itself will report it again.
         return {
             id: SourceRow(id, document.version, document.values) for key, document in found.items() for id in asked[key]
         }
@@ -111,7 +111,7 @@ class DataverseDocuments:
 
     def as_written(self, numbers: Sequence[str]) -> dict[str, list[str]]:
         """Those of the numbers that a header has now, each as Dataverse writes it, by the number as given. The id of a
-        header stands for its number."""
+        header is accepted for its number."""
         asked = _by_folded_number(numbers)
         column = self.tables.headers.number
         rows = self._headers.by_value(column, [same[0] for same in asked.values()], {"$select": column})
@@ -121,7 +121,7 @@ class DataverseDocuments:
         return found | {self._headers.id_of(row): [self._number_of(row)] for row in self._headers.by_id(numbers, both)}
 
     def numbers_of(self, header_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """The numbers of headers by id, also former ones; those not met yet are looked up and remembered. A header that
+        """The numbers of headers by id, also former ones; unknown ones are looked up and stored. A header that
         is neither known nor exists is left out."""
         wanted = list(dict.fromkeys(header_ids))
         known = dict(self._memory.owners(self._flow, self._headers.entity_set, wanted))
@@ -156,7 +156,7 @@ class DataverseDocuments:
             "$select": self._headers.columns([of.number, *of.select]),
             "$expand": quoting.expansions(of.expand),
         }
-        # The pages of a bulk read are not of one moment: a row may come twice.
+        # The pages of a bulk read are not from one moment: a row may come twice.
         rows = {self._headers.id_of(row): row for row in self._headers.by_value(of.number, numbers, parameters)}
         found: dict[str, list[_Header]] = defaultdict(list)
         for id, row in sorted(rows.items()):
@@ -226,15 +226,15 @@ class DataverseDocumentLines:
         self._flow = flow
 
     def track_changes(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
         return self._changes(self._rows.track_changes())
 
     def list_rows(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a plain walk over every row that exists, without a delta link."""
         return self._changes(self._rows.list_rows())
 
     def follow(self, link: str) -> ChangePage:
-        """See TrackedSource and TableRows."""
+        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
         return self._changes(self._rows.follow(link))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
@@ -286,12 +286,12 @@ def _by_folded_number(numbers: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _touched(numbers: Iterable[str]) -> list[Change]:
-    """Changes of documents by something else than a version of their own."""
+    """Changes of documents that are not reported by their own version."""
     return [Change(number, None) for number in numbers]
 
 
 def _one_per_document(changes: Iterable[Change]) -> list[Change]:
-    """Changes of the same document as one: the highest version, gone only when nothing else is told of it. A blank
+    """Changes of the same document as one: the highest version, gone only if nothing else is reported. A blank
     number names no document."""
     merged: dict[str, Change] = {}
     for change in (of for of in changes if of.id.strip(" ")):

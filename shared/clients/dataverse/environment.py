@@ -48,7 +48,7 @@ class DataverseSystem:
         return self.channel.requests
 
     def probe(self) -> None:
-        """Ask who we are. Raises SystemTrouble when the environment does not answer as it should."""
+        """Ask who we are. Raises SystemTrouble if the environment does not answer as it should."""
         self._who_am_i()
 
     def identity(self) -> str:
@@ -93,15 +93,15 @@ class DataverseSystem:
             link = self.link(entity_set, body, "@odata.nextLink")
         raise OperatorNeeded(
             self.channel.system,
-            f"{self.channel.system} answers a bulk read of {entity_set} with more than {max_pages} pages; "
-            "look at the environment's health",
+            f"{self.channel.system} answers a bulk read of {entity_set} with more than {max_pages} "
+            "pages; check the environment's health",
         )
 
     def rows_with(
         self, entity_set: str, column: str, values: Sequence[str], parameters: Mapping[str, str]
     ) -> Iterator[Row]:
         """The rows whose column has one of the values, asked for in groups that fit into an address and a filter."""
-        # Answers to requests with $expand may come out of a cache without this.
+        # Without this, answers to requests with $expand may come from a cache.
         fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
 
         def url_of(part: Sequence[str]) -> str:
@@ -143,7 +143,7 @@ class DataverseSystem:
             yield row
 
     def unreadable(self, subject: str, problem: str) -> Transient:
-        """What to raise for an answer that is JSON but not what the service promises."""
+        """The error for an answer that is JSON but not what the service promises."""
         return Transient(self.channel.system, f"the answer of {self.channel.system} for {subject} is wrong: {problem}")
 
     def _who_am_i(self) -> Row:
@@ -166,7 +166,7 @@ class RowPage:
 
 class TableRows:
     """The rows of one table, walked and read in bulk. `walked` are the columns that a walk brings beside id and
-    version: a change of them makes every delta link useless."""
+    version: a change of them invalidates every delta link."""
 
     def __init__(self, system: DataverseSystem, entity_set: str, id_column: str, walked: Sequence[str] = ()) -> None:
         self.entity_set = entity_set
@@ -175,7 +175,7 @@ class TableRows:
         self._walked = quoting.columns([id_column, _VERSION, *walked])
 
     def columns(self, select: Sequence[str]) -> str:
-        """The value of $select for rows whose id and version can be told."""
+        """The value of $select for rows with id and version."""
         return quoting.columns([self.id_column, _VERSION, *select])
 
     def track_changes(self) -> RowPage:
@@ -188,9 +188,9 @@ class TableRows:
         return self._page(self._system.page(self.entity_set, self._walk_url(), _paged(MAX_PAGE_SIZE)), tracked=False)
 
     def follow(self, link: str) -> RowPage:
-        """The page behind a next link or a delta link, sent as it was given.
+        """The page of a next link or a delta link, which is sent unchanged.
 
-        Raises LinkRefused when the environment refuses it, LinkElsewhere when it leads to another origin.
+        Raises LinkRefused if the environment refuses it, LinkElsewhere if it leads to another origin.
         """
         origin = self._system.channel.origin
         if not is_at(link, origin):
@@ -206,7 +206,7 @@ class TableRows:
 
     def by_id(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
         """The rows that exist among `ids`."""
-        # What is not an id names no row, and must not reach a filter.
+        # A text that is not an id names no row, and must not reach a filter.
         wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
         return self.by_value(self.id_column, tuple(wanted), parameters)
 
@@ -235,7 +235,7 @@ class TableRows:
         return int(etag.group(1))
 
     def unreadable(self, problem: str) -> Transient:
-        """See DataverseSystem."""
+        """The error for an answer that is JSON but not what the service promises."""
         return self._system.unreadable(self.entity_set, problem)
 
     def _walk_url(self) -> str:
@@ -278,15 +278,15 @@ class DataverseTable:
         self._read = {"$select": self._rows.columns(select), "$expand": quoting.expansions(expand or {})}
 
     def track_changes(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a tracked walk over everything; its last page carries the delta link."""
         return self._changes(self._rows.track_changes())
 
     def list_rows(self) -> ChangePage:
-        """See TrackedSource."""
+        """The first page of a plain walk over every row that exists, without a delta link."""
         return self._changes(self._rows.list_rows())
 
     def follow(self, link: str) -> ChangePage:
-        """See TrackedSource and TableRows."""
+        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
         return self._changes(self._rows.follow(link))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:

@@ -1,4 +1,4 @@
-"""The small tables of Dataverse in which a mapping looks up names: read as a whole, kept for some minutes."""
+"""The small tables of Dataverse that a mapping uses to look up names: read as a whole, kept for some minutes."""
 
 import threading
 from collections.abc import Mapping, Sequence

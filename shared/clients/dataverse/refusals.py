@@ -8,7 +8,7 @@ from shared.errors import RecordMissing, RecordRejected, SchemaDrift, SyncError
 from shared.systems import System
 
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
-# The row, or its product number, is there already.
+# The row, or its product number, exists already.
 _EXISTS = frozenset({"0x80040237", "0x80060892", "0x80043b06"})
 _UNKNOWN_PROPERTY = "0x80048d19"
 _VERSION_MISMATCH = "0x80060882"
@@ -25,14 +25,14 @@ _REMEDIES = {
     "0x80043b14": "put the unit into the unit group that the value map names",
     "0x80048cee": "correct the currency of the price list, or the price list of this currency in the value map",
     "0x8004f978": "publish or delete the product in Sales: a draft cannot be retired",
-    "0x80040265": "read what the plug-in of the organisation says and correct what it misses",
+    "0x80040265": "read the message of the organisation's plug-in and correct what it asks for",
 }
 
 
 def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[str] = frozenset()) -> SyncError:
     """The error for an answer that refuses a record; `ids` are the target rows of the request.
 
-    RecordMissing where it says that one of these rows does not exist, SchemaDrift for a column that it does not know,
+    RecordMissing if it says that one of these rows does not exist, SchemaDrift for a column that it does not know,
     otherwise RecordRejected.
     """
     code, text = error_code(answer), _text(answer)
@@ -40,7 +40,7 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
         named = {found.lower() for found in _GUID.findall(text)}
         if named & ids:
             return RecordMissing(f"a row of {subject} does not exist")
-        remedy = "a row that the record refers to is gone: look at units, currencies and price lists, then retry"
+        remedy = "a row that the record refers to is gone: check units, currencies and price lists, then retry"
         return RecordRejected("dataverse.reference_missing", text, remedy=remedy, repeatable=True)
     if code == _UNKNOWN_PROPERTY:
         return SchemaDrift(
@@ -53,7 +53,7 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
         remedy = "if it is the same record, allow adoption for this flow and retry; otherwise change the number"
         return RecordRejected("target_exists", text, remedy=remedy)
     if code == _VERSION_MISMATCH:
-        remedy = "nothing to do: somebody else changed the row at the same time, the sync tries again"
+        remedy = "nothing to do: somebody else changed the row at the same time, the sync retries"
         return RecordRejected("dataverse.update_conflict", text, remedy=remedy, repeatable=True)
     if answer.status == 413:
         return RecordRejected("dataverse.too_large", text, remedy="shorten the texts of the record in the source")

@@ -33,7 +33,7 @@ class WriteTable:
     lookups: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, values: Mapping[str, Json]) -> dict[str, Json]:
-        """Columns as a body carries them: a lookup is bound by the address of its row."""
+        """Columns in the form of a request body: a lookup is bound by the address of its row."""
         return dict(self._member(name, value) for name, value in values.items())
 
     def column(self, name: str) -> str:
@@ -64,7 +64,7 @@ class RowWrite:
 
 
 class RowWriter:
-    """Writes rows of one table: bulk messages where the table has them, otherwise batches; never twice."""
+    """Writes rows of one table: by bulk messages if the table supports them, otherwise by batches; never twice."""
 
     def __init__(self, system: DataverseSystem, table: WriteTable, bulk_rows: int = BULK_ROWS) -> None:
         self._system = system
@@ -73,8 +73,8 @@ class RowWriter:
         self._bulk_rows = bulk_rows
 
     def write(self, rows: Sequence[RowWrite], sending: Sending) -> list[Result]:
-        """The result of every row, in order. Raises SystemTrouble when the table's abilities cannot be asked: nothing
-        has been sent then."""
+        """The result of every row, in order. Raises SystemTrouble if the table's abilities cannot be read: then nothing
+        was sent."""
         if any(not row.alone and not row.delete for row in rows):
             self._system.has_bulk_messages(self._table.logical_name)
         results: list[Result] = [None] * len(rows)

@@ -1,7 +1,7 @@
-"""Dataverse as a target: a table addressed by our key, with what belongs to a record and lies elsewhere.
+"""Dataverse as a target: a table addressed by our key, with the parts of a record that are in other tables.
 
-A record may have several parts: the row itself, one row of another table that hangs on it (a price list item), and
-columns that a new row does not take, above all its state. They are written in this order; when a later part fails the
+A record may have several parts: the row itself, one row of another table that belongs to it (a price list item), and
+columns that a new row does not accept, above all its state. They are written in this order; if a later part fails, the
 record is reported as partly applied.
 """
 
@@ -17,18 +17,18 @@ from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected,
 from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 
 STATE, STATUS = "statecode", "statuscode"
-# Of a walk over the whole table: ten million rows.
+# For a walk over the whole table: ten million rows.
 _MAX_PAGES_OF_ALL = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A row that hangs on the record, at most one per `place` (columns that say which one it is).
+    """A row that belongs to the record, at most one per `place` (columns that say which one it is).
 
-    It travels as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
-    None says that there shall be no such row. In a row as it was read `field` holds all such rows, as a list, and
-    `proof` beside their columns whether their id says that we have made them. `written_by_others` is true where an
-    automation in Dataverse writes it: then it is only ever removed.
+    It is passed as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
+    None says that there should be no such row. In a row as it was read `field` holds all such rows, as a list, and
+    `proof` beside their columns whether their id proves that we have created them. `written_by_others` is true if an
+    automation in Dataverse writes it: then we only ever remove it.
     """
 
     field: str
@@ -96,7 +96,7 @@ class DataverseTarget:
         """Any text is a number here."""
 
     def marked(self) -> Iterator[MarkedRow]:
-        """The rows whose id says that we have made them: other deployments may write to the same table."""
+        """The rows whose id proves that we have created them: other deployments may write to the same table."""
         table, key_column = self._records.table, self._records.key_column
         parameters = {"$select": quoting.columns([table.id_column, key_column]), "$orderby": key_column}
         url = self._system.url(table.entity_set, parameters)
@@ -106,7 +106,7 @@ class DataverseTarget:
                 yield MarkedRow(number, number)
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
-        """See Target."""
+        """Send every write; the result per id is None (applied) or the error that says what to do."""
         sending = Sending(self._system.channel.clock, not_after)
         records = [_Record(write, write.target_id or self._own_id(fold(write.key))) for write in writes]
         outdated = [record for record in records if record.write.former]
@@ -207,7 +207,7 @@ class DataverseTarget:
         _take([record for record, _ in rows], writer.write([row for _, row in rows], sending))
 
     def _detail_content(self, write: Write) -> Values | None:
-        """What shall become of the detail, None where nothing is to be done."""
+        """What to do with the detail; None if nothing."""
         detail = self._records.detail
         content = write.values.get(detail.field) if detail else None
         if detail is None or not isinstance(content, dict):
@@ -249,8 +249,8 @@ class DataverseTarget:
         return RowWrite(own, {**parent, **places, **changing, **detail.constants}, create=True, alone=alone)
 
     def _remove_former(self, records: "Sequence[_Record]", sending: Sending) -> None:
-        """Remove details that we have written at places where none shall be any more. They go last: what replaces them
-        is there by then, and one that Dataverse keeps holds up nothing else."""
+        """Remove details that we have written at places that should no longer have one. They are removed last: their
+        replacement exists by then, and if Dataverse refuses the removal, nothing else is held up."""
         detail, writer = self._records.detail, self._detail_rows
         if detail is None or writer is None or not records:
             return
@@ -270,7 +270,7 @@ class DataverseTarget:
 
 
 class _Record:
-    """One write on its way through the parts."""
+    """One write, part by part."""
 
     def __init__(self, write: Write, row_id: str) -> None:
         self.write = write
@@ -279,13 +279,13 @@ class _Record:
         self._applied = False
 
     def take(self, result: Result) -> None:
-        """Note how a part went."""
+        """Note the result of a part."""
         self.error = result
         self._applied = self._applied or result is None
 
     @property
     def result(self) -> Result:
-        """How the record went as a whole."""
+        """The result of the record as a whole."""
         return PartlyApplied(self.error) if self.error is not None and self._applied else self.error
 
 
@@ -295,7 +295,7 @@ def _take(records: Sequence[_Record], results: Sequence[Result]) -> None:
 
 
 def _told_as_left(result: Result, table: WriteTable, id: str) -> Result:
-    """A refusal to remove a row says which one, and what people can do."""
+    """A refusal to remove a row names the row and the remedy."""
     if not isinstance(result, RecordRejected):
         return result
     return RecordRejected(

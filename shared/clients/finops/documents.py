@@ -36,16 +36,16 @@ class FinopsDocuments:
         return {key: TargetRow(row, lines=lines.get(self._headers.key.folded(key), {})) for key, row in found.items()}
 
     def check_key(self, key: str) -> None:
-        """See Target."""
+        """Raises RecordRejected for a key that no row of the target can have."""
         self._headers.key.values(key)
 
     def marked(self) -> Iterator[MarkedRow]:
-        """See Target."""
+        """Every row that is marked as coming from our source, page by page. Raises SystemTrouble."""
         return self._headers.marked()
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every document as a change set of its own, in parallel; the result per id is None (applied) or the error
-        that says what to do. A line that is not there, or is there already, lets the document be looked at anew."""
+        that says what to do. If a line is missing, or exists already, the document is read again."""
         return send_each(self._channel, writes, self._send, not_after=not_after)
 
     def _send(self, write: Write, turn: StartLimit) -> None:
@@ -85,8 +85,8 @@ class FinopsDocuments:
 
     def _refused_part(self, answer: Answer, count: int) -> Answer | None:
         """The answer that refuses the change set, None when it is applied. Raises what an answer means for the system,
-        and OutcomeUnknown when one is missing."""
-        # A refused change set has a single answer, and its Content-ID names any request: only statuses count.
+        and OutcomeUnknown if one is missing."""
+        # A refused change set has a single answer, whose Content-ID may name any request: only statuses count.
         parts = multipart.read_parts(answer)
         for part in parts:
             self._channel.check_written(part, self._headers.entity_set)
@@ -100,7 +100,7 @@ class FinopsDocuments:
         return refused
 
     def _refusal(self, write: Write, refusal: Refusal) -> SyncError:
-        """Why a document was refused. Texts come in the user's language, so what is there is looked at."""
+        """Why a document was refused. Texts come in the user's language, so the data itself is checked."""
         there = self.find([write.key]).get(write.key)
         if write.create:
             return self._headers.exists_already(write.key, refusal) if there is not None else refusal.error()
@@ -114,7 +114,7 @@ class FinopsDocuments:
         return RecordRejected(
             "finops.lines_changed",
             f"lines {', '.join(map(str, moved))} of {write.key} were added or removed in F&O: {refusal.text}",
-            remedy="nothing to do: the sync looks at the lines anew and tries again",
+            remedy="nothing to do: the sync reads the lines again and retries",
             repeatable=True,
         )
 

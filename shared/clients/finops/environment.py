@@ -27,7 +27,7 @@ MAX_KEYS = 50
 
 ACROSS = {"cross-company": "true"}
 _MAX_PAGES = 20
-# Of a walk over a whole collection: ten million rows.
+# For a walk over a whole collection: ten million rows.
 _MAX_PAGES_OF_ALL = 1000
 
 Row = dict[str, Json]
@@ -47,11 +47,11 @@ class FinopsSystem:
         return self.channel.requests
 
     def probe(self) -> None:
-        """Read the company. Raises SystemTrouble when the environment does not answer as it should."""
+        """Read the company. Raises SystemTrouble if the environment does not answer as it should."""
         self.identity()
 
     def identity(self) -> str:
-        """The company's id as F&O writes it. Raises OperatorNeeded when there is no such company for us."""
+        """The company's id as F&O writes it. Raises OperatorNeeded if we cannot see such a company."""
         parameters = {
             "$filter": quoting.equals("LegalEntityId", self._company),
             "$select": "LegalEntityId",
@@ -86,7 +86,7 @@ class FinopsSystem:
 
 class FinopsTable:
     """One collection in one company as it is read. `select` are the fields that the mapping writes; `mark` are the
-    values by which a row says that it comes from our source, nothing where no field can say that."""
+    values that mark a row as coming from our source, empty if no field can do that."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class FinopsTable:
         return {key: by_key[folded] for key in wanted if (folded := self.key.folded(key)) in by_key}
 
     def marked(self) -> Iterator[MarkedRow]:
-        """See Target. The mark is compared here: F&O cannot filter by every field that it shows."""
+        """Every row with our mark. It is compared here: F&O cannot filter by every field that it shows."""
         if not self._mark:
             return
         parameters = {
@@ -171,17 +171,17 @@ class FinopsCollection:
         return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
 
     def check_key(self, key: str) -> None:
-        """See Target."""
+        """Raises RecordRejected for a key that no row of the target can have."""
         self._table.key.values(key)
 
     def marked(self) -> Iterator[MarkedRow]:
-        """See Target."""
+        """Every row that is marked as coming from our source, page by page. Raises SystemTrouble."""
         return self._table.marked()
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel; the result per id is None (applied) or the error that says what to do.
 
-        Once the system is in trouble, what was not sent yet stays unsent (NotSent).
+        Once the system is in trouble, the remaining writes are not sent (NotSent).
         """
         return send_each(self._channel, writes, self._send, not_after=not_after)
 
@@ -195,7 +195,8 @@ class FinopsCollection:
         if answer.status < 300:
             return
         refusal = table.checked(answer)
-        # The text of a duplicate comes in the user's language, and an update of ours may have been first: look.
+        # The text of a duplicate comes in the user's language, and one of our updates may have been first: read the
+        # row.
         if table.find([write.key]):
             raise table.exists_already(write.key, refusal)
         raise refusal.error()
@@ -217,8 +218,7 @@ class FinopsCollection:
 
 
 def chunks_of(keys: Iterable[str], url_of: Callable[[Sequence[str]], str], at_most: int) -> Iterator[list[str]]:
-    """Every key, in groups of so many at most that the address of each is not too long (finops-odata,
-    section 3)."""
+    """Every key, in groups whose addresses are not too long (finops-odata, section 3)."""
     chunk: list[str] = []
     for key in keys:
         if chunk and (len(chunk) == at_most or len(url_of([*chunk, key])) >= MAX_URL_LENGTH):
@@ -243,5 +243,5 @@ def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_P
         link = following if isinstance(following, str) else None
     raise OperatorNeeded(
         channel.system,
-        f"F&O answers a bulk read of {subject} with more than {max_pages} pages; look at the environment's health",
+        f"F&O answers a bulk read of {subject} with more than {max_pages} pages; check the environment's health",
     )

@@ -40,7 +40,7 @@ class FinopsKey:
         return {COMPANY: self.company, **constants, **self._parts(key)}
 
     def changes(self, values: Values) -> dict[str, Json]:
-        """The fields of an update, which changes no key."""
+        """The fields of an update, which never changes a key."""
         return {name: value for name, value in values.items() if name not in self.names}
 
     def can_be_found(self, key: str) -> bool:
@@ -51,7 +51,7 @@ class FinopsKey:
         )
 
     def filter(self, keys: Sequence[str]) -> str:
-        """A condition that holds for the records of these keys; of several parts only the first is compared."""
+        """A condition for the records of these keys; of keys with several parts only the first part is compared."""
         first = dict.fromkeys(self._split(key)[0] for key in keys)
         return quoting.all_of(self.everything(), quoting.any_of(self.fields[0], first))
 

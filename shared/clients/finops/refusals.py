@@ -32,7 +32,7 @@ class Refusal:
     def error(self) -> RecordRejected:
         """The refusal of one record."""
         if self.conflict or self.status == 412:
-            remedy = "nothing to do: somebody else changed the row at the same time, the sync tries again"
+            remedy = "nothing to do: somebody else changed the row at the same time, the sync retries"
             return RecordRejected("finops.update_conflict", self.text, remedy=remedy, repeatable=True)
         if self.status in (413, 414):
             return RecordRejected("finops.too_large", self.text, remedy="shorten the texts of the record in the source")

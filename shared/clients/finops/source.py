@@ -20,7 +20,7 @@ _DIGEST_BYTES = 8
 
 class FinopsSource:
     """One collection in one company, whose key is the company and `key_field`. A record's id is its key as F&O writes
-    it: where only the case of a key has changed, the old one is gone and a new one has come."""
+    it: if only the case of a key has changed, the old record is gone and a new one exists."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class FinopsSource:
         self._page_rows = page_rows
 
     def walk(self, after: str | None) -> WalkPage:
-        """The records behind a key, in F&O's own order, with a digest of the fields that the mapping reads.
+        """The records after a key, in F&O's own order, with a digest of the fields that the mapping reads.
 
-        The tag of a record is left out of the digest: it moves with fields that are none of ours.
+        The ETag of a record is not part of the digest: it changes with fields that we do not read.
         """
         conditions = [quoting.equals(_COMPANY, self._company)]
         if after is not None:
@@ -62,13 +62,13 @@ class FinopsSource:
             raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
         records = tuple(WalkedRecord(self._id(row), self._digest(row)) for row in rows if isinstance(row, dict))
         more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
-        # A key that no address can hold is no place to go on from: the one before it is.
+        # A key that cannot be part of an address cannot be continued from: the one before it can.
         known = (record.id for record in reversed(records) if quoting.can_be_quoted(record.id))
         last = next(known, after) if more else None
         if more and last == after:
             raise OperatorNeeded(
                 self._channel.system,
-                f"F&O answers a walk over {self._set} with the key that it was to go on from; look at its health",
+                f"F&O answers a walk over {self._set} with the key that it should continue from; check its health",
             )
         return WalkPage(records, last)
 

@@ -1,1 +1,1 @@
-"""How requests reach a server, whatever the server is."""
+"""How requests reach a server of any kind."""

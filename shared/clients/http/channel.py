@@ -1,4 +1,4 @@
-"""The way to one system: token, ids, throttling, retries of reads, and our errors instead of statuses."""
+"""The connection to one system: token, ids, throttling, retries of reads, and our errors instead of statuses."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -51,14 +51,14 @@ class RequestCounts:
 
 @dataclass(frozen=True, slots=True)
 class StartLimit:
-    """Until when a request may start, and a last look right before it: `require` raises NotSent."""
+    """Until when a request may start, and a last check right before it: `require` raises NotSent."""
 
     not_after: float | None
     require: Callable[[], None]
 
 
 class Channel:
-    """Speaks to one system and raises nothing but our errors. Safe for use by many threads.
+    """Calls one system and raises only our errors. Safe for use by many threads.
 
     `jitter` gives a number in [0, 1) that spreads repeated reads; `accept` is the media type to ask for.
     """
@@ -89,14 +89,14 @@ class Channel:
 
     @property
     def requests(self) -> RequestCounts:
-        """What was sent so far."""
+        """The requests sent so far."""
         return self._counts
 
     def read(self, url: str, *, subject: str, headers: Mapping[str, str] = _NOTHING) -> dict[str, Json]:
-        """GET a JSON object, repeated a few times while the system stumbles and the invocation has time.
+        """GET a JSON object, repeated a few times while the system fails briefly and the invocation has time.
 
-        Raises Transient, OperatorNeeded, and of those ReadRefused where the request itself was refused; NotSent when
-        the invocation has no time left for it.
+        Raises Transient, OperatorNeeded (ReadRefused if the request itself was refused), and NotSent if the invocation
+        has no time left for it.
         """
         call = PreparedCall("GET", url, headers)
         for attempt in range(1, READ_ATTEMPTS):
@@ -121,7 +121,7 @@ class Channel:
         turn: StartLimit,
         headers: Mapping[str, str] = _NOTHING,
     ) -> Answer:
-        """Send one write, once; only a throttled one, which was surely not applied, is sent again.
+        """Send one write, once; only a throttled write, which was certainly not applied, is sent again.
 
         The answer is a success or the refusal of this record (RECORD_REFUSED); everything else is raised:
         Transient, OperatorNeeded, OutcomeUnknown, NotSent, and RecordRejected for text that cannot be sent.
@@ -146,9 +146,9 @@ class Channel:
         raise_for_write(self.system, subject, answer, self.clock.now())
 
     def gather(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Run tasks in parallel, as far as the throttle allows, and give their results in order.
+        """Run tasks in parallel, as far as the throttle allows, and return their results in order.
 
-        The first error is raised once its turn comes; tasks that have not begun are dropped then.
+        The first error is raised in its turn; tasks that have not begun are then dropped.
         """
         if len(tasks) == 1:
             return [tasks[0]()]
@@ -160,7 +160,7 @@ class Channel:
                 future.cancel()
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._pool.shutdown()
 
     def _read_once(self, call: PreparedCall, subject: str) -> dict[str, Json]:
@@ -220,7 +220,7 @@ class Channel:
     def _not_connected(self, error: NotConnected) -> SystemTrouble:
         text = f"{self.system} at {self.origin}: {error}"
         if isinstance(error, CertificateRefused):
-            return OperatorNeeded(self.system, f"{text}; check the URL and who answers under it")
+            return OperatorNeeded(self.system, f"{text}; check the URL and which server answers there")
         return Transient(self.system, text)
 
     def _count(self, call: PreparedCall) -> None:
@@ -238,6 +238,6 @@ def encoded(values: Values) -> bytes:
         raise RecordRejected(
             "text_not_sendable",
             "a text of the record holds half of a surrogate pair, which no request can carry",
-            remedy="enter the damaged character of the text anew in the source",
+            remedy="enter the damaged character of the text again in the source",
             sent=False,
         ) from error

@@ -1,7 +1,7 @@
-"""Request ids by which the logs of both sides can be brought together.
+"""Request ids that connect the logs of both sides.
 
 Every request carries `x-ms-client-request-id`: the first 24 digits of the id of its run, which our events name, and a
-number of the request. Whoever knows the one finds the other.
+number of the request. So each leads to the other.
 """
 
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ from shared.clock import Clock
 from shared.errors import AccessRefused, NotSignedIn, Transient
 from shared.systems import System
 
-# Variables that the hosts of functions, and what hands out tokens there, set; Core Tools set none of them.
+# Variables that functions hosts and their token endpoints set; Core Tools set none of them.
 _HOSTED = frozenset(
     {
         "IDENTITY_ENDPOINT",
@@ -28,28 +28,28 @@ _HOSTED = frozenset(
     }
 )
 _RENEW_BEFORE = timedelta(minutes=5)
-# Asks for no claim; its presence makes the credential pass over its own cache.
+# An empty claims request: it makes the credential bypass its own cache.
 _PAST_THE_CACHE = '{"access_token":{}}'
 
 
 class Tokens(Protocol):
-    """Where a bearer token comes from."""
+    """A source of bearer tokens."""
 
     def token(self) -> str:
         """A token that is valid now."""
 
     def refresh(self, refused: str) -> str:
-        """Another token than the one that was refused."""
+        """A new token instead of the one that was refused."""
 
 
 def identity(environ: Mapping[str, str], client_id: str | None = None) -> TokenCredential:
-    """Who the app is: its managed identity where it is hosted, the demo included; elsewhere whoever has signed in."""
+    """The app's identity: its managed identity if it is hosted (the demo included), otherwise the signed-in user."""
     return managed_identity(client_id) if _HOSTED & environ.keys() else DeveloperSignIn()
 
 
 def managed_identity(client_id: str | None = None) -> TokenCredential:
     """The identity of the Function App; `client_id` names a user-assigned one."""
-    # Its endpoint is on the same computer, where no proxy leads.
+    # Its endpoint is on the same computer and needs no proxy.
     transport = RequestsTransport(use_env_settings=False)
     return ManagedIdentityCredential(client_id=client_id, transport=transport)
 
@@ -57,7 +57,7 @@ def managed_identity(client_id: str | None = None) -> TokenCredential:
 class TokenProvider:
     """Tokens for one origin, kept until shortly before they expire. Safe for use by many threads.
 
-    Raises AccessRefused where the identity is refused and Transient where its endpoint does not answer.
+    Raises AccessRefused if the identity is refused, and Transient if its endpoint does not answer.
     """
 
     def __init__(self, system: System, origin: Origin, credential: TokenCredential, clock: Clock) -> None:
@@ -98,7 +98,7 @@ class TokenProvider:
         except AzureError as error:
             raise self._refused(error) from error
         except ValueError as error:
-            # What is not JSON comes from a gateway in front of the identity endpoint.
+            # An answer that is not JSON comes from a gateway in front of the identity endpoint.
             raise self._unanswered(error) from error
 
     def _unanswered(self, error: Exception) -> Transient:

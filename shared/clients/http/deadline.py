@@ -1,4 +1,4 @@
-"""Until when an invocation may begin to read from a system: what begins later might outlive the function."""
+"""Until when an invocation may start to read from a system: a later read might outlive the function."""
 
 import math
 from collections.abc import Iterator
@@ -20,5 +20,5 @@ def reading_until(not_after: float) -> Iterator[None]:
 
 
 def last_start() -> float:
-    """The moment after which no read may begin; infinite where nothing is bounded, as at an operator's desk."""
+    """The moment after which no read may begin; infinite if there is no limit, as for an operator."""
     return _not_after.get()

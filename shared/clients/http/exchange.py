@@ -30,7 +30,7 @@ class Answer:
 
 
 class NotConnected(Exception):
-    """The request surely did not leave: no address, no connection."""
+    """The request was certainly not sent: no address, no connection."""
 
 
 class CertificateRefused(NotConnected):

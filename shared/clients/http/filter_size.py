@@ -1,8 +1,8 @@
 """How many keys one filter may name.
 
-Services on Microsoft's OData stack may refuse a filter of more than 100 nodes, which 20 comparisons exceed; which of
-them do, no documentation says. So a read asks for many keys at once, is cut in halves where the answer says that this
-was too much, and the size that passed is remembered for the system.
+Services on Microsoft's OData stack may refuse a filter of more than 100 nodes, which 20 comparisons exceed; no
+documentation says which of them do. So a read asks for many keys at once, is split in halves if the answer says that
+this was too much, and the size that passed is stored for the system.
 """
 
 import threading
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class SizeMemory(Protocol):
-    """What is known of a system's filters, for all instances of the app. It raises nothing: at worst it forgets."""
+    """What is known about a system's filters, for all instances of the app. It raises nothing: at worst it forgets."""
 
     def known(self) -> int | None:
-        """How many keys a filter may name, None where nothing speaks against many."""
+        """How many keys a filter may name; None if no limit is known."""
 
     def remember(self, size: int) -> None:
         """Note that so many keys passed, and more did not."""
@@ -31,15 +31,15 @@ class NoMemory:
     """Knows nothing and forgets everything; satisfies SizeMemory."""
 
     def known(self) -> int | None:
-        """See SizeMemory."""
+        """Nothing is known."""
         return None
 
     def remember(self, size: int) -> None:
-        """See SizeMemory."""
+        """Forget it."""
 
 
 class FilterSize:
-    """Reads by key of one system, `most` keys at a time as long as the system takes them. Safe for use by many
+    """Reads by key of one system, `most` keys at a time as long as the system accepts them. Safe for use by many
     threads."""
 
     def __init__(self, most: int, memory: SizeMemory, clock: Clock) -> None:
@@ -51,7 +51,7 @@ class FilterSize:
         self._asked_at: float | None = None
 
     def at_once(self) -> int:
-        """How many keys a filter should name. What other instances have found is looked up every few minutes."""
+        """How many keys a filter should name. The results of other instances are read every few minutes."""
         with self._lock:
             now = self._clock.monotonic()
             if self._asked_at is None or now - self._asked_at >= _ASK_AGAIN_AFTER_S:
@@ -60,9 +60,9 @@ class FilterSize:
             return self._size
 
     def read(self, keys: Sequence[str], read: Callable[[Sequence[str]], T]) -> list[T]:
-        """What `read` answers: once for all keys, or for parts of them where the system refuses so long a filter.
+        """What `read` answers: once for all keys, or for parts of them if the system refuses such a long filter.
 
-        Raises what `read` raises, and FilterTooLong only where a single key is too much.
+        Raises what `read` raises, and FilterTooLong only if a single key is too much.
         """
         found: list[T] = []
         passed = 0
@@ -83,7 +83,7 @@ class FilterSize:
         return found
 
     def try_out(self, keys: Sequence[str], read: Callable[[Sequence[str]], object]) -> int:
-        """How many of the keys one filter may name, whatever was known of it; by halves, from all of them downwards.
+        """How many of the keys one filter may name, ignoring what was known; by halves, from all of them downwards.
         Raises as `read` does."""
         part = keys
         while True:

@@ -59,10 +59,10 @@ def compose_change_set(parts: Sequence[BatchPart], boundary: str) -> bytes:
 
 
 def read_answers(answer: Answer, count: int) -> list[Answer | None]:
-    """The answers of a batch of `count` requests, in their order; None for one that is not there.
+    """The answers of a batch of `count` requests, in their order; None for a missing one.
 
-    Answers come in the order of the requests and carry their Content-ID; one without counts by its position, as long
-    as no number contradicts it.
+    Answers come in the order of the requests and carry their Content-ID; an answer without one counts by its position,
+    unless a number contradicts it.
     """
     found: dict[int, Answer] = {}
     for position, (number, part) in enumerate(_parts(answer), 1):
@@ -83,12 +83,12 @@ def _parts(answer: Answer) -> list[tuple[int | None, Answer]]:
         message = message_from_bytes(head + answer.body, policy=HTTP)
         return [found for part in _leaves(message) if (found := _read(part)) is not None]
     except RecursionError:
-        # Parts within parts without end are no answer of a batch: what it was to answer is unknown.
+        # Endlessly nested parts are not the answer of a batch: the outcome is unknown.
         return []
 
 
 def _leaves(message: "Message[str, str]") -> list["Message[str, str]"]:
-    """The parts that hold an answer; those of a change set lie one level deeper."""
+    """The parts that hold an answer; those of a change set are one level deeper."""
     content = message.get_payload()
     if not isinstance(content, list):
         return [message]

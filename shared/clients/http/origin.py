@@ -1,4 +1,4 @@
-"""Where a token may go: to one scheme, host and port, and nowhere else."""
+"""Where a token may be sent: to one scheme, host and port, and nowhere else."""
 
 import re
 from dataclasses import dataclass
@@ -56,22 +56,23 @@ class Origin:
 
 
 def require_same_origin(url: str, origin: Origin, system: System) -> None:
-    """Raises OperatorNeeded unless the address leads to exactly this origin, whoever parses it."""
+    """Raises OperatorNeeded unless the address leads to exactly this origin for every parser."""
     if not is_at(url, origin):
         raise OperatorNeeded(
             system,
-            f"an address of {system} leads to {start_of(url)!r} instead of {origin}: no token is sent there; "
-            "look at who answers under that name, and at the environment's URL in the settings",
+            f"an address of {system} leads to {start_of(url)!r} instead of {origin}: no token is sent "
+            "there; check which server answers under that name, and the environment's URL in the "
+            "settings",
         )
 
 
 def is_at(url: str, origin: Origin) -> bool:
-    """Whether an address leads to exactly this origin, whoever parses it."""
+    """Whether an address leads to exactly this origin for every parser."""
     return _origin(url) == origin
 
 
 def _origin(url: str) -> Origin | None:
-    """The origin as both parsers read it that are on the way of a request; None where they could disagree."""
+    """The origin as read by both parsers that handle a request; None if they could disagree."""
     start = _START.match(url)
     if _UNSAFE.search(url) or start is None or "@" in start.group() or not start.group().isascii():
         return None
@@ -98,7 +99,7 @@ def is_loopback(host: str) -> bool:
 
 
 def start_of(url: str) -> str:
-    """What may be shown of an address: what stands before an @ may be a password, what stands behind the host
+    """The part of an address that may be shown: text before an @ may be a password, and text after the host can be
     anything."""
     start = _START.match(url)
     return (start.group() if start else "")[:100].rpartition("@")[2]

@@ -1,9 +1,9 @@
-"""How fast requests may follow each other where a system counts them over a window.
+"""How fast requests may follow each other if a system counts them over a window.
 
-Parallelism alone does not help against such a limit: what a window allows is used up in its first seconds, and the
-rest of it is spent waiting. So each refusal is taken to say that what got through lately was a little too much, and
-from then on requests are spread evenly. How much a window allows and how many other processes share it is not asked:
-the limits differ from system to system, and their headers speak of one of several servers.
+Limiting parallelism does not help against such a limit: the allowance of a window is used up in its first seconds, and
+the rest of it is spent waiting. So each refusal is taken as a sign that the recent rate was a little too high, and from
+then on requests are spread evenly. The size of the allowance and the number of processes that share it are not read:
+limits differ between systems, and their headers describe one of several servers.
 """
 
 import math
@@ -17,16 +17,16 @@ SLOWEST = 0.5
 _BACK_TO = 0.95
 _GROWTH = 0.01
 _MOST_DOUBLINGS = 30
-# So few requests of ours fill no window: somebody else did, or the system is busy with something else.
+# So few requests cannot fill a window: another client did, or the system is busy with something else.
 _FEW = 10
-# Turns that nobody took are made up for, up to this share of a window.
+# Unused turns are made up for, up to this share of a window.
 _CAUGHT_UP = 0.05
 _MOST_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How long to wait for it, and the pace that gave it: one that was given before a refusal counts no more."""
+    """How long to wait for it, and the pace that gave it: a turn given before a refusal no longer counts."""
 
     wait_s: float
     pace: int
@@ -36,7 +36,7 @@ class Pace:
     """The pace of one process. Not safe for threads by itself; times are monotonic seconds.
 
     There is none before the first refusal. Later on it grows, slowly at first, and is gone after some windows without
-    a refusal. Nobody is slowed down below `SLOWEST` requests a second: an invocation has to end.
+    a refusal. The pace never falls below `SLOWEST` requests a second: an invocation must end.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Pace:
         self._accepted.append(now)
 
     def slow_down(self, now: float, wait_s: float) -> None:
-        """The system refuses requests for so many seconds. The longest wait tells how long its window is about."""
+        """The system refuses requests for so many seconds. The longest wait is roughly the length of its window."""
         if now < self._since:
-            # Sent before the refusal was known; it says nothing new of the pace.
+            # Sent before the refusal was known; it says nothing new about the pace.
             self._since = max(self._since, now + wait_s)
         else:
             self._window_s = min(max(self._window_s, wait_s), LONGEST_WINDOW_S)
@@ -64,14 +64,14 @@ class Pace:
         self._number += 1
 
     def rate(self, now: float) -> float:
-        """Requests a second, infinite where there is no pace."""
+        """Requests a second, infinite if there is no pace."""
         windows = max(now - self._since, 0.0) / self._window_s
         if windows > _MOST_DOUBLINGS:
             return math.inf
         return self._rate * (1 + _GROWTH * (2**windows - 1))
 
     def _recent_rate(self, now: float, wait_s: float) -> float:
-        """What got through lately, over the time that it must last for: the wait is part of it."""
+        """What got through recently, over the time that it must last for, including the wait."""
         recent = [at for at in self._accepted if at > now - self._window_s]
         if len(recent) < _FEW:
             return self._rate

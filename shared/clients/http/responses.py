@@ -14,7 +14,8 @@ from shared.systems import System
 
 # The statuses by which a target refuses one record (finops-odata, section 6; 413 and 414: it is too large).
 RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})
-# Dataverse says 404 of a row, and of one that it refers to, as well as of an address (dataverse-web-api, section 9).
+# Dataverse answers 404 for a missing row, for a missing row that it refers to, and for a wrong address
+# (dataverse-web-api, section 9).
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})
 
 # Requests, and their combined time, counted over a window (dataverse-web-api, section 8): going slower helps.
@@ -24,22 +25,22 @@ _DOP = re.compile(r"[1-9][0-9]{0,3}")
 _CODE = re.compile(r"0x[0-9a-fA-F]{8}|[A-Za-z]{1,40}")
 # A privilege, or a property that an entity does not have: names of the schema, never of a record.
 _NAMED = re.compile(r"\b(prv[A-Z]\w{2,60})|property (?:named )?'(\w{1,128})'")
-# What Microsoft's OData stack says of names that the schema does not have.
+# What Microsoft's OData stack says about names that the schema does not have.
 _NOT_KNOWN = re.compile(
     r"could not find a property named '|property '[^']*' does not exist on type '|resource not found for the segment '",
     re.IGNORECASE,
 )
-# Microsoft's OData stack, whatever the service makes of the rest of the text: its setting is named in it.
+# Microsoft's OData stack names its setting in the text, whatever else the service adds.
 _TOO_MANY_NODES = re.compile(rb"node count limit|MaxNodeCount")
 _LONGEST_TEXT = 500
 
 
 class Throttled(Transient):
-    """The system answered 429: surely not applied, and not to be repeated at once."""
+    """The system answered 429: certainly not applied, and not to be repeated at once."""
 
 
 class ReadRefused(OperatorNeeded):
-    """A read was refused as such (400, 404 ...): its address, its columns or its link are not what the system has."""
+    """The system refused this read itself (400, 404 ...): its address, columns or link do not match the system."""
 
     def __init__(self, system: System, message: str, status: int, *, said: str = "") -> None:
         super().__init__(system, message, said=said)
@@ -55,7 +56,7 @@ class FilterTooLong(ReadRefused):
 
 
 def json_object(answer: Answer) -> dict[str, Json] | None:
-    """The body as a JSON object; None when it is something else, broke off or is cut."""
+    """The body as a JSON object; None if it is something else, broke off or is truncated."""
     if not answer.complete:
         return None
     try:
@@ -66,9 +67,9 @@ def json_object(answer: Answer) -> dict[str, Json] | None:
 
 
 def retry_after_s(answer: Answer, now: datetime) -> float | None:
-    """The seconds that a Retry-After header asks for, given as seconds or as a date; None when it says nothing.
+    """The seconds that a Retry-After header asks for, given as seconds or as a date; None if there is none.
 
-    A date is read by the clock that wrote it, which the answer's own Date tells; by ours only where there is none.
+    A date is read by the clock that wrote it, which is the answer's own Date; by our clock only if that is missing.
     """
     value = (answer.header("Retry-After") or "").strip()
     try:
@@ -92,7 +93,7 @@ def _moment(date: str) -> datetime | None:
 
 
 def error_text(answer: Answer) -> str:
-    """Code and text of an error body, short and without anything secret."""
+    """Code and text of an error body, short and without secrets."""
     body = json_object(answer) or {}
     error = body.get("error")
     if not isinstance(error, dict):
@@ -104,19 +105,19 @@ def error_text(answer: Answer) -> str:
 
 
 def error_code(answer: Answer) -> str:
-    """The code of an error body, empty where there is none."""
+    """The code of an error body, empty if there is none."""
     error = (json_object(answer) or {}).get("error")
     return str(error.get("code") or "") if isinstance(error, dict) else ""
 
 
 def _coded(answer: Answer) -> str:
-    """Status and code: what the logs may have of an answer."""
+    """Status and code: what the logs may show of an answer."""
     code = error_code(answer)
     return f"{answer.status} {code}" if _CODE.fullmatch(code) else str(answer.status)
 
 
 def schema_name(text: str) -> str:
-    """The privilege or property that the text of an error names, for our own message; empty when it names none."""
+    """The privilege or property that the text of an error names, for our own message; empty if it names none."""
     found = _NAMED.search(text)
     return f" ('{found[1] or found[2]}')" if found else ""
 
@@ -127,12 +128,12 @@ def is_too_fast(answer: Answer) -> bool:
 
 
 def redacted(text: str) -> str:
-    """Text of a server for our messages: one line, cut, without tokens that it may repeat."""
+    """Text of a server for our messages: one line, shortened, without tokens that it may repeat."""
     return " ".join(_SECRET.sub("(secret)", text).split())[:_LONGEST_TEXT]
 
 
 def dop_hint(answer: Answer) -> int | None:
-    """How many requests at a time the environment recommends, where it says so."""
+    """How many parallel requests the environment recommends, if it says so."""
     value = (answer.header("x-ms-dop-hint") or "").strip()
     return int(value) if _DOP.fullmatch(value) else None
 

@@ -1,4 +1,4 @@
-"""What the requests of one call to a target know of each other: whether it still makes sense to send."""
+"""What the requests of one call to a target share: whether it still makes sense to send."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ _TROUBLES_IN_A_ROW = 3
 
 
 class Sending:
-    """What the writes of one call know of each other: whether it still makes sense to send."""
+    """What the writes of one call share: whether it still makes sense to send."""
 
     def __init__(self, clock: Clock, not_after: float) -> None:
         self.turn = StartLimit(not_after, self.require_turn)
@@ -24,14 +24,15 @@ class Sending:
         self._stopped = ""
 
     def require_turn(self) -> None:
-        """Raises NotSent when time is up or the system is in trouble."""
+        """Raises NotSent if time is up or the system is in trouble."""
         if self._stopped:
             raise NotSent(f"not sent after trouble with another record: {self._stopped}")
         if self._clock.monotonic() > self._not_after:
             raise NotSent("no time was left for this record")
 
     def note(self, result: SyncError | None) -> None:
-        """Take in how a write went. One lost answer may be the record's own; several in a row are the system's."""
+        """Note the result of a write. One lost answer may be caused by the record; several in a row are caused by the
+        system."""
         with self._lock:
             match result:
                 case Transient() | OperatorNeeded():
@@ -49,9 +50,9 @@ class Sending:
 def send_each(
     channel: Channel, writes: Sequence[Write], send: Callable[[Write, StartLimit], None], *, not_after: float
 ) -> dict[str, SyncError | None]:
-    """Send every write by itself, in parallel; the result by id is None (applied) or the error that `send` raised.
+    """Send every write separately, in parallel; the result by id is None (applied) or the error that `send` raised.
 
-    Once the system is in trouble, what was not sent yet stays unsent (NotSent).
+    Once the system is in trouble, the remaining writes are not sent (NotSent).
     """
     if not writes:
         return {}

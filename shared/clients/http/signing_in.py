@@ -1,4 +1,4 @@
-"""The sign-in of whoever runs this on a computer of his own: `az` or `azd` hands out the tokens."""
+"""The sign-in of a user on their own computer: `az` or `azd` issues the tokens."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from azure.identity import AzureCliCredential, AzureDeveloperCliCredential, Cred
 
 from shared.errors import NotSignedIn
 
-# `az` loads thousands of files: on a computer that is busy, or guarded by a virus scanner, that has taken 13 s.
+# `az` loads thousands of files: on a busy computer, or with a virus scanner, that has taken 13 s.
 WAIT_S = 60
 _LONGEST_SAID = 300
 _ASKS = {"az": "account get-access-token", "azd": "auth token"}
@@ -28,7 +28,8 @@ class DeveloperSignIn:
         }
 
     def get_token(self, *scopes: str, **_options: Any) -> AccessToken:
-        """See TokenCredential. Claims that pass over a cache are left out: `az` takes none, and keeps its own cache."""
+        """A token for these scopes. Claims that bypass a cache are dropped: `az` accepts none, and keeps its own
+        cache."""
         told, slow = [], ""
         for tool, credential in self._tools.items():
             try:
@@ -37,12 +38,12 @@ class DeveloperSignIn:
                 told.append(f"{tool} {self._why(tool, error)}")
                 slow = slow or (tool if _is_slow(error) else "")
             else:
-                # The next one is asked of the tool that has answered.
+                # The next token is requested from the tool that has answered.
                 self._tools = {tool: credential}
                 return token
         remedy = "call `az login` or `azd auth login`"
         if slow:
-            remedy = f"see how long `{slow} {_ASKS[slow]}` takes, then call this again, or sign in by the other tool"
+            remedy = f"check how long `{slow} {_ASKS[slow]}` takes, then try again, or sign in with the other tool"
         raise NotSignedIn(f"no token for {' '.join(scopes)}: {'; '.join(told)}: {remedy}")
 
     def _why(self, tool: str, error: ClientAuthenticationError) -> str:
@@ -55,8 +56,8 @@ class DeveloperSignIn:
         if isinstance(error, CredentialUnavailableError):
             return "is not signed in"
         first = next(iter(str(error.message).splitlines()), "")
-        # An answer that nobody understands may hold a token.
-        said = "what it answered is no token" if first.startswith("Unexpected output") else first[:_LONGEST_SAID]
+        # An answer that cannot be understood may hold a token.
+        said = "its answer is not a token" if first.startswith("Unexpected output") else first[:_LONGEST_SAID]
         return f"is refused ({said})"
 
 

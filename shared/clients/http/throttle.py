@@ -1,4 +1,4 @@
-"""How hard one system may be driven: parallelism and pace that adapt, and a pause that all threads share."""
+"""How much load one system gets: parallelism and pace that adapt, and a pause that all threads share."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Slot:
 
 
 class Throttle:
-    """One per system and process. Additive increase, multiplicative decrease; waits only by the clock given."""
+    """One per system and process. Additive increase, multiplicative decrease; waits only with the given clock."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Throttle:
 
     @contextmanager
     def slot(self, *, not_after: float | None = None) -> Iterator[Slot]:
-        """Wait for a turn, and learn from how it went.
+        """Wait for a turn, and learn from the result.
 
-        Raises Transient while the system wants a longer pause than our patience, NotSent when time is up.
+        Raises Transient if the system asks for a longer pause than our patience, NotSent if time is up.
         """
         slot = self._enter(not_after)
         began = self._clock.monotonic()
@@ -71,7 +71,7 @@ class Throttle:
 
     def pause(self, seconds: float | None, *, too_fast: bool = False, not_after: float | None = None) -> bool:
         """Note that the system throttles, for this long; `too_fast` when it counts requests over a window. Whether
-        the pause is short enough to be waited for in place; otherwise it becomes the gate's, which all processes see.
+        the pause is short enough to be waited for in place; otherwise the gate takes it over, which all processes see.
         """
         if seconds is None:
             return False
@@ -101,7 +101,8 @@ class Throttle:
             self._clock.sleep(pause_s)
 
     def _occupy(self, not_after: float | None) -> float:
-        """Become one of those that run at a time; during a pause nobody does, and its rest is returned."""
+        """Take one of the places of running requests; during a pause none is given, and the rest of the pause is
+        returned."""
         with self._changed:
             while self._running >= self._limit:
                 self._changed.wait(_LOOK_AGAIN_S)
@@ -113,7 +114,7 @@ class Throttle:
             return pause_s
 
     def _wait_for_turn(self, not_after: float | None) -> Slot | None:
-        """Keep the pace. None, and the place is free again, when the system has asked for a pause meanwhile."""
+        """Wait for the pace. None, and the place is free again, if the system has asked for a pause meanwhile."""
         with self._changed:
             now = self._clock.monotonic()
             turn = self._pace.take_turn(now)
@@ -145,7 +146,7 @@ class Throttle:
             if not slot.throttled:
                 self._pace.note_accepted(began)
             hinted = self._take_hint(slot.dop_hint)
-            # What was on its way before the last change says nothing about the limit of now.
+            # Requests sent before the last change say nothing about the present limit.
             if slot.generation == self._generation:
                 self._adapt(slow=slot.throttled or seconds > self._slow_s, fresh=hinted)
             self._changed.notify_all()

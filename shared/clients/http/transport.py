@@ -1,5 +1,5 @@
-"""Real HTTP: one pooled session per target, without cookies, redirects or retries of its own. What the environment says
-of proxies and certificates counts only where the caller hands it over."""
+"""Real HTTP: one pooled session per target, without cookies, redirects or retries of its own. Proxies and certificates
+of the environment count only if the caller passes them."""
 
 import re
 import socket
@@ -62,7 +62,7 @@ class HttpTransport:
         prepared = self._session.prepare_request(
             requests.Request(call.method, call.url, headers=dict(call.headers), data=call.body)
         )
-        # Checked again on what is really sent: preparing a request may rewrite its address.
+        # Checked again on the request that is really sent: preparing it may rewrite its address.
         require_same_origin(prepared.url or "", self._origin, self._system)
         return self._session.send(
             prepared, timeout=self._timeouts, allow_redirects=False, stream=True, verify=self._session.verify
@@ -73,7 +73,7 @@ class HttpTransport:
         self._session.close()
 
     def _body(self, response: requests.Response) -> tuple[bytes, bool]:
-        """The body as far as it came. A server that drips is given the read timeout for the whole of it."""
+        """The body as far as it arrived. A slow server gets the read timeout for the whole body."""
         deadline = self._clock.monotonic() + self._timeouts[1]
         parts: list[bytes] = []
         size_bytes = 0
@@ -94,7 +94,7 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 class _KeptAlive(HTTPAdapter):
-    """Probes idle connections, so that one that a firewall forgot is not found out by a write."""
+    """Probes idle connections, so that a connection that a firewall dropped is not first noticed by a write."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -108,7 +108,7 @@ def _session(pool_size: int, outbound: Outbound) -> requests.Session:
     session.trust_env = False
     session.verify = outbound.ca_file or True
     if outbound.proxy:
-        # Of plain http there is only loopback, so a token is never shown to the proxy: it makes a tunnel.
+        # Plain http is allowed for loopback only, so the proxy never sees a token: it opens a tunnel.
         session.proxies = {"https": outbound.proxy}
     # An affinity cookie would pin us to one of several servers.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -128,7 +128,7 @@ def _translated(error: Exception) -> NotConnected | AnswerLost:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)):
         return CertificateRefused(f"its certificate was refused ({name})")
     if isinstance(reason, ProxyError):
-        # The tunnel was not made, so nothing went through it.
+        # There was no tunnel, so nothing was sent.
         return NotConnected(f"no connection through the proxy ({_said(reason)})")
     if isinstance(reason, NewConnectionError | ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
         return NotConnected(f"no connection ({name})")
@@ -139,7 +139,7 @@ def _translated(error: Exception) -> NotConnected | AnswerLost:
 
 
 def _said(error: ProxyError) -> str:
-    """What a proxy has answered to the request for a tunnel, as far as it has."""
+    """The proxy's answer to the request for a tunnel, if any."""
     told = re.search(r"Tunnel connection failed: (\d{3})", str(error))
     return f"it answered {told[1]}" if told else "it does not answer"
 

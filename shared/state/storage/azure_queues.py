@@ -25,13 +25,13 @@ class AzureQueues:
         self._lock = Lock()
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
-        """See Queues."""
+        """Put a message, visible after `delay_s` seconds."""
         visible_in = min(int(delay_s), MAX_DELAY_S)
         with self._using(queue) as client:
             client.send_message(whole_characters(body), visibility_timeout=visible_in, time_to_live=NEVER_EXPIRES)
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
-        """See Queues."""
+        """Take up to `limit` messages; they reappear after `invisible_s` unless deleted."""
         with self._using(queue) as client:
             pages = client.receive_messages(
                 messages_per_page=limit, max_messages=limit, visibility_timeout=int(invisible_s)
@@ -39,7 +39,7 @@ class AzureQueues:
             return [Message(str(m.id), str(m.content), str(m.pop_receipt), _expires_at(m)) for m in pages]
 
     def delete(self, queue: str, message: Message) -> None:
-        """See Queues."""
+        """Remove a received message; it is not an error if it is gone."""
         with self._using(queue) as client:
             try:
                 client.delete_message(message.id, message.receipt)
@@ -47,12 +47,12 @@ class AzureQueues:
                 return
 
     def depth(self, queue: str) -> int:
-        """See Queues."""
+        """About how many messages are in the queue, invisible ones included."""
         with self._using(queue) as client:
             return int(client.get_queue_properties().approximate_message_count or 0)
 
     def head(self, queue: str) -> Head | None:
-        """See Queues."""
+        """The message that is next to be received; None if none is visible."""
         with self._using(queue) as client:
             messages = client.peek_messages(max_messages=1)
             put_at = messages[0].inserted_on if messages else None

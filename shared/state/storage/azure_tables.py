@@ -47,7 +47,7 @@ class AzureTable:
         self._place = f"table {client.table_name} of {client.account_name}"
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
-        """See Table."""
+        """The rows that exist among `keys`."""
         with storage_errors(self._place):
             found = list(map_in_context(self._readers, lambda key: self._read_one(partition, key), keys))
         return {stored.row.key: stored for stored in found if stored is not None}
@@ -63,7 +63,7 @@ class AzureTable:
         return _to_stored(entity, dates[-1])
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
-        """See Table."""
+        """At most `limit` rows with start <= key < end, in key order."""
         dates: list[datetime] = []
         stored: list[Stored] = []
         with storage_errors(self._place):
@@ -80,7 +80,7 @@ class AzureTable:
         return stored
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """See Table."""
+        """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
         for operation in operations:
             check_size(operation.row)
         with storage_errors(self._place):

@@ -59,20 +59,20 @@ class MemoryTable:
             return MemoryTable(clock, self.name, step, dict(self._rows), self._version)
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
-        """See Table."""
+        """The rows that exist among `keys`."""
         self.step(f"{self.name}.read")
         with self._lock:
             return {key: self._stored(partition, key) for key in keys if (partition, key) in self._rows}
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
-        """See Table."""
+        """At most `limit` rows with start <= key < end, in key order."""
         self.step(f"{self.name}.scan")
         with self._lock:
             keys = sorted(key for of, key in self._rows if of == partition and start <= key < end)
             return [self._stored(partition, key) for key in keys[:limit]]
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """See Table."""
+        """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
         self.step(f"{self.name}.transact")
         with self._lock:
             self._check(operations)
@@ -142,7 +142,7 @@ class MemoryQueues:
         )
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
-        """See Queues."""
+        """Put a message, visible after `delay_s` seconds."""
         self.step(f"send {queue}")
         body.encode()  # Half of a surrogate pair cannot be sent.
         id, now = str(next(self._ids)), self.clock.monotonic()
@@ -157,7 +157,7 @@ class MemoryQueues:
         self._put_at[id], self._expires[id] = now, now + lives_s
 
     def receive(self, queue: str, *, limit: int, invisible_s: float) -> Sequence[Message]:
-        """See Queues."""
+        """Take up to `limit` messages; they reappear after `invisible_s` unless deleted."""
         self.step(f"receive {queue}")
         now, there = self.clock.monotonic(), self._there(queue)
         visible = [(id, body) for id, (body, at) in there.items() if at <= now][:limit]
@@ -167,16 +167,16 @@ class MemoryQueues:
         return found
 
     def delete(self, queue: str, message: Message) -> None:
-        """See Queues."""
+        """Remove a received message; it is not an error if it is gone."""
         self.step(f"delete {queue}")
         self._queues.get(queue, {}).pop(message.id, None)
 
     def depth(self, queue: str) -> int:
-        """See Queues."""
+        """About how many messages are in the queue, invisible ones included."""
         return len(self._there(queue))
 
     def head(self, queue: str) -> Head | None:
-        """See Queues."""
+        """The message that is next to be received; None if none is visible."""
         now = self.clock.monotonic()
         visible = [id for id, (_, at) in self._there(queue).items() if at <= now]
         return Head(self._moment(self._put_at[visible[0]]), self._expires_at(visible[0])) if visible else None

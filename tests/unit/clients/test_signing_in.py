@@ -73,7 +73,7 @@ def test_a_token_past_the_cache_is_asked_of_az_like_any_other(tool: Tool) -> Non
         (None, "az is not installed; azd is not installed: call `az login` or `azd auth login`"),
         (NOBODY, "az is not signed in; azd is not installed: call `az login` or `azd auth login`"),
         (EXPIRED, "az is refused (ERROR: AADSTS700082: The refresh token has expired.); azd is not installed: call"),
-        ("echo no token at all", "az is refused (what it answered is no token); azd is not installed: call"),
+        ("echo no token at all", "az is refused (its answer is not a token); azd is not installed: call"),
     ],
 )
 def test_why_there_is_no_token_is_told_of_each_tool_with_the_remedy(tool: Tool, script: str | None, told: str) -> None:
