@@ -1,1 +1,1 @@
-"""What the sync remembers, in Table Storage, and the queues that carry hints."""
+"""What the sync stores in Table Storage, and the queues that carry hints."""

@@ -14,7 +14,7 @@ PARTITION = "audit"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that an operator did. `flow` is empty where it concerns all; `subject` names records or counts them."""
+    """One action of an operator. `flow` is empty if it concerns all; `subject` names or counts records."""
 
     time: datetime
     who: str
@@ -25,13 +25,14 @@ class Deed:
 
 
 class Audit:
-    """The deeds of all operators."""
+    """The actions of all operators."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def add(self, deed: Deed, id: str) -> None:
-        """Note a deed; `id` tells it from others of the same moment. Raises StorageTrouble: no deed without a note."""
+        """Write an action; `id` distinguishes it from others of the same moment. Raises StorageTrouble: no action
+        without an entry."""
         cells: dict[str, Cell] = {
             "time": deed.time,
             "who": deed.who[:200],
@@ -43,12 +44,12 @@ class Audit:
         self._table.transact([Put(Row(PARTITION, escape(f"{inverted(deed.time)}|{id}"), cells))])
 
     def latest(self, limit: int) -> list[Deed]:
-        """At most `limit` deeds, the newest first."""
+        """At most `limit` actions, the newest first."""
         return [_to_deed(row) for row in self._table.scan(PARTITION, start="0", end="~", limit=limit)]
 
 
 def _to_deed(stored: Stored) -> Deed:
-    """A deed from its stored row; one that cannot be read says so, at the time of its key."""
+    """An action from its stored row; if the row cannot be read, the entry says so, with the time of its key."""
     try:
         return read_deed(stored)
     except StateUnreadable as unreadable:
@@ -56,7 +57,7 @@ def _to_deed(stored: Stored) -> Deed:
 
 
 def read_deed(stored: Stored) -> Deed:
-    """A deed from its stored row. Raises StateUnreadable."""
+    """An action from its stored row. Raises StateUnreadable."""
     cells = Cells("runs", stored.row, drop("runs", stored.row))
     who, what, flow, subject, reason = (cells.text(name) for name in ("who", "what", "flow", "subject", "reason"))
     return Deed(cells.time("time"), who, what, flow, subject, reason)

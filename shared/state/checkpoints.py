@@ -14,16 +14,16 @@ _SUPERSEDED_KEPT = 5
 
 
 class Phase(StrEnum):
-    """Where a pull stands (protocol P2 and P3)."""
+    """The phase of a pull (protocol P2 and P3)."""
 
     BASELINE = "baseline"
     """Walking with track-changes to the end, to keep that delta link before anything is read."""
     FULL = "full"
     """Reading every row."""
     ABSENT = "absent"
-    """Looking for linked records that the full walk did not meet."""
+    """Looking for linked records that the full walk did not return."""
     DELTA = "delta"
-    """Going on from the kept delta link."""
+    """Continuing from the stored delta link."""
     WALK = "walk"
     """Walking a source without versions; the cursor is the last key."""
 
@@ -32,14 +32,14 @@ class Phase(StrEnum):
 class Checkpoint:
     """How far a flow has read. `source` names a further source of the flow (see Tracked), None the records' own.
 
-    `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the phase's beginning.
+    `cursor` is a next link (or, in phase absent, a row key) to resume in the middle; None = the start of the phase.
     `walk` names the walk in progress: an operator's acceptance of a threshold holds for that walk only.
-    `superseded` are the fingerprints of earlier mappings, the latest first: an instance that still works with one of
-    them is being replaced. `remapped` says that this walk reads every row for a changed mapping: what it changes was
-    meant.
-    Of sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
+    `superseded` are the fingerprints of earlier mappings, the latest first: an instance that still uses one of them is
+    being replaced. `remapped` says that this walk reads every row because of a changed mapping: its changes are
+    intended.
+    For sources without versions: `ignores_snapshot` says that this walk queues every record, `full_at` when the last
     such walk began, `number` counts the walks.
-    `current_at` is when the source had last been read to its end; before the first time, when reading began.
+    `current_at` is when the source was last read to its end; before the first time, when reading began.
     """
 
     flow: str
@@ -62,14 +62,14 @@ class Checkpoint:
     etag: str | None = None
 
     def with_mapping(self, fingerprint: str) -> "Checkpoint":
-        """The same place, read for a mapping that may be another one."""
+        """The same position, for a mapping that may have changed."""
         former = [of for of in (self.fingerprint, *self.superseded) if of is not None and of != fingerprint]
         superseded = tuple(dict.fromkeys(former))[:_SUPERSEDED_KEPT]
         remapped = self.fingerprint is not None and self.fingerprint != fingerprint
         return replace(self, fingerprint=fingerprint, superseded=superseded, remapped=remapped)
 
     def begun_anew(self, new_id: Callable[[], str]) -> "Checkpoint":
-        """The same flow before its first page: no link is kept, and what was seen counts no more."""
+        """The same flow before its first page: no link is stored, and versions seen before no longer count."""
         return replace(
             self,
             epoch=new_id(),
@@ -110,7 +110,7 @@ def _row_key(source: str | None) -> str:
 def read_checkpoint(flow: str, stored: Stored) -> Checkpoint:
     """A checkpoint from its stored row. Raises StateUnreadable."""
     helps = (
-        f"{drop('checkpoints', stored.row)}: the next pull reads everything anew, and what is unchanged is not written"
+        f"{drop('checkpoints', stored.row)}: the next pull reads everything again, and what is unchanged is not written"
     )
     cells = Cells("checkpoints", stored.row, helps)
     _, of, source = unescape(stored.row.key).partition("|")
@@ -143,13 +143,13 @@ class Checkpoints:
         self._table = table
 
     def load(self, flow: str, source: str | None = None) -> Checkpoint | None:
-        """The checkpoint of a flow's source, or None when it has never been read. Raises StateUnreadable."""
+        """The checkpoint of a flow's source, or None if it has never been read. Raises StateUnreadable."""
         key = _row_key(source)
         stored = self._table.read(escape(flow), [key])
         return read_checkpoint(flow, stored[key]) if key in stored else None
 
     def save(self, checkpoint: Checkpoint) -> str | None:
-        """Save over the version that was read; the new etag, or None when another pull is ahead."""
+        """Overwrite the version that was read; the new etag, or None if another pull was faster."""
         row = checkpoint.to_row()
         try:
             etags = self._table.transact([Replace(row, checkpoint.etag) if checkpoint.etag else Insert(row)])

@@ -16,7 +16,7 @@ _FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"
 
 class BlockKind(StrEnum):
     """Why a flow waits for an operator: more would go or change than the limits allow, one of the systems is not the
-    one of the first run, columns are not as the mapping knows them, or the flow's own control row cannot be read."""
+    one of the first run, columns do not match the mapping, or the flow's own control row cannot be read."""
 
     THRESHOLD = "threshold"
     ENVIRONMENT = "environment"
@@ -26,8 +26,8 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetDrift:
-    """A drift of the schema that a flow has met as it ran. `said` are the system's own words, `record` is the id of the
-    record that met it (empty: none in particular). The sweep looks at `probe_at` whether it is over; `strikes` counts,
+    """A schema drift that a flow has met while it ran. `said` are the system's own words, `record` is the id of the
+    record that met it (empty: no particular one). The sweep checks at `probe_at` whether it is over; `strikes` counts,
     for the back-off, how often it was met or was not over yet, also after the block is gone."""
 
     said: str
@@ -38,15 +38,16 @@ class MetDrift:
 
 @dataclass(frozen=True, slots=True)
 class FlowControl:
-    """What an operator or a threshold says of a flow. After a deployment every flow is paused (docs/setup.md, 8.2).
+    """Whether a flow may run. After a deployment every flow is paused (docs/setup.md, 8.2).
 
-    `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about; `met`
-    tells more of a drift that the flow itself has met, None of one that a preflight has found;
-    `block_gone` and `block_changed` are how many gone and changed records the reason shows (0: it is not about them).
+    `blocked` is the reason of a block, empty if there is none, `block_kind` and `block_walk` are its cause; `met`
+    describes a drift that the flow itself has met, and is None for one that preflight has found;
+    `block_gone` and `block_changed` are the numbers of gone and changed records that the reason shows (0: it is not
+    about them).
     `accepted_walk` names the walk whose threshold an operator has accepted, up to `accepted_gone` and
-    `accepted_changed` records: what was shown; `compared` is the position behind which the
-    next comparison goes on. `look_again` asks for a look at the links for those that know something else than is true
-    now (see Outdated), `look_cursor` is where such a look goes on; empty when none is under way. `walks` is how many
+    `accepted_changed` records: what was shown; `compared` is the position after which the next comparison continues.
+    `look_again` asks for a check of the links for those that are outdated (see Outdated), `look_cursor` is where such a
+    check continues; empty if none is under way. `walks` is how many
     walks of a source without versions have begun.
     """
 
@@ -85,8 +86,8 @@ class FlowControl:
         return replace(self, blocked="", block_kind=None, block_walk="", block_gone=0, block_changed=0, met=None)
 
     def accept(self) -> "FlowControl":
-        """The same without its block: a walk may go as far as the reason shows. What was accepted of the same walk
-        before still holds: a reason shows either what is gone or what has changed."""
+        """The same without its block: a walk may go as far as the reason shows. What was accepted for the same walk
+        before still holds: a reason shows either gone or changed records."""
         if self.block_kind is not BlockKind.THRESHOLD:
             return self.unblock()
         before = self if self.accepted_walk == self.block_walk else FlowControl(self.flow)
@@ -106,8 +107,8 @@ class FlowControl:
 class Gate:
     """Whether a system may be called. `reason` is why not, `said` what the system has answered; `strikes` counts
     closings in a row, for the back-off; `closed_at` is the last of them, `closed_since` the first since the gate was
-    open; until `probed_until` one worker alone asks whether it is back. `age_s` is how long ago this was written, by
-    the storage service's own clock: clocks of workers may be wrong."""
+    open; until `probed_until` only one worker probes it. `age_s` is how long ago this was written, by the storage
+    service's own clock: clocks of workers may be wrong."""
 
     system: System
     closed: bool = False
@@ -123,21 +124,21 @@ class Gate:
 
 
 class Control:
-    """The control table. Every `save_` writes over the version that was read and tells whether it was the first."""
+    """The control table. Every `save_` overwrites the version that was read and returns whether it was the first."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
     def flow(self, flow: str) -> FlowControl:
-        """The control row of a flow; paused when there is none. One that cannot be read is a block: nobody knows
-        whether the flow may run, until an operator lifts it."""
+        """The control row of a flow; paused if there is none. An unreadable row is a block: it is unknown whether the
+        flow may run, until an operator lifts it."""
         stored = self._one(flow, _FLOW)
         if stored is None:
             return FlowControl(flow)
         try:
             return read_flow(flow, stored)
         except StateUnreadable as unreadable:
-            # Whether a look was asked for is not known either.
+            # Whether a check was asked for is also unknown.
             return FlowControl(flow, look_again=True, etag=stored.etag).block(BlockKind.STATE, str(unreadable))
 
     def save_flow(self, control: FlowControl) -> bool:
@@ -165,8 +166,8 @@ class Control:
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
 
     def change_flow(self, flow: str, change: Callable[[FlowControl], FlowControl | None]) -> FlowControl | None:
-        """Change a flow's control row as it is now, whoever else changes it; None when `change` wants nothing, or the
-        row as saved. Raises StorageTrouble."""
+        """Change a flow's control row as it is now, despite concurrent changes; returns the saved row, or None if
+        `change` changes nothing. Raises StorageTrouble."""
         for _ in range(_ROUNDS):
             changed = change(self.flow(flow))
             if changed is None or self.save_flow(changed):
@@ -174,13 +175,12 @@ class Control:
         raise StorageTrouble(f"the control row of {flow} could not be saved in {_ROUNDS} rounds")
 
     def ask_to_look_again(self, flow: str) -> None:
-        """Have the links of a flow looked at for those that know something else than is true now. Raises
-        StorageTrouble."""
+        """Have the links of a flow checked for those that are outdated. Raises StorageTrouble."""
         self.change_flow(flow, lambda now: None if now.look_again else replace(now, look_again=True))
 
     def gate(self, system: System) -> Gate:
-        """The gate of a system; open when there is no row. One that cannot be read is closed and due: whoever comes
-        next asks the system, and writes the row anew."""
+        """The gate of a system; open if there is no row. An unreadable gate is closed and due: the next worker probes
+        the system, and rewrites the row."""
         stored = self._one(system, _GATE)
         if stored is None:
             return Gate(system)
@@ -211,11 +211,11 @@ class Control:
         return None if stored is None else read_environment(stored)
 
     def store_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
-        """Store the ids of the first run; False when another invocation was first."""
+        """Store the ids of the first run; False if another invocation was first."""
         return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), None)
 
     def accept_environment(self, flow: str, ids: Mapping[str, str], instead_of: Mapping[str, str]) -> bool:
-        """Replace the stored ids by those of today: an operator says that the change is meant. False when other ids
+        """Replace the stored ids by those of today: an operator says that the change is intended. False if other ids
         are stored by now."""
         stored = self._one(flow, ENVIRONMENT)
         if stored is None or stored.row.cells != instead_of:
@@ -223,8 +223,8 @@ class Control:
         return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), stored.etag)
 
     def replace_unreadable_environment(self, flow: str, ids: Mapping[str, str]) -> bool:
-        """Store the ids of today over those that cannot be read: an operator says that they are right. False when the
-        stored ones can be read by now."""
+        """Overwrite unreadable ids with those of today: an operator says that they are right. False if the stored ones
+        can be read by now."""
         stored = self._one(flow, ENVIRONMENT)
         if stored is not None:
             try:
@@ -273,16 +273,16 @@ def read_flow(flow: str, stored: Stored) -> FlowControl:
 
 
 def _cursor(cells: Cells, name: str, first: str) -> str:
-    """A row key to go on from: one of another kind of rows, or that no key can be, would end the scan."""
+    """A row key to continue from: a key of another kind of rows, or an impossible key, would end the scan."""
     cursor = cells.text(name, "")
     if cursor and not (cursor.startswith(f"{first}|") and len(cursor) <= MAX_KEY_CHARACTERS + 1 and is_key(cursor)):
-        raise cells.unreadable(name, "is no place to go on from")
+        raise cells.unreadable(name, "is not a place to continue from")
     return cursor
 
 
 def read_gate(system: System, stored: Stored) -> Gate:
     """The gate of a system. Raises StateUnreadable."""
-    cells = Cells("control", stored.row, "nothing: the next probe writes it anew")
+    cells = Cells("control", stored.row, "nothing: the next probe rewrites it")
     return Gate(
         system=system,
         closed=cells.flag("closed"),
@@ -300,7 +300,7 @@ def read_gate(system: System, stored: Stored) -> Gate:
 
 def read_environment(stored: Stored) -> dict[str, str]:
     """The environment of the first run. Raises StateUnreadable."""
-    cells = Cells("control", stored.row, "look at the settings; where they are right, p2c accept for each blocked flow")
+    cells = Cells("control", stored.row, "check the settings; if they are right, run p2c accept for each blocked flow")
     if not stored.row.cells:
         raise cells.unreadable("dataverse_origin", "is missing")
     return {name: cells.text(name) for name in stored.row.cells}

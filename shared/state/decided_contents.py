@@ -1,6 +1,6 @@
-"""Decided contents: row `D|id` in a record's own partition, written with its commit, says by which content of its
-source record the commit was made. Only for sources that are walked: their pull takes the rows over into its snapshot,
-so that the next walk compares with what was applied and not with what was queued (protocol P3)."""
+"""Decided contents: row `D|id` in a record's own partition, written with its commit, names the content of the source
+record that the commit is based on. Only for sources that are walked: their pull moves the rows into its snapshot, so
+that the next walk compares with what was applied and not with what was queued (protocol P3)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.state.storage.cells import Cells
 from shared.state.storage.tables import Cell, Delete, Row, Stored, Table, apply_where_possible, escape, unescape
 from shared.telemetry import tell_damage
 
-# At most so many are taken over by one pull: some twenty requests to read, and two hundred to remove. The others stay
+# The most that one pull moves: some twenty requests to read, and two hundred to remove. The others stay
 # for the next one.
 MOST_TAKEN = 20_000
 _PREFIX, _END = "D|", "D}"
@@ -20,7 +20,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class DecidedContent:
-    """The digest of the content by which a record was decided last, None where it was not there."""
+    """The digest of the content that the last decision is based on; None if the record did not exist."""
 
     id: str
     content: bytes | None
@@ -34,7 +34,7 @@ def decided_row(flow: str, id: str, content: bytes | None) -> Row:
 
 def read_decided(flow: str, stored: Stored) -> DecidedContent:
     """A decided content from its stored row. Raises StateUnreadable."""
-    cells = Cells("links", stored.row, f"nothing: the next walk looks at the record again; or p2c sync {flow} RECORD")
+    cells = Cells("links", stored.row, f"nothing: the next walk evaluates the record again; or p2c sync {flow} RECORD")
     id = cells.text("record_id")
     if stored.row.key != escape(f"{_PREFIX}{id}"):
         raise cells.unreadable("record_id", "is not that of the row's key")
@@ -53,7 +53,7 @@ class DecidedContents:
         self._taken: dict[str, str] = {}
 
     def take(self) -> Iterator[DecidedContent]:
-        """The first of them. Of one that cannot be read, which is told as an event, nothing is known but its record."""
+        """The first of them. An unreadable one is logged as an event, and only its record is known."""
         for stored in self._rows(_END):
             if len(self._taken) == MOST_TAKEN:
                 break
@@ -65,8 +65,7 @@ class DecidedContents:
                 yield DecidedContent(unescape(stored.row.key).removeprefix(_PREFIX), UNKNOWN)
 
     def remove_taken(self) -> None:
-        """Take away what was taken over, but for records that have been decided once more since. Raises
-        StorageTrouble."""
+        """Remove what was moved, except for records that have been decided again since. Raises StorageTrouble."""
         if not self._taken:
             return
         found = self._rows(max(self._taken) + " ")

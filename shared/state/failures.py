@@ -9,12 +9,12 @@ from shared.state.storage.cells import Cells
 from shared.state.storage.tables import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
 
 STATE_UNREADABLE = "state_unreadable"
-"""The cause of a record of which a row cannot be read."""
+"""The cause of a record with an unreadable row."""
 
 FIRST_RETRY = timedelta(hours=1)
 LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
-# Stands for a moment that a damaged row does not tell any more.
+# Replaces a moment that a damaged row no longer holds.
 _UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
 _FEW, _MANY = 5, 200
 _MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
@@ -22,11 +22,10 @@ _MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record is not in step and what to do. `number` is the one by which people know it, as far as it has one.
-    `value` is what is wrong in the record, where failures of one cause differ in it; `rival` is the record that has
-    what this one wants, as its flow and id.
-    `next_try` None: only an operator can try again. `asked_at` is when an operator last had it tried; `dismissed` is
-    why an operator does not want to see it, empty when it is open."""
+    """Why a record is not in step and what to do. `number` is the one by which people know it, if it has one. `value`
+    is what is wrong in the record, if failures of one cause differ in it; `rival` is the record that already has what
+    this one needs, as its flow and id. `next_try` None: only an operator can retry. `asked_at` is when an operator last
+    had it retried; `dismissed` is why an operator dismissed it, empty if it is open."""
 
     flow: str
     id: str
@@ -46,16 +45,16 @@ class Failure:
 
     @property
     def is_asked(self) -> bool:
-        """Whether an operator has had it tried since it was last seen: it is on its way."""
+        """Whether an operator has had it retried since it was last seen: it is already queued."""
         return self.asked_at is not None and self.asked_at > self.last_seen
 
     @property
     def is_unread(self) -> bool:
-        """Whether its row could not be read: what it says is not yet what its record fails by."""
+        """Whether its row could not be read: then it does not yet say why its record fails."""
         return self.first_seen == _UNKNOWN
 
     def to_row(self) -> Row:
-        """The row as stored; the message is cut to what a property can hold."""
+        """The row as stored; the message is shortened to what a property can hold."""
         cells: dict[str, Cell | None] = {
             "record_id": self.id,
             "cause": self.cause,
@@ -87,8 +86,8 @@ def retry_after(tries: int) -> timedelta:
 
 
 def renewed(earlier: Failure | None, current: Failure) -> Failure:
-    """`current`, with the first sighting and the tries of an earlier failure of the same record kept. One that was
-    dismissed stays so while it says the same."""
+    """`current`, with the first sighting and the tries of an earlier failure of the same record kept. A dismissed one
+    stays dismissed while its reason is the same."""
     if earlier is None:
         return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
     same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
@@ -108,8 +107,8 @@ class Failures:
     def load(self, flow: str, ids: Sequence[str]) -> Mapping[str, Failure]:
         """The failures that are listed for `ids`.
 
-        Most records have none: one look at all that are listed tells so for a whole batch. Where many are listed, each
-        is asked for by itself.
+        Most records have none: one read of everything that is listed shows that for a whole batch. If many are listed,
+        each is read separately.
         """
         wanted = set(ids)
         if len(wanted) > _FEW:
@@ -120,7 +119,7 @@ class Failures:
         return {failure.id: failure for failure in (_to_failure(flow, row) for row in stored.values())}
 
     def page(self, flow: str, after: str, limit: int) -> tuple[list[Failure], str | None]:
-        """Some failures in key order from `after` ("" = the first), and where to go on (None: the end)."""
+        """Some failures in key order from `after` ("" = the first), and where to continue (None: the end)."""
         stored = self._table.scan(escape(flow), start=after or escape(_PREFIX), end=escape("F}"), limit=limit)
         return [_to_failure(flow, row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
 
@@ -129,7 +128,7 @@ class Failures:
         self._table.transact([Put(failure.to_row())])
 
     def save(self, failure: Failure) -> bool:
-        """Write over the version that was read; False when it has been resolved or renewed meanwhile."""
+        """Overwrite the version that was read; False if it has been resolved or renewed meanwhile."""
         try:
             self._table.transact([Replace(failure.to_row(), failure.etag or "")])
         except RowConflict:
@@ -137,14 +136,14 @@ class Failures:
         return True
 
     def save_all(self, failures: Sequence[Failure]) -> int:
-        """Write over the versions that were read; how many were written. What has been resolved or renewed meanwhile is
-        left as it is."""
+        """Overwrite the versions that were read; how many were written. Failures that were resolved or renewed
+        meanwhile are left as they are."""
         return apply_where_possible(self._table, [Replace(of.to_row(), of.etag or "") for of in failures])
 
 
 def _to_failure(flow: str, stored: Stored) -> Failure:
-    """A failure from its stored row. One that cannot be read is itself what its record fails by: it is due at once, and
-    written anew by whatever becomes of the record."""
+    """A failure from its stored row. If the row cannot be read, that is the record's failure: it is due at once, and
+    the next outcome of the record rewrites it."""
     try:
         return read_failure(flow, stored)
     except StateUnreadable as unreadable:

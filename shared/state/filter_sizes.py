@@ -1,4 +1,5 @@
-"""How many keys a filter of a system may name, as it was found: in the control table, for all instances, for a day."""
+"""How many keys a filter of a system may name, as it was measured: in the control table, for all instances, for a
+day."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +16,8 @@ _KEPT = timedelta(days=1)
 
 
 class FilterSizes:
-    """What is known of one system. Trouble of the storage is no trouble of a read: at worst a filter that is too long
-    is sent once more."""
+    """What is known of one system. Storage trouble does not fail a read: at worst a filter that is too long is sent
+    again."""
 
     def __init__(self, table: Table, system: System, now: Callable[[], datetime]) -> None:
         self._table = table
@@ -24,7 +25,7 @@ class FilterSizes:
         self._now = now
 
     def known(self) -> int | None:
-        """How many keys a filter may name; None where nothing was found within a day."""
+        """How many keys a filter may name; None if nothing was measured within a day."""
         with suppress(StorageTrouble, StateUnreadable):
             stored = self._table.read(escape(self._system), [_KEY]).get(_KEY)
             if stored is not None:

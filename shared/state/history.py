@@ -24,7 +24,7 @@ def inverted(time: datetime) -> str:
 
 
 def told_by_key(key: str) -> datetime:
-    """The time in a key that `inverted` has made; the beginning of time where there is none."""
+    """The time in a key made by `inverted`; the earliest time if there is none."""
     found = _INVERTED.findall(unescape(key))
     return _EPOCH + timedelta(milliseconds=max(0, _END_OF_TIME_MS - int(found[-1]))) if found else _EPOCH
 
@@ -62,20 +62,20 @@ class Histories:
         start, more = f"{prefix}|", True
         while more:
             stored = self._table.scan(escape(flow), start=start, end=f"{prefix}}}", limit=page)
-            # The id of another record may begin with this one and go on behind a bar.
+            # The id of another record may begin with this one and continue after a bar.
             yield from (row for row in stored if _is_of(id, prefix, row.row))
             more = len(stored) == page
             start = stored[-1].row.key + " " if stored else start
 
 
 def _is_of(id: str, prefix: str, row: Row) -> bool:
-    """Whether an entry is this record's: by its key where it does not say so."""
+    """Whether an entry belongs to this record: by its key if it does not say so."""
     named = row.cells.get("record_id")
     return named == id if isinstance(named, str) else bool(_BEHIND_THE_ID.fullmatch(row.key[len(prefix) :]))
 
 
 def _to_entry(stored: Stored) -> Entry:
-    """An entry from its stored row; one that cannot be read says so, at the time of its key."""
+    """An entry from its stored row; if the row cannot be read, the entry says so, with the time of its key."""
     try:
         return read_entry(stored)
     except StateUnreadable as unreadable:

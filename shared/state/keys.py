@@ -35,7 +35,7 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class OwnedKey:
     """A key with its owner as read. `age_s` is for how long it has been so, by the storage service's own clock.
-    `damage` says that the row cannot be read: somebody owns the key, and nobody knows who, so nobody gets it."""
+    `damage` says that the row cannot be read: the key has an unknown owner, so no record gets it."""
 
     key: str
     owner: Owner
@@ -68,8 +68,8 @@ class Keys:
         return {key: _to_owned(stored[row]) for key in keys if (row := escape(fold(key))) in stored}
 
     def page(self, after: str, limit: int) -> tuple[list[OwnedKey], str | None]:
-        """Some keys in the order of their rows from the row key `after` ("" = the first), and where to go on (None: the
-        end)."""
+        """Some keys in the order of their rows from the row key `after` ("" = the first), and where to continue (None:
+        the end)."""
         stored = self._table.scan(self.partition, start=after, end=LAST_KEY, limit=limit)
         return [_to_owned(row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None
 
@@ -81,10 +81,10 @@ class Keys:
             yield from page
 
     def own(self, wanted: dict[str, Owner]) -> dict[str, OwnedKey]:
-        """Take every key that nobody owns. Returns those that somebody else owns, with their owners.
+        """Take every key that has no owner. Returns those that other records own, with their owners.
 
-        A key that is ours already stays ours, and is written anew: whoever is about to hand it over as abandoned has
-        read an older version of it and fails. Raises StorageTrouble when others change the keys again and again.
+        A key that is ours already stays ours, and is rewritten: a worker that is about to hand it over as abandoned has
+        read an older version and fails. Raises StorageTrouble if others change the keys again and again.
         """
         taken: dict[str, OwnedKey] = {}
         pending = list(wanted.items())
@@ -113,15 +113,15 @@ class Keys:
         return Insert(row) if known is None else Replace(row, known.etag)
 
     def hand_over(self, owned: OwnedKey, to: Owner) -> bool:
-        """Give a key from its owner as read to another; False when somebody was faster."""
+        """Give a key from its owner as read to another; False if another worker was faster."""
         return self._try(Replace(self._row(owned.key, to), owned.etag))
 
     def release(self, owned: OwnedKey) -> bool:
-        """Give a key up; False when somebody was faster."""
+        """Give a key up; False if another worker was faster."""
         return self._try(Delete(self._row(owned.key, owned.owner), owned.etag))
 
     def release_all(self, owned: Mapping[str, Owner]) -> None:
-        """Give up those of the keys that these records own."""
+        """Give up those keys that these records own."""
         keys = list({fold(key): key for key in owned}.values())
         for at in range(0, len(keys), MAX_TRANSACTION_ROWS):
             found = self.owners(keys[at : at + MAX_TRANSACTION_ROWS])
@@ -142,14 +142,14 @@ class Keys:
 
 
 def unknown_owner(row: Row) -> Damage:
-    """What to say of the row of a key whose owner this version does not know: its flow or route."""
+    """The damage of a key whose owner has a flow or route that this version does not know."""
     return Damage(
         "keys", row.partition, row.key, "flow", "or route is one that this version does not know", _helps(row)
     )
 
 
 def _helps(row: Row) -> str:
-    return f"p2c repair for the record that has this row in the target; where none has it, {drop('keys', row)}"
+    return f"p2c repair for the record that has this row in the target; if none has it, {drop('keys', row)}"
 
 
 def _to_owned(stored: Stored) -> OwnedKey:

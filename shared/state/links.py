@@ -1,7 +1,7 @@
 """Links: the row that ties a source record to its target key and holds its sync state.
 
 Partition = flow, row = `L|id`: one row per record, whatever its routes are, so that one claim covers it. Failures
-(`F|`), waits (`W|`) and history (`H|`) of the record lie in the same partition, so that one transaction commits them
+(`F|`), waits (`W|`) and history (`H|`) of the record are in the same partition, so that one transaction commits them
 together.
 """
 
@@ -37,7 +37,7 @@ class LinkState(StrEnum):
 
 
 class ClaimKind(StrEnum):
-    """Why a claim stands: a worker is at it, or a request of unknown outcome may still land."""
+    """Why a claim exists: a worker is processing the record, or a request of unknown outcome may still arrive."""
 
     WORKING = "working"
     UNSETTLED = "unsettled"
@@ -66,10 +66,10 @@ class KnownKey:
 
 @dataclass(frozen=True, slots=True)
 class FormerTarget:
-    """A target row that a record has left for another one. It stays the record's own: nobody else gets its key, and a
-    record that comes back to it finds it again. `ended` says that the row was ended when it was left; `inherited` that
-    it is the row of a record that is gone, whose key this one has got, and that this one has not written: another
-    record gets it from this one when this one wants it no more."""
+    """A target row that a record has left for another one. It stays the record's own: no other record gets its key, and
+    a record that returns to it finds it again. `ended` says that the row was ended when it was left; `inherited` that
+    it is the row of a record that is gone, whose key this record has now, but which this record has not written:
+    another record gets it when this one no longer needs it."""
 
     route: str
     key: str
@@ -290,7 +290,7 @@ def to_link(flow: str, stored: Stored) -> Link:
 
 
 def read_link(flow: str, stored: Stored) -> Link:
-    """A link from its stored row. Unknown columns of a newer schema are left alone by never being read. Raises
+    """A link from its stored row. Unknown columns of a newer schema are never read, and so left alone. Raises
     StateUnreadable."""
     cells = Cells("links", stored.row, f"p2c repair {flow} {unescape(stored.row.key).removeprefix(_PREFIX)}")
     id = cells.text("record_id")
@@ -353,7 +353,7 @@ def _former(cells: Cells) -> tuple[FormerTarget, ...]:
             case [str(route), str(key), bool(ended), bool(inherited)]:
                 found.append(FormerTarget(route, key, ended, inherited))
             case _:
-                raise cells.unreadable("former", "holds something else than former targets")
+                raise cells.unreadable("former", "holds something other than former targets")
     return tuple(found)
 
 
@@ -364,7 +364,7 @@ def _known_keys(cells: Cells) -> tuple[KnownKey, ...]:
             case [str(flow), str(route), str(id), str(key)]:
                 found.append(KnownKey(flow, route, id, key))
             case _:
-                raise cells.unreadable("known_keys", "holds something else than keys of other records")
+                raise cells.unreadable("known_keys", "holds something other than keys of other records")
     return tuple(found)
 
 
@@ -374,10 +374,10 @@ def _intent(cells: Cells) -> Intent | None:
 
 
 def _waits(cells: Cells) -> tuple[str, ...]:
-    """Keys of rows: one that no key can be would end every transaction that names it."""
+    """Keys of rows: an impossible key would end every transaction that names it."""
     keys = cells.texts("waits")
     if not all(key.startswith("W|") and len(key) <= MAX_KEY_CHARACTERS and is_key(key) for key in keys):
-        raise cells.unreadable("waits", "holds something else than keys of waits")
+        raise cells.unreadable("waits", "holds something other than keys of waits")
     return keys
 
 
@@ -388,12 +388,12 @@ class Links:
         self.table = table
 
     def load(self, flow: str, ids: Sequence[str]) -> dict[str, Link]:
-        """The links of `ids`; one that does not exist comes back new, without an etag."""
+        """The links of `ids`; one that does not exist is returned as new, without an etag."""
         stored = self.table.read(escape(flow), [link_key(id) for id in ids])
         return {id: to_link(flow, stored[key]) if (key := link_key(id)) in stored else Link(flow, id) for id in ids}
 
     def page(self, flow: str, after: str, limit: int = _PAGE) -> tuple[list[Link], str | None]:
-        """Some links in key order from the row key `after` ("" = the first), and where to go on (None: the end)."""
+        """Some links in key order from the row key `after` ("" = the first), and where to continue (None: the end)."""
         stored = self.table.scan(escape(flow), start=after or "L|", end="L}", limit=limit)
         links = [to_link(flow, row) for row in stored]
         return links, stored[-1].row.key + " " if len(stored) == limit else None

@@ -1,6 +1,6 @@
 """What a source row belongs to: row `P|kind|id` in the flow's partition.
 
-A delete entry of a change feed names a row by its id and nothing else; what it was a part of is known from here only.
+A delete entry of a change feed names a row only by its id; what the row was a part of is known only from here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ class Owners:
 
     def owners(self, flow: str, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The owners of those of the rows that are known: the present one first, then those that the row has left, the
-        latest first. What cannot be read is told as an event and not known: it is written anew when the row is met the
-        next time."""
+        latest first. An unreadable row is logged as an event and counts as unknown: it is rewritten when the source row
+        is read next."""
         keys = {id: _row_key(kind, id) for id in ids}
         stored = self._table.read(escape(flow), list(keys.values()))
         known: dict[str, tuple[str, ...]] = {}
@@ -38,8 +38,8 @@ class Owners:
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them, as `owners` gives them.
 
-        Only what is new or different is written. A former owner is kept, so that whoever did not get as far as telling
-        of the move can tell it the next time.
+        Only what is new or different is written. A former owner is kept, so that a move that was not reported yet can
+        be reported the next time.
         """
         known = self.owners(flow, kind, present)
         owners = {id: _moved(known.get(id, ()), owner) for id, owner in present.items()}
@@ -67,5 +67,5 @@ def _row(flow: str, kind: str, id: str, owners: Sequence[str]) -> Row:
 
 def read_owners(flow: str, stored: Stored) -> tuple[str, ...]:
     """The owners from a stored row. Raises StateUnreadable."""
-    cells = Cells("links", stored.row, f"p2c sync {flow} --full; p2c reconcile {flow} tells what was missed")
+    cells = Cells("links", stored.row, f"p2c sync {flow} --full; p2c reconcile {flow} shows what was missed")
     return (cells.text("owner"), *cells.texts("former"))

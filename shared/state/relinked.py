@@ -1,5 +1,5 @@
 """Relinked records: row `R|id` in a record's own partition, written with its commit, says that it has another target
-key than it had before, and that those who know it by the former one have yet to be looked for."""
+key than before, and that records that know it by the former one must still be found."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,5 +27,5 @@ class Relinked:
         return self._table.scan(escape(flow), start="R|", end="R}", limit=limit)
 
     def told(self, rows: Iterable[Stored]) -> None:
-        """Take away what was read, but for records that have been relinked once more since."""
+        """Remove what was read, except for records that have been relinked again since."""
         apply_where_possible(self._table, [Delete(stored.row, stored.etag) for stored in rows])

@@ -40,7 +40,7 @@ class Runs:
         self.table = table
 
     def add(self, run: Run) -> None:
-        """Keep a run. It is a note about work that is done: when it cannot be written, that is logged and no more."""
+        """Keep a run. It is only a note about finished work: if it cannot be written, that is logged."""
         try:
             self.table.transact([Put(run.to_row())])
         except StorageTrouble as trouble:
@@ -60,7 +60,7 @@ class Runs:
 
 
 def _readable(flow: str, page: Iterable[Stored]) -> Iterator[Run]:
-    """The runs that can be read: another is a lost note, which nothing follows from."""
+    """The runs that can be read: an unreadable one is a lost note without consequences."""
     for stored in page:
         with suppress(StateUnreadable):
             yield read_run(flow, stored)

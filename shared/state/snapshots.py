@@ -1,7 +1,7 @@
 """Snapshots: what a pull last queued of a source that has no versions, or apply has decided by since (protocol P3),
 packed.
 
-A record is 16 bytes: a digest of its key and a digest of its content. They lie in 256 buckets by the first byte of the
+A record is 16 bytes: a digest of its key and a digest of its content. They are in 256 buckets by the first byte of the
 key's digest, one row each (`snapshot-000` to `snapshot-255` beside the checkpoint), so that a million records need
 some 16 MB of storage, and about as much memory, and a change rewrites one row.
 """
@@ -22,19 +22,19 @@ from shared.telemetry import tell_damage
 BUCKETS = 256
 DIGEST_BYTES = 8
 UNKNOWN = bytes(DIGEST_BYTES)
-"""Stands for a content that nobody knows: whatever a walk meets is another one."""
+"""Replaces an unknown content: whatever a walk reads differs from it."""
 _PREFIX = "snapshot-"
 _KEY = re.compile(f"{_PREFIX}([0-9]{{3}})")
 _PART = re.compile(r"p[0-9]{2}")
 _ITEM_BYTES = 8
 _CELL_BYTES = 64_000
-# The first byte of a key's digest says in which bucket it lies.
+# The first byte of a key's digest is the number of its bucket.
 _BUCKET_SHIFT = 56
 _ROWS_AT_ONCE = 64
 
 
 class Sight(Enum):
-    """What a walk finds a record to be."""
+    """How a walk finds a record."""
 
     NEW = auto()
     CHANGED = auto()
@@ -52,7 +52,8 @@ def _empty() -> "array[int]":
 
 @dataclass(slots=True)
 class _Bucket:
-    """The records of one bucket by ascending key digest; those that this walk has met for the first time apart."""
+    """The records of one bucket by ascending key digest; those that this walk has met for the first time are
+    separate."""
 
     number: int
     keys: "array[int]" = field(default_factory=_empty)
@@ -104,7 +105,7 @@ class _Bucket:
         return at if at < len(self.keys) and self.keys[at] == key else None
 
     def keep(self, *, only_seen: bool) -> None:
-        """Merge what is new; `only_seen` drops what the walk has not met."""
+        """Merge new records; `only_seen` drops what the walk has not met."""
         if only_seen and not all(self.seen):
             self.changed = True
         kept = [at for at in range(len(self.keys)) if self.seen[at] or not only_seen]
@@ -112,7 +113,7 @@ class _Bucket:
             return
         found = [(self.keys[at], self.contents[at], self.seen[at]) for at in kept]
         found += [(key, content, 1) for key, content in zip(self.new_keys, self.new_contents, strict=True)]
-        # A walk may meet a record twice when the pages move: the later sight counts.
+        # A walk may meet a record twice if the pages move: the later content counts.
         records = {key: (content, seen) for key, content, seen in found}
         self.keys = array("Q", sorted(records))
         self.contents = array("Q", (records[key][0] for key in self.keys))
@@ -130,11 +131,11 @@ class _Bucket:
 
 
 class Snapshot:
-    """The snapshot of one flow, in the hands of one walk."""
+    """The snapshot of one flow, as used by one walk."""
 
     def __init__(self, table: Table, flow: str, walk: str) -> None:
-        """Load it. What an unfinished part of this very walk has met counts as met. A bucket that cannot be read is
-        told as an event and empty: its records are new for this walk, which queues them once more."""
+        """Load it. What an unfinished part of this very walk has met counts as met. An unreadable bucket is logged as
+        an event and counts as empty: its records are new for this walk, which queues them again."""
         self._table = table
         self._partition = escape(flow)
         self._walk = walk
@@ -160,14 +161,14 @@ class Snapshot:
             start = rows[-1].row.key + " "
 
     def correct(self, id: str, content: bytes | None) -> None:
-        """Before the walk goes on: this is the content by which a record was decided, None where it was not there. A
-        record that was queued and is not known, since its walk was never saved, is known from now on."""
+        """Before the walk continues: the content that a record's decision is based on, None if it did not exist. A
+        record that was queued but is unknown, because its walk was never saved, is known from now on."""
         key = digest(id)
         number = None if content is None else int.from_bytes(content)
         self.known += self._buckets[key[0]].correct(int.from_bytes(key), number)
 
     def note(self, id: str, content: bytes) -> Sight:
-        """Take in that the walk has met a record."""
+        """Note that the walk has met a record."""
         key = digest(id)
         return self._buckets[key[0]].note(int.from_bytes(key), int.from_bytes(content))
 
@@ -182,8 +183,8 @@ class Snapshot:
         return sum(bucket.seen.count(0) for bucket in self._buckets)
 
     def save(self, *, finished: bool) -> bool:
-        """Write what has changed; False when another pull was faster. A finished walk forgets what it has not met;
-        an unfinished one remembers what it has met."""
+        """Write what has changed; False if another pull was faster. A finished walk drops what it has not met; an
+        unfinished one keeps what it has met."""
         for bucket in self._buckets:
             bucket.keep(only_seen=finished)
         due = [b for b in self._buckets if b.changed or (not finished and any(b.seen))]
@@ -206,7 +207,7 @@ class Snapshot:
 
 
 def _empty_bucket(stored: Stored) -> _Bucket | None:
-    """What takes the place of a row that cannot be read; None for a row that is no bucket's."""
+    """What replaces an unreadable row; None for a row that is not a bucket."""
     number = _number(stored.row)
     return None if number is None else _Bucket(number, etag=stored.etag, changed=True)
 
@@ -219,7 +220,7 @@ def _number(row: Row) -> int | None:
 def read_bucket(stored: Stored, walk: str) -> _Bucket:
     """A bucket from its stored row. Raises StateUnreadable."""
     row = stored.row
-    cells = Cells("checkpoints", row, f"nothing: the next walk writes it anew; or {drop('checkpoints', row)}")
+    cells = Cells("checkpoints", row, f"nothing: the next walk rewrites it; or {drop('checkpoints', row)}")
     number = _number(row)
     if number is None:
         raise cells.unreadable("RowKey", "is not that of a bucket")

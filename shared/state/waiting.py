@@ -15,8 +15,8 @@ _FEW_PARENTS = 5
 @dataclass(frozen=True, slots=True)
 class Wait:
     """One child that waits for one parent. `is_parked` says that the parent is filtered, and the child with it: then it
-    does not wait, but goes on when that changes. `age_s` is for how long, by the storage service's own clock. `damage`
-    says that the row cannot be read: then child and parent are told by its key, which `stored_key` is. `etag` is the
+    does not wait, but continues when that changes. `age_s` is for how long, by the storage service's own clock.
+    `damage` says that the row cannot be read: then child and parent are taken from its key, `stored_key`. `etag` is the
     version that was read."""
 
     flow: str
@@ -48,7 +48,7 @@ class Wait:
 
 
 def _to_wait(flow: str, stored: Stored) -> Wait:
-    """A wait from its stored row; one that cannot be read has its damage."""
+    """A wait from its stored row; an unreadable one has its damage."""
     try:
         return read_wait(flow, stored)
     except StateUnreadable as unreadable:
@@ -90,8 +90,8 @@ def _damaged(flow: str, stored: Stored, damage: Damage) -> Wait:
 
 
 def _told_by_key(row: Row) -> tuple[str, str, str, str]:
-    """Flow, route and id of the parent, and the child. Ids may hold bars: where neither cell tells which part is whose,
-    the child is what stands behind the last one."""
+    """Flow, route and id of the parent, and the child. Ids may contain bars: if neither cell tells the parts apart, the
+    child is what follows the last one."""
     _, *rest = unescape(row.key).split("|", 3)
     parent_flow, parent_route, ids = (*rest, "", "", "")[:3]
     parent, child = row.cells.get("parent"), row.cells.get("child")
@@ -112,7 +112,7 @@ class Waits:
     def of_parents(self, flow: str, parent_flow: str, parent_route: str, parents: Collection[str]) -> list[str]:
         """The children in `flow` that wait for one of these parents; of a single parent at most _MOST_CHILDREN.
 
-        Many parents are looked for at once, unless so much is waiting for others that single looks are cheaper.
+        Many parents are read at once, unless so many records wait for others that single reads are cheaper.
         """
         prefix = f"W|{parent_flow}|{parent_route}|"
         if len(parents) > _FEW_PARENTS:
@@ -133,6 +133,6 @@ class Waits:
         return [_to_wait(flow, row) for row in self._table.read(escape(flow), keys).values()]
 
     def page(self, flow: str, after: str, limit: int) -> tuple[list[Wait], str | None]:
-        """Some waits in key order from `after` ("" = the first), and where to go on (None: the end)."""
+        """Some waits in key order from `after` ("" = the first), and where to continue (None: the end)."""
         stored = self._table.scan(escape(flow), start=after or "W|", end="W}", limit=limit)
         return [_to_wait(flow, row) for row in stored], stored[-1].row.key + " " if len(stored) == limit else None

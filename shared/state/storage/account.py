@@ -25,14 +25,14 @@ from shared.state.storage.storage_errors import storage_errors
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
 _CONNECT_S, _READ_S = 10, 60
-# More than there are threads, or connections would be made and thrown away all the time.
+# More than there are threads; otherwise connections would be opened and dropped all the time.
 _CONNECTIONS = 64
 _Client = TypeVar("_Client", TableServiceClient, QueueServiceClient)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How to reach the account: a connection string, or both service addresses with a credential; and by which way."""
+    """How to reach the account: a connection string, or both service addresses with a credential; and the route."""
 
     connection_string: str | None = None
     table_url: str | None = None
@@ -55,11 +55,11 @@ class Storage:
         return AzureTable(client, self._readers)
 
     def create(self, flows: Iterable[str]) -> None:
-        """Make every table and queue that does not exist yet. Raises StorageTrouble when the account is unreachable."""
+        """Create every missing table and queue. Raises StorageTrouble if the account is unreachable."""
         wanted = {flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)}
-        # A deployment has made them, so it is cheaper to look than to be refused seventeen times.
+        # A deployment has created them, so one listing is cheaper than seventeen refused requests.
         tables, queues = set(TABLES) - self._existing_tables(), wanted - self._existing_queues()
-        # The first invocation of an instance waits for this: all at once.
+        # The first invocation of an instance waits for this, so all are created in parallel.
         made = [in_context(self._readers, partial(self._create_table, name)) for name in sorted(tables)]
         made += [in_context(self._readers, partial(self.queues.create, name)) for name in sorted(queues)]
         for each in made:
@@ -93,25 +93,25 @@ def _clients(account: Account) -> tuple[TableServiceClient, QueueServiceClient]:
     try:
         tables, queues = _connected(named, account.way), _connected(queued, account.way)
     except ValueError:
-        # Its message, and what is chained to it, may quote a part of the connection string.
+        # Its message and its chained error may quote part of the connection string.
         pass
     else:
         return tables, queues
     raise SettingsInvalid(
-        "AzureWebJobsStorage is set (its value is not shown) and leads to no tables and queues: copy the whole "
+        "AzureWebJobsStorage is set (its value is not shown) and does not lead to tables and queues: copy the whole "
         "connection string of the account"
     )
 
 
 def _connected(make: Callable[..., _Client], way: Way) -> _Client:
-    """A client with timeouts and a transport of its own, which goes that way to its address and no other."""
+    """A client with its own timeouts and transport, which uses this route to its own address only."""
     session = Session()
     session.trust_env = False
     session.mount("https://", _adapter())
     session.mount("http://", _adapter())
     transport = RequestsTransport(session=session)
     client = make(connection_timeout=_CONNECT_S, read_timeout=_READ_S, transport=transport)
-    # Only the client knows the address that stands in a connection string.
+    # Only the client knows the address in a connection string.
     outbound = way(client.url)
     if outbound.proxy:
         session.proxies = {"https": outbound.proxy}
@@ -120,5 +120,5 @@ def _connected(make: Callable[..., _Client], way: Way) -> _Client:
 
 
 def _adapter() -> HTTPAdapter:
-    """The SDK retries by itself, so the adapter does not."""
+    """The SDK retries, so the adapter does not."""
     return HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0)

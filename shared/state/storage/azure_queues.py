@@ -16,8 +16,8 @@ NEVER_EXPIRES = -1
 
 
 class AzureQueues:
-    """Every queue of the account. `make_client` gives a client for a queue name that writes and reads a text as it is:
-    a message of a stranger must not hold up those behind it."""
+    """Every queue of the account. `make_client` gives a client for a queue name that writes and reads texts unchanged:
+    a foreign message must not block those behind it."""
 
     def __init__(self, make_client: Callable[[str], QueueClient]) -> None:
         self._make_client = make_client
@@ -80,6 +80,6 @@ class AzureQueues:
 
 
 def _expires_at(message: QueueMessage) -> datetime | None:
-    """When a message vanishes. The service says the year 9999 of one that never does."""
+    """When a message expires. The service gives the year 9999 for a message that never does."""
     at = message.expires_on
     return at if at is not None and at.year < MAXYEAR else None

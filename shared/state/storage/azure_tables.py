@@ -39,7 +39,7 @@ _KEYS = ("PartitionKey", "RowKey")
 
 
 class AzureTable:
-    """One table. Point reads go in parallel: the service answers them by key, an OR of keys would scan."""
+    """One table. Point reads run in parallel: the service answers them by key, an OR of keys would scan."""
 
     def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
         self._client = client
@@ -93,9 +93,8 @@ class AzureTable:
         return [str(answer.get("etag", "")) for answer in answers]
 
     def _submit(self, operations: list[tuple[Any, ...]]) -> list[Mapping[str, Any]]:
-        """Send a transaction, once more where its answer got lost: above all on a connection that the service has
-        closed while it was idle. The SDK repeats no POST. Whoever writes recognises a success of its own (protocol
-        A10)."""
+        """Send a transaction, and again if its answer was lost: typically on a connection that the service has closed
+        while it was idle. The SDK repeats no POST. The writer recognises its own success (protocol A10)."""
         try:
             return self._client.submit_transaction(operations)
         except ServiceResponseError:
@@ -109,7 +108,7 @@ def _index(refused: TableTransactionError, operations: Sequence[Operation]) -> i
 
 def _keep_date(dates: list[datetime]) -> Callable[[PipelineResponse[Any, Any]], None]:
     def keep(response: PipelineResponse[Any, Any]) -> None:
-        # A refusal may come from a proxy on the way, which tells no time.
+        # A refusal may come from a proxy, which gives no time.
         if response.http_response.status_code < 300:
             dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
 
@@ -153,5 +152,5 @@ def _to_sdk(operation: Operation) -> tuple[Any, ...]:
 
 
 def _keys_of(row: Row) -> dict[str, str]:
-    """What names a row that is removed, whatever it holds."""
+    """What identifies a row to remove, whatever it holds."""
     return {"PartitionKey": row.partition, "RowKey": row.key}

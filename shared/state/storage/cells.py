@@ -21,7 +21,7 @@ _DIGITS = re.compile(r"-?[0-9]{1,20}")
 
 class Cells:
     """The cells of one row. Every reading raises StateUnreadable for a cell that is not what this app writes there;
-    `remedy` says what helps then."""
+    `remedy` says what helps."""
 
     def __init__(self, table: str, row: Row, remedy: str) -> None:
         self._table = table
@@ -29,7 +29,7 @@ class Cells:
         self._remedy = remedy
 
     def unreadable(self, name: str, problem: str) -> StateUnreadable:
-        """What to raise for a property."""
+        """The error for a property."""
         row = self._row
         return StateUnreadable(Damage(self._table, row.partition, row.key, name, problem, self._remedy))
 
@@ -38,7 +38,7 @@ class Cells:
         return self._of(name, default, _text)
 
     def maybe_text(self, name: str) -> str | None:
-        """A text, None where there is none."""
+        """A text, or None."""
         return self.text(name) if name in self._row.cells else None
 
     def number(self, name: str, default: int | None = None) -> int:
@@ -54,7 +54,7 @@ class Cells:
         return self._of(name, None, _time)
 
     def maybe_time(self, name: str) -> datetime | None:
-        """A moment, None where there is none."""
+        """A moment, or None."""
         return self.time(name) if name in self._row.cells else None
 
     def word(self, name: str, words: type[Word]) -> Word:
@@ -65,7 +65,7 @@ class Cells:
         return words(text)
 
     def maybe_word(self, name: str, words: type[Word]) -> Word | None:
-        """One of some words, None where there is none."""
+        """One of some words, or None."""
         return self.word(name, words) if name in self._row.cells else None
 
     def maybe_digits(self, name: str) -> int | None:
@@ -82,14 +82,14 @@ class Cells:
         return self._of(name, None, _bytes)
 
     def json_object(self, name: str) -> dict[str, Json]:
-        """A JSON object, empty where there is none."""
+        """A JSON object, empty if there is none."""
         value = self._json(name, {})
         if not isinstance(value, dict):
             raise self.unreadable(name, "is not a JSON object")
         return value
 
     def json_list(self, name: str) -> list[Json]:
-        """A JSON list, empty where there is none."""
+        """A JSON list, empty if there is none."""
         value = self._json(name, [])
         if not isinstance(value, list):
             raise self.unreadable(name, "is not a JSON list")
@@ -142,12 +142,12 @@ class Cells:
     def _each(self, name: str, values: list[Json], kind: type[Found], called: str) -> list[Found]:
         found = [value for value in values if isinstance(value, kind) and isinstance(value, bool) is (kind is bool)]
         if len(found) < len(values):
-            raise self.unreadable(name, f"holds something else than {called}")
+            raise self.unreadable(name, f"holds something other than {called}")
         return found
 
 
 def drop(table: str, row: Row) -> str:
-    """What helps with a row that nobody needs."""
+    """What helps with a row that is not needed."""
     return f"p2c drop {table} '{row.partition}' '{row.key}'"
 
 

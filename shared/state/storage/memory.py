@@ -53,7 +53,7 @@ class MemoryTable:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MemoryTable":
-        """A table of its own with the same rows, which nobody changes in place."""
+        """An independent table with the same rows, which are never changed in place."""
         clock, step = deepcopy((self.clock, self.step), memo)
         with self._lock:
             return MemoryTable(clock, self.name, step, dict(self._rows), self._version)
@@ -134,7 +134,7 @@ class MemoryQueues:
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MemoryQueues":
-        """Queues of their own with the same messages."""
+        """Independent queues with the same messages."""
         clock, step = deepcopy((self.clock, self.step), memo)
         queues = {name: dict(messages) for name, messages in self._queues.items()}
         return MemoryQueues(
@@ -151,7 +151,7 @@ class MemoryQueues:
         self.step(f"send {queue} done")
 
     def copy(self, queue: str, body: str, *, lives_s: float) -> None:
-        """The host puts its own copy of a message, which vanishes."""
+        """The host puts its own copy of a message, which expires."""
         id, now = str(next(self._ids)), self.clock.monotonic()
         self._queues.setdefault(queue, {})[id] = body, now
         self._put_at[id], self._expires[id] = now, now + lives_s
@@ -182,7 +182,7 @@ class MemoryQueues:
         return Head(self._moment(self._put_at[visible[0]]), self._expires_at(visible[0])) if visible else None
 
     def bodies(self, queue: str) -> list[str]:
-        """What lies in a queue, visible or not: for assertions."""
+        """The messages in a queue, visible or not: for assertions."""
         return [body for body, _ in self._queues.get(queue, {}).values()]
 
     def _there(self, queue: str) -> dict[str, tuple[str, float]]:

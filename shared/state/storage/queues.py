@@ -22,7 +22,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The message that is next to be received: when it was put, and when it vanishes (None: never)."""
+    """The message that is next to be received: when it was put, and when it expires (None: never)."""
 
     put_at: datetime
     expires_at: datetime | None = None
@@ -30,7 +30,7 @@ class Head:
 
 class Queues(Protocol):
     """Every queue of the storage account. Every call may raise StorageTrouble. What is sent never expires; the host's
-    own copies in a poison queue do, after seven days, and the sweep puts them anew."""
+    own copies in a poison queue do, after seven days, and the sweep renews them."""
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
         """Put a message, visible after `delay_s` seconds."""

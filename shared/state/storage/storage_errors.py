@@ -22,10 +22,10 @@ def storage_errors(service: str) -> Iterator[None]:
     except HttpResponseError as error:
         text = f"{service} answered {error.status_code}: {error.reason}"
         if error.status_code == _NOT_THERE:
-            # A row or a message that is gone does not come this far: it is the table or the queue itself.
-            text = f"{service}: it is not there. Name the storage account of the app; the app makes it when it starts"
+            # A missing row or message does not get here: it is the table or the queue itself.
+            text = f"{service}: it is not there. Name the storage account of the app; the app creates it when it starts"
         if error.status_code is None:
-            text = f"no answer of {service}: {type(error).__name__}; look at the identity of the app"
+            text = f"no answer of {service}: {type(error).__name__}; check the identity of the app"
         refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:

@@ -1,6 +1,6 @@
 """Rows of Table Storage and the narrow interface through which all of them are read and written.
 
-Everything that the sync remembers goes through `Table`, so that a test can count, crash and reorder each step.
+Everything that the sync stores goes through `Table`, so that a test can count, crash and reorder each step.
 Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model.
 """
 
@@ -28,7 +28,7 @@ MAX_ROW_BYTES = 1024 * 1024
 MAX_TRANSACTION_ROWS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
-# Behind every row key: no letter comes later.
+# After every row key: no letter comes later.
 LAST_KEY = "\U0010ffff"
 _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
@@ -64,7 +64,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Write over exactly the version that was read."""
+    """Overwrite exactly the version that was read."""
 
     row: Row
     etag: str
@@ -110,17 +110,17 @@ def escape(text: str) -> str:
 
 
 def unescape(key: str) -> str:
-    """The text of which `escape` made a key; what it did not make stays as it is."""
+    """The text that `escape` turned into a key; other texts stay as they are."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) <= _LAST_CHARACTER else found[0], key)
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a key, or a place between two."""
+    """Whether a text can be a key, or a place between two keys."""
     return escape(unescape(text)) == text
 
 
 def storable(row: Row) -> Row:
-    """The row with texts that storage can hold: half of a surrogate pair becomes its number, as people read it."""
+    """The row with texts that storage can hold: half of a surrogate pair becomes its number."""
     if not any(isinstance(cell, str) and has_half_pair(cell) for cell in row.cells.values()):
         return row
     whole = {name: whole_characters(of) if isinstance(of, str) else of for name, of in row.cells.items()}
@@ -130,7 +130,7 @@ def storable(row: Row) -> Row:
 def check_size(row: Row) -> int:
     """The size of a row in bytes as Table Storage counts it.
 
-    Raises RowTooLarge, naming the property: the emulator accepts what the service refuses, so we look ourselves.
+    Raises RowTooLarge, naming the property: the emulator accepts what the service refuses, so we check it.
     """
     if max(len(row.partition), len(row.key)) > MAX_KEY_CHARACTERS:
         raise RowTooLarge(f"row key of {max(len(row.partition), len(row.key))} characters; {MAX_KEY_CHARACTERS} fit")
@@ -155,8 +155,8 @@ def _cell_bytes(cell: Cell) -> int:
 
 
 def _wire_bytes(row: Row) -> int:
-    """At most how many bytes a row takes in a request, which is what the limit of a transaction counts: JSON with
-    escaped letters and packed bytes as base64, beside the headers of its part."""
+    """The most bytes that a row takes in a request, which is what the limit of a transaction counts: JSON with escaped
+    letters and bytes as base64, plus the headers of its part."""
     check_size(row)
     return _PART_OVERHEAD_BYTES + sum(len(name) * 2 + _wire_cell_bytes(cell) for name, cell in row.cells.items())
 
@@ -173,7 +173,7 @@ def _wire_cell_bytes(cell: Cell) -> int:
 def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[Sequence[Operation]]]:
     """Pack groups, each of which must stay in one transaction, into as few transactions as the limits allow.
 
-    Raises RowTooLarge when a single group does not fit.
+    Raises RowTooLarge if a single group does not fit.
     """
     packed: list[list[Sequence[Operation]]] = []
     rows = size = 0
@@ -191,13 +191,13 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
 
 
 def remove(table: Table, rows: Sequence[Row]) -> int:
-    """Remove rows of one partition, whatever they hold by now; one that is gone already is left out. How many were
-    removed. Raises StorageTrouble."""
+    """Remove rows of one partition, whatever they hold by now; missing rows are skipped. How many were removed. Raises
+    StorageTrouble."""
     return apply_where_possible(table, [Delete(row) for row in rows])
 
 
 def apply_where_possible(table: Table, operations: Sequence[Operation]) -> int:
-    """Apply the operations of one partition but those that meet another version than they expect; how many. Raises
+    """Apply the operations of one partition, except those that meet another version than they expect; how many. Raises
     StorageTrouble."""
     applied = 0
     for at in range(0, len(operations), MAX_TRANSACTION_ROWS):
