@@ -93,7 +93,7 @@ def test_az_that_does_not_answer_in_time_is_slow_and_not_signed_out(tool: Tool, 
     tool("az", f"read answer <'{tmp_path}/never'")
     told = refused(DeveloperSignIn(wait_s=0))
     assert (
-        "az did not answer within 0 s; azd is not installed: see how long `az account get-access-token` takes" in told
+        "az did not answer within 0 s; azd is not installed: check how long `az account get-access-token` takes" in told
     )
     assert "login" not in told
 
