@@ -1,1 +1,1 @@
-"""The demo: everything on this machine, 701 real accounts to F&O, 504 products to Sales, then edits."""
+"""The demo: everything on this computer, 701 real accounts to F&O, 504 products to Sales, then edits."""

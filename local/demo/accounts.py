@@ -1,4 +1,4 @@
-"""The accounts flow as the demo watches it."""
+"""The accounts flow as seen by the demo."""
 
 from local.demo.flows import Collection, PlainView, Watched
 from local.demo.systems import DATAVERSE, FINOPS
@@ -8,7 +8,7 @@ from shared.settings import Settings
 
 
 def watched_accounts(settings: Settings) -> Watched:
-    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
     mapper = flows.account_mapper(settings)
     columns = ("versionnumber", *mapper.select)
     company = settings.COMPANY.casefold()

@@ -1,4 +1,4 @@
-"""What people do to accounts in Sales, and when it arrives in F&O."""
+"""Edits of accounts in Sales, and when they arrive in F&O."""
 
 import itertools
 import random
@@ -58,7 +58,7 @@ class AccountScenes:
         self._show(account, f'"{name}" is active again, with another telephone number', self._seen(account))
 
     def lose_group(self) -> None:
-        """F&O loses the customer group that new customers get: the failure is listed, mended and tried again."""
+        """F&O loses the customer group that new customers get: the failure is listed, corrected and retried."""
         account = self._some_account()
         mapped = self._arrivals.mapped(account.id)
         group = str(mapped.on_create.get("CustomerGroupId", "")) if mapped else ""
@@ -72,7 +72,7 @@ class AccountScenes:
             self._show_failure(new)
         finally:
             self._fulfilment.restore_group(row)
-        self._stage.say(f"the customer group {group} is back; the record is tried again")
+        self._stage.say(f"the customer group {group} is back; the record is retried")
         self._arrivals.retry(new.id)
         self._show(new, f'new account "{new.values["name"]}"', self._seen(new))
 

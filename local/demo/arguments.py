@@ -14,11 +14,11 @@ LONGEST_WAIT_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user asked for. `small` asks for a small sample of the records in `data`.
+    """The user's options. `small` uses a small sample of the records in `data`.
 
-    `trust` asks for the act in which the functions are killed at once, not after the first edits; `currency` is that
-    of the company in F&O, None where the records tell; `worst_order` lets quotes and contacts flow before the accounts
-    that they wait for; `timeout_s` is how long the demo waits without any progress,
+    `trust` runs the act in which the functions are killed at once, not after the first edits; `currency` is that of the
+    company in F&O, None to take it from the records; `worst_order` syncs quotes and contacts before the accounts that
+    they wait for; `timeout_s` is how long the demo waits without any progress,
     `pause_s` how long between two edits. `host` is the kind of functions host. `explanation` is a picture of
     `p2c explain` on a quote that stays in Sales.
     """
@@ -40,7 +40,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """The options of a command line. Ends the program with code 2 for one that cannot work."""
+    """The options of a command line. Ends the program with code 2 for an invalid one."""
     parsed = _parser().parse_args(arguments)
     return Options(
         once=parsed.once,
@@ -64,18 +64,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         allow_abbrev=False,
         prog='make demo ARGS="..."',
-        description="Runs the sync on this machine: both systems simulated, storage by Azurite, the functions by "
-        "their triggers. Without --once it stays up and edits records until Ctrl-C.",
+        description="Runs the sync on this machine: both systems simulated, storage in Azurite, the "
+        "functions run by their triggers. Without --once it stays up and edits records until Ctrl-C.",
     )
     add = parser.add_argument
-    add("--once", action="store_true", help="stop when both systems are in step; code 0 only if all is well")
-    add("--trust", action="store_true", help="with --once too: kill the functions amid their work, and throttle them")
+    add(
+        "--once",
+        action="store_true",
+        help="stop when both systems are in step; exit code 0 only if the comparison is clean",
+    )
+    add("--trust", action="store_true", help="kill the functions while they work, and throttle them; also with --once")
     add("--data", type=Path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
-    add("--small", action="store_true", help="some 60 of the records only: in step within half a minute")
+    add("--small", action="store_true", help="only some 60 of the records: in step within half a minute")
     add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
-    add("--worst-order", action="store_true", help="let quotes and contacts flow first, the accounts they need last")
+    add("--worst-order", action="store_true", help="sync quotes and contacts first, the accounts they need last")
     add("--host", choices=HOSTS, default=LOCAL, help="run on Microsoft's functions host: func, or FUNCTIONS_HOST")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
@@ -98,7 +102,7 @@ def _pause(text: str) -> float:
 
 
 def _within(text: str, least: int, most: int, unit: str) -> float:
-    wanted = argparse.ArgumentTypeError(f"{text!r} will not do; give {least} to {most} {unit}")
+    wanted = argparse.ArgumentTypeError(f"{text!r} is not allowed; give {least} to {most} {unit}")
     try:
         number = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Waits for what the sync makes of an edit, and measures how long it takes."""
+"""Waits for the result of an edit, and measures how long it takes."""
 
 import random
 import time
@@ -27,8 +27,8 @@ _ENDED = (LinkState.ENDED, LinkState.DELETED)
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Looks at one flow from outside, with both systems at hand. What has been seen is remembered: a record may come
-    and end between two comparisons."""
+    """Looks at one flow from outside, with both systems at hand. It remembers what it has seen: a record may appear and
+    end between two comparisons."""
 
     session: Session
     flow: Watched
@@ -36,7 +36,7 @@ class Arrivals:
     memory: Memory
 
     def some(self, chance: random.Random) -> SourceRow | None:
-        """A source record that is in the target and may be edited, None where none is found."""
+        """A source record that is in the target and may be edited, or None."""
         rows = self.flow.sources(self.session.systems)
         for row in chance.sample(rows, min(len(rows), _TRIES)):
             if self.reader.link(row.id).state is LinkState.WRITTEN:
@@ -44,12 +44,12 @@ class Arrivals:
         return None
 
     def mapped(self, id: str) -> Mapped | None:
-        """What the mapping makes of a source record as it is now, None when it is not for the target."""
+        """What the mapping makes of a source record as it is now; None if it is not for the target."""
         verdict = self.flow.verdict(self.session.systems, id)
         return verdict if isinstance(verdict, Mapped) else None
 
     def seen(self, id: str) -> float | None:
-        """Seconds until the target holds every field as the source says; None when it takes too long."""
+        """Seconds until the target has every field as in the source; None if it takes too long."""
         began = time.monotonic()
         mapped = self.mapped(id)
         if mapped is None:
@@ -60,7 +60,7 @@ class Arrivals:
         return seconds
 
     def ended(self, id: str) -> float | None:
-        """Seconds until the sync has noted that a source record came to its end, or is gone."""
+        """Seconds until the sync has noted that a source record has ended, or is gone."""
         return self._until(lambda: self.reader.link(id).state in _ENDED)
 
     def failed(self, id: str) -> tuple[float, Failure] | None:
@@ -76,12 +76,12 @@ class Arrivals:
         return None if seconds is None else (seconds, found[0])
 
     def retry(self, id: str) -> None:
-        """Have a record looked at again now, as an operator's retry does."""
+        """Have a record processed again now, as an operator's retry does."""
         queues: Queues = self.session.storage.queues
         queues.send(self.flow.name, HintMessage(self.flow.name, _OPERATOR, (Hint(id),)).to_body())
 
     def trouble(self) -> str:
-        """Why nothing moves, in brackets; empty when it may."""
+        """Why the flow does not run, in brackets; empty if it may run."""
         closed = self.reader.closed()
         return f"({closed})" if closed else ""
 

@@ -1,4 +1,4 @@
-"""How the date columns of Sales behave, read from Sales itself and never from what the sync remembers."""
+"""How the date columns of Sales behave, read from Sales itself and never from the sync's state."""
 
 from local.demo.flows import API, Systems
 from local.demo.systems import DATAVERSE

@@ -1,7 +1,7 @@
-"""Runs a module, or another program, so that it ends with whoever started it: `python -m local.demo.child_process 42
+"""Runs a module, or another program, so that it ends with its parent process: `python -m local.demo.child_process 42
 local.finops --port 0 ...`, `python -m local.demo.child_process 42 -- func start ...`.
 
-A process that is killed cannot end its children; here the child sees to it itself. Another program keeps that on Linux
+A process that is killed cannot end its children, so the child does it itself. For another program this works on Linux
 only: there the kernel sends the signal.
 """
 
@@ -14,7 +14,7 @@ import threading
 import time
 
 PROGRAM = "--"
-"""Stands in the place of a module for a program that is no module of ours."""
+"""Used instead of a module name for a program that is not a module of ours."""
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LOOK_EVERY_S = 1.0
 

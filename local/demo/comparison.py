@@ -1,7 +1,7 @@
 """Compares both systems row by row and field by field. It looks at the systems only, never at the links.
 
-What the target shall hold is worked out anew from each source row; a row that the mapping filters or rejects is not
-expected. Of several rows with one key exactly one may be there: which one does not matter.
+What the target should hold is computed again from each source row; a row that the mapping filters or rejects is not
+expected. If several rows have one key, exactly one may be there, no matter which.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from shared.records import Json, Values, fold
 
 
 class Fields(Protocol):
-    """What is known of the fields of a target."""
+    """What is known about the fields of a target."""
 
     def ended(self, key: str) -> Mapping[str, Json]:
         """What changes in a target row when its source record ends."""
@@ -74,7 +74,7 @@ class Past:
 
 
 def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list[tuple[str, Mapped]]]:
-    """What the target shall hold: by folded key, the source records that ask for it."""
+    """What the target should hold: by folded key, the source records that need it."""
     expected: dict[str, list[tuple[str, Mapped]]] = defaultdict(list)
     before = {fold(key) for key in past.before}
     for id, verdict in verdicts.items():
@@ -123,7 +123,7 @@ def compare(
 def differences(
     key: str, owned: Mapping[str, Json], values: Values, fields: Fields, *, blanks: bool = True
 ) -> list[Difference]:
-    """The owned fields in which a target row is not as it should be; `blanks` counts those that should be empty."""
+    """The owned fields in which a target row is wrong; `blanks` counts those that should be empty."""
     wrong = []
     for name, wanted in owned.items():
         if wanted is None and not blanks:
@@ -135,7 +135,7 @@ def differences(
 
 
 def _ended_keys(verdicts: Mapping[str, Verdict], past: Past) -> Iterator[str]:
-    """The folded keys of what was expected before and whose source record has come to its end."""
+    """The folded keys that were expected before and whose source record has ended."""
     for id, key in past.keys.items():
         verdict = verdicts.get(id)
         is_over = verdict is None or (isinstance(verdict, Filtered) and verdict.ends)

@@ -1,4 +1,4 @@
-"""What the demo runs: the app with the settings of its user, and the flows that it watches."""
+"""What the demo runs: the app with the user's settings, and the flows that it watches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shared.records import Json
 from shared.settings import Settings
 
 VALUE_MAPS = "VALUE_MAPS"
-# Stands for the demo's own addresses until they are known, so that all settings can be judged before the start.
+# A placeholder for the demo's own addresses until they are known, so that all settings can be checked before the start.
 _NOT_KNOWN_YET: Mapping[str, str] = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "DATAVERSE_URL": "http://127.0.0.1:1",
@@ -91,7 +91,7 @@ def read_configuration(
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid
     notes = tuple(
-        f"{name} is set in your environment and not used: the demo reaches its own systems only."
+        f"{name} is set in your environment and ignored: the demo uses its own systems only."
         for name in sorted(environment.OWN & chosen.keys())
     )
     return Configuration(

@@ -1,4 +1,4 @@
-"""The contacts flow as the demo watches it: contact persons and the customers that contacts have become."""
+"""The contacts flow as seen by the demo: contact persons and the customers that contacts have become."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 
 def watched_contacts(settings: Settings) -> Watched:
-    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
     mapper = flows.contact_mapper(settings)
     company = settings.COMPANY.casefold()
     columns = ("versionnumber", *mapper.select)

@@ -1,4 +1,4 @@
-"""What people do to contacts in Sales, and when it arrives in F&O."""
+"""Edits of contacts in Sales, and when they arrive in F&O."""
 
 import random
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Who is a customer in F&O, and under which numbers accounts and contacts stand in Sales: read from the systems."""
+"""Who is a customer in F&O, and the numbers of accounts and contacts in Sales: read from the systems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people do in both systems while one watches: small edits, through the systems' own services."""
+"""What users do in both systems while you watch: small edits, through the systems' own services."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ INACTIVE: Mapping[str, Json] = {"statecode": 1, "statuscode": 2}
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """A sales person at work in Dataverse, with the rows of one table."""
+    """A Sales user who edits the rows of one table in Dataverse."""
 
     access: Access
     entity_set: str = "accounts"
@@ -44,17 +44,18 @@ class Sales:
 
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
-    """Somebody at work in F&O, in one company."""
+    """An F&O user in one company."""
 
     access: Access
     company: str
 
     def put_products(self, products: Sequence[Mapping[str, Json]]) -> None:
-        """Release products to the company, or change some properties of them; each is told by its ProductNumber."""
+        """Release products to the company, or change some properties of them; each is identified by its
+        ProductNumber."""
         self.access.control("POST", "products", [{"dataAreaId": self.company, **product} for product in products])
 
     def remove_product(self, number: str) -> None:
-        """Take a product out of the company: it is not sellable any more."""
+        """Remove a product from the company: it is no longer sellable."""
         self.access.control("DELETE", "products", {"dataAreaId": self.company, "ProductNumber": number})
 
     def group(self, group: str) -> Values | None:

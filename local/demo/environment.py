@@ -10,7 +10,7 @@ from local.demo.systems import Secrets
 from shared.flows.wiring import FLOWS
 from shared.settings import schedules
 
-# These lead to a system or prove who we are: the demo never takes them from outside, it must not reach anybody's
+# These lead to a system or prove an identity: the demo never takes them from outside, it must not reach anybody's
 # real environment.
 OWN = frozenset(
     {

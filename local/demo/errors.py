@@ -10,4 +10,4 @@ class Unanswered(DemoFailed):
 
 
 class UserMistake(Exception):
-    """An argument, a setting or a folder will not do: exit code 2."""
+    """An argument, a setting or a folder is not usable: exit code 2."""

@@ -1,4 +1,4 @@
-"""A picture of what `p2c explain` says of a quote that stays in Sales."""
+"""A picture of what `p2c explain` says about a quote that stays in Sales."""
 
 import os
 import subprocess

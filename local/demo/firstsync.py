@@ -1,4 +1,4 @@
-"""Remembers what was there before the first sync, and compares both systems when they are in step."""
+"""Records what was there before the first sync, and compares both systems when they are in step."""
 
 from local.demo.comparison import compare, expected_keys
 from local.demo.flows import Watched

@@ -113,7 +113,7 @@ class Collection:
 
 
 class View(Protocol):
-    """What there is to know of a flow beside the rows of its source and of its target."""
+    """What is known about a flow besides the rows of its source and target."""
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
         """What the mapping may know of a source record; read for one key, or for all of them."""

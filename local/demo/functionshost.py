@@ -93,13 +93,13 @@ class FunctionsHost:
         if not self._ready and self._program.is_ready():
             self._ready, self._ends = True, 0
         if reason := self._program.news():
-            self._tell(f"the {self._part.name} started its worker anew: {reason}")
+            self._tell(f"the {self._part.name} restarted its worker: {reason}")
 
     def _start_again(self, how: str) -> None:
         self._ends += 1
         if self._ends > _MOST_ENDS:
             return
-        self._tell(f"the {self._part.name} ended by itself ({how}); it is started again, as the platform does")
+        self._tell(f"the {self._part.name} stopped by itself ({how}); it is restarted, as in Azure")
         self._part.stop()
         self._begin()
 

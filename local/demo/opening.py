@@ -38,18 +38,18 @@ class Opening:
         quote, which is asked about."""
         flows = self.configuration.flows
         if self.here.memory.quoted:
-            self._head("1 of 1  What has changed meanwhile flows.")
+            self._head("1 of 1  What has changed meanwhile is synced.")
             self._wait(flows)
             explain()
             return
         self._let_flow_what_is_there()
         if self.gave_up:
             return
-        self._head("2 of 3  Sales people quote what has arrived.")
+        self._head("2 of 3  Sales users quote what has arrived.")
         quotes.write(self.options.data)
         self.here.memory.quoted = True
         self.here.save()
-        self._head("3 of 3  The quotes flow, and the people who are quoted become customers.")
+        self._head("3 of 3  The quotes are synced, and the people who are quoted become customers.")
         if self.options.worst_order:
             self._let_flow_what_waits()
         self._wait(flows)
@@ -63,7 +63,7 @@ class Opening:
         flows = self.configuration.flows
         worst = self.options.worst_order
         now = "Products" if worst else "Accounts, contacts and products"
-        self._head(f"1 of 3  {now} flow. The quotes come when the products are in Sales.")
+        self._head(f"1 of 3  {now} are synced. Quotes follow when the products are in Sales.")
         self._wait([flow for flow in flows if not worst or flow.name in FIRST_IN_WORST_ORDER])
 
     def _let_flow_what_waits(self) -> None:
@@ -72,7 +72,7 @@ class Opening:
         self.session.resume_flows(first)
         positions = self._wait([flow for flow in self.configuration.flows if flow.name in first])
         listed = ", ".join(f"{of.account.waiting} {name}" for name, of in positions.items())
-        screen.write(self.console, f"waiting: {listed}. Only now the accounts may flow.", style="yellow", indent=2)
+        screen.write(self.console, f"waiting: {listed}. Only now the accounts are synced.", style="yellow", indent=2)
         self.session.resume_flows()
 
     def _wait(self, flows: Sequence[Watched]) -> dict[str, Position]:

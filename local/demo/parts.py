@@ -55,7 +55,7 @@ class Part:
         self._child.wait_until(ready)
 
     def kill(self) -> None:
-        """Pull its plug: SIGKILL, it cannot put anything in order."""
+        """Kill it with SIGKILL: it cannot clean up."""
         if self._child is not None:
             self._child.kill()
         self.stop()

@@ -22,7 +22,7 @@ MISTAKE = 2
 
 
 def _say_nothing(_text: str) -> None:
-    """Whoever has no screen."""
+    """For processes without a screen."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The products flow as the demo watches it: a product in Sales with what it refers to and its price list items."""
+"""The products flow as seen by the demo: a product in Sales with what it refers to and its price list items."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevel
 
 
 def watched_products(settings: Settings) -> Watched:
-    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
     mapper = flows.product_mapper(settings)
     fields = mapper.table.target_fields
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
@@ -45,7 +45,7 @@ def watched_products(settings: Settings) -> Watched:
 
 @dataclass(frozen=True, slots=True)
 class ProductView:
-    """What the mapping of a product needs, read from Sales itself and never from what the sync remembers.
+    """What the mapping of a product needs, read from Sales itself and never from the sync's state.
 
     A product keeps the price list that it has for as long as that is valid. Which one it has is read from its price
     list item, else from its own column: where several lists would do, any of them is right.
@@ -114,14 +114,14 @@ class ProductView:
 
 
 def _target(columns: tuple[str, ...]) -> Collection:
-    # What people of Sales have entered for themselves is none of ours.
+    # What Sales users have entered is not ours.
     only = {"msdynce_ismaintainedexternally": True}
     return Collection(DATAVERSE, products.TARGET_SET, products.KEY_COLUMN, columns, only=only)
 
 
 def _items(systems: Systems, rows: list[Values]) -> dict[str, list[Values]]:
     """The price list items by product, on lists in the product's own currency: those of one product, or all that
-    there are. On lists in other currencies people of Sales put their own prices."""
+    there are. Lists in other currencies hold the Sales users' own prices."""
     currencies = {str(row[products.ID_COLUMN]).lower(): row.get(_OWN_CURRENCY) for row in rows}
     of_list = {_id(row["pricelevelid"]): row[_OWN_CURRENCY] for row in _rows(systems, "pricelevels", _LIST_COLUMNS)}
     ids = [str(row[products.ID_COLUMN]).lower() for row in rows]

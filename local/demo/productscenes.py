@@ -1,4 +1,4 @@
-"""What people do to products in F&O, and when it arrives in Sales."""
+"""Edits of products in F&O, and when they arrive in Sales."""
 
 import random
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class ProductScenes:
         ended = self._arrivals.ended(number)
         retires = bool(self._arrivals.flow.ended(number))
         then = "retired in Sales" if retires else "noted; it stays in Sales as it is"
-        self._show(number, f'"{values["ProductName"]}" is not sellable any more', ended, then=then)
+        self._show(number, f'"{values["ProductName"]}" is no longer sellable', ended, then=then)
         self._fulfilment.put_products([values])
         self._show(number, f'"{values["ProductName"]}" is sellable again', self._arrivals.seen(number))
 

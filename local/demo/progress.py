@@ -59,7 +59,7 @@ class Progress:
     def show(self, positions: Positions, requests: Mapping[str, Requests]) -> None:
         """Show where the flows stand now, and what is waited for when nothing has happened for a while."""
         now = self._clock()
-        # Requests and messages alone are no news: every look of a timer is a request.
+        # Requests and messages alone are not progress: every run of a timer sends requests.
         news = [(of.progress, of.account.waits_for, of.glance.closed) for of in positions.values()]
         if news != self._seen:
             self._seen, self._news_at = news, now
@@ -102,7 +102,7 @@ def sentence(positions: Positions) -> str:
     settled = all(of.account.settled == of.account.total for of in positions.values())
     queued = ""
     if messages:
-        queued = f"{_messages(messages)} to look once more" if settled else _messages(messages)
+        queued = f"{_messages(messages)} to check again" if settled else _messages(messages)
     poisoned = sum(of.glance.poison for of in positions.values())
     given_up = f"{_messages(poisoned)} and given up" if poisoned else ""
     closed = "; ".join(dict.fromkeys(of.glance.closed for of in positions.values() if of.glance.closed))
@@ -142,7 +142,7 @@ def _standing(flow: str, of: Position) -> str:
 def _left(of: Position) -> list[str]:
     """What is known of the records that are not settled."""
     found = [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
-    return [*found, *([f"{of.account.again} looked at again"] if of.account.again else [])]
+    return [*found, *([f"{of.account.again} processed again"] if of.account.again else [])]
 
 
 def _messages(count: int) -> str:

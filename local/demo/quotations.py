@@ -1,4 +1,4 @@
-"""The quotations flow as the demo watches it: quotes with their lines, and what has become of them in F&O."""
+"""The quotations flow as seen by the demo: quotes with their lines, and their result in F&O."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ _OF_HEADER = f"_{quotations.LINE_HEADER}_value"
 
 
 def watched_quotations(settings: Settings) -> Watched:
-    """The flow with the settings of its user. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
     mapper = flows.quotation_mapper(settings)
     company = settings.COMPANY.casefold()
     of = quotations

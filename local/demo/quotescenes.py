@@ -22,7 +22,7 @@ _MORE = 7
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who can be quoted: accounts that are customers, and contacts who belong to nobody."""
+    """Who can be quoted: accounts that are customers, and contacts without an account."""
 
     accounts: list[Values]
     individuals: list[Values]
@@ -46,7 +46,7 @@ class QuoteScenes:
         return None if self._puzzle is None else self._puzzle[1]
 
     def write(self, folder: Path) -> None:
-        """Everybody in Sales quotes: the sample quotes, one of every kind that stays in Sales, and individuals."""
+        """Sales users write quotes: the sample quotes, one of every kind that stays in Sales, and individuals."""
         catalogue = self._seller.catalogue()
         if not catalogue.products:
             return
@@ -122,7 +122,7 @@ class QuoteScenes:
         self._seller.change_line(str(line["quotedetailid"]), {"quantity": 5})
         self._seller.add_line(again, self._wanted(catalogue, 1)[0], catalogue)
         self._seller.change(again, ACTIVE)
-        self._show(number, "revised: another quantity, one line more", self._arrivals.seen(number))
+        self._show(number, "revised: another quantity, one more line", self._arrivals.seen(number))
 
     def lose(self) -> None:
         """A quote is lost: its quotation stays."""
@@ -163,7 +163,8 @@ class QuoteScenes:
         seller.add_line(again, self._wanted(catalogue, 3)[-1], catalogue)
         seller.change(again, ACTIVE)
         self._stage.say(
-            "7 more: a draft, a lost, an empty, a revised one; with a text line, an own product, a discount on it all"
+            "7 more: a draft, a lost, an empty, a revised quote; one with a text line, with a product "
+            "of Sales, with a header discount"
         )
 
     def _quote_person(self, person: Values, catalogue: Catalogue) -> str:

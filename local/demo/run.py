@@ -43,7 +43,7 @@ _HASTY_UP_TO_MS = 250.0
 
 
 def run(options: Options, console: Console) -> int:
-    """Run the demo; 0 when all is well. Raises UserMistake and DemoFailed."""
+    """Run the demo; 0 if everything is in step. Raises UserMistake and DemoFailed."""
     require_node_modules()
     if options.host == FUNC:
         hosts.command(os.environ, Path(), 0)
@@ -186,8 +186,8 @@ def _tell(
 ) -> None:
     stage = act.stage
     console = stage.console
-    console.print("\nNow people work in both systems. Ctrl-C ends the demo.", style="bold")
-    _say(console, "Look into it as an operator, in another terminal in this folder:")
+    console.print("\nNow users edit records in both systems. Ctrl-C ends the demo.", style="bold")
+    _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
     screen.write_verbatim(console, f"  {command}\n")
     arrivals = _arrivals(session, configuration, standings, act.place)
@@ -211,7 +211,7 @@ def _tell(
     console.print("\nEnding the demo ...", highlight=False)
     if options.keep is not None:
         asked = ["--small"] if options.small else []
-        _say(console, "Its state is kept. To go on from there:")
+        _say(console, "Its state is kept. To continue from there:")
         screen.write_verbatim(console, f"  {screen.make_command('demo', *asked, '--keep', str(options.keep))}")
 
 
@@ -244,7 +244,7 @@ def _show(console: Console, result: report.Result) -> None:
 
 
 def _explain(options: Options, console: Console, here: Place, quotes: QuoteScenes) -> None:
-    """While one quote is not in F&O, draw what the operators' command line says of it."""
+    """While one quote is not in F&O, draw what the operators' command line says about it."""
     if options.explanation is None:
         return
     if quotes.puzzle is None:

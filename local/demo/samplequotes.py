@@ -1,4 +1,4 @@
-"""The quotes of the sample records, written into Sales as its people would. Sales may refuse some; these are named."""
+"""The quotes of the sample records, written into Sales as users would. Sales may refuse some; these are named."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 
 
 def _tell_nobody(_text: str) -> None:
-    """Nobody wants to hear how far it is."""
+    """A progress callback that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)

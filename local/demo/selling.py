@@ -1,4 +1,4 @@
-"""Quotes as sales people write them in Sales: what can be quoted, the quotes and their lines."""
+"""Quotes as Sales users write them: what can be quoted, the quotes and their lines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

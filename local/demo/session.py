@@ -128,7 +128,7 @@ class Session:
         return {access.name: access for access in (self.sales, self.finops)}
 
     def as_clients(self) -> dict[str, Access]:
-        """Both systems by name, as a program of somebody else speaks to them; it closes them."""
+        """Both systems by name, for a foreign client; it closes them."""
         return {name: Access(name, self.simulators.url(name), self._secrets, owner=False) for name in SYSTEMS}
 
     def counts(self) -> dict[str, Counts]:
@@ -146,7 +146,7 @@ class Session:
         return {flow: ProgressReader(self.storage, flow, since) for flow in self._flows}
 
     def resume_flows(self, flows: Collection[str] | None = None) -> None:
-        """Do what an operator does after a deployment: let all flows run, or only these yet."""
+        """Do what an operator does after a deployment: resume all flows, or only these."""
         control = Control(self.storage.table("control"))
         for flow in self._flows if flows is None else flows:
             # After a deployment every flow is paused until an operator resumes it. Here that is the demo. What
@@ -160,7 +160,7 @@ class Session:
         self.start_host(self._host)
 
     def kill_functions(self) -> None:
-        """Pull the plug of the functions host: SIGKILL, it cannot put anything in order."""
+        """Kill the functions host with SIGKILL: it cannot clean up."""
         self._host.kill()
 
     def stop_functions(self) -> None:
@@ -187,7 +187,9 @@ class Session:
         self.simulators.require_alive()
         if self.azurite.pid is not None and not _runs(self.azurite.pid):
             said = self.azurite.said
-            raise DemoFailed(f"Azurite, the storage emulator, ended by itself; it said: {said}. Start the demo again.")
+            raise DemoFailed(
+                f"Azurite, the storage emulator, stopped by itself; it said: {said}. Start the demo again."
+            )
         for host in self._hosts:
             host.require_alive()
 

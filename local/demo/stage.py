@@ -1,4 +1,4 @@
-"""Where the demo tells what happens: one line with the time of day for each thing."""
+"""Where the demo reports what happens: one line with the time of day for each event."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How long the demo waits: it counts time in which nothing gets on, as a quiet machine would take it."""
+"""How long the demo waits: it counts time without progress, scaled to a quiet machine."""
 
 import os
 import time

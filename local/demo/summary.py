@@ -89,7 +89,7 @@ def _figures(flow: FlowResult) -> dict[str, str]:
 
 def _asked(requests: Mapping[str, Requests]) -> Text:
     told = (f"{SYSTEM_NAMES[name]} {count.read} reads, {count.write} writes" for name, count in requests.items())
-    return Text(f"read counts every look at a record; requests answered: {'; '.join(told)}", style="dim")
+    return Text(f"read counts every read of a record; requests answered: {'; '.join(told)}", style="dim")
 
 
 def _left_out(result: Result) -> Table:
@@ -106,7 +106,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
         outcome = "ended" if rule.startswith(ENDED) else "filtered"
         yield outcome, count, _rule(rule.removeprefix(ENDED))
     for parent, count in flow.account.waits_for.items():
-        text = f"for {parent} -> look at these; they go on by themselves when those are linked"
+        text = f"for {parent} -> check these; they continue automatically when those are linked"
         yield "waiting", count, Text(visible(text))
     by_cause: dict[str, list[Failure]] = defaultdict(list)
     for failure in flow.account.failures:
@@ -160,7 +160,7 @@ def _listed(name: str, entries: list[str]) -> Iterator[Text]:
 
 
 def _verdict(result: Result) -> Text:
-    memory = f"the function host took {result.peak_memory_mb:.0f} MB at most"
+    memory = f"the functions host used {result.peak_memory_mb:.0f} MB at most"
     if result.good:
         return Text(f"In step. Every record is accounted for; {memory}.", style="bold green")
     if not result.in_step:

@@ -1,4 +1,5 @@
-"""Both simulated systems as their owner sees them: read and edited beside the sync, neither counted nor delayed."""
+"""Both simulated systems as their owner sees them: read and edited independently of the sync, neither counted nor
+delayed."""
 
 import math
 import secrets
@@ -120,7 +121,7 @@ class Access:
         return Counts(_numbers(counted["reads"]), _numbers(counted["writes"]), throttled)
 
     def control(self, method: str, name: str, body: Json = None) -> dict[str, Json]:
-        """Use a control of the simulator: trouble, latency, what people of the company do. Raises DemoFailed."""
+        """Use a control of the simulator: faults, latency, actions of users. Raises DemoFailed."""
         headers = {TOKEN_HEADER: self._secrets.admin_token}
         return self._sent(method, f"{self.url}{PREFIX}{name}", body, headers)
 
@@ -159,7 +160,7 @@ class Access:
                     raise Unanswered(
                         f"{self.name} at {self.url} does not answer the demo; its process hangs."
                     ) from error
-                self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; it is asked again")
+                self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; trying again")
             except requests.RequestException as error:
                 raise Unanswered(f"{self.name} at {self.url} does not answer the demo: {_why(error)}.") from error
         raise AssertionError("the last try returns or raises")

@@ -1,4 +1,4 @@
-"""The act of trust: amid a large batch the functions are killed, both systems throttle, and both are compared."""
+"""The act for sceptics: during a large batch the functions are killed, both systems throttle, and both are compared."""
 
 import random
 import time
@@ -103,7 +103,7 @@ class Act:
 
     def _kill(self) -> dict[str, int]:
         """Kill the host when records of both flows are in its hands; how many were."""
-        self.stage.say("the functions are killed as soon as they are at work on records of both flows")
+        self.stage.say("the functions are killed as soon as they work on records of both flows")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
         listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
@@ -135,8 +135,8 @@ class Act:
             for access in accesses:
                 access.control("DELETE", "faults")
         self.stage.say(
-            "both systems answer again. What the killed process was at is left alone for as long as a request of it "
-            f"could still arrive: until about {free_at:%H:%M:%S}"
+            "both systems answer again. Records of the killed process are left alone as long as one of "
+            f"its requests could still arrive: until about {free_at:%H:%M:%S}"
         )
 
     def _throttled(self) -> int:

@@ -1,4 +1,4 @@
-"""Whether the functions do anything: where to look when nothing gets on."""
+"""Whether the functions do anything: checked when there is no progress."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Waits until both systems are in step, for as long as anything gets on."""
+"""Waits until both systems are in step, as long as there is progress."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -101,13 +101,13 @@ class Wait:
         if blocked:
             return f"The sync waits for an operator: {'; '.join(blocked)}."
         told = "; ".join(waited_for(missing)) or "the sources are not read to their end"
-        return f"Nothing has got on for {seconds:.0f} s: {told}. {self._where_to_look()}"
+        return f"No progress for {seconds:.0f} s: {told}. {self._where_to_look()}"
 
     def _where_to_look(self) -> str:
         log = f"look into {self.running.functions_log.name}"
         if vitals.is_silent_since(self._used, self.running.functions_pids):
             return f"The functions host has used no processor time meanwhile, so it hangs or was stopped; {log}."
-        return f"The functions host is at work; {log}."
+        return f"The functions host is busy; {log}."
 
 
 def _in_step(positions: Mapping[str, Position]) -> bool:

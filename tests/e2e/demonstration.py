@@ -205,7 +205,7 @@ def assert_all_scenes(story: list[str]) -> None:
         ("CustomerGroupId", "is refused after"),
         ("new account", "in F&O after"),
         ("deactivated", "inactive in F&O after"),
-        ("not sellable any more", "retired in Sales after"),
+        ("no longer sellable", "retired in Sales after"),
         ("sellable again", "in Sales after"),
         ("lost; the quotation stays", "noted after"),
     ):

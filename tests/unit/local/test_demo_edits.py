@@ -153,5 +153,5 @@ def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is
     assert hanging.asked == len(told) + 1
     assert (hanging.asked > 1) is again
     if again:
-        assert told[0] == "finops has not answered the demo for 15 s; it is asked again"
+        assert told[0] == "finops has not answered the demo for 15 s; trying again"
     access.close()

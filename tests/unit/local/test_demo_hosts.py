@@ -156,7 +156,7 @@ def test_a_host_that_ends_by_itself_is_started_again_and_that_is_told(tmp_path: 
         host.require_alive()
         host.require_alive()
         assert script.started == 2
-    assert told == ["the functions host ended by itself (exit code 3); it is started again, as the platform does"]
+    assert told == ["the functions host stopped by itself (exit code 3); it is restarted, as in Azure"]
 
 
 def test_a_host_that_never_becomes_ready_again_is_given_up(tmp_path: Path, told: list[str]) -> None:

@@ -52,11 +52,11 @@ def test_how_many_of_how_many_are_settled_is_told_of_every_flow_in_one_line() ->
 
 def test_settled_records_that_are_looked_at_again_are_told_as_such() -> None:
     told = sentence({"quotations": at(replace(SETTLED, settled=3, again=7, claimed=7))})
-    assert told == "settled: quotations 3 of 10 (7 looked at again)"
+    assert told == "settled: quotations 3 of 10 (7 processed again)"
 
 
 def test_messages_after_the_last_record_is_settled_are_told_as_what_they_are() -> None:
-    assert sentence({"accounts": at(hints=1)}).endswith("| 1 message queued to look once more")
+    assert sentence({"accounts": at(hints=1)}).endswith("| 1 message queued to check again")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_machine_on_which_a_look_takes_long_waits_as_much_longer() -> None:
 def test_a_standstill_is_told_in_one_sentence_with_what_stands_still_and_where_to_look() -> None:
     _, wait = waited({"accounts": at(UNDECIDED, hints=2)})
     assert wait.gave_up == (
-        "Nothing has got on for 30 s: 2 messages queued for accounts; 2 accounts have no outcome yet. "
+        "No progress for 30 s: 2 messages queued for accounts; 2 accounts have no outcome yet. "
         "The functions host has used no processor time meanwhile, so it hangs or was stopped; "
         "look into functions-host.log."
     )

@@ -45,7 +45,7 @@ def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys:
 def test_what_an_argument_may_be_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--latency-ms", "soon"])
-    assert "'soon' will not do; give 0 to 60000 milliseconds" in capsys.readouterr().err
+    assert "'soon' is not allowed; give 0 to 60000 milliseconds" in capsys.readouterr().err
 
 
 def test_a_small_sample_and_its_pictures_are_asked_for() -> None:
@@ -172,7 +172,7 @@ def test_a_real_deployment_in_the_environment_does_not_matter() -> None:
     found = read_configuration(deployed)
     assert found.company == "dat"
     assert not {*found.settings} & {*deployed} - {"COMPANY"}
-    assert any("DATAVERSE_URL is set in your environment and not used" in note for note in found.notes)
+    assert any("DATAVERSE_URL is set in your environment and ignored" in note for note in found.notes)
 
 
 def test_the_claims_of_a_killed_worker_end_sooner_where_one_is_killed() -> None:
