@@ -12,6 +12,7 @@ from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, ap
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, console, say
+from shared.counting import counted
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking
@@ -74,12 +75,13 @@ def dismiss(
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
-        confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
+        confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.deeds)
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"{len(chosen) - dismissed} have changed meanwhile, or are being worked on; call it once more"
+                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile or being worked on; "
+                "call it once more"
             )
 
 
@@ -184,7 +186,8 @@ def forget(
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
         confirm(f"Forget what is remembered of {found}?", yes)
-        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
+        removed = forget_record(to.parts, to.parts.flows[name], found, to.deeds)
+        say(f"{name}: removed: {counted(removed, 'row')}.")
 
 
 def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:

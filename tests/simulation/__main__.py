@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from shared.counting import counted
 from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
 from tests.simulation.history import Played
 from tests.simulation.material import Material
@@ -76,16 +77,14 @@ def _trace(first: int, count: int, steps: int, material: Material) -> int:
 
 
 def _tell_progress(report: Report) -> None:
-    told = f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s"
+    told = f"\r{_histories(report)}, {len(report.broken)} broken, {report.seconds:.0f} s"
     typer.echo(told, nl=False, err=True)
 
 
 def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
-        f"{report.histories} {'history' if report.histories == 1 else 'histories'} in {report.seconds:.0f} s, "
-        f"{each:.0f} steps of workers each; "
-        f"{len(report.broken)} broken"
+        f"{_histories(report)} in {report.seconds:.0f} s, {each:.0f} steps of workers each; {len(report.broken)} broken"
     )
     for name in never_reached(report.counts) if coverage else ():
         typer.echo(f"never reached: {name}")
@@ -99,10 +98,14 @@ def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, c
         typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
     for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
         short = shrink(played, again)
-        typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
+        typer.echo(f"\nseed {played.script.seed}, shrunk to {counted(len(short.script.acts), 'act')}:")
         typer.echo("\n".join(f"  {problem}" for problem in short.problems))
         typer.echo(short.script.to_text())
     return 1 if report.broken else 0
+
+
+def _histories(report: Report) -> str:
+    return counted(report.histories, "history", "histories")
 
 
 def _count(text: str) -> int:
