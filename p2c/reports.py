@@ -51,8 +51,8 @@ def status(told: Status) -> None:
         if of.state.poison:
             since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
             say(
-                f"the poison queue of {of.flow} holds {counted(of.state.poison, 'message')}{since}: look whether the function "
-                f"{of.flow}_poison runs, and why it fails (docs/runbook.md#poison-stays)",
+                f"the poison queue of {of.flow} holds {counted(of.state.poison, 'message')}{since}: look whether "
+                f"the function {of.flow}_poison runs, and why it fails (docs/runbook.md#poison-stays)",
                 style="red",
             )
     for gate in told.gates:
@@ -296,8 +296,8 @@ class Estimate:
         """In words."""
         whence = "of the last runs" if self.rate_is_own else "measured between simulators at 150 ms an answer"
         return (
-            f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of the 6,000 requests "
-            f"that a system takes from one user in five minutes; {age(self.seconds)} at {self.rate:.0f} records a "
+            f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of the "
+            f"6,000 requests that a system takes from one user in five minutes; {age(self.seconds)} at {self.rate:.0f} records a "
             f"second ({whence})."
         )
 

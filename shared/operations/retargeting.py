@@ -62,8 +62,8 @@ class Retargeting:
         damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
         if damaged:
             raise Refused(
-                f"{counted(len(damaged), 'link')} of {self._flow.name} cannot be read, so that nobody knows all of its rows in "
-                f"the former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
+                f"{counted(len(damaged), 'link')} of {self._flow.name} cannot be read, so that nobody knows all of its "
+                f"rows in the former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
                 f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
             )
 
