@@ -296,9 +296,9 @@ class Estimate:
         """In words."""
         whence = "of the last runs" if self.rate_is_own else "measured between simulators at 150 ms an answer"
         return (
-            f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of the "
-            f"6,000 requests that a system takes from one user in five minutes; {age(self.seconds)} at {self.rate:.0f} records a "
-            f"second ({whence})."
+            f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of "
+            "the 6,000 requests that a system takes from one user in five minutes; "
+            f"{age(self.seconds)} at {self.rate:.0f} records a second ({whence})."
         )
 
 

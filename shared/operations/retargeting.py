@@ -63,8 +63,8 @@ class Retargeting:
         if damaged:
             raise Refused(
                 f"{counted(len(damaged), 'link')} of {self._flow.name} cannot be read, so that nobody knows all of its "
-                f"rows in the former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
-                f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
+                f"rows in the former target: call `p2c repair {self._flow.name} RECORD` for each of "
+                f"{', '.join(damaged[:_TOLD])}{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
             )
 
     def _known(self, target: NewTarget | None) -> NewTarget:
