@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from p2c import reports
+from p2c.calling import file_named, whole_number
 from p2c.commands import (
     ATTENTION,
     WELL,
@@ -43,7 +44,11 @@ def status(
     flow: MaybeFlow = None,
     lag: Annotated[
         int | None,
-        typer.Option(min=1, help="minutes that a flow may be behind; without it 15, and 60 for products"),
+        typer.Option(
+            parser=whole_number(1, 525_600),
+            metavar="MINUTES",
+            help="how far a flow may be behind; without it 15 minutes, and 60 for products",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -99,7 +104,9 @@ def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     limit: Limit = None,
-    markdown: Annotated[Path | None, typer.Option(help="write it to this file, for a review")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(parser=file_named, metavar="FILE", help="write it to this file, for a review")
+    ] = None,
     without_state: Annotated[
         bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
     ] = False,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from p2c.calling import file_named, whole_number
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.showing import say, tell
@@ -36,7 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 All = Annotated[bool, typer.Option("--all", help="everything")]
 Reason = Annotated[str, typer.Option("--reason", help="kept in the audit")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", parser=whole_number(1, 1_000_000), metavar="N", help="at most so many")
+]
 
 _given: dict[str, Path | None] = {"settings": None}
 
@@ -50,7 +53,12 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def main(
     settings: Annotated[
-        Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
+        Path | None,
+        typer.Option(
+            parser=file_named,
+            metavar="FILE",
+            help="a file in the form of local.settings.json; without it the environment",
+        ),
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="which one this is", callback=_show_version, is_eager=True)
