@@ -38,6 +38,9 @@ from shared.operations.status import status_of
 from shared.state.failures import Failure
 from shared.state.history import Histories
 
+# With the time, the outcome and the id of the run, a line of a history has some 120 characters.
+_FIELDS_WIDTH = 42
+
 
 @app.command(rich_help_panel="Look")
 def status(
@@ -197,7 +200,8 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             as_json(entries)
         else:
             rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
-            table(["when (UTC)", "what", "fields", "run"], rows)
+            columns = ["when (UTC)", "what", "fields", "run"]
+            table(columns, rows, widest={"fields": _FIELDS_WIDTH}, whole={"run"})
 
 
 @app.command(rich_help_panel="Look")

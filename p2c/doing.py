@@ -121,12 +121,19 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
         (name,) = to.flows(flow)
         blocked = to.parts.state.control.flow(name).blocked
         if not blocked:
-            raise Mistake(f"{name} is not blocked")
+            raise Mistake(_not_blocked(name, paused=to.parts.state.control.flow(name).paused))
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
         if not lift(Steering(to.parts, to.deeds), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; look again")
         say(f"{name} goes on.")
+
+
+def _not_blocked(flow: str, *, paused: bool) -> str:
+    """What there is to do instead of lifting a block that is not there."""
+    if paused:
+        return f"{flow} is not blocked but paused, so there is nothing to lift: call `p2c resume {flow}` to let it run"
+    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` tells how it stands"
 
 
 @app.command(rich_help_panel="Do")

@@ -162,3 +162,17 @@ def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.Monke
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == code
+
+
+def test_an_id_in_a_table_stays_on_one_line_beside_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, fields = "0f8fad5b-d9cb-469f-a165-70867728950e", ", ".join(["SomeField"] * 40)
+    for width in ("100", None):
+        monkeypatch.setenv("COLUMNS", width) if width else monkeypatch.delenv("COLUMNS")
+        told = written(
+            monkeypatch,
+            "utf-8",
+            lambda: table(["fields", "run"], [[fields, run]], widest={"fields": 42}, whole={"run"}),
+        )
+        assert run in told
+        assert told.count("SomeField") == 40
+        assert max(map(len, told.splitlines())) <= 100
