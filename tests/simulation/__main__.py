@@ -6,17 +6,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import typer
+try:
+    import typer
 
-from shared.counting import counted
-from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
-from tests.simulation.history import Played
-from tests.simulation.material import Material
-from tests.simulation.mutations import MUTATIONS
-from tests.simulation.run import Report, play, play_seeds
-from tests.simulation.script import STEPS, Script, read_script, write_script
-from tests.simulation.shrink import kind_of, shrink
-from tests.simulation.space import never_reached
+    from shared.counting import counted
+    from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
+    from tests.simulation.history import Played
+    from tests.simulation.material import Material
+    from tests.simulation.mutations import MUTATIONS
+    from tests.simulation.run import Report, play, play_seeds
+    from tests.simulation.script import STEPS, Script, read_script, write_script
+    from tests.simulation.shrink import kind_of, shrink
+    from tests.simulation.space import never_reached
+except KeyboardInterrupt:
+    # Loading takes a moment; whoever thinks better of it gets no traceback.
+    sys.exit(130)
 
 _SHRUNK_AT_MOST = 5
 
@@ -108,17 +112,23 @@ def _histories(report: Report) -> str:
     return counted(report.histories, "history", "histories")
 
 
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more, with 18 digits at most")
+    return int(text)
+
+
 def _count(text: str) -> int:
-    count = int(text) if text.isascii() and text.isdigit() else 0
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more, with 9 digits at most")
     return count
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seeds", type=_count, default=200, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first one (default: %(default)s)")
+    parser.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first one (default: %(default)s)")
     parser.add_argument(
         "--steps", type=_count, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
