@@ -54,12 +54,18 @@ def test_enough_space_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     require_space(tmp_path)
 
 
+def full(*_: object, **__: object) -> None:
+    """Stands in for writing a file to a disk that is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.mark.parametrize("keep", [None, "kept"])
 def test_a_small_demo_says_so_before_it_writes_its_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str | None
 ) -> None:
     nearly_full(monkeypatch, 200_000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_text", full)
     options = Options(once=True, small=True, keep=None if keep is None else tmp_path / keep)
     with pytest.raises(space.NoSpaceLeft, match=rf"no space left on {tmp_path} \(0\.2 MB free, \d+ MB needed\): free"):
         run(options, Console())
@@ -67,9 +73,6 @@ def test_a_small_demo_says_so_before_it_writes_its_sample(
 
 
 def test_a_sample_that_finds_no_space_names_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(space.NoSpaceLeft, match=rf"no space left on {tmp_path}/"), small_folder(SAMPLES):
