@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from p2c.calling import whole_number
+from p2c.calling import INTERRUPTED, UNREAD, whole_number
 from p2c.commands import ATTENTION, MISTAKE, WELL, app, connected
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
@@ -130,7 +130,7 @@ def _play(arguments: Sequence[str], records: str | None) -> int:
             f"the simulation cannot be started ({refused.strerror}); where {_MAPS} is a long text, put it into a file "
             "and name that by --map"
         ) from refused
-    if ended.returncode in (WELL, ATTENTION, MISTAKE):
+    if ended.returncode in (WELL, ATTENTION, MISTAKE, INTERRUPTED, UNREAD):
         return ended.returncode
     raise Mistake(f"the simulation has ended with the code {ended.returncode}; what it has said stands above")
 

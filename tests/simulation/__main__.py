@@ -1,6 +1,7 @@
 """`python -m tests.simulation`: play seeds, or a script; see `make simulate`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +27,8 @@ _SHRUNK_AT_MOST = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call."""
+    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call, 130 for Ctrl-C, 141 where nobody reads
+    what it says."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
@@ -37,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         typer.echo("\nEnded by Ctrl-C.", err=True)
         return 130
+    except BrokenPipeError:
+        # Nobody reads on: what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _play(parsed: argparse.Namespace) -> int:

@@ -52,6 +52,15 @@ def test_ctrl_c_while_it_loads_ends_it_without_a_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+def test_a_reader_who_has_gone_ends_it_without_a_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "1", "--steps", "1"]
+    ended = subprocess.run(command, cwd=_ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 @pytest.mark.process
 def test_the_same_seed_gives_the_same_history_on_any_machine() -> None:
     command = [sys.executable, "-m", "tests.simulation", "--seeds", "5", "--first", "300", "--trace"]
