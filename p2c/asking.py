@@ -65,12 +65,12 @@ def status(
 @app.command(rich_help_panel="Look")
 def failures(
     flow: MaybeFlow = None,
-    cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
-    dismissed: Annotated[bool, typer.Option(help="those that were dismissed")] = False,
+    cause: Annotated[str | None, typer.Option(help="show each record of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="show the dismissed ones instead")] = False,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What cannot be written, by cause; with --cause record by record."""
+    """What could not be written, by cause; with --cause, record by record."""
     with connected() as to:
         failing, flows = Failing(to.parts), to.flows(flow)
         if cause is None:
@@ -111,7 +111,8 @@ def plan(  # noqa: PLR0917 - the options of a command
         Path | None, typer.Option(parser=file_named, metavar="FILE", help="write it to this file, for a review")
     ] = None,
     without_state: Annotated[
-        bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
+        bool,
+        typer.Option("--without-state", help="as if nothing were synced yet; it needs both systems and no deployment"),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -138,11 +139,13 @@ def plan(  # noqa: PLR0917 - the options of a command
 
 @app.command(rich_help_panel="Look")
 def preflight(
-    without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
+    without_state: Annotated[
+        bool, typer.Option("--without-state", help="before anything is deployed; it needs both systems only")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Is everything there that the flows need? Exit code 1 when something is wrong. Flows whose columns are not as the
-    mapping knows them are blocked, and released once they are well again."""
+    """Check whether everything is there that the flows need. It blocks flows whose columns are not as the mapping knows
+    them, and releases them once they are. Exit code 1 when something is wrong."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.parts, to.settings).checks())
         if not without_state:
@@ -167,10 +170,10 @@ def preflight(
 @app.command(rich_help_panel="Look")
 def reconcile(
     flow: Flow,
-    repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="queue the records that differ")] = False,
     json: Json = False,
 ) -> None:
-    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
+    """Compare both systems record by record: what is missing, extra or different. Exit code 1 for any drift."""
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)

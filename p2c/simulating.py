@@ -52,7 +52,7 @@ def simulate(  # noqa: PLR0917 - the options of a command
         int, typer.Option(parser=whole_number(0, 10**15), metavar="SEED", help="begin with this seed")
     ] = 0,
 ) -> None:
-    """Random histories of the whole product with your value map and records like yours: faults, crashes, edits and
+    """Play random histories of the whole product with your value map and records like yours: faults, crashes, edits and
     operators between models of both systems. It writes nothing. Exit code 1 when a history ends as it must not."""
     with connected(looks_only=True, without_state=True) as to:
         if sample is not None and from_sandbox:
