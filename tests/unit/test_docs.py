@@ -87,7 +87,7 @@ def causes() -> set[str]:
     }
     return {
         cause
-        for folder in ("mapping", "sync", "clients")
+        for folder in ("mapping", "flows", "sync", "clients")
         for called, arguments, names in _calls(folder)
         if called in makers and len(arguments) > makers[called] and (cause := _text(arguments[makers[called]], names))
     }
@@ -95,7 +95,12 @@ def causes() -> set[str]:
 
 def rules() -> set[str]:
     """Every filter rule of the mappings, and the engine's own."""
-    found = {_text(of[0], names) for called, of, names in _calls("mapping") if called == "Filtered" and of}
+    found = {
+        _text(of[0], names)
+        for folder in ("mapping", "flows")
+        for called, of, names in _calls(folder)
+        if called == "Filtered" and of
+    }
     return {*found - {""}, *FILTERS, "out_of_scope"}
 
 
