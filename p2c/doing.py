@@ -80,8 +80,8 @@ def dismiss(
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile, being worked on, or in a "
-                "row that could not be read; the sweep looks why; call it once more in a minute"
+                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile, being worked on, "
+                "or in a row that could not be read; the sweep looks why; call it once more in a minute"
             )
 
 
