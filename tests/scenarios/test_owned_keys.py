@@ -398,6 +398,22 @@ def test_the_cleanup_keeps_the_key_of_a_lost_link_while_the_source_cannot_be_ask
     assert keys_of(world).owners(["K"]) == {}
 
 
+def test_the_number_of_a_record_whose_link_is_lost_goes_to_no_other_one_while_the_record_is_there() -> None:
+    world = World(adopt=True)
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    lose_link(world, "p1")
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "key_taken"
+    assert world.target.rows["k"]["name"] == "First"
+    world.source.remove("p1")
+    world.settle(hours=2)
+    assert link(world, "p2").state is LinkState.WRITTEN
+    assert world.target.rows["k"]["name"] == "Second"
+    check(world)
+
+
 def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() -> None:
     clean = World()
     clean.source.save("p1", number="K", name="First")
