@@ -79,7 +79,8 @@ def dismiss(
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"{len(chosen) - dismissed} have changed meanwhile, or are being worked on; call it once more"
+                f"{len(chosen) - dismissed} have changed meanwhile, are being worked on, or stand in a row that could "
+                "not be read, and the sweep looks why; call it once more in a minute"
             )
 
 

@@ -82,9 +82,7 @@ class History:
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
-        problems = Oracle(
-            facts_of(self.stage, process, self.operators.mended, self.operators.forgotten), books_of(process)
-        ).problems()
+        problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
         return self.played
 

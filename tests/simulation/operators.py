@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
 from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
@@ -15,7 +16,8 @@ from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
-from shared.state.rows import unescape
+from shared.state.links import link_key
+from shared.state.rows import Cell, escape, unescape
 from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
@@ -38,7 +40,6 @@ class Operators:
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
-        self.forgotten: set[tuple[str, str]] = set()
         self._to_retry = set(FLOWS)
         self._surprised = False
         # Whether anybody has spoilt a row yet: to look at every row takes its time.
@@ -77,10 +78,11 @@ class Operators:
             # A worker may have it in its hands still.
             self._repair(process, deeds)
         for flow in sorted(self._to_retry):
-            # Nobody else tries them: where the source has been mended they close.
+            # Nobody else tries them, also those that were dismissed: where the source has been mended they close.
             if not parts.environment.change_by_settings(flow):
-                listed = [of for of in Failing(parts).walk(flow) if of.cause == "text_not_sendable"]
-                Failing(parts).retry(flow, listed, deeds)
+                failing = Failing(parts)
+                of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
+                failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], deeds)
                 self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
             if not parts.environment.change_by_settings(flow):
@@ -178,8 +180,7 @@ class Operators:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
-            forget(linking.parts, linking.flow, id, deeds)
-            self.forgotten.add((linking.flow.name, id))
+            self._forget(id, linking, deeds)
         elif what == "link":
             linking.link(id)
         else:
@@ -189,10 +190,30 @@ class Operators:
                 self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:
+        record = linking.flow.name, id
+        was_tied = self._is_tied(record)
         try:
             linking.unlink(id)
         finally:
-            if not linking.show(id).linked:
+            if was_tied and not self._is_tied(record):
                 # The row is nobody's now, as the operator wants it.
-                self._company.disown((linking.flow.name, id))
-                self._unlinked.add((linking.flow.name, id))
+                self._company.disown(record)
+                self._unlinked.add(record)
+
+    def _forget(self, id: str, linking: Linking, deeds: Deeds) -> None:
+        """What a forgotten record has in its target is only people's now: should the record come back it is a new one,
+        and nobody who names it finds a number."""
+        record = linking.flow.name, id
+        try:
+            forget(linking.parts, linking.flow, id, deeds)
+        finally:
+            if self._cells(record) is None:
+                self._company.disown(record)
+
+    def _is_tied(self, record: tuple[str, str]) -> bool:
+        return (self._cells(record) or {}).get("target_key") is not None
+
+    def _cells(self, record: tuple[str, str]) -> Mapping[str, Cell] | None:
+        """What is stored of a link, whatever the weather: the answer to an operator may have got lost."""
+        flow, id = record
+        return self._company.stage.tables["links"].cells_of(escape(flow), link_key(id))

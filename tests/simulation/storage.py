@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Message
-from shared.state.rows import Insert, Operation, Replace, Stored
+from shared.state.rows import Cell, Insert, Operation, Replace, Stored
 from tests.simulation.threads import WorkerClock
 from tests.simulation.weather import Weather
 
@@ -48,6 +48,11 @@ class Table(MemoryTable):
                 if isinstance(operation, Insert | Replace):
                     raise RowConflict(place)
         return etags
+
+    def cells_of(self, partition: str, key: str) -> Mapping[str, Cell] | None:
+        """What stands in a row; None where there is none."""
+        found = self._rows.get((partition, key))
+        return None if found is None else found[0].cells
 
     def copy_of(self, partition: str, key: str) -> object:
         """A row as it stands now, to be put back later; None where there is none."""
