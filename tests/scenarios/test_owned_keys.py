@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError, System, Transient
+from shared.errors import OutcomeUnknown, RecordRejected, SyncError, System, Transient
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
 from shared.operations.forgetting import forget
@@ -133,6 +133,31 @@ def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no
         world.apply(hint("p1"))
         world.settle()
         check(world)
+
+
+def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_records_own() -> None:
+    lost = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.target.fault = lost
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+        world.target.fault = lost
+
+        def meanwhile(world: World = world) -> None:
+            world.source.remove("p1")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.target.fault = lambda _write: None
+        world.settle()
+        check(world)
+        if world.target.made:
+            assert link(world, "p1").target_key == "K", f"late at step {step}"
 
 
 def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_own() -> None:
