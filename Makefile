@@ -29,6 +29,8 @@ QUICK := tests/unit $(wildcard tests/scenarios/test_*_rules.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
+# The tests and the demo start many processes; without compiled files each compiles all its modules anew, in a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint format docs infra lock clean
 .DELETE_ON_ERROR:

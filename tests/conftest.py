@@ -9,6 +9,7 @@ from hypothesis import settings
 from local import loopback
 from tests.infra import compiler
 from tests.odata import recording
+from tests.support import shares
 from tests.support.events import Heard, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
@@ -18,14 +19,18 @@ settings.load_profile("project")
 loopback.spare(os.environ)
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """One test process more than there are cores: tests that start processes often wait for them."""
+    cores = yield
+    return cores if "not process" in config.option.markexpr else cores + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test process begins with a share of the list: the tests that take minutes head one share each, so that
-    no process is left with all of them at the end."""
+    """Each test process begins with the tests that take minutes, so that none is left with them at the end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [item for item in items if item.get_closest_marker("long")]
-    others = [item for item in items if not item.get_closest_marker("long")]
-    share = -(-len(others) // max(len(long), 1))
-    spread = [[item, *others[at * share : (at + 1) * share]] for at, item in enumerate(long)]
-    items[:] = [item for part in spread for item in part] if long else others
+    items[:] = shares.in_order(long, [item for item in items if not item.get_closest_marker("long")], workers)
 
 
 @pytest.hookimpl(wrapper=True)

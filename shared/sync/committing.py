@@ -188,7 +188,7 @@ def _after_late_write(work: Work, now: Link) -> Link | None:
     """The link of a record, as another worker has left it, after a late worker's write: the target may hold either
     write. A row that the late one has created is the record's own, and looked for once more."""
     made, intent = work.outcome.link if work.outcome else work.stored, work.stored.intent
-    if intent is None or not made.linked or made.route is None or (made.route, fold(intent.key)) in now.owned:
+    if intent is None or not made.linked or made.route is None or now.may_have_made(made.route, intent.key):
         return None if now.etag is None else replace(now, dirty=True)
     if now.linked or now.intent is not None:
         return replace(now, dirty=True, former=(FormerTarget(made.route, intent.key), *now.former))

@@ -133,7 +133,7 @@ class Owning:
     def _succeed(self, work: Work, owned: OwnedKey, link: Link) -> bool:
         """Get a key from its owner, and with it the row that the owner has there. The record inherits the row before
         the owner loses it: whatever happens in between, no row of ours is nobody's. False when somebody was faster."""
-        if link.was_at(owned.owner.route, owned.key) or link.may_have_made(owned.owner.route, owned.key):
+        if _has_row(link, owned):
             named, loser = work.link.inherit(self._route.name, owned.key), self._without(link, owned)
             etag = self._write(named)
             if etag is None:
@@ -192,6 +192,11 @@ class Owning:
         )
 
 
+def _has_row(link: Link, owned: OwnedKey) -> bool:
+    """Whether an owner has, or has inherited, the row under its key."""
+    return link.was_at(owned.owner.route, owned.key) or link.may_have_made(owned.owner.route, owned.key)
+
+
 def _content(link: Link) -> Link:
     return replace(link, etag=None, age_s=0.0)
 
@@ -214,9 +219,16 @@ class KeyLook(Owning):
             work = wanted[fold(key)]
             if (damage := self._damage_of(owned)) is not None:
                 self._reject_unknown(work, damage)
-            elif owned.owner != self._owner(work) and self._is_kept(owned, self._link_of(owned.owner), work):
-                self._reject_taken(work, owned.owner)
+            elif owned.owner != self._owner(work):
+                self._look_at_owner(work, owned)
         for key, work in wanted.items():
             first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
             if first != work.id:
                 self._reject_taken(work, Owner(self._flow.name, self._route.name, first))
+
+    def _look_at_owner(self, work: Work, owned: OwnedKey) -> None:
+        link = self._link_of(owned.owner)
+        if self._is_kept(owned, link, work):
+            self._reject_taken(work, owned.owner)
+        elif _has_row(link, owned):
+            work.link = work.link.inherit(self._route.name, owned.key)

@@ -73,6 +73,22 @@ def test_a_key_under_which_a_create_may_still_land_is_not_handed_over() -> None:
     check(world)
 
 
+@pytest.mark.parametrize("change", [{"bad": "x"}, {"state": "inactive"}], ids=["refused", "filtered"])
+def test_a_key_under_which_a_create_never_landed_goes_to_the_record_that_wants_it(change: dict[str, str]) -> None:
+    world = World()
+    world.source.save("p2", number="K", name="Owner")
+    world.target.lands = False
+    world.target.fault = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    world.apply(hint("p2"))
+    world.target.fault = lambda _write: None
+    world.source.save("p2", **change)
+    world.source.save("p1", number="K", name="Rightful")
+    world.settle(hours=2)
+    assert world.target.rows["k"]["name"] == "Rightful"
+    assert link(world, "p1").state is LinkState.WRITTEN
+    check(world)
+
+
 def test_an_owner_that_claims_its_key_again_at_any_moment_of_a_hand_over_leaves_one_owner() -> None:
     clean = holding()
     clean.source.save("p1", number="K", name="Late")

@@ -16,9 +16,10 @@ from tests.support.steps import Crash
 from tests.support.trade import lines_of
 from tests.support.world import FAMILY, PRODUCTS, TRADE, World
 
-SEEDS = range(250)
-PRODUCT_SEEDS = range(150)
-TRADE_SEEDS = range(60)
+
+def seeds(count: int, at_night: int) -> list[object]:
+    """The first `count` seeds, and so many in all at night."""
+    return [*range(count), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(count, at_night))]
 
 
 class History:
@@ -165,21 +166,21 @@ class History:
         self.world.clock.sleep(self.random.choice([5, 60, 400, 800]))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(120, 500))
 def test_any_history_ends_in_step(seed: int) -> None:
     history = History(seed)
     history.play(60)
     check(history.world)
 
 
-@pytest.mark.parametrize("seed", PRODUCT_SEEDS)
+@pytest.mark.parametrize("seed", seeds(70, 300))
 def test_any_history_of_a_walked_source_and_a_target_in_bulk_and_parts_ends_in_step(seed: int) -> None:
     history = History(seed, PRODUCTS)
     history.play(60)
     check(history.world)
 
 
-@pytest.mark.parametrize("seed", TRADE_SEEDS)
+@pytest.mark.parametrize("seed", seeds(40, 200))
 def test_any_history_of_routes_moving_keys_and_documents_ends_in_step(seed: int) -> None:
     history = History(seed, TRADE)
     history.play(60)

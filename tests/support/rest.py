@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from shared.state.links import LinkState
 from shared.state.memory import MemoryTable
 from shared.state.rows import Row
 from tests.support.clock import ManualClock
 
 # Still played at the end of a time in which nothing happened: what stands must stand for good.
 _LAST_MINUTES_S = 120
+_IDLE = (LinkState.DELETED, LinkState.FILTERED, LinkState.WAITING)
 
 
 class Rest:
@@ -21,11 +23,11 @@ class Rest:
 
     def reached(self) -> bool:
         """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
-        and no gate is closed. The first call has nothing to compare with."""
+        and no gate is closed. The first call has nothing to compare with. The link of a deleted, filtered or waiting
+        record may stay dirty: there is nothing to write until this record or its parent changes."""
         links = self._links.content()
         changed, self._seen = links != self._seen, links
-        under_way = ("dirty", "claim_id", "closed")
-        return not changed and not any(row.cells.get(name) for row in self._rows() for name in under_way)
+        return not changed and not any(_under_way(row) for row in self._rows())
 
     def pass_time(self, end: float) -> None:
         """Let the time pass until a failure is to be tried again, at the latest until shortly before `end`."""
@@ -35,3 +37,8 @@ class Rest:
 
     def _rows(self) -> list[Row]:
         return [*self._links.content().values(), *self._control.content().values()]
+
+
+def _under_way(row: Row) -> bool:
+    dirty = row.cells.get("dirty") and row.cells.get("state") not in _IDLE
+    return bool(dirty or row.cells.get("claim_id") or row.cells.get("closed"))

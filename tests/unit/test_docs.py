@@ -164,3 +164,10 @@ def test_the_documents_name_functions_and_queues_that_exist() -> None:
     app = (ROOT / "function_app.py").read_text(encoding="utf-8")
     assert re.findall(r"`(accounts_\w+)`", RULES)
     assert [name for name in re.findall(r"`(accounts_(?:pull|apply|poison))`", RULES) if f'"{name}"' not in app] == []
+
+
+def test_no_text_leaves_it_to_the_reader_whether_it_is_one_or_several() -> None:
+    files = [file for folder in ("shared", "p2c", "local", "infra", "docs") for file in (ROOT / folder).rglob("*.*")]
+    texts = {file: file.read_text(encoding="utf-8") for file in files if file.suffix in (".py", ".md", ".bicep")}
+    assert len(texts) > 200
+    assert [str(file) for file, text in texts.items() if re.search(r"\w\((?:s|es)\)", text)] == []
