@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError, Transient
+from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.examine import Examining
 from shared.operations.forget import forget
@@ -134,6 +134,31 @@ def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no
         world.apply(hint("p1"))
         world.settle()
         check(world)
+
+
+def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_records_own() -> None:
+    lost = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.target.fault = lost
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+        world.target.fault = lost
+
+        def meanwhile(world: World = world) -> None:
+            world.source.remove("p1")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.target.fault = lambda _write: None
+        world.settle()
+        check(world)
+        if world.target.made:
+            assert link(world, "p1").target_key == "K", f"late at step {step}"
 
 
 def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_own() -> None:
@@ -397,6 +422,22 @@ def test_the_cleanup_keeps_the_key_of_a_lost_link_while_the_source_cannot_be_ask
     world.source.trouble = None
     world.clean_up()
     assert keys_of(world).owners(["K"]) == {}
+
+
+def test_the_number_of_a_record_whose_link_is_lost_goes_to_no_other_one_while_the_record_is_there() -> None:
+    world = World(adopt=True)
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    lose_link(world, "p1")
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "key_taken"
+    assert world.target.rows["k"]["name"] == "First"
+    world.source.remove("p1")
+    world.settle(hours=2)
+    assert link(world, "p2").state is LinkState.WRITTEN
+    assert world.target.rows["k"]["name"] == "Second"
+    check(world)
 
 
 def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() -> None:
