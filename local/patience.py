@@ -11,6 +11,8 @@ import psutil
 # What a process does that only looks whether there is something to do takes less than this between two looks.
 _WORK_S = 0.5
 _TELL_AFTER_S, _TELL_EVERY_S = 10.0, 30.0
+# To look for what a process has started takes some milliseconds.
+_LOOK_EVERY_S = 0.5
 
 
 class Clock(Protocol):
@@ -50,14 +52,15 @@ class Patience:
     def __post_init__(self) -> None:
         self._began = self._moved = self.clock.monotonic()
         self._tell_at = self._began + _TELL_AFTER_S
+        self._look_at = self._began + _LOOK_EVERY_S
         self._seen = self.effort()
 
     def ended(self) -> str:
         """Why there is no use in waiting on; empty while there is."""
         now = self.clock.monotonic()
-        seen = self.effort()
-        if seen != self._seen:
-            self._seen, self._moved = seen, now
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY_S
+            self._note(self.effort(), now)
         if now - self._moved >= self.idle_s:
             return f"it has done nothing for {self.idle_s:g} s"
         if now - self._began >= self.most_s:
@@ -67,19 +70,32 @@ class Patience:
             self.tell(f"still waiting for {self.what}: {now - self._began:.0f} s so far, and it is working")
         return ""
 
+    def _note(self, seen: object, now: float) -> None:
+        if seen != self._seen:
+            self._seen, self._moved = seen, now
+
 
 def effort_of(pid: int, *files: Path) -> Callable[[], object]:
-    """What a process has done so far: processor time in half seconds, and how much it has written into files. None
-    once it is gone."""
+    """What a process and those that it has started have done so far: processor time in half seconds, and how much is
+    written into files. None once it is gone."""
 
     def measure() -> object:
         try:
-            spent = psutil.Process(pid).cpu_times()
+            process = psutil.Process(pid)
+            spent = sum(map(_spent, (process, *process.children(recursive=True))))
         except psutil.Error:
             return None
-        return int((spent.user + spent.system) / _WORK_S), *(_size(file) for file in files)
+        return int(spent / _WORK_S), *(_size(file) for file in files)
 
     return measure
+
+
+def _spent(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return times.user + times.system
 
 
 def _size(file: Path) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from p2c import reports
+from p2c.calling import file_named, whole_number
 from p2c.commands import (
     ATTENTION,
     WELL,
@@ -37,13 +38,20 @@ from shared.operations.status import status_of
 from shared.state.failures import Failure
 from shared.state.history import Histories
 
+# With the time, the outcome and the id of the run, a line of a history has some 120 characters.
+_FIELDS_WIDTH = 42
+
 
 @app.command(rich_help_panel="Look")
 def status(
     flow: MaybeFlow = None,
     lag: Annotated[
         int | None,
-        typer.Option(min=1, help="minutes that a flow may be behind; without it 15, and 60 for products"),
+        typer.Option(
+            parser=whole_number(1, 525_600),
+            metavar="MINUTES",
+            help="how far a flow may be behind; without it 15 minutes, and 60 for products",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -57,12 +65,12 @@ def status(
 @app.command(rich_help_panel="Look")
 def failures(
     flow: MaybeFlow = None,
-    cause: Annotated[str | None, typer.Option(help="record by record, of one cause")] = None,
-    dismissed: Annotated[bool, typer.Option(help="those that were dismissed")] = False,
+    cause: Annotated[str | None, typer.Option(help="show each record of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="show the dismissed ones instead")] = False,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What cannot be written, by cause; with --cause record by record."""
+    """What could not be written, by cause; with --cause, record by record."""
     with connected() as to:
         failing, flows = Failing(to.parts), to.flows(flow)
         if cause is None:
@@ -99,9 +107,12 @@ def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     limit: Limit = None,
-    markdown: Annotated[Path | None, typer.Option(help="write it to this file, for a review")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(parser=file_named, metavar="FILE", help="write it to this file, for a review")
+    ] = None,
     without_state: Annotated[
-        bool, typer.Option(help="as if nothing was synced yet: needs both systems and no deployment")
+        bool,
+        typer.Option("--without-state", help="as if nothing were synced yet; it needs both systems and no deployment"),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -128,11 +139,13 @@ def plan(  # noqa: PLR0917 - the options of a command
 
 @app.command(rich_help_panel="Look")
 def preflight(
-    without_state: Annotated[bool, typer.Option(help="before anything is deployed: needs both systems only")] = False,
+    without_state: Annotated[
+        bool, typer.Option("--without-state", help="before anything is deployed; it needs both systems only")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Is everything there that the flows need? Exit code 1 when something is wrong. Flows whose columns are not as the
-    mapping knows them are blocked, and released once they are well again."""
+    """Check whether everything is there that the flows need. It blocks flows whose columns are not as the mapping knows
+    them, and releases them once they are. Exit code 1 when something is wrong."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.parts, to.settings).checks())
         if not without_state:
@@ -157,10 +170,10 @@ def preflight(
 @app.command(rich_help_panel="Look")
 def reconcile(
     flow: Flow,
-    repair: Annotated[bool, typer.Option("--repair", help="queue just what has drifted")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="queue the records that differ")] = False,
     json: Json = False,
 ) -> None:
-    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 for any drift."""
+    """Compare both systems record by record: what is missing, extra or different. Exit code 1 for any drift."""
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -190,7 +203,8 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             as_json(entries)
         else:
             rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
-            table(["when (UTC)", "what", "fields", "run"], rows)
+            columns = ["when (UTC)", "what", "fields", "run"]
+            table(columns, rows, widest={"fields": _FIELDS_WIDTH}, whole={"run"})
 
 
 @app.command(rich_help_panel="Look")

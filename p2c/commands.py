@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from p2c.calling import file_named, whole_number
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.showing import say, tell
@@ -24,19 +25,21 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="An operator sees what is not in step, why, and repairs it. Sign in by `az login` or `azd auth login` first.",
+    help="See what is not in step and why, and repair it. Sign in first, by `az login` or `azd auth login`.",
     epilog="Exit codes: 0 well, 1 somebody should look, 2 a mistake of the caller, 3 a system or the storage is out of "
-    "reach. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
+    "reach, 130 interrupted. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
 )
 
 Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
-MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; all without it")]
+MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; without it, all of them")]
 Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
-All = Annotated[bool, typer.Option("--all", help="everything")]
-Reason = Annotated[str, typer.Option("--reason", help="kept in the audit")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many")]
+All = Annotated[bool, typer.Option("--all", help="all of them")]
+Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", parser=whole_number(1, 1_000_000), metavar="N", help="at most N of them")
+]
 
 _given: dict[str, Path | None] = {"settings": None}
 
@@ -50,10 +53,15 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def main(
     settings: Annotated[
-        Path | None, typer.Option(help="a file in the form of local.settings.json; without it the environment")
+        Path | None,
+        typer.Option(
+            parser=file_named,
+            metavar="FILE",
+            help="read the settings from a file in the form of local.settings.json; without it, from the environment",
+        ),
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", help="which one this is", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="show the version", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Which deployment."""

@@ -12,6 +12,7 @@ from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, ap
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, console, say
+from shared.counting import counted
 from shared.operations.failing import Failing
 from shared.operations.forgetting import forget as forget_record
 from shared.operations.linking import Linking
@@ -33,11 +34,11 @@ class LinkDeed(StrEnum):
 def retry(
     flow: Flow,
     ids: Ids = None,
-    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     everything: All = False,
     limit: Limit = None,
 ) -> None:
-    """Try failed records again, as they are now. What is on its way already is left out, so it can be interrupted."""
+    """Try failed records again, as they are now. It can be interrupted: those that are queued already are left out."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
@@ -58,12 +59,12 @@ def retry(
 @app.command(rich_help_panel="Do")
 def dismiss(
     flow: Flow,
-    reason: Annotated[str, typer.Option(help="why it need not be open; stays on record")],
+    reason: Annotated[str, typer.Option(help="why it need not be open; it is kept in the audit")],
     ids: Ids = None,
-    cause: Annotated[str | None, typer.Option(help="all of one cause")] = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     yes: Yes = False,
 ) -> None:
-    """Take failures off the list of open ones. One that says something else later is open again."""
+    """Take failures off the list of open ones. A failure whose reason changes later is open again."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
@@ -74,24 +75,25 @@ def dismiss(
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
-        confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
+        confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.deeds)
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"{len(chosen) - dismissed} have changed meanwhile, or are being worked on; call it once more"
+                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile, being worked on, "
+                "or in a row that could not be read; the sweep looks why; call it once more in a minute"
             )
 
 
 @app.command(rich_help_panel="Do")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Let flows rest."""
+    """Pause flows: they read and write nothing until they are resumed."""
     _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
 
 
 @app.command(rich_help_panel="Do")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Let flows run."""
+    """Resume paused flows."""
     _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
 
 
@@ -100,17 +102,19 @@ def accept(
     flow: Flow,
     target: Annotated[
         NewTarget | None,
-        typer.Option(help="of another environment: the same one under another address, a copy, or empty of our rows"),
+        typer.Option(
+            help="of another environment: the same one under another address, a copy of it, or empty of our rows"
+        ),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Accept what has blocked a flow, after it was shown."""
+    """Accept what has blocked a flow, and let it go on. It shows the reason and asks first."""
     _lift(flow, yes, "Is that meant?", lambda steering, name, seen: steering.accept(name, seen, target))
 
 
 @app.command(rich_help_panel="Do")
 def unblock(flow: Flow, yes: Yes = False) -> None:
-    """Lift a block without accepting what it is about: it was corrected, and is measured anew."""
+    """Lift a block whose cause was corrected, without accepting it. The flow measures anew, and may block again."""
     _lift(flow, yes, "Is that corrected?", Steering.unblock)
 
 
@@ -119,12 +123,19 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
         (name,) = to.flows(flow)
         blocked = to.parts.state.control.flow(name).blocked
         if not blocked:
-            raise Mistake(f"{name} is not blocked")
+            raise Mistake(_not_blocked(name, paused=to.parts.state.control.flow(name).paused))
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
         if not lift(Steering(to.parts, to.deeds), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; look again")
         say(f"{name} goes on.")
+
+
+def _not_blocked(flow: str, *, paused: bool) -> str:
+    """What there is to do instead of lifting a block that is not there."""
+    if paused:
+        return f"{flow} is not blocked but paused, so there is nothing to lift: call `p2c resume {flow}` to let it run"
+    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` tells how it stands"
 
 
 @app.command(rich_help_panel="Do")
@@ -135,7 +146,7 @@ def sync(
         bool, typer.Option("--full", help="read everything again; unchanged records cost no write")
     ] = False,
 ) -> None:
-    """Have records looked at now, or everything."""
+    """Queue records to be looked at now; with --full, have everything read again."""
     with connected() as to:
         (name,) = to.flows(flow)
         if bool(ids) == full:
@@ -157,7 +168,7 @@ def links(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """The tie between a record and its row in the target: shown, taken off, or made to a row that is there."""
+    """Show, remove or make the link between a record and its row in the target."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
@@ -179,12 +190,13 @@ def links(
 def forget(
     flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone")], yes: Yes = False
 ) -> None:
-    """Take the personal data of a record that is gone in its source out of the sync's own storage."""
+    """Remove the personal data of a record that is gone in its source from the sync's own storage."""
     with connected() as to:
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
         confirm(f"Forget what is remembered of {found}?", yes)
-        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
+        removed = forget_record(to.parts, to.parts.flows[name], found, to.deeds)
+        say(f"{name}: removed: {counted(removed, 'row')}.")
 
 
 def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared.operations.checks import Check, Verdict
+from shared.operations.setupguide import section
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
 # What names a deployment, as `azd env get-values` gives it.
 _DEPLOYMENT = ("FUNCTION_APP_NAME", "AZURE_RESOURCE_GROUP", "AZURE_SUBSCRIPTION_ID")
 _AREA, _WHAT = "Azure", "the host has loaded every function"
 _REMEDY = (
-    "look at the schedules among the app settings and at the deployment's log, then azd deploy: setup.md, 5; "
-    "python3 infra/hooks/count_functions.py looks again"
+    "look at the schedules among the app settings and at the deployment's log, then azd deploy: "
+    f"{section('5')}; python3 infra/hooks/count_functions.py looks again"
 )
 _TIMEOUT_S = 120
 

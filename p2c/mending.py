@@ -28,7 +28,7 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
 
 @app.command(rich_help_panel="Do")
 def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
-    """Begin a record anew whose row cannot be read, with the target row that is its own."""
+    """Start a record anew whose row cannot be read. It keeps the row in the target that is its own."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])

@@ -51,7 +51,7 @@ class FunctionsHost:
 
     @property
     def processes(self) -> list[psutil.Process]:
-        """The process of the host while it runs, and those of its workers; none where it is its own worker."""
+        """The process of the host while it runs, and those of its workers."""
         return list(self._processes())
 
     def start(self, settings_file: Path, settings: Mapping[str, str]) -> None:
@@ -70,6 +70,11 @@ class FunctionsHost:
         """Pull its plug."""
         self._note_memory()
         self._part.kill()
+
+    def kill_alone(self) -> None:
+        """Pull its plug, while its worker lives on."""
+        self._note_memory()
+        self._part.kill_alone()
 
     def stop(self) -> None:
         """End it; what it says of its memory is kept."""

@@ -21,6 +21,7 @@ class Part:
         self._module = module
         self._tell = tell
         self._stack = ExitStack()
+        self._orphans = ExitStack()
         self._child: Child | None = None
         self._stop_idle_s = stop_idle_s
 
@@ -59,10 +60,18 @@ class Part:
             self._child.kill()
         self.stop()
 
+    def kill_alone(self) -> None:
+        """Kill its process, while those that it has started live on until the part is ended next time."""
+        if self._child is not None:
+            self._child.kill_alone()
+        self._orphans.push(self._stack.pop_all())
+        self._child = None
+
     def stop(self) -> None:
         """End it, if it runs."""
         with interrupts.held_off():
             self._stack.close()
+            self._orphans.close()
         self._child = None
 
     def require_alive(self) -> None:

@@ -79,6 +79,12 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_alone(self) -> None:
+        """End it at once, while what it has started lives on."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
     def stop(self) -> None:
         """End it and whatever it started: asked first, then killed."""
         if self.process.poll() is None:

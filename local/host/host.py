@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from local.host.app import AppFunction
@@ -18,10 +19,10 @@ from local.host.errors import HostError, SettingsInvalid
 from local.host.events import Event, OnEvent, ignore
 from local.host.host_json import HostJson
 from local.host.invoker import Invoker, WorkerLost
+from local.host.journal import Journal, SoFar
 from local.host.loop import Loop
 from local.host.queue_listener import LEASE_S, POISON_SUFFIX, QueueListener, has_poison_queue
 from local.host.queues import encode_body
-from local.host.restarting import SoFar
 from local.host.storage import AzureStorage, Storage
 from local.host.summary import Tally, peak_memory_mb
 from local.host.timer_listener import TimerListener
@@ -33,6 +34,8 @@ log = logging.getLogger("Host.Startup")
 
 STORAGE_SETTING = "AzureWebJobsStorage"
 THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
+# How long the worker of a killed host may go on.
+ABANDONED_S = 600.0
 CRASHED, WORKER_LOST = 1, 3
 # How long the real host waits after SIGTERM for what runs.
 DRAIN_S = 10.0
@@ -63,6 +66,7 @@ class Host:
         lock_s: int = LOCK_S,
         drain_s: float = DRAIN_S,
         so_far: SoFar | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._settings = settings
         self._options = host_json.queues
@@ -70,6 +74,7 @@ class Host:
         self._clock = clock or SystemClock()
         self._observer = on_event
         self._observing = threading.Lock()
+        self._journal = journal or Journal()
         self._lease_s = lease_s
         self._lock_s = lock_s
         self._drain_s = drain_s
@@ -90,6 +95,7 @@ class Host:
             send_output=self._send_output,
             on_event=self._observe,
             on_timeout=self._lose_worker,
+            is_orphan=self._journal.is_orphan,
         )
         self._loops: list[Loop] = []
         self._queues = {queue.function.name: self._queue_listener(queue) for queue in self._triggers.queues}
@@ -132,6 +138,13 @@ class Host:
         self._stop_asked = True
         self._stopping.set()
 
+    def abandon(self) -> None:
+        """The host's process was killed: what runs goes to its end, and nothing of it is settled."""
+        self._stop_listening()
+        self._close_loops(0.0)
+        self._invoker.wait_until_idle(ABANDONED_S)
+        os._exit(CRASHED)
+
     def wait(self) -> int:
         """Wait for the request to stop or a reason to, stop gracefully, return the exit code. `WORKER_LOST`: whoever
         runs the host starts its process anew."""
@@ -148,16 +161,20 @@ class Host:
         ends_at_s = self._clock.monotonic() + self._drain_s
         if self._exit_code:
             self._stop_listening()
+        if self._exit_code == WORKER_LOST:
+            # What a listener is just fetching is lost with the rest.
+            self._close_loops(5.0)
         left = self._drain()
         self._stop_listening()
-        for loop in (self._watchdog, *self._loops):
-            loop.close(timeout_s=5.0)
+        self._close_loops(5.0)
         if self._exit_code == 0:
             left = self._invoker.wait_until_idle(max(0.0, ends_at_s - self._clock.monotonic()))
             if left:
                 log.warning("%d functions are still running; their messages come back after the lease", left)
-        for timer in self._timers.values():
-            timer.close()
+        if self.exit_code != WORKER_LOST:
+            # The next worker of this host goes on with them.
+            for timer in self._timers.values():
+                timer.close()
         is_idle = left == 0 and self._exit_code == 0
         self._pool.shutdown(wait=is_idle, cancel_futures=True)
         if is_idle:
@@ -166,17 +183,20 @@ class Host:
 
     def so_far(self) -> SoFar:
         """Return what the next worker must know of this one."""
-        return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict())
+        return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict(), self._peak_memory_mb())
 
     def summary(self) -> dict[str, object]:
         """Return peak memory in megabytes, the exit code, how often the worker was started anew, and the counts of
         each function."""
         return {
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": self._peak_memory_mb(),
             "exit_code": self.exit_code,
             "restarts": self._so_far.restarts,
             "functions": self._tally.as_dict(),
         }
+
+    def _peak_memory_mb(self) -> float:
+        return max(self._so_far.peak_memory_mb, peak_memory_mb())
 
     def __enter__(self) -> "Host":
         self.start()
@@ -188,6 +208,10 @@ class Host:
     def _stop_listening(self) -> None:
         for listener in self._listeners():
             listener.stop_fetching()
+
+    def _close_loops(self, timeout_s: float) -> None:
+        for loop in (self._watchdog, *self._loops):
+            loop.close(timeout_s)
 
     def _listeners(self) -> list[QueueListener | TimerListener]:
         return [*self._queues.values(), *self._timers.values()]
@@ -210,6 +234,8 @@ class Host:
             on_event=self._observe,
             wake=self._loop(queue.function.name).wake,
             on_lost_storage=self._crash,
+            on_held=partial(self._journal.holds, source),
+            on_settled=self._journal.settled,
             lease_s=self._lease_s,
         )
 
@@ -223,7 +249,7 @@ class Host:
             log.error("Timer %s runs without status and lock: %s", name, error)
             return TimerListener(timer, None, invoker=self._invoker, clock=self._clock, wake=wake)
         status = self._storage.timer_status(connection, self._host_id, name) if timer.use_monitor else None
-        lock = self._storage.timer_lock(connection, self._host_id, name, self._lock_s)
+        lock = self._storage.timer_lock(connection, self._host_id, name, self._lock_s, self._journal.instance)
         singleton = Singleton(lock, self._clock, name, self._lock_s)
         return TimerListener(timer, status, invoker=self._invoker, clock=self._clock, wake=wake, singleton=singleton)
 

@@ -101,7 +101,8 @@ class _Run:
 
 
 class Invoker:
-    """Starts invocations and settles each one exactly once."""
+    """Starts invocations and settles each one exactly once; none once `is_orphan`: outputs, messages and the status of
+    timers are up to the host, and that is gone."""
 
     def __init__(
         self,
@@ -113,6 +114,7 @@ class Invoker:
         send_output: SendOutput,
         on_event: OnEvent,
         on_timeout: Callable[[str], None],
+        is_orphan: Callable[[], bool] = lambda: False,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -121,6 +123,7 @@ class Invoker:
         self._send_output = send_output
         self._on_event = on_event
         self._on_timeout = on_timeout
+        self._is_orphan = is_orphan
         self._coroutines = CoroutineLoop()
         self._runs: set[_Run] = set()
         self._changed = threading.Condition()
@@ -168,6 +171,9 @@ class Invoker:
         return left
 
     def _execute(self, run: _Run) -> None:
+        if run.has_ended:
+            # Its worker was lost before a thread was free.
+            return
         token = current.set(run.invocation)
         thread_local.invocation_id = run.invocation.id
         try:
@@ -190,7 +196,7 @@ class Invoker:
         returned = run.function.call(**run.arguments, **outputs, **context)
         if inspect.iscoroutine(returned):
             returned = self._coroutines.run(cast(Coroutine[object, object, object], returned))
-        if not run.has_ended:
+        if not run.has_ended and not self._is_orphan():
             send_outputs(run.function, outputs, returned, self._send_output)
 
     def _succeed(self, run: _Run) -> None:
@@ -213,7 +219,8 @@ class Invoker:
 
     def _finish(self, run: _Run, outcome: Outcome) -> None:
         try:
-            run.on_done(outcome)
+            if not self._is_orphan():
+                run.on_done(outcome)
         finally:
             with self._changed:
                 self._runs.discard(run)

@@ -41,6 +41,37 @@ class _Leased:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """What becomes of a message of the queue of one function that was not handled."""
+
+    function: str
+    queue: Queue
+    poison: Queue | None
+    options: QueueOptions
+    on_event: OnEvent
+
+    def fail(self, message: Message, noticed_in_s: float) -> None:
+        """Its function has failed, which is noticed after so many seconds."""
+        if self.poison is None:
+            # As in the real host: it stays invisible until its lease ends, then it is tried again, for ever.
+            log.warning("Message %s of queue %s failed and stays", message.id, self.queue.name)
+        elif message.dequeue_count >= self.options.max_dequeue_count:
+            self.move_to_poison(message, self.poison, ran=True)
+        else:
+            self.queue.set_visible_in(message, noticed_in_s + self.options.visibility_timeout)
+
+    def move_to_poison(self, message: Message, poison: Queue, *, ran: bool) -> None:
+        """Its body goes to the poison queue."""
+        log_of_queues.warning(
+            "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
+            self.options.max_dequeue_count, poison.name,
+        )  # fmt: skip
+        poison.send(message.text)
+        self.on_event(MessagePoisoned(self.function, self.queue.name, message.id, message.dequeue_count, ran))
+        self.queue.delete(message)
+
+
 class QueueListener:
     """Listens to the queue of one function. One thread calls `step`; outcomes may arrive on any other."""
 
@@ -58,6 +89,8 @@ class QueueListener:
         wake: Callable[[], None],
         on_lost_storage: Callable[[str, BaseException], None],
         lease_s: float = LEASE_S,
+        on_held: Callable[[Message], None] = lambda _message: None,
+        on_settled: Callable[[Message], None] = lambda _message: None,
     ) -> None:
         self._function = function
         self._queue = queue
@@ -66,10 +99,12 @@ class QueueListener:
         self._invoker = invoker
         self._clock = clock
         self._backoff = backoff
-        self._on_event = on_event
         self._wake = wake
         self._on_lost_storage = on_lost_storage
         self._lease_s = lease_s
+        self._on_held = on_held
+        self._on_settled = on_settled
+        self._settlement = Settlement(function.name, queue, poison, options, on_event)
         self._running: set[_Leased] = set()
         self._lock = threading.Lock()
         self._next_look_s = 0.0
@@ -133,7 +168,7 @@ class QueueListener:
 
     def _take(self, message: Message) -> None:
         if self._poison is not None and message.dequeue_count > self._options.max_dequeue_count:
-            self._settling(message, partial(self._move_to_poison, message, self._poison, ran=False))
+            self._settling(message, partial(self._settlement.move_to_poison, message, self._poison, ran=False))
             return
         try:
             body = decode_body(message.text, self._options.message_encoding)
@@ -141,11 +176,12 @@ class QueueListener:
             # At its first delivery, and without the function: in a poison queue it stays, unseen.
             log.warning("Message %s of queue %s cannot be decoded: %s", message.id, self._queue.name, error)
             if self._poison is not None:
-                self._settling(message, partial(self._move_to_poison, message, self._poison, ran=False))
+                self._settling(message, partial(self._settlement.move_to_poison, message, self._poison, ran=False))
             return
         leased = _Leased(message, self._clock.monotonic() + self._lease_s / 2)
         with self._lock:
             self._running.add(leased)
+        self._on_held(message)
         arguments = {self._function.trigger.name: _trigger_message(message, body)}
         self._invoker.start(self._function, arguments, partial(self._settle, leased))
 
@@ -158,8 +194,9 @@ class QueueListener:
                 case Succeeded():
                     self._settling(message, partial(self._queue.delete, message))
                 case Failed(noticed_in_s):
-                    self._settling(message, partial(self._settle_failure, message, noticed_in_s))
+                    self._settling(message, partial(self._settlement.fail, message, noticed_in_s))
         finally:
+            self._on_settled(message)
             with self._lock:
                 self._running.discard(leased)
             self._wake()
@@ -180,24 +217,6 @@ class QueueListener:
         self._fetching = False
         self._on_lost_storage(self.name, error)
 
-    def _settle_failure(self, message: Message, noticed_in_s: float) -> None:
-        if self._poison is None:
-            # As in the real host: it stays invisible until its lease ends, then it is tried again, for ever.
-            log.warning("Message %s of queue %s failed and stays", message.id, self._queue.name)
-        elif message.dequeue_count >= self._options.max_dequeue_count:
-            self._move_to_poison(message, self._poison, ran=True)
-        else:
-            self._queue.set_visible_in(message, noticed_in_s + self._options.visibility_timeout)
-
-    def _move_to_poison(self, message: Message, poison: Queue, *, ran: bool) -> None:
-        log_of_queues.warning(
-            "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
-            self._options.max_dequeue_count, poison.name,
-        )  # fmt: skip
-        poison.send(message.text)
-        self._on_event(MessagePoisoned(self.name, self._queue.name, message.id, message.dequeue_count, ran))
-        self._queue.delete(message)
-
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic()
         for leased in self._snapshot():
@@ -209,6 +228,7 @@ class QueueListener:
         leased.renew_at_s = self._clock.monotonic() + self._lease_s / 2
         try:
             leased.message = self._queue.set_visible_in(leased.message, self._lease_s)
+            self._on_held(leased.message)
         except (MessageGone, StorageUnavailable) as error:
             log.warning("The lease of message %s of queue %s is not renewed: %s", leased.message.id,
                         self._queue.name, error)  # fmt: skip

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -40,8 +41,8 @@ class Storage(Protocol):
     def timer_status(self, connection_string: str, host_id: str, function: str) -> TimerStatusStore:
         """Return the place of one timer's status; nothing is sent yet."""
 
-    def timer_lock(self, connection_string: str, host_id: str, function: str, lease_s: int) -> TimerLock:
-        """Return the lock of one timer; nothing is sent yet."""
+    def timer_lock(self, connection_string: str, host_id: str, function: str, lease_s: int, instance: str) -> TimerLock:
+        """Return the lock of one timer for one host; nothing is sent yet."""
 
     def close(self) -> None:
         """Give up every connection."""
@@ -194,9 +195,10 @@ class BlobTimerStatus:
 
 
 class BlobTimerLock:
-    """The lease of a blob, under the name that the real host gives it: whoever holds it fires the timer."""
+    """The lease of a blob, under the name that the real host gives it: whoever holds it fires the timer. Workers of one
+    host, which an `instance` names, hold it one after the other."""
 
-    def __init__(self, connection_string: str, host_id: str, function: str, lease_s: int) -> None:
+    def __init__(self, connection_string: str, host_id: str, function: str, lease_s: int, instance: str = "") -> None:
         self._service = BlobServiceClient.from_connection_string(
             connection_string,
             retry_total=0,
@@ -206,6 +208,7 @@ class BlobTimerLock:
         self._name = f"locks/{host_id}/Host.Functions.{function}.Listener"
         self._what = f"blob {CONTAINER}/{self._name}"
         self._lease_s = lease_s
+        self._id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{instance or uuid.uuid4()} {function}"))
         self._lease: BlobLeaseClient | None = None
 
     def take(self) -> bool:
@@ -236,10 +239,10 @@ class BlobTimerLock:
     def _acquired(self) -> BlobLeaseClient:
         blob = self._service.get_blob_client(CONTAINER, self._name)
         try:
-            return blob.acquire_lease(self._lease_s)
+            return blob.acquire_lease(self._lease_s, lease_id=self._id)
         except ResourceNotFoundError:
             self._create(blob)
-            return blob.acquire_lease(self._lease_s)
+            return blob.acquire_lease(self._lease_s, lease_id=self._id)
 
     def _create(self, blob: BlobClient) -> None:
         with suppress(ResourceExistsError):
@@ -270,9 +273,9 @@ class AzureStorage:
             self._blobs.append(status)
         return status
 
-    def timer_lock(self, connection_string: str, host_id: str, function: str, lease_s: int) -> TimerLock:
-        """Return the lock of one timer; nothing is sent yet."""
-        lock = BlobTimerLock(connection_string, host_id, function, lease_s)
+    def timer_lock(self, connection_string: str, host_id: str, function: str, lease_s: int, instance: str) -> TimerLock:
+        """Return the lock of one timer for one host; nothing is sent yet."""
+        lock = BlobTimerLock(connection_string, host_id, function, lease_s, instance)
         with self._lock:
             self._blobs.append(lock)
         return lock

@@ -11,7 +11,7 @@ from shared.clients.calls import Answer
 from shared.errors import AccessRefused, OperatorNeeded, OutcomeUnknown, SchemaDrift, System, SystemTrouble, Transient
 from shared.records import Json
 
-# The statuses by which a target refuses one record (finops-odata: client rule; 413 and 414: it is too large).
+# The statuses by which a target refuses one record (finops-odata, section 6; 413 and 414: it is too large).
 RECORD_REFUSED = frozenset({400, 409, 412, 413, 414, 422})
 # Dataverse says 404 of a row, and of one that it refers to, as well as of an address (dataverse-web-api, section 9).
 _ROW_MISSING = frozenset({"0x80040217", "0x80060891"})

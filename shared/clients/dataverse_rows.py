@@ -206,7 +206,7 @@ class RowWriter:
 
 def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
     """The places of the rows by what is done, turn after turn: a further write of a row waits for the next one, since
-    a bulk message takes the first write of a row and drops the others without a word (section 6)."""
+    a bulk message takes the first write of a row and drops the others without a word (dataverse-web-api, section 7)."""
     turns: list[dict[str, list[int]]] = []
     before: Counter[str] = Counter()
     for place, row in enumerate(rows):
@@ -219,5 +219,6 @@ def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
 
 
 def own_id(namespace: str, *names: str) -> str:
-    """The id that we give a new row: always the same for the same flow, company and key (design, section 4)."""
+    """The id that we give a new row: always the same for the same flow, company and key (docs/decisions.md, New
+    Dataverse rows carry their proof)."""
     return quoting.name_based_id("|".join((namespace, *names)))

@@ -217,8 +217,8 @@ class FinopsCollection:
 
 
 def chunks_of(keys: Iterable[str], url_of: Callable[[Sequence[str]], str], at_most: int) -> Iterator[list[str]]:
-    """Every key, in groups of so many at most that the address of each is not too long (finops-odata, query
-    options)."""
+    """Every key, in groups of so many at most that the address of each is not too long (finops-odata,
+    section 3)."""
     chunk: list[str] = []
     for key in keys:
         if chunk and (len(chunk) == at_most or len(url_of([*chunk, key])) >= MAX_URL_LENGTH):

@@ -1,4 +1,4 @@
-"""Which records belong to the first run (rules.md, First start)."""
+"""Which records belong to the first run (docs/setup.md, section 8.1)."""
 
 from dataclasses import dataclass, field
 from datetime import date

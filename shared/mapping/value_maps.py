@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from shared import exact_json
+from shared.counting import counted
 from shared.discretion import named, shown
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
@@ -234,7 +235,7 @@ def _document(text: str, name: str) -> ValueMaps:
 def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
     """The error that lists mistakes of a value-map document."""
     listed = [f"  {mistake}" for mistake in mistakes]
-    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {len(listed)} mistake(s):", *listed]))
+    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {counted(len(listed), 'mistake')}:", *listed]))
 
 
 def _ordered(value: Json) -> Json:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.errors import System, SystemTrouble
+from shared.operations.setupguide import section
 
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
 # Where docs/setup.md says how the app, or whoever asks here, is let in.
-ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
+ACCESS: Mapping[str, str] = {SALES: section("6"), FINOPS: section("7")}
 
 _FOUND_TOLD = 3
 
@@ -44,13 +45,13 @@ class Check:
 
 BY_HAND = (
     Check(
-        FINOPS, "number sequences of customers, parties and quotations are manual", Verdict.BY_HAND, "", "setup.md, 3"
+        FINOPS, "number sequences of customers, parties and quotations are manual", Verdict.BY_HAND, "", section("3")
     ),
-    Check(FINOPS, "the app's user has the language en-us", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "the app has a throttling priority", Verdict.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "sites and warehouses of the value-map document exist", Verdict.BY_HAND, "", "setup.md, 3"),
-    Check(SALES, "the app may read columns with column-level security", Verdict.BY_HAND, "", "setup.md, 6.1"),
-    Check("both", "dual-write and the old projects are off", Verdict.BY_HAND, "", "setup.md, 10"),
+    Check(FINOPS, "the app's user has the language en-us", Verdict.BY_HAND, "", section("7")),
+    Check(FINOPS, "the app has a throttling priority", Verdict.BY_HAND, "", section("7")),
+    Check(FINOPS, "sites and warehouses of the value-map document exist", Verdict.BY_HAND, "", section("3")),
+    Check(SALES, "the app may read columns with column-level security", Verdict.BY_HAND, "", section("6.1")),
+    Check("both", "dual-write and the old projects are off", Verdict.BY_HAND, "", section("10")),
 )
 
 

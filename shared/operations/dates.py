@@ -8,10 +8,11 @@ from shared.mapping import price_lists, quotations
 from shared.mapping.date_columns import SELECT, DateColumns, metadata_of, told_behaviors
 from shared.mapping.dates import Behavior
 from shared.operations.checks import SALES, Check, Verdict
+from shared.operations.setupguide import section
 from shared.operations.uses import TableUse
 
 _COLUMNS: DateColumns = {**quotations.DATE_COLUMNS, **price_lists.DATE_COLUMNS}
-_STEP = "setup.md, 2.5"
+_STEP = section("2.5")
 
 
 def date_checks(dataverse: DataverseSystem, use: TableUse) -> Iterator[Check]:

@@ -84,8 +84,9 @@ class Failing:
 
     def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
         """Take failures off the list of open ones, with a reason that stays; how many. One whose record a worker has in
-        its hands is left out: the worker would list it again. One that says something else later is open again. Raises
-        Refused for a blank reason."""
+        its hands is left out: the worker would list it again; and so is one whose row could not be read: the sweep
+        looks first why its record fails. One that says something else later is open again. Raises Refused for a blank
+        reason."""
         if not reason.strip():
             raise Refused("a failure is dismissed for a reason that is not blank")
         deeds.note("dismiss", flow, _ids(failures), reason)
@@ -95,7 +96,7 @@ class Failing:
         """The link is written with it as it is: whoever claims the record meanwhile has to look at both anew."""
         links = self._parts.state.links
         link = links.load(failure.flow, [failure.id])[failure.id]
-        if claim_ends_in(link, self._parts.limits) > 0:
+        if failure.is_unread or claim_ends_in(link, self._parts.limits) > 0:
             return False
         dismissed = replace(failure, dismissed=reason, next_try=None)
         rows: list[Operation] = [Replace(dismissed.to_row(), failure.etag or "")]

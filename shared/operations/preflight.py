@@ -33,6 +33,7 @@ from shared.operations.checks import (
     unanswered,
 )
 from shared.operations.dates import date_checks
+from shared.operations.setupguide import section
 from shared.operations.states import States
 from shared.operations.typenames import fits, known_in_finops
 from shared.operations.uses import CollectionUse, TableUse, collections_of_finops, tables_of_sales
@@ -104,7 +105,7 @@ class Preflight:
     def _table(self, use: TableUse, *, exists: bool) -> Iterator[Check]:
         name = use.entity_set
         if not exists:
-            yield _absent(SALES, f"table {name}", use, "there is no such table", "setup.md, 2.1")
+            yield _absent(SALES, f"table {name}", use, "there is no such table", section("2.1"))
             return
         row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
         read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
@@ -128,7 +129,7 @@ class Preflight:
         definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
         tracked = definition.get("ChangeTrackingEnabled") is True
         what = f"changes of {use.entity_set} are tracked"
-        check = judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
+        check = judged(SALES, what, tracked, "change tracking is off", f"switch it on: {section('2.4')}")
         yield one_of_several(check, "changes of {} are tracked", use.entity_set)
 
     def _organisation(self) -> Iterator[Check]:
@@ -139,7 +140,7 @@ class Preflight:
             yield Check(SALES, _ORGANISATION, Verdict.WRONG, "no row is shown", ACCESS[SALES])
         for row in rows:
             pricing, method = row.get("oobpricecalculationenabled"), row.get("discountcalculationmethod")
-            remedy = "setup.md, 2.2"
+            remedy = section("2.2")
             yield judged(SALES, "prices are calculated by the system", pricing is True, "they are not", remedy)
             found = "it is per unit: F&O would multiply each discount by the quantity"
             yield judged(SALES, "discounts are those of a line", method == _LINE_ITEM, found, remedy)
@@ -206,7 +207,7 @@ class Preflight:
         try:
             found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
         except OperatorNeeded as refused:
-            return Check(FINOPS, what, Verdict.BY_HAND, f"you may not see it ({refused})", "setup.md, 3")
+            return Check(FINOPS, what, Verdict.BY_HAND, f"you may not see it ({refused})", section("3"))
         except SystemTrouble as trouble:
             return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
         return judged(FINOPS, what, bool(found), "it does not", "enter it, or correct defaults.customer_group")
@@ -230,7 +231,7 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
     """A currency that the document does not list is wrong only where a record has it."""
     for code in sorted(tables.currencies):
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
-        check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+        check = _or_by_hand(what, "" if maps.currency(code) else found, f"{section('4')}: `currencies`")
         yield one_of_several(check, "currencies {} are in the value map", code)
 
 
@@ -242,7 +243,7 @@ def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Ch
             tables.price_list(currency, today=today, kept=None)
         except Unmappable as missing:
             found = f"{missing}; products in it would be rejected"
-        check = _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
+        check = _or_by_hand(f"currency {code} has a price list", found, section("2.3"))
         yield one_of_several(check, "currencies {} have a price list", code)
     for code, name in maps.price_lists.items():
         yield _mapped(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from shared.counting import counted
 from shared.errors import StorageTrouble, System
 from shared.operations.deeds import Refused
 from shared.operations.syncing import send
@@ -61,9 +62,9 @@ class Retargeting:
         damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
         if damaged:
             raise Refused(
-                f"{len(damaged)} links of {self._flow.name} cannot be read, and nobody knows what they have in the "
-                f"former target: `p2c repair {self._flow.name} RECORD` for each of {', '.join(damaged[:_TOLD])}"
-                f"{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
+                f"{counted(len(damaged), 'link')} of {self._flow.name} cannot be read, so that nobody knows all of its "
+                f"rows in the former target: call `p2c repair {self._flow.name} RECORD` for each of "
+                f"{', '.join(damaged[:_TOLD])}{' and others' if len(damaged) > _TOLD else ''}; then accept once more"
             )
 
     def _known(self, target: NewTarget | None) -> NewTarget:

@@ -13,13 +13,14 @@ from shared.mapping.table import FieldTable
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.vocabulary import Unmappable
 from shared.operations.checks import SALES, Check, Verdict
+from shared.operations.setupguide import section
 from shared.records import Values
 from shared.settings import Settings
 
 _ROWS = 50_000
 _COUNTRIES_TOLD = 20
 _CAUSES = {STATE_LEFT_OUT: "left out", STATE_AS_TEXT: "sent as they are written"}
-_REMEDY = "setup.md, 4: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
+_REMEDY = f"{section('4')}: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
 
 
 class States:

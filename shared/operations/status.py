@@ -58,7 +58,7 @@ class Status:
 
 
 def status_of(parts: Parts, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
-    """How these flows stand; `lag_minutes` is how far they may be behind (rules.md, Default schedules). Reads every
+    """How these flows stand; `lag_minutes` is how far they may be behind (docs/operations.md). Reads every
     link and failure. Raises StorageTrouble."""
     gates = tuple(parts.state.control.gate(system) for system in System)
     return Status(tuple(_flow_status(parts, parts.flows[name], lag_minutes) for name in flows), gates)

@@ -37,7 +37,7 @@ class MetDrift:
 
 @dataclass(frozen=True, slots=True)
 class FlowControl:
-    """What an operator or a threshold says of a flow. After a deployment every flow is paused (rules.md, First start).
+    """What an operator or a threshold says of a flow. After a deployment all are paused (docs/setup.md, section 8.2).
 
     `blocked` is the reason of a block, empty when there is none, `block_kind` and `block_walk` what it is about; `met`
     tells more of a drift that the flow itself has met, None of one that a preflight has found;

@@ -49,6 +49,11 @@ class Failure:
         """Whether an operator has had it tried since it was last seen: it is on its way."""
         return self.asked_at is not None and self.asked_at > self.last_seen
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether its row could not be read: what it says is not yet what its record fails by."""
+        return self.first_seen == _UNKNOWN
+
     def to_row(self) -> Row:
         """The row as stored; the message is cut to what a property can hold."""
         cells: dict[str, Cell | None] = {
@@ -87,7 +92,7 @@ def renewed(earlier: Failure | None, current: Failure) -> Failure:
     if earlier is None:
         return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
     same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
-    first_seen = current.first_seen if earlier.first_seen == _UNKNOWN else earlier.first_seen
+    first_seen = current.first_seen if earlier.is_unread else earlier.first_seen
     kept = replace(current, first_seen=first_seen, tries=earlier.tries)
     if earlier.dismissed and same:
         return replace(kept, dismissed=earlier.dismissed, next_try=None)

@@ -1,5 +1,5 @@
 """Records that end their workers: listed instead of worked on, so that they do not end one after the other (protocol
-F2). A claim that nobody has cleared tells of them, so no message and no row is written for it."""
+F5). A claim that nobody has cleared tells of them, so no message and no row is written for it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
-"""Links and owned keys that nobody may work with: they cannot be read, or name what this version does not have."""
+"""Links and owned keys that nobody may work with: they cannot be read, or name what this version does not have
+(protocol A12)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The environment of a flow's first run, and whether today's is the same (rules.md, First start)."""
+"""The environment of a flow's first run, and whether today's is the same (protocol P6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class Mapper(Protocol):
         """Filter, map and validate one source record."""
 
     def in_scope(self, row: SourceRow) -> bool:
-        """Whether a record that has no link yet belongs to the scope of the first run (rules.md, First start)."""
+        """Whether a record that has no link yet belongs to the scope of the first run (docs/setup.md, section 8.1)."""
 
 
 class TargetRules(Protocol):

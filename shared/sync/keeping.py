@@ -1,4 +1,5 @@
-"""Messages of a poison queue, kept until their function takes them: the host's copies vanish after seven days."""
+"""Messages of a poison queue, kept until their function takes them: the host's copies vanish after seven days (protocol
+F3)."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,5 +1,5 @@
 """Records that were applied with what is not true any more, and of which nobody tells: another mapping than today's, or
-another key of a parent.
+another key of a parent (protocol P7, W3).
 
 Whoever notices that there may be some asks for a look (FlowControl.look_again). The sweep then goes through the links
 once, when everything that a walk has sent is applied, and sends those that it finds.

@@ -133,7 +133,7 @@ class Owning:
     def _succeed(self, work: Work, owned: OwnedKey, link: Link) -> bool:
         """Get a key from its owner, and with it the row that the owner has there. The record inherits the row before
         the owner loses it: whatever happens in between, no row of ours is nobody's. False when somebody was faster."""
-        if link.was_at(owned.owner.route, owned.key) or link.may_have_made(owned.owner.route, owned.key):
+        if _has_row(link, owned):
             named, loser = work.link.inherit(self._route.name, owned.key), self._without(link, owned)
             etag = self._write(named)
             if etag is None:
@@ -171,7 +171,10 @@ class Owning:
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
         """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
         or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
-        the key again a moment later makes the hand-over fail (see Keys.own)."""
+        the key again a moment later makes the hand-over fail (see Keys.own). A link is noted before its key is taken,
+        so one that is not there is lost: nobody knows what its record has in the target."""
+        if link.etag is None:
+            return False
         claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
         coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
         return not (link.may_have_made(owned.owner.route, owned.key) or claimed_by_other or coming_back)
@@ -190,6 +193,11 @@ class Owning:
             value=key,
             rival=(owner.flow, owner.id),
         )
+
+
+def _has_row(link: Link, owned: OwnedKey) -> bool:
+    """Whether an owner has, or has inherited, the row under its key."""
+    return link.was_at(owned.owner.route, owned.key) or link.may_have_made(owned.owner.route, owned.key)
 
 
 def _content(link: Link) -> Link:
@@ -214,9 +222,16 @@ class KeyLook(Owning):
             work = wanted[fold(key)]
             if (damage := self._damage_of(owned)) is not None:
                 self._reject_unknown(work, damage)
-            elif owned.owner != self._owner(work) and self._is_kept(owned, self._link_of(owned.owner), work):
-                self._reject_taken(work, owned.owner)
+            elif owned.owner != self._owner(work):
+                self._look_at_owner(work, owned)
         for key, work in wanted.items():
             first = self._planned.setdefault((self._route.entity, key), work.id) if work.outcome is None else work.id
             if first != work.id:
                 self._reject_taken(work, Owner(self._flow.name, self._route.name, first))
+
+    def _look_at_owner(self, work: Work, owned: OwnedKey) -> None:
+        link = self._link_of(owned.owner)
+        if self._is_kept(owned, link, work):
+            self._reject_taken(work, owned.owner)
+        elif _has_row(link, owned):
+            work.link = work.link.inherit(self._route.name, owned.key)

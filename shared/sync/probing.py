@@ -1,4 +1,4 @@
-"""Probes of the sweep: whether a drift of the schema that has blocked a flow is over.
+"""Probes of the sweep: whether a drift of the schema that has blocked a flow is over (protocol F4).
 
 Asked is what the flow itself asks: the record that met it is read with every column, mapped and looked up in the
 target, and nothing is written. A drift that shows only in a write is met again by the first record that is written.

@@ -74,9 +74,20 @@ class RoutePlanning:
             self._plan_by_target(work, found.get(work.content.key))
 
     def own(self, works: Sequence[Work]) -> None:
-        """Take the keys of the planned records that are not linked under theirs yet."""
+        """Take the keys of the planned records that are not linked under theirs yet. A row that is taken over from a
+        record that is gone was written by us: what that one has filled is emptied as well."""
         planned = [work for work in works if work.outcome is None and work.write is not None]
-        self._owning.own([work for work in planned if work.leaving or not work.link.linked])
+        new = [work for work in planned if work.leaving or not work.link.linked]
+        strange = [work for work in new if not work.leaving and not self._was_there(work)]
+        self._owning.own(new)
+        for work in strange:
+            before = work.write.before if work.write is not None else None
+            if work.outcome is None and before is not None and self._was_there(work):
+                work.write = None
+                self._plan_by_target(work, before)
+
+    def _was_there(self, work: Work) -> bool:
+        return work.link.was_at(self._route.name, work.content.key)
 
     def _plan_leaving(self, works: Sequence[Work]) -> None:
         """A record leaves its row only for a key that it can have."""

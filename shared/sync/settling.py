@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared.records import Json, TargetRow, Values, fold
-from shared.state.keys import Keys, Owner
+from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Intent
+from shared.sync.claiming import claim_ends_in
+from shared.sync.damage import damage_of_key
 from shared.sync.flow import Flow, Route
 from shared.sync.parts import Parts
 from shared.sync.work import Work
@@ -17,7 +19,10 @@ def settle_intents(parts: Parts, flow: Flow, works: Sequence[Work], *, looks_onl
 
     A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
     with what was sent; and if the key is the record's: an intent is noted before the key is taken. Where that has not
-    come about yet it is taken now, unless this is a look only. Raises SystemTrouble when the target does not answer.
+    come about yet it is taken now, unless this is a look only. Where nothing is there nothing comes any more: whoever
+    had the record before has lost its claim, and a request of it would have landed by now. A look also meets records
+    that somebody has in hands still. Of a key whose owner nobody knows nothing is found out. Raises SystemTrouble when
+    the target does not answer.
     """
     doubtful: dict[str | None, list[Work]] = defaultdict(list)
     for work in works:
@@ -26,13 +31,17 @@ def settle_intents(parts: Parts, flow: Flow, works: Sequence[Work], *, looks_onl
     for name, of_route in doubtful.items():
         route = flow.route(name)
         found = route.target.find([work.link.intent.key for work in of_route if work.link.intent])
-        there = [work for work in of_route if work.link.intent and work.link.intent.key in found]
-        strangers = _strangers(parts.state.keys_of(flow, route), route, there, looks_only=looks_only)
-        for work in there:
-            if work.id in strangers:
-                work.link = replace(work.link, intent=None)
-            else:
+        keys = parts.state.keys_of(flow, route)
+        owners = keys.owners([work.link.intent.key for work in of_route if work.link.intent])
+        damaged = {key for key, of in owners.items() if damage_of_key(of, keys.row_of(key), parts.flows) is not None}
+        known = [work for work in of_route if work.link.intent and work.link.intent.key not in damaged]
+        there = [work for work in known if work.link.intent and work.link.intent.key in found]
+        owned = _owned(keys, owners, route, there, looks_only=looks_only)
+        for work in known:
+            if work.id in owned:
                 _settle(route, work, found)
+            elif not (looks_only and claim_ends_in(work.link, parts.limits) > 0):
+                work.link = replace(work.link, intent=None)
 
 
 def return_to_former_targets(works: Sequence[Work]) -> None:
@@ -60,18 +69,18 @@ def _settle(route: Route, work: Work, found: Mapping[str, TargetRow]) -> None:
     work.trusted = False
 
 
-def _strangers(keys: Keys, route: Route, works: Sequence[Work], *, looks_only: bool) -> set[str]:
-    """The records whose intended key is another one's. Of several that want one that nobody has, the first gets it."""
+def _owned(
+    keys: Keys, owners: Mapping[str, OwnedKey], route: Route, works: Sequence[Work], *, looks_only: bool
+) -> set[str]:
+    """The records whose intended key is their own. Of several that want one that nobody has, the first gets it."""
     wanted = {of.id: (of.link.intent.key, Owner(of.link.flow, route.name, of.id)) for of in works if of.link.intent}
-    owners = keys.owners([key for key, _ in wanted.values()]) if wanted else {}
+    own = {id for id, (key, owner) in wanted.items() if key in owners and owners[key].owner == owner}
     first: dict[str, str] = {}
     for id, (key, _) in wanted.items():
-        first.setdefault(fold(key), id)
-    free = [id for id, (key, _) in wanted.items() if key not in owners and first[fold(key)] == id]
-    strange = {id for id, (key, owner) in wanted.items() if key in owners and owners[key].owner != owner}
-    strange |= {id for id, (key, _) in wanted.items() if key not in owners and first[fold(key)] != id}
-    taken = {} if looks_only else keys.own(dict(wanted[id] for id in free))
-    return strange | {id for id in free if wanted[id][0] in taken}
+        if key not in owners:
+            first.setdefault(fold(key), id)
+    taken = {} if looks_only else keys.own(dict(wanted[id] for id in first.values()))
+    return own | {id for id in first.values() if wanted[id][0] not in taken}
 
 
 def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json] | None:

@@ -270,6 +270,14 @@ def test_without_settings_the_functions_are_disabled_by_name_and_the_host_stays_
         assert any(f"Function {name} is disabled by a mistake in the settings" in line for line in lines)
 
 
+def test_arguments_that_nobody_knows_are_refused_once() -> None:
+    command = [sys.executable, "-m", "local.host", "--nonsense"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("unrecognized arguments: --nonsense") == 1
+    assert "died" not in ended.stderr
+
+
 def host_that_ends(connection_string: str, name: str) -> int:
     """The exit code of a host that only storage can end."""
     settings = AppSettings({"AzureWebJobsStorage": connection_string})
@@ -309,6 +317,16 @@ def test_the_lock_of_a_timer_is_held_by_one_host_until_it_gives_it_back(azurite:
     assert (other.take(), lock.take()) == (True, False)
     other.release()
     for each in (lock, other):
+        each.close()
+
+
+def test_the_workers_of_one_host_hold_the_lock_of_a_timer_one_after_the_other(azurite: Azurite) -> None:
+    first, second, other = (
+        BlobTimerLock(azurite.connection_string, "workers", "tick", 60, instance) for instance in ("a", "a", "b")
+    )
+    assert (first.take(), second.take(), other.take(), second.take()) == (True, True, False, True)
+    second.release()
+    for each in (first, second, other):
         each.close()
 
 
@@ -422,7 +440,7 @@ def test_a_function_over_its_time_limit_costs_the_worker_and_everything_goes_on_
 
     assert process.returncode == 0, "".join(lines)
     assert (told["restarts"], told["restart_reason"]) == (1, "hang_once ran over functionTimeout (1 s)")
-    assert told["pid"] == process.pid
+    assert told["pid"] != process.pid
     written = json.loads(summary.read_text())
     assert written["restarts"] == 1
     counts = written["functions"]
@@ -451,6 +469,147 @@ def test_what_runs_beside_a_function_over_its_limit_is_lost_with_the_worker_and_
     release.set()
 
     failed = [event for event in observer.events if isinstance(event, InvocationFailed)]
-    assert (code, len(failed)) == (WORKER_LOST, observer.count(InvocationStarted))
+    started = {event.invocation_id for event in observer.events if isinstance(event, InvocationStarted)}
+    assert code == WORKER_LOST
+    assert started <= {event.invocation_id for event in failed}
     assert failed[0].error == "FunctionTimeout"
     assert sorted(message.content for message in work.receive_messages()) == ["beside it", "over its limit"]
+
+
+DIES = """
+import os
+import signal
+import threading
+import azure.functions as func
+
+app = func.FunctionApp()
+
+
+@app.queue_trigger(arg_name="message", queue_name="%QUEUE%", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    match message.get_body():
+        case b"crashes Python":
+            os.abort()
+        case b"crashes Python once" if message.dequeue_count == 1:
+            os._exit(7)
+        case b"outlives its host":
+            print(f"host {os.getppid()}", flush=True)
+            while not os.path.exists(os.environ["RELEASE"]):
+                threading.Event().wait(0.1)
+            os.mkdir(os.environ["RELEASE"] + ".done")
+
+
+@app.timer_trigger(arg_name="timer", schedule="* * * * * *")
+def tick(timer: func.TimerRequest) -> None:
+    pass
+"""
+
+
+def start_dying(azurite: Azurite, folder: Path, name: str, visibility: str) -> subprocess.Popen[str]:
+    queues = {"maxPollingInterval": "00:00:00.2", "visibilityTimeout": visibility}
+    (folder / "host.json").write_text(json.dumps({"version": "2.0", "extensions": {"queues": queues}}))
+    (folder / "function_app.py").write_text(DIES)
+    settings = {"AzureWebJobsStorage": azurite.connection_string, "QUEUE": name, "RELEASE": str(folder / "release")}
+    command = [sys.executable, "-m", "local.host", "--app", str(folder), "--events", str(folder / "events")]
+    environment = {**os.environ, **settings}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def read_to(process: subprocess.Popen[str], *texts: str) -> list[str]:
+    """The lines up to the one with the last of these texts, which come one after the other."""
+    assert process.stdout is not None
+    lines, left = [], list(texts)
+    for line in process.stdout:
+        lines.append(line)
+        if left[0] in line:
+            left.pop(0)
+            if not left:
+                return lines
+    raise AssertionError("".join(lines))
+
+
+def test_what_runs_beside_a_function_that_kills_its_worker_comes_back_with_it(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    work = queue("dies-together")
+    work.create_queue()
+    work.send_message("outlives its host")
+    with start_dying(azurite, tmp_path, "dies-together", "00:00:02") as process:
+        read_to(process, "host ")
+        work.send_message("crashes Python once")
+        read_to(process, "The worker died (exit code 7)", "host ")
+        (tmp_path / "release").touch()
+        read_to(process, "'Functions.work' (Succeeded", "'Functions.work' (Succeeded")
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert work.get_queue_properties().approximate_message_count == 0
+
+
+def test_a_worker_that_dies_is_started_anew_and_its_message_comes_back_after_the_visibility_timeout(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    queue("dies-once").create_queue()
+    queue("dies-once").send_message("crashes Python once")
+    with start_dying(azurite, tmp_path, "dies-once", "00:00:02") as process:
+        lines = read_to(process, "The worker died (exit code 7)", "listens for", "'Functions.work' (Succeeded")
+        # The lock of the timer stays with the host: it goes on to tick.
+        read_to(process, "'Functions.tick' (Succeeded")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert len([line for line in lines if "Executing 'Functions.work'" in line]) == 2
+    assert queue("dies-once").get_queue_properties().approximate_message_count == 0
+
+
+def test_after_the_death_of_a_worker_a_message_is_invisible_for_thirty_seconds(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    work = queue("dies-thirty")
+    work.create_queue()
+    work.send_message("crashes Python once")
+    with start_dying(azurite, tmp_path, "dies-thirty", "00:00:30") as process:
+        read_to(process, "The worker died (exit code 7)", "listens for")
+        kept = work.receive_message()
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+    assert kept is None
+    state = work.get_queue_properties()
+    assert state.approximate_message_count == 1
+
+
+def test_a_message_that_crashes_python_ends_the_host_at_its_third_delivery(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    work = queue("dies-always")
+    work.create_queue()
+    work.send_message("crashes Python")
+    with start_dying(azurite, tmp_path, "dies-always", "00:00:00") as process:
+        told, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert told.count("The worker died (signal SIGABRT)") == 3
+    assert "Exceeded language worker restart retry count. Host is shutting down." in told
+    (message,) = work.receive_messages()
+    assert message.dequeue_count == 4
+
+
+def test_the_worker_of_a_killed_host_finishes_its_function_and_settles_nothing(
+    azurite: Azurite, queue: Queues, tmp_path: Path
+) -> None:
+    work = queue("outlives")
+    work.create_queue()
+    work.send_message("outlives its host")
+    with start_dying(azurite, tmp_path, "outlives", "00:00:30") as process:
+        read_to(process, f"host {process.pid}")
+        (worker,) = psutil.Process(process.pid).children()
+        process.kill()
+        process.wait()
+        (tmp_path / "release").touch()
+        told, _ = process.communicate(timeout=PATIENCE_S)
+    assert "'Functions.work' (Succeeded" in told
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert (tmp_path / "release.done").exists()
+    assert "InvocationSucceeded" in (tmp_path / "events").read_text()
+    assert work.get_queue_properties().approximate_message_count == 1

@@ -9,7 +9,8 @@ What the parts keep when they are killed:
 - Azurite has rows and messages in memory and saves them every five seconds. A storage account loses nothing that it has
   answered to. So before Azurite is killed both hosts are held (SIGSTOP) at whatever they are at, until all is on disk;
   they go on while it is down, with broken connections.
-- A host has nothing to keep.
+- A host has nothing to keep. Of one of both the worker lives on, as after a crash of the host alone; the other one is
+  killed with its worker, as after the loss of a machine.
 
 As on the platform, each timer fires in one of the hosts, whichever holds its lock; both work on the queues. When that
 host is killed, its timers stand still until the lock is over: 15 s here, the least that the lease of a blob may last,

@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, System, Transient
 from shared.mapping.verdicts import Parent
+from shared.operations.examining import Examining
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
@@ -349,6 +350,20 @@ def test_a6_an_owner_whose_source_row_is_gone_hands_its_key_over() -> None:
     check(world)
     assert world.target.rows["p1"]["name"] == "Second"
     assert link(world, "p1").target_key is None
+
+
+def test_a6_a_row_that_is_taken_over_from_a_record_that_is_gone_keeps_no_field_of_it_and_a_look_says_so() -> None:
+    world = World(adopt=True)
+    world.source.save("p1", number="P1", name="First", phone="111")
+    world.settle()
+    world.source.remove("p1")
+    world.source.save("p2", number="P1", name="Second")
+    parts = world.parts()
+    (examined,) = Examining(parts, parts.flows["parents"]).examine(["p2"])
+    assert {(change.field, change.new) for change in examined.changes} == {("name", "Second"), ("phone", "")}
+    world.settle()
+    check(world)
+    assert world.target.rows["p1"] == {"name": "Second", "phone": "", "group": "10"}
 
 
 def test_a6_a_row_that_was_in_the_target_before_is_rejected_and_not_touched() -> None:

@@ -1,4 +1,5 @@
-"""The contacts flow as it is deployed, between both simulators (rules.md, contacts; prospect-to-cash, 7 and 8)."""
+"""The contacts flow as it is deployed, between both simulators (rules.md, Contacts; prospect-to-cash, sections 7 and
+8)."""
 
 from collections.abc import Iterator
 

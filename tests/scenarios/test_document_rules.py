@@ -1,4 +1,4 @@
-"""Documents: header and lines as one record (rules.md, quotations; protocol P2, A7 to A9)."""
+"""Documents: header and lines as one record (rules.md, Quotes; protocol P2, A7 to A9)."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

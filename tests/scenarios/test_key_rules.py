@@ -3,10 +3,14 @@
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble, System
+from shared.operations.examining import Examining
+from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Owner
 from shared.state.links import LinkState
-from shared.state.rows import Operation
+from shared.state.rows import Foreign, Operation
+from shared.sync.work import Kind
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
+from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check
 from tests.support.world import World
@@ -73,6 +77,22 @@ def test_a_key_under_which_a_create_may_still_land_is_not_handed_over() -> None:
     check(world)
 
 
+@pytest.mark.parametrize("change", [{"bad": "x"}, {"state": "inactive"}], ids=["refused", "filtered"])
+def test_a_key_under_which_a_create_never_landed_goes_to_the_record_that_wants_it(change: dict[str, str]) -> None:
+    world = World()
+    world.source.save("p2", number="K", name="Owner")
+    world.target.lands = False
+    world.target.fault = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    world.apply(hint("p2"))
+    world.target.fault = lambda _write: None
+    world.source.save("p2", **change)
+    world.source.save("p1", number="K", name="Rightful")
+    world.settle(hours=2)
+    assert world.target.rows["k"]["name"] == "Rightful"
+    assert link(world, "p1").state is LinkState.WRITTEN
+    check(world)
+
+
 def test_an_owner_that_claims_its_key_again_at_any_moment_of_a_hand_over_leaves_one_owner() -> None:
     clean = holding()
     clean.source.save("p1", number="K", name="Late")
@@ -117,3 +137,29 @@ def test_a_row_made_for_an_earlier_record_keeps_none_of_its_content() -> None:
     world.settle()
     check(world)
     assert world.product_target.rows["k"] == {"name": "Second", "phone": "", "group": "10"}
+
+
+def test_a_record_whose_row_is_there_under_a_number_of_which_nobody_knows_the_owner_is_listed_for_that() -> None:
+    world = holding()
+    parts = world.parts()
+    flow = parts.flows["parents"]
+    row = parts.state.keys_of(flow, flow.route(ROUTE)).row_of("K")
+    damage(world.keys_table, row.partition, row.key, {"flow": Foreign("float")})
+    world.target.rows["k"] = {"name": "Of others"}
+    world.source.save("p1", number="K", name="Late")
+    world.settle(hours=0.1)
+    assert failure(world, "p1").cause == STATE_UNREADABLE
+    assert world.target.rows["k"]["name"] == "Of others"
+
+
+def test_a_look_at_a_record_whose_number_is_taken_says_so_and_takes_nothing() -> None:
+    world = World()
+    world.source.save("p2", number="K", name="Owner")
+    world.settle(hours=0.1)
+    world.source.save("p1", number="K", name="Late")
+    parts = world.parts()
+    flow = parts.flows["parents"]
+    before = world.keys_table.content()
+    (examined,) = Examining(parts, flow).examine(["p1"])
+    assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
+    assert world.keys_table.content() == before

@@ -22,13 +22,15 @@ from shared.operations.status import status_of
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
-from shared.state.failures import FIRST_RETRY, Failure, renewed
+from shared.state.failures import FIRST_RETRY, Failure, failure_key, renewed
 from shared.state.links import ClaimKind, LinkState
 from shared.state.rows import Replace
 from shared.sync import observing
 from shared.sync.linkwriter import mark_dirty
 from shared.sync.parts import Parts
 from shared.sync.work import Kind
+from tests.scenarios.test_fault_damage import damage
+from tests.scenarios.test_mending import in_memory
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading, trading
 
@@ -413,6 +415,26 @@ def test_a_failure_whose_record_is_being_worked_on_is_not_dismissed(sync: Produc
     failing = Failing(parts(sync))
     assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 0
     assert not (sync.failure(id) or failing.load(FLOW, [id])[0]).dismissed
+
+
+def test_a_failure_that_could_not_be_read_is_not_dismissed_before_the_sync_says_why_the_record_fails(
+    sync: Product,
+) -> None:
+    (id,) = rejected(sync)
+    cause = failing_with(sync, id)
+    damage(in_memory(sync.service.parts.state.links.table), FLOW, failure_key(id), {"first_seen": "some day"})
+    failing = Failing(parts(sync))
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 0
+    sync.service.sweep()
+    sync.drain()
+    assert failing_with(sync, id) == cause
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 1
+
+
+def failing_with(sync: Product, id: str) -> str:
+    """The cause that is listed for a record."""
+    (failure,) = Failing(parts(sync)).load(FLOW, [id])
+    return failure.cause
 
 
 def test_whoever_claims_a_record_after_its_dismissal_keeps_it(sync: Product) -> None:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError, System, Transient
+from shared.errors import OutcomeUnknown, RecordRejected, SyncError, System, Transient
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.examining import Examining
 from shared.operations.forgetting import forget
 from shared.operations.linking import Linking
+from shared.operations.mending import Mending
 from shared.records import Write
 from shared.state.checkpoints import Phase
 from shared.state.failures import STATE_UNREADABLE
@@ -135,6 +136,54 @@ def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no
         world.apply(hint("p1"))
         world.settle()
         check(world)
+
+
+def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_records_own() -> None:
+    lost = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.target.fault = lost
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+        world.target.fault = lost
+
+        def meanwhile(world: World = world) -> None:
+            world.source.remove("p1")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.target.fault = lambda _write: None
+        world.settle()
+        check(world)
+        if world.target.made:
+            assert link(world, "p1").target_key == "K", f"late at step {step}"
+
+
+def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_own() -> None:
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+
+        def meanwhile(world: World = world) -> None:
+            world.source.save("p1", bad="x")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.settle()
+        check(world)
+        world.source.save("p1", bad="")
+        world.settle()
+        check(world)
+        assert link(world, "p1").target_key == "K", f"late at step {step}"
 
 
 def test_a_number_whose_row_is_another_ones_is_not_said_to_be_taken_by_a_record_that_has_abandoned_it() -> None:
@@ -372,6 +421,22 @@ def test_the_cleanup_keeps_the_key_of_a_lost_link_while_the_source_cannot_be_ask
     assert keys_of(world).owners(["K"]) == {}
 
 
+def test_the_number_of_a_record_whose_link_is_lost_goes_to_no_other_one_while_the_record_is_there() -> None:
+    world = World(adopt=True)
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    lose_link(world, "p1")
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "key_taken"
+    assert world.target.rows["k"]["name"] == "First"
+    world.source.remove("p1")
+    world.settle(hours=2)
+    assert link(world, "p2").state is LinkState.WRITTEN
+    assert world.target.rows["k"]["name"] == "Second"
+    check(world)
+
+
 def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() -> None:
     clean = World()
     clean.source.save("p1", number="K", name="First")
@@ -391,6 +456,22 @@ def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() 
         world.apply(hint("p1"))
         assert set(keys_of(world).owners(["K"])) == {"K"}, f"lost at step {step}"
     assert damaged > 0
+
+
+def test_a_record_whose_key_cannot_be_read_does_not_forget_that_it_may_have_made_the_row() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.target.fault = unknown()
+    world.apply(hint("p1"))
+    damage(world.keys_table, keys_of(world).partition, keys_of(world).row_of("K").key, {"flow": True})
+    world.source.save("p1", name="Second")
+    world.settle()
+    assert failure(world, "p1").cause == STATE_UNREADABLE
+    parts = world.parts()
+    assert Mending(parts, parts.flows["parents"], deeds(world)).repair("p1") == "K"
+    world.settle()
+    check(world)
+    assert world.target.rows["k"]["name"] == "Second"
 
 
 def test_a_link_by_hand_that_meets_a_damaged_link_keeps_the_keys_of_the_record() -> None:

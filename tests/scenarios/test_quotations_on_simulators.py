@@ -1,4 +1,5 @@
-"""The quotations flow as it is deployed, between both simulators (rules.md; prospect-to-cash, 9 and 10.4)."""
+"""The quotations flow as it is deployed, between both simulators (rules.md, Quotes; prospect-to-cash, sections 9 and
+10.4)."""
 
 from dataclasses import replace
 from decimal import Decimal

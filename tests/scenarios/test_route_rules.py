@@ -1,4 +1,4 @@
-"""Routes, moving keys, and parents by route (protocol W1, W2; rules.md, contacts): one record, several targets."""
+"""Routes, moving keys, and parents by route (protocol W1, W2; rules.md, Contacts): one record, several targets."""
 
 from dataclasses import replace
 from itertools import permutations

@@ -1,4 +1,4 @@
-"""What an operator is told: the events of docs/telemetry.md, at the moments that the alerts rely on."""
+"""What an operator is told: the events of docs/telemetry.md at the moments that the alerts rely on."""
 
 import ast
 import json

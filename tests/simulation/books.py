@@ -69,11 +69,9 @@ def _entry(flow: str, link: Link) -> Entry:
     )
 
 
-def facts_of(
-    stage: Stage, process: Deployment, mended: Set[Record] = frozenset(), forgotten: Set[Record] = frozenset()
-) -> Facts:
+def facts_of(stage: Stage, process: Deployment, mended: Set[Record] = frozenset()) -> Facts:
     """Both systems as they are, for the company of the deployment; `mended` are the records that an operator has begun
-    anew, `forgotten` those that one has let be forgotten."""
+    anew."""
     settings = settings_of(*process.key)
     company = settings.COMPANY
     finops = stage.finops
@@ -91,7 +89,6 @@ def facts_of(
         removed=removed,
         adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
         mended=frozenset(mended),
-        forgotten=frozenset(forgotten),
     )
 
 

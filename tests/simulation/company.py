@@ -5,7 +5,7 @@ Texts are few, so that records often look alike; numbers are fewer than records,
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -155,6 +155,7 @@ class Company:
     quotes_made: int = 0
     lines_made: int = 0
     products_made: int = 0
+    lists_removed: dict[str, Values] = field(default_factory=dict)
 
     def found(self) -> None:
         """Both systems as they are before anybody does anything."""
@@ -181,9 +182,32 @@ class Company:
         return id in sales[flow].rows
 
     def begin(self, dice: random.Random) -> None:
-        """Some records are there from the beginning."""
+        """Some records are there from the beginning: in half of the histories those that belong to one another."""
+        if dice.random() < 0.5:
+            self._begin_in_order(dice)
         for _ in range(dice.randint(3, 8)):
             self.edit(dice)
+
+    def _begin_in_order(self, dice: random.Random) -> None:
+        """Two accounts, a contact and a quote of each, and products: all of them as they are for the target."""
+        for place in range(2):
+            account = self._new("accounts", place)
+            parent = {"_parentcustomerid_value": account, "parentcustomerid_account": {"accountid": account}}
+            self._new("contacts", place, {**parent, "msdynce_isactivecustomer": False})
+            customer: Values = {"customerid_account": {"accountid": account}, "customerid_contact": None}
+            self._new_quote(self.pools["quotes"].numbers[place], 0, customer, dice)
+        for number in self.pools["products"].numbers[:2]:
+            self._new_product(self.stage.finops.products[COMPANIES[0]], number)
+
+    def _new(self, name: str, place: int, further: Mapping[str, Any] | None = None) -> str:
+        pool = self.pools[name]
+        id, number = pool.ids[place], pool.numbers[place % len(pool.numbers)]
+        self.stage.sales.save(name, id, {**pool.first_row(place), pool.number: number, **(further or {})})
+        return id
+
+    def _new_product(self, rows: dict[str, Values], number: str) -> None:
+        pool = self.pools["products"]
+        rows[number] = {**pool.first_row(pool.numbers.index(number)), pool.number: number}
 
     def edit(self, dice: random.Random) -> None:
         """Somebody does something to a record."""
@@ -195,6 +219,16 @@ class Company:
             (self.edit_product, 4),
         ]
         dice.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0](dice)
+
+    def edit_of(self, flow: str, dice: random.Random) -> None:
+        """Somebody does something to a record of a flow."""
+        deeds = {
+            "accounts": [self.edit_account],
+            "contacts": [self.edit_contact],
+            "products": [self.edit_product],
+            "quotations": [self.edit_quote, self.edit_line],
+        }
+        dice.choice(deeds[flow])(dice)
 
     def edit_account(self, dice: random.Random) -> None:
         """An account is created, changed or deleted."""
@@ -247,8 +281,11 @@ class Company:
         id = dice.choice(sorted(rows))
         row = rows[id]
         fate = dice.random()
-        if fate < 0.1:
+        if fate < 0.12:
             self._remove_quote(id)
+            if fate < 0.06:
+                # Somebody gives its number once more.
+                self._new_quote(row["quotenumber"], 0, customer, dice)
         elif fate < 0.25 and row["statecode"] == 1 and len(rows) < 7:
             sales.save("quotes", id, {"statecode": 3, "statuscode": 7})
             same = [of for of in rows.values() if of["quotenumber"] == row["quotenumber"]]
@@ -343,11 +380,36 @@ class Company:
         number = dice.choice(pool.numbers)
         there = next((key for key in rows if fold(key) == fold(number)), None)
         if there is None:
-            rows[number] = {**pool.first_row(pool.numbers.index(number)), pool.number: number}
+            self._new_product(rows, number)
         elif dice.random() < 0.15:
             del rows[there]
         else:
             rows[there].update(self._changes(pool, dice))
+
+    def call_all(self, flow: str, number: str) -> None:
+        """Somebody gives every record of a flow another telephone number."""
+        for id in sorted(self.stage.sales.tables[flow].rows):
+            self.stage.sales.save(flow, id, {"telephone1": number})
+
+    def think_again(self, flow: str, dice: random.Random) -> Callable[[], None] | None:
+        """Somebody changes a record; what is returned changes it back. None where there is no record."""
+        sales, name = self.stage.sales, {"quotations": "quotes"}.get(flow, flow)
+        pool = self.pools[name]
+        rows: Any = self.stage.finops.products[COMPANIES[0]] if flow == "products" else sales.tables[name].rows
+        if not rows:
+            return None
+        id = dice.choice(sorted(rows))
+        changes = self._changes(pool, dice)
+        former = {column: rows[id].get(column) for column in changes}
+
+        def put(values: Values) -> None:
+            if id in rows and flow == "products":
+                rows[id].update(values)
+            elif id in rows:
+                sales.save(name, id, values)
+
+        put(changes)
+        return lambda: put(former)
 
     def renumber(self, record: tuple[str, str], dice: random.Random) -> None:
         """Somebody gives an account or a contact another number."""
@@ -375,6 +437,15 @@ class Company:
     def edit_price_lists(self, dice: random.Random) -> None:
         """A price list ends, begins, or is renamed."""
         table = self.stage.sales.tables[catalogue.PRICE_LISTS]
+        fate = dice.random()
+        if self.lists_removed and fate < 0.5:
+            place, row = self.lists_removed.popitem()
+            table.rows[place] = row
+            return
+        if fate > 0.75 and (unused := self._unused_price_lists()):
+            place = dice.choice(unused)
+            self.lists_removed[place] = table.rows.pop(place)
+            return
         row = table.rows[dice.choice(sorted(table.rows))]
         choices: list[tuple[str, list[Any]]] = [
             ("enddate", ["2026-03-03", "2026-12-31", None]),
@@ -383,6 +454,14 @@ class Company:
         ]
         column, values = dice.choice(choices)
         row[column] = dice.choice(values)
+
+    def _unused_price_lists(self) -> list[str]:
+        """Those of which no price and no product knows; one stays."""
+        sales = self.stage.sales.tables
+        items, products = sales["productpricelevels"].rows.values(), sales["products"].rows.values()
+        used = {row.get("_pricelevelid_value") for row in (*items, *products)}
+        rows = sales[catalogue.PRICE_LISTS].rows
+        return [place for place, row in sorted(rows.items()) if row["pricelevelid"] not in used][: len(rows) - 1]
 
     def has_rows_of(self, flow: str, company: str) -> bool:
         """Whether rows that were written for a flow are in its target, as seen from a company."""

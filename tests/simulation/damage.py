@@ -18,13 +18,19 @@ _SPOILT: Mapping[str, Sequence[tuple[str, Cell | None]]] = {
     "failure": (("cause", None), ("tries", "many"), ("first_seen", "some day")),
     "wait": (("child", None), ("is_parked", "perhaps"), ("parent", 7)),
     "key": (("record_id", None), ("key", 7), ("flow", True)),
+    "checkpoint": (("phase", "of a newer version"), ("gone", "many"), ("walk", None)),
+    "snapshot": (("p00", "no items"), ("p00", None)),
+    "decided": (("record_id", 7), ("content", "no digest")),
 }
-_BEGINNINGS = {"link": "L|", "failure": "F|", "wait": "W|"}
+_TABLES = {"key": "keys", "checkpoint": "checkpoints", "snapshot": "checkpoints"}
+_BEGINNINGS = {
+    "link": "L|", "failure": "F|", "wait": "W|", "decided": "D|", "checkpoint": "pull", "snapshot": "snapshot-"
+}  # fmt: skip
 
 
 def spoil(stage: Stage, flow: str, what: str, dice: random.Random) -> bool:
     """Spoil a row of one record of a flow; False when there is none of the kind."""
-    table = stage.tables["keys" if what == "key" else "links"]
+    table = stage.tables[_TABLES.get(what, "links")]
     rows = [row for (_, _), row in sorted(table.content().items()) if _is_of(row, flow, what)]
     if not rows:
         return False

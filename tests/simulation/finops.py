@@ -139,7 +139,7 @@ class Collection:
         self._key.values(write.key)
         step = f"finops write {self._entity}"
         environment.weather.threads.step(step)
-        fault = environment.weather.write(_SYSTEM, step)
+        fault = environment.weather.write(_SYSTEM, step, self._key.folded(write.key))
         if fault is None:
             error = self._land(write)
             environment.weather.threads.step(f"{step} done")
@@ -154,6 +154,8 @@ class Collection:
         refusal = self.refusal(write)
         if refusal is None:
             self._apply(write)
+        elif isinstance(refusal, RecordMissing):
+            self._environment.weather.met("row missing")
         return refusal
 
     def refusal(self, write: Write) -> SyncError | None:
@@ -187,6 +189,8 @@ class Collection:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
         elif row.of is not None and row.of != record and self._environment.exists(row.of):
             self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
+        elif row.of is None and not row.made:
+            self._environment.weather.met("rows adopted")
         row.of = record
         row.values.update(write.values)
         row.touched.difference_update(write.values)

@@ -14,14 +14,15 @@ from tests.simulation.company import Company
 from tests.simulation.damage import spoil
 from tests.simulation.deployment import Deployment, deploy
 from tests.simulation.finops import COMPANIES
-from tests.simulation.host import Host, plan_of
+from tests.simulation.host import Host, beginner_of, plan_of
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
+from tests.simulation.scenes import Scenes
 from tests.simulation.script import FLOWS, Act, Script
 from tests.simulation.settings import RENAMED_URL, TIGHT, URL, VARIANTS
-from tests.simulation.space import outcomes_in
+from tests.simulation.space import kind_of_step, outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Plan, Worker
@@ -63,6 +64,7 @@ class History:
         stage.on_step = self._note_step
         stage.weather.met = self._note_fault
         self.host = Host(stage, self._start(), self.played.counts)
+        self._scenes = Scenes(stage, self._company, self.host)
         self._takings = Takings(self._company)
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
@@ -80,9 +82,7 @@ class History:
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
-        problems = Oracle(
-            facts_of(self.stage, process, self.operators.mended, self.operators.forgotten), books_of(process)
-        ).problems()
+        problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
         return self.played
 
@@ -97,14 +97,15 @@ class History:
     def _note_step(self, worker: Worker, name: str) -> None:
         self.played.steps += 1
         self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
-        self.played.counts[f"step {name}"] += 1
+        self.played.counts[f"step {kind_of_step(name)}"] += 1
 
     def _note_sent(self, queue: str, body: str) -> None:
         if self.host.process.key[0] == TIGHT and self.host.former is None:
             self._takings.note_sent(queue, body)
 
     def _note_fault(self, fault: str) -> None:
-        self.played.counts[fault] += 1
+        step, _, what = fault.rpartition(": ")
+        self.played.counts[f"{kind_of_step(step)}: {what}" if step else fault] += 1
 
     @staticmethod
     def _plan(act: Act, dice: random.Random) -> Plan:
@@ -120,7 +121,8 @@ class History:
         self.host.run([self.host.timer("sweep", "", dice, self._plan(act, dice))], dice)
 
     def _housekeeping(self, act: Act, dice: random.Random) -> None:
-        self.host.run([self.host.timer(act.what, "", dice, self._plan(act, dice))], dice)
+        plan = beginner_of(dice) if act.troubled else CALM
+        self.host.run([self.host.timer(act.what, "", dice, plan)], dice)
 
     def _deliver(self, act: Act, dice: random.Random) -> None:
         """One message, if there is any."""
@@ -154,6 +156,21 @@ class History:
                 workers.append(worker)
         self.host.run(workers, dice)
 
+    def _crash_loop(self, act: Act, dice: random.Random) -> None:
+        self._scenes.crash_loop(act, dice)
+
+    def _late_worker(self, act: Act, dice: random.Random) -> None:
+        self._scenes.late_worker(act, dice)
+
+    def _second_thoughts(self, act: Act, dice: random.Random) -> None:
+        self._scenes.second_thoughts(act, dice)
+
+    def _no_answer(self, _act: Act, dice: random.Random) -> None:
+        self._scenes.no_answer(self._legal_entity, dice)
+
+    def _absence(self, act: Act, dice: random.Random) -> None:
+        self._scenes.absence(act, dice)
+
     def _wait(self, _act: Act, dice: random.Random) -> None:
         self.stage.threads.advance(dice.choice(_WAITS_S), dice)
 
@@ -185,7 +202,9 @@ class History:
         self._company.edit_price_lists(dice)
 
     def _deploy(self, act: Act, dice: random.Random) -> None:
-        """Other settings."""
+        """Other settings, perhaps while writes of before have no answer yet."""
+        if dice.random() < 0.3:
+            self._scenes.unanswered_edits(act, dice)
         self._former_variant, self._variant = self._variant, act.what
         self._replace_process(overlap=dice.random() < 0.3)
 
@@ -202,7 +221,7 @@ class History:
         self._variant = variant
         self._replace_process(overlap=False)
 
-    def _checkpoint(self, act: Act, _dice: random.Random) -> None:
+    def _checkpoint(self, act: Act, dice: random.Random) -> None:
         """A checkpoint is put back as from a backup, or is lost; or the source has forgotten its tokens."""
         table = self.stage.tables["checkpoints"]
         match act.what:
@@ -215,6 +234,9 @@ class History:
             case "tokens refused":
                 for of in self.stage.sales.tables.values():
                     of.forgotten = self.stage.sales.version
+            case "tokens of lines refused":
+                self._company.edit_line(dice)
+                self.stage.sales.tables["quotedetails"].forgotten = self.stage.sales.version
 
     def _damage(self, act: Act, dice: random.Random) -> None:
         """A row of a record is spoilt, but not while its flow stands between two environments, nor before the last one
@@ -222,10 +244,13 @@ class History:
         if self.operators.damages(self.host.process):
             return
         if not self.host.process.parts.environment.change_by_settings(act.flow):
+            self.operators.has_damages = True
             self.played.counts[f"{act.what} damaged"] += spoil(self.stage, act.flow, act.what, dice)
 
     def _purge(self, act: Act, dice: random.Random) -> None:
         self._company.purge(act.flow, dice)
+        if dice.random() < 0.5:
+            self._scenes.doubtful_walk(act.flow, dice)
 
     def _environment(self, act: Act, dice: random.Random) -> None:
         """Another address, organisation or company. Nobody moves a system whose own rows are damaged."""
@@ -242,8 +267,10 @@ class History:
                 self._legal_entity = next(name for name in COMPANIES if name != self._legal_entity)
         self._replace_process(overlap=False)
 
-    def _clock(self, _act: Act, dice: random.Random) -> None:
+    def _clock(self, act: Act, dice: random.Random) -> None:
         self._replace_process(overlap=False, wrong_by_s=dice.choice(_WRONG_BY_S))
+        if dice.random() < 0.5:
+            self._scenes.dead_probe(lambda: self._drain(act, dice), dice)
 
     def _operator(self, act: Act, dice: random.Random) -> None:
         self.operators.act(act, self.host.process, dice)
@@ -272,4 +299,9 @@ class History:
         "damage": _damage,
         "purge": _purge,
         "rolled back": _rolled_back,
+        "crash loop": _crash_loop,
+        "late worker": _late_worker,
+        "second thoughts": _second_thoughts,
+        "no answer": _no_answer,
+        "absence": _absence,
     }

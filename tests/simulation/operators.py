@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
-from shared.errors import Damage, NotSent, StorageTrouble, SystemTrouble
+from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.damaged import Damages
 from shared.operations.deeds import Deeds, Refused
 from shared.operations.failing import Failing
@@ -15,15 +16,19 @@ from shared.operations.retargeting import NewTarget
 from shared.operations.steering import Steering
 from shared.operations.syncing import Syncing
 from shared.state.control import BlockKind
-from shared.state.rows import unescape
+from shared.state.links import link_key
+from shared.state.rows import Cell, escape, unescape
 from shared.sync.environment import may_be_another
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
+from tests.simulation.host import is_without_checkpoint
 from tests.simulation.script import FLOWS, Act
 from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
 _WHO = "operator@contoso"
+# What an operator may be told instead of a result.
+_TOLD = Refused | SystemTrouble | StorageTrouble | NotSent
 
 
 class Operators:
@@ -35,16 +40,17 @@ class Operators:
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
-        self.forgotten: set[tuple[str, str]] = set()
         self._to_retry = set(FLOWS)
         self._surprised = False
+        # Whether anybody has spoilt a row yet: to look at every row takes its time.
+        self.has_damages = False
 
     def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
         """Do one thing. Raises AssertionError for an error that no operator may see."""
         worker = Worker(f"operator {act.what}", lambda: self._operate(act, process, dice), dice, CALM)
         self._company.stage.threads.run([worker], dice)
         error = worker.error
-        if error is not None and not isinstance(error, Refused | SystemTrouble | StorageTrouble | NotSent):
+        if error is not None and not isinstance(error, _TOLD) and not is_without_checkpoint(error):
             raise AssertionError(f"operator {act.what} raised {error!r}") from error
         if isinstance(error, Refused):
             self._counts[f"refused {act.what}"] += 1
@@ -62,7 +68,7 @@ class Operators:
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
                 is_walk = control.block_kind is BlockKind.THRESHOLD
-                with suppress(Refused):
+                with suppress(Refused, StateUnreadable):
                     # What cannot be read is mended first.
                     self._accept(flow, process, deeds)
                 if is_walk and not self._surprised:
@@ -72,10 +78,11 @@ class Operators:
             # A worker may have it in its hands still.
             self._repair(process, deeds)
         for flow in sorted(self._to_retry):
-            # Nobody else tries them: where the source has been mended they close.
+            # Nobody else tries them, also those that were dismissed: where the source has been mended they close.
             if not parts.environment.change_by_settings(flow):
-                listed = [of for of in Failing(parts).walk(flow) if of.cause == "text_not_sendable"]
-                Failing(parts).retry(flow, listed, deeds)
+                failing = Failing(parts)
+                of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
+                failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], deeds)
                 self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
             if not parts.environment.change_by_settings(flow):
@@ -83,9 +90,12 @@ class Operators:
                 self._unlinked.remove((flow, id))
 
     def damages(self, process: Deployment) -> list[Damage]:
-        """The rows that cannot be read and that nobody but an operator mends: links, and owned keys."""
+        """The rows that cannot be read and that nobody but an operator mends: links, owned keys, and checkpoints."""
+        if not self.has_damages:
+            return []
+        mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
         found = Damages(process.parts).found(FLOWS)
-        return [of for of in found if of.table == "keys" or (of.table == "links" and of.key.startswith("L|"))]
+        return [of for of in found if of.table in mended and of.key.startswith(mended[of.table])]
 
     def _repair(self, process: Deployment, deeds: Deeds) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
@@ -94,7 +104,7 @@ class Operators:
             if damage.table == "links":
                 record: tuple[str, str] | None = (damage.partition, unescape(damage.key).removeprefix("L|"))
             else:
-                record = self._owner_of(damage, process)
+                record = self._owner_of(damage, process) if damage.table == "keys" else None
             if record is None:
                 drop(parts, deeds, damage.table, damage.partition, damage.key)
                 continue
@@ -156,27 +166,55 @@ class Operators:
             case "repair":
                 self._repair(process, deeds)
             case _ if known:
-                self._mend(act.what, dice.choice(known), Linking(parts, parts.flows[flow], deeds), deeds, dice)
+                linking = Linking(parts, parts.flows[flow], deeds)
+                self._mend(act.what, self._chosen(known, linking, dice), linking, deeds, dice)
+
+    @staticmethod
+    def _chosen(known: list[str], linking: Linking, dice: random.Random) -> str:
+        """A record, and first its state: most are in the same one."""
+        states = {id: linking.show(id).state for id in known}
+        state = dice.choice(sorted(set(states.values())))
+        return dice.choice([id for id in known if states[id] is state])
 
     def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds, dice: random.Random) -> None:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
-            forget(linking.parts, linking.flow, id, deeds)
-            self.forgotten.add((linking.flow.name, id))
+            self._forget(id, linking, deeds)
         elif what == "link":
             linking.link(id)
         else:
             self._unlink(id, linking)
             # What the runbook says of a record that is to have another number.
             if dice.random() < 0.7:
+                self._counts["another number after unlinking"] += 1
                 self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:
+        record = linking.flow.name, id
+        was_tied = self._is_tied(record)
         try:
             linking.unlink(id)
         finally:
-            if not linking.show(id).linked:
+            if was_tied and not self._is_tied(record):
                 # The row is nobody's now, as the operator wants it.
-                self._company.disown((linking.flow.name, id))
-                self._unlinked.add((linking.flow.name, id))
+                self._company.disown(record)
+                self._unlinked.add(record)
+
+    def _forget(self, id: str, linking: Linking, deeds: Deeds) -> None:
+        """What a forgotten record has in its target is only people's now: should the record come back it is a new one,
+        and nobody who names it finds a number."""
+        record = linking.flow.name, id
+        try:
+            forget(linking.parts, linking.flow, id, deeds)
+        finally:
+            if self._cells(record) is None:
+                self._company.disown(record)
+
+    def _is_tied(self, record: tuple[str, str]) -> bool:
+        return (self._cells(record) or {}).get("target_key") is not None
+
+    def _cells(self, record: tuple[str, str]) -> Mapping[str, Cell] | None:
+        """What is stored of a link, whatever the weather: the answer to an operator may have got lost."""
+        flow, id = record
+        return self._company.stage.tables["links"].cells_of(escape(flow), link_key(id))

@@ -57,7 +57,7 @@ class Books:
 class Facts:
     """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
     as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
-    filled before is known to nobody. Of a record that is `forgotten` the target keeps what it has."""
+    filled before is known to nobody."""
 
     now: datetime
     mapper_of: Callable[[str], Any]
@@ -67,7 +67,6 @@ class Facts:
     removed: set[tuple[str, str]]
     adopts: frozenset[str] = frozenset()
     mended: frozenset[Record] = frozenset()
-    forgotten: frozenset[Record] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +205,11 @@ class Oracle:
         missing = [parent for parent in mapped.parents if self._key_of(parent) is None]
         entity = ENTITIES[record[0], mapped.route or _only_route(record[0])]
         row = self._facts.targets[entity].get(fold(mapped.key))
+        if record in self._books.dismissed:
+            # It is not tried again until its record changes, whatever becomes of its parents.
+            return
         if missing and not (failure == "key_changed" and self._is_true(record, failure, entity, mapped, row)):
             yield from self._waits(record, entry, missing)
-            return
-        if record in self._books.dismissed:
-            # It is not tried again until its record changes.
             return
         if failure is not None:
             if not self._is_true(record, failure, entity, mapped, row):
@@ -283,7 +282,8 @@ class Oracle:
 
     def _is_filtered(self, parent: Record) -> bool:
         flow, id = parent
-        if id not in self._facts.sources[flow]:
+        if id not in self._facts.sources[flow] or parent in self._books.dismissed:
+            # A dismissed one stays rejected as it is.
             return False
         verdict = self._verdict(parent)
         if verdict is None or isinstance(verdict, Filtered):
@@ -387,8 +387,6 @@ class Oracle:
 
     def _of_row(self, entity: str, row: Row, record: Record) -> Iterator[Problem]:
         entry = self._books.entries.get(record)
-        if entry is None and record in self._facts.forgotten:
-            return
         tied = entry is not None and entry.entity == entity and fold(entry.key) == fold(row.key)
         if entry is None or not (tied or self._is_left(record, entity, row)):
             told = "nothing" if entry is None else f"{entry.state}, tied to {entry.key or 'nothing'}"

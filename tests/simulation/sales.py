@@ -255,6 +255,13 @@ class ModelRows(RowWriter):
             return None if row.id in held else RecordMissing(f"a row of {table.entity_set} does not exist")
         if row.id in held:
             return RecordRejected("target_exists", f"{row.id} exists", remedy="adopt it")
+        price_list = row.values.get("pricelevelid")
+        if price_list is not None and all(
+            of["pricelevelid"] != price_list for of in sales.tables["pricelevels"].rows.values()
+        ):
+            return RecordRejected(
+                "dataverse.reference_missing", f"no price list {price_list}", remedy="wait", repeatable=True
+            )
         product = row.values.get("productid")
         if table.entity_set == "productpricelevels" and product not in sales.tables["products"].rows:
             return RecordRejected(

@@ -76,6 +76,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "CONTACTS_ON_HOLD_WHEN_ENDED": "Invoice",
         "PRODUCTS_WHEN_VANISHED": "retire",
     },
+    "numbers of parties by F&O": {"ACCOUNTS_PARTY_NUMBER": "finops", "CONTACTS_PARTY_NUMBER": "finops"},
     TIGHT: {"GONE_LIMIT_COUNT": "0", "GONE_LIMIT_PERCENT": "20", "CHANGE_LIMIT_PERCENT": "30"},
 }
 

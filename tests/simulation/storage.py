@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from shared.errors import RowConflict, StorageTrouble
 from shared.state.memory import MemoryQueues, MemoryTable
 from shared.state.queues import Message
-from shared.state.rows import Insert, Operation, Replace, Stored
+from shared.state.rows import Cell, Insert, Operation, Replace, Stored
 from tests.simulation.threads import WorkerClock
 from tests.simulation.weather import Weather
 
@@ -49,6 +49,11 @@ class Table(MemoryTable):
                     raise RowConflict(place)
         return etags
 
+    def cells_of(self, partition: str, key: str) -> Mapping[str, Cell] | None:
+        """What stands in a row; None where there is none."""
+        found = self._rows.get((partition, key))
+        return None if found is None else found[0].cells
+
     def copy_of(self, partition: str, key: str) -> object:
         """A row as it stands now, to be put back later; None where there is none."""
         return self._rows.get((partition, key))
@@ -75,6 +80,7 @@ class Queues(MemoryQueues):
         """Begin anew."""
         self._queues.clear()
         self._put_at.clear()
+        self._expires.clear()
         self._ids = itertools.count()
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
@@ -90,12 +96,19 @@ class Queues(MemoryQueues):
     def take(self, queue: str, lease_s: float, dice: random.Random) -> Message | None:
         """Lease one of the visible messages, as the host does."""
         now = self.clock.monotonic()
-        visible = [(id, body) for id, (body, at) in self._queues.get(queue, {}).items() if at <= now]
+        visible = [(id, body) for id, (body, at) in self._there(queue).items() if at <= now]
         if not visible:
             return None
         id, body = visible[0] if dice.random() < 0.7 else dice.choice(visible)
         self._queues[queue][id] = body, now + lease_s
         return Message(id, body)
+
+    def take_again(self, queue: str, message: Message, lease_s: float) -> Message | None:
+        """Lease the same message once more, if it lies there still."""
+        if message.id not in self._there(queue):
+            return None
+        self._queues[queue][message.id] = message.body, self.clock.monotonic() + lease_s
+        return message
 
     def settle(self, queue: str, message: Message) -> None:
         """The host deletes a message."""

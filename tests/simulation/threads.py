@@ -31,12 +31,16 @@ class Endless(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens to a worker, by the number of its step: it dies there, or stands still for so many seconds. It gives
-    way to another worker that could run with a chance of `gives_way` at each step."""
+    """What happens to a worker: it dies, or stands still for so many seconds, at a step by its number, or at the first
+    step of a kind: one whose name holds that text. It gives way to another worker that could run with a chance of
+    `gives_way` at each step."""
 
     dies_at: int | None = None
     stalls: dict[int, float] = field(default_factory=dict)
     gives_way: float = 0.0
+    dies_in: str = ""
+    stands_in: str = ""
+    stands_s: float = 0.0
 
 
 CALM = Plan()
@@ -57,6 +61,7 @@ class Worker:
     died: bool = False
     error: BaseException | None = None
     last_step: str = ""
+    stood: bool = False
 
 
 class Threads:
@@ -129,13 +134,16 @@ class Threads:
         plan = worker.plan
         if plan is CALM and worker.steps < _MOST_STEPS:
             return
-        if worker.steps == plan.dies_at:
+        if worker.steps == plan.dies_at or (plan.dies_in and plan.dies_in in name):
             worker.died = True
             raise Died(name)
         if worker.steps >= _MOST_STEPS:
             raise Endless(f"{worker.name} has done {worker.steps} steps, the last one {name}")
         if worker.steps in plan.stalls:
             self.sleep(plan.stalls[worker.steps])
+        elif plan.stands_in and not worker.stood and plan.stands_in in name:
+            worker.stood = True
+            self.sleep(plan.stands_s)
         elif plan.gives_way and worker.dice.random() < plan.gives_way:
             self._give_way()
 

@@ -29,7 +29,7 @@ WRITE_FAULTS = {
     "conflict": 2,
     "not sent": 1,
 }
-READ_FAULTS = {"throttled": 4, "down": 3, "refused access": 1, "wrong set-up": 1, "drift": 1}
+READ_FAULTS = {"throttled": 6, "down": 4, "refused access": 3, "wrong set-up": 3, "drift": 3}
 STORAGE_FAULTS = {"unreachable": 3, "answer lost": 2, "own success": 3}
 _WAITS = (None, 0.0, 3.0, 60.0, 900.0, 4000.0)
 _LATE_S = (20.0, 90.0, 200.0)
@@ -43,11 +43,12 @@ class Weather:
     reads: dict[System, float] = field(default_factory=dict)
     writes: dict[System, float] = field(default_factory=dict)
     storage: float = 0.0
+    mute: str = ""
     met: Callable[[str], None] = lambda _fault: None
 
     def calm_down(self) -> None:
         """Nothing goes wrong any more."""
-        self.reads, self.writes, self.storage = {}, {}, 0.0
+        self.reads, self.writes, self.storage, self.mute = {}, {}, 0.0, ""
 
     def read(self, system: System, step: str) -> None:
         """A read is about to be answered. Raises SystemTrouble where it is not."""
@@ -56,8 +57,12 @@ class Weather:
             fault = self._pick(dice, READ_FAULTS, step)
             raise _read_trouble(fault, system, dice)
 
-    def write(self, system: System, step: str) -> "WriteFault | None":
-        """What becomes of a write."""
+    def write(self, system: System, step: str, key: str = "") -> "WriteFault | None":
+        """What becomes of a write. Those of the record that is `mute` never get an answer."""
+        if self.mute and key == self.mute and self.threads.current is not None:
+            self.met(f"{step}: mute")
+            own = self.threads.current.dice
+            return _write_fault(own.choice(["lost before", "lost behind"]), system, own)
         dice = self._dice(self.writes.get(system, 0.0))
         if dice is None:
             return None

@@ -132,13 +132,42 @@ def test_every_setting_that_the_documents_name_exists() -> None:
 def test_every_link_between_documents_leads_somewhere(file: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)", file.read_text(encoding="utf-8"))
     missing = [target for target, _ in targets if target and not (file.parent / target).exists()]
-    headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    missing += [anchor for target, anchor in targets if anchor and not target and anchor not in anchors]
     assert missing == []
+    anchored = ((file.parent / target if target else file, anchor) for target, anchor in targets if anchor)
+    assert [f"{leads_to.name}#{anchor}" for leads_to, anchor in anchored if anchor not in anchors_of(leads_to)] == []
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+? \| (.+) \|$", architecture.partition("## Where things are")[2], re.MULTILINE)
+    named = [path for row in rows for path in _paths(re.findall(r"`([\w/.]+)`", row))]
+    assert len(named) > 40
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def _paths(names: list[str]) -> Iterator[str]:
+    """The paths that a row names; one without a folder lies in the folder of the one before."""
+    folder = ""
+    for name in names:
+        path = name if "/" in name else f"{folder}{name}"
+        folder = path[: path.rindex("/") + 1] if "/" in path else folder
+        yield path
 
 
 def test_the_documents_name_functions_and_queues_that_exist() -> None:
     app = (ROOT / "function_app.py").read_text(encoding="utf-8")
     assert re.findall(r"`(accounts_\w+)`", RULES)
     assert [name for name in re.findall(r"`(accounts_(?:pull|apply|poison))`", RULES) if f'"{name}"' not in app] == []
+
+
+def test_no_text_leaves_it_to_the_reader_whether_it_is_one_or_several() -> None:
+    files = [file for folder in ("shared", "p2c", "local", "infra", "docs") for file in (ROOT / folder).rglob("*.*")]
+    texts = {file: file.read_text(encoding="utf-8") for file in files if file.suffix in (".py", ".md", ".bicep")}
+    assert len(texts) > 200
+    assert [str(file) for file, text in texts.items() if re.search(r"\w\((?:s|es)\)", text)] == []

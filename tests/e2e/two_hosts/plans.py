@@ -36,6 +36,7 @@ class Trouble(StrEnum):
     """What befalls a part."""
 
     KILLED = "killed (SIGKILL)"
+    ORPHANS = "killed (SIGKILL), and its worker lives on"
     HANGS = "hangs (SIGSTOP)"
     CUT_BEFORE = "cuts connections instead of working"
     CUT_AFTER = "cuts connections instead of answering"
@@ -108,7 +109,7 @@ _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT
 # What is noted for the comparison of a record that moves or ends is read from both systems.
 _OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
 _QUEUES = tuple(flow + suffix for flow in FLOWS for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
-_KILLS = tuple((Trouble.KILLED, part) for part in (*HOSTS, DATAVERSE, FINOPS))
+_KILLS = ((Trouble.ORPHANS, HOSTS[0]), *((Trouble.KILLED, part) for part in (HOSTS[1], DATAVERSE, FINOPS)))
 _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
     *((cut, part) for cut in (Trouble.CUT_BEFORE, Trouble.CUT_AFTER) for part in (DATAVERSE, FINOPS)),
@@ -179,7 +180,8 @@ def _readable(part: str) -> tuple[str, ...]:
 
 
 def _litter(chance: random.Random) -> list[Litter]:
-    """Each kind of garbage once in a queue, and each queue with one kind at least."""
+    """Each kind of garbage once in a queue, and each queue with one kind at least; and one text as somebody types it,
+    which reaches a function and is listed, too."""
     kinds: list[tuple[str, Callable[[random.Random], bytes]]] = list(BODIES.items())
     chance.shuffle(kinds)
     queues = chance.sample(_QUEUES, len(_QUEUES))

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -164,15 +164,19 @@ class Running:
                 host = self._host(part)
                 host.kill()
                 return partial(self.session.start_host, host)
+            case Trouble.ORPHANS:
+                host = self._host(part)
+                host.kill_alone()
+                return partial(self.session.start_host, host)
             case Trouble.KILLED if part == STORAGE:
                 return self.kill_storage()
             case Trouble.KILLED:
                 self.session.simulators.kill(part)
                 return partial(self.session.simulators.start_again, part)
             case Trouble.HANGS:
-                process = psutil.Process(self._pid(part))
-                process.suspend()
-                return process.resume
+                processes = self._processes(part)
+                _each(psutil.Process.suspend, processes)
+                return partial(_each, psutil.Process.resume, processes)
             case _:
                 access = self.session.systems[part]
                 access.control("POST", "faults", {"kind": _CUTS[trouble]})
@@ -189,13 +193,11 @@ class Running:
     @contextmanager
     def _hosts_standing_still(self) -> Iterator[None]:
         processes = [process for host in self.session.hosts for process in host.processes]
-        for process in processes:
-            process.suspend()
+        _each(psutil.Process.suspend, processes)
         try:
             yield
         finally:
-            for process in processes:
-                process.resume()
+            _each(psutil.Process.resume, processes)
 
     def _touch(self, touch: Touch) -> None:
         id = self.people.record(touch.flow, touch.pick)
@@ -206,13 +208,14 @@ class Running:
     def _host(self, part: str) -> FunctionsHost:
         return self.session.hosts[HOSTS.index(part)]
 
-    def _pid(self, part: str) -> int:
+    def _processes(self, part: str) -> Sequence[psutil.Process]:
         if part in HOSTS:
-            pid = self._host(part).pid
+            found = self._host(part).processes
         else:
             pid = self.session.azurite.pid if part == STORAGE else self.session.simulators.pid(part)
-        assert pid is not None, f"the {part} does not run"
-        return pid
+            found = [] if pid is None else [psutil.Process(pid)]
+        assert found, f"the {part} does not run"
+        return found
 
     def until(self, what: str, condition: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -264,6 +267,13 @@ def _executed(log: Path) -> int:
 def _hits(access: Access) -> int:
     rules = access.control("GET", "faults")["value"]
     return sum(int(str(rule["hits"])) for rule in rules if isinstance(rule, dict)) if isinstance(rules, list) else 0
+
+
+def _each(act: Callable[[psutil.Process], None], processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        # A worker may have come to its end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            act(process)
 
 
 def _heal(access: Access) -> None:

@@ -1,17 +1,22 @@
 """How the demo waits for its parts, and what it says when one of them ends by itself."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from local.demo import logs
+from local.demo import logs, tether
 from local.demo.errors import DemoFailed
+from local.demo.parts import Part
 from local.demo.processes import START_IDLE_S, Child
-from local.patience import Patience
+from local.patience import Patience, effort_of
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE_S
 
 ENTRIES = """\
 2026-01-05T08:00:00.000+00:00 INF Host.Startup: Host local-1 listens for: sweep
@@ -93,6 +98,57 @@ def test_a_child_that_hangs_at_its_start_is_named_with_its_last_errors(idle_chil
     with pytest.raises(DemoFailed, match=r"functions host did not start: it has done nothing for 60 s\. Its last err"):
         idle_child.wait_for(idle_child.log.with_name("never"))
     assert idle_child.clock.monotonic() >= START_IDLE_S
+
+
+STARTS_ANOTHER = """
+import subprocess, sys
+another = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+print(another.pid, flush=True)
+another.wait()
+"""
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[tuple[Part, psutil.Process]]:
+    """A part, and a process that its process has started."""
+    part = Part("functions host", tether.PROGRAM, tmp_path / "log", lambda _text: None)
+    part.begin([sys.executable, "-c", STARTS_ANOTHER])
+    part.wait(lambda: part.log.read_text(encoding="utf-8").endswith("\n"))
+    yield part, psutil.Process(int(part.log.read_text(encoding="utf-8")))
+    part.stop()
+
+
+@pytest.mark.parametrize("end", [Part.kill, Part.stop])
+def test_a_part_that_is_ended_takes_along_what_it_has_started(
+    another: tuple[Part, psutil.Process], end: Callable[[Part], None]
+) -> None:
+    part, started = another
+    end(part)
+    assert not psutil.wait_procs([started], timeout=PATIENCE_S)[1]
+
+
+def test_what_a_part_has_started_lives_on_when_the_part_alone_is_killed_until_it_is_ended_again(
+    another: tuple[Part, psutil.Process],
+) -> None:
+    part, started = another
+    part.kill_alone()
+    part.begin([sys.executable, "-c", "import signal; signal.pause()"])
+    assert part.pid is not None
+    assert started.is_running()
+    part.stop()
+    assert not psutil.wait_procs([started], timeout=PATIENCE_S)[1]
+
+
+def test_the_work_of_what_a_process_has_started_counts_as_its_own() -> None:
+    effort = effort_of(os.getpid())
+    before = effort()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as working:
+        end = time.monotonic() + PATIENCE_S
+        while effort() == before and time.monotonic() < end:
+            psutil.wait_procs([psutil.Process(working.pid)], timeout=0.1)
+        now = effort()
+        working.kill()
+    assert now != before
 
 
 def test_the_last_errors_of_a_log_come_before_its_last_lines(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""rules.md, General and accounts: which accounts become customers, and as what."""
+"""rules.md, The rules behind it: which accounts become customers, and as what."""
 
 from dataclasses import replace
 from datetime import date

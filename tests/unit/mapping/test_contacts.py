@@ -1,4 +1,4 @@
-"""rules.md, contacts; prospect-to-cash, sections 7 and 8: which contacts go where, and as what."""
+"""rules.md, Contacts; prospect-to-cash, sections 7 and 8: which contacts go where, and as what."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""rules.md, quotations, and prospect-to-cash discounts: one amount of Sales as amount per unit and charge in F&O."""
+"""rules.md, Quotes; prospect-to-cash, section 10.4: one amount of Sales as amount per unit and charge in F&O."""
 
 from decimal import Decimal
 

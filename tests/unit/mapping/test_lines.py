@@ -1,4 +1,4 @@
-"""rules.md, quotations: a line keeps its number for good, and no number is ever given to another line."""
+"""rules.md, Quotes: a line keeps its number for good, and no number is ever given to another line."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""rules.md, Numbers: what becomes of a number that people and imports have put something around, or into."""
+"""rules.md, Blanks in numbers: what becomes of a number that people and imports have put something around, or into."""
 
 import unicodedata
 

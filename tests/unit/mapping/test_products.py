@@ -1,4 +1,4 @@
-"""rules.md, products: what a sellable product of F&O becomes in Sales, and which one is refused."""
+"""rules.md, Products: what a sellable product of F&O becomes in Sales, and which one is refused."""
 
 from collections import UserDict
 from collections.abc import ItemsView

@@ -1,4 +1,4 @@
-"""rules.md, quotations and General: which quotes become quotations, and as what."""
+"""rules.md, Quotes: which quotes become quotations, and as what."""
 
 from dataclasses import replace
 from datetime import date

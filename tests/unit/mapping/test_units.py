@@ -1,4 +1,4 @@
-"""rules.md, Units: one value map used both ways is one-to-one or names its preferred direction."""
+"""mapping.md, The value-map document: one value map used both ways is one-to-one or names its preferred direction."""
 
 import pytest
 from hypothesis import given

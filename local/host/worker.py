@@ -1,0 +1,155 @@
+"""The worker of the local host: its process, from the command line to the exit code."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from local import console, loopback, space
+from local.host import logs
+from local.host.app import load_app
+from local.host.app_settings import AppSettings, read_local_settings
+from local.host.errors import AppInvalid, HostError
+from local.host.events import Event, OnEvent, event_as_dict, ignore
+from local.host.host import CRASHED, DRAIN_S, WORKER_LOST, Host
+from local.host.host_json import HostJson, read_host_json
+from local.host.journal import Journal, journal_of, take_over
+from local.host.queue_listener import LEASE_S
+from local.host.supervising import SIGNALS
+from local.host.timer_lock import LEASE_S as LOCK_S
+
+USER_MISTAKE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; return 0, 1 for a host that had to stop, 2 for a mistake in app or settings, 3 for
+    a worker that gave up what ran in it."""
+    console.take_any_character()
+    journal = journal_of(os.environ)
+    try:
+        options = _parse(arguments)
+        loopback.spare(os.environ)
+        code = _run(options, journal)
+    except AppInvalid as error:
+        _explain(error)
+        code = USER_MISTAKE
+    except HostError as error:
+        sys.stderr.write(f"{error}\n")
+        code = USER_MISTAKE
+    except space.NoSpaceLeft as full:
+        sys.stderr.write(f"{full}\n")
+        code = CRASHED
+    except SystemExit:
+        # The command line was not understood, or help was asked for.
+        journal.end()
+        raise
+    if code != WORKER_LOST:
+        journal.end()
+    return code
+
+
+def _run(options: argparse.Namespace, journal: Journal) -> int:
+    so_far = take_over(os.environ)
+    settings = _settings(options).over(os.environ)
+    settings.export(os.environ)
+    host_json = read_host_json(options.app / "host.json", settings)
+    logs.install(sys.stderr, host_json.log_levels, debug=settings.get("PYTHON_ENABLE_DEBUG_LOGGING") == "1")
+    host = Host(
+        load_app(options.app),
+        settings,
+        host_json,
+        directory=options.app,
+        on_event=_event_writer(options.events),
+        lease_s=options.lease_seconds,
+        lock_s=options.lock_seconds,
+        drain_s=options.drain_seconds,
+        so_far=so_far,
+        journal=journal,
+    )
+    _stop_on_signals(host)
+    journal.when_the_host_is_gone(host.abandon)
+    host.start()
+    for name in () if so_far.restarts else options.trigger:
+        host.fire(name)
+    restarts = {"restarts": so_far.restarts, "restart_reason": so_far.reason}
+    _write_json(options.ready_file, {"pid": os.getpid(), "functions": host.function_names, **restarts})
+    code = host.wait()
+    _write_json(options.summary, host.summary())
+    if code == WORKER_LOST:
+        journal.lost(host.so_far())
+    return code
+
+
+def host_json_of(arguments: Sequence[str]) -> HostJson:
+    """host.json of the app that these arguments name."""
+    options = _parse(arguments)
+    return read_host_json(options.app / "host.json", _settings(options).over(os.environ))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.host", description=__doc__)
+    parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py and host.json")
+    parser.add_argument("--settings", type=Path, help="app settings (default: local.settings.json of the app)")
+    parser.add_argument("--ready-file", type=Path, help="written when every listener runs")
+    parser.add_argument("--summary", type=Path, help="written at exit: peak memory, counts of each function")
+    parser.add_argument("--events", type=Path, help="appended to: one JSON line for each event")
+    parser.add_argument("--trigger", action="append", default=[], metavar="NAME", help="fire this timer once at start")
+    parser.add_argument("--lease-seconds", type=float, default=LEASE_S, help="invisibility of a fetched message")
+    parser.add_argument("--lock-seconds", type=int, default=LOCK_S, help="15 to 60: a timer's lock after a kill")
+    parser.add_argument("--drain-seconds", type=float, default=DRAIN_S, help="how long running functions may go on")
+    return parser.parse_args(arguments)
+
+
+def _settings(options: argparse.Namespace) -> AppSettings:
+    path: Path = options.settings or options.app / "local.settings.json"
+    return read_local_settings(path) if options.settings or path.exists() else AppSettings({})
+
+
+def _stop_on_signals(host: Host) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        host.request_stop()
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+
+
+def _event_writer(path: Path | None) -> OnEvent:
+    if path is None:
+        return ignore
+    stream = path.open("a", encoding="utf-8", buffering=1)
+
+    def write(event: Event) -> None:
+        stream.write(json.dumps(event_as_dict(event)) + "\n")
+
+    return write
+
+
+def _write_json(path: Path | None, content: dict[str, object]) -> None:
+    """Whoever waits for the file sees all of it or nothing."""
+    if path is None:
+        return
+    part = path.with_name(path.name + ".part")
+    with space.named(path.absolute().parent):
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.replace(path)
+
+
+def _explain(error: AppInvalid) -> None:
+    sys.stderr.write(f"{error}\n")
+    if error.__cause__ is not None and not isinstance(error.__cause__, ImportError | ValueError):
+        logging.getLogger("Host.Startup").error("The app raised while it was imported", exc_info=error.__cause__)
+
+
+def end(exit_code: int) -> NoReturn:
+    """End the process; a function that is still running holds a thread that nobody can end."""
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        os._exit(exit_code)
+    sys.exit(exit_code)

@@ -1,0 +1,134 @@
+"""Acts of several steps that belong together: troubles that chance would seldom put in this order."""
+
+import random
+from collections.abc import Callable
+
+from shared.errors import System
+from tests.simulation.company import Company
+from tests.simulation.host import Host, beginner_of
+from tests.simulation.script import FLOWS, Act
+from tests.simulation.stage import Stage
+from tests.simulation.targets import CUSTOMERS
+from tests.simulation.threads import CALM, Plan
+
+# Longer than a claim holds others off, and shorter than a late worker stands still.
+_OVERTAKEN_S, _LATE_S = 1000.0, 1500.0
+# So long a host is away that its copies of poison messages would vanish soon.
+_AWAY_S = 5.5 * 86400.0
+_MUTE_ROUNDS, _MUTE_S = 8, 800.0
+
+
+class Scenes:
+    """The scenes of one history."""
+
+    def __init__(self, stage: Stage, company: Company, host: Host) -> None:
+        self._stage = stage
+        self._company = company
+        self._host = host
+
+    def crash_loop(self, act: Act, dice: random.Random) -> None:
+        """A message whose workers die, until it is poison; and perhaps the storage fails as that is looked at."""
+        flow = self._busy_flow(act.flow)
+        self._host.crash_loop(flow, dice)
+        plan = beginner_of(dice) if act.troubled else CALM
+        if act.troubled:
+            self._stage.weather.storage = dice.choice([0.0, 0.3])
+        if dice.random() < 0.7 and (worker := self._host.poison(flow, dice, plan)) is not None:
+            self._host.run([worker], dice)
+        self._stage.weather.storage = 0.0
+
+    def late_worker(self, act: Act, dice: random.Random) -> None:
+        """A worker stands still as it writes, or as it commits, until its claim has ended; people go on, and another
+        worker takes its records meanwhile."""
+        flow = self._busy_flow(act.flow)
+        if flow not in self._stage.queues.lying():
+            self._company.edit_of(flow, dice)
+            self._sync(flow, dice, delivers=False)
+        stands_in = dice.choice(["write", "write", "links.transact", "find"])
+        worker = self._host.invocation(flow, dice, Plan(stands_in=stands_in, stands_s=_LATE_S))
+        if worker is None:
+            return
+        self._host.run([worker], dice)
+        for _ in range(dice.randint(1, 3)):
+            self._company.edit_of(flow, dice)
+        self._stage.threads.advance(_OVERTAKEN_S, dice)
+        self._sync(flow, dice)
+        self._stage.threads.advance(_LATE_S - _OVERTAKEN_S, dice)
+
+    def second_thoughts(self, act: Act, dice: random.Random) -> None:
+        """Somebody changes a record and changes it back, and each time it is synced at once; perhaps the first write
+        gets no answer."""
+        self._sync(act.flow, dice)
+        back = self._company.think_again(act.flow, dice)
+        if back is None:
+            return
+        if dice.random() < 0.7:
+            self._sync_in_trouble(act.flow, dice)
+        else:
+            self._sync(act.flow, dice)
+        back()
+        self._sync(act.flow, dice)
+
+    def unanswered_edits(self, act: Act, dice: random.Random) -> None:
+        """People edit, and what is written of it has no answer yet."""
+        self._company.edit_of(act.flow, dice)
+        self._company.edit_of(act.flow, dice)
+        self._sync_in_trouble(act.flow, dice)
+
+    def no_answer(self, company: str, dice: random.Random) -> None:
+        """For an hour and more no write of one customer gets an answer, and those of the others do."""
+        customers = self._stage.finops.rows_of(company, CUSTOMERS)
+        if not customers:
+            return
+        self._stage.weather.mute = dice.choice(sorted(customers))
+        for number in range(_MUTE_ROUNDS):
+            self._company.call_all("accounts", str(number))
+            for _ in range(2):
+                self._sync("accounts", dice)
+                self._stage.threads.advance(_MUTE_S / 2, dice)
+        self._stage.weather.mute = ""
+
+    def doubtful_walk(self, flow: str, dice: random.Random) -> None:
+        """A flow looks for what is gone, and its source does not always answer; or the worker dies as it asks."""
+        weather = self._stage.weather
+        former, weather.reads = weather.reads, dict.fromkeys(System, 0.25)
+        self._host.run([self._host.timer("pull", flow, dice, Plan(gives_way=0.1))], dice)
+        weather.reads = former
+        self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in="existing"))], dice)
+
+    def absence(self, act: Act, dice: random.Random) -> None:
+        """No function of a queue runs for days; then the sweep is the first one."""
+        if dice.random() < 0.7:
+            self._host.crash_loop(self._busy_flow(act.flow), dice)
+        self._stage.threads.advance(_AWAY_S, dice)
+        plan = Plan(dies_in=dice.choice(["poison", "send", "-poison done", "delete"])) if act.troubled else CALM
+        self._host.run([self._host.timer("sweep", "", dice, plan)], dice)
+
+    def dead_probe(self, work: Callable[[], None], dice: random.Random) -> None:
+        """A system is in trouble during this work, and the worker dies that asks whether that is over."""
+        system, weather = dice.choice(list(System)), self._stage.weather
+        weather.reads[system] = weather.writes[system] = 1.0
+        work()
+        weather.calm_down()
+        self._stage.threads.advance(dice.choice([310.0, 910.0]), dice)
+        self._host.run([self._host.timer("sweep", "", dice, Plan(dies_in="probe"))], dice)
+
+    def _busy_flow(self, flow: str) -> str:
+        """A flow in whose queue something lies: the named one, if that is so."""
+        lying = self._stage.queues.lying()
+        return next((name for name in (flow, *FLOWS) if name in lying), flow)
+
+    def _sync(self, flow: str, dice: random.Random, *, delivers: bool = True) -> None:
+        """A flow does its work, as it does when nothing is wrong."""
+        self._host.run([self._host.timer("pull", flow, dice)], dice)
+        for _ in range(6 if delivers else 0):
+            if (worker := self._host.invocation(flow, dice)) is None:
+                break
+            self._host.run([worker], dice)
+
+    def _sync_in_trouble(self, flow: str, dice: random.Random) -> None:
+        """A flow does its work, and most of its writes get no good answer."""
+        weather = self._stage.weather
+        former, weather.writes = weather.writes, dict.fromkeys(System, 0.8)
+        self._sync(flow, dice)
+        weather.writes = former
