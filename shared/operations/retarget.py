@@ -53,7 +53,8 @@ class Retargeting:
 
     def require(self, target: NewTarget | None) -> NewTarget:
         """What the target is, by what the systems and an operator say. Raises Refused where only an operator can tell
-        and has not, or has said what cannot be; and where links are to be changed that cannot be read."""
+        and has not, or has said what cannot be; and where links are to be changed that cannot be read: all are looked
+        at before the first is changed, so that a refusal names each."""
         known = self._known(target)
         if known is not NewTarget.SAME or self._former_company is not None:
             self._require_readable(self._parts.state.links.walk(self._flow.name))

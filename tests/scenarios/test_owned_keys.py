@@ -1,7 +1,7 @@
 """No target key is left without a living owner, and no row of ours without a record: whoever dies, whenever (A6)."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -21,6 +21,7 @@ from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.sync.apply.work import Kind
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
+from tests.scenarios.test_crashes import moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check, left
@@ -100,11 +101,13 @@ def delete(world: World) -> None:
 def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
     fault: Callable[[Write], SyncError | None], deed: Deed
 ) -> None:
-    for step in range(1, 40):
-        world = World()
-        world.source.save("p1", number="K", name="First")
-        world.target.fault = fault
-        world.target.lands = False
+    before = World()
+    before.source.save("p1", number="K", name="First")
+    before.target.fault = fault
+    before.target.lands = False
+    clean = deepcopy(before)
+    for step in moments(clean, lambda: clean.apply(hint("p1"))):
+        world = deepcopy(before)
         world.steps.crash_at(world.steps.count + step)
         try:
             world.apply(hint("p1"))
@@ -262,17 +265,26 @@ def test_a_row_of_a_record_that_is_gone_is_never_nobodys_however_its_next_owner_
         check(world)
 
 
+def inheriting() -> Iterator[World]:
+    """Worlds in which a worker dies while a record inherits a row, one for each effect; and one in which none dies."""
+    before = World(flows=PRODUCTS)
+    successor(before)
+    before.pull("products")
+    clean = deepcopy(before)
+    steps = moments(clean, clean.drain)
+    assert len(steps) > 5
+    for step in steps:
+        world = deepcopy(before)
+        world.steps.crash_at(world.steps.count + step)
+        with pytest.raises(Crash):
+            world.drain()
+        yield world
+    yield clean
+
+
 def test_a_worker_that_dies_while_a_record_inherits_a_row_leaves_one_owner() -> None:
     for filtered in (True, False):
-        for step in range(1, 40):
-            world = World(flows=PRODUCTS)
-            successor(world)
-            world.pull("products")
-            world.steps.crash_at(world.steps.count + step)
-            try:
-                world.drain()
-            except Crash:
-                world.steps.at.clear()
+        for world in inheriting():
             if filtered:
                 world.stock.save("i2", state="foreign")
             world.settle()
@@ -293,14 +305,7 @@ def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_a
     cells: dict[str, Cell | None],
 ) -> None:
     kept = 0
-    for step in range(1, 40):
-        world = World(flows=PRODUCTS)
-        successor(world)
-        world.pull("products")
-        world.steps.crash_at(world.steps.count + step)
-        with suppress(Crash):
-            world.drain()
-        world.steps.at.clear()
+    for world in inheriting():
         before = owner_of(world, "products", "K")
         damage(world.links_table, "products", link_key("i1"), cells)
         world.settle()
@@ -311,14 +316,7 @@ def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_a
 
 @pytest.mark.parametrize("cells", [{"flow": Foreign("float")}, {"flow": "newer"}, {"route": "newer"}], ids=str)
 def test_a_key_of_which_nobody_knows_the_owner_is_inherited_by_nobody(cells: dict[str, Cell | None]) -> None:
-    for step in range(1, 40):
-        world = World(flows=PRODUCTS)
-        successor(world)
-        world.pull("products")
-        world.steps.crash_at(world.steps.count + step)
-        with suppress(Crash):
-            world.drain()
-        world.steps.at.clear()
+    for world in inheriting():
         row = keys_of(world, "products").row_of("K")
         damage(world.keys_table, row.partition, row.key, cells)
         damaged = world.keys_table.content()[row.partition, row.key]
