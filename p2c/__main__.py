@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 try:
     from p2c import asking, doing, mending, simulating
+    from p2c.calling import end_of
     from p2c.commands import app
     from p2c.showing import write_what_can_be_written
 except KeyboardInterrupt:
@@ -17,7 +18,7 @@ __all__ = ["app", "asking", "doing", "main", "mending", "simulating"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command `p2c`, without arguments with those of the process. Ends by SystemExit with the exit code."""
     write_what_can_be_written(sys.stdout, sys.stderr)
-    app(None if arguments is None else list(arguments), prog_name="p2c")
+    sys.exit(end_of(app, arguments))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from p2c import reports
+from p2c.calling import file_named, whole_number
 from p2c.commands import (
     ATTENTION,
     SUCCESS,
@@ -37,13 +38,20 @@ from shared.operations.status import status_of
 from shared.state.failures import Failure
 from shared.state.history import Histories
 
+# With the time, the outcome and the id of the run, a line of a history has some 120 characters.
+_FIELDS_WIDTH = 42
+
 
 @app.command(rich_help_panel="Look")
 def status(
     flow: MaybeFlow = None,
     lag: Annotated[
         int | None,
-        typer.Option(min=1, help="minutes that a flow may be behind; default: 15, and 60 for products"),
+        typer.Option(
+            parser=whole_number(1, 525_600),
+            metavar="MINUTES",
+            help="how far a flow may be behind; default: 15 minutes, and 60 for products",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -57,12 +65,12 @@ def status(
 @app.command(rich_help_panel="Look")
 def failures(
     flow: MaybeFlow = None,
-    cause: Annotated[str | None, typer.Option(help="the records of one cause, one by one")] = None,
-    dismissed: Annotated[bool, typer.Option(help="dismissed failures instead of open ones")] = False,
+    cause: Annotated[str | None, typer.Option(help="show each record of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="show the dismissed ones instead")] = False,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What could not be written, by cause; with --cause record by record."""
+    """What could not be written, by cause; with --cause, record by record."""
     with connected() as to:
         failing, flows = Failing(to.parts), to.flows(flow)
         if cause is None:
@@ -99,9 +107,12 @@ def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     limit: Limit = None,
-    markdown: Annotated[Path | None, typer.Option(help="write the plan to this file, for a review")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(parser=file_named, metavar="FILE", help="write the plan to this file, for a review")
+    ] = None,
     without_state: Annotated[
-        bool, typer.Option(help="as if nothing was synced yet; needs both systems, but no deployment")
+        bool,
+        typer.Option("--without-state", help="as if nothing was synced yet; needs both systems, but no deployment"),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -128,11 +139,13 @@ def plan(  # noqa: PLR0917 - the options of a command
 
 @app.command(rich_help_panel="Look")
 def preflight(
-    without_state: Annotated[bool, typer.Option(help="before anything is deployed; needs both systems only")] = False,
+    without_state: Annotated[
+        bool, typer.Option("--without-state", help="before anything is deployed; needs both systems only")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Is everything in place that the flows need? Exit code 1 if something is wrong. Flows whose columns do not match
-    the mapping are blocked, and released once they match again."""
+    """Check whether everything is in place that the flows need. It blocks flows whose columns do not match the mapping,
+    and releases them once they match. Exit code 1 if something is wrong."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.parts, to.settings).checks())
         if not without_state:
@@ -157,11 +170,10 @@ def preflight(
 @app.command(rich_help_panel="Look")
 def reconcile(
     flow: Flow,
-    repair: Annotated[bool, typer.Option("--repair", help="queue the records that have drifted")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="queue the records that differ")] = False,
     json: Json = False,
 ) -> None:
-    """Compare both systems, whatever the sync believes: missing, extra, different. Exit code 1 if anything has
-    drifted."""
+    """Compare both systems record by record: what is missing, extra or different. Exit code 1 on any drift."""
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -191,7 +203,8 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             as_json(entries)
         else:
             rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
-            table(["when (UTC)", "what", "fields", "run"], rows)
+            columns = ["when (UTC)", "what", "fields", "run"]
+            table(columns, rows, widest={"fields": _FIELDS_WIDTH}, whole={"run"})
 
 
 @app.command(rich_help_panel="Look")

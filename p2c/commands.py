@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from p2c.calling import file_named, whole_number
 from p2c.connecting import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.showing import say, tell
@@ -24,11 +25,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Shows which records are not in step and why, and repairs them. Sign in with `az login` or "
-    "`azd auth login` first.",
-    epilog="Exit codes: 0 success, 1 something needs attention, 2 wrong usage, 3 a system or the "
-    "storage is not reachable. Start with: p2c status; then p2c failures, and p2c explain accounts "
-    "NUMBER.",
+    help="See what is not in step and why, and repair it. Sign in first, with `az login` or `azd auth login`.",
+    epilog="Exit codes: 0 success, 1 something needs attention, 2 wrong usage, 3 a system or the storage is not "
+    "reachable, 130 interrupted. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
 )
 
 Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
@@ -38,7 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="print one JSON document inst
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 All = Annotated[bool, typer.Option("--all", help="all of them")]
 Reason = Annotated[str, typer.Option("--reason", help="the reason, kept in the audit log")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="maximum number of records")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", parser=whole_number(1, 1_000_000), metavar="N", help="at most N of them")
+]
 
 _given: dict[str, Path | None] = {"settings": None}
 
@@ -52,7 +53,12 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def main(
     settings: Annotated[
-        Path | None, typer.Option(help="settings file in the form of local.settings.json; default: the environment")
+        Path | None,
+        typer.Option(
+            parser=file_named,
+            metavar="FILE",
+            help="read the settings from a file in the form of local.settings.json; default: the environment",
+        ),
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="show the version", callback=_show_version, is_eager=True)

@@ -12,6 +12,7 @@ from p2c.commands import All, Flow, Ids, Json, Limit, MaybeFlow, Reason, Yes, ap
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
 from p2c.showing import as_json, console, say
+from shared.counting import counted
 from shared.operations.control import Steering
 from shared.operations.failures import Failing
 from shared.operations.forget import forget as forget_record
@@ -37,8 +38,8 @@ def retry(
     everything: All = False,
     limit: Limit = None,
 ) -> None:
-    """Retry failed records as they are now. Records that are already queued are skipped, so you can interrupt and
-    repeat it."""
+    """Retry failed records as they are now. You can interrupt and repeat it: records that are already queued are
+    skipped."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
@@ -64,7 +65,7 @@ def dismiss(
     cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     yes: Yes = False,
 ) -> None:
-    """Remove failures from the list of open ones. A failure reopens if its reason changes."""
+    """Remove failures from the list of open ones. A failure whose reason changes later is open again."""
     with connected() as to:
         (name,) = to.flows(flow)
         failing = Failing(to.parts)
@@ -75,25 +76,25 @@ def dismiss(
         chosen = _failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
-        confirm(f"Dismiss {len(chosen)} failures of {name}?", yes)
+        confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.deeds)
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(
-                f"{len(chosen) - dismissed} have changed meanwhile, are being worked on, or are in a "
-                "row that could not be read; the sweep checks them, so try again in a minute"
+                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile, being worked on, "
+                "or in a row that could not be read; the sweep checks them, so try again in a minute"
             )
 
 
 @app.command(rich_help_panel="Do")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Pause flows."""
+    """Pause flows: they read and write nothing until they are resumed."""
     _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
 
 
 @app.command(rich_help_panel="Do")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
-    """Resume flows."""
+    """Resume paused flows."""
     _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
 
 
@@ -108,13 +109,13 @@ def accept(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Accept what has blocked a flow. It is shown first."""
+    """Accept what has blocked a flow, and let it continue. It shows the reason and asks first."""
     _lift(flow, yes, "Is that intended?", lambda steering, name, seen: steering.accept(name, seen, target))
 
 
 @app.command(rich_help_panel="Do")
 def unblock(flow: Flow, yes: Yes = False) -> None:
-    """Lift a block whose cause has been corrected. The flow blocks again if it has not."""
+    """Lift a block whose cause was corrected, without accepting it. The flow measures again, and may block again."""
     _lift(flow, yes, "Has it been corrected?", Steering.unblock)
 
 
@@ -123,12 +124,19 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
         (name,) = to.flows(flow)
         blocked = to.parts.state.control.flow(name).blocked
         if not blocked:
-            raise Mistake(f"{name} is not blocked")
+            raise Mistake(_not_blocked(name, paused=to.parts.state.control.flow(name).paused))
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
         if not lift(Steering(to.parts, to.deeds), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; try again")
         say(f"{name} continues.")
+
+
+def _not_blocked(flow: str, *, paused: bool) -> str:
+    """What there is to do instead of lifting a block that is not there."""
+    if paused:
+        return f"{flow} is not blocked but paused, so there is nothing to lift: call `p2c resume {flow}` to let it run"
+    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` tells how it stands"
 
 
 @app.command(rich_help_panel="Do")
@@ -139,7 +147,7 @@ def sync(
         bool, typer.Option("--full", help="read everything again; unchanged records cost no write")
     ] = False,
 ) -> None:
-    """Sync records now, or all of them."""
+    """Queue records to be synced now; with --full, have everything read again."""
     with connected() as to:
         (name,) = to.flows(flow)
         if bool(ids) == full:
@@ -161,7 +169,7 @@ def links(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """The link between a record and its target row: show it, remove it, or link to an existing row."""
+    """Show, remove or create the link between a record and its target row."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
@@ -188,7 +196,8 @@ def forget(
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
         confirm(f"Delete everything that the sync stores about {found}?", yes)
-        say(f"{name}: removed: {forget_record(to.parts, to.parts.flows[name], found, to.deeds)} rows.")
+        removed = forget_record(to.parts, to.parts.flows[name], found, to.deeds)
+        say(f"{name}: removed: {counted(removed, 'row')}.")
 
 
 def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:

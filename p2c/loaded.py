@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared.operations.preflight.checks import Check, CheckResult
+from shared.operations.setupguide import section
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
 # The variables that name a deployment, as `azd env get-values` prints them.
 _DEPLOYMENT = ("FUNCTION_APP_NAME", "AZURE_RESOURCE_GROUP", "AZURE_SUBSCRIPTION_ID")
 _AREA, _WHAT = "Azure", "the host has loaded every function"
 _REMEDY = (
-    "check the schedules among the app settings and the deployment log, then run azd deploy: setup.md, 5; "
+    f"check the schedules among the app settings and the deployment log, then run azd deploy: {section('5')}; "
     "python3 infra/hooks/count_functions.py checks again"
 )
 _TIMEOUT_S = 120

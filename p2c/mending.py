@@ -28,7 +28,7 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
 
 @app.command(rich_help_panel="Do")
 def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
-    """Rebuild the link of a record whose row cannot be read, keeping the target row that it owns."""
+    """Start a record anew whose row cannot be read. It keeps the target row that it owns."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p2c.showing import age, say, table, words
+from shared.counting import counted
 from shared.operations.dry_run import Summary
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.explain import Explanation
@@ -50,8 +51,8 @@ def status(told: Status) -> None:
         if of.state.poison:
             since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
             say(
-                f"{of.state.poison} messages are in the poison queue of {of.flow}{since}: check whether the function "
-                f"{of.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
+                f"the poison queue of {of.flow} holds {counted(of.state.poison, 'message')}{since}: check whether "
+                f"the function {of.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
                 style="red",
             )
     for gate in told.gates:
@@ -153,7 +154,7 @@ def failures(found: Sequence[FailedRecord]) -> None:
         of = each.failure
         say(f"{of.flow} {of.number} ({of.id})", style="bold")
         say(f"  {of.message}")
-        told = f"since {words(of.first_seen)} UTC, tried {of.tries} times since"
+        told = f"since {words(of.first_seen)} UTC, tried {counted(of.tries, 'time')} since"
         told += f", next at {words(of.next_try)}" if of.next_try else ""
         told += f", its key in the target: {each.target_key}" if each.target_key else ""
         say(f"  {told}")
@@ -217,7 +218,7 @@ def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> None:
     """A dry run."""
-    say(f"{flow}: {summary.records} records: {words(summary.outcomes)}; {summary.adopted} of them adopted")
+    say(f"{flow}: {counted(summary.records, 'record')}: {words(summary.outcomes)}; {summary.adopted} of them adopted")
     say(f"  {estimate.sentence}")
     for line in _remarks(summary):
         say(f"  {line}")
@@ -235,7 +236,14 @@ def plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "E
 
 def plan_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: "Estimate") -> str:
     """A dry run as a document for a review."""
-    lines = [f"# Plan: {flow}", "", f"{summary.records} records: {words(summary.outcomes)}.", "", estimate.sentence, ""]
+    lines = [
+        f"# Plan: {flow}",
+        "",
+        f"{counted(summary.records, 'record')}: {words(summary.outcomes)}.",
+        "",
+        estimate.sentence,
+        "",
+    ]
     lines += [line for remark in _remarks(summary) for line in (in_markdown(f"{remark}."), "")]
     for each in examined:
         if each.writes or each.failure:
@@ -286,10 +294,9 @@ class Estimate:
         """In words."""
         whence = "the rate of the last runs" if self.rate_is_own else "measured between simulators with 150 ms latency"
         return (
-            f"About {self.reads} reads and {self.writes} writes: {self.window_percent:.1f} % of the "
-            f"6,000 requests that a system accepts from one user in five minutes; {age(self.seconds)} "
-            f"at {self.rate:.0f} records a "
-            f"second ({whence})."
+            f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of "
+            "the 6,000 requests that a system accepts from one user in five minutes; "
+            f"{age(self.seconds)} at {self.rate:.0f} records a second ({whence})."
         )
 
 

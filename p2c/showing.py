@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -41,11 +41,20 @@ def as_json(answer: Any) -> None:
     sys.stdout.write(f"{visible_in_json(text)}\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Write a table."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    widest: Mapping[str, int] | None = None,
+    whole: Collection[str] = (),
+) -> None:
+    """Write a table. The columns in `widest` are folded beyond so many characters, also where nothing else is; what
+    stands in those of `whole` is on one line as far as the terminal has room: it can be copied."""
     shown = Table(title=None if title is None else Text(visible(title)), title_justify="left")
     for column in columns:
-        shown.add_column(Text(words(column)), overflow="fold")
+        width = (widest or {}).get(column)
+        shown.add_column(Text(words(column)), overflow="fold", max_width=width, no_wrap=column in whole)
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
     screen = console()

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from p2c.calling import INTERRUPTED, UNREAD, whole_number
 from p2c.commands import ATTENTION, MISTAKE, SUCCESS, app, connected
 from p2c.connecting import Connection
 from p2c.mistakes import Mistake
@@ -34,17 +35,22 @@ def simulate(  # noqa: PLR0917 - the options of a command
         str | None,
         typer.Option("--map", metavar="FILE", help="a value-map document; default: the one that the settings name"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="how many histories")] = 500,
+    seeds: Annotated[
+        int, typer.Option(parser=whole_number(1, 10_000_000), metavar="N", help="how many histories")
+    ] = 500,
     sample: Annotated[str | None, typer.Option(metavar="FOLDER", help="use the records of these *.jsonl files")] = None,
     from_sandbox: Annotated[
         bool, typer.Option("--from-sandbox", help="use records of both systems; they are read and not stored")
     ] = False,
     rows: Annotated[
-        int | None, typer.Option(min=1, max=5000, metavar="N", help=f"records to read of each flow; default: {_ROWS}")
+        int | None,
+        typer.Option(parser=whole_number(1, 5000), metavar="N", help=f"records to read of each flow; default: {_ROWS}"),
     ] = None,
-    first: Annotated[int, typer.Option(min=0, metavar="SEED", help="start with this seed")] = 0,
+    first: Annotated[
+        int, typer.Option(parser=whole_number(0, 10**15), metavar="SEED", help="start with this seed")
+    ] = 0,
 ) -> None:
-    """Random histories of the whole product with your value map and records like yours: faults, crashes, edits and
+    """Play random histories of the whole product with your value map and records like yours: faults, crashes, edits and
     operators between models of both systems. It writes nothing. Exit code 1 if a history ends in a wrong state."""
     with connected(looks_only=True, without_state=True) as to:
         if sample is not None and from_sandbox:
@@ -123,7 +129,7 @@ def _play(arguments: Sequence[str], records: str | None) -> int:
             f"the simulation cannot be started ({refused.strerror}); where {_MAPS} is a long text, put "
             "it into a file and name it with --map"
         ) from refused
-    if ended.returncode in (SUCCESS, ATTENTION, MISTAKE):
+    if ended.returncode in (SUCCESS, ATTENTION, MISTAKE, INTERRUPTED, UNREAD):
         return ended.returncode
     raise Mistake(f"the simulation ended with code {ended.returncode}; its output is above")
 

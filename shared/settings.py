@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared import ncrontab
+from shared.counting import counted
 from shared.discretion import HIDDEN, shown
 from shared.errors import SettingsInvalid
 from shared.storage_settings import ACCOUNT_NAME, SERVICES, address_mistake, connection_mistake, storage_mistakes
@@ -285,7 +286,7 @@ class Settings(_Times):
             mistakes = [*map(_mistake, invalid.errors()), *mistakes]
         if settings is None or mistakes:
             listed = "\n".join(f"  {mistake}" for mistake in mistakes)
-            raise SettingsInvalid(f"{len(mistakes)} setting(s) to correct:\n{listed}")
+            raise SettingsInvalid(f"{counted(len(mistakes), 'setting')} to correct:\n{listed}")
         return settings
 
     @property

@@ -26,8 +26,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
     return cores if "not process" in config.option.markexpr else cores + 1
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test process begins with the tests that take minutes, so that none is left with them at the end."""
+    """Each test process begins with its part of the tests that take longest, so that none is left with them at the end.
+    Only those count that are left when pytest has taken out what `-m` leaves out."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [item for item in items if item.get_closest_marker("long")]
     items[:] = shares.in_order(long, [item for item in items if not item.get_closest_marker("long")], workers)

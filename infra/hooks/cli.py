@@ -44,7 +44,7 @@ def az(*arguments: str) -> Any:
 def _asked(program: str, *arguments: str) -> str:
     found = shutil.which(program)
     if found is None:
-        raise Failed(f"`{program}` is not installed: see docs/setup.md, Prerequisites.")
+        raise Failed(f"`{program}` is not installed: see docs/setup.md, section 1.")
     ended = subprocess.run([found, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if ended.returncode != 0:
         called = " ".join([program, *arguments])

@@ -7,10 +7,10 @@ The sync is deployed, and every flow is paused: nothing is read or written until
 
 1. Let the app in. In both systems its name is the client id of its identity:
      {client}
-   - Sales:  {dataverse}: application user with the role of docs/setup.md, 6
+   - Sales:  {dataverse}: application user with the role of docs/setup.md, section 6
              (https://admin.powerplatform.microsoft.com, Environments, Settings, Application users)
    - F&O:    {finops}/?cmp={company}: System administration, Setup, Microsoft Entra applications:
-             a row with the client id and the app's user (docs/setup.md, 7)
+             a row with the client id and the app's user (docs/setup.md, section 7)
 2. Let yourself in: operators need two roles on the storage account.
      azd env set OPERATOR_GROUP_ID OBJECT-ID-OF-A-GROUP
      azd provision

@@ -74,19 +74,25 @@ def _parser() -> argparse.ArgumentParser:
         help="stop when both systems are in step; exit code 0 only if the comparison is clean",
     )
     add("--trust", action="store_true", help="kill the functions while they work, and throttle them; also with --once")
-    add("--data", type=Path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
+    add("--data", type=_path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
     add("--small", action="store_true", help="only some 60 of the records: in step within half a minute")
-    add("--report", type=Path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
-    add("--keep", type=Path, metavar="DIR", help="keep all state there and continue with it next time")
+    add("--report", type=_path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
+    add("--keep", type=_path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
     add("--worst-order", action="store_true", help="sync quotes and contacts first, the accounts they need last")
     add("--host", choices=HOSTS, default=LOCAL, help="run on Microsoft's functions host: func, or FUNCTIONS_HOST")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")
-    add("--picture", type=Path, metavar="FILE", help="write what is shown as an SVG picture")
-    add("--explain-picture", type=Path, metavar="FILE", help="write an SVG picture of p2c explain on a quote")
+    add("--picture", type=_path, metavar="FILE", help="write what is shown as an SVG picture")
+    add("--explain-picture", type=_path, metavar="FILE", help="write an SVG picture of p2c explain on a quote")
     return parser
+
+
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is blank; give a name, or leave the option out")
+    return Path(text)
 
 
 def _latency(text: str) -> float:

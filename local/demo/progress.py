@@ -13,6 +13,7 @@ from rich.text import Text
 from local.demo import screen
 from local.demo.stocktaking import Position
 from local.demo.systems import SYSTEM_NAMES, Requests
+from shared.counting import counted
 from shared.state.checkpoints import Phase
 from shared.visible import visible
 
@@ -146,7 +147,7 @@ def _left(of: Position) -> list[str]:
 
 
 def _messages(count: int) -> str:
-    return f"{count} {'message' if count == 1 else 'messages'} queued"
+    return f"{counted(count, 'message')} queued"
 
 
 def _asked(requests: Mapping[str, Requests]) -> str:

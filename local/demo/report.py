@@ -102,6 +102,8 @@ def document(result: Result) -> dict[str, Json]:
 def prepare(folder: Path) -> None:
     """Make the folder of the report, without an earlier one. Raises UserMistake where it cannot be written: before
     anything is started."""
+    if folder.is_file():
+        raise UserMistake(f"--report {folder}: is a file; name a folder, which may be a new one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (REPORT, EXCHANGES):

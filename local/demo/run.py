@@ -36,14 +36,15 @@ from shared.errors import StorageTrouble
 from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
-# What the logs of a demo take, and its state where that is kept.
-_SPACE_MB, _SPACE_KEPT_MB = 20, 100
+# What the logs of a demo take, its state where that is kept, and a small sample of its records.
+_SPACE_MB, _SPACE_KEPT_MB, _SPACE_SAMPLE_MB = 20, 100, 1
 # With slower answers the short times of a hasty app would not do.
 _HASTY_UP_TO_MS = 250.0
 
 
 def run(options: Options, console: Console) -> int:
-    """Run the demo; 0 if everything is in step. Raises UserMistake and DemoFailed."""
+    """Run the demo; 0 if everything is in step. Raises UserMistake, DemoFailed and NoSpaceLeft."""
+    require_space(options.keep)
     require_node_modules()
     if options.host == FUNC:
         hosts.command(os.environ, Path(), 0)
@@ -69,7 +70,6 @@ def _run(options: Options, console: Console, named: str) -> int:
     digest = samples.check_folder(options.data, samples.KNOWN)
     if options.report is not None:
         report.prepare(options.report)
-    require_space(options.keep)
     with place(options.keep, data=digest, folder=named, systems=SYSTEMS) as here, _logs_kept(here):
         names = tuple(flow.name for flow in configuration.flows)
         settings = configuration.settings_in(here.folder("run"))
@@ -87,12 +87,21 @@ def _run(options: Options, console: Console, named: str) -> int:
 
 
 def require_space(keep: Path | None) -> None:
-    """Raises NoSpaceLeft before anything is started."""
-    if keep is None:
-        space.require(Path(tempfile.gettempdir()), _SPACE_MB, named_by="TMPDIR")
-        return
-    there = next(path for path in (keep.absolute(), *keep.absolute().parents) if path.exists())
-    space.require(there, _SPACE_KEPT_MB, named_by="--keep")
+    """Raises NoSpaceLeft before anything is written or started, and UserMistake where no file can be written."""
+    space.require(_temporary(), _SPACE_MB if keep is None else _SPACE_SAMPLE_MB, named_by="TMPDIR")
+    if keep is not None:
+        # A folder that may not be looked into counts as one that is not there: the next one above it is on its disk.
+        there = next(path for path in (keep.absolute(), *keep.absolute().parents) if os.path.exists(path))  # noqa: PTH110
+        space.require(there, _SPACE_KEPT_MB, named_by="--keep")
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as none:
+        raise UserMistake(
+            "no temporary folder takes a file: free some space there, or name a folder that can be written by TMPDIR."
+        ) from none
 
 
 @contextmanager

@@ -23,6 +23,8 @@ def check_folder(folder: Path, known: frozenset[str]) -> str:
 
     `known` are the names of the files that are loaded; other files are left alone.
     """
+    if folder.is_file():
+        raise UserMistake(f"--data {folder}: is a file; name a folder of *.jsonl files.")
     if not folder.is_dir():
         raise UserMistake(f"--data {folder}: there is no such folder; name a folder of *.jsonl files.")
     files = sorted(file for file in folder.iterdir() if file.name in known)

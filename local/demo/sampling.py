@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from local import jsonlines
+from local import jsonlines, space
 from shared import exact_json
 from shared.records import Json, Values
 
@@ -37,9 +37,11 @@ class Sample:
 
 @contextmanager
 def small_folder(data: Path) -> Iterator[Path]:
-    """A small sample of a checked folder, in a folder of its own for as long as the block lasts."""
+    """A small sample of a checked folder, in a folder of its own for as long as the block lasts. Raises
+    NoSpaceLeft."""
     with tempfile.TemporaryDirectory(prefix="prospect-to-cash-sample-", ignore_cleanup_errors=True) as folder:
-        choose(data).write(Path(folder))
+        with space.named(Path(folder)):
+            choose(data).write(Path(folder))
         yield Path(folder)
 
 

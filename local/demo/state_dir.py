@@ -76,6 +76,8 @@ def _new(root: Path, data: str, folder: str, systems: tuple[str, ...], *, kept: 
 
 
 def _made(keep: Path) -> Path:
+    if keep.is_file():
+        raise UserMistake(f"--keep {keep}: is a file; name an empty or a new folder.")
     try:
         keep.mkdir(parents=True, exist_ok=True)
         probe = keep / ".writable"

@@ -11,6 +11,7 @@ from local.demo.comparison import Comparison
 from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
+from shared.counting import counted
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
 from shared.visible import visible
@@ -88,7 +89,10 @@ def _figures(flow: FlowResult) -> dict[str, str]:
 
 
 def _asked(requests: Mapping[str, Requests]) -> Text:
-    told = (f"{SYSTEM_NAMES[name]} {count.read} reads, {count.write} writes" for name, count in requests.items())
+    told = (
+        f"{SYSTEM_NAMES[name]} {counted(count.read, 'read')}, {counted(count.write, 'write')}"
+        for name, count in requests.items()
+    )
     return Text(f"read counts every read of a record; requests answered: {'; '.join(told)}", style="dim")
 
 

@@ -141,8 +141,7 @@ class Host:
     def abandon(self) -> None:
         """The host's process was killed: what runs goes to its end, and nothing of it is settled."""
         self._stop_listening()
-        for loop in (self._watchdog, *self._loops):
-            loop.close(timeout_s=0.0)
+        self._close_loops(0.0)
         self._invoker.wait_until_idle(ABANDONED_S)
         os._exit(CRASHED)
 
@@ -162,10 +161,12 @@ class Host:
         ends_at_s = self._clock.monotonic() + self._drain_s
         if self._exit_code:
             self._stop_listening()
+        if self._exit_code == WORKER_LOST:
+            # What a listener is just fetching is lost with the rest.
+            self._close_loops(5.0)
         left = self._drain()
         self._stop_listening()
-        for loop in (self._watchdog, *self._loops):
-            loop.close(timeout_s=5.0)
+        self._close_loops(5.0)
         if self._exit_code == 0:
             left = self._invoker.wait_until_idle(max(0.0, ends_at_s - self._clock.monotonic()))
             if left:
@@ -207,6 +208,10 @@ class Host:
     def _stop_listening(self) -> None:
         for listener in self._listeners():
             listener.stop_fetching()
+
+    def _close_loops(self, timeout_s: float) -> None:
+        for loop in (self._watchdog, *self._loops):
+            loop.close(timeout_s)
 
     def _listeners(self) -> list[QueueListener | TimerListener]:
         return [*self._queues.values(), *self._timers.values()]

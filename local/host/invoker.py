@@ -171,6 +171,9 @@ class Invoker:
         return left
 
     def _execute(self, run: _Run) -> None:
+        if run.has_ended:
+            # Its worker was lost before a thread was free.
+            return
         token = current.set(run.invocation)
         thread_local.invocation_id = run.invocation.id
         try:

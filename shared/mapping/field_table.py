@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from shared import exact_json
 from shared.discretion import named
 from shared.errors import SchemaDrift
 from shared.mapping.ranges import check_range, range_of
@@ -185,7 +184,7 @@ class FieldTable:
     def fingerprint(self, *choices: object) -> str:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
         described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self.used)]
-        described += [repr(self.fields), exact_json.dumps(_ordered(self._maps.model_dump())), repr(choices)]
+        described += [repr(self.fields), self._maps.in_order, repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
     def describe(self) -> list[tuple[str, str, str, str]]:
@@ -229,13 +228,6 @@ def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[W
 def _did_you_mean(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
     return f": did you mean {close[0]}?" if close else ": remove it"
-
-
-def _ordered(value: Json) -> Json:
-    """The same value with its names sorted: their order in a document has no meaning."""
-    if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
-    return [_ordered(of) for of in value] if isinstance(value, list) else value
 
 
 def _attribute(name: str) -> str:

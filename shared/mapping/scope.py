@@ -1,4 +1,4 @@
-"""Which records belong to the first run (docs/setup.md, 8.1)."""
+"""Which records belong to the first run (docs/setup.md, section 8.1)."""
 
 from dataclasses import dataclass, field
 from datetime import date

@@ -5,13 +5,14 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from shared import exact_json
+from shared.counting import counted
 from shared.discretion import named, shown
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
@@ -126,6 +127,12 @@ class ValueMaps(_Part):
     amount_decimals: dict[Iso3, Decimals] = {}
     storage: dict[Code, StorageDimensions] = {}
 
+    @cached_property
+    def in_order(self) -> str:
+        """The document as one text, the same whatever the order of its names. Every mapping takes it into its
+        fingerprint, and it is long."""
+        return exact_json.dumps(_ordered(self.model_dump()))
+
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""
         return {str(named): fields for named, fields in self.ownership.items()}.get(flow, {})
@@ -211,6 +218,12 @@ def read_value_maps(source: str | None) -> ValueMaps:
         file = Path(text) if text else SHIPPED
         name = _name(file)
         text = _read(file, name)
+    return _document(text, name)
+
+
+@lru_cache(maxsize=2)
+def _document(text: str, name: str) -> ValueMaps:
+    """Each flow's mapping asks for the same document."""
     content = _content(text, name)
     try:
         return ValueMaps.model_validate(content)
@@ -222,7 +235,14 @@ def read_value_maps(source: str | None) -> ValueMaps:
 def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
     """The error that lists mistakes of a value-map document."""
     listed = [f"  {mistake}" for mistake in mistakes]
-    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {len(listed)} mistake(s):", *listed]))
+    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {counted(len(listed), 'mistake')}:", *listed]))
+
+
+def _ordered(value: Json) -> Json:
+    """The same value with its names in order: their order in a document means nothing."""
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(of) for of in value] if isinstance(value, list) else value
 
 
 # Parts of a place that are pydantic's names for the branches of a union.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.counting import counted
 from shared.operations.examine import Examined, Examining
 from shared.operations.filters import in_words
 from shared.operations.trace import Traced, Tracing
@@ -114,8 +115,8 @@ class Explaining:
                     f"`p2c reconcile {self._flow.name}` shows whether {self._target} still holds it."
                 )
             case Kind.CREATED:
-                fields = len(examined.changes)
-                return f"Now: it would be created in {self._target} as {examined.key}, with {fields} fields."
+                fields = counted(len(examined.changes), "field")
+                return f"Now: it would be created in {self._target} as {examined.key}, with {fields}."
             case Kind.UPDATED if examined.leaves:
                 return f"Now: {examined.leaves} would be ended in {self._target}, and {examined.key} created instead."
             case Kind.UPDATED if examined.adopts:
@@ -123,7 +124,7 @@ class Explaining:
             case Kind.UPDATED if not examined.writes:
                 return f"Now: all its fields would be written to {self._target} again, to be sure."
             case Kind.UPDATED:
-                return f"Now: {len(examined.changes)} fields would change in {self._target}."
+                return f"Now: {counted(len(examined.changes), 'field')} would change in {self._target}."
             case Kind.FILTERED:
                 whose = f" It belongs to {traced.words}." if traced else ""
                 return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}.{whose}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from shared.counting import counted
 from shared.errors import StorageTrouble
 from shared.operations.audit_log import Refused
 from shared.operations.resync import send
@@ -52,7 +53,8 @@ class Retargeting:
 
     def require(self, target: NewTarget | None) -> NewTarget:
         """What the target is, according to the systems and an operator. Raises Refused if only an operator can tell and
-        has not, or has said something impossible; and if links must be changed that cannot be read."""
+        has not, or has said something impossible; and if links must be changed that cannot be read: all are read
+        before the first is changed, so that a refusal names each."""
         known = self._known(target)
         if known is not NewTarget.SAME or self._former_company is not None:
             self._require_readable(self._parts.state.links.walk(self._flow.name))
@@ -62,10 +64,9 @@ class Retargeting:
         damaged = [link.id for link in links if damage_of(link, self._flow) is not None]
         if damaged:
             raise Refused(
-                f"{len(damaged)} links of {self._flow.name} cannot be read, and what they have in the "
-                f"former target is unknown: `p2c repair {self._flow.name} RECORD` for each of "
-                f"{', '.join(damaged[:_TOLD])}"
-                f"{' and others' if len(damaged) > _TOLD else ''}; then accept again"
+                f"{counted(len(damaged), 'link')} of {self._flow.name} cannot be read, so not all of its rows in the "
+                f"former target are known: run `p2c repair {self._flow.name} RECORD` for each of "
+                f"{', '.join(damaged[:_TOLD])}{' and others' if len(damaged) > _TOLD else ''}; then accept again"
             )
 
     def _known(self, target: NewTarget | None) -> NewTarget:

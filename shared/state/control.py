@@ -38,7 +38,7 @@ class MetDrift:
 
 @dataclass(frozen=True, slots=True)
 class FlowControl:
-    """Whether a flow may run. After a deployment every flow is paused (docs/setup.md, 8.2).
+    """Whether a flow may run. After a deployment every flow is paused (docs/setup.md, section 8.2).
 
     `blocked` is the reason of a block, empty if there is none, `block_kind` and `block_walk` are its cause; `met`
     describes a drift that the flow itself has met, and is None for one that preflight has found;

@@ -347,25 +347,11 @@ def _numbered_text(texts: Mapping[int, str]) -> str | None:
 
 
 def _former(cells: Cells) -> tuple[FormerTarget, ...]:
-    found = []
-    for of in cells.json_list("former"):
-        match of:
-            case [str(route), str(key), bool(ended), bool(inherited)]:
-                found.append(FormerTarget(route, key, ended, inherited))
-            case _:
-                raise cells.unreadable("former", "holds something other than former targets")
-    return tuple(found)
+    return tuple(FormerTarget(*of) for of in cells.entries("former", (str, str, bool, bool), "former targets"))
 
 
 def _known_keys(cells: Cells) -> tuple[KnownKey, ...]:
-    found = []
-    for of in cells.json_list("known_keys"):
-        match of:
-            case [str(flow), str(route), str(id), str(key)]:
-                found.append(KnownKey(flow, route, id, key))
-            case _:
-                raise cells.unreadable("known_keys", "holds something other than keys of other records")
-    return tuple(found)
+    return tuple(KnownKey(*of) for of in cells.entries("known_keys", (str, str, str, str), "keys of other records"))
 
 
 def _intent(cells: Cells) -> Intent | None:

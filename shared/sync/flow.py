@@ -35,7 +35,7 @@ class Mapper(Protocol):
         """Filter, map and validate one source record."""
 
     def in_scope(self, row: SourceRow) -> bool:
-        """Whether a record that has no link yet belongs to the scope of the first run (docs/setup.md, 8.1)."""
+        """Whether a record that has no link yet belongs to the scope of the first run (docs/setup.md, section 8.1)."""
 
 
 class TargetRules(Protocol):

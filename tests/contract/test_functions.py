@@ -317,7 +317,7 @@ def test_a_missing_setting_fails_every_trigger_with_the_one_message(
     result = _call(functions[name])
     assert not result.ok
     assert str(result.error).startswith("SettingsInvalid")
-    assert "2 setting(s) to correct:" in str(result.error)
+    assert "2 settings to correct:" in str(result.error)
     assert "COMPANY is not set: Legal entity" in str(result.error)
     assert "write a whole number, 1 to 52" in str(result.error)
     assert "AccountKey" not in str(result.error)

@@ -63,7 +63,9 @@ def test_an_account_that_does_not_exist_is_named(p2c: Answer, monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"http://127.0.0.1:{gone.getsockname()[1]}/{ACCOUNT}"
     connection = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};TableEndpoint={address};QueueEndpoint={address};"
-    assert "of devstoreaccount1 did not answer" in p2c("audit", code=3, AzureWebJobsStorage=connection)
+    said = p2c("audit", code=3, AzureWebJobsStorage=connection)
+    assert "of devstoreaccount1 did not answer" in said
+    assert "see that the name of the account is right" in said
 
 
 class Forbidding(BaseHTTPRequestHandler):

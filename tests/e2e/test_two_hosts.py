@@ -28,11 +28,10 @@ from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
 from tests.e2e.two_hosts.running import running_hosts
 
-pytestmark = pytest.mark.long
-
 _NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 9))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])
 def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
     steps = plan(seed)

@@ -1,6 +1,6 @@
 """Every kind of resource that is deployed: what for, and what it costs while nothing happens, in US dollars a month.
 
-The prices are the list-price assumptions of docs/setup.md, 11.
+The prices are the list-price assumptions of docs/setup.md, section 11.
 """
 
 from collections.abc import Mapping

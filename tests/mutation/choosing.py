@@ -13,7 +13,7 @@ from tests.mutation.mutated import module_of
 GOALS = {"sync": 0.95, "mapping": 0.95, "clients": 0.9, "state": 0.9}
 
 _UNIT = [f"tests/unit/{part}/test_*.py" for part in GOALS]
-_RULES = ["tests/scenarios/test_*_rules.py", "tests/scenarios/test_budgets.py"]
+_RULES = [f"tests/scenarios/test_{name}.py" for name in ("*_rules", "budgets", "fault_poison")]
 _CONTRACT = [
     "tests/contract/test_mapping_*.py",
     "tests/contract/test_products_schema.py",

@@ -290,7 +290,7 @@ def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
     if target is EMPTY:
         emptied(world)
     world.settle(hours=0.5)
-    with pytest.raises(Refused, match=r"1 links of people cannot be read.*p2c repair people RECORD.* m1;"):
+    with pytest.raises(Refused, match=r"1 link of people cannot be read.*p2c repair people RECORD.* m1;"):
         accept(world, "people", target)
     parts = world.parts()
     assert Mending(parts, parts.flows["people"], Deeds(parts, "operator")).repair("m1") in ("M1/P1", "M1/P2")

@@ -11,6 +11,7 @@ from shared.operations.resync import send
 from shared.state.decided_contents import DecidedContents, decided_row
 from shared.state.links import LinkState
 from tests.scenarios.test_apply_rules import link
+from tests.scenarios.test_crashes import fresh, moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
@@ -20,8 +21,16 @@ FLOW = "products"
 Deed = Callable[[World], None]
 
 
+# Of the steps before which somebody works beside, which share is tried at each change; `make nightly` tries all.
+SHARE = 4
+
+
 def in_step() -> World:
     """A world of three products, of which i1 stands in the target as First."""
+    return fresh(_in_step)
+
+
+def _in_step() -> World:
     world = World(flows=PRODUCTS)
     for number, name in enumerate(["First", "Other", "Another"], start=1):
         world.stock.save(f"i{number}", number=f"K{number}", name=name)
@@ -84,10 +93,9 @@ def test_a_product_that_changes_between_walk_and_read_ends_in_step(history: Sequ
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
 def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: Sequence[Deed]) -> None:
-    counting = in_step()
-    before = counting.steps.count
-    play(counting, history)
-    for step in range(1, counting.steps.count - before + 1):
+    clean = in_step()
+    # A crash before a step that leaves nothing behind is the crash before the next one.
+    for step in moments(clean, lambda: play(clean, history)):
         world = in_step()
         world.steps.crash_at(world.steps.count + step)
         play(world, history)
@@ -95,9 +103,11 @@ def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: S
         check(world)
 
 
-@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(history: Sequence[Deed]) -> None:
-    """Another pull and another worker, while the product is another one for a moment."""
+@pytest.mark.parametrize("history", HISTORIES, ids=str)
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"])
+def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(history: str, every: int) -> None:
+    """Another pull and another worker, while the product is another one for a moment. Each history has other steps of
+    a share."""
 
     def beside(world: World) -> None:
         kept = dict(world.stock.rows)
@@ -108,11 +118,12 @@ def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(hi
 
     counting = in_step()
     before = counting.steps.count
-    play(counting, history)
-    for step in range(1, counting.steps.count - before + 1):
+    play(counting, HISTORIES[history])
+    first = 1 + [*HISTORIES].index(history) % every
+    for step in range(first, counting.steps.count - before + 1, every):
         world = in_step()
         world.steps.at[world.steps.count + step] = partial(beside, world)
-        play(world, history)
+        play(world, HISTORIES[history])
         world.settle()
         check(world)
 

@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import LinkRefused, OutcomeUnknown
+from shared.operations.audit_log import Deeds
+from shared.operations.link import Linking
 from shared.records import Json, LineAction, Write
 from shared.state.links import Link, LinkState
 from shared.systems import System
@@ -236,6 +238,28 @@ def test_a_document_is_adopted_only_if_its_lines_are_those_of_the_source(same: b
         assert quantities(world) == {1: 10, 2: 20}
     else:
         assert world.state.failures.load("documents", ["d1"])["d1"].cause == "lines_differ"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_document_that_an_operator_has_linked_is_taken_over_only_if_its_lines_are_those_of_the_source(
+    same: bool,
+) -> None:
+    world = World(flows=TRADE)
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.document_target.rows["d1"] = {"name": "Theirs"}
+    world.document_target.lines["d1"] = {1: {"quantity": 1, **({} if same else {"product": "other"})}}
+    world.documents.save("d1", name="Ours", customer="m1")
+    world.documents.save_line("d1", 1, 10)
+    world.settle(hours=0.2)
+    parts = world.parts()
+    Linking(parts, parts.flows["documents"], Deeds(parts, "operator")).link("d1")
+    world.settle(hours=0.2)
+    if same:
+        check(world)
+        assert quantities(world) == {1: 10}
+    else:
+        assert world.state.failures.load("documents", ["d1"])["d1"].cause == "lines_differ"
+        assert quantities(world) == {1: 1}
 
 
 def test_a_line_that_people_of_the_target_have_added_keeps_its_number_and_ours_gets_another() -> None:

@@ -3,11 +3,15 @@
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble
+from shared.operations.examine import Examining
+from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Owner
 from shared.state.links import LinkState
-from shared.state.storage.tables import Operation
+from shared.state.storage.tables import Foreign, Operation
+from shared.sync.apply.work import Kind
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
+from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check
 from tests.support.world import World
@@ -134,3 +138,29 @@ def test_a_row_made_for_an_earlier_record_keeps_none_of_its_content() -> None:
     world.settle()
     check(world)
     assert world.product_target.rows["k"] == {"name": "Second", "phone": "", "group": "10"}
+
+
+def test_a_record_whose_row_is_there_under_a_number_of_which_nobody_knows_the_owner_is_listed_for_that() -> None:
+    world = holding()
+    parts = world.parts()
+    flow = parts.flows["parents"]
+    row = parts.state.keys_of(flow, flow.route(ROUTE)).row_of("K")
+    damage(world.keys_table, row.partition, row.key, {"flow": Foreign("float")})
+    world.target.rows["k"] = {"name": "Of others"}
+    world.source.save("p1", number="K", name="Late")
+    world.settle(hours=0.1)
+    assert failure(world, "p1").cause == STATE_UNREADABLE
+    assert world.target.rows["k"]["name"] == "Of others"
+
+
+def test_a_look_at_a_record_whose_number_is_taken_says_so_and_takes_nothing() -> None:
+    world = World()
+    world.source.save("p2", number="K", name="Owner")
+    world.settle(hours=0.1)
+    world.source.save("p1", number="K", name="Late")
+    parts = world.parts()
+    flow = parts.flows["parents"]
+    before = world.keys_table.content()
+    (examined,) = Examining(parts, flow).examine(["p1"])
+    assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
+    assert world.keys_table.content() == before

@@ -1,12 +1,12 @@
 """No target key is left without a living owner, and no row of ours without a record: whoever dies, whenever (A6)."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 
-from shared.errors import RecordRejected, SyncError, Transient
+from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import Deeds, Refused
 from shared.operations.examine import Examining
 from shared.operations.forget import forget
@@ -21,6 +21,7 @@ from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.sync.apply.work import Kind
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
+from tests.scenarios.test_crashes import moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check, left
@@ -100,11 +101,13 @@ def delete(world: World) -> None:
 def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
     fault: Callable[[Write], SyncError | None], deed: Deed
 ) -> None:
-    for step in range(1, 40):
-        world = World()
-        world.source.save("p1", number="K", name="First")
-        world.target.fault = fault
-        world.target.lands = False
+    before = World()
+    before.source.save("p1", number="K", name="First")
+    before.target.fault = fault
+    before.target.lands = False
+    clean = deepcopy(before)
+    for step in moments(clean, lambda: clean.apply(hint("p1"))):
+        world = deepcopy(before)
         world.steps.crash_at(world.steps.count + step)
         try:
             world.apply(hint("p1"))
@@ -134,6 +137,31 @@ def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no
         world.apply(hint("p1"))
         world.settle()
         check(world)
+
+
+def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_records_own() -> None:
+    lost = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.target.fault = lost
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+        world.target.fault = lost
+
+        def meanwhile(world: World = world) -> None:
+            world.source.remove("p1")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.apply(hint("p1"))
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.target.fault = lambda _write: None
+        world.settle()
+        check(world)
+        if world.target.made:
+            assert link(world, "p1").target_key == "K", f"late at step {step}"
 
 
 def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_own() -> None:
@@ -237,17 +265,26 @@ def test_a_row_of_a_record_that_is_gone_is_never_nobodys_however_its_next_owner_
         check(world)
 
 
+def inheriting() -> Iterator[World]:
+    """Worlds in which a worker dies while a record inherits a row, one for each effect; and one in which none dies."""
+    before = World(flows=PRODUCTS)
+    successor(before)
+    before.pull("products")
+    clean = deepcopy(before)
+    steps = moments(clean, clean.drain)
+    assert len(steps) > 5
+    for step in steps:
+        world = deepcopy(before)
+        world.steps.crash_at(world.steps.count + step)
+        with pytest.raises(Crash):
+            world.drain()
+        yield world
+    yield clean
+
+
 def test_a_worker_that_dies_while_a_record_inherits_a_row_leaves_one_owner() -> None:
     for filtered in (True, False):
-        for step in range(1, 40):
-            world = World(flows=PRODUCTS)
-            successor(world)
-            world.pull("products")
-            world.steps.crash_at(world.steps.count + step)
-            try:
-                world.drain()
-            except Crash:
-                world.steps.at.clear()
+        for world in inheriting():
             if filtered:
                 world.stock.save("i2", state="foreign")
             world.settle()
@@ -268,14 +305,7 @@ def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_a
     cells: dict[str, Cell | None],
 ) -> None:
     kept = 0
-    for step in range(1, 40):
-        world = World(flows=PRODUCTS)
-        successor(world)
-        world.pull("products")
-        world.steps.crash_at(world.steps.count + step)
-        with suppress(Crash):
-            world.drain()
-        world.steps.at.clear()
+    for world in inheriting():
         before = owner_of(world, "products", "K")
         damage(world.links_table, "products", link_key("i1"), cells)
         world.settle()
@@ -286,14 +316,7 @@ def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_a
 
 @pytest.mark.parametrize("cells", [{"flow": Foreign("float")}, {"flow": "newer"}, {"route": "newer"}], ids=str)
 def test_a_key_of_which_nobody_knows_the_owner_is_inherited_by_nobody(cells: dict[str, Cell | None]) -> None:
-    for step in range(1, 40):
-        world = World(flows=PRODUCTS)
-        successor(world)
-        world.pull("products")
-        world.steps.crash_at(world.steps.count + step)
-        with suppress(Crash):
-            world.drain()
-        world.steps.at.clear()
+    for world in inheriting():
         row = keys_of(world, "products").row_of("K")
         damage(world.keys_table, row.partition, row.key, cells)
         damaged = world.keys_table.content()[row.partition, row.key]
@@ -397,6 +420,22 @@ def test_the_cleanup_keeps_the_key_of_a_lost_link_while_the_source_cannot_be_ask
     world.source.trouble = None
     world.clean_up()
     assert keys_of(world).owners(["K"]) == {}
+
+
+def test_the_number_of_a_record_whose_link_is_lost_goes_to_no_other_one_while_the_record_is_there() -> None:
+    world = World(adopt=True)
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    lose_link(world, "p1")
+    world.source.save("p2", number="K", name="Second")
+    world.settle(hours=0.1)
+    assert failure(world, "p2").cause == "key_taken"
+    assert world.target.rows["k"]["name"] == "First"
+    world.source.remove("p1")
+    world.settle(hours=2)
+    assert link(world, "p2").state is LinkState.WRITTEN
+    assert world.target.rows["k"]["name"] == "Second"
+    check(world)
 
 
 def test_a_record_whose_link_is_damaged_while_a_worker_holds_it_keeps_its_key() -> None:

@@ -103,6 +103,26 @@ def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, mon
     assert sync.depth() == 3
 
 
+def test_a_history_in_a_pipe_is_no_wider_than_a_page_and_keeps_each_run_whole(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync.linked(1)
+    (entry,) = answer("history", FLOW, "A-0")
+    assert len(", ".join(entry["fields"])) > 100
+    monkeypatch.delenv("COLUMNS")
+    told = p2c("history", FLOW, "A-0")
+    assert max(map(len, told.splitlines())) <= 120
+    assert entry["run"] in told
+    assert [name for name in entry["fields"] if name not in told] == []
+
+
+def test_a_paused_flow_is_not_accepted_but_resumed(sync: Product) -> None:
+    p2c("pause", FLOW)
+    assert "is not blocked but paused, so there is nothing to lift: call `p2c resume accounts`" in p2c(
+        "accept", FLOW, code=2
+    )
+
+
 def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
     with trading() as desk:
         account = desk.account("A-1")
@@ -134,7 +154,14 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["retry", FLOW], "name records, or pass --cause X or --all"),
         (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
         (["resume"], "name a flow, or pass --all"),
-        (["accept", FLOW], "accounts is not blocked"),
+        (
+            ["accept", FLOW],
+            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` tells",
+        ),
+        (
+            ["unblock", FLOW],
+            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` tells",
+        ),
         (["sync", FLOW], "name records, or pass --full"),
     ],
 )

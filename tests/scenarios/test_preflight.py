@@ -20,9 +20,10 @@ from shared.flows.wiring import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.audit_log import Deeds
 from shared.operations.drift_blocks import Enforcing
-from shared.operations.preflight.checks import Check, CheckResult
+from shared.operations.preflight.checks import ACCESS, Check, CheckResult
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
+from shared.operations.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
@@ -199,7 +200,7 @@ def test_what_is_refused_is_named_and_everything_else_is_looked_at(
     assert found
     for check in found:
         assert named in check.what
-        assert (check.verdict, check.remedy[:10], dict(check.drift)) == (CheckResult.WRONG, "setup.md, ", {})
+        assert (check.verdict, check.remedy, dict(check.drift)) == (CheckResult.WRONG, ACCESS[check.area], {})
     table = named.removeprefix("columns of ")
     lost = usual - {check.what for check in checks}
     assert all(
@@ -214,7 +215,7 @@ def test_a_customer_group_that_nobody_answers_for_is_one_finding(shared_pair: Pr
     finally:
         shared_pair.finops.faults.clear()
     (found,) = [check for check in checks if "CustomerGroups" in check.what]
-    assert (found.verdict, found.remedy) == (CheckResult.WRONG, "setup.md, 7")
+    assert (found.verdict, found.remedy) == (CheckResult.WRONG, section("7"))
     assert checks[-1].verdict is CheckResult.BY_HAND
 
 
@@ -457,7 +458,7 @@ def test_a_currency_is_compared_with_the_value_map_and_with_the_lists_that_are_v
     )
     found = {check.what: check for check in checks_of(pair) if check.what.startswith("currency XTS")}
     assert {check.verdict for check in found.values()} == {CheckResult.BY_HAND}
-    assert found["currency XTS is in the value map"].remedy == "setup.md, 4: `currencies`"
+    assert found["currency XTS is in the value map"].remedy == f"{section('4')}: `currencies`"
     assert "active and valid today" in found["currency XTS has a price list"].found
     content = json.loads(SHIPPED.read_text(encoding="utf-8"))
     content["price_lists"] = {"USD": "Old"}

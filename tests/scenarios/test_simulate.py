@@ -130,7 +130,7 @@ def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_writ
         p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "2")
     said = capfd.readouterr().out
     assert "accounts: 2 records: 2 written (100 %)" in said
-    assert "quotations: 1 records: 1 written (100 %)" in said
+    assert "quotations: 1 record: 1 written (100 %)" in said
     assert "2 histories in" in said
     assert {system: desk.sent(system)[1] for system in System} == before
 

@@ -1,27 +1,34 @@
 """`python -m tests.simulation`: play seeds, or a script; see `make simulate`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import typer
+try:
+    import typer
 
-from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
-from tests.simulation.history import Played
-from tests.simulation.material import Material
-from tests.simulation.mutations import MUTATIONS
-from tests.simulation.run import Report, play, play_seeds
-from tests.simulation.script import STEPS, Script, read_script, write_script
-from tests.simulation.shrink import kind_of, shrink
-from tests.simulation.space import never_reached
+    from shared.counting import counted
+    from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
+    from tests.simulation.history import Played
+    from tests.simulation.material import Material
+    from tests.simulation.mutations import MUTATIONS
+    from tests.simulation.run import Report, play, play_seeds
+    from tests.simulation.script import STEPS, Script, read_script, write_script
+    from tests.simulation.shrink import kind_of, shrink
+    from tests.simulation.space import never_reached
+except KeyboardInterrupt:
+    # Loading takes a moment; whoever thinks better of it gets no traceback.
+    sys.exit(130)
 
 _SHRUNK_AT_MOST = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call."""
+    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call, 130 for Ctrl-C, 141 where nobody reads
+    what it says."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
@@ -32,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         typer.echo("\nEnded by Ctrl-C.", err=True)
         return 130
+    except BrokenPipeError:
+        # Nobody reads on: what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _play(parsed: argparse.Namespace) -> int:
@@ -76,16 +87,14 @@ def _trace(first: int, count: int, steps: int, material: Material) -> int:
 
 
 def _tell_progress(report: Report) -> None:
-    told = f"\r{report.histories} histories, {len(report.broken)} broken, {report.seconds:.0f} s"
+    told = f"\r{_histories(report)}, {len(report.broken)} broken, {report.seconds:.0f} s"
     typer.echo(told, nl=False, err=True)
 
 
 def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, coverage: bool) -> int:
     each = report.steps / max(report.histories, 1)
     typer.echo(
-        f"{report.histories} {'history' if report.histories == 1 else 'histories'} in {report.seconds:.0f} s, "
-        f"{each:.0f} steps of workers each; "
-        f"{len(report.broken)} broken"
+        f"{_histories(report)} in {report.seconds:.0f} s, {each:.0f} steps of workers each; {len(report.broken)} broken"
     )
     for name in never_reached(report.counts) if coverage else ():
         typer.echo(f"never reached: {name}")
@@ -99,23 +108,33 @@ def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, c
         typer.echo(f"\n{len(seeds)} x {kind}\n  seeds {', '.join(map(str, seeds[:10]))}")
     for played in list(examples.values())[: _SHRUNK_AT_MOST if shrinks else 0]:
         short = shrink(played, again)
-        typer.echo(f"\nseed {played.script.seed}, shrunk to {len(short.script.acts)} acts:")
+        typer.echo(f"\nseed {played.script.seed}, shrunk to {counted(len(short.script.acts), 'act')}:")
         typer.echo("\n".join(f"  {problem}" for problem in short.problems))
         typer.echo(short.script.to_text())
     return 1 if report.broken else 0
 
 
+def _histories(report: Report) -> str:
+    return counted(report.histories, "history", "histories")
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more, with 18 digits at most")
+    return int(text)
+
+
 def _count(text: str) -> int:
-    count = int(text) if text.isascii() and text.isdigit() else 0
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more, with 9 digits at most")
     return count
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seeds", type=_count, default=200, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first one (default: %(default)s)")
+    parser.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first one (default: %(default)s)")
     parser.add_argument(
         "--steps", type=_count, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.counting import counted
 from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import SourceRow, Values, fold
@@ -44,7 +45,7 @@ class Share:
         """In words, with the share of each end in percent."""
         totals = {kind: sum(count for (of, _), count in self.ends.items() if of == kind) for kind in _KINDS}
         told = ", ".join(f"{count} {kind} ({self._percent(count)})" for kind, count in totals.items() if count)
-        yield f"{self.flow}: {self.records} records{': ' if told else ''}{told}"
+        yield f"{self.flow}: {counted(self.records, 'record')}{': ' if told else ''}{told}"
         for end, count in self.ends.most_common():
             kind, reason = end
             if reason:

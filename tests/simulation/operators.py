@@ -187,6 +187,7 @@ class Operators:
             self._unlink(id, linking)
             # What the runbook says of a record that is to have another number.
             if dice.random() < 0.7:
+                self._counts["another number after unlinking"] += 1
                 self._company.renumber((linking.flow.name, id), dice)
 
     def _unlink(self, id: str, linking: Linking) -> None:

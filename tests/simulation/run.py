@@ -92,11 +92,21 @@ def play_seeds(
         _collect(found, report, began, told)
     else:
         # The material goes to each process by its pipe, once: a sample is on no disk.
-        with multiprocessing.get_context("spawn").Pool(
-            cores, _take, (material.maps, material.sample, mutation)
-        ) as pool:
+        with _deaf_to_ctrl_c():
+            pool = multiprocessing.get_context("spawn").Pool(cores, _take, (material.maps, material.sample, mutation))
+        with pool:
             _collect(pool.imap_unordered(_play_part, parts), report, began, told)
     return report
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started now never hear of Ctrl-C, also while they load: whoever has started them ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _collect(found: Iterable[list[Played]], report: Report, began: float, told: Callable[[Report], None]) -> None:
@@ -110,8 +120,7 @@ _taken, _mutation = STANDARD, ""
 
 
 def _take(maps: str, sample: Sample | None, mutation: str) -> None:
-    """With what this process plays. Whoever has started it ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """With what this process plays."""
     global _taken, _mutation
     _taken, _mutation = Material(maps, sample), mutation
 

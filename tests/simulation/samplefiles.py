@@ -43,6 +43,8 @@ _EXTERNAL = "msdynce_ismaintainedexternally"
 
 def read_folder(folder: Path, maps: ValueMaps, mappers: Mappers) -> Sample:
     """The records of a folder. Raises SampleUnusable, by file, line and column."""
+    if folder.is_file():
+        raise SampleUnusable(f"{folder} is a file; name a folder of *.jsonl files")
     if not folder.is_dir():
         raise SampleUnusable(f"there is no folder {folder}; name a folder of *.jsonl files")
     if not any((folder / f"{name}.jsonl").is_file() for name in _RECORDS):

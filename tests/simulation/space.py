@@ -38,6 +38,8 @@ RULES: Mapping[str, Sequence[str]] = {
     "P3": ("event full_walk", "event checkpoint_restored"),
     "P4": ("event flow_blocked threshold", "step finops existing", "act operator accept"),
     "P5": ("event pull_run out_of_time",),
+    "P6": ("event flow_blocked environment", "act environment copied", "act environment other company"),
+    "P7": ("event mapping_changed", "act take back", "act rolled back *"),
     "A1": ("event message_held", "event held_returned"),
     "A2": ("outcome * skipped",),
     "A3": ("outcome * busy",),
@@ -49,11 +51,16 @@ RULES: Mapping[str, Sequence[str]] = {
     "A9": ("outcome * unsettled", "outcome * overtaken", "outcome * rejected"),
     "A10": ("links.transact: own success", "keys.transact: own success"),
     "A11": ("died at send", "died at links.transact done"),
-    "F1": ("event gate_closed", "event gate_opened", "event flow_blocked drift", "event flow_released"),
+    "A12": ("cause state_unreadable", "event state_unreadable", "links repaired"),
+    "F1": ("event gate_closed", "event gate_opened", "event access_refused"),
     "F2": ("event record_rejected", "event records_sent_again", "act operator retry"),
     "F3": ("event poison_split", "cause poison", "cause message_unreadable"),
+    "F4": ("event flow_blocked drift", "event flow_released"),
+    "F5": ("cause crashed", "outcome * alone"),
+    "F6": ("event storage_trouble", "links.transact: unreachable", "died at send done"),
     "W1": ("event waiting_released", "outcome contacts waiting"),
     "W2": ("route contacts contact", "route contacts customer"),
+    "W3": ("unlink in state written", "another number after unlinking", "event records_sent_again"),
 }
 # Events that count by one of their fields as well.
 _BY_FIELD = {"pull_run": "ended", "flow_blocked": "kind"}

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutations import KNOWN, MUTATIONS
+from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import play
 from tests.simulation.script import read_script, write_script
 
 _HISTORIES = Path(__file__).parent / "histories"
 _SEARCHED = 1000
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 
 def _again(name: str) -> str:
@@ -23,25 +24,32 @@ def _found(name: str, problems: list[str]) -> bool:
     return any(problem.startswith(MUTATIONS[name].finds) for problem in problems)
 
 
-@pytest.mark.parametrize(("name", "seed"), KNOWN.items())
-def test_a_kind_that_comes_back_is_found_by_its_seed(name: str, seed: int) -> None:
-    script = write_script(seed)
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_kind_that_comes_back_is_found_by_its_seed(name: str) -> None:
+    script = write_script(MUTATIONS[name].seed)
     assert _found(name, play(script, mutation=name).problems), _again(name)
     assert play(script).problems == []
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_a_kind_that_comes_back_is_found_by_its_shortened_history(name: str) -> None:
     script = read_script(_HISTORIES / f"{name}.json")
     assert _found(name, play(script, mutation=name).problems), _again(name)
 
 
+def test_the_documentation_tells_every_kind_with_what_finds_it() -> None:
+    rows = [f"| `{name}` | {of.what} | seed {of.seed}, {of.finds} |" for name, of in MUTATIONS.items()]
+    table = "\n".join(["| mutation | what happens then | found by |", "|---|---|---|", *rows])
+    told = _DOCUMENT.read_text(encoding="utf-8")
+    assert f"\n\n{table}\n\n" in told, f"docs/simulation.md has another table than this one:\n{table}"
+
+
 def test_each_seed_is_one_of_those_that_are_searched() -> None:
-    assert all(0 <= seed < _SEARCHED for seed in KNOWN.values())
+    assert all(0 <= seed < _SEARCHED for seed in (of.seed for of in MUTATIONS.values()))
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_a_kind_that_comes_back_is_found_within_a_thousand_seeds(name: str) -> None:
     played = (play(write_script(seed), mutation=name).problems for seed in range(_SEARCHED))
     assert any(_found(name, problems) for problems in played), f"{name} is not found any more"

@@ -335,6 +335,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_folder_that_cannot_be_played_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "there is no folder" in told(capsys, "--sample", str(tmp_path / "none"))
+    (file := tmp_path / "file").touch()
+    assert told(capsys, "--sample", str(file)).endswith("/file is a file; name a folder of *.jsonl files")
     assert "has none of the files accounts.jsonl" in told(capsys, "--sample", str(tmp_path))
     assert told(capsys, "--sample", " ") == "--sample is blank; name a folder of *.jsonl files"
 

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[2]
 _KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
 _AT_ONCE = 20
 # Ten thousand others are played at night (`make simulate`).
-_SEEDS = 120
+_SEEDS = 200
 
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
@@ -33,6 +33,33 @@ def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps()
     played = [play(write_script(seed)) for seed in range(5)]
     assert all(len(of.script.acts) == STEPS for of in played)
     assert sum(of.steps for of in played) > 10 * 5 * STEPS
+
+
+_INTERRUPTED = """
+import runpy, sys
+
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "tests.simulation.shrink":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+runpy.run_module("tests.simulation", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback() -> None:
+    ended = subprocess.run([sys.executable, "-c", _INTERRUPTED], cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_a_reader_who_has_gone_ends_it_without_a_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "1", "--steps", "1"]
+    ended = subprocess.run(command, cwd=_ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 @pytest.mark.process

@@ -1,10 +1,14 @@
 """What counts as reached, and what is told to be missing."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tests.simulation.space import RULES, everything, kind_of_step, never_reached, rules_taken
+
+_PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 
 def test_a_rule_is_taken_once_everything_was_reached_that_shows_it() -> None:
@@ -20,6 +24,11 @@ def test_any_flow_shows_a_rule_that_each_of_them_takes() -> None:
 def test_a_run_that_has_reached_nothing_lacks_every_rule() -> None:
     missing = never_reached(Counter())
     assert {name for name in missing if name.startswith("rule ")} == {f"rule {rule}" for rule in RULES}
+
+
+def test_each_rule_of_the_protocol_has_what_shows_that_it_was_taken() -> None:
+    told = re.findall(r"^### ([A-Z]\d+)\.", _PROTOCOL.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [rule for rule in told if not rule.startswith("I")] == list(RULES)
 
 
 @pytest.mark.parametrize(

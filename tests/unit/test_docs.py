@@ -96,8 +96,12 @@ def causes() -> set[str]:
 
 def rules() -> set[str]:
     """Every filter rule of the mappings, and the engine's own."""
-    calls = (call for folder in ("mapping", "flows") for call in _calls(folder))
-    found = {_text(of[0], names) for called, of, names in calls if called == "Filtered" and of}
+    found = {
+        _text(of[0], names)
+        for folder in ("mapping", "flows")
+        for called, of, names in _calls(folder)
+        if called == "Filtered" and of
+    }
     return {*found - {""}, *FILTERS, "out_of_scope"}
 
 
@@ -216,3 +220,10 @@ def test_the_documents_name_functions_and_queues_that_exist() -> None:
     app = (ROOT / "function_app.py").read_text(encoding="utf-8")
     assert re.findall(r"`(accounts_\w+)`", RULES)
     assert [name for name in re.findall(r"`(accounts_(?:pull|apply|poison))`", RULES) if f'"{name}"' not in app] == []
+
+
+def test_no_text_leaves_it_to_the_reader_whether_it_is_one_or_several() -> None:
+    files = [file for folder in ("shared", "p2c", "local", "infra", "docs") for file in (ROOT / folder).rglob("*.*")]
+    texts = {file: file.read_text(encoding="utf-8") for file in files if file.suffix in (".py", ".md", ".bicep")}
+    assert len(texts) > 200
+    assert [str(file) for file, text in texts.items() if re.search(r"\w\((?:s|es)\)", text)] == []

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -84,6 +86,65 @@ def test_help_and_mistakes_are_told_in_any_encoding(monkeypatch: pytest.MonkeyPa
     assert r"\u0141\xf3d\u017a.json' does not exist" in told or r"\u0141ód\u017a.json' does not exist" in told
 
 
+def mistake(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a call says that cannot work: one line, in no frame, with exit code 2 and nothing on standard output."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out, told.err.count("\n")) == (2, "", 1)
+    return told.err.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "least", "most"),
+    [
+        (["simulate"], "--seeds", 1, 10_000_000),
+        (["simulate"], "--first", 0, 10**15),
+        (["simulate", "--from-sandbox"], "--rows", 1, 5000),
+        (["status"], "--lag", 1, 525_600),
+        (["failures"], "--limit", 1, 1_000_000),
+        (["audit"], "--limit", 1, 1_000_000),
+        (["plan", "accounts"], "--limit", 1, 1_000_000),
+        (["retry", "accounts", "--all"], "--limit", 1, 1_000_000),
+    ],
+)
+def test_a_number_out_of_range_is_told_by_its_name_its_value_and_what_to_give(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], name: str, least: int, most: int
+) -> None:
+    for wrong in (str(least - 1), str(most + 1), "many", "1.5", "٣", ""):
+        told = mistake(capsys, *arguments, name, wrong)
+        assert told == f"{name} is {wrong!r}: give a whole number from {least} to {most}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--settings", "", "status"], "--settings is blank: name a file, or leave the option out"),
+        (["plan", "accounts", "--markdown", " "], "--markdown is blank: name a file, or leave the option out"),
+        (["stats"], "no such command 'stats'; did you mean 'status'; see `p2c --help`"),
+        (["status", "--nonsense"], "no such option: --nonsense; see `p2c status --help`"),
+        (["status", "accounts", "contacts"], "too many arguments: contacts; see `p2c status --help`"),
+        (["history", "accounts"], "missing argument 'record'; see `p2c history --help`"),
+        (["links", "accounts"], "missing argument 'deed'; choose from: show, unlink, link; see `p2c links --help`"),
+        (["accept", "accounts", "--target", "x"], "--target 'x' is not one of 'same', 'copy', 'empty'"),
+    ],
+)
+def test_a_call_that_cannot_be_read_is_told_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert mistake(capsys, *arguments) == said
+
+
+def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "p2c", "--help"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 def test_it_tells_the_version_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     with pytest.raises(SystemExit) as ended:
@@ -101,3 +162,17 @@ def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.Monke
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == code
+
+
+def test_an_id_in_a_table_stays_on_one_line_beside_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, fields = "0f8fad5b-d9cb-469f-a165-70867728950e", ", ".join(["SomeField"] * 40)
+    for width in ("100", None):
+        monkeypatch.setenv("COLUMNS", width) if width else monkeypatch.delenv("COLUMNS")
+        told = written(
+            monkeypatch,
+            "utf-8",
+            lambda: table(["fields", "run"], [[fields, run]], widest={"fields": 42}, whole={"run"}),
+        )
+        assert run in told
+        assert told.count("SomeField") == 40
+        assert max(map(len, told.splitlines())) <= 100

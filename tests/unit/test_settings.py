@@ -185,7 +185,7 @@ CRON = "six fields"
 def test_a_wrong_setting_is_told_by_name_value_and_remedy(name: str, value: str, remedy: str) -> None:
     message = refused(**{name: value})
     told = "set (its value is not shown)" if name.endswith(("URL", "Uri")) else repr(value)
-    assert message.startswith("1 setting(s) to correct:\n")
+    assert message.startswith("1 setting to correct:\n")
     assert f"  {name} is {told}: " in message
     assert remedy in message
 
@@ -215,7 +215,7 @@ def test_all_mistakes_are_told_together() -> None:
             }
         )
     message = str(raised.value)
-    assert message.startswith("7 setting(s) to correct:\n")
+    assert message.startswith("7 settings to correct:\n")
     for beginning in (
         "DATAVERSE_URL is set (its value is not shown)",
         "FINOPS_URL is not set",

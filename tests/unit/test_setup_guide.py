@@ -374,3 +374,24 @@ def test_every_file_that_the_guide_names_exists() -> None:
     named = set(re.findall(r"`((?:shared|\.github)/[\w./-]+\.\w+)`", GUIDE)) - written_by_the_reader
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@cache
+def texts() -> Mapping[str, str]:
+    """What stands in the product's own code, by file: messages and comments."""
+    patterns = ("shared/**/*.py", "p2c/*.py", "local/**/*.py", "infra/**/*.py", "infra/*.bicep", "*.py")
+    files = [file for pattern in patterns for file in ROOT.glob(pattern)]
+    return {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
+
+
+def test_every_section_that_a_message_names_exists() -> None:
+    numbers = set(re.findall(r"^#+ ([\d.]*\d)\.? ", GUIDE, re.MULTILINE))
+    naming = re.compile(r"(?:\bsection\([\"']|setup\.md, section )([\d.]*\d)")
+    named = {number for text in texts().values() for number in naming.findall(text)}
+    assert {"2.1", "3", "6", "7"} <= named
+    assert sorted(named - numbers) == []
+
+
+def test_a_message_names_a_document_by_its_path_and_its_section_as_such() -> None:
+    bare = re.compile(r"\.md, \d|(?<![\w/-])setup\.md")
+    assert [name for name, text in texts().items() if bare.search(text)] == []

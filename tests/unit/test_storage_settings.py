@@ -74,7 +74,7 @@ def test_settings_that_agree_are_taken(given: dict[str, str]) -> None:
 )
 def test_two_accounts_are_refused_by_the_names_of_their_settings(given: dict[str, str], told: str) -> None:
     message = refused(**given)
-    assert message.startswith("1 setting(s) to correct:\n  the storage settings name more than one account (")
+    assert message.startswith("1 setting to correct:\n  the storage settings name more than one account (")
     assert told in message
     assert message.endswith("): correct or remove those of the other account")
 

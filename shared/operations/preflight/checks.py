@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.errors import SystemTrouble
+from shared.operations.setupguide import section
 from shared.systems import System
 
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label
 # Where docs/setup.md says how the app, or the operator, gets access.
-ACCESS: Mapping[str, str] = {SALES: "setup.md, 6", FINOPS: "setup.md, 7"}
+ACCESS: Mapping[str, str] = {SALES: section("6"), FINOPS: section("7")}
 
 _FOUND_TOLD = 3
 
@@ -49,13 +50,13 @@ BY_HAND = (
         "number sequences of customers, parties and quotations are manual",
         CheckResult.BY_HAND,
         "",
-        "setup.md, 3",
+        section("3"),
     ),
-    Check(FINOPS, "the app's user has the language en-us", CheckResult.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "the app has a throttling priority", CheckResult.BY_HAND, "", "setup.md, 7"),
-    Check(FINOPS, "sites and warehouses of the value-map document exist", CheckResult.BY_HAND, "", "setup.md, 3"),
-    Check(SALES, "the app may read columns with column-level security", CheckResult.BY_HAND, "", "setup.md, 6.1"),
-    Check("both", "dual-write and the old projects are off", CheckResult.BY_HAND, "", "setup.md, 10"),
+    Check(FINOPS, "the app's user has the language en-us", CheckResult.BY_HAND, "", section("7")),
+    Check(FINOPS, "the app has a throttling priority", CheckResult.BY_HAND, "", section("7")),
+    Check(FINOPS, "sites and warehouses of the value-map document exist", CheckResult.BY_HAND, "", section("3")),
+    Check(SALES, "the app may read columns with column-level security", CheckResult.BY_HAND, "", section("6.1")),
+    Check("both", "dual-write and the old projects are off", CheckResult.BY_HAND, "", section("10")),
 )
 
 

@@ -10,9 +10,10 @@ from shared.mapping.date_columns import SELECT, DateColumns, metadata_of, told_b
 from shared.mapping.dates import Behavior
 from shared.operations.preflight.checks import SALES, Check, CheckResult
 from shared.operations.preflight.required_columns import TableUse
+from shared.operations.setupguide import section
 
 _COLUMNS: DateColumns = {**quotations.DATE_COLUMNS, **price_lists.DATE_COLUMNS}
-_STEP = "setup.md, 2.5"
+_STEP = section("2.5")
 
 
 def date_checks(dataverse: DataverseSystem, use: TableUse) -> Iterator[Check]:

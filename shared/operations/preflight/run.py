@@ -38,6 +38,7 @@ from shared.operations.preflight.dates import date_checks
 from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.operations.preflight.states import States
 from shared.operations.preflight.type_names import fits, known_in_finops
+from shared.operations.setupguide import section
 from shared.records import Json
 from shared.settings import Settings
 from shared.sync.parts import Parts
@@ -107,7 +108,7 @@ class Preflight:
     def _table(self, use: TableUse, *, exists: bool) -> Iterator[Check]:
         name = use.entity_set
         if not exists:
-            yield _absent(SALES, f"table {name}", use, "there is no such table", "setup.md, 2.1")
+            yield _absent(SALES, f"table {name}", use, "there is no such table", section("2.1"))
             return
         row = self._dataverse.url(name, {"$select": use.id_column, "$top": "1"})
         read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
@@ -131,7 +132,7 @@ class Preflight:
         definition = self._dataverse.channel.read(address, subject="EntityDefinitions")
         tracked = definition.get("ChangeTrackingEnabled") is True
         what = f"changes of {use.entity_set} are tracked"
-        check = judged(SALES, what, tracked, "change tracking is off", "switch it on: setup.md, 2.4")
+        check = judged(SALES, what, tracked, "change tracking is off", f"switch it on: {section('2.4')}")
         yield one_of_several(check, "changes of {} are tracked", use.entity_set)
 
     def _organisation(self) -> Iterator[Check]:
@@ -142,7 +143,7 @@ class Preflight:
             yield Check(SALES, _ORGANISATION, CheckResult.WRONG, "no row is shown", ACCESS[SALES])
         for row in rows:
             pricing, method = row.get("oobpricecalculationenabled"), row.get("discountcalculationmethod")
-            remedy = "setup.md, 2.2"
+            remedy = section("2.2")
             yield judged(SALES, "prices are calculated by the system", pricing is True, "they are not", remedy)
             found = "it is per unit: F&O would multiply each discount by the quantity"
             yield judged(SALES, "discounts are per line", method == _LINE_ITEM, found, remedy)
@@ -209,7 +210,7 @@ class Preflight:
         try:
             found = list(rows_of(self._finops.channel, url, "CustomerGroups"))
         except OperatorNeeded as refused:
-            return Check(FINOPS, what, CheckResult.BY_HAND, f"you are not allowed to see it ({refused})", "setup.md, 3")
+            return Check(FINOPS, what, CheckResult.BY_HAND, f"you are not allowed to see it ({refused})", section("3"))
         except SystemTrouble as trouble:
             return unanswered(FINOPS, f"{what} (CustomerGroups)", trouble)
         return judged(FINOPS, what, bool(found), "it does not", "create it, or correct defaults.customer_group")
@@ -234,7 +235,7 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
     """A missing currency is wrong only if a record uses it."""
     for code in sorted(tables.currencies):
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
-        check = _or_by_hand(what, "" if maps.currency(code) else found, "setup.md, 4: `currencies`")
+        check = _or_by_hand(what, "" if maps.currency(code) else found, f"{section('4')}: `currencies`")
         yield one_of_several(check, "currencies {} are in the value map", code)
 
 
@@ -246,7 +247,7 @@ def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Ch
             tables.price_list(currency, today=today, kept=None)
         except Unmappable as missing:
             found = f"{missing}; products in it would be rejected"
-        check = _or_by_hand(f"currency {code} has a price list", found, "setup.md, 2.3")
+        check = _or_by_hand(f"currency {code} has a price list", found, section("2.3"))
         yield one_of_several(check, "currencies {} have a price list", code)
     for code, name in maps.price_lists.items():
         yield _mapped(

@@ -15,13 +15,14 @@ from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Unmappable
 from shared.operations.preflight.checks import SALES, Check, CheckResult
+from shared.operations.setupguide import section
 from shared.records import Values
 from shared.settings import Settings
 
 _ROWS = 50_000
 _COUNTRIES_TOLD = 20
 _CAUSES = {STATE_LEFT_OUT: "left out", STATE_AS_TEXT: "sent as written"}
-_REMEDY = "setup.md, 4: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
+_REMEDY = f"{section('4')}: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
 
 
 class States:

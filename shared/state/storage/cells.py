@@ -2,10 +2,10 @@
 restore may have mixed two states: what is not as this app writes it is an error that names its place, never a guess."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
@@ -102,6 +102,13 @@ class Cells:
     def objects(self, name: str) -> tuple[dict[str, Json], ...]:
         """A JSON list of objects."""
         return tuple(self._each(name, self.json_list(name), dict, "objects"))
+
+    def entries(self, name: str, types: tuple[type, ...], what: str) -> Iterator[list[Any]]:
+        """A JSON list of lists, each with one value of each of these types in their order."""
+        for entry in self.json_list(name):
+            if not isinstance(entry, list) or tuple(map(type, entry)) != types:
+                raise self.unreadable(name, f"holds something else than {what}")
+            yield entry
 
     def counts(self, name: str) -> tuple[int, ...]:
         """A JSON list of whole numbers."""

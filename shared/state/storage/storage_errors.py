@@ -29,7 +29,10 @@ def storage_errors(service: str) -> Iterator[None]:
         refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
-        raise StorageTrouble(f"{service} did not answer: {type(trouble).__name__}") from trouble
+        raise StorageTrouble(
+            f"{service} did not answer ({type(trouble).__name__}): see that the name of the account is right, that it "
+            "runs and that it can be reached from here, and try again"
+        ) from trouble
 
 
 def is_not_made(error: HttpResponseError) -> bool:

@@ -186,10 +186,14 @@ class Committing:
 
 def _after_late_write(work: Work, now: Link) -> Link | None:
     """The link of a record, as another worker has left it, after a late worker's write: the target may hold either
-    write. A row that the late one has created is the record's own, and looked for once more."""
+    write. A row that the late one has created is the record's own, and looked for once more; so is one that it may have
+    created, such as one of whose parts a later one was not sent."""
     made, intent = work.outcome.link if work.outcome else work.stored, work.stored.intent
-    if intent is None or not made.linked or made.route is None or now.may_have_made(made.route, intent.key):
+    begun = made.linked or made.intent is not None
+    if intent is None or not begun or made.route is None or now.may_have_made(made.route, intent.key):
         return None if now.etag is None else replace(now, dirty=True)
-    if now.linked or now.intent is not None:
+    if not (now.linked or now.intent is not None):
+        return replace(now, dirty=True, route=made.route, held_key=intent.key, intent=intent)
+    if made.linked:
         return replace(now, dirty=True, former=(FormerTarget(made.route, intent.key), *now.former))
-    return replace(now, dirty=True, route=made.route, held_key=intent.key, intent=intent)
+    return replace(now, dirty=True)

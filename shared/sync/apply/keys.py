@@ -171,7 +171,10 @@ class Owning:
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
         """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
         or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
-        the key again a moment later makes the hand-over fail (see Keys.own)."""
+        the key again a moment later makes the hand-over fail (see Keys.own). A link is noted before its key is taken,
+        so one that is not there is lost: nobody knows what its record has in the target."""
+        if link.etag is None:
+            return False
         claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self._parts.limits) > 0
         coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
         return not (link.may_have_made(owned.owner.route, owned.key) or claimed_by_other or coming_back)

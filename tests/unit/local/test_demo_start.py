@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.demo import environment, processes, samples
+from local.demo import environment, processes, report, samples
 from local.demo.arguments import parse
 from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
@@ -33,7 +33,16 @@ def test_every_option_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--latency-ms", "-1"], ["--latency-ms", "x"], ["--timeout-s", "0"], ["--onec"], ["--smal"], ["extra"]]
+    "wrong",
+    [
+        ["--latency-ms", "-1"],
+        ["--latency-ms", "x"],
+        ["--timeout-s", "0"],
+        ["--onec"],
+        ["--smal"],
+        ["extra"],
+        ["--keep", ""],
+    ],
 )
 def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -272,6 +281,16 @@ def test_a_keep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with ExitStack() as stack, pytest.raises(UserMistake, match=r"--keep .*file"):
         opened(stack, tmp_path / "file")
+
+
+def test_a_file_in_the_place_of_a_folder_is_told_as_such_with_what_to_name(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    with ExitStack() as stack, pytest.raises(UserMistake, match=r"^--keep .*/file: is a file; name an empty or a new"):
+        opened(stack, file)
+    with pytest.raises(UserMistake, match=r"^--report .*/file: is a file; name a folder, which may be a new one\.$"):
+        report.prepare(file)
+    with pytest.raises(UserMistake, match=r"^--data .*/file: is a file; name a folder of \*\.jsonl files\.$"):
+        samples.check_folder(file, FILES)
 
 
 def test_a_port_that_is_taken_meanwhile_is_named(tmp_path: Path) -> None:

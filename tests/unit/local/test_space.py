@@ -1,17 +1,24 @@
 """What a full disk is told like. /dev/full is a file of a disk that is full."""
 
+import errno
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import requests
 from multidict import CIMultiDict, CIMultiDictProxy
+from rich.console import Console
 
 from local import space
 from local.demo import processes
-from local.demo.run import require_space
+from local.demo.arguments import SAMPLES, Options
+from local.demo.errors import UserMistake
+from local.demo.run import require_space, run
+from local.demo.sampling import small_folder
 from local.simulator.auth import system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.messages import Reply, Request
@@ -45,6 +52,40 @@ def test_enough_space_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     nearly_full(monkeypatch, 10**9)
     require_space(None)
     require_space(tmp_path)
+
+
+def full(*_: object, **__: object) -> None:
+    """Stands in for writing a file to a disk that is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("keep", [None, "kept"])
+def test_a_small_demo_says_so_before_it_writes_its_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str | None
+) -> None:
+    nearly_full(monkeypatch, 200_000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_text", full)
+    options = Options(once=True, small=True, keep=None if keep is None else tmp_path / keep)
+    with pytest.raises(space.NoSpaceLeft, match=rf"no space left on {tmp_path} \(0\.2 MB free, \d+ MB needed\): free"):
+        run(options, Console())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_that_finds_no_space_names_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(space.NoSpaceLeft, match=rf"no space left on {tmp_path}/"), small_folder(SAMPLES):
+        pass
+
+
+def test_no_temporary_folder_at_all_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(UserMistake, match=r"no temporary folder takes a file: free some space .* by TMPDIR"):
+        require_space(None)
 
 
 def fill(store: Store) -> None:

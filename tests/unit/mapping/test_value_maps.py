@@ -145,7 +145,7 @@ def test_a_mistake_is_told_by_place_value_and_remedy(parts: dict[str, Json], sai
 
 def test_all_mistakes_are_told_together() -> None:
     message = refused_with(defaults=defaults(country="USA"), countries={"Germany": "de"}, extra=1)
-    assert "has 3 mistake(s)" in message
+    assert "has 3 mistakes:" in message
     assert all(place in message for place in ("defaults.country", "countries.Germany", "extra"))
 
 
