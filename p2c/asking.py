@@ -42,7 +42,7 @@ from shared.state.history import Histories
 _FIELDS_WIDTH = 42
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def status(
     flow: MaybeFlow = None,
     lag: Annotated[
@@ -55,14 +55,14 @@ def status(
     ] = None,
     json: Json = False,
 ) -> None:
-    """The state of every flow. Exit code 1 if something needs attention."""
+    """Show the state of every flow. Exit code 1 if something needs attention."""
     with connected() as to:
         told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
         as_json(told) if json else reports.status(told)
     raise typer.Exit(ATTENTION if told.needs_attention else SUCCESS)
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def failures(
     flow: MaybeFlow = None,
     cause: Annotated[str | None, typer.Option(help="show each record of one cause")] = None,
@@ -70,7 +70,7 @@ def failures(
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What could not be written, by cause; with --cause, record by record."""
+    """List what could not be written, by cause; with --cause, record by record."""
     with connected() as to:
         failing, flows = Failing(to.parts), to.flows(flow)
         if cause is None:
@@ -87,9 +87,9 @@ def failures(
             say(f"{len(found) - len(records)} more; --limit N shows N.")
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
-    """Why a record is, or is not, in step, and what helps."""
+    """Explain why a record is, or is not, in step, and what helps."""
     with connected(looks_only=True) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -102,7 +102,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         reports.explanation(told, to.addresses(name, id, told.examined.key, told.examined.row), _rival(to, failure))
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
@@ -116,7 +116,7 @@ def plan(  # noqa: PLR0917 - the options of a command
     ] = False,
     json: Json = False,
 ) -> None:
-    """A dry run: what would be created, changed, adopted or rejected. It writes nothing."""
+    """Show in a dry run what would be created, changed, adopted or rejected. It writes nothing."""
     with connected(looks_only=True, without_state=without_state) as to:
         (name,) = to.flows(flow)
         _check_settings(to, name)
@@ -137,7 +137,7 @@ def plan(  # noqa: PLR0917 - the options of a command
             say(f"The plan is in {markdown}.")
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def preflight(
     without_state: Annotated[
         bool, typer.Option("--without-state", help="before anything is deployed; needs both systems only")
@@ -167,7 +167,7 @@ def preflight(
     raise typer.Exit(ATTENTION if wrong else SUCCESS)
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def reconcile(
     flow: Flow,
     repair: Annotated[bool, typer.Option("--repair", help="queue the records that differ")] = False,
@@ -190,9 +190,9 @@ def reconcile(
     raise typer.Exit(ATTENTION if tally.count else SUCCESS)
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
-    """What was done with a record, when, and by which run."""
+    """Show what was done with a record, when, and by which run."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
@@ -207,9 +207,9 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
             table(columns, rows, widest={"fields": _FIELDS_WIDTH}, whole={"run"})
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def audit(limit: Limit = 100, json: Json = False) -> None:
-    """What operators have done."""
+    """Show what operators have done."""
     with connected() as to:
         deeds = to.parts.state.audit.latest(limit or 100)
         if json:

@@ -22,7 +22,7 @@ from shared.operations.retarget import NewTarget
 from shared.state.failures import Failure
 
 
-class LinkDeed(StrEnum):
+class LinkAction(StrEnum):
     """What to do with a link."""
 
     SHOW = "show"
@@ -30,7 +30,7 @@ class LinkDeed(StrEnum):
     LINK = "link"
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def retry(
     flow: Flow,
     ids: Ids = None,
@@ -57,7 +57,7 @@ def retry(
         say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{_standstill(to, name)}")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def dismiss(
     flow: Flow,
     reason: Annotated[str, typer.Option(help="why it needs no further try; kept in the audit log")],
@@ -86,19 +86,19 @@ def dismiss(
             )
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Pause flows: they read and write nothing until they are resumed."""
     _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Resume paused flows."""
     _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def accept(
     flow: Flow,
     target: Annotated[
@@ -113,7 +113,7 @@ def accept(
     _lift(flow, yes, "Is that intended?", lambda steering, name, seen: steering.accept(name, seen, target))
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def unblock(flow: Flow, yes: Yes = False) -> None:
     """Lift a block whose cause was corrected, without accepting it. The flow measures again, and may block again."""
     _lift(flow, yes, "Has it been corrected?", Steering.unblock)
@@ -139,7 +139,7 @@ def _not_blocked(flow: str, *, paused: bool) -> str:
     return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` tells how it stands"
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def sync(
     flow: Flow,
     ids: Ids = None,
@@ -161,10 +161,10 @@ def sync(
             raise Mistake(f"{name} is being read at the moment; try again when that is finished")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def links(
     flow: Flow,
-    deed: Annotated[LinkDeed, typer.Argument(help="show, unlink or link")],
+    action: Annotated[LinkAction, typer.Argument(help="show, unlink or link")],
     record: Annotated[str, typer.Argument(help="id or number")],
     yes: Yes = False,
     json: Json = False,
@@ -175,10 +175,10 @@ def links(
         (id,) = located(to, name, [record])
         linking = Linking(to.parts, to.parts.flows[name], to.deeds)
         link = linking.show(id)
-        if deed is LinkDeed.SHOW:
+        if action is LinkAction.SHOW:
             as_json(link) if json else reports.link(link, linking.cells(id))
             return
-        if deed is LinkDeed.UNLINK:
+        if action is LinkAction.UNLINK:
             linking.require_linked(link)
             confirm(f"Unlink {id} from {link.target_key}? The sync will then treat it as a new record.", yes)
             say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
@@ -187,7 +187,7 @@ def links(
         say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def forget(
     flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone in its source")], yes: Yes = False
 ) -> None:

@@ -11,9 +11,9 @@ from shared.operations.repair import Mending
 from shared.operations.repair import drop as drop_row
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
-    """The rows of the sync's own tables that cannot be read, and what helps. Exit code 1 if there are any."""
+    """List the rows of the sync's own tables that cannot be read, and what helps. Exit code 1 if there are any."""
     with connected() as to:
         found = list(Damages(to.parts).found(to.flows(flow)))
         if json:
@@ -26,9 +26,9 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
     raise typer.Exit(ATTENTION if found else SUCCESS)
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
-    """Start a record anew whose row cannot be read. It keeps the target row that it owns."""
+    """Rebuild a record whose row cannot be read. It keeps the target row that it owns."""
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
@@ -39,7 +39,7 @@ def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number"
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
 
 
-@app.command(rich_help_panel="Do")
+@app.command(rich_help_panel="Change")
 def drop(
     name: Annotated[str, typer.Argument(metavar="TABLE", help="as `p2c damaged` names it")],
     partition: Annotated[str, typer.Argument(help="as `p2c damaged` names it")],

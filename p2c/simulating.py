@@ -29,7 +29,7 @@ _ROWS = 200
 _MAPS = "VALUE_MAPS"
 
 
-@app.command(rich_help_panel="Look")
+@app.command(rich_help_panel="Inspect")
 def simulate(  # noqa: PLR0917 - the options of a command
     value_map: Annotated[
         str | None,

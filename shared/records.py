@@ -131,7 +131,7 @@ class Write:
     `target_id` is the target's own id of the row, None where the target derives it from the key. `before` is the row
     as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
     had no clear answer. `lines` are what changes of a document's lines: header and lines are applied as one, or not at
-    all. `former` are the places of rows that hang on the record, that we have written, and that shall be gone.
+    all. `former` are the places of rows that hang on the record, that we have written, and that should be gone.
     """
 
     id: str

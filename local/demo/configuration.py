@@ -74,7 +74,7 @@ def read_configuration(
     """Read what the user has set, as the app will. Raises UserMistake with every mistake in one message.
 
     `unit_group` is the one of the sample records, `units` their units (symbol in F&O, name in Sales); `hasty` shortens
-    the time that a dead worker's claims hold, `brisk` is for a few records that shall soon be in step.
+    the time that a dead worker's claims hold, `brisk` is for a few records that should soon be in step.
     """
     chosen = {name: value for name, value in environ.items() if value.strip()}
     quick = {**environment.QUICK, **(environment.HASTY if hasty else {}), **(BRISK if brisk else {})}

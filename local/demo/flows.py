@@ -119,7 +119,7 @@ class View(Protocol):
         """What the mapping may know of a source record; read for one key, or for all of them."""
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
-        """A verdict as the comparison takes it: what the target shall hold, in the form in which it is presented."""
+        """A verdict as the comparison takes it: what the target should hold, in the form in which it is presented."""
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:
         """Target rows in the names of the mapping."""

@@ -162,10 +162,7 @@ class QuoteScenes:
         again = seller.revise(id)
         seller.add_line(again, self._wanted(catalogue, 3)[-1], catalogue)
         seller.change(again, ACTIVE)
-        self._stage.say(
-            "7 more: a draft, a lost, an empty, a revised quote; one with a text line, with a product "
-            "of Sales, with a header discount"
-        )
+        self._stage.say("7 more: draft, lost, empty, revised; with a text line, a product of Sales, a header discount")
 
     def _quote_person(self, person: Values, catalogue: Catalogue) -> str:
         customer = f"/contacts({person['contactid']})"

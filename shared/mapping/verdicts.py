@@ -73,7 +73,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class MappedLine:
-    """One line of a document as the target shall hold it, by ownership as in Mapped."""
+    """One line of a document as the target should hold it, by ownership as in Mapped."""
 
     owned: Mapping[str, Json]
     on_create: Mapping[str, Json] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class MappedLine:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The record as the target shall hold it.
+    """The record as the target should hold it.
 
     `owned` fields are kept equal; `on_create` fields are sent at creation only. A value of None is blank: left
     out at creation, sent as the field's empty value only where we had written something before. `route` is the route

@@ -177,7 +177,7 @@ def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
 
 
 def _left(write: Write, route: Route, told: Collection[str]) -> Iterator[FieldChange]:
-    """What hangs on the row at places where nothing of ours shall be any more."""
+    """What belongs to the row at places where nothing of ours should be any more."""
     if route.detail is None or write.before is None:
         return
     left = route.detail.left_at(write.former, write.before)

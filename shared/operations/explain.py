@@ -174,9 +174,9 @@ class Explaining:
             case Kind.WAITING if traced:
                 return f"{traced.remedy}; this record continues automatically as soon as its parent is linked"
             case Kind.FILTERED if traced:
-                return f"{traced.remedy}, if it shall go to {self._target}"
+                return f"{traced.remedy} if it should go to {self._target}"
             case Kind.FILTERED:
-                return f"{in_words(examined.reason).remedy}, if it shall go to {self._target}"
+                return f"{in_words(examined.reason).remedy} if it should go to {self._target}"
             case Kind.CREATED | Kind.UPDATED if failure is not None:
                 return _retry(failure)
             case Kind.CREATED | Kind.UPDATED:

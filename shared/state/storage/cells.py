@@ -107,7 +107,7 @@ class Cells:
         """A JSON list of lists, each with one value of each of these types in their order."""
         for entry in self.json_list(name):
             if not isinstance(entry, list) or tuple(map(type, entry)) != types:
-                raise self.unreadable(name, f"holds something else than {what}")
+                raise self.unreadable(name, f"holds something other than {what}")
             yield entry
 
     def counts(self, name: str) -> tuple[int, ...]:
