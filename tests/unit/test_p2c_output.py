@@ -125,7 +125,7 @@ def test_a_number_out_of_range_is_told_by_its_name_its_value_and_what_to_give(
         (["status", "--nonsense"], "no such option: --nonsense; see `p2c status --help`"),
         (["status", "accounts", "contacts"], "too many arguments: contacts; see `p2c status --help`"),
         (["history", "accounts"], "missing argument 'record'; see `p2c history --help`"),
-        (["links", "accounts"], "missing argument 'deed'; choose from: show, unlink, link; see `p2c links --help`"),
+        (["links", "accounts"], "missing argument 'action'; choose from: show, unlink, link; see `p2c links --help`"),
         (["accept", "accounts", "--target", "x"], "--target 'x' is not one of 'same', 'copy', 'empty'"),
     ],
 )
