@@ -50,7 +50,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'poison-stays'
-    text: 'Messages lie in a poison queue, and nobody takes them.'
+    text: 'Messages are in a poison queue, and its function does not take them.'
     severity: 1
     every: 'PT15M'
     window: 'PT1H'
@@ -111,7 +111,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'gate-closed'
-    text: 'A system is out of reach for long.'
+    text: 'A system has not been reachable for too long.'
     severity: 2
     every: 'PT5M'
     window: 'PT15M'
@@ -123,7 +123,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'flow-blocked'
-    text: 'A flow waits for an operator: a threshold, or a changed environment.'
+    text: 'A flow waits for an operator: a threshold, another environment, or schema drift.'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
@@ -135,7 +135,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'waiting-too-long'
-    text: 'A record waits for another one that does not come.'
+    text: 'A record has waited for another one for too long.'
     severity: 3
     every: 'PT15M'
     window: 'PT15M'
@@ -147,7 +147,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'access-refused'
-    text: 'Storage, the identity endpoint or a system does not let the app in.'
+    text: 'Storage, the identity endpoint or a system refuses access to the app.'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
@@ -159,7 +159,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'host-stops'
-    text: 'The functions host ends again and again: nothing runs.'
+    text: 'The functions host stops again and again: nothing runs.'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
@@ -170,7 +170,7 @@ var rules AlertRule[] = [
   }
   {
     name: 'daily-cap'
-    text: 'No more logs are taken today: every other alert is blind.'
+    text: 'No more logs are accepted today: every other alert is blind.'
     severity: 1
     every: 'PT15M'
     window: 'P1D'

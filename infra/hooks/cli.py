@@ -17,15 +17,15 @@ class Failed(Exception):
 
 
 def names() -> dict[str, Any]:
-    """What the code says of itself: infra/names.json."""
+    """The names in the code: infra/names.json."""
     found: dict[str, Any] = json.loads((ROOT / "infra" / "names.json").read_text(encoding="utf-8"))
     return found
 
 
 def value(name: str) -> str:
-    """A value of azd's environment: azd hands it to its hooks; whoever runs one by hand has azd asked for it.
+    """A value of azd's environment: azd passes it to its hooks; if a hook is run by hand, azd is asked for it.
 
-    Raises Failed where there is none.
+    Raises Failed if there is none.
     """
     given = os.environ.get(name) or _asked("azd", "env", "get-value", name).strip()
     if not given:
@@ -36,7 +36,7 @@ def value(name: str) -> str:
 
 
 def az(*arguments: str) -> Any:
-    """What the Azure CLI answers. Raises Failed with its own words."""
+    """The answer of the Azure CLI. Raises Failed with its error text."""
     answer = _asked("az", *arguments, "--only-show-errors", "--output", "json")
     return json.loads(answer) if answer.strip() else None
 
@@ -49,7 +49,7 @@ def _asked(program: str, *arguments: str) -> str:
     if ended.returncode != 0:
         called = " ".join([program, *arguments])
         raise Failed(
-            f"`{called}` failed:\n{ended.stderr.strip()}\nIf it asks for it, sign in: `{program} {_LOGIN[program]}`."
+            f"`{called}` failed:\n{ended.stderr.strip()}\nIf it asks you to, sign in: `{program} {_LOGIN[program]}`."
         )
     return ended.stdout
 
@@ -58,13 +58,13 @@ _LOGIN = {"az": "login", "azd": "auth login"}
 
 
 def tell(text: str) -> None:
-    """Say something to whoever runs azd, at once."""
+    """Print a line for the user of azd, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def run(hook: Callable[[], None]) -> None:
-    """Run a hook; a failure is told in its own words and ends azd."""
+    """Run a hook; a failure is printed and ends azd."""
     try:
         hook()
     except Failed as failed:

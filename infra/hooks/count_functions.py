@@ -9,11 +9,11 @@ import time
 from cli import Failed, az, names, run, tell, value
 
 REMEDY = """\
-The package was uploaded, but the host did not load all of it. Look at
+The package was uploaded, but the host did not load all of it. Check
   - the deployment's log: Azure portal, the function app, Deployment, Deployment Center, Logs;
-  - what the worker says: `exceptions | where timestamp > ago(30m)` in Application Insights, Logs;
-  - the packages: .python_packages must be those of Python {python} (infra/hooks/vendor_packages.py makes it anew);
-  - the settings: a schedule that is missing or wrong disables just its function.
+  - the worker's errors: `exceptions | where timestamp > ago(30m)` in Application Insights, Logs;
+  - the packages: .python_packages must be those of Python {python} (infra/hooks/vendor_packages.py rebuilds it);
+  - the settings: a missing or wrong schedule disables only its own function.
 Then `azd deploy` again. Nothing is lost meanwhile."""
 
 
@@ -33,7 +33,7 @@ def count(attempts: int, pause_s: float) -> None:
 
 
 def missing() -> set[str]:
-    """The functions that are not there now."""
+    """The functions that are missing now."""
     return set(names()["functions"]) - _loaded(value("FUNCTION_APP_NAME"), value("AZURE_RESOURCE_GROUP"))
 
 
@@ -44,8 +44,8 @@ def _loaded(app: str, group: str) -> set[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--attempts", type=int, default=20, help="how often the host is asked")
+    parser.add_argument("--attempts", type=int, default=20, help="how often to ask the host")
     parser.add_argument("--pause-s", type=float, default=15, help="seconds between two questions")
-    parser.add_argument("--missing", action="store_true", help="print the names of those that are not there, ask once")
+    parser.add_argument("--missing", action="store_true", help="ask once, and print the names of the missing ones")
     given = parser.parse_args()
     run((lambda: tell("\n".join(sorted(missing())))) if given.missing else lambda: count(given.attempts, given.pause_s))

@@ -5,23 +5,23 @@ from cli import run, tell, value
 TEXT = """
 The sync is deployed, and every flow is paused: nothing is read or written until you resume it.
 
-1. Let the app in. In both systems its name is the client id of its identity:
+1. Give the app access. In both systems its name is the client id of its identity:
      {client}
    - Sales:  {dataverse}: application user with the role of docs/setup.md, section 6
              (https://admin.powerplatform.microsoft.com, Environments, Settings, Application users)
    - F&O:    {finops}/?cmp={company}: System administration, Setup, Microsoft Entra applications:
              a row with the client id and the app's user (docs/setup.md, section 7)
-2. Let yourself in: operators need two roles on the storage account.
+2. Give yourself access: operators need two roles on the storage account.
      azd env set OPERATOR_GROUP_ID OBJECT-ID-OF-A-GROUP
      azd provision
-3. See whether all is well, with your own rights, and what would be written:
+3. Check, with your own rights, whether everything is in place, and what would be written:
      set -a; eval "$(azd env get-values)"; set +a
      ./p2c.sh preflight
      ./p2c.sh plan accounts
 4. Start: accounts and products first, then contacts, then quotations.
      ./p2c.sh resume accounts
 
-Look at it: https://portal.azure.com/#@{tenant}/resource/subscriptions/{subscription}/resourceGroups/{group}/overview
+Open it in the portal: https://portal.azure.com/#@{tenant}/resource/subscriptions/{subscription}/resourceGroups/{group}/overview
 Function app {app}, storage account {storage}. The workbook "Prospect to cash" shows every flow.
 """
 
@@ -39,7 +39,7 @@ PLACES = {
 
 
 def next_steps() -> None:
-    """Tell the next steps."""
+    """Print the next steps."""
     tell(TEXT.format_map({place: value(name).rstrip("/") for place, name in PLACES.items()}))
 
 

@@ -19,7 +19,7 @@ PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 
 
 def vendor(target: Path) -> None:
-    """Fill a folder anew. Raises Failed with pip's words."""
+    """Refill a folder. Raises Failed with pip's error text."""
     shutil.rmtree(target, ignore_errors=True)
     python = str(names()["python"])
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -27,16 +27,16 @@ def vendor(target: Path) -> None:
     command += ["--implementation", "cp", "--python-version", python]
     command += [option for platform in PLATFORMS for option in ("--platform", platform)]
     command += ["--requirement", str(ROOT / "requirements" / "site.txt")]
-    # What a person has set for their own installations does not hold here.
+    # Settings for a user's own installations do not apply here.
     environment = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if ended.returncode != 0:
         raise Failed(
             f"The packages for the site could not be installed:\n{ended.stderr.strip()}\n"
-            f"{sys.executable} needs pip (`python3 -m ensurepip`, or the package python3-pip), and pip a way to its "
+            f"{sys.executable} needs pip (`python3 -m ensurepip`, or the package python3-pip), and pip must reach its "
             "index."
         )
-    # Programs for another computer's shell: nobody calls them there.
+    # Programs for a shell on another computer: they are never called there.
     shutil.rmtree(target / "bin", ignore_errors=True)
     tell(f"Packages for Python {python} on Linux are in {target}.")
 
