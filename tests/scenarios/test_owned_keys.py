@@ -187,6 +187,28 @@ def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_o
         assert link(world, "p1").target_key == "K", f"late at step {step}"
 
 
+def test_a_row_that_a_worker_makes_after_another_one_has_sent_something_else_is_the_records_own() -> None:
+    clean = World()
+    clean.source.save("p1", number="K", name="First")
+    clean.apply(hint("p1"))
+    for step in range(1, clean.steps.count + 1):
+        world = World()
+        world.source.save("p1", number="K", name="First")
+
+        def meanwhile(world: World = world) -> None:
+            world.source.save("p1", name="Second")
+            world.clock.sleep(world.limits.claim_live_s + 1)
+            world.target.fault, world.target.lands = unknown(), False
+            world.apply(hint("p1"))
+            world.target.lands = True
+
+        world.steps.at[step] = meanwhile
+        world.apply(hint("p1"))
+        world.settle()
+        check(world)
+        assert link(world, "p1").state is LinkState.WRITTEN, f"late at step {step}"
+
+
 def test_a_number_whose_row_is_another_ones_is_not_said_to_be_taken_by_a_record_that_has_abandoned_it() -> None:
     world = refused()
     world.source.save("p1", bad="x")

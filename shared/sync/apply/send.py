@@ -114,7 +114,7 @@ class _RouteWriting:
         before the target has seen it."""
         write = work.write
         assert write is not None
-        sent = (*(work.link.intent.sent if work.link.intent else ()), dict(write.values))
+        sent = (*work.sent_for(write.key), dict(write.values))
         applied = {**work.link.applied, **write.values}
         link = replace(work.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied)
         try:
@@ -135,7 +135,7 @@ class _RouteWriting:
             return replace(link, held_key=work.content.key)
         if not link.linked:
             link = replace(link, route=self._route.name, held_key=write.key)
-        link = self._with_values(link, write)
+        link = self._with_values(work, link, write)
         if self._route.document is not None and work.ending is None:
             target = self._planning.target_of(work)
             added = {line.number for line in write.lines if line.action is LineAction.CREATE}
@@ -152,10 +152,10 @@ class _RouteWriting:
         return link if link is not work.link or not work.was_linked else None
 
     @staticmethod
-    def _with_values(link: Link, write: Write) -> Link:
+    def _with_values(work: Work, link: Link, write: Write) -> Link:
         if write.create and not link.linked:
-            earlier = link.intent.sent if link.intent and link.intent.key == write.key else ()
-            return replace(link, intent=Intent(write.key, (*earlier, dict(write.values))[-_SENT_KEPT:]))
+            sent = (*work.sent_for(write.key), dict(write.values))
+            return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
         first = sorted(set(write.values) - set(link.applied) - set(link.touched))
         return replace(link, touched=(*link.touched, *first)) if first else link
 

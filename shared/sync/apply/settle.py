@@ -40,8 +40,10 @@ def settle_intents(parts: Parts, flow: Flow, works: Sequence[Work], *, looks_onl
         for work in known:
             if work.id in owned:
                 _settle(route, work, found)
-            elif not (looks_only and claim_ends_in(work.link, parts.limits) > 0):
+            elif work in there:
                 work.link = replace(work.link, intent=None)
+            elif not (looks_only and claim_ends_in(work.link, parts.limits) > 0):
+                work.drop_intent()
 
 
 def return_to_former_targets(works: Sequence[Work]) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Values, Write
 from shared.state.failures import Failure
-from shared.state.links import ClaimKind, KnownKey, Link, LinkState
+from shared.state.links import ClaimKind, Intent, KnownKey, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint
 
@@ -83,7 +83,9 @@ class Work:
     was noted in it (None: none was). `trusted` is false when an earlier claim or the dirty mark says that the target
     may differ from the applied content (protocol A7). `ending` says how the record ends once its last write is made;
     `leaving` that the write ends the present target row, which the record leaves for another one. `known_keys` are the
-    keys of other records that its mapping was given."""
+    keys of other records that its mapping was given. `dropped` is an intent of before under whose key nothing of the
+    record is: it is kept while the record is not decided, and what was sent with it is noted with the next create,
+    since a worker that stands still may make the row yet."""
 
     hint: Hint
     link: Link
@@ -96,6 +98,7 @@ class Work:
     known_keys: tuple[KnownKey, ...] = ()
     ending: tuple[Kind, LinkState, str] | None = None
     leaving: bool = False
+    dropped: Intent | None = None
     outcome: Outcome | None = None
     stored: Link = field(init=False)
     before: Link | None = field(init=False, default=None)
@@ -126,6 +129,15 @@ class Work:
         """Whether it has an outcome that needs no second try."""
         return self.outcome is not None and self.outcome.kind in DECIDED
 
+    def drop_intent(self) -> None:
+        """Nothing of the record is in the target under the key of its intent."""
+        self.link, self.dropped = replace(self.link, intent=None), self.link.intent
+
+    def sent_for(self, key: str) -> tuple[dict[str, Json], ...]:
+        """What creates under a key have sent before."""
+        intent = self.link.intent or self.dropped
+        return intent.sent if intent is not None and intent.key == key else ()
+
     def note(self, noted: Link) -> None:
         """The link holds now what must be known of a write before it is sent."""
         self.before, self.link, self.stored = self.link, noted, noted
@@ -133,7 +145,7 @@ class Work:
     def take_back(self) -> None:
         """A write that was noted is not sent: nothing of it is to be known. The key was not to be had."""
         link = self.link if self.before is None else replace(self.before, etag=self.link.etag)
-        keeps = link.linked or link.intent is not None
+        keeps = link.linked or link.intent is not None or self.dropped is not None
         self.link, self.before = link if keeps else replace(link, held_key=None), None
 
     def inherit(self, named: Link) -> None:
@@ -198,6 +210,7 @@ class Work:
         link = replace(
             self.link,
             state=LinkState.RETRYING if attempts else self.was_state,
+            intent=self.link.intent or (None if self.link.linked else self.dropped),
             dirty=self.link.dirty or not self.trusted or attempts > 0,
             attempts=attempts or self.link.attempts,
             claim_id=None,
