@@ -102,10 +102,10 @@ def test_a_missing_role_is_named(forbidden_account: str, p2c: Answer, command: t
 
 def test_whoever_is_not_signed_in_is_told_to_sign_in(p2c: Answer) -> None:
     said = p2c("status", code=2, STORAGE_ACCOUNT_NAME="contoso")
-    assert "call `az login` or `azd auth login`" in said
+    assert "`az login` or `azd auth login`" in said
     assert "https://storage.azure.com/.default" in said
 
 
 def test_systems_need_a_sign_in_too(p2c: Answer) -> None:
     said = p2c("plan", "accounts", "--without-state", code=2)
-    assert "call `az login` or `azd auth login`" in said
+    assert "`az login` or `azd auth login`" in said

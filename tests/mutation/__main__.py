@@ -57,7 +57,9 @@ def _sample(parsed: argparse.Namespace) -> list[Mutant]:
     shares = {parsed.part: 1} if parsed.part else _SHARES
     found = []
     for part, share in shares.items():
-        files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / part).glob("*.py")]
+        files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / part).rglob("*.py")]
+        if part == "mapping":
+            files += [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / "flows").rglob("*.py")]
         found += sample(
             ROOT, files, max(round(parsed.sample * share / sum(shares.values())), 1), f"{parsed.seed} {part}"
         )

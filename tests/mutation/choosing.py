@@ -71,7 +71,8 @@ class Stage:
 
 def part_of(file: str) -> str:
     """The part of the product that a module belongs to."""
-    return Path(file).parts[1]
+    part = Path(file).parts[1]
+    return "mapping" if part == "flows" else part
 
 
 def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> list[Stage]:

@@ -197,7 +197,9 @@ class Company:
             parent = {"_parentcustomerid_value": account, "parentcustomerid_account": {"accountid": account}}
             self._new("contacts", place, {**parent, "msdynce_isactivecustomer": False})
             customer: Values = {"customerid_account": {"accountid": account}, "customerid_contact": None}
-            self._new_quote(self.pools["quotes"].numbers[place], 0, customer, dice)
+            numbers = self.pools["quotes"].numbers
+            # A sample may have one quote only.
+            self._new_quote(numbers[place % len(numbers)], place // len(numbers), customer, dice)
         for number in self.pools["products"].numbers[:2]:
             self._new_product(self.stage.finops.products[COMPANIES[0]], number)
 

@@ -58,7 +58,7 @@ class Claiming:
             else:
                 free[id] = link
         if len(free) > 1:
-            suspects = {id for id, link in free.items() if _unfinished(link, message.ended)}
+            suspects = [id for id, link in free.items() if _unfinished(link, message.ended)]
             claimed.alone.extend(hints[id] for id in suspects)
             free = {id: link for id, link in free.items() if id not in suspects}
         self._take(free, hints, claimed, message.ended)

@@ -33,7 +33,7 @@ def _owned(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]]) -> l
     """Those of the keys that are the records' own, by route."""
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for id, of_record in places.items():
-        for route, key in of_record:
+        for route, key in sorted(of_record):
             wanted[route][key] = id
     return [
         (route, owned)

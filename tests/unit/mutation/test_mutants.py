@@ -74,9 +74,9 @@ def test_a_name_of_no_mutant_is_refused() -> None:
 
 @pytest.mark.parametrize("part", GOALS)
 def test_the_nearest_tests_come_first_and_the_simulation_behind_the_rules(part: str) -> None:
-    file = {"sync": "hints", "mapping": "table", "clients": "pace", "state": "snapshots"}[part]
+    file = {"sync": "hints", "mapping": "numbers", "clients": "http/pace", "state": "snapshots"}[part]
     stages = stages_for(ROOT, f"shared/{part}/{file}.py", seeds=5)
-    assert stages[0].files[0] == f"tests/unit/{part}/test_{file}.py"
+    assert stages[0].files[0] == f"tests/unit/{part}/test_{Path(file).name}.py"
     names = [of.name for of in stages]
     assert names.index("simulation") > max(names.index(name) for name in names if name in {"unit", "rules"})
     files = [file for of in stages for file in of.files]
