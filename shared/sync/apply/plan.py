@@ -11,7 +11,7 @@ from shared.records import Json, TargetRow, Write, fold
 from shared.state.links import LinkState
 from shared.sync.apply.changes import NumbersTaken, Planning, digests, filled, line_fields
 from shared.sync.apply.judge import Judging
-from shared.sync.apply.work import Kind, Target, Work
+from shared.sync.apply.work import Kind, Work, WrittenTarget
 from shared.sync.flow import Flow, Route
 
 
@@ -185,18 +185,18 @@ class RoutePlanning:
         target = None if applied is None else self.target_of(work)
         work.end(kind, state, reason=reason, applied=applied, target=target, fields=fields)
 
-    def target_of(self, work: Work) -> Target:
+    def target_of(self, work: Work) -> WrittenTarget:
         """Where the record is once its write is applied."""
         link, content = work.link, work.content
         key = link.key_on(self._route.name) or content.key
         id = work.write.target_id if work.write is not None else link.target_id
         if work.ending is not None:
             kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
-            return Target(self._route.name, key, id, *kept)
+            return WrittenTarget(self._route.name, key, id, *kept)
         fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
         places = self._planning.places_now(work)
         now = digests(content), content.numbers, fields, places, content.revisions
-        return Target(self._route.name, key, id, *now)
+        return WrittenTarget(self._route.name, key, id, *now)
 
     def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
         """See Planning."""

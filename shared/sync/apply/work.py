@@ -46,7 +46,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WrittenTarget:
     """The target row of a record that has been written: where it is, of a document what its lines are, and where rows
     that hang on it are."""
 
@@ -162,7 +162,7 @@ class Work:
         *,
         reason: str = "",
         applied: dict[str, Json] | None = None,
-        target: Target | None = None,
+        target: WrittenTarget | None = None,
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         failure: Failure | None = None,

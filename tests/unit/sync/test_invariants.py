@@ -14,7 +14,7 @@ from shared.state.waiting import Wait
 from shared.sync.apply.claim import Claiming
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.invariants import check
-from shared.sync.apply.work import Kind, Target, Work
+from shared.sync.apply.work import Kind, Work, WrittenTarget
 from shared.sync.hints import Hint, HintMessage
 from tests.support.clock import START
 from tests.support.doubles import ROUTE
@@ -42,7 +42,7 @@ def work(link: Link = LINKED) -> Work:
 
 
 SOUND: dict[str, Break] = {
-    "written": ended(Kind.CREATED, LinkState.WRITTEN, applied={"name": "x"}, target=Target(ROUTE, "K")),
+    "written": ended(Kind.CREATED, LinkState.WRITTEN, applied={"name": "x"}, target=WrittenTarget(ROUTE, "K")),
     "filtered": ended(Kind.FILTERED, LinkState.FILTERED, reason="foreign"),
     "ended": ended(Kind.ENDED, LinkState.ENDED, reason="inactive"),
     "deleted": ended(Kind.DELETED, LinkState.DELETED),
