@@ -55,7 +55,7 @@ def test_begun_in_the_worst_order_it_syncs_everything_and_goes_on_after_edits_an
     second = tmp_path / "second"
     kept = ("--keep", str(keep), "--report", str(second), "--pause-s", "0")
     with running_demo(SMALL, *kept, **SOONER) as (demo, read_to):
-        read_to("Now people work")
+        read_to("Now users edit records")
         assert f"'{keep}/run/local.settings.json' status" in read_to("./p2c.sh")[-1]
         story = read_to("kill -9")
         assert_all_scenes(story)

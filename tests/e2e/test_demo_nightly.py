@@ -40,7 +40,7 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     assert asked["products"]["finops"] + asked["products"]["dataverse"] - walks <= 0.2 * SAMPLE.products
 
     with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):
-        read_to("Now people work")
+        read_to("Now users edit records")
         assert_all_scenes(read_to("lost; the quotation stays"))
         assert ended_by_ctrl_c(demo) == 0
 
