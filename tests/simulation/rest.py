@@ -72,7 +72,9 @@ def _deliver_all(host: Host, dice: random.Random) -> None:
 
 def _is_under_way(host: Host) -> bool:
     state = host.process.parts.state
-    links = (link for flow in FLOWS for link in state.links.walk(flow))
+    # A record that its worker has left in a message that became poison is tried again when its failure is due.
+    listed = {(of.flow, of.id) for flow in FLOWS for of in state.failures.page(flow, "", 1000)[0] if of.next_try}
+    links = (link for flow in FLOWS for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
     return (
         any((link.dirty and link.state is LinkState.WRITTEN) or link.claim_id for link in links)
         or any(state.control.gate(system).closed for system in System)
