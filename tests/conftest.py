@@ -17,6 +17,9 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 # Whatever proxies this machine has: all that the tests speak to is on it.
 loopback.spare(os.environ)
+# The line editor that pytest loads gives its processes the size of a terminal that is not there: it folds tables.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

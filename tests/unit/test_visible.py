@@ -30,8 +30,6 @@ from shared.visible import has_half_pair, in_markdown, visible, visible_in_json,
 MARKUP = ["[/b]", "[red]x[/red]", "[", "[/", "a [link=http://x]b", " ", "", "[bold", ":smile:"]
 OBEYED = ["\x1b[31m", "\x9b31m", "\x00", "\x07", "a\rb", "a\nb", "a\tb", "\u202eabc", "\u2028", "\ud83d", "\x7f"]
 TEXTS = st.text(st.characters(exclude_categories=[])) | st.sampled_from(MARKUP + OBEYED)
-# A longer one is broken into several lines of its column.
-SHORT_TEXTS = st.text(st.characters(exclude_categories=[]), max_size=6) | st.sampled_from(MARKUP + OBEYED)
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -66,7 +64,7 @@ def test_a_line_shows_its_text_as_it_is_and_ends_where_it_ends(text: str) -> Non
     assert is_tame(told)
 
 
-@given(SHORT_TEXTS, SHORT_TEXTS)
+@given(TEXTS, TEXTS)
 def test_a_table_shows_its_texts_as_they_are(heading: str, text: str) -> None:
     told = written(lambda: table(["", heading], [["x", text]], title=heading))
     assert is_tame(told)
