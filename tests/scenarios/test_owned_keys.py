@@ -120,43 +120,42 @@ def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
         check(world)
 
 
-def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
-    clean = World()
-    clean.source.save("p1", number="K", name="First")
-    clean.apply(hint("p1"))
-    for step in range(1, clean.steps.count + 1):
+def played_late(
+    meanwhile: Deed, *, fault: Callable[[Write], SyncError | None] = lambda _write: None
+) -> Iterator[tuple[int, World]]:
+    """A worker that takes a new record and stands still, in each world at another step, until its claim has ended:
+    `meanwhile` something happens to the record, and another worker takes it. Yields the step and the world, not yet at
+    rest."""
+    steps = 0
+    while True:
+        steps += 1
         world = World()
         world.source.save("p1", number="K", name="First")
+        world.target.fault = fault
 
-        def meanwhile(world: World = world) -> None:
-            world.source.remove("p1")
+        def overtake(world: World = world) -> None:
+            meanwhile(world)
             world.clock.sleep(world.limits.claim_live_s + 1)
             world.apply(hint("p1"))
+            world.target.lands = True
 
-        world.steps.at[step] = meanwhile
+        world.steps.at[steps] = overtake
         world.apply(hint("p1"))
+        if world.steps.disturbed:
+            # The worker has come to its end before.
+            return
+        yield steps, world
+
+
+def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
+    for _, world in played_late(delete):
         world.settle()
         check(world)
 
 
 def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_records_own() -> None:
     lost = refuse(OutcomeUnknown(System.FINOPS, "no answer"))
-    clean = World()
-    clean.source.save("p1", number="K", name="First")
-    clean.target.fault = lost
-    clean.apply(hint("p1"))
-    for step in range(1, clean.steps.count + 1):
-        world = World()
-        world.source.save("p1", number="K", name="First")
-        world.target.fault = lost
-
-        def meanwhile(world: World = world) -> None:
-            world.source.remove("p1")
-            world.clock.sleep(world.limits.claim_live_s + 1)
-            world.apply(hint("p1"))
-
-        world.steps.at[step] = meanwhile
-        world.apply(hint("p1"))
+    for step, world in played_late(delete, fault=lost):
         world.target.fault = lambda _write: None
         world.settle()
         check(world)
@@ -165,20 +164,7 @@ def test_a_row_that_a_late_worker_may_have_made_of_a_deleted_record_is_the_recor
 
 
 def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_own() -> None:
-    clean = World()
-    clean.source.save("p1", number="K", name="First")
-    clean.apply(hint("p1"))
-    for step in range(1, clean.steps.count + 1):
-        world = World()
-        world.source.save("p1", number="K", name="First")
-
-        def meanwhile(world: World = world) -> None:
-            world.source.save("p1", bad="x")
-            world.clock.sleep(world.limits.claim_live_s + 1)
-            world.apply(hint("p1"))
-
-        world.steps.at[step] = meanwhile
-        world.apply(hint("p1"))
+    for step, world in played_late(lambda world: world.source.save("p1", bad="x")):
         world.settle()
         check(world)
         world.source.save("p1", bad="")
@@ -188,22 +174,11 @@ def test_a_row_that_a_worker_makes_after_its_record_was_refused_is_the_records_o
 
 
 def test_a_row_that_a_worker_makes_after_another_one_has_sent_something_else_is_the_records_own() -> None:
-    clean = World()
-    clean.source.save("p1", number="K", name="First")
-    clean.apply(hint("p1"))
-    for step in range(1, clean.steps.count + 1):
-        world = World()
-        world.source.save("p1", number="K", name="First")
+    def changed(world: World) -> None:
+        world.source.save("p1", name="Second")
+        world.target.fault, world.target.lands = unknown(), False
 
-        def meanwhile(world: World = world) -> None:
-            world.source.save("p1", name="Second")
-            world.clock.sleep(world.limits.claim_live_s + 1)
-            world.target.fault, world.target.lands = unknown(), False
-            world.apply(hint("p1"))
-            world.target.lands = True
-
-        world.steps.at[step] = meanwhile
-        world.apply(hint("p1"))
+    for step, world in played_late(changed):
         world.settle()
         check(world)
         assert link(world, "p1").state is LinkState.WRITTEN, f"late at step {step}"
