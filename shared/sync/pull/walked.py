@@ -33,8 +33,8 @@ class WalkedReader:
         self._decided = DecidedContents(parts.state.links.table, flow.name)
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """Where to continue. A walk ignores the snapshot when it is the first, when the mapping has changed since the last
-        such walk, and when that one is too long ago."""
+        """Where to continue. A walk ignores the snapshot if it is the first, if the mapping has changed since the last
+        such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
         for record in self._decided.take():
