@@ -54,7 +54,7 @@ def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
     _list(parts, count)
     failing = Failing(parts)
     seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
-    yield "grouped by cause", f"{sum(of.count for of in causes):,}", f"{seconds:.2f}"
+    yield "grouped by cause", f"{sum(cause.count for cause in causes):,}", f"{seconds:.2f}"
     deeds = Deeds(parts, "benchmark")
     seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), deeds))
     yield "all sent again", f"{sent:,}", f"{seconds:.2f}"

@@ -41,18 +41,18 @@ class GeneratedSource:
         self._changed = changed
 
     def walk(self, after: str | None) -> WalkPage:
-        """See WalkedSource."""
+        """The records behind a key, in the source's own order; None is the beginning."""
         first = 0 if after is None else int(after[1:]) + 1
         last = min(first + PAGE_ROWS, self._count)
         records = tuple(WalkedRecord(f"P{number:08d}", self._digest(number)) for number in range(first, last))
         return WalkPage(records, records[-1].id if last < self._count else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:  # noqa: ARG002 - the name is the port's
-        """See WalkedSource; a pull reads nothing."""
+        """No records: a pull reads none."""
         return {}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
-        """See WalkedSource."""
+        """Those of the ids that exist."""
         return frozenset(ids)
 
     def _digest(self, number: int) -> bytes:

@@ -230,7 +230,7 @@ def _with_addresses(environ: Mapping[str, str]) -> dict[str, str]:
         raise Mistake(mistake)
     if environ.get(CONNECTION, "").strip():
         return dict(environ)
-    addresses = {SERVICES[of]: f"https://{account}.{of}.core.windows.net" for of in ("table", "queue")}
+    addresses = {SERVICES[each]: f"https://{account}.{each}.core.windows.net" for each in ("table", "queue")}
     given = {name: value for name, value in environ.items() if value.strip()}
     return {**environ, **addresses, **{name: given[name] for name in addresses.keys() & given.keys()}}
 

@@ -71,7 +71,9 @@ class PersonsAndCustomers:
         if key is not None:
             route, _, own = key.partition(" ")
             return [(_place(route, found), row) for found, row in self.routes[route].keyed(systems, own)]
-        return [(_place(route, found), row) for route, of in self.routes.items() for found, row in of.keyed(systems)]
+        return [
+            (_place(route, found), row) for route, each in self.routes.items() for found, row in each.keyed(systems)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Opening:
         first = (QUOTATIONS, CONTACTS)
         self.session.resume_flows(first)
         positions = self._wait([flow for flow in self.configuration.flows if flow.name in first])
-        listed = ", ".join(f"{of.account.waiting} {name}" for name, of in positions.items())
+        listed = ", ".join(f"{position.account.waiting} {name}" for name, position in positions.items())
         screen.write(self.console, f"waiting: {listed}. Only now the accounts are synced.", style="yellow", indent=2)
         self.session.resume_flows()
 

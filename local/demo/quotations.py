@@ -121,7 +121,7 @@ class QuotationView:
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """A verdict as the comparison uses it: what the target should hold."""
         verdict = unless_waiting(verdict, known)
-        if verdict == _DRAFT and any(of.get("statecode") == CLOSED for of in _revisions(row)):
+        if verdict == _DRAFT and any(revision.get("statecode") == CLOSED for revision in _revisions(row)):
             # Only what was active can be closed: the draft is that of a revision.
             return Filtered("revised", ends=True)
         if not isinstance(verdict, Mapped):
@@ -180,7 +180,7 @@ def _amount(quotation: Values) -> Decimal:
 
 def _total(row: SourceRow) -> Decimal:
     """What all lines of the active revision come to in Sales."""
-    active = [of for of in _revisions(row) if of.get("statecode") == ACTIVE]
+    active = [revision for revision in _revisions(row) if revision.get("statecode") == ACTIVE]
     newest = max(active, key=lambda header: int(str(header.get("revisionnumber") or 0)))
     return _decimal(newest, _TOTAL)
 

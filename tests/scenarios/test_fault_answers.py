@@ -142,7 +142,7 @@ class DriftedMapper(FakeMapper):
     """A mapping that meets a column of another type than it knows."""
 
     def evaluate(self, row: SourceRow, *known: object) -> Verdict:
-        """See AccountMapper: a column of another type is nobody's record's fault."""
+        """Raises SchemaDrift: no record is to blame for the type of a column."""
         raise SchemaDrift(System.DATAVERSE, f"a column of {row.id} is not what the mapping expects")
 
 

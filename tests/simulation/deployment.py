@@ -42,7 +42,7 @@ class TablesLookup:
         self._kept: tuple[float, References] | None = None
 
     def rows(self, *, max_age_s: float) -> References:
-        """See Lookup."""
+        """The tables, read again when they are older than that."""
         now = self._clock.monotonic()
         if self._kept is None or now - self._kept[0] > max_age_s:
             read = {name: tuple(dict(row) for row in self._sales.rows(name, "")) for name in self._names}
