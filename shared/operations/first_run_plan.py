@@ -9,16 +9,16 @@ from shared.state.links import Link, LinkState
 from shared.sync.apply.work import Kind
 
 
-class Foreseeing(Examining):
+class FirstRunPlan(Examining):
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
     and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
     def judging(self) -> LookJudging:
         """A judge that knows the parents which a first run would have written."""
-        return _Foreseen(self._parts, self._flow)
+        return _FirstRun(self._parts, self._flow)
 
 
-class _Foreseen(LookJudging):
+class _FirstRun(LookJudging):
     def load_parents(self, parents: set[Parent]) -> dict[Parent, Link]:
         """The links of parents, as they would be."""
         found = super().load_parents(parents)
@@ -28,7 +28,7 @@ class _Foreseen(LookJudging):
                 by_flow[parent.flow].append(parent)
         for name, unlinked in by_flow.items():
             ids = [parent.id for parent in unlinked]
-            examined = {of.id: of for of in Foreseeing(self._parts, self._parts.flows[name]).examine(ids)}
+            examined = {of.id: of for of in FirstRunPlan(self._parts, self._parts.flows[name]).examine(ids)}
             found |= {parent: self._as_it_would_be(parent, examined[parent.id], found[parent]) for parent in unlinked}
         return found
 

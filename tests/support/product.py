@@ -14,7 +14,7 @@ from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
 from shared.flows.wiring import FLOWS
-from shared.operations.read_only import LookOnly
+from shared.operations.read_only import ReadOnlyTable
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
@@ -94,7 +94,7 @@ class Product:
 
     def looking(self) -> Parts:
         """The parts of somebody who must change nothing in the storage."""
-        return self._assembled(state_of(lambda name: LookOnly(self._table(name)))).parts
+        return self._assembled(state_of(lambda name: ReadOnlyTable(self._table(name)))).parts
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
