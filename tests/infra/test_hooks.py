@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from p2c.loaded import loaded_functions
+from p2c.loaded_functions import loaded_functions
 from shared.operations.preflight.checks import Check, CheckResult
 from tests.infra.names import functions
 from tests.infra.snapshots import NETWORK, read_snapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from p2c.connecting import connect
+from p2c.connection import connect
 from p2c.mistakes import Mistake
 from shared.settings import Settings
 from shared.storage_settings import ACCOUNT_NAME, CONNECTION, SERVICES

@@ -29,6 +29,7 @@ from shared.outbound import Way
 from shared.records import SourceRow
 from shared.settings import Settings
 from shared.settings_file import read_settings_file
+from shared.state.failures import Failure
 from shared.state.storage.account import Storage
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Queues
@@ -148,6 +149,14 @@ class Connection:
             return latest_revision(row)
         made_from = self.parts.state.links.load(QUOTATIONS, [number])[number].revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
+
+    def addresses_of_rival(self, failure: Failure | None) -> list[str]:
+        """The addresses of the record that already has the key which a failed one needs."""
+        if failure is None or failure.rival is None:
+            return []
+        flow, id = failure.rival
+        link = self.parts.state.links.load(flow, [id])[id]
+        return self.addresses(flow, id, link.target_key or link.held_key)
 
     def meant(self, text: str) -> str:
         """The id or key in what the user typed, which may be the address of a record."""

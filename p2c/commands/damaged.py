@@ -1,11 +1,11 @@
-"""The commands for rows of the sync's own tables that cannot be read."""
+"""Rows of the sync's own tables that cannot be read."""
 
 from typing import Annotated
 
 import typer
 
-from p2c.commands import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
-from p2c.showing import as_json, say, table
+from p2c.app import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
+from p2c.output import as_json, say, table
 from shared.operations.damaged_rows import Damages
 from shared.operations.repair import Mending
 from shared.operations.repair import drop as drop_row

@@ -12,20 +12,29 @@ from typing import Annotated
 
 import typer
 
-from p2c.calling import INTERRUPTED, UNREAD, whole_number
-from p2c.commands import ATTENTION, MISTAKE, SUCCESS, app, connected
-from p2c.connecting import Connection
+from p2c.app import ATTENTION, MISTAKE, SUCCESS, app, connected
+from p2c.arguments import whole_number
+from p2c.connection import Connection
+from p2c.endings import INTERRUPTED, UNREAD
 from p2c.mistakes import Mistake
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import SHIPPED, read_value_maps
 from shared.operations.sample import sample_of
 
-_CLONE = Path(__file__).resolve().parent.parent
+_CLONE = Path(__file__).resolve().parents[2]
+
+
 _MODULE = "tests.simulation"
+
+
 # What the simulation needs besides the packages of `p2c`.
 _NEEDED = ("greenlet",)
+
+
 _ROWS = 200
+
+
 _MAPS = "VALUE_MAPS"
 
 

@@ -1,0 +1,65 @@
+"""The state of every flow."""
+
+from typing import Annotated
+
+import typer
+
+from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
+from p2c.arguments import whole_number
+from p2c.output import age, as_json, say, table, words
+from shared.counting import counted
+from shared.operations.status import Status, status_of
+
+
+@app.command(rich_help_panel="Inspect")
+def status(
+    flow: MaybeFlow = None,
+    lag: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(1, 525_600),
+            metavar="MINUTES",
+            help="how far a flow may be behind; default: 15 minutes, and 60 for products",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the state of every flow. Exit code 1 if something needs attention."""
+    with connected() as to:
+        told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
+        as_json(told) if json else show_status(told)
+    raise typer.Exit(ATTENTION if told.needs_attention else SUCCESS)
+
+
+def show_status(told: Status) -> None:
+    """The state of everything."""
+    rows = []
+    for of in told.flows:
+        state = of.state
+        running = "blocked" if state.blocked else "paused" if state.paused else "late" if of.is_late else "runs"
+        queues = f"{state.queued} / {state.held} / {state.poison}"
+        waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
+        rows.append(
+            (of.flow, running, of.last_pull, age(state.checkpoint_age_s), queues, of.links, waiting,
+             state.failures_open or "", of.applied)
+        )  # fmt: skip
+    columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
+    table([*columns, "last hour"], rows)
+    for of in told.flows:
+        if of.state.blocked:
+            said = f". It said: {of.said}" if of.said else ""
+            say(f"{of.flow} is blocked: {of.state.blocked}{said}", style="red")
+        if of.state.poison:
+            since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
+            say(
+                f"the poison queue of {of.flow} holds {counted(of.state.poison, 'message')}{since}: check whether "
+                f"the function {of.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
+                style="red",
+            )
+    for gate in told.gates:
+        if gate.closed:
+            said = f" It said: {gate.said}" if gate.said else ""
+            say(
+                f"{gate.system.label} has not been reachable since {words(gate.closed_since)}: {gate.reason}.{said}",
+                style="red",
+            )
