@@ -15,7 +15,7 @@ from shared.sync.apply.claim import claim_ends_in, is_clean
 from shared.sync.apply.judge import LinksOfParents, judge, links_of_parents
 from shared.sync.apply.keys import reject_occupied
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.ownership import Ownership
+from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
 from shared.sync.apply.read import read
 from shared.sync.apply.record import Decided, Planned, Record
@@ -117,7 +117,7 @@ def examine_with(
     judged = batch.take(judge(flow, parts.clock.now(), foresight.links_of, settled))
     for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
         route = flow.route(name)
-        ownership = Ownership(flow, route, keys_of(route), state.links, parts.flows, parts.limits)
+        ownership = KeyOwnership(flow, route, keys_of(route), state.links, parts.flows, parts.limits)
         planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
         owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
         batch.take(plan_taken_over(route, owning))

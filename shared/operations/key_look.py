@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from shared.state.keys import OwnedKey
-from shared.sync.apply.ownership import Ownership, has_row
+from shared.sync.apply.ownership import KeyOwnership, has_row
 from shared.sync.apply.record import Decided, Planned
 
 
 def look_at_keys(
-    ownership: Ownership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
+    ownership: KeyOwnership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
 ) -> Iterator[Planned | Decided]:
     """Give its outcome to each record whose key another one has, and keeps. `promised` are the records that would have
     a key by then, by collection and folded key: the first gets it, and whoever comes later finds it taken. Raises
@@ -28,7 +28,7 @@ def look_at_keys(
         yield looked
 
 
-def _beside_owner(ownership: Ownership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
+def _beside_owner(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
     record = planned.record
     if (damage := ownership.damage_of(owned)) is not None:
         return ownership.reject_unknown(record, planned.key, damage)

@@ -23,7 +23,7 @@ from shared.sync.apply import run as apply
 from shared.sync.apply import settle as settling
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.ownership import Ownership
+from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.record import Decided, Record
 from shared.sync.gates import Gates
 from shared.sync.pull import run as pull
@@ -164,7 +164,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "taken_for_a_row_of_others": Mutation(
         "key_taken is told where a row of others stands in the way",
-        230, "I5", _instead(Ownership, "_has_made", lambda *_: True),
+        230, "I5", _instead(KeyOwnership, "_has_made", lambda *_: True),
     ),
     "fields_that_are_not_read": Mutation(
         "a create of unknown outcome is compared by fields that are not read",

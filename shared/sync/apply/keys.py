@@ -8,18 +8,18 @@ from shared.records import fold
 from shared.state.keys import OwnedKey
 from shared.state.links import FormerTarget, Link, Links, LinkState
 from shared.sync.apply.claim import BUSY_DELAY_S
-from shared.sync.apply.ownership import Ownership, has_row
+from shared.sync.apply.ownership import KeyOwnership, has_row
 from shared.sync.apply.record import Decided, Occupied, Planned, Record
 from shared.sync.link_writer import Group, LinkWriter, link_operation
 
 
-def reject_occupied(ownership: Ownership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Decided]:
+def reject_occupied(ownership: KeyOwnership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Decided]:
     """List the records whose target row is somebody else's. Raises SystemTrouble."""
     for of in planned:
         yield of if isinstance(of, Planned) else ownership.reject_occupied(of)
 
 
-def own(ownership: Ownership, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
     """Take the keys of the records that are not linked under theirs yet; a record whose key another one has gets its
     outcome. Raises SystemTrouble."""
     yield from (of for of in planned if not of.needs_key)
@@ -32,7 +32,7 @@ def own(ownership: Ownership, planned: Sequence[Planned]) -> Iterator[Planned | 
         yield _take_over(ownership, first[fold(key)], owned)
 
 
-def confirm_inherited(ownership_of: Callable[[str], Ownership], records: Sequence[Record]) -> Iterator[Record]:
+def confirm_inherited(ownership_of: Callable[[str], KeyOwnership], records: Sequence[Record]) -> Iterator[Record]:
     """A record that was to inherit rows when its worker died gets their keys now, or inherits nothing. Such a worker
     has left its claim. Raises SystemTrouble."""
     for record in records:
@@ -44,7 +44,7 @@ def confirm_inherited(ownership_of: Callable[[str], Ownership], records: Sequenc
             yield now
 
 
-def _confirmed(ownership: Ownership, record: Record, left: FormerTarget) -> Record:
+def _confirmed(ownership: KeyOwnership, record: Record, left: FormerTarget) -> Record:
     keys, owner = ownership.keys, ownership.owner(record.id)
     owned = keys.owners([left.key]).get(left.key) or keys.own({left.key: owner}).get(left.key)
     if owned is None or owned.owner == owner or ownership.damage_of(owned) is not None:
@@ -58,7 +58,7 @@ def _confirmed(ownership: Ownership, record: Record, left: FormerTarget) -> Reco
     return replace(record, link=record.link.without_key(left.route, left.key))
 
 
-def _take_over(ownership: Ownership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
+def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
     """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the record
     is rejected."""
     record = planned.record
@@ -74,7 +74,7 @@ def _take_over(ownership: Ownership, planned: Planned, owned: OwnedKey) -> Plann
     return record.taken_back().retried(delay_s=BUSY_DELAY_S)
 
 
-def _succeed(ownership: Ownership, record: Record, owned: OwnedKey, link: Link) -> tuple[Record, bool]:
+def _succeed(ownership: KeyOwnership, record: Record, owned: OwnedKey, link: Link) -> tuple[Record, bool]:
     """Get a key from its owner, and with it the row that the owner has there. The record inherits the row before
     the owner loses it: whatever happens in between, no row of ours is nobody's. False when somebody was faster."""
     if has_row(link, owned):
@@ -88,7 +88,7 @@ def _succeed(ownership: Ownership, record: Record, owned: OwnedKey, link: Link) 
     return record, ownership.keys.hand_over(owned, ownership.owner(record.id))
 
 
-def _without(ownership: Ownership, link: Link, owned: OwnedKey) -> Link:
+def _without(ownership: KeyOwnership, link: Link, owned: OwnedKey) -> Link:
     """The link of a former owner. What else it has stays its own."""
     rest = link.without_key(owned.owner.route, owned.key)
     if ownership.is_there(owned.owner):

@@ -17,7 +17,7 @@ from shared.sync.parts import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Ownership:
+class KeyOwnership:
     """The rules of the keys of one route. `keys` are the owned keys of its target, `flows` those of all owners."""
 
     flow: Flow

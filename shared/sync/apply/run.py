@@ -22,7 +22,7 @@ from shared.sync.apply.judge import judge, links_of_parents
 from shared.sync.apply.keys import confirm_inherited, own, reject_occupied
 from shared.sync.apply.note import note
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.ownership import Ownership
+from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
 from shared.sync.apply.read import read
 from shared.sync.apply.record import Judged, Planned, Record
@@ -133,10 +133,10 @@ class Apply:
         blame = blame_for(self._gates, self._flow, self._run_id, sent)
         return batch.take(read_answers(self._flow, route, self._parts.limits, blame, sent))
 
-    def _ownership(self, route: str) -> Ownership:
+    def _ownership(self, route: str) -> KeyOwnership:
         state, of = self._parts.state, self._flow.route(route)
         keys = state.keys_of(self._flow, of)
-        return Ownership(self._flow, of, keys, state.links, self._parts.flows, self._parts.limits)
+        return KeyOwnership(self._flow, of, keys, state.links, self._parts.flows, self._parts.limits)
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
