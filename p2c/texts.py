@@ -25,7 +25,7 @@ def counted_values(values: Mapping[str, int]) -> str:
 
 def show_changes(changes: Sequence[FieldChange]) -> None:
     """A table of fields with their old and new values."""
-    table(["field", "old", "new"], ((field_of(of), short(of.old), short(of.new)) for of in changes))
+    table(["field", "old", "new"], ((field_of(change), short(change.old), short(change.new)) for change in changes))
 
 
 def field_of(change: FieldChange) -> str:

@@ -67,11 +67,11 @@ def _flows(result: Result) -> Table:
     labels = [
         label
         for label in next(iter(figures.values()), {})
-        if label not in _SELDOM or any(of[label] != "0" for of in figures.values())
+        if label not in _SELDOM or any(figure[label] != "0" for figure in figures.values())
     ]
     table = _table("What each flow did", "flow", *labels)
-    for name, of in figures.items():
-        table.add_row(name, *(of[label] for label in labels))
+    for name, each in figures.items():
+        table.add_row(name, *(each[label] for label in labels))
     return table
 
 

@@ -13,5 +13,5 @@ def audit(limit: Limit = 100, json: Json = False) -> None:
         if json:
             as_json(deeds)
         else:
-            rows = ((of.time, of.who, of.what, of.flow, short(of.subject), of.reason) for of in deeds)
+            rows = ((deed.time, deed.who, deed.what, deed.flow, short(deed.subject), deed.reason) for deed in deeds)
             table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)

@@ -19,7 +19,9 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
         if json:
             as_json(found)
         elif found:
-            rows = ((of.table, of.partition, of.key, f"{of.property} {of.problem}", of.remedy) for of in found)
+            rows = (
+                (each.table, each.partition, each.key, f"{each.property} {each.problem}", each.remedy) for each in found
+            )
             table(["table", "partition", "key", "what is wrong", "what helps"], rows)
         else:
             say("Every row can be read.")

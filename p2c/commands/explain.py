@@ -75,8 +75,8 @@ def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Values by name; those of nested rows by the name of the list and the position in it."""
     for name, value in values.items():
         nested = enumerate(value, 1) if isinstance(value, list) else [("", value)]
-        for place, of in nested:
-            if isinstance(of, dict):
-                yield from _flat(of, f"{prefix}{name} {place} ".replace("  ", " "))
-            elif of is not None:
-                yield f"{prefix}{name}", short(of)
+        for place, each in nested:
+            if isinstance(each, dict):
+                yield from _flat(each, f"{prefix}{name} {place} ".replace("  ", " "))
+            elif each is not None:
+                yield f"{prefix}{name}", short(each)

@@ -32,8 +32,8 @@ def failures(
             causes = failing.causes(flows, dismissed=dismissed)
             as_json(causes) if json else show_causes(causes)
             return
-        found = [of for name in flows for of in failing.walk(name, cause=cause, dismissed=dismissed)]
-        records = [_failed(to, of) for of in found[:limit]]
+        found = [each for name in flows for each in failing.walk(name, cause=cause, dismissed=dismissed)]
+        records = [_failed(to, each) for each in found[:limit]]
         if json:
             as_json(records)
             return
@@ -60,11 +60,13 @@ def retry(
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
-        due = sorted((of for of in chosen if not of.is_asked), key=lambda of: of.asked_at or of.first_seen)[:limit]
+        due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
+            :limit
+        ]
         with Progress(console=console(), transient=True) as progress:
             task = progress.add_task(name, total=len(due))
             sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
-        on_their_way = sum(of.is_asked for of in chosen)
+        on_their_way = sum(each.is_asked for each in chosen)
         left = len(chosen) - on_their_way - sent
         say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{standstill(to, name)}")
 
@@ -121,13 +123,13 @@ def show_causes(found: Sequence[Cause]) -> None:
     if not found:
         say("No failures.")
         return
-    for of in found:
-        say(f"{of.count} x {of.cause} ({of.flow})", style="bold")
-        say(f"  since {words(of.first_seen)}, last {words(of.last_seen)} UTC")
-        if of.values:
-            say(f"  {counted_values(of.values)}")
-        say(f"  for example {of.example.id}: {of.example.message}")
-        say(f"  what helps: {of.example.remedy}")
+    for each in found:
+        say(f"{each.count} x {each.cause} ({each.flow})", style="bold")
+        say(f"  since {words(each.first_seen)}, last {words(each.last_seen)} UTC")
+        if each.values:
+            say(f"  {counted_values(each.values)}")
+        say(f"  for example {each.example.id}: {each.example.message}")
+        say(f"  what helps: {each.example.remedy}")
 
 
 def show_failures(found: Sequence[FailedRecord]) -> None:
@@ -153,7 +155,7 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
 def _open_failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
     """The failures of these records. Raises Mistake if one has none."""
     ids = located(to, flow, given)
-    found = {of.id: of for of in Failing(to.parts).load(flow, ids)}
+    found = {each.id: each for each in Failing(to.parts).load(flow, ids)}
     without = [text for text, id in zip(given, ids, strict=True) if id not in found]
     if without:
         raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing was changed")

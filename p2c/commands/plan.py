@@ -64,14 +64,14 @@ def show_plan(flow: str, summary: Summary, examined: Sequence[Examined], estimat
     say(f"  {estimate.sentence}")
     for line in _remarks(summary):
         say(f"  {line}")
-    for each in [of for of in examined if of.writes or of.failure][:SHOWN]:
+    for each in [each for each in examined if each.writes or each.failure][:SHOWN]:
         say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
         if each.failure:
             say(f"  {each.failure.cause}: {each.failure.message}")
             say(f"  what helps: {each.failure.remedy}")
         if each.changes:
             show_changes(each.changes)
-    hidden = sum(1 for of in examined if of.writes or of.failure) - SHOWN
+    hidden = sum(1 for each in examined if each.writes or each.failure) - SHOWN
     if hidden > 0:
         say(f"{hidden} more; --markdown FILE or --json has them all.")
 
@@ -100,7 +100,10 @@ def as_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estim
                 lines += [in_markdown(why), ""]
             if each.changes:
                 lines += ["| field | old | new |", "|---|---|---|"]
-                lines += [f"| {in_markdown(field_of(of))} | {_cell(of.old)} | {_cell(of.new)} |" for of in each.changes]
+                lines += [
+                    f"| {in_markdown(field_of(change))} | {_cell(change.old)} | {_cell(change.new)} |"
+                    for change in each.changes
+                ]
                 lines.append("")
     return "\n".join(lines) + "\n"
 

@@ -34,26 +34,26 @@ def status(
 def show_status(told: Status) -> None:
     """The state of everything."""
     rows = []
-    for of in told.flows:
-        state = of.state
-        running = "blocked" if state.blocked else "paused" if state.paused else "late" if of.is_late else "runs"
+    for flow in told.flows:
+        state = flow.state
+        running = "blocked" if state.blocked else "paused" if state.paused else "late" if flow.is_late else "runs"
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         rows.append(
-            (of.flow, running, of.last_pull, age(state.checkpoint_age_s), queues, of.links, waiting,
-             state.failures_open or "", of.applied)
+            (flow.flow, running, flow.last_pull, age(state.checkpoint_age_s), queues, flow.links, waiting,
+             state.failures_open or "", flow.applied)
         )  # fmt: skip
     columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
     table([*columns, "last hour"], rows)
-    for of in told.flows:
-        if of.state.blocked:
-            said = f". It said: {of.said}" if of.said else ""
-            say(f"{of.flow} is blocked: {of.state.blocked}{said}", style="red")
-        if of.state.poison:
-            since = "" if of.state.poison_s is None else f", the next one since {age(of.state.poison_s)}"
+    for each in told.flows:
+        if each.state.blocked:
+            said = f". It said: {each.said}" if each.said else ""
+            say(f"{each.flow} is blocked: {each.state.blocked}{said}", style="red")
+        if each.state.poison:
+            since = "" if each.state.poison_s is None else f", the next one since {age(each.state.poison_s)}"
             say(
-                f"the poison queue of {of.flow} holds {counted(of.state.poison, 'message')}{since}: check whether "
-                f"the function {of.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
+                f"the poison queue of {each.flow} holds {counted(each.state.poison, 'message')}{since}: check whether "
+                f"the function {each.flow}_poison runs and why it fails (docs/runbook.md#poison-stays)",
                 style="red",
             )
     for gate in told.gates:
