@@ -140,7 +140,7 @@ class Changes:
                 yield LineWrite(number, LineAction.UPDATE, values)
 
     def _everything_owned(self, judged: Judged, row: TargetRow) -> dict[str, Json]:
-        """Every owned field; a blank one only where something was written before (rules.md, KeyOwnership). In a row that
+        """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
         we have made for an earlier record with this key, or have left before, that may be any of them."""
         owned, link = judged.content.owned, judged.record.link
         taken_over = not link.linked and (row.ours or link.was_at(self._route.name, judged.content.key))
