@@ -14,7 +14,8 @@ from hashlib import blake2b
 
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS
-from shared.flows.wiring import PRODUCTS
+from shared.flows import FLOWS
+from shared.flows.products import PRODUCTS
 from shared.records import SourceRow, WalkedRecord, WalkPage
 from shared.sync.flow import Flow, Walked
 from shared.sync.parts import new_id
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _pull(count: int, *, changed: bool) -> Pulled:
     """One pull in this process; a count of 0 walks the real F&O source."""
-    service = bootstrap.service()
+    service = bootstrap.service(FLOWS)
     parts, flow = service.parts, service.parts.flows[PRODUCTS]
     if count:
         flow = _with_source(flow, GeneratedSource(count, changed=changed))

@@ -21,8 +21,12 @@ from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations.mapping import latest_revision
-from shared.flows.wiring import ACCOUNTS, CONTACTS, QUOTATIONS
+from shared.flows.spec import Deployment
 from shared.operations.audit_log import AuditLog
 from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
@@ -77,9 +81,19 @@ class Connection:
     def settings(self) -> Settings:
         """The settings of the deployment. Raises Mistake."""
         try:
-            return Settings.read(self.environ)
+            return FLOWS.read_settings(self.environ)
         except SettingsInvalid as invalid:
             mistake = Mistake(f"{invalid}\nPass them with --settings FILE, or in the environment.")
+        raise mistake
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The flows with the settings and the value-map document of the deployment. Raises Mistake."""
+        settings = self.settings
+        try:
+            return FLOWS.deployment(settings)
+        except SettingsInvalid as invalid:
+            mistake = Mistake(str(invalid))
         raise mistake
 
     @cached_property
@@ -111,7 +125,7 @@ class Connection:
             if not self.without_state:
                 storage = Storage(account_of(self.settings, lambda: self.credential, self.way))
                 state, queues = state_of(self._table_of(storage)), storage.queues
-            return assemble(self.settings, state, queues, self.credential, clock, way=self.way).parts
+            return assemble(self.deployment, state, queues, self.credential, clock, way=self.way).parts
         except SettingsInvalid as invalid:
             mistake = Mistake(str(invalid))
         raise mistake

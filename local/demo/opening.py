@@ -14,7 +14,9 @@ from local.demo.session import Session
 from local.demo.state_dir import Place
 from local.demo.stocktaking import Position, Standings, Stocktaking
 from local.demo.waiting import Wait
-from shared.flows.wiring import CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 
 # The products must be in Sales before anything can be quoted.
 FIRST_IN_WORST_ORDER = (PRODUCTS,)

@@ -11,12 +11,13 @@ from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.clients import quoting
-from shared.flows import wiring as flows
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationMapper
+from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
-from shared.settings import Settings
 
 ACTIVE, CLOSED = 1, 3
 AMOUNT, LINES = "amount of all lines", "lines"
@@ -28,16 +29,16 @@ _OVER = (*(rule for rule in quotations.ENDS if rule != _DRAFT.rule), "closed")
 _OF_HEADER = f"_{quotations.LINE_HEADER}_value"
 
 
-def watched_quotations(settings: Settings) -> Watched:
+def watched_quotations(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = flows.quotation_mapper(settings)
-    company = settings.COMPANY.casefold()
+    mapper = quotation_mapper(deployment)
+    company = deployment.company
     of = quotations
     headers = Collection(FINOPS, of.TARGET_SET, of.KEY_FIELD, mapper.header_fields, company=company)
     columns = (of.LINE_KEY_FIELD, _LINE_AMOUNT, *mapper.line_fields)
     lines = Collection(FINOPS, of.TARGET_LINE_SET, of.KEY_FIELD, columns, company=company)
     return Watched(
-        name=flows.QUOTATIONS,
+        name=QUOTATIONS,
         mapper=mapper,
         source=Quotes(mapper),
         target=Quotations(headers, lines),

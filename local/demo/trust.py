@@ -20,7 +20,8 @@ from local.demo.state_dir import Place
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
-from shared.flows.wiring import ACCOUNTS, PRODUCTS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.products import PRODUCTS
 from shared.records import Json
 
 BATCH = 200

@@ -25,7 +25,7 @@ def preflight(
     """Check whether everything is in place that the flows need. It blocks flows whose columns do not match the mapping,
     and releases them once they match. Exit code 1 if something is wrong."""
     with connected(without_state=without_state) as to:
-        checks = list(Preflight(to.parts, to.settings).checks())
+        checks = list(Preflight(to.parts, to.deployment).checks())
         if not without_state:
             checks += loaded_functions(os.environ)
         blocked: dict[str, str] = {}

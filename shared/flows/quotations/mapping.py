@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from shared.flows.quotations.discounts import DiscountSplit, number_of
 from shared.flows.quotations.lines import Place, number_lines
 from shared.flows.quotations.revisions import chain_of, reuse_of
+from shared.flows.quotations.value_maps import QuotationMaps
 from shared.flows.quotations.words import (
     ACCOUNT,
     CONTACT,
@@ -32,7 +33,7 @@ from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected, Verdict
 from shared.mapping.words import (
     DECIMALS,
@@ -280,7 +281,7 @@ class QuotationMapper:
 
     def __init__(self, maps: ValueMaps, choices: QuotationChoices | None = None) -> None:
         self._choices = choices = choices or QuotationChoices()
-        self._maps = maps
+        self._maps = as_known_to(QuotationMaps, maps)
         require_known(maps, HEADER_PART, TARGET_SET, [word for every in _EVERY_FIELD for word in header_words(every)])
         require_known(maps, LINE_PART, TARGET_LINE_SET, [word for every in _EVERY_FIELD for word in line_words(every)])
         self.header = FieldTable(HEADER_PART, TARGET_SET, header_words(choices), maps, also_read=_HEADER_ALSO_READ)

@@ -5,16 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.flows import wiring as flows
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
+from shared.flows.accounts.wiring import account_mapper
+from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
-from shared.flows.products import catalogue
+from shared.flows.contacts.wiring import contact_mapper
+from shared.flows.products import PRODUCTS, catalogue
 from shared.flows.products import mapping as products
+from shared.flows.products.wiring import product_mapper
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.words import Column, TargetField, WireType
 from shared.operations.preflight.type_names import ANY, LOOKUP, TypeNames, in_finops, in_sales
-from shared.settings import Settings
 
 # By the type of a column: the names that the metadata may give it.
 Columns = Mapping[str, TypeNames]
@@ -70,43 +76,43 @@ class TableUse(CollectionUse):
         return self.id_column.removesuffix("id")
 
 
-def tables_of_sales(settings: Settings) -> tuple[TableUse, ...]:
+def tables_of_sales(deployment: Deployment) -> tuple[TableUse, ...]:
     """Every table of Sales that is read or written."""
-    account, contact = flows.account_mapper(settings), flows.contact_mapper(settings)
-    quotes = flows.quotation_mapper(settings)
+    account, contact = account_mapper(deployment), contact_mapper(deployment)
+    quotes = quotation_mapper(deployment)
     of_contacts = (*contact.person.columns, *contact.customer.columns)
     parts: tuple[_Part, ...] = (
-        (flows.ACCOUNTS, accounts.ENTITY_SET, _filtered(account.select)),
-        *_read(flows.ACCOUNTS, accounts.ENTITY_SET, account.table.columns),
-        (flows.CONTACTS, contacts.ENTITY_SET, _filtered(contact.select)),
-        *_read(flows.CONTACTS, contacts.ENTITY_SET, of_contacts),
-        *_read(flows.QUOTATIONS, quotations.HEADER_SET, quotes.header.columns),
-        *_read(flows.QUOTATIONS, quotations.LINE_SET, quotes.lines.columns),
-        (flows.QUOTATIONS, quotations.LINE_SET, {quotations.LINE_HEADER: LOOKUP}),
-        (flows.PRODUCTS, products.TARGET_SET, _product(flows.product_mapper(settings).table.fields)),
-        (flows.PRODUCTS, products.ITEM_SET, _item()),
-        *((flows.PRODUCTS, name, _small(columns)) for name, columns in catalogue.TABLES.items()),
+        (ACCOUNTS, accounts.ENTITY_SET, _filtered(account.select)),
+        *_read(ACCOUNTS, accounts.ENTITY_SET, account.table.columns),
+        (CONTACTS, contacts.ENTITY_SET, _filtered(contact.select)),
+        *_read(CONTACTS, contacts.ENTITY_SET, of_contacts),
+        *_read(QUOTATIONS, quotations.HEADER_SET, quotes.header.columns),
+        *_read(QUOTATIONS, quotations.LINE_SET, quotes.lines.columns),
+        (QUOTATIONS, quotations.LINE_SET, {quotations.LINE_HEADER: LOOKUP}),
+        (PRODUCTS, products.TARGET_SET, _product(product_mapper(deployment).table.fields)),
+        (PRODUCTS, products.ITEM_SET, _item()),
+        *((PRODUCTS, name, _small(columns)) for name, columns in catalogue.TABLES.items()),
     )
     return tuple(TableUse(name, used, _IDS[name], name in _TRACKED) for name, used in _by_table(parts).items())
 
 
-def collections_of_finops(settings: Settings) -> tuple[CollectionUse, ...]:
+def collections_of_finops(deployment: Deployment) -> tuple[CollectionUse, ...]:
     """Every collection of F&O that is read or written."""
-    contact, quotes = flows.contact_mapper(settings), flows.quotation_mapper(settings)
-    account, product = flows.account_mapper(settings), flows.product_mapper(settings)
+    contact, quotes = contact_mapper(deployment), quotation_mapper(deployment)
+    account, product = account_mapper(deployment), product_mapper(deployment)
     person_key = (*contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY)
     parts: tuple[_Part, ...] = (
-        (flows.ACCOUNTS, accounts.TARGET_SET, _written(account.table.fields, accounts.KEY_FIELD)),
-        (flows.CONTACTS, contacts.PERSON_SET, _written(contact.person.fields, *person_key)),
-        (flows.CONTACTS, contacts.CUSTOMER_SET, _written(contact.customer.fields, contacts.CUSTOMER_KEY)),
-        (flows.PRODUCTS, products.ENTITY_SET, {of.name: in_finops(of.type) for of in product.table.columns}),
+        (ACCOUNTS, accounts.TARGET_SET, _written(account.table.fields, accounts.KEY_FIELD)),
+        (CONTACTS, contacts.PERSON_SET, _written(contact.person.fields, *person_key)),
+        (CONTACTS, contacts.CUSTOMER_SET, _written(contact.customer.fields, contacts.CUSTOMER_KEY)),
+        (PRODUCTS, products.ENTITY_SET, {of.name: in_finops(of.type) for of in product.table.columns}),
         (
-            flows.QUOTATIONS,
+            QUOTATIONS,
             quotations.TARGET_SET,
             _written(quotes.header.fields, quotations.KEY_FIELD, quotations.STATUS_FIELD, quotations.ORDER_FIELD),
         ),
-        (flows.QUOTATIONS, quotations.TARGET_LINE_SET, _written(quotes.lines.fields, quotations.KEY_FIELD)),
-        (flows.QUOTATIONS, quotations.TARGET_LINE_SET, {quotations.LINE_KEY_FIELD: in_finops(int)}),
+        (QUOTATIONS, quotations.TARGET_LINE_SET, _written(quotes.lines.fields, quotations.KEY_FIELD)),
+        (QUOTATIONS, quotations.TARGET_LINE_SET, {quotations.LINE_KEY_FIELD: in_finops(int)}),
     )
     return tuple(CollectionUse(name, used) for name, used in _by_table(parts).items())
 

@@ -13,12 +13,12 @@ from shared.clients.http.filter_size import FilterSize
 from shared.errors import OperatorNeeded, SystemTrouble
 from shared.flows.accounts import mapping as accounts
 from shared.flows.products import catalogue, price_lists
-from shared.flows.products.catalogue import Catalogue
-from shared.flows.wiring import FLOWS
+from shared.flows.products.catalogue import Catalogue, ProductMaps
+from shared.flows.spec import Deployment
 from shared.mapping import date_columns
 from shared.mapping.date_columns import metadata_of
 from shared.mapping.dates import today
-from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.mapping.value_maps import as_known_to
 from shared.mapping.words import Unmappable
 from shared.operations.preflight.checks import (
     ACCESS,
@@ -40,7 +40,6 @@ from shared.operations.preflight.states import States
 from shared.operations.preflight.type_names import fits, known_in_finops
 from shared.operations.setupguide import section
 from shared.records import Json
-from shared.settings import Settings
 from shared.sync.parts import Parts
 from shared.systems import System
 
@@ -52,16 +51,18 @@ _FILTERS = "keys that one filter of {} may name"
 class Preflight:
     """Checks a deployment. It only reads, with the operator's rights: those of the app may differ."""
 
-    def __init__(self, parts: Parts, settings: Settings) -> None:
-        self._settings = settings
-        self._zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
+    def __init__(self, parts: Parts, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._settings = deployment.settings
+        self._maps = as_known_to(ProductMaps, deployment.maps)
+        self._zone = ZoneInfo(deployment.settings.BUSINESS_TIME_ZONE)
         self._today = today(parts.clock.now(), self._zone)
         dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
         self._dataverse = dataverse
         self._finops = finops
-        self._states = States(dataverse, settings)
+        self._states = States(dataverse, deployment)
 
     def checks(self) -> Iterator[Check]:
         """Every check; each cause is reported once, with everything that it affects. A call that a system does not
@@ -69,11 +70,11 @@ class Preflight:
         yield from by_cause((*self._of_sales(), *self._of_finops(), *BY_HAND))
 
     def _of_sales(self) -> Iterator[Check]:
-        who = looked(SALES, "reachable, and grants access", self._dataverse.probe, FLOWS)
+        who = looked(SALES, "reachable, and grants access", self._dataverse.probe, self._deployment.flows.names)
         yield who
         if who.verdict is not CheckResult.WELL:
             return
-        uses = tables_of_sales(self._settings)
+        uses = tables_of_sales(self._deployment)
         there = {use.entity_set for use in uses}
         try:
             there = self._entity_sets()
@@ -87,11 +88,11 @@ class Preflight:
 
     def _of_finops(self) -> Iterator[Check]:
         what = f"reachable, and shows the company {self._settings.COMPANY}"
-        company = looked(FINOPS, what, self._finops.probe, FLOWS)
+        company = looked(FINOPS, what, self._finops.probe, self._deployment.flows.names)
         yield company
         if company.verdict is not CheckResult.WELL:
             return
-        for use in collections_of_finops(self._settings):
+        for use in collections_of_finops(self._deployment):
             yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
@@ -149,7 +150,7 @@ class Preflight:
             yield judged(SALES, "discounts are per line", method == _LINE_ITEM, found, remedy)
 
     def _catalogue(self) -> Iterator[Check]:
-        maps = read_value_maps(self._settings.VALUE_MAPS)
+        maps = self._maps
         references: dict[str, tuple[Mapping[str, Json], ...]] = {}
         days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]
         for name, select in {**catalogue.TABLES, **dict.fromkeys(days_of_lists, date_columns.SELECT)}.items():
@@ -201,7 +202,7 @@ class Preflight:
         yield _filters(FINOPS, accounts.TARGET_SET, system.filters, str, read)
 
     def _customer_group(self) -> Check:
-        group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
+        group = self._maps.defaults.customer_group
         wanted = quoting.all_of(
             quoting.equals("dataAreaId", self._settings.COMPANY), quoting.equals("CustomerGroupId", group)
         )
@@ -231,7 +232,7 @@ def _place(use: TableUse) -> str:
     return f"(LogicalName={quoting.literal(use.logical_name)})"
 
 
-def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
+def _currencies(tables: Catalogue, maps: ProductMaps) -> Iterator[Check]:
     """A missing currency is wrong only if a record uses it."""
     for code in sorted(tables.currencies):
         what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
@@ -239,7 +240,7 @@ def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
         yield one_of_several(check, "currencies {} are in the value map", code)
 
 
-def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
+def _price_lists(tables: Catalogue, maps: ProductMaps, today: date) -> Iterator[Check]:
     """A currency without a price list is wrong only if a product uses it, which only the products show."""
     for code, currency in sorted(tables.currencies.items()):
         found = ""

@@ -6,18 +6,19 @@ from itertools import islice
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.flows import wiring as flows
 from shared.flows.accounts import mapping as accounts
+from shared.flows.accounts.wiring import account_mapper
 from shared.flows.contacts import mapping as contacts
+from shared.flows.contacts.wiring import contact_mapper
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.addresses import STATE_AS_TEXT, STATE_LEFT_OUT, AddressBlock
 from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Unmappable
 from shared.operations.preflight.checks import SALES, Check, CheckResult
 from shared.operations.setupguide import section
 from shared.records import Values
-from shared.settings import Settings
 
 _ROWS = 50_000
 _COUNTRIES_TOLD = 20
@@ -28,10 +29,10 @@ _REMEDY = f"{section('4')}: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
 class States:
     """Checks the addresses of the tables that the mappings read."""
 
-    def __init__(self, dataverse: DataverseSystem, settings: Settings) -> None:
+    def __init__(self, dataverse: DataverseSystem, deployment: Deployment) -> None:
         self._dataverse = dataverse
-        self._maps = read_value_maps(settings.VALUE_MAPS)
-        self._blocks = _blocks(settings)
+        self._maps = deployment.maps
+        self._blocks = _blocks(deployment)
 
     def checks(self, entity_set: str) -> Iterator[Check]:
         """The states in a table's addresses that are not carried over. Raises SystemTrouble."""
@@ -71,10 +72,10 @@ def _in_words(counts: Counter[str]) -> str:
     return ", ".join(told) + (f", and {more} more countries" if more else "")
 
 
-def _blocks(settings: Settings) -> Mapping[str, list[AddressBlock]]:
+def _blocks(deployment: Deployment) -> Mapping[str, list[AddressBlock]]:
     """The address blocks that the mappings read, each once, by table."""
-    account, contact = flows.account_mapper(settings), flows.contact_mapper(settings)
-    quotes = flows.quotation_mapper(settings)
+    account, contact = account_mapper(deployment), contact_mapper(deployment)
+    quotes = quotation_mapper(deployment)
     tables: dict[str, tuple[FieldTable, ...]] = {
         accounts.ENTITY_SET: (account.table,),
         contacts.ENTITY_SET: (contact.person, contact.customer),
