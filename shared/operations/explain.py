@@ -13,7 +13,7 @@ from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
 from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 

@@ -7,7 +7,7 @@ from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining
 from shared.operations.filters import filters_of, in_words
 from shared.sync.apply.judge import PARENT_FILTERED
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 

@@ -182,6 +182,11 @@ class Flow:
         """Where its records are read."""
         return self.feed.source
 
+    def number_of(self, row: SourceRow | None) -> str:
+        """The number by which people know a record, empty where it has none."""
+        number = row.values.get(self.number_column) if row is not None else None
+        return "" if number is None else str(number)
+
     def route(self, name: str | None) -> Route:
         """A route by its name; None is the only one."""
         if name is None:

@@ -83,8 +83,8 @@ def causes() -> set[str]:
         "RecordRejected": 0,
         "_rejected": 0,
         "Rejected": 0,
-        "reject": 1,
-        "new_failure": 2,
+        "rejected": 0,
+        "Rejection": 0,
         "_list": 1,
     }
     return {
