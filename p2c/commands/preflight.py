@@ -10,8 +10,8 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Json, app, connected
 from p2c.loaded_functions import loaded_functions
 from p2c.output import as_json, say
+from shared.flows.checks import Check, CheckResult
 from shared.operations.drift_blocks import Enforcing
-from shared.operations.preflight.checks import Check, CheckResult
 from shared.operations.preflight.run import Preflight
 
 

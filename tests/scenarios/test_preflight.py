@@ -16,14 +16,14 @@ from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
 from shared.flows import FLOWS
+from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.audit_log import Deeds
 from shared.operations.drift_blocks import Enforcing
-from shared.operations.preflight.checks import ACCESS, Check, CheckResult
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
-from shared.operations.setupguide import section
+from shared.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product

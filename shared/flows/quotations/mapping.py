@@ -82,14 +82,14 @@ ORDER_FIELD = "GeneratedSalesOrderNumber"
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "quotations", "quotation_lines"
 
-_HEADER_TABLE, _LINE_TABLE = "quote", "quotedetail"
+HEADER_TABLE, LINE_TABLE = "quote", "quotedetail"
 DATE_COLUMNS: DateColumns = {
-    _HEADER_TABLE: {
+    HEADER_TABLE: {
         "requestdeliveryby": Behavior.USER_LOCAL,
         "effectiveto": Behavior.USER_LOCAL,
         "expireson": Behavior.DATE_ONLY,
     },
-    _LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
+    LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
 }
 
 _DRAFT, _ACTIVE, _WON, _CLOSED = 0, 1, 2, 3
@@ -366,11 +366,11 @@ class QuotationMapper:
         key, customer = NUMBERING.of(header), _require_customer(header)
         behaviors = {table: _behaviors(known.references, table) for table in DATE_COLUMNS}
         content = self.header.content(
-            {**header, **behaviors[_HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
+            {**header, **behaviors[HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
         )
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
-        also = {**behaviors[_LINE_TABLE], DECIMALS: decimals}
+        also = {**behaviors[LINE_TABLE], DECIMALS: decimals}
         mapped = {number: self._map_line(line, also) for number, line in zip(numbered.numbers, lines, strict=True)}
         remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
         return Mapped(
