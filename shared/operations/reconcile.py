@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from shared.errors import NotSent, SystemTrouble
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.dry_run import source_ids
 from shared.operations.examine import Examined, Examining, FieldChange
 from shared.operations.resync import send
@@ -83,11 +83,11 @@ class Reconciling:
                 return
         self.complete = True
 
-    def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
+    def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog) -> int:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
         for batch in _batches(of.id for of in drifted if of.id is not None):
-            deeds.note("repair", self._flow.name, " ".join(batch))
+            audit_log.note("repair", self._flow.name, " ".join(batch))
             links = self._parts.state.links
             marked = (
                 replace(link, dirty=True)

@@ -17,7 +17,7 @@ from shared.clients.finops.environment import FinopsSystem
 from shared.flows import FLOWS
 from shared.flows.spec import Deployment
 from shared.mapping.value_maps import ValueMaps
-from shared.operations.read_only import LookOnly
+from shared.operations.read_only import ReadOnlyTable
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
@@ -105,7 +105,7 @@ class Product:
 
     def looking(self) -> Parts:
         """The parts of somebody who must change nothing in the storage."""
-        return self._assembled(state_of(lambda name: LookOnly(self._table(name)))).parts
+        return self._assembled(state_of(lambda name: ReadOnlyTable(self._table(name)))).parts
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
