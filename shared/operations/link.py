@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
@@ -87,8 +88,8 @@ class Linking:
 
     def _release(self, id: str, keys: frozenset[Place]) -> None:
         """Give up those keys that the record no longer names."""
-        now = self.show(id)
-        release(self.parts, self.flow, {id: keys - now.owned}, {id: now})
+        now, state = self.show(id), self.parts.state
+        release(self.flow, state.links, partial(state.keys_of, self.flow), {id: keys - now.owned}, {id: now})
 
     def _free(self, id: str) -> Link:
         link = self.show(id)

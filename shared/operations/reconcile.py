@@ -23,7 +23,7 @@ from shared.state.keys import Keys
 from shared.state.links import Link, LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.outcome import Kind
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, in_turn
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
 from shared.sync.parts import Parts
@@ -148,7 +148,7 @@ class Comparison:
         StorageTrouble."""
         clock = self._parts.clock
         not_after = clock.monotonic() + self._parts.limits.run_budget_s
-        flows = self._parts.flows_in_turn(self._run_id)
+        flows = in_turn(self._parts.flows, self._run_id)
         for at, flow in enumerate(flows):
             if clock.monotonic() >= not_after:
                 break

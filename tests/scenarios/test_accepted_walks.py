@@ -8,7 +8,7 @@ from shared.errors import NotSent
 from shared.operations.audit_log import AuditLog
 from shared.operations.control import FlowCommands
 from shared.state.links import LinkState
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from tests.support.invariants import check
 from tests.support.world import PRODUCTS, World
 

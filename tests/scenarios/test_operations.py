@@ -514,7 +514,8 @@ def test_an_open_failure_is_counted_behind_any_number_of_dismissed_ones(
     assert failing.dismiss(FLOW, failing.load(FLOW, [first]), "known", audit_log(sync)) == 1
     monkeypatch.setattr(observing, "MOST_COUNTED", 1)
     monkeypatch.setattr(observing, "_PAGE", 1)
-    assert observing.Observing(parts(sync), "").flow(parts(sync).flows[FLOW]).failures_open == 0
+    look = observing.Observing("", state=sync.state, queues=sync.queues, clock=sync.clock)
+    assert look.flow(parts(sync).flows[FLOW]).failures_open == 0
     assert status_of(parts(sync), [FLOW]).flows[0].state.failures_open == 1
     assert not (sync.failure(last) or failing.load(FLOW, [last])[0]).dismissed
 

@@ -16,7 +16,7 @@ from shared.records import References, SourceRow
 from shared.state.links import LinkState
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check

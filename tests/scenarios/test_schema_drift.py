@@ -16,7 +16,8 @@ from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.run import Preflight
 from shared.records import Write
 from shared.state.control import BlockKind, FlowControl, MetDrift
-from shared.sync.parts import Limits, hold_queue
+from shared.state.storage.queues import hold_queue
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.scenarios.test_fault_answers import DriftedMapper
 from tests.support.invariants import check

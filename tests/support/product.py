@@ -23,8 +23,10 @@ from shared.state.control import FlowControl
 from shared.state.failures import Failure
 from shared.state.links import Link, LinkState
 from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Table
-from shared.sync.parts import Parts, State, hold_queue, poison_queue
+from shared.sync.parts import Parts
+from shared.sync.state import State
 from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.rest import Rest
