@@ -16,7 +16,7 @@ from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
-from shared.mapping.verdicts import Known, Mapped, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.mapping.words import (
     Column,
     Ownership,
