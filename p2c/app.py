@@ -14,6 +14,7 @@ from p2c.connection import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.output import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
+from shared.flows import FLOWS
 from shared.operations.audit_log import Refused
 from shared.operations.lookup import NotFound, locate
 from shared.telemetry import QUIET
@@ -30,7 +31,7 @@ app = typer.Typer(
     "reachable, 130 interrupted. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
 )
 
-Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
+Flow = Annotated[str, typer.Argument(help=f"{', '.join(FLOWS.names[:-1])} or {FLOWS.names[-1]}")]
 MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; default: all")]
 Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document instead of a table")]

@@ -22,13 +22,9 @@ from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows import FLOWS
-from shared.flows.accounts import ACCOUNTS
-from shared.flows.contacts import CONTACTS
-from shared.flows.quotations import QUOTATIONS
-from shared.flows.quotations.mapping import latest_revision
 from shared.flows.spec import Deployment
-from shared.operations.audit_log import Deeds
-from shared.operations.read_only import LookOnly
+from shared.operations.audit_log import AuditLog
+from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
 from shared.records import SourceRow
 from shared.settings import Settings
@@ -46,7 +42,6 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 # Templates of addresses (p2c/addresses.py).
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
-_TABLES = {ACCOUNTS: "account", CONTACTS: "contact", QUOTATIONS: "quote"}
 _NO_FILE = "start the demo that it belongs to, or name a file that exists"
 _SCOPE = "https://storage.azure.com/.default"
 # A placeholder for a storage account that is never called.
@@ -131,12 +126,12 @@ class Connection:
         raise mistake
 
     def _table_of(self, storage: Storage) -> Callable[[str], Table]:
-        return (lambda name: LookOnly(storage.table(name))) if self.looks_only else storage.table
+        return (lambda name: ReadOnlyTable(storage.table(name))) if self.looks_only else storage.table
 
     @cached_property
-    def deeds(self) -> Deeds:
+    def audit_log(self) -> AuditLog:
         """The audit log of this operator's actions."""
-        return Deeds(self.parts, self._who())
+        return AuditLog(self.parts, self._who())
 
     def flows(self, name: str | None) -> list[str]:
         """The flow with a name, or all of them. Raises Mistake."""
@@ -150,18 +145,21 @@ class Connection:
     def addresses(self, flow: str, id: str, key: str | None, row: SourceRow | None = None) -> list[str]:
         """The addresses of a record, as far as templates are given; `row` is the record if it was read anyway."""
         in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
-        in_sales = self._row_of_quote(id, row) if flow == QUOTATIONS else id
-        table, company = _TABLES.get(flow, ""), self.settings.COMPANY
+        in_sales = self._row_in_sales(flow, id, row)
+        table, company = FLOWS[flow].sales_table, self.settings.COMPANY
         place = {"id": in_sales or "", "table": table, "key": in_finops or "", "company": company}
         sales, finops = self._templates
         found = [filled(sales, place)] if table and in_sales else []
         return [*found, filled(finops, place)] if in_finops and finops else found
 
-    def _row_of_quote(self, number: str, row: SourceRow | None) -> str | None:
-        """Sales opens a quote by its id; the flow identifies quotes by their number."""
+    def _row_in_sales(self, flow: str, id: str, row: SourceRow | None) -> str | None:
+        """Sales opens a row by its id; a flow may identify its records by something else, such as a number."""
+        row_in_sales = FLOWS[flow].row_in_sales
+        if row_in_sales is None:
+            return id
         if row is not None:
-            return latest_revision(row)
-        made_from = self.parts.state.links.load(QUOTATIONS, [number])[number].revisions
+            return row_in_sales(row)
+        made_from = self.parts.state.links.load(flow, [id])[id].revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
     def addresses_of_rival(self, failure: Failure | None) -> list[str]:

@@ -12,6 +12,7 @@ from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
+from shared.flows import FLOWS
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
 from shared.visible import visible
@@ -121,7 +122,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
 
 def _rule(rule: str) -> Text:
     """A filter rule in the words of `p2c explain`."""
-    words = in_words(rule)
+    words = in_words(rule, FLOWS.filters)
     return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 

@@ -1,8 +1,8 @@
 """What a flow says of itself, and the registry of flows from which everything else that concerns flows is derived:
 triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -11,8 +11,11 @@ from pydantic import create_model
 
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
+from shared.flows.checks import Check
+from shared.flows.uses import Uses
 from shared.mapping.value_maps import ValueMaps, model_of, read_value_maps
-from shared.records import Json, References
+from shared.mapping.verdicts import Filter
+from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
@@ -45,6 +48,10 @@ class Wiring:
     basis: Callable[[References, datetime], Json] | None = None
 
 
+def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datetime) -> Iterable[Check]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FlowSpec:
     """A flow in the words of its folder.
@@ -53,6 +60,10 @@ class FlowSpec:
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
     document. `parents` are the flows whose records its own wait for.
+
+    `uses` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters` are the rules
+    of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty where the id of a
+    record does not lead to one; `row_in_sales` finds the id of that row in a record whose own id is something else.
     """
 
     name: str
@@ -62,6 +73,11 @@ class FlowSpec:
     lengths: tuple[str, ...]
     ownership: tuple[str, ...]
     wire: Callable[["Deployment", Systems], Wiring]
+    uses: Callable[["Deployment"], Uses]
+    checks_of_sales: Callable[["Deployment", DataverseSystem, datetime], Iterable[Check]] = _nothing
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    sales_table: str = ""
+    row_in_sales: Callable[[SourceRow], str | None] | None = None
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
 
@@ -102,6 +118,7 @@ class FlowSpec:
             lookup=wiring.lookup,
             basis=wiring.basis,
             parents=self.parents,
+            filters=self.filters,
         )
 
 
@@ -114,10 +131,19 @@ class Flows:
     def __iter__(self) -> Iterator[FlowSpec]:
         return iter(self.specs)
 
+    def __getitem__(self, name: str) -> FlowSpec:
+        """A flow by name. Raises KeyError."""
+        return {flow.name: flow for flow in self.specs}[name]
+
     @property
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(flow.name for flow in self.specs)
+
+    @property
+    def filters(self) -> Mapping[str, Filter]:
+        """The filters of all mappings, in words."""
+        return {rule: words for flow in self.specs for rule, words in flow.filters.items()}
 
     @cached_property
     def settings(self) -> type[Settings]:

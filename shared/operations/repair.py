@@ -3,9 +3,10 @@ keys table; or a row that is not needed is dropped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shared.errors import Damage, RowConflict, StateUnreadable
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
 from shared.operations.resync import send
 from shared.records import TargetRow, fold
@@ -13,8 +14,8 @@ from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
 from shared.state.links import FormerTarget, Link, LinkState, link_key
 from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
-from shared.sync.apply.judge import Judging
-from shared.sync.apply.work import Work
+from shared.sync.apply.judge import judge, links_of_parents
+from shared.sync.apply.record import Judged, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY
 from shared.sync.flow import Flow, Route
@@ -37,12 +38,12 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class Repairing:
     """Repairs the rows of one flow. Every action is written to the audit log."""
 
     parts: Parts
     flow: Flow
-    deeds: Deeds
+    audit_log: AuditLog
 
     def repair(self, id: str) -> str | None:
         """Begin a record anew if its link cannot be read or is lost; if its link can be read, give it back the keys
@@ -70,7 +71,7 @@ class Mending:
             raise Refused(f"a worker may be processing {link.id}; try again in {left_s:.0f} s")
 
     def _note(self, id: str, reason: str) -> None:
-        self.deeds.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
+        self.audit_log.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
 
     @property
     def _is_moving(self) -> bool:
@@ -150,9 +151,11 @@ class Mending:
         for place in there:
             if place.is_at(cells.get("route"), cells.get("target_key")):
                 return place
-        work = Work(Hint(id), Link(self.flow.name, id), trusted=False, row=self.flow.source.read([id]).get(id))
-        Judging(self.parts, self.flow).judge([work])
-        mapped = work.mapped
+        row = self.flow.source.read([id]).get(id)
+        record = Record.of(Hint(id), Link(self.flow.name, id), trusted=False, row=row)
+        links_of = partial(links_of_parents, self.parts.state.links)
+        judged = next(judge(self.flow, self.parts.clock.now(), links_of, [record]))
+        mapped = judged.content if isinstance(judged, Judged) else None
         by_mapping = (of for of in there if mapped is not None and of.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])
 
@@ -164,7 +167,7 @@ class Mending:
             raise Refused(f"{begun.id} has changed meanwhile; try again") from conflict
 
 
-def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Damage:
+def drop(parts: Parts, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:
     """Remove a row that cannot be read. Returns why it cannot. Raises Refused for a row that can be read, and for a key
     that a record names, since another record could then take it. Raises StorageTrouble."""
     damages = Damages(parts)
@@ -178,7 +181,7 @@ def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Da
             f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists those that cannot"
         )
     _require_droppable(parts, table, stored)
-    deeds.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
+    audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
     try:
         damages.tables[table].transact([Delete(stored.row, stored.etag)])
     except RowConflict as conflict:

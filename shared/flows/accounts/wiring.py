@@ -17,7 +17,10 @@ from shared.flows.accounts.mapping import (
 )
 from shared.flows.accounts.settings import AccountSettings
 from shared.flows.choices import address_rules_of, scope_of
+from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
+from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
 from shared.systems import System
 
@@ -51,13 +54,27 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
                 "customer",
                 accounts.TARGET_SET,
                 FinopsCollection(customers),
-                mapper,
-                adopt_existing=mapper.adopts_existing,
+                mapper.rules,
+                adopt_existing=mapper.choices.adopt_existing,
             ),
         ),
         mapper=mapper,
         numbered=partial(table.ids_by, accounts.KEY_COLUMN),
         number_column=accounts.KEY_COLUMN,
+    )
+
+
+def uses(deployment: Deployment) -> Uses:
+    """What the flow reads and writes."""
+    mapper = account_mapper(deployment)
+    filtered = UsedTable(accounts.ENTITY_SET, accounts.ID_COLUMN, of_any_type(mapper.select))
+    return Uses(
+        (filtered, *source_tables(accounts.ENTITY_SET, accounts.ID_COLUMN, (mapper.table,), {})),
+        (
+            UsedCollection(
+                accounts.TARGET_SET, written(mapper.table.fields, accounts.KEY_FIELD), key=accounts.KEY_FIELD
+            ),
+        ),
     )
 
 
@@ -70,4 +87,13 @@ ACCOUNTS_FLOW = FlowSpec(
     lengths=(accounts.TARGET_SET,),
     ownership=(accounts.ENTITY_SET,),
     wire=wire,
+    uses=uses,
+    filters={
+        **OF_SALES,
+        "account_filter": Filter(
+            "a condition of account_filter in the value-map document does not hold",
+            "change the account, or the condition",
+        ),
+    },
+    sales_table="account",
 )

@@ -7,13 +7,17 @@ from shared.clients.finops.environment import FinopsCollection, FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.quoting import EnumMember
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import OnHold
 from shared.flows.choices import address_rules_of, scope_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, ContactMaps
 from shared.flows.contacts.settings import ContactSettings
+from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.uses import Behind, UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
+from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
 from shared.systems import System
 
@@ -56,7 +60,7 @@ def _person(deployment: Deployment, systems: Systems, mapper: ContactMapper) -> 
         contacts.PERSON_SET,
         FinopsCollection(persons),
         mapper.person_rules,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
         moves=True,
     )
 
@@ -71,7 +75,29 @@ def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -
         contacts.CUSTOMER_SET,
         FinopsCollection(customers),
         mapper.customer_rules,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
+    )
+
+
+def uses(deployment: Deployment) -> Uses:
+    """What the flow reads and writes."""
+    mapper = contact_mapper(deployment)
+    account = Behind("parentcustomerid", accounts.ENTITY_SET, accounts.ID_COLUMN)
+    filtered = UsedTable(contacts.ENTITY_SET, contacts.ID_COLUMN, of_any_type(mapper.select))
+    read = source_tables(
+        contacts.ENTITY_SET,
+        contacts.ID_COLUMN,
+        (mapper.person, mapper.customer),
+        {"parentcustomerid_account": account},
+    )
+    key = (*contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY)
+    customers = written(mapper.customer.fields, contacts.CUSTOMER_KEY)
+    return Uses(
+        (filtered, *read),
+        (
+            UsedCollection(contacts.PERSON_SET, written(mapper.person.fields, *key)),
+            UsedCollection(contacts.CUSTOMER_SET, customers, key=contacts.CUSTOMER_KEY),
+        ),
     )
 
 
@@ -84,5 +110,22 @@ CONTACTS_FLOW = FlowSpec(
     lengths=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     ownership=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     wire=wire,
+    uses=uses,
+    filters={
+        **OF_SALES,
+        "contact_filter": Filter(
+            "a condition of contact_filter in the value-map document does not hold",
+            "change the contact, or the condition",
+        ),
+        "no_account": Filter(
+            "the contact belongs to no account and is no active customer", "quote it, or give it an account"
+        ),
+        "contact_of_contact": Filter(
+            "the contact belongs to another contact (or to an account that the app may not read) and is no active "
+            "customer",
+            "quote it, or give it an account",
+        ),
+    },
+    sales_table="contact",
     parents=(ACCOUNTS,),
 )

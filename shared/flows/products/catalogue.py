@@ -28,6 +28,8 @@ TABLES = {
     PRICE_LISTS: ("pricelevelid", "name", "_transactioncurrencyid_value", "begindate", "enddate", "statecode"),
     ORGANIZATION: ("organizationid", "pricingdecimalprecision"),
 }
+# The columns of these tables that hold a number.
+NUMBERS = frozenset({"statecode", "pricingdecimalprecision"})
 _ACTIVE = 0
 
 

@@ -1,5 +1,8 @@
 """The products flow: its mapping as the settings want it, and how it reaches both systems."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
@@ -9,8 +12,12 @@ from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.products import mapping as products
 from shared.flows.products.catalogue import ProductMaps
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
+from shared.flows.products.preflight import catalogue_checks
 from shared.flows.products.settings import ProductSettings
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.uses import UsedCollection, UsedTable, Uses, of_types
+from shared.mapping.type_names import LOOKUP, in_finops, in_sales
+from shared.mapping.words import Column
 from shared.sync.flow import Route, Walked
 from shared.systems import System
 
@@ -46,7 +53,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         products.TARGET_SET,
         target,
         mapper,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
         detail=mapper,
         adoption=mapper,
     )
@@ -86,6 +93,34 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
     )
 
 
+def uses(deployment: Deployment) -> Uses:
+    """What the flow reads and writes."""
+    table = product_mapper(deployment).table
+    read = UsedCollection(products.ENTITY_SET, {of.name: in_finops(of.type) for of in table.columns})
+    names = {of.name: LOOKUP if of.name in products.LOOKUPS else in_sales(of.type) for of in table.fields}
+    also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
+    product = UsedTable(
+        products.TARGET_SET, products.ID_COLUMN, {products.KEY_COLUMN: in_sales(str), **also_read, **names}
+    )
+    constants = dict.fromkeys(products.CURRENCY_AMOUNT, in_sales(int))
+    item = UsedTable(
+        products.ITEM_SET,
+        products.ITEM_ID_COLUMN,
+        {**dict.fromkeys(products.ITEM_LOOKUPS, LOOKUP), products.AMOUNT: in_sales(Decimal), **constants},
+    )
+    return Uses((product, item, *_small_tables()), (read,))
+
+
+def _small_tables() -> Iterator[UsedTable]:
+    for name, columns in catalogue.TABLES.items():
+        id_column = columns[0]
+        dates = price_lists.DATE_COLUMNS.get(id_column.removesuffix("id"), {})
+        kinds = [
+            Column(column, int if column in catalogue.NUMBERS else str, is_date=column in dates) for column in columns
+        ]
+        yield UsedTable(name, id_column, of_types(kinds), dates=dates)
+
+
 PRODUCTS_FLOW = FlowSpec(
     name=PRODUCTS,
     source=System.FINOPS,
@@ -95,4 +130,6 @@ PRODUCTS_FLOW = FlowSpec(
     lengths=(products.TARGET_SET,),
     ownership=(products.TARGET_SET,),
     wire=wire,
+    uses=uses,
+    checks_of_sales=catalogue_checks,
 )
