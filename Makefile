@@ -44,7 +44,7 @@ demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, shown step
 pictures: $(READY) $(NODE_READY) ## redraw the pictures of the documentation
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 
-check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
+check: $(READY) $(NODE_READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
 
 test: $(READY) $(NODE_READY) $(TESTS_READY) lint ## everything that a change must pass
@@ -59,8 +59,8 @@ simulate: $(READY) ## random histories of the whole product: make simulate ARGS=
 mutate: $(READY) $(NODE_READY) ## check that tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-nightly: $(READY) $(NODE_READY) ## the tests with all sample records and the long searches
-	$(PYTEST) -m nightly $(ARGS)
+nightly: $(READY) $(NODE_READY) ## all sample records, the long searches, and each property with ten times as many examples
+	$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
 coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, which must not fall below its minimum
