@@ -200,7 +200,7 @@ def _quotations_flow(settings: Settings, dataverse: DataverseSystem, finops: Fin
         source_system=System.DATAVERSE,
         target_system=System.FINOPS,
         company=settings.COMPANY.casefold(),
-        feed=Tracked(quotes, {of.LINE_SET: lines}),
+        feed=Tracked(quotes, {of.LINE_SET: lines}, quotes.remember_parts),
         routes={route.name: route},
         mapper=mapper,
         numbered=quotes.as_written,

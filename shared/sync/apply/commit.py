@@ -4,25 +4,25 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
-from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_row
 from shared.state.snapshots import UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.apply.crashed import CRASHED
 from shared.sync.apply.invariants import check
 from shared.sync.apply.judge import new_failure
+from shared.sync.apply.late import note_late_writes
 from shared.sync.apply.release import release
 from shared.sync.apply.work import DECIDED, Kind, Outcome, Work
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
-from shared.sync.link_writer import Group, LinkWriter, change_link, link_operation
+from shared.sync.link_writer import Group, LinkWriter, link_operation
 from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
@@ -49,10 +49,7 @@ class Committing:
         writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
         written = writer.write(groups)
         overtaken = [work for work in works if work.id in written.foreign]
-        for work in overtaken:
-            # Another worker has taken the record over while ours was late: the target may now hold either write.
-            change_link(self._parts.state.links, written.foreign[work.id], partial(_after_late_write, work))
-        self._release_late(overtaken)
+        note_late_writes(self._parts, self._flow, overtaken, written.foreign)
         return overtaken
 
     def _require_sound(self, work: Work) -> None:
@@ -78,13 +75,6 @@ class Committing:
         """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
         dropped = {work.id: work.stored.owned - work.outcome.link.owned for work in works if work.outcome}
         release(self._parts, self._flow, dropped, {work.id: work.stored for work in works})
-
-    def _release_late(self, overtaken: Sequence[Work]) -> None:
-        """Keys that a worker has taken after another one had decided what becomes of the record."""
-        if overtaken:
-            links = self._parts.state.links.load(self._flow.name, [work.id for work in overtaken])
-            taken = {work.id: work.stored.owned - links[work.id].owned for work in overtaken}
-            release(self._parts, self._flow, taken, links)
 
     def _fitting_group(self, work: Work) -> Group:
         """The operations of a record. When they do not fit into one transaction, this one record is rejected."""
@@ -182,18 +172,3 @@ class Committing:
             fields=",".join(outcome.fields),
         )
         return [Insert(row)]
-
-
-def _after_late_write(work: Work, now: Link) -> Link | None:
-    """The link of a record, as another worker has left it, after a late worker's write: the target may hold either
-    write. A row that the late one has created is the record's own, and looked for once more; so is one that it may have
-    created, such as one of whose parts a later one was not sent."""
-    made, intent = work.outcome.link if work.outcome else work.stored, work.stored.intent
-    begun = made.linked or made.intent is not None
-    if intent is None or not begun or made.route is None or now.may_have_made(made.route, intent.key):
-        return None if now.etag is None else replace(now, dirty=True)
-    if not (now.linked or now.intent is not None):
-        return replace(now, dirty=True, route=made.route, held_key=intent.key, intent=intent)
-    if made.linked:
-        return replace(now, dirty=True, former=(FormerTarget(made.route, intent.key), *now.former))
-    return replace(now, dirty=True)

@@ -21,7 +21,7 @@ from shared.sync.apply.send import Writing
 from shared.sync.apply.settle import return_to_former_targets, settle_intents
 from shared.sync.apply.work import Kind, Work
 from shared.sync.failure_list import Listing
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, Tracked
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages, read_message
 from shared.sync.parts import Parts, hold_queue
@@ -129,6 +129,9 @@ class Apply:
         writing = Writing(self._parts, self._flow, judging, self._gates, run_id=self._run_id, not_after=not_after)
         try:
             rows = self._flow.source.read([work.id for work in works])
+            if isinstance(self._flow.feed, Tracked):
+                # A part that was made since the last pull, and is deleted before the next one, is known only from here.
+                self._flow.feed.remember_parts(rows.values())
             for work in works:
                 work.row = rows.get(work.id)
             settle_intents(self._parts, self._flow, works)

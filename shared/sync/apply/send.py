@@ -19,6 +19,7 @@ from shared.errors import (
 from shared.records import LineAction, Write
 from shared.state.links import Intent, Link
 from shared.state.storage.tables import check_size
+from shared.sync.apply.changes import takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S
 from shared.sync.apply.judge import Judging, new_failure
 from shared.sync.apply.keys import Owning
@@ -94,7 +95,7 @@ class _RouteWriting:
 
     def _note_before_sending(self, works: Sequence[Work]) -> None:
         """Keep in the link what must be known if the answer, or this worker, gets lost: the key that the record is
-        about to own, the intent of a first create, the fields that are filled for the first time, and the line numbers
+        about to own, the intent of its first write, the fields that are filled for the first time, and the line numbers
         of a document."""
         notes = {work.id: note for work in works if self._fits(work) and (note := self._noted(work)) is not None}
         noted = [work for work in works if work.id in notes]
@@ -138,13 +139,15 @@ class _RouteWriting:
         link = self._with_values(work, link, write)
         if self._route.document is not None and work.ending is None:
             target = self._planning.target_of(work)
-            added = {line.number for line in write.lines if line.action is LineAction.CREATE}
+            ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
+            if write.before is not None and takes_over(work.link):
+                ours |= set(write.before.lines)
             link = replace(
                 link,
                 numbers=dict(target.numbers),
                 revisions={**link.revisions, **target.revisions},
                 line_fields=target.line_fields,
-                noted=tuple(sorted({*link.noted, *added})),
+                noted=tuple(sorted({*link.noted, *ours})),
             )
         places = self._planning.noted_places(work) if work.ending is None else link.places
         if places != link.places:
@@ -153,7 +156,7 @@ class _RouteWriting:
 
     @staticmethod
     def _with_values(work: Work, link: Link, write: Write) -> Link:
-        if write.create and not link.linked:
+        if not link.linked:
             sent = (*work.sent_for(write.key), dict(write.values))
             return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
         first = sorted(set(write.values) - set(link.applied) - set(link.touched))
