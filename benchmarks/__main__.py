@@ -21,7 +21,8 @@ from benchmarks.records import write_samples
 from benchmarks.stage import Plan
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
-from shared.flows.wiring import ACCOUNTS, PRODUCTS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.products import PRODUCTS
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample.

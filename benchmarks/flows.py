@@ -9,9 +9,12 @@ from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import API
 from local.demo.selling import ACTIVE, Seller
 from shared.clients import quoting
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
-from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ docs/performance.md."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.settings import Settings
+from shared.flows import FLOWS
 
-PARALLELISM = int(Settings.model_fields["MAX_PARALLELISM"].default)
+PARALLELISM = int(FLOWS.settings.model_fields["MAX_PARALLELISM"].default)
 PROTECTED_REQUESTS = 6000
 PROTECTED_WINDOW_S = 300.0
 

@@ -82,7 +82,7 @@ def measure(
         stage.stop()
         stage.delay(latency_ms)
         naive = [_naive(stage, flow, latency_ms, naive_records, say) for flow in measured]
-    return [Compared(*of, latency_ms) for of in zip(flows, runs, naive, strict=True)]
+    return [Compared(*flow, latency_ms) for flow in zip(flows, runs, naive, strict=True)]
 
 
 def _naive(stage: Stage, flow: Flow, latency_ms: float, records: int, say: Callable[[str], None]) -> Naive:

@@ -16,12 +16,15 @@ from local.demo.flows import API
 from local.demo.systems import DATAVERSE, FINOPS, Access
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.quoting import EnumMember
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
+from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
-from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
 from shared.mapping.verdicts import Mapped
 from shared.records import KEY_SEPARATOR, Json, Values
 

@@ -16,10 +16,10 @@ from local.demo.errors import UserMistake
 from shared.bootstrap import assemble, state_of
 from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
-from shared.flows.wiring import ACCOUNTS, FLOWS
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
 from shared.operations.audit_log import Deeds
 from shared.operations.failures import Failing
-from shared.settings import Settings
 from shared.state.failures import Failure
 from shared.state.storage.account import Account, Storage
 from shared.state.storage.tables import MAX_TRANSACTION_ROWS, Put
@@ -54,7 +54,7 @@ def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
     _list(parts, count)
     failing = Failing(parts)
     seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
-    yield "grouped by cause", f"{sum(of.count for of in causes):,}", f"{seconds:.2f}"
+    yield "grouped by cause", f"{sum(cause.count for cause in causes):,}", f"{seconds:.2f}"
     deeds = Deeds(parts, "benchmark")
     seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), deeds))
     yield "all sent again", f"{sent:,}", f"{seconds:.2f}"
@@ -62,8 +62,8 @@ def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
 
 def _parts(connection: str) -> Parts:
     storage = Storage(Account(connection_string=connection))
-    storage.create(FLOWS)
-    settings = Settings.read(
+    storage.create(FLOWS.names)
+    settings = FLOWS.read_settings(
         {
             "AzureWebJobsStorage": connection,
             "DATAVERSE_URL": "https://sales.example",
@@ -72,7 +72,8 @@ def _parts(connection: str) -> Parts:
         }
     )
     # Neither system is asked anything here.
-    return assemble(settings, state_of(storage.table), storage.queues, managed_identity(), SystemClock()).parts
+    deployment = FLOWS.deployment(settings)
+    return assemble(deployment, state_of(storage.table), storage.queues, managed_identity(), SystemClock()).parts
 
 
 def _list(parts: Parts, count: int) -> None:

@@ -7,7 +7,7 @@ from local.demo.errors import DemoFailed
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import Seller
 from local.simulator.auth import system_clock
-from shared.flows.wiring import QUOTATIONS
+from shared.flows.quotations import QUOTATIONS
 
 
 def prepare(stage: Stage, flow: Flow) -> None:

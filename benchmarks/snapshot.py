@@ -21,7 +21,7 @@ from benchmarks.walking import MEGABYTE, Pulled
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT
-from shared.flows.wiring import PRODUCTS
+from shared.flows.products import PRODUCTS
 from shared.state.storage.tables import Delete, Table, escape
 
 _CHANGED = "1 % changed"

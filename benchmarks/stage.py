@@ -16,7 +16,7 @@ from local.demo.flows import Watched
 from local.demo.session import Session, require_node_modules
 from local.demo.state_dir import place
 from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Access
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.settings import schedules
 from shared.state.control import Control
 from shared.state.storage.account import Storage
@@ -95,7 +95,7 @@ class Stage:
     def let_flow(self, *flows: str) -> None:
         """Let these flows run, and pause all others."""
         control = Control(self.storage.table("control"))
-        for name in FLOWS:
+        for name in FLOWS.names:
             # The sweep notes things in these rows meanwhile.
             control.change_flow(name, partial(replace, paused=name not in flows))
 
@@ -143,10 +143,14 @@ def running_stage(plan: Plan) -> Iterator[Stage]:
         settings = configuration.settings_in(folder)
         with Session(Options(once=True, data=data), here, settings, flows, currency, more=more) as session:
             stage = Stage(plan, session, configuration, folder)
-            stage.let_flow(*FLOWS)
+            stage.let_flow(*FLOWS.names)
             yield stage
 
 
 def timers(*flows: str) -> dict[str, str]:
     """When every timer of the app runs: these flows are pulled, all is swept, and nothing else ever ticks."""
-    return {**dict.fromkeys(schedules(), NEVER), **ticking(_QUICKLY, *flows), **ticking(_SWEEPING, "sweep")}
+    return {
+        **dict.fromkeys(schedules(FLOWS.settings), NEVER),
+        **ticking(_QUICKLY, *flows),
+        **ticking(_SWEEPING, "sweep"),
+    }

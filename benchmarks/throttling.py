@@ -23,7 +23,7 @@ from local.demo import interrupts
 from local.demo.environment import ticking
 from local.demo.errors import DemoFailed, UserMistake
 from local.simulator.auth import system_clock
-from shared.flows.wiring import PRODUCTS
+from shared.flows.products import PRODUCTS
 from shared.records import Json
 from shared.state.failures import Failures
 from shared.state.links import Links

@@ -14,7 +14,8 @@ from hashlib import blake2b
 
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS
-from shared.flows.wiring import PRODUCTS
+from shared.flows import FLOWS
+from shared.flows.products import PRODUCTS
 from shared.records import SourceRow, WalkedRecord, WalkPage
 from shared.sync.flow import Flow, Walked
 from shared.sync.parts import new_id
@@ -40,18 +41,18 @@ class GeneratedSource:
         self._changed = changed
 
     def walk(self, after: str | None) -> WalkPage:
-        """See WalkedSource."""
+        """The records behind a key, in the source's own order; None is the beginning."""
         first = 0 if after is None else int(after[1:]) + 1
         last = min(first + PAGE_ROWS, self._count)
         records = tuple(WalkedRecord(f"P{number:08d}", self._digest(number)) for number in range(first, last))
         return WalkPage(records, records[-1].id if last < self._count else None)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:  # noqa: ARG002 - the name is the port's
-        """See WalkedSource; a pull reads nothing."""
+        """No records: a pull reads none."""
         return {}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
-        """See WalkedSource."""
+        """Those of the ids that exist."""
         return frozenset(ids)
 
     def _digest(self, number: int) -> bytes:
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _pull(count: int, *, changed: bool) -> Pulled:
     """One pull in this process; a count of 0 walks the real F&O source."""
-    service = bootstrap.service()
+    service = bootstrap.service(FLOWS)
     parts, flow = service.parts, service.parts.flows[PRODUCTS]
     if count:
         flow = _with_source(flow, GeneratedSource(count, changed=changed))

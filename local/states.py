@@ -74,7 +74,7 @@ class Cldr:
     def __init__(self, folder: Path) -> None:
         self._common = folder / "common"
         parsed = _parsed(self._common / "supplemental" / "subdivisions.xml")
-        self._contained = {str(of.get("type")): str(of.get("contains")).split() for of in parsed.iter("subgroup")}
+        self._contained = {str(each.get("type")): str(each.get("contains")).split() for each in parsed.iter("subgroup")}
 
     def states(self, country: str) -> dict[str, str]:
         """The codes of a country's states by name."""
@@ -97,7 +97,11 @@ class Cldr:
     def _names(self, language: str) -> dict[str, str]:
         """The names by the id of a state. One with a remark in brackets is no name that people write."""
         parsed = _parsed(self._common / "subdivisions" / f"{language}.xml").iter("subdivision")
-        names = {str(of.get("type")): of.text.strip("\u00b2 ") for of in parsed if of.get("alt") is None and of.text}
+        names = {
+            str(each.get("type")): each.text.strip("\u00b2 ")
+            for each in parsed
+            if each.get("alt") is None and each.text
+        }
         return {id: name for id, name in names.items() if "(" not in name}
 
 

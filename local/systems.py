@@ -24,7 +24,7 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
 from local.identity import Identity, IdentityServer
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.state.control import Control
 from shared.state.storage.account import Account, Storage
 
@@ -145,9 +145,9 @@ def _written(settings: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _let_flows_run(storage: Storage) -> None:
-    storage.create(FLOWS)
+    storage.create(FLOWS.names)
     control = Control(storage.table("control"))
-    for flow in FLOWS:
+    for flow in FLOWS.names:
         control.save_flow(replace(control.flow(flow), paused=False))
 
 

@@ -4,15 +4,15 @@ import sys
 from collections.abc import Sequence
 
 try:
-    from p2c import asking, doing, mending, simulating
-    from p2c.calling import end_of
-    from p2c.commands import app
-    from p2c.showing import write_what_can_be_written
+    from p2c import commands
+    from p2c.app import app
+    from p2c.endings import end_of
+    from p2c.output import write_what_can_be_written
 except KeyboardInterrupt:
     # Loading takes a moment; Ctrl-C meanwhile shows no traceback.
     sys.exit(130)
 
-__all__ = ["app", "asking", "doing", "main", "mending", "simulating"]
+__all__ = ["app", "commands", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import HttpTransport
 from shared.clock import Clock, SystemClock
 from shared.errors import StateUnreadable, StorageTrouble
-from shared.flows.wiring import FLOWS, flows_of
+from shared.flows.spec import Deployment, Flows, Systems
 from shared.invocations import Invocation, invoked
 from shared.operations.cleanup import Cleanup
 from shared.operations.reconcile import Comparison
@@ -110,19 +110,19 @@ class Service:
 _making = threading.Lock()
 
 
-def service() -> Service:
+def service(flows: Flows) -> Service:
     """The service of this process, made at the first invocation; its throttles are those of all the others.
 
     Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
     """
     with _making:
-        return _service()
+        return _service(flows)
 
 
 @lru_cache(maxsize=1)
-def _service() -> Service:
+def _service(flows: Flows) -> Service:
     quiet_libraries()
-    return build(Settings.read(os.environ))
+    return build(flows, os.environ)
 
 
 def forget_service() -> None:
@@ -130,12 +130,16 @@ def forget_service() -> None:
     _service.cache_clear()
 
 
-def build(settings: Settings) -> Service:
-    """The service of a deployment: its storage account, its identity (on a developer's computer his own), real time."""
-    credential = identity(os.environ, settings.AZURE_CLIENT_ID)
+def build(flows: Flows, environ: Mapping[str, str]) -> Service:
+    """The service of a deployment: its storage account, its identity (on a developer's computer his own), real time.
+
+    Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
+    """
+    settings = flows.read_settings(environ)
+    credential = identity(environ, settings.AZURE_CLIENT_ID)
     storage = Storage(account_of(settings, lambda: credential))
-    storage.create(FLOWS)
-    return assemble(settings, state_of(storage.table), storage.queues, credential, SystemClock())
+    storage.create(flows.names)
+    return assemble(flows.deployment(settings), state_of(storage.table), storage.queues, credential, SystemClock())
 
 
 def state_of(table: Callable[[str], Table]) -> State:
@@ -155,14 +159,21 @@ def state_of(table: Callable[[str], Table]) -> State:
 
 
 def assemble(
-    settings: Settings, state: State, queues: Queues, credential: TokenCredential, clock: Clock, *, way: Way = straight
+    deployment: Deployment,
+    state: State,
+    queues: Queues,
+    credential: TokenCredential,
+    clock: Clock,
+    *,
+    way: Way = straight,
 ) -> Service:
-    """Put the parts together. Raises SettingsInvalid for a wrong value-map document."""
+    """Put the parts together. Raises SettingsInvalid for what settings and value-map document forbid together."""
+    settings = deployment.settings
     to = _Channels(settings, credential, clock, way)
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}
     dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE])
     finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY, sizes[System.FINOPS])
-    flows = flows_of(settings, dataverse, finops, Owners(state.links.table))
+    flows = deployment.wired(Systems(dataverse, finops, Owners(state.links.table)))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
     parts = Parts(flows, systems, environment, state, queues, clock, limits_of(settings))

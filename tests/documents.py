@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Word
 from shared.settings import settings_table
 from shared.telemetry import EVENTS
@@ -31,14 +31,14 @@ def settings() -> list[str]:
     """The table of settings."""
     rows = [
         f"| `{name}` | {'required' if default == 'required' else _code(default)} | {allowed} | {meaning} |"
-        for name, default, allowed, meaning in settings_table()
+        for name, default, allowed, meaning in settings_table(FLOWS.settings)
     ]
     return ["| setting | default | allowed | meaning |", "|---|---|---|---|", *rows]
 
 
 def accounts() -> list[str]:
     """The mapping of accounts, with the fields that are off by default."""
-    maps = read_value_maps(None)
+    maps = FLOWS.read_value_maps(None)
     shipped = AccountMapper(maps).table
     everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
     on = maps.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
@@ -55,7 +55,7 @@ def accounts() -> list[str]:
 
 def products() -> list[str]:
     """The mapping of products."""
-    table = ProductMapper(read_value_maps(None)).table
+    table = ProductMapper(FLOWS.read_value_maps(None)).table
     lengths = {field.name: str(field.max_length or "") for field in table.fields}
     rows = [
         f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
@@ -66,24 +66,26 @@ def products() -> list[str]:
 
 def contact_persons() -> list[str]:
     """The mapping of contacts to contact persons."""
-    return _finops_fields(ContactMapper(read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons")
+    return _finops_fields(
+        ContactMapper(FLOWS.read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons"
+    )
 
 
 def contact_customers() -> list[str]:
     """The mapping of contacts to customers."""
     return _finops_fields(
-        ContactMapper(read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
+        ContactMapper(FLOWS.read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
     )
 
 
 def quotations() -> list[str]:
     """The mapping of quotes."""
-    return _finops_fields(QuotationMapper(read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
+    return _finops_fields(QuotationMapper(FLOWS.read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
 
 
 def quotation_lines() -> list[str]:
     """The mapping of the lines of quotes."""
-    return _finops_fields(QuotationMapper(read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
+    return _finops_fields(QuotationMapper(FLOWS.read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
 
 
 HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
@@ -93,7 +95,7 @@ EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
 
 def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
     """Every field that a mapping to F&O can send, with what is sent by default."""
-    maps = read_value_maps(None)
+    maps = FLOWS.read_value_maps(None)
     sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
     rows = []
     for word in words:

@@ -22,7 +22,7 @@ def register() -> None:
     """Register what is missing, one after the other, and wait for it: some minutes at most."""
     subscription = ("--subscription", value("AZURE_SUBSCRIPTION_ID"))
     listed = az("provider", "list", "--query", "[].{name:namespace, state:registrationState}", *subscription)
-    registered = {of["name"].casefold() for of in listed if of["state"] == "Registered"}
+    registered = {each["name"].casefold() for each in listed if each["state"] == "Registered"}
     missing = [name for name in PROVIDERS if name.casefold() not in registered]
     for name in missing:
         tell(f"Registering the resource provider {name} in the subscription (once; it may take minutes) ...")

@@ -50,7 +50,7 @@ def target(entity: EntityType, key: str) -> Target:
     values = _key_values(entity, key)
     if set(values) == {entity.primary_id}:
         return Target(entity, str(values[entity.primary_id]))
-    if set(values) not in [set(of.columns) for of in entity.keys]:
+    if set(values) not in [set(key.columns) for key in entity.keys]:
         raise wrong_request(
             f"The key in the request URI is not valid for resource 'Microsoft.Dynamics.CRM.{entity.name}'. Ensure that "
             "the names and number of key properties match the declared or alternate key properties for the resource."

@@ -140,8 +140,8 @@ def _bound(value: Json, written: References) -> Json:
     match value:
         case dict():
             return {
-                name: _row(of, written) if name.endswith(("@odata.bind", "@odata.id")) else _bound(of, written)
-                for name, of in value.items()
+                name: _row(each, written) if name.endswith(("@odata.bind", "@odata.id")) else _bound(each, written)
+                for name, each in value.items()
             }
         case list():
             return [_bound(each, written) for each in value]

@@ -52,7 +52,7 @@ def write_rows(organisation: Organisation, writer: Writer, entity: EntityType, n
     with organisation.store.transaction():
         match message:
             case Message.CREATE:
-                return _created(request, [_create(organisation, writer, entity, of) for of in targets])
+                return _created(request, [_create(organisation, writer, entity, each) for each in targets])
             case Message.UPDATE:
                 _update(organisation, writer, entity, targets)
             case Message.UPSERT:

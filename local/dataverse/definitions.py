@@ -39,13 +39,13 @@ class Definition:
 
 def tables(schema: Schema, language: int) -> list[Definition]:
     """All served tables. `language` is the language code of the labels."""
-    return [_table(schema, of, language) for of in schema.entities.values()]
+    return [_table(schema, entity, language) for entity in schema.entities.values()]
 
 
 def relationships(schema: Schema) -> list[Definition]:
     """All relationships that are known, by name."""
-    found = [of for table in schema.entities for of in schema.relationships.get(table, ())]
-    return [_relationship(of) for of in sorted(found, key=lambda of: of.name.lower())]
+    found = [each for table in schema.entities for each in schema.relationships.get(table, ())]
+    return [_relationship(item) for item in sorted(found, key=lambda each: each.name.lower())]
 
 
 def _table(schema: Schema, of: EntityType, language: int) -> Definition:

@@ -100,12 +100,14 @@ def _load_row(organisation: Organisation, entity: EntityType, content: dict[str,
 def _standing(organisation: Organisation, entity: EntityType) -> Row:
     """What a row has that was there all along: nulls, no automation, the application user as its author."""
     row: Row = {}
-    for of in entity.properties.values():
+    for property_ in entity.properties.values():
         # Columns of the solution stay null: the rows are older than it.
-        has_default = isinstance(of.default, bool | int) and not of.column.startswith("msdynce_")
-        row[of.column] = int(of.default) if has_default and isinstance(of.default, bool | int) else None
-        if of.type_column:
-            row[of.type_column] = None
+        has_default = isinstance(property_.default, bool | int) and not property_.column.startswith("msdynce_")
+        row[property_.column] = (
+            int(property_.default) if has_default and isinstance(property_.default, bool | int) else None
+        )
+        if property_.type_column:
+            row[property_.type_column] = None
     fixed = {
         "createdby": APPLICATION_USER_ID,
         "modifiedby": APPLICATION_USER_ID,

@@ -192,7 +192,7 @@ def _expansion(place: _Place, each: Definition, item: Item) -> dict[str, Json]:
     _only(item, "$select", "$filter")
     inner = _Place(root, _target(item.name), _collection(each, item.name))
     found = _filtered(inner.of, inner.found, item.options.get("$filter"))
-    rows: list[Json] = [_shown(inner, of, chosen) for of in found]
+    rows: list[Json] = [_shown(inner, each, chosen) for each in found]
     return {annotation: f"{root}{chosen.text}", item.name: rows}
 
 

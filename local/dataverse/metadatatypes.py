@@ -169,12 +169,12 @@ _ATTRIBUTES = {
     "UniqueIdentifier": _Derived(""),
 }
 ATTRIBUTES: Mapping[str, MetadataType] = {
-    name: MetadataType(f"{name}AttributeMetadata", _words(of.properties), of.navigations, ATTRIBUTE)
-    for name, of in _ATTRIBUTES.items()
+    name: MetadataType(f"{name}AttributeMetadata", _words(attribute.properties), attribute.navigations, ATTRIBUTE)
+    for name, attribute in _ATTRIBUTES.items()
 }
 """The types of columns, by the first part of their names."""
 
-_BY_NAME = {of.name: of for of in (ONE_TO_MANY, *ATTRIBUTES.values())}
+_BY_NAME = {each.name: each for each in (ONE_TO_MANY, *ATTRIBUTES.values())}
 
 
 def derived_type(name: str, of: MetadataType) -> MetadataType | None:

@@ -138,10 +138,10 @@ def number(value: Value) -> int:
 
 def _table(entity: EntityType) -> Table:
     columns: dict[str, Column] = {}
-    for of in entity.properties.values():
-        columns[of.column] = column(of)
-        if of.type_column:
-            columns[of.type_column] = Column.EXACT_TEXT
+    for property_ in entity.properties.values():
+        columns[property_.column] = column(property_)
+        if property_.type_column:
+            columns[property_.type_column] = Column.EXACT_TEXT
     return Table(entity.name, columns, (entity.primary_id,), tuple(_indexes(entity)))
 
 

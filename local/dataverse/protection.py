@@ -209,7 +209,7 @@ class Protection:
 
 def limits_from(given: Mapping[str, object], base: Limits) -> Limits:
     """The base with the given numbers. Raises ValueError naming what is wrong."""
-    known = [of.name for of in fields(Limits)]
+    known = [each.name for each in fields(Limits)]
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(f"Service protection has no {', '.join(unknown)}; known: {', '.join(known)}.")

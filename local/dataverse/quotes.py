@@ -111,11 +111,11 @@ def revision_of(organisation: Organisation, quote: Row) -> int:
 def copied(entity: EntityType, row: Row, *, without: frozenset[str]) -> Row:
     """The columns of a row that a copy of it brings."""
     kept: Row = {}
-    for of in entity.properties.values():
-        if of.on_create and of.column not in without and row.get(of.column) is not None:
-            kept[of.column] = row[of.column]
-            if of.type_column:
-                kept[of.type_column] = row[of.type_column]
+    for property_ in entity.properties.values():
+        if property_.on_create and property_.column not in without and row.get(property_.column) is not None:
+            kept[property_.column] = row[property_.column]
+            if property_.type_column:
+                kept[property_.type_column] = row[property_.type_column]
     return kept
 
 
@@ -148,7 +148,9 @@ def _check_transition(before: Row, after: Row) -> None:
 def _check_editable(organisation: Organisation, before: Row, after: Row) -> None:
     if before["statecode"] == DRAFT or organisation.settings.administrator:
         return
-    of_clients = {of.column for of in organisation.entity(QUOTE).properties.values() if of.on_update} - _ALWAYS
+    of_clients = {
+        property_.column for property_ in organisation.entity(QUOTE).properties.values() if property_.on_update
+    } - _ALWAYS
     if any(name in of_clients and value != before.get(name) for name, value in after.items()):
         raise business_rule(_NO_CODE, "Cannot Update a Read-Only Entity")
 

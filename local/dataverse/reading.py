@@ -183,7 +183,7 @@ def _rows(organisation: Organisation, chosen: View, where: Condition, part: _Sli
 
 def order_sql(entity: EntityType, order: Sequence[tuple[object, str]]) -> str:
     """ORDER BY for $orderby, made unique by the primary id."""
-    parts = [f"{quoted(getattr(of, 'column', ''))} {direction}" for of, direction in order]
+    parts = [f"{quoted(getattr(value, 'column', ''))} {direction}" for value, direction in order]
     return ", ".join([*parts, quoted(entity.primary_id)])
 
 

@@ -29,7 +29,7 @@ def relationships(tables: RawTables) -> Mapping[str, tuple[Relationship, ...]]:
     """The relationships of the referencing tables whose relationships were read, in the order of their names."""
     ids = primary_keys(tables)
     return {
-        table: tuple(sorted(_lookups(table, tables[table], mapping(names), ids), key=lambda of: of.name.lower()))
+        table: tuple(sorted(_lookups(table, tables[table], mapping(names), ids), key=lambda each: each.name.lower()))
         for table, names in mapping(read_relationships()["tables"]).items()
     }
 
@@ -37,7 +37,9 @@ def relationships(tables: RawTables) -> Mapping[str, tuple[Relationship, ...]]:
 def primary_keys(tables: RawTables) -> Mapping[str, str]:
     """The primary key of every table, also of those that are only referenced."""
     others = mapping(read_relationships()["referenced_ids"])
-    return {name: str(of["primary_id"]) for name, of in tables.items()} | {name: str(of) for name, of in others.items()}
+    return {name: str(table["primary_id"]) for name, table in tables.items()} | {
+        name: str(other) for name, other in others.items()
+    }
 
 
 def _lookups(

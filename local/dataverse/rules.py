@@ -63,23 +63,31 @@ def _priced(organisation: Organisation, entity: EntityType, before: Row, after: 
     """Money: its currency and rate, the amounts in base currency, the decimals that are kept."""
     row: Row = {}
     money = _money(entity)
-    given = [of for of in money if after.get(of.column) is not None]
+    given = [each for each in money if after.get(each.column) is not None]
     if given and "transactioncurrencyid" in entity.columns and after.get("transactioncurrencyid") is None:
         row["transactioncurrencyid"] = organisation.settings_row()["basecurrencyid"]
     full = {**after, **row}
     currency = _row(organisation, "transactioncurrency", full.get("transactioncurrencyid"))
     if currency is not None and "exchangerate" in entity.columns:
         row["exchangerate"] = currency["exchangerate"]
-    for of in entity.properties.values():
-        value = after.get(of.column)
-        if isinstance(value, str) and of.kind in (Kind.MONEY, Kind.DECIMAL) and value != before.get(of.column):
-            row[of.column] = _trimmed(value, decimals(organisation, of, full))
+    for property_ in entity.properties.values():
+        value = after.get(property_.column)
+        if (
+            isinstance(value, str)
+            and property_.kind in (Kind.MONEY, Kind.DECIMAL)
+            and value != before.get(property_.column)
+        ):
+            row[property_.column] = _trimmed(value, decimals(organisation, property_, full))
     row.update(_base_amounts(organisation, entity, money, {**full, **row}))
     return row
 
 
 def _money(entity: EntityType) -> list[Property]:
-    return [of for of in entity.properties.values() if of.kind is Kind.MONEY and not of.column.endswith("_base")]
+    return [
+        property_
+        for property_ in entity.properties.values()
+        if property_.kind is Kind.MONEY and not property_.column.endswith("_base")
+    ]
 
 
 def _base_amounts(organisation: Organisation, entity: EntityType, money: list[Property], row: Row) -> Row:
@@ -88,10 +96,10 @@ def _base_amounts(organisation: Organisation, entity: EntityType, money: list[Pr
         return {}
     precision = number(organisation.settings_row()["basecurrencyprecision"])
     found: Row = {}
-    for of in money:
-        base = f"{of.column}_base"
+    for each in money:
+        base = f"{each.column}_base"
         if base in entity.columns:
-            value = row.get(of.column)
+            value = row.get(each.column)
             found[base] = None if value is None else _divided(str(value), str(rate), precision)
     return found
 

@@ -160,14 +160,14 @@ def load_schema(
     """
     raw = read_tables(solution=solution)
     entities = {name: _entity(raw[name]) for name in SERVED if name in raw}
-    entities = {name: replace(of, tracked=tracked.get(name, of.tracked)) for name, of in entities.items()}
+    entities = {name: replace(entity, tracked=tracked.get(name, entity.tracked)) for name, entity in entities.items()}
     if unique_account_number:
         _declare(entities, "account", Key("msdynce_AccountNumber", "msdynce_accountnumber", ("accountnumber",)))
     if unique_product_number:
         _declare(entities, "product", Key("new_ProductNumber", "new_productnumber", ("productnumber",)))
     return Schema(
         entities,
-        {of.entity_set: of for of in entities.values()},
+        {entity.entity_set: entity for entity in entities.values()},
         _sets(raw),
         primary_keys(raw),
         relationships(raw),
@@ -181,8 +181,10 @@ def _declare(entities: dict[str, EntityType], name: str, key: Key) -> None:
 
 def _entity(raw: Mapping[str, Json]) -> EntityType:
     lookups = mappings(raw["lookups"])
-    properties = [_attribute(of, raw) for of in mappings(raw["attributes"])] + [_lookup(of) for of in lookups]
-    navigations = [nav for of in lookups for nav in _navigations(of)]
+    properties = [_attribute(each, raw) for each in mappings(raw["attributes"])] + [
+        _lookup(lookup) for lookup in lookups
+    ]
+    navigations = [nav for lookup in lookups for nav in _navigations(lookup)]
     return EntityType(
         name=str(raw["logical_name"]),
         entity_set=str(raw["entity_set"]),
@@ -193,11 +195,11 @@ def _entity(raw: Mapping[str, Json]) -> EntityType:
         ownership=str(raw["ownership"]).partition(" ")[0],
         tracked=raw.get("change_tracking_default") is True,
         bulk=not str(raw.get("bulk_messages", "NOT")).startswith("NOT"),
-        properties={of.name: of for of in properties},
-        navigations={of.name: of for of in navigations},
+        properties={property_.name: property_ for property_ in properties},
+        navigations={navigation.name: navigation for navigation in navigations},
         collections={name: str(to) for name, to in mapping(raw.get("collections") or {}).items()},
         subset=raw.get("subset") is True,
-        keys=tuple(_key(of) for of in mappings(raw.get("alternate_keys"))),
+        keys=tuple(_key(each) for each in mappings(raw.get("alternate_keys"))),
         rows=tuple(mappings(raw.get("rows"))),
     )
 
@@ -285,9 +287,9 @@ def _navigations(lookup: Mapping[str, Json]) -> list[Navigation]:
 
 def _sets(raw: RawTables) -> Mapping[str, str]:
     """Every entity set that something points to, with its table; also of tables that are not served."""
-    sets = {str(of["entity_set"]): str(of["logical_name"]) for of in raw.values()}
-    for of in raw.values():
-        for lookup in mappings(of["lookups"]):
+    sets = {str(each["entity_set"]): str(each["logical_name"]) for each in raw.values()}
+    for item in raw.values():
+        for lookup in mappings(item["lookups"]):
             for nav in mappings(lookup["navigation"]):
                 sets.setdefault(str(nav["entity_set"]), str(nav["target"]))
     return sets

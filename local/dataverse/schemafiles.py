@@ -64,7 +64,7 @@ def _read(name: str) -> dict[str, Json]:
 
 
 def _tables(name: str) -> RawTables:
-    return {entity: mapping(of) for entity, of in mapping(_read(name)["entities"]).items()}
+    return {entity: mapping(value) for entity, value in mapping(_read(name)["entities"]).items()}
 
 
 def _overlaid(base: RawTables, overlay: RawTables) -> RawTables:
@@ -75,8 +75,8 @@ def _overlaid(base: RawTables, overlay: RawTables) -> RawTables:
 
 
 def _extended(base: Mapping[str, Json], added: Mapping[str, Json]) -> Mapping[str, Json]:
-    changes = {str(of["name"]): mapping(of["change"]) for of in mappings(added.get("changed_attributes"))}
-    attributes: list[Json] = [{**of, **changes.get(str(of["name"]), {})} for of in mappings(base["attributes"])]
-    attributes += [dict(of) for of in mappings(added.get("attributes"))]
-    keys: list[Json] = [dict(of) for of in mappings(added.get("alternate_keys"))]
+    changes = {str(each["name"]): mapping(each["change"]) for each in mappings(added.get("changed_attributes"))}
+    attributes: list[Json] = [{**each, **changes.get(str(each["name"]), {})} for each in mappings(base["attributes"])]
+    attributes += [dict(each) for each in mappings(added.get("attributes"))]
+    keys: list[Json] = [dict(each) for each in mappings(added.get("alternate_keys"))]
     return {**base, "attributes": attributes, "alternate_keys": keys}

@@ -45,10 +45,10 @@ def plant(organisation: Organisation, table: str, values: Mapping[str, Json]) ->
     entity = organisation.entity(table)
     now = moment(organisation.clock())
     row: Row = {}
-    for of in entity.properties.values():
-        row[of.column] = int(of.default) if isinstance(of.default, bool | int) else None
-        if of.type_column:
-            row[of.type_column] = None
+    for property_ in entity.properties.values():
+        row[property_.column] = int(property_.default) if isinstance(property_.default, bool | int) else None
+        if property_.type_column:
+            row[property_.type_column] = None
     for name in ("createdon", "modifiedon"):
         if name in entity.columns:
             row[name] = now

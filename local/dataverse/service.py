@@ -197,7 +197,9 @@ class Service:
             raise privilege_missing(verb, entity.schema_name, caller.user_id)
 
     def _directory(self, request: Request) -> Reply:
-        sets: list[Json] = [{"name": of.entity_set, "kind": "EntitySet", "url": of.entity_set} for of in self._sets()]
+        sets: list[Json] = [
+            {"name": each.entity_set, "kind": "EntitySet", "url": each.entity_set} for each in self._sets()
+        ]
         context = f"{request.base_url}/api/data/v9.2/$metadata"
         return Reply(200, JSON_HEADERS, exact_json.dumps({"@odata.context": context, "value": sets}).encode())
 

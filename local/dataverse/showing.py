@@ -31,10 +31,10 @@ class View:
     def columns(self) -> tuple[str, ...]:
         """The columns that showing a row takes."""
         wanted = {self.entity.primary_id: None, "versionnumber": None}
-        for of in self.properties:
-            wanted[of.column] = None
-            if of.type_column:
-                wanted[of.type_column] = None
+        for property_ in self.properties:
+            wanted[property_.column] = None
+            if property_.type_column:
+                wanted[property_.type_column] = None
         for expansion in self.expansions:
             of = self.entity.columns[expansion.navigation.column]
             wanted[of.column] = None
@@ -51,8 +51,8 @@ def view(
 ) -> View:
     """The view of a $select. Money brings its currency along, and the primary id always shows."""
     chosen = list(selected(entity, select))
-    shown = {of.name for of in chosen}
-    if _CURRENCY not in shown and any(of.kind is Kind.MONEY for of in chosen) and _CURRENCY in entity.properties:
+    shown = {each.name for each in chosen}
+    if _CURRENCY not in shown and any(each.kind is Kind.MONEY for each in chosen) and _CURRENCY in entity.properties:
         chosen.append(entity.properties[_CURRENCY])
     if entity.primary_id not in shown:
         chosen.append(entity.properties[entity.primary_id])
@@ -74,10 +74,10 @@ class Presenter:
         """One row as a JSON object, with the context in front where one is given."""
         members = [f'"@odata.context":{exact_json.dumps(context)}'] if context else []
         members.append(f'"@odata.etag":"{etag_text(row)}"')
-        for of, name, render in self._parts:
+        for part, name, render in self._parts:
             if self._view.annotations:
-                members += self._annotations(of, row)
-            members.append(name + render(row[of.column]))
+                members += self._annotations(part, row)
+            members.append(name + render(row[part.column]))
         members += [each.show(row) for each in self._expanded]
         return "{" + ",".join(members) + "}"
 

@@ -81,8 +81,8 @@ class Writer:
                 self._line_changed(row["quoteid"])
 
     def _delete(self, entity: EntityType, row_id: str, above: frozenset[str]) -> None:
-        for other, of, behaviour in _referrers(self._organisation, entity):
-            for row in _referring(self._organisation, other, of, entity, row_id):
+        for other, referrer, behaviour in _referrers(self._organisation, entity):
+            for row in _referring(self._organisation, other, referrer, entity, row_id):
                 other_id = str(row[other.primary_id])
                 if other_id == row_id or other_id in above:
                     continue
@@ -92,7 +92,7 @@ class Writer:
                     case "Cascade":
                         self._delete(other, other_id, above | {row_id})
                     case "RemoveLink":
-                        changes = set_lookup(of, None) | self._stamp(other, created=False, row=row)
+                        changes = set_lookup(referrer, None) | self._stamp(other, created=False, row=row)
                         self._organisation.change(other, other_id, changes)
         self._organisation.remove(entity, row_id)
 
@@ -153,24 +153,24 @@ class Writer:
 
 def _blank(entity: EntityType) -> Row:
     row: Row = {}
-    for of in entity.properties.values():
-        row[of.column] = None
-        if of.type_column:
-            row[of.type_column] = None
+    for property_ in entity.properties.values():
+        row[property_.column] = None
+        if property_.type_column:
+            row[property_.type_column] = None
     return row
 
 
 def _defaults(entity: EntityType, organisation: Organisation) -> Row:
     """What the metadata gives as default, and the state that a new row has."""
     row: Row = {}
-    for of in entity.properties.values():
-        match of.default:
+    for property_ in entity.properties.values():
+        match property_.default:
             case bool() | int() as default:
-                row[of.column] = int(default)
+                row[property_.column] = int(default)
             case None:
                 pass
             case default:
-                row[of.column] = str(default)
+                row[property_.column] = str(default)
     if entity.name == "product" and organisation.settings_row()["createproductswithoutparentinactivestate"]:
         row["statecode"] = rules.ACTIVE
     return row
@@ -190,9 +190,9 @@ def _born(entity: EntityType, organisation: Organisation, changes: Row) -> Row:
 
 
 def _check_required(entity: EntityType, row: Row) -> None:
-    for of in entity.properties.values():
-        if of.required == SYSTEM_REQUIRED and of.on_create and row.get(of.column) is None:
-            raise invalid_argument(f"The attribute '{of.column}' of the '{entity.name}' entity is required.")
+    for property_ in entity.properties.values():
+        if property_.required == SYSTEM_REQUIRED and property_.on_create and row.get(property_.column) is None:
+            raise invalid_argument(f"The attribute '{property_.column}' of the '{entity.name}' entity is required.")
 
 
 def _referrers(organisation: Organisation, entity: EntityType) -> list[tuple[EntityType, Property, str]]:

@@ -2,18 +2,19 @@
 
 from local.demo.flows import Collection, PlainView, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import wiring as flows
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
-from shared.settings import Settings
+from shared.flows.accounts.wiring import account_mapper
+from shared.flows.spec import Deployment
 
 
-def watched_accounts(settings: Settings) -> Watched:
+def watched_accounts(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = flows.account_mapper(settings)
+    mapper = account_mapper(deployment)
     columns = ("versionnumber", *mapper.select)
-    company = settings.COMPANY.casefold()
+    company = deployment.company
     return Watched(
-        name=flows.ACCOUNTS,
+        name=ACCOUNTS,
         mapper=mapper,
         source=Collection(
             DATAVERSE, accounts.ENTITY_SET, accounts.ID_COLUMN, columns, expand=mapper.table.expand, by_id=True

@@ -94,7 +94,7 @@ def compare(
     """Compare what the mapping makes of every source record (by id) with every target row (key and fields)."""
     expected = expected_keys(verdicts, past)
     found = {fold(key): (key, values) for key, values in targets}
-    refused = (of.key for id, of in verdicts.items() if id in past.refused and isinstance(of, Mapped))
+    refused = (verdict.key for id, verdict in verdicts.items() if id in past.refused and isinstance(verdict, Mapped))
     tolerated = {fold(key) for key in (*past.before, *past.keys.values(), *past.left, *refused)}
     adopted = {fold(key) for key in past.before}
     times = Counter(fold(key) for key, _ in targets)

@@ -13,10 +13,9 @@ from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
-from shared.settings import Settings
 
 VALUE_MAPS = "VALUE_MAPS"
 # A placeholder for the demo's own addresses until they are known, so that all settings can be checked before the start.
@@ -28,7 +27,7 @@ _NOT_KNOWN_YET: Mapping[str, str] = {
 # A few records are in step at once where every flow looks often. Of their messages one is worked on at a time: what one
 # worker has in its hands while another wants it comes back after some time only.
 BRISK: Mapping[str, str] = {
-    **{f"{flow.upper()}_SCHEDULE": "*/2 * * * * *" for flow in FLOWS},
+    **{f"{flow.upper()}_SCHEDULE": "*/2 * * * * *" for flow in FLOWS.names},
     "AzureFunctionsJobHost__extensions__queues__batchSize": "1",
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:01",
 }
@@ -81,12 +80,13 @@ def read_configuration(
     value_maps = None if unit_group is None or VALUE_MAPS in chosen else _with_units(unit_group, units or {})
     document = {} if value_maps is None else {VALUE_MAPS: value_maps}
     try:
-        settings = Settings.read({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
+        settings = FLOWS.read_settings({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
+        deployment = FLOWS.deployment(settings)
         flows = (
-            watched_accounts(settings),
-            watched_contacts(settings),
-            watched_products(settings),
-            watched_quotations(settings),
+            watched_accounts(deployment),
+            watched_contacts(deployment),
+            watched_products(deployment),
+            watched_quotations(deployment),
         )
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid
@@ -95,7 +95,7 @@ def read_configuration(
         for name in sorted(environment.OWN & chosen.keys())
     )
     return Configuration(
-        settings=environment.app_settings({}, chosen, frozenset(Settings.model_fields), quick),
+        settings=environment.app_settings({}, chosen, frozenset(FLOWS.settings.model_fields), quick),
         flows=flows,
         company=settings.COMPANY.casefold(),
         claim_live_s=settings.claim_live_s,

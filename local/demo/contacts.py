@@ -7,22 +7,23 @@ from datetime import UTC, datetime
 from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import wiring as flows
+from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactMapper, ContactRules
+from shared.flows.contacts.wiring import contact_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
-from shared.settings import Settings
 
 
-def watched_contacts(settings: Settings) -> Watched:
+def watched_contacts(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = flows.contact_mapper(settings)
-    company = settings.COMPANY.casefold()
+    mapper = contact_mapper(deployment)
+    company = deployment.company
     columns = ("versionnumber", *mapper.select)
     person, person_too = contacts.PERSON_KEY
     return Watched(
-        name=flows.CONTACTS,
+        name=CONTACTS,
         mapper=mapper,
         source=Collection(
             DATAVERSE, contacts.ENTITY_SET, contacts.ID_COLUMN, columns, expand=mapper.expand, by_id=True
@@ -70,7 +71,9 @@ class PersonsAndCustomers:
         if key is not None:
             route, _, own = key.partition(" ")
             return [(_place(route, found), row) for found, row in self.routes[route].keyed(systems, own)]
-        return [(_place(route, found), row) for route, of in self.routes.items() for found, row in of.keyed(systems)]
+        return [
+            (_place(route, found), row) for route, each in self.routes.items() for found, row in each.keyed(systems)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

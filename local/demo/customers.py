@@ -39,10 +39,13 @@ def read_customers(systems: Systems, company: str) -> Customers:
     """Look at both systems."""
     customers = Collection(FINOPS, accounts.TARGET_SET, accounts.KEY_FIELD, (_TYPE,), company=company)
     numbers: dict[Parent, str] = {}
-    for flow, of, column in (("accounts", accounts, accounts.KEY_COLUMN), ("contacts", contacts, contacts.KEY_COLUMN)):
-        for row in Collection(DATAVERSE, of.ENTITY_SET, of.ID_COLUMN, (column,), by_id=True).rows(systems):
+    for flow, value, column in (
+        ("accounts", accounts, accounts.KEY_COLUMN),
+        ("contacts", contacts, contacts.KEY_COLUMN),
+    ):
+        for row in Collection(DATAVERSE, value.ENTITY_SET, value.ID_COLUMN, (column,), by_id=True).rows(systems):
             if row[column]:
-                numbers[Parent(flow, "customer", str(row[of.ID_COLUMN]).lower())] = str(row[column])
+                numbers[Parent(flow, "customer", str(row[value.ID_COLUMN]).lower())] = str(row[column])
     return Customers(numbers, {fold(key): str(row[_TYPE]) for key, row in customers.keyed(systems)})
 
 

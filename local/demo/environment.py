@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import loopback
 from local.demo.systems import Secrets
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.settings import schedules
 
 # These lead to a system or prove an identity: the demo never takes them from outside, it must not reach anybody's
@@ -38,8 +38,8 @@ def ticking(when: str, *functions: str) -> dict[str, str]:
 # Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
     **PLATFORM,
-    **schedules(),
-    **ticking("*/3 * * * * *", *FLOWS),
+    **schedules(FLOWS.settings),
+    **ticking("*/3 * * * * *", *FLOWS.names),
     **ticking("*/5 * * * * *", "sweep"),
     "COMPANY": "usmf",
     # There is more to see of a product that is gone in F&O than one that simply stays.

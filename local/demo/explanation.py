@@ -11,7 +11,7 @@ from rich.text import Text
 from local.demo import environment, screen
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
-from shared.flows.wiring import QUOTATIONS
+from shared.flows.quotations import QUOTATIONS
 
 
 def save_picture(file: Path, settings: Path, number: str) -> None:

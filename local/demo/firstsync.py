@@ -34,6 +34,6 @@ def _result(session: Session, place: Place, flow: Watched, reader: ProgressReade
     comparison = compare(verdicts, flow.targets(session.systems), flow, past)
     expected = expected_keys(verdicts, past).values()
     # Of several records with one key only one got it; which one does not matter to the comparison.
-    place.memory.expect(flow.name, {id: of.key for those in expected if len(those) == 1 for id, of in those})
+    place.memory.expect(flow.name, {id: value.key for those in expected if len(those) == 1 for id, value in those})
     asked = {name: counted.of(flow.asked.get(name, frozenset())) for name, counted in session.counts().items()}
     return FlowResult(reader.glance(), account, comparison, asked)

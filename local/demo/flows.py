@@ -210,7 +210,11 @@ class Watched:
     def past(self, memory: Memory, verdicts: Mapping[str, Verdict], failures: tuple[Failure, ...]) -> Past:
         """What the comparison must know from before; see Past."""
         refused = frozenset(failure.id for failure in failures if failure.cause not in _FORESEEN)
-        gone = {id: id for id, of in verdicts.items() if isinstance(of, Filtered) and of.rule in self.past_rules}
+        gone = {
+            id: id
+            for id, verdict in verdicts.items()
+            if isinstance(verdict, Filtered) and verdict.rule in self.past_rules
+        }
         return Past(
             before=frozenset(memory.before.get(self.name, ())),
             keys={**gone, **memory.keys.get(self.name, {})},

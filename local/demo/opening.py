@@ -14,7 +14,9 @@ from local.demo.session import Session
 from local.demo.state_dir import Place
 from local.demo.stocktaking import Position, Standings, Stocktaking
 from local.demo.waiting import Wait
-from shared.flows.wiring import CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 
 # The products must be in Sales before anything can be quoted.
 FIRST_IN_WORST_ORDER = (PRODUCTS,)
@@ -71,7 +73,7 @@ class Opening:
         first = (QUOTATIONS, CONTACTS)
         self.session.resume_flows(first)
         positions = self._wait([flow for flow in self.configuration.flows if flow.name in first])
-        listed = ", ".join(f"{of.account.waiting} {name}" for name, of in positions.items())
+        listed = ", ".join(f"{position.account.waiting} {name}" for name, position in positions.items())
         screen.write(self.console, f"waiting: {listed}. Only now the accounts are synced.", style="yellow", indent=2)
         self.session.resume_flows()
 

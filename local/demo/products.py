@@ -9,13 +9,13 @@ from local.demo.behaviors import read_behaviors
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.clients import quoting
-from shared.flows import wiring as flows
-from shared.flows.products import catalogue, price_lists
+from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
+from shared.flows.products.wiring import product_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Known, Verdict
 from shared.records import Json, SourceRow, Values, fold
-from shared.settings import Settings
 
 _DRAFT = 2
 _OWN_LIST, _OWN_CURRENCY = "_pricelevelid_value", "_transactioncurrencyid_value"
@@ -23,15 +23,17 @@ _LIST_COLUMNS = ("pricelevelid", _OWN_CURRENCY)
 _ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevelid", "uomid")), products.AMOUNT)
 
 
-def watched_products(settings: Settings) -> Watched:
+def watched_products(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = flows.product_mapper(settings)
+    mapper = product_mapper(deployment)
     fields = mapper.table.target_fields
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)
     return Watched(
-        name=flows.PRODUCTS,
+        name=PRODUCTS,
         mapper=mapper,
-        source=Collection(FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=settings.COMPANY),
+        source=Collection(
+            FINOPS, products.ENTITY_SET, products.KEY_FIELD, mapper.select, company=deployment.settings.COMPANY
+        ),
         target=_target((*columns, _OWN_LIST, products.STATE, products.ID_COLUMN)),
         view=ProductView(mapper),
         asked={

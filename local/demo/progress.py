@@ -61,7 +61,9 @@ class Progress:
         """Show where the flows stand now, and what is waited for when nothing has happened for a while."""
         now = self._clock()
         # Requests and messages alone are not progress: every run of a timer sends requests.
-        news = [(of.progress, of.account.waits_for, of.glance.closed) for of in positions.values()]
+        news = [
+            (position.progress, position.account.waits_for, position.glance.closed) for position in positions.values()
+        ]
         if news != self._seen:
             self._seen, self._news_at = news, now
         if self._live is not None:
@@ -84,11 +86,13 @@ class Progress:
 
     def _picture(self, positions: Positions, requests: Mapping[str, Requests], *, idle_s: float) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
-        for flow, of in positions.items():
-            account = of.account
+        for flow, position in positions.items():
+            account = position.account
             bar = ProgressBar(total=max(account.total, 1), completed=account.settled, width=_BAR_WIDTH)
             counted = Text(f"{account.settled} of {account.total} settled" if account.total else "none yet")
-            details = ", ".join([*_left(of), *([_messages(of.glance.messages)] if of.glance.messages else [])])
+            details = ", ".join(
+                [*_left(position), *([_messages(position.glance.messages)] if position.glance.messages else [])]
+            )
             grid.add_row(Text(f"  {flow}", style="bold"), bar, counted, Text(details, style="dim"))
         elapsed = f"{self._clock() - self._began:7.1f} s  {_asked(requests)}"
         awaited = waited_for(positions) if idle_s >= _SIGN_OF_LIFE_S else []
@@ -98,21 +102,23 @@ class Progress:
 
 def sentence(positions: Positions) -> str:
     """Where the flows stand, as one line."""
-    flows = ", ".join(_standing(flow, of) for flow, of in positions.items() if of.account.total)
-    messages = sum(of.glance.messages for of in positions.values())
-    settled = all(of.account.settled == of.account.total for of in positions.values())
+    flows = ", ".join(_standing(flow, position) for flow, position in positions.items() if position.account.total)
+    messages = sum(position.glance.messages for position in positions.values())
+    settled = all(position.account.settled == position.account.total for position in positions.values())
     queued = ""
     if messages:
         queued = f"{_messages(messages)} to check again" if settled else _messages(messages)
-    poisoned = sum(of.glance.poison for of in positions.values())
+    poisoned = sum(position.glance.poison for position in positions.values())
     given_up = f"{_messages(poisoned)} and given up" if poisoned else ""
-    closed = "; ".join(dict.fromkeys(of.glance.closed for of in positions.values() if of.glance.closed))
+    closed = "; ".join(
+        dict.fromkeys(position.glance.closed for position in positions.values() if position.glance.closed)
+    )
     return " | ".join(part for part in (f"settled: {flows or 'nothing yet'}", queued, given_up, closed) if part)
 
 
 def waited_for(positions: Positions) -> list[str]:
     """What is still to happen before all is in step, each as a phrase."""
-    return [what for flow, of in positions.items() for what in _waited_for(flow, of)]
+    return [what for flow, position in positions.items() for what in _waited_for(flow, position)]
 
 
 def _waited_for(flow: str, of: Position) -> list[str]:

@@ -11,12 +11,13 @@ from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.clients import quoting
-from shared.flows import wiring as flows
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationMapper
+from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
-from shared.settings import Settings
 
 ACTIVE, CLOSED = 1, 3
 AMOUNT, LINES = "amount of all lines", "lines"
@@ -28,16 +29,16 @@ _OVER = (*(rule for rule in quotations.ENDS if rule != _DRAFT.rule), "closed")
 _OF_HEADER = f"_{quotations.LINE_HEADER}_value"
 
 
-def watched_quotations(settings: Settings) -> Watched:
+def watched_quotations(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper = flows.quotation_mapper(settings)
-    company = settings.COMPANY.casefold()
+    mapper = quotation_mapper(deployment)
+    company = deployment.company
     of = quotations
     headers = Collection(FINOPS, of.TARGET_SET, of.KEY_FIELD, mapper.header_fields, company=company)
     columns = (of.LINE_KEY_FIELD, _LINE_AMOUNT, *mapper.line_fields)
     lines = Collection(FINOPS, of.TARGET_LINE_SET, of.KEY_FIELD, columns, company=company)
     return Watched(
-        name=flows.QUOTATIONS,
+        name=QUOTATIONS,
         mapper=mapper,
         source=Quotes(mapper),
         target=Quotations(headers, lines),
@@ -120,7 +121,7 @@ class QuotationView:
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """A verdict as the comparison uses it: what the target should hold."""
         verdict = unless_waiting(verdict, known)
-        if verdict == _DRAFT and any(of.get("statecode") == CLOSED for of in _revisions(row)):
+        if verdict == _DRAFT and any(revision.get("statecode") == CLOSED for revision in _revisions(row)):
             # Only what was active can be closed: the draft is that of a revision.
             return Filtered("revised", ends=True)
         if not isinstance(verdict, Mapped):
@@ -179,7 +180,7 @@ def _amount(quotation: Values) -> Decimal:
 
 def _total(row: SourceRow) -> Decimal:
     """What all lines of the active revision come to in Sales."""
-    active = [of for of in _revisions(row) if of.get("statecode") == ACTIVE]
+    active = [revision for revision in _revisions(row) if revision.get("statecode") == ACTIVE]
     newest = max(active, key=lambda header: int(str(header.get("revisionnumber") or 0)))
     return _decimal(newest, _TOTAL)
 

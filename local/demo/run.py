@@ -33,7 +33,10 @@ from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES, SYSTEMS
 from local.demo.trust import Act
 from shared.errors import StorageTrouble
-from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
 # What the logs of a demo take, its state where that is kept, and a small sample of its records.

@@ -54,7 +54,8 @@ class SampleQuotes:
         """Put the quoted products on the price lists of the quotes in other currencies; how many items. `tell` hears
         how far it is."""
         lists = {
-            str(of.values.get("quoteid")): of.values.get("_pricelevelid_value") for of in self._read("quotes.jsonl")
+            str(each.values.get("quoteid")): each.values.get("_pricelevelid_value")
+            for each in self._read("quotes.jsonl")
         }
         items = self._rows("productpricelevels", "_productid_value,_pricelevelid_value")
         there = {(str(item["_pricelevelid_value"]), str(item["_productid_value"])) for item in items}
@@ -77,16 +78,16 @@ class SampleQuotes:
         """Write and activate the active quotes, with all their lines; how many of both. A quote with a product that
         Sales does not have stays away. `tell` hears how far it is."""
         lines, incomplete = self._lines(catalogue)
-        quotes = [of for of in self._read("quotes.jsonl") if of.values.get("statecode") == _IS_ACTIVE]
-        quotes = [of for of in quotes if str(of.values.get("quoteid")) not in incomplete]
+        quotes = [each for each in self._read("quotes.jsonl") if each.values.get("statecode") == _IS_ACTIVE]
+        quotes = [quote for quote in quotes if str(quote.values.get("quoteid")) not in incomplete]
         made = self._sent("quotes", "quote", "CreateMultiple", self._complete(quotes, _sample_header))
-        ids = {str(of.values["quoteid"]) for of in made}
+        ids = {str(each.values["quoteid"]) for each in made}
         wanted = [line for id in ids for line in lines[id]]
         written: list[Placed] = []
         for at in range(0, len(wanted), _CHUNK):
             written += self._sent("quotedetails", "quotedetail", "CreateMultiple", wanted[at : at + _CHUNK])
             tell(f"{len(written)} of {len(wanted)} lines are written")
-        states = [replace(of, values={"quoteid": of.values["quoteid"], **ACTIVE}) for of in made]
+        states = [replace(each, values={"quoteid": each.values["quoteid"], **ACTIVE}) for each in made]
         return len(self._sent("quotes", "quote", "UpdateMultiple", states)), len(written)
 
     def _lines(self, catalogue: Catalogue) -> tuple[Mapping[str, list[Placed]], set[str]]:

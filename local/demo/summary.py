@@ -12,6 +12,7 @@ from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
+from shared.flows import FLOWS
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
 from shared.visible import visible
@@ -67,11 +68,11 @@ def _flows(result: Result) -> Table:
     labels = [
         label
         for label in next(iter(figures.values()), {})
-        if label not in _SELDOM or any(of[label] != "0" for of in figures.values())
+        if label not in _SELDOM or any(figure[label] != "0" for figure in figures.values())
     ]
     table = _table("What each flow did", "flow", *labels)
-    for name, of in figures.items():
-        table.add_row(name, *(of[label] for label in labels))
+    for name, each in figures.items():
+        table.add_row(name, *(each[label] for label in labels))
     return table
 
 
@@ -121,7 +122,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
 
 def _rule(rule: str) -> Text:
     """A filter rule in the words of `p2c explain`."""
-    words = in_words(rule)
+    words = in_words(rule, FLOWS.filters)
     return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 

@@ -20,7 +20,8 @@ from local.demo.state_dir import Place
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
-from shared.flows.wiring import ACCOUNTS, PRODUCTS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.products import PRODUCTS
 from shared.records import Json
 
 BATCH = 200
@@ -60,7 +61,7 @@ class Act:
         stock = Stocktaking(self.session.systems, configuration.flows, watch, configuration.claim_live_s)
         patience_s = max(self.patience_s, configuration.claim_live_s + _AT_MOST_S)
         wait = Wait(self.session, stock, self.stage.console, patience_s)
-        in_step = all(of.in_step for of in wait.until_in_step().values())
+        in_step = all(each.in_step for each in wait.until_in_step().values())
         if wait.gave_up:
             self.stage.say(wait.gave_up, style="red")
         if stop:
@@ -158,8 +159,8 @@ def trial_of(
         in_hand=in_hand,
         throttled=throttled,
         seconds=seconds,
-        lost=result.unaccounted + sum(len(of.missing) for of in compared),
-        extra=sum(len(of.extra) for of in compared),
-        doubled=sum(len(of.doubled) for of in compared),
-        stale=sum(len({difference.key for difference in of.different}) for of in compared),
+        lost=result.unaccounted + sum(len(each.missing) for each in compared),
+        extra=sum(len(each.extra) for each in compared),
+        doubled=sum(len(each.doubled) for each in compared),
+        stale=sum(len({difference.key for difference in each.different}) for each in compared),
     )

@@ -69,7 +69,7 @@ class Wait:
             while True:
                 self.running.require_alive()
                 positions = self._look(progress)
-                spent_s = standstill.look([of.progress for of in positions.values()])
+                spent_s = standstill.look([position.progress for position in positions.values()])
                 if spent_s == 0:
                     self._pulls, self._used = _pulls(positions), vitals.processor_seconds(self.running.functions_pids)
                 if self._is_over(positions, spent_s):
@@ -89,15 +89,15 @@ class Wait:
     def _is_over(self, positions: Positions, spent_s: float) -> bool:
         if _in_step(positions):
             looked = _pulls(positions) - self._pulls >= _PULLS_FOR_WAITING
-            waits = any(of.waits for of in positions.values())
+            waits = any(position.waits for position in positions.values())
             return not waits or (looked and spent_s > _PATIENCE_FOR_WAITING_S)
-        blocked = any(of.glance.blocked for of in positions.values())
+        blocked = any(position.glance.blocked for position in positions.values())
         return spent_s > (_PATIENCE_WHEN_BLOCKED_S if blocked else self.patience_s)
 
     def _reason(self, positions: Positions, seconds: float) -> str:
         """Why the demo gives up, as one sentence for its user."""
-        missing = {name: of for name, of in positions.items() if not of.in_step}
-        blocked = [f"{name}: {of.glance.closed}" for name, of in missing.items() if of.glance.blocked]
+        missing = {name: position for name, position in positions.items() if not position.in_step}
+        blocked = [f"{name}: {value.glance.closed}" for name, value in missing.items() if value.glance.blocked]
         if blocked:
             return f"The sync waits for an operator: {'; '.join(blocked)}."
         told = "; ".join(waited_for(missing)) or "the sources are not read to their end"
@@ -111,9 +111,9 @@ class Wait:
 
 
 def _in_step(positions: Mapping[str, Position]) -> bool:
-    return all(of.in_step for of in positions.values())
+    return all(position.in_step for position in positions.values())
 
 
 def _pulls(positions: Positions) -> int:
     """How often the flow that looks least has looked at its source."""
-    return min((of.glance.pulls for of in positions.values()), default=0)
+    return min((position.glance.pulls for position in positions.values()), default=0)

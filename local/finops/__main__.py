@@ -83,14 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-manual-numbers", action="store_true", help="refuse numbers that a sequence would give")
     parser.add_argument(
         "--overlong",
-        choices=[of.value for of in Overlong],
+        choices=[each.value for each in Overlong],
         default=default.overlong.value,
         help="texts over the usual length",
     )
     parser.add_argument("--later-properties", action="store_true", help="answer properties of newer product versions")
     parser.add_argument(
         "--priority",
-        choices=[of.value for of in Priority],
+        choices=[each.value for each in Priority],
         default=default.priority.value,
         help="throttling priority of the clients (default: %(default)s)",
     )

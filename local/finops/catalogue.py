@@ -46,11 +46,11 @@ def _rows(collection: str) -> list[dict[str, Json]]:
     entities = [load_schema().entities[name] for name in SERVED]
     match collection:
         case "PublicEntities":
-            return [_public_entity(of) for of in entities]
+            return [_public_entity(entity) for entity in entities]
         case "PublicEnumerations":
-            return [_public_enumeration(of) for of in load_schema().enumerations.values()]
+            return [_public_enumeration(enumeration) for enumeration in load_schema().enumerations.values()]
         case "DataEntities":
-            return [_data_entity(of) for of in entities]
+            return [_data_entity(entity) for entity in entities]
     raise RouteUnknown
 
 

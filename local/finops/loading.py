@@ -152,7 +152,7 @@ def _load_product(
 def _released_properties() -> frozenset[str]:
     entities = load_schema().entities
     return frozenset(
-        name for of in (sellable.SET_NAME, "ReleasedProductsV2", "ProductsV2") for name in entities[of].properties
+        name for each in (sellable.SET_NAME, "ReleasedProductsV2", "ProductsV2") for name in entities[each].properties
     )
 
 

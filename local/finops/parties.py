@@ -25,7 +25,7 @@ class Parties:
     def exist(self, number: object) -> bool:
         """Whether a party has this number."""
         entities = [load_schema().entities[name] for name in NUMBERS]
-        return any(self._tables.count(of, _linked_to(of, number)) > 0 for of in entities)
+        return any(self._tables.count(entity, _linked_to(entity, number)) > 0 for entity in entities)
 
     def shared(self, of: EntityType, number: object, names: frozenset[str]) -> Row:
         """What the party of this number is already said to be, in the properties of `of`; nothing where it is new."""

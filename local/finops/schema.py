@@ -115,10 +115,10 @@ def load_schema() -> Schema:
     """Read the schema file that ships with the simulator."""
     content = json.loads((SCHEMAS / "finops-schema.json").read_text(encoding="utf-8"))
     enumerations = {
-        name: Enumeration(name, {member["name"]: member["value"] for member in of["members"]})
-        for name, of in content["enums"].items()
+        name: Enumeration(name, {member["name"]: member["value"] for member in value["members"]})
+        for name, value in content["enums"].items()
     }
-    entities = {name: _entity(of, enumerations) for name, of in content["entities"].items()}
+    entities = {name: _entity(value, enumerations) for name, value in content["entities"].items()}
     return Schema(entities, enumerations)
 
 

@@ -201,7 +201,7 @@ class Writer:
 
     def _count_in(self, rules: Rules, row: Row, *, before: Row | None, after: Row | None) -> None:
         if rules.owner is not None:
-            was, becomes = (None if of is None else of[rules.owner.amount] for of in (before, after))
+            was, becomes = (None if each is None else each[rules.owner.amount] for each in (before, after))
             self._documents.count_in(rules, row, before=was, after=becomes)
 
 

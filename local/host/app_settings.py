@@ -92,7 +92,9 @@ def read_local_settings(path: Path) -> AppSettings:
 
 
 def _leads_to_an_account(connection: str) -> bool:
-    parts = {name.strip().casefold() for name, _, value in (of.partition("=") for of in connection.split(";")) if value}
+    parts = {
+        name.strip().casefold() for name, _, value in (each.partition("=") for each in connection.split(";")) if value
+    }
     return {"accountname", "accountkey"} <= parts or bool(parts & {"sharedaccesssignature", "usedevelopmentstorage"})
 
 

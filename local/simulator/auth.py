@@ -32,7 +32,7 @@ class FixedToken:
         self._token = token.encode()
 
     def refusal(self, authorization: str | None) -> str | None:
-        """See TokenCheck."""
+        """The reason why the header does not do, None where it does."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."
@@ -48,7 +48,7 @@ class SignedToken:
         self._clock = clock
 
     def refusal(self, authorization: str | None) -> str | None:
-        """See TokenCheck."""
+        """The reason why the header does not do, None where it does."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."

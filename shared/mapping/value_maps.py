@@ -5,18 +5,27 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from shared import exact_json
 from shared.counting import counted
 from shared.discretion import named, shown
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.mapping.units import Units
-from shared.records import Json, fold, trimmed
+from shared.records import Json
 from shared.text_files import read_text
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
@@ -39,24 +48,17 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$
 Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "contains", "begins", "blank", "filled"]
 Length = Annotated[int, Field(gt=0)] | None
 Owned = Literal["owned", "on_create", "off"]
-TargetSet = Literal[
-    "CustomersV3",
-    "contact_persons",
-    "contact_customers",
-    "products",
-    "CDSSalesQuotationHeaders",
-    "CDSSalesQuotationLines",
-]
-FlowPart = Literal["accounts", "contact_persons", "contact_customers", "products", "quotations", "quotation_lines"]
 # How many decimals F&O keeps of an amount; its type holds six.
 Decimals = Annotated[int, Field(ge=0, le=6)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of the document. A name that it does not know is a mistake."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-class Defaults(_Part):
+class Defaults(Part):
     """Codes for what the source does not contain; the customer group, site and warehouse must exist in F&O."""
 
     customer_group: Code
@@ -74,7 +76,7 @@ class Defaults(_Part):
         return value or None
 
 
-class Condition(_Part):
+class Condition(Part):
     """One condition on a source column; `value` is a text, number or true/false, absent for blank and filled."""
 
     column: ColumnName
@@ -98,34 +100,21 @@ class Condition(_Part):
         return self
 
 
-class StorageDimensions(_Part):
-    """The site and warehouse in F&O from which a product is shipped; a blank one is not sent."""
+class ValueMaps(Part):
+    """The document, without what belongs to one flow only (its model extends this one). Names of countries and states
+    are compared trimmed, without case, and without accents where that leaves one name.
 
-    site: str
-    warehouse: str
-
-    def value(self, part: Literal["site", "warehouse"]) -> str | None:
-        """Site or warehouse; a blank one is not sent."""
-        return {"site": self.site, "warehouse": self.warehouse}[part] or None
-
-
-class ValueMaps(_Part):
-    """The document. Names of countries and states are compared trimmed, without case, and without accents where that
-    leaves one name."""
+    The parts of `text_lengths` and `ownership` are those of the mappings of the flows.
+    """
 
     defaults: Defaults
     countries: Annotated[dict[Code, Iso2], AfterValidator(_one_code_per_name)]
     states: dict[Iso2, Annotated[dict[Code, Code], AfterValidator(_one_code_per_name)]]
     currencies: dict[Iso3, Iso3]
-    text_lengths: dict[TargetSet, dict[Code, Length]]
-    ownership: dict[FlowPart, dict[Code, Owned]] = {}
-    account_filter: list[Condition] = []
-    contact_filter: list[Condition] = []
+    text_lengths: dict[str, dict[Code, Length]]
+    ownership: dict[str, dict[Code, Owned]] = {}
     units: Units = []
-    price_lists: dict[Iso3, Code] = {}
     product_types: dict[Code, int] = {}
-    amount_decimals: dict[Iso3, Decimals] = {}
-    storage: dict[Code, StorageDimensions] = {}
 
     @cached_property
     def in_order(self) -> str:
@@ -135,11 +124,11 @@ class ValueMaps(_Part):
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says of the ownership of a flow's fields."""
-        return {str(named): fields for named, fields in self.ownership.items()}.get(flow, {})
+        return self.ownership.get(flow, {})
 
     def lengths_of(self, target_set: str) -> Mapping[str, Length]:
         """The longest texts that the fields of a target collection accept; None is no limit."""
-        return {str(named): lengths for named, lengths in self.text_lengths.items()}.get(target_set, {})
+        return self.text_lengths.get(target_set, {})
 
     def country(self, name: str) -> str | None:
         """The two-letter code of a country name or code; None when it is not listed."""
@@ -157,25 +146,34 @@ class ValueMaps(_Part):
         """The F&O code of a currency; None when it is not listed."""
         return self.currencies.get(code.strip().upper())
 
-    def storage_of(self, product: str) -> StorageDimensions | None:
-        """From where a product is shipped, by its number; None when it is not listed."""
-        return self._storage.get(fold(trimmed(product)))
-
-    def decimals(self, currency: str) -> int:
-        """How many decimals F&O keeps of an amount in a currency, by its F&O code."""
-        return self.amount_decimals.get(currency, self.defaults.amount_decimals)
-
     @cached_property
     def _country_codes(self) -> Mapping[str, str]:
         return _by_name_or_code(self.countries)
 
     @cached_property
-    def _storage(self) -> Mapping[str, StorageDimensions]:
-        return {fold(trimmed(product)): of for product, of in self.storage.items()}
-
-    @cached_property
     def _state_codes(self) -> Mapping[str, Mapping[str, str]]:
         return {country: _by_name_or_code(states) for country, states in self.states.items()}
+
+
+Maps = TypeVar("Maps", bound=ValueMaps)
+
+
+def model_of(of_flows: Iterable[type[ValueMaps]], lengths: Iterable[str], ownership: Iterable[str]) -> type[ValueMaps]:
+    """The model of the whole document: what its flows add to it, and the names of their parts of `text_lengths` and
+    `ownership`."""
+    # Names that are known only now: no type checker can follow them.
+    parts: dict[str, Any] = {
+        "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]
+        "ownership": (dict[Literal[tuple(ownership)], dict[Code, Owned]], {}),  # type: ignore[misc]
+    }
+    return create_model("ValueMaps", __base__=tuple(dict.fromkeys(of_flows)), **parts)
+
+
+def as_known_to(model: type[Maps], maps: ValueMaps) -> Maps:
+    """The document as one flow knows it. Raises TypeError for a document without what this flow adds to it."""
+    if not isinstance(maps, model):
+        raise TypeError(f"the value-map document was read without the parts of {model.__name__}")
+    return maps
 
 
 def _by_name_or_code(codes: Mapping[str, str]) -> Mapping[str, str]:
@@ -206,7 +204,7 @@ def _unaccented(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name.translate(_TYPED)) if not unicodedata.combining(c))
 
 
-def read_value_maps(source: str | None) -> ValueMaps:
+def read_value_maps(source: str | None, model: type[ValueMaps]) -> ValueMaps:
     """The document from its text (when it begins with a brace) or from a file; None: the one that is shipped.
 
     Raises SettingsInvalid that lists every mistake by its place in the document. A file named by mistake may hold
@@ -218,15 +216,9 @@ def read_value_maps(source: str | None) -> ValueMaps:
         file = Path(text) if text else SHIPPED
         name = _name(file)
         text = _read(file, name)
-    return _document(text, name)
-
-
-@lru_cache(maxsize=2)
-def _document(text: str, name: str) -> ValueMaps:
-    """Each flow's mapping asks for the same document."""
     content = _content(text, name)
     try:
-        return ValueMaps.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as invalid:
         mistakes = [_mistake(error) for error in invalid.errors()]
     raise mistaken(name, mistakes)

@@ -49,6 +49,14 @@ class Filtered:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter rule in words; `remedy` is what whoever wants the record in the target does."""
+
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
     people and names field and value; `remedy` says what to do. `looked_up` is true when something was missing in the

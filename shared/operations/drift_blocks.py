@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from shared.flows.checks import Check, CheckResult
 from shared.operations.audit_log import Deeds
-from shared.operations.preflight.checks import Check, CheckResult
 from shared.state.control import BlockKind, FlowControl
 from shared.sync.parts import Parts
 

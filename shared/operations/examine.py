@@ -1,21 +1,29 @@
 """What apply would do with records now. It reads storage and both systems as apply does, and writes nothing."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 
-from shared.mapping.verdicts import Parent, Remark
+from shared.mapping.verdicts import Mapped, Parent, Remark
+from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
 from shared.state.failures import STATE_UNREADABLE, Failure
 from shared.state.links import Link
-from shared.sync.apply.judge import Judging
-from shared.sync.apply.keys import KeyLook
-from shared.sync.apply.plan import RoutePlanning, by_route
-from shared.sync.apply.settle import return_to_former_targets, settle_intents
-from shared.sync.apply.work import Kind, Work
+from shared.sync.apply.batch import Batch
+from shared.sync.apply.claim import claim_ends_in, is_clean
+from shared.sync.apply.judge import LinksOfParents, judge, links_of_parents
+from shared.sync.apply.keys import reject_occupied
+from shared.sync.apply.outcome import Kind
+from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
+from shared.sync.apply.read import read
+from shared.sync.apply.record import Decided, Planned, Record
+from shared.sync.apply.settle import back_at_former, settle
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
+from shared.sync.parts import Limits, Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,99 +73,115 @@ class Examined:
         return bool(self.changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a look takes for done although it is not: by itself nothing. `links_of` loads the links of parents as they
+    would be, `promised` are the records that would have a key by then, by collection and folded key, and `foreseen` the
+    parents that are taken for linked."""
+
+    links_of: LinksOfParents
+    promised: dict[tuple[str, str], str] = field(default_factory=dict)
+    foreseen: set[Parent] = field(default_factory=set)
+
+
 class Examining:
     """Examines records of one flow, each as if it were the next to be written."""
 
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
-        self.planned: dict[tuple[str, str], str] = {}
 
     def examine(self, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
         """Every record, in the order of `ids`. Without `trust` what was last written counts for nothing: the target's
         own rows are compared. Raises SystemTrouble and StorageTrouble."""
-        wanted = list(dict.fromkeys(ids))
-        links = self._parts.state.links.load(self._flow.name, wanted)
-        failures = self._parts.state.failures.load(self._flow.name, wanted)
-        works = [Work(Hint(id), links[id], trust and _is_trusted(links[id]), failures.get(id)) for id in wanted]
-        rows = self._flow.source.read(wanted)
-        for work in works:
-            work.row = rows.get(work.id)
-        judging = self.judging()
-        for work in works:
-            if (damage := damage_of(work.link, self._flow)) is not None:
-                judging.reject(work, STATE_UNREADABLE, str(damage), damage.remedy)
-        readable = [work for work in works if work.outcome is None]
-        settle_intents(self._parts, self._flow, readable, looks_only=True)
-        return_to_former_targets(readable)
-        judging.judge(readable)
-        self._plan(judging, [work for work in works if work.outcome is None])
-        return [self._examined(links[work.id], work, judging) for work in works]
-
-    def judging(self) -> "LookJudging":
-        """Who judges the next records. No number is given by then: each is looked at as if it were the next."""
-        self.planned.clear()
-        return LookJudging(self._parts, self._flow)
-
-    def _plan(self, judging: Judging, works: Sequence[Work]) -> None:
-        for name, of_route in by_route(self._flow, works).items():
-            route = self._flow.route(name)
-            look = KeyLook(self._parts, self._flow, route, judging, self.planned)
-            planning = RoutePlanning(route, judging, look)
-            planning.plan(of_route)
-            planning.own(of_route)
-
-    def _examined(self, link: Link, work: Work, judging: "LookJudging") -> Examined:
-        outcome, write = work.outcome, work.write
-        remarks = work.mapped.remarks if work.mapped else ()
-        if outcome is not None:
-            return Examined(
-                link,
-                work.row,
-                outcome.kind,
-                key=work.mapped.key if work.mapped else link.target_key,
-                route=work.mapped.route if work.mapped else link.route,
-                listed=work.failure is not None,
-                reason=outcome.reason,
-                failure=outcome.failure,
-                parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
-                remarks=remarks,
-            )
-        assert write is not None
-        route = self._flow.route(work.content.route)
-        return Examined(
-            link,
-            work.row,
-            _kind(work, write),
-            key=work.content.key if work.leaving else write.key,
-            route=route.name,
-            changes=tuple(_changes(route, link, write)),
-            adopts=write.before is not None and not link.linked and link.intent is None,
-            listed=work.failure is not None,
-            leaves=write.key if work.leaving else None,
-            reason=work.ending[2] if work.ending else "",
-            parents=tuple(parent for parent in work.parents if parent in judging.foreseen),
-            remarks=remarks,
-        )
+        foresight = Foresight(partial(links_of_parents, self._parts.state.links))
+        return examine_with(self._parts, self._flow, foresight, ids, trust=trust)
 
 
-class LookJudging(Judging):
-    """Judges for a look. `foreseen` are the parents that are taken for linked without being it: none."""
+def examine_with(
+    parts: Parts, flow: Flow, foresight: Foresight, ids: Sequence[str], *, trust: bool = True
+) -> list[Examined]:
+    """Examine records with what is taken for done: the stages of apply up to the write, with keys looked at instead of
+    taken. Raises SystemTrouble and StorageTrouble."""
+    wanted, state = list(dict.fromkeys(ids)), parts.state
+    links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
+    loaded = [
+        Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id)) for id in wanted
+    ]
+    batch = Batch(loaded)
+    reading = batch.take(read(flow.source, loaded))
+    readable = batch.take(_reject_damaged(flow, reading))
+    keys_of, is_held = partial(state.keys_of, flow), partial(_is_held, limits=parts.limits)
+    settled = batch.take(settle(flow, parts.flows, keys_of, readable, looks_only=True, is_held=is_held))
+    settled = batch.take(back_at_former(settled))
+    judged = batch.take(judge(flow, parts.clock.now(), foresight.links_of, settled))
+    for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
+        route = flow.route(name)
+        ownership = KeyOwnership(flow, route, keys_of(route), state.links, parts.flows, parts.limits)
+        planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
+        owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
+        batch.take(plan_taken_over(route, owning))
+    contents = {of.id: of.content for of in judged}
+    now = parts.clock.now()
+    return [
+        _planned(flow, of, foresight) if isinstance(of, Planned) else _decided(flow, of, contents.get(of.id), now)
+        for of in batch.latest()
+        if isinstance(of, Planned | Decided)
+    ]
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        super().__init__(parts, flow)
-        self.foreseen: set[Parent] = set()
+
+def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Decided]:
+    for record in records:
+        if (damage := damage_of(record.link, flow)) is not None:
+            yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
+        else:
+            yield record
 
 
-def _is_trusted(link: Link) -> bool:
-    """As for a worker that claims it: an earlier claim or the dirty mark says that the target may differ."""
-    return link.claim_id is None and not link.dirty
+def _is_held(link: Link, limits: Limits) -> bool:
+    return claim_ends_in(link, limits) > 0
 
 
-def _kind(work: Work, write: Write) -> Kind:
-    if work.ending is not None:
-        return work.ending[0]
-    return Kind.CREATED if write.create else Kind.UPDATED
+def _decided(flow: Flow, of: Decided, content: Mapped | None, now: datetime) -> Examined:
+    record, outcome = of.record, of.outcome
+    why, number = outcome.rejection, flow.number_of(record.row)
+    return Examined(
+        record.found,
+        record.row,
+        outcome.kind,
+        key=content.key if content else record.found.target_key,
+        route=content.route if content else record.found.route,
+        listed=record.failure is not None,
+        reason=outcome.reason,
+        failure=why.as_failure(flow.name, record.id, number, now) if why is not None else None,
+        parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
+        remarks=content.remarks if content else (),
+    )
+
+
+def _planned(flow: Flow, of: Planned, foresight: Foresight) -> Examined:
+    record, judged, write = of.record, of.judged, of.write
+    route, link = flow.route(judged.content.route), record.found
+    return Examined(
+        link,
+        record.row,
+        _kind(of),
+        key=of.key if judged.leaves else write.key,
+        route=route.name,
+        changes=tuple(_changes(route, link, write)),
+        adopts=write.before is not None and not link.linked and link.intent is None,
+        listed=record.failure is not None,
+        leaves=write.key if judged.leaves else None,
+        reason=judged.ending.rule if judged.ending else "",
+        parents=tuple(parent for parent in record.parents if parent in foresight.foreseen),
+        remarks=judged.content.remarks,
+    )
+
+
+def _kind(of: Planned) -> Kind:
+    if of.judged.ending is not None:
+        return of.judged.ending.kind
+    return Kind.CREATED if of.write.create else Kind.UPDATED
 
 
 def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.counting import counted
+from shared.mapping.verdicts import Filter
 from shared.operations.examine import Examined, Examining
-from shared.operations.filters import in_words
+from shared.operations.filters import filters_of, in_words
 from shared.operations.trace import Traced, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
 from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
@@ -42,6 +43,7 @@ class Explaining:
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
+        self._filters = filters_of(parts.flows)
         self._source = flow.source_system.label
         self._target = flow.target_system.label
 
@@ -127,9 +129,9 @@ class Explaining:
                 return f"Now: {counted(len(examined.changes), 'field')} would change in {self._target}."
             case Kind.FILTERED:
                 whose = f" It belongs to {traced.words}." if traced else ""
-                return f"Now: it is not for {self._target}, because {in_words(examined.reason).meaning}.{whose}"
+                return f"Now: it is not for {self._target}, because {self._rule(examined).meaning}.{whose}"
             case Kind.ENDED:
-                return f"Now: it ends, because {in_words(examined.reason).meaning}; its row in {self._target} stays."
+                return f"Now: it ends, because {self._rule(examined).meaning}; its row in {self._target} stays."
             case Kind.WAITING if traced:
                 return f"Now: it waits for {traced.words}."
             case Kind.REJECTED if examined.failure is not None:
@@ -138,6 +140,9 @@ class Explaining:
                 return f"Now: it does not exist in {self._source}."
             case kind:
                 return f"Now: it is {kind} and is retried automatically."
+
+    def _rule(self, examined: Examined) -> Filter:
+        return in_words(examined.reason, self._filters)
 
     def _obstacles(self, control: FlowControl) -> list[str]:
         found = []
@@ -176,7 +181,7 @@ class Explaining:
             case Kind.FILTERED if traced:
                 return f"{traced.remedy} if it should go to {self._target}"
             case Kind.FILTERED:
-                return f"{in_words(examined.reason).remedy} if it should go to {self._target}"
+                return f"{self._rule(examined).remedy} if it should go to {self._target}"
             case Kind.CREATED | Kind.UPDATED if failure is not None:
                 return _retry(failure)
             case Kind.CREATED | Kind.UPDATED:

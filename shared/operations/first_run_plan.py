@@ -1,41 +1,56 @@
 """Records examined in the order of a first run: each sees what the earlier ones would have done."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.mapping.verdicts import Parent
-from shared.operations.examine import Examined, Examining, LookJudging
+from shared.operations.examine import Examined, Foresight, examine_with
 from shared.state.links import Link, LinkState
-from shared.sync.apply.work import Kind
+from shared.sync.apply.judge import links_of_parents
+from shared.sync.apply.outcome import Kind
+from shared.sync.flow import Flow
+from shared.sync.parts import Parts
 
 
-class Foreseeing(Examining):
+class Foreseeing:
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
     and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
-    def judging(self) -> LookJudging:
-        """A judge that knows the parents which a first run would have written."""
-        return _Foreseen(self._parts, self._flow)
+    def __init__(self, parts: Parts, flow: Flow) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._promised: dict[tuple[str, str], str] = {}
+
+    def examine(self, ids: Sequence[str]) -> list[Examined]:
+        """Every record, in the order of `ids`. Raises SystemTrouble and StorageTrouble."""
+        foreseen: set[Parent] = set()
+
+        def links_of(parents: set[Parent]) -> dict[Parent, Link]:
+            links, written = foreseen_links(self._parts, parents)
+            foreseen.update(written)
+            return links
+
+        return examine_with(self._parts, self._flow, Foresight(links_of, self._promised, foreseen), ids)
 
 
-class _Foreseen(LookJudging):
-    def load_parents(self, parents: set[Parent]) -> dict[Parent, Link]:
-        """The links of parents, as they would be."""
-        found = super().load_parents(parents)
-        by_flow: dict[str, list[Parent]] = defaultdict(list)
-        for parent, link in found.items():
-            if link.key_on(parent.route) is None and not link.keeps_off(parent.route):
-                by_flow[parent.flow].append(parent)
-        for name, unlinked in by_flow.items():
-            ids = [parent.id for parent in unlinked]
-            examined = {of.id: of for of in Foreseeing(self._parts, self._parts.flows[name]).examine(ids)}
-            found |= {parent: self._as_it_would_be(parent, examined[parent.id], found[parent]) for parent in unlinked}
-        return found
-
-    def _as_it_would_be(self, parent: Parent, examined: Examined, link: Link) -> Link:
-        if examined.kind in (Kind.CREATED, Kind.UPDATED) and examined.route == parent.route:
-            self.foreseen.add(parent)
-            return replace(link, route=parent.route, target_key=examined.key)
-        if examined.kind in (Kind.FILTERED, Kind.ENDED):
-            return replace(link, state=LinkState.FILTERED, rule=examined.reason)
-        return link
+def foreseen_links(parts: Parts, parents: set[Parent]) -> tuple[dict[Parent, Link], set[Parent]]:
+    """The links of parents as a first run would leave them, and which of the parents it would write. Raises
+    SystemTrouble and StorageTrouble."""
+    links = links_of_parents(parts.state.links, parents)
+    written: set[Parent] = set()
+    by_flow: dict[str, list[Parent]] = defaultdict(list)
+    for parent, link in links.items():
+        if link.key_on(parent.route) is None and not link.keeps_off(parent.route):
+            by_flow[parent.flow].append(parent)
+    for name, unlinked in by_flow.items():
+        ids = [parent.id for parent in unlinked]
+        examined = {of.id: of for of in Foreseeing(parts, parts.flows[name]).examine(ids)}
+        for parent in unlinked:
+            of, link = examined[parent.id], links[parent]
+            if of.kind in (Kind.CREATED, Kind.UPDATED) and of.route == parent.route:
+                written.add(parent)
+                links[parent] = replace(link, route=parent.route, target_key=of.key)
+            elif of.kind in (Kind.FILTERED, Kind.ENDED):
+                links[parent] = replace(link, state=LinkState.FILTERED, rule=of.reason)
+    return links, written

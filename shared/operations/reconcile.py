@@ -22,7 +22,7 @@ from shared.records import MarkedRow
 from shared.state.keys import Keys
 from shared.state.links import Link, LinkState
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty

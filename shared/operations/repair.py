@@ -3,6 +3,7 @@ keys table; or a row that is not needed is dropped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shared.errors import Damage, RowConflict, StateUnreadable
 from shared.operations.audit_log import Deeds, Refused
@@ -13,8 +14,8 @@ from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
 from shared.state.links import FormerTarget, Link, LinkState, link_key
 from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
-from shared.sync.apply.judge import Judging
-from shared.sync.apply.work import Work
+from shared.sync.apply.judge import judge, links_of_parents
+from shared.sync.apply.record import Judged, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY
 from shared.sync.flow import Flow, Route
@@ -150,9 +151,11 @@ class Mending:
         for place in there:
             if place.is_at(cells.get("route"), cells.get("target_key")):
                 return place
-        work = Work(Hint(id), Link(self.flow.name, id), trusted=False, row=self.flow.source.read([id]).get(id))
-        Judging(self.parts, self.flow).judge([work])
-        mapped = work.mapped
+        row = self.flow.source.read([id]).get(id)
+        record = Record.of(Hint(id), Link(self.flow.name, id), trusted=False, row=row)
+        links_of = partial(links_of_parents, self.parts.state.links)
+        judged = next(judge(self.flow, self.parts.clock.now(), links_of, [record]))
+        mapped = judged.content if isinstance(judged, Judged) else None
         by_mapping = (of for of in there if mapped is not None and of.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.operations.failures import Failing
 from shared.state.control import Gate
 from shared.state.links import LinkState
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, Tracked
 from shared.sync.flow_states import FlowState, Observing
 from shared.sync.parts import Parts

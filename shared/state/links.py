@@ -98,8 +98,8 @@ class Link:
     to its end; one that was listed for it keeps one, so that it is taken up alone.
     Of a document, `lines` are digests of the lines as last written by number, `numbers` the line numbers that were ever
     used (see Known.numbers), `line_fields` the owned fields that any of its lines has ever filled, which can be emptied
-    again, `noted` the numbers of lines that a write in flight adds or takes over, and `revisions` the source rows that it was made
-    from (see Known.revisions).
+    again, `noted` the numbers of lines that a write in flight adds or takes over, and `revisions` the source rows that
+    it was made from (see Known.revisions).
     `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
     surely removed.
     `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know

@@ -7,12 +7,14 @@ target, and nothing is written. A drift that shows only in a write is met again 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared.errors import SchemaDrift, SystemTrouble
 from shared.state.control import FlowControl, MetDrift
-from shared.sync.apply.judge import LOOKUP_FRESH_S, Judging
+from shared.sync.apply.batch import Batch
+from shared.sync.apply.judge import LOOKUP_FRESH_S, judge, links_of_parents
 from shared.sync.apply.plan import by_route
-from shared.sync.apply.work import Work
+from shared.sync.apply.record import Record
 from shared.sync.flow import Flow
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S, Gates, drift_pause_s
 from shared.sync.hints import Hint
@@ -66,10 +68,11 @@ class Probing:
         """Do with records what apply does, up to the moment of writing. Raises SystemTrouble."""
         flow = flow.as_of(self._parts.clock.now(), max_age_s=LOOKUP_FRESH_S)
         links, rows = self._parts.state.links.load(flow.name, ids), flow.source.read(ids)
-        works = [Work(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]
-        Judging(self._parts, flow).judge(works)
-        for name, of_route in by_route(flow, [work for work in works if work.outcome is None]).items():
-            flow.route(name).target.find([work.content.key for work in of_route])
+        records = [Record.of(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]
+        links_of = partial(links_of_parents, self._parts.state.links)
+        judged = Batch(records).take(judge(flow, self._parts.clock.now(), links_of, records))
+        for name, of_route in by_route(flow, judged).items():
+            flow.route(name).target.find([of.content.key for of in of_route])
 
     def _release(self, flow: Flow, blocked: str) -> None:
         def change(now: FlowControl) -> FlowControl | None:

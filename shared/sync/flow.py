@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared import exact_json
-from shared.mapping.verdicts import Known, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filter, Known, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
@@ -138,7 +138,8 @@ class Flow:
     mapping needs, and `basis` says what of them, and of the day, decides about every record: that part belongs to the
     mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records
     that have these numbers, by the number as given; where the number is the id, as the source writes it;
-    `number_column` is where a record has its number, empty where it has none."""
+    `number_column` is where a record has its number, empty where it has none. `filters` are
+    the rules of its mapping in words."""
 
     name: str
     source_system: System
@@ -151,6 +152,7 @@ class Flow:
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
     parents: tuple[str, ...] = ()
+    filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""
     basis_digest: str = ""
 
@@ -181,6 +183,11 @@ class Flow:
     def source(self) -> Source:
         """Where its records are read."""
         return self.feed.source
+
+    def number_of(self, row: SourceRow | None) -> str:
+        """The number by which people know a record, empty where it has none."""
+        number = row.values.get(self.number_column) if row is not None else None
+        return "" if number is None else str(number)
 
     def route(self, name: str | None) -> Route:
         """A route by its name; None is the only one."""

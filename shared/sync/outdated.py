@@ -15,7 +15,7 @@ from shared.state.checkpoints import Phase
 from shared.state.control import FlowControl
 from shared.state.links import KnownKey, Link
 from shared.state.relinked import Relinked
-from shared.sync.apply.judge import Judging
+from shared.sync.apply.judge import links_of_parents
 from shared.sync.flow import Flow
 from shared.sync.gates import Gates
 from shared.sync.parts import Parts
@@ -96,7 +96,7 @@ class Outdated:
     def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
         links = [link for link in links if link.state not in ENDED]
         known = {_parent(of) for link in links for of in link.known_keys}
-        parents = Judging(self._parts, flow).load_parents(known)
+        parents = links_of_parents(self._parts.state.links, known)
 
         def is_other(of: KnownKey) -> bool:
             key = parents[_parent(of)].key_on(of.route)

@@ -17,7 +17,7 @@ from shared.state.failures import LAST_RETRY, Failure, retry_after
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
-from shared.sync.apply.judge import Judging
+from shared.sync.apply.judge import links_of_parents
 from shared.sync.damage import damage_of
 from shared.sync.drift_probe import Probing
 from shared.sync.failure_list import Listing
@@ -115,7 +115,7 @@ class Sweep:
         waits = [wait for wait in page if wait.damage is None]
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
-        parents = Judging(self._parts, flow).load_parents({_parent(wait) for wait in (*waits, *parked)})
+        parents = links_of_parents(self._parts.state.links, {_parent(wait) for wait in (*waits, *parked)})
         still_filtered = {wait.child for wait in parked if parents[_parent(wait)].keeps_off(wait.parent_route)}
         moved = {child.id for child in filtered} - still_filtered
         for wait in waits:

@@ -17,8 +17,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 
 from local.host.host_json import seconds_of
 from shared.bootstrap import forget_service, service
-from shared.flows.wiring import FLOWS
-from shared.settings import Settings
+from shared.flows import FLOWS
 from shared.state.storage.account import TABLES
 from shared.sync.hints import Hint, HintMessage
 from tests.contract import worker_library
@@ -48,7 +47,7 @@ def functions() -> Iterator[dict[str, Function]]:
 @pytest.fixture
 def environment(storage_account: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The app's settings: a real storage account, and systems that nobody answers for."""
-    for name in [*Settings.model_fields, *EXAMPLE["Values"]]:
+    for name in [*FLOWS.settings.model_fields, *EXAMPLE["Values"]]:
         monkeypatch.delenv(name, raising=False)
     settings = {
         **EXAMPLE["Values"],
@@ -118,7 +117,7 @@ def _essence(binding: Mapping[str, object]) -> dict[str, object]:
 
 def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> None:
     timers = [binding for function in functions.values() for binding in function.bindings if "schedule" in binding]
-    assert len(timers) == len(FLOWS) + len(FOR_ALL)
+    assert len(timers) == len(FLOWS.names) + len(FOR_ALL)
     assert [timer for timer in timers if timer.get("runOnStartup")] == []
     assert [timer for timer in timers if not timer.get("useMonitor")] == []
 
@@ -126,16 +125,16 @@ def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> No
 def test_every_setting_that_a_binding_names_is_known_and_in_the_example(functions: dict[str, Function]) -> None:
     text = json.dumps([dict(binding) for function in functions.values() for binding in function.bindings])
     named = set(re.findall(r"%(\w+)%", text))
-    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS, *FOR_ALL)}
-    assert named <= set(Settings.model_fields)
+    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS.names, *FOR_ALL)}
+    assert named <= set(FLOWS.settings.model_fields)
     assert named <= EXAMPLE["Values"].keys()
 
 
 def test_the_example_is_valid_as_it_stands() -> None:
     values = EXAMPLE["Values"]
     assert EXAMPLE["IsEncrypted"] is False
-    assert set(values) <= set(Settings.model_fields) | OF_THE_PLATFORM
-    assert Settings.read(values).COMPANY == "usmf"
+    assert set(values) <= set(FLOWS.settings.model_fields) | OF_THE_PLATFORM
+    assert FLOWS.read_settings(values).COMPANY == "usmf"
 
 
 def test_every_text_in_a_queue_reaches_its_function() -> None:
@@ -154,7 +153,7 @@ def test_an_idle_queue_is_looked_at_every_fifteen_seconds_at_least() -> None:
 
 def test_the_function_timeout_is_five_minutes_and_the_one_that_the_settings_know() -> None:
     assert HOST["functionTimeout"] == "00:05:00"
-    assert Settings.model_fields["AzureFunctionsJobHost__functionTimeout"].default == HOST["functionTimeout"]
+    assert FLOWS.settings.model_fields["AzureFunctionsJobHost__functionTimeout"].default == HOST["functionTimeout"]
 
 
 def test_there_is_a_thread_for_everything_that_may_run_at_once(functions: dict[str, Function]) -> None:
@@ -220,7 +219,7 @@ def _file_of(module: str) -> Path | None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", FLOWS.names)
 def test_a_pull_of_a_paused_flow_succeeds_and_asks_nobody(
     functions: dict[str, Function], storage_account: str, flow: str
 ) -> None:
@@ -230,7 +229,7 @@ def test_a_pull_of_a_paused_flow_succeeds_and_asks_nobody(
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", FLOWS.names)
 def test_a_message_for_a_paused_flow_waits_in_its_hold_queue(
     functions: dict[str, Function], storage_account: str, flow: str
 ) -> None:
@@ -242,7 +241,7 @@ def test_a_message_for_a_paused_flow_waits_in_its_hold_queue(
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", FLOWS.names)
 def test_a_poisoned_message_is_split_into_its_records(
     functions: dict[str, Function], storage_account: str, flow: str
 ) -> None:
@@ -256,7 +255,7 @@ def test_a_poisoned_message_is_split_into_its_records(
 def test_a_poisoned_record_is_listed_as_a_failure(functions: dict[str, Function]) -> None:
     result = worker_library.queue_message(functions["accounts_poison"], "message", message(1))
     assert (result.ok, result.error) == (True, None)
-    failure = service().parts.state.failures.load("accounts", [ID.format(0)])[ID.format(0)]
+    failure = service(FLOWS).parts.state.failures.load("accounts", [ID.format(0)])[ID.format(0)]
     assert failure.cause == "poison"
 
 
@@ -268,7 +267,7 @@ def test_a_message_of_a_stranger_reaches_its_function_and_is_listed_as_it_lies_t
     assert not worker_library.queue_message(functions["accounts_apply"], "message", text).ok
     assert worker_library.queue_message(functions["accounts_poison"], "message", text).ok
     id = f"message-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    failure = service().parts.state.failures.load("accounts", [id])[id]
+    failure = service(FLOWS).parts.state.failures.load("accounts", [id])[id]
     assert failure.cause == "message_unreadable"
     assert failure.message.endswith(f"the body begins with: {text}")
 
@@ -291,7 +290,7 @@ def test_a_sweep_of_a_paused_flow_succeeds(functions: dict[str, Function]) -> No
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("name", [*(f"{flow}_{kind}" for flow in FLOWS for kind in KINDS), "sweep", "cleanup"])
+@pytest.mark.parametrize("name", [*(f"{flow}_{kind}" for flow in FLOWS.names for kind in KINDS), "sweep", "cleanup"])
 def test_events_name_the_run_as_the_host_does(functions: dict[str, Function], heard: Heard, name: str) -> None:
     """So that an event and the row of `requests` can be brought together."""
     result = _call(functions[name])
@@ -305,10 +304,12 @@ def test_the_first_invocation_makes_every_table_and_queue(functions: dict[str, F
     assert worker_library.timer_tick(functions["sweep"], "timer").ok
     with TableServiceClient.from_connection_string(storage_account) as tables:
         assert set(TABLES) <= {table.name for table in tables.list_tables()}
-    assert {f"{flow}{suffix}" for flow in FLOWS for suffix in ("", "-hold", "-poison")} <= _existing(storage_account)
+    assert {f"{flow}{suffix}" for flow in FLOWS.names for suffix in ("", "-hold", "-poison")} <= _existing(
+        storage_account
+    )
 
 
-@pytest.mark.parametrize("name", [f"{flow}_{kind}" for flow in FLOWS for kind in KINDS] + [*FOR_ALL])
+@pytest.mark.parametrize("name", [f"{flow}_{kind}" for flow in FLOWS.names for kind in KINDS] + [*FOR_ALL])
 def test_a_missing_setting_fails_every_trigger_with_the_one_message(
     functions: dict[str, Function], environment: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -340,9 +341,9 @@ def _call(function: Function) -> worker_library.Result:
 
 def test_the_app_is_indexed_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name in Settings.model_fields:
+        if name in FLOWS.settings.model_fields:
             monkeypatch.delenv(name)
     try:
-        assert len(worker_library.load(ROOT)) == 3 * len(FLOWS) + len(FOR_ALL)
+        assert len(worker_library.load(ROOT)) == 3 * len(FLOWS.names) + len(FOR_ALL)
     finally:
         worker_library.close()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.mapping.addresses import AddressRules
-from shared.mapping.value_maps import read_value_maps
 from tests.unit.mapping.samples import account, mapped, maps, owned_as
 
 SCHEMAS = Path(__file__).parents[2] / "local" / "schemas"
@@ -43,7 +43,7 @@ def test_a_field_of_a_new_customer_is_blank_as_the_mapping_empties_it(name: str)
 
 def test_the_mandatory_fields_of_a_customer_have_values_for_the_barest_account() -> None:
     mandatory = [name for name, field in FIELDS.items() if field["mandatory"]]
-    sent = mapped(AccountMapper(read_value_maps(None)), account()).on_create
+    sent = mapped(AccountMapper(FLOWS.read_value_maps(None)), account()).on_create
     assert [name for name in mandatory if not sent[name]] == []
 
 

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import OnHold
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.verdicts import Known, Mapped
 from shared.mapping.words import Word
 from shared.records import SourceRow
 from tests.contract.test_mapping_schema import SCHEMAS, Facts, dataverse, finops, source_mistakes, target_mistakes
 from tests.support.clock import START
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 EVERYTHING = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 ON = MAPS.model_copy(
     update={

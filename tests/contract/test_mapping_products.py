@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, late_columns
-from shared.mapping.value_maps import read_value_maps
 from tests.contract.test_mapping_schema import SCHEMAS, dataverse, finops
 from tests.contract.test_products_schema import attributes, navigations, table
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 CHOICES = [ProductChoices(price_items=items, when_vanished=vanished) for items in PriceItems for vanished in Vanished]
 FIELDS: Mapping[str, Any] = {field["name"]: field for field in finops()["entities"][products.ENTITY_SET]["fields"]}
 COLUMNS, LOOKUPS = attributes(products.TARGET_SET), navigations(products.TARGET_SET)

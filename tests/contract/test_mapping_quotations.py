@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import words as quotation_words
 from shared.flows.quotations.mapping import (
@@ -17,11 +18,10 @@ from shared.flows.quotations.mapping import (
 )
 from shared.mapping.addresses import AddressRules
 from shared.mapping.dates import EMPTY_DATE
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Word
 from tests.contract.test_mapping_schema import dataverse, finops, source_mistakes, target_mistakes
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 CHOICES = [
     QuotationChoices(requested_date=requested, addresses=AddressRules(street_number=True))
     for requested in RequestedDate

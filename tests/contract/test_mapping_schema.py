@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, account_words
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import Column, Ownership, TargetField, Word, constant, copy
 
 SCHEMAS = Path(__file__).parents[2] / "local" / "schemas"
@@ -98,7 +99,7 @@ def _field_mistakes(field: TargetField, known: Facts, word: Word, maps: ValueMap
         yield f"{field.name} is a key and is addressed, not mapped"
 
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 EVERYTHING = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 CHOICES = [
     AccountChoices(),

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from shared.flows import FLOWS
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import columns_of
 from tests.contract.test_mapping_schema import dataverse, finops
 
-MAPPER = ProductMapper(read_value_maps(None))
+MAPPER = ProductMapper(FLOWS.read_value_maps(None))
 SOURCE: Mapping[str, Any] = finops()["entities"][products.ENTITY_SET]
 TYPES = {str: {"Edm.String"}, int: {"Edm.Int32"}, Decimal: {"Edm.Decimal"}, bool: {"Edm.Boolean"}}
 
@@ -108,7 +108,7 @@ def test_every_column_of_the_small_tables_exists(entity_set: str) -> None:
 def test_product_types_are_members_and_options() -> None:
     members = {of["name"] if isinstance(of, dict) else of for of in finops()["enums"]["EcoResProductType"]["members"]}
     options = {option["value"] for option in attributes(products.TARGET_SET)["producttypecode"]["options"]}
-    shipped = read_value_maps(None).product_types
+    shipped = FLOWS.read_value_maps(None).product_types
     assert set(shipped) <= members
     assert set(shipped.values()) <= options
 

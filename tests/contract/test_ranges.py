@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.finops.values import INT32, MAX_DIGITS
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
 from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.products import mapping as products
@@ -15,11 +16,11 @@ from shared.flows.quotations.mapping import QuotationMapper
 from shared.mapping import ranges
 from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, range_of
-from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import TargetField
 from tests.contract.test_mapping_schema import dataverse, finops
 
-SHIPPED = read_value_maps(None)
+SHIPPED = FLOWS.read_value_maps(None)
 WIDEST = SHIPPED.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
 
 

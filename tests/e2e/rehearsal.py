@@ -21,7 +21,7 @@ from local.demo.selling import Seller
 from local.demo.session import Session
 from local.demo.state_dir import place
 from local.demo.systems import SYSTEMS
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.sync.parts import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
@@ -30,7 +30,7 @@ from tests.support.patience import PATIENCE_S
 
 _LOOK_EVERY_S = 0.25
 # Every two seconds: as `SCHEDULE_S` of the rehearsal says.
-_QUICK = ticking("*/2 * * * * *", *FLOWS, "sweep")
+_QUICK = ticking("*/2 * * * * *", *FLOWS.names, "sweep")
 # A message that failed comes back at once.
 _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 

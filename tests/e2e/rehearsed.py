@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 from shared.sync.hints import Hint, messages
 from tests.e2e.marked import AMOUNT, MARK, marked_texts
 from tests.e2e.rehearsal import Rehearsal, rehearsing
@@ -91,7 +95,7 @@ def _recovered(on_stage: Rehearsal) -> None:
     on_stage.until("the gate opens", lambda: on_stage.events("gate_opened", since, system=DATAVERSE))
     on_stage.until("accounts are read", lambda: on_stage.events("pull_run", since, flow=ACCOUNTS, ended="caught_up"))
     on_stage.until(
-        "nothing lags", lambda: max(on_stage.told(flow, "checkpoint_age_s", since) for flow in FLOWS) < LONG_S
+        "nothing lags", lambda: max(on_stage.told(flow, "checkpoint_age_s", since) for flow in FLOWS.names) < LONG_S
     )
     on_stage.until_swept()
 
@@ -120,7 +124,7 @@ def _broken(on_stage: Rehearsal) -> None:
     on_stage.session.storage.queues.send(ACCOUNTS, message.to_body())
     on_stage.session.start_functions({"COMPANY": "no company has such a name"})
     on_stage.until("the message is poison", lambda: on_stage.take_poison(ACCOUNTS))
-    timers = [*(f"{flow}_pull" for flow in FLOWS), "sweep"]
+    timers = [*(f"{flow}_pull" for flow in FLOWS.names), "sweep"]
     on_stage.until("all timers fail", lambda: min(on_stage.failed(timer, since) for timer in timers) >= OFTEN)
     on_stage.session.stop_functions()
 

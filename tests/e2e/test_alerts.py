@@ -9,7 +9,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 from tests.e2e.host_log import Line, read_lines, telemetry
 from tests.e2e.rehearsed import (
     ACTS,
@@ -46,7 +50,7 @@ SHORTENED = {
     ),
 }
 FAULTS: dict[str, tuple[str, Sequence[str]]] = {
-    "function-failures": (BROKEN, [*FLOWS, "sweep"]),
+    "function-failures": (BROKEN, [*FLOWS.names, "sweep"]),
     "poison-message": (UNREADABLE, [CONTACTS]),
     "open-failures-grew": (REJECTED, [ACCOUNTS]),
     "lag": (DOWN, FROM_SALES),
@@ -122,5 +126,5 @@ def test_silence_is_told_once_its_window_has_passed(rehearsed: Rehearsed, name: 
 def test_every_chart_of_the_workbook_has_something_to_show(rehearsed: Rehearsed) -> None:
     rows = telemetry(read_lines("".join(rehearsed.logs.values())))
     shown = {title: run(query.tree, rows) for title, query in parse(workbook_queries()).items()}
-    assert len(shown) > len(FLOWS)
+    assert len(shown) > len(FLOWS.names)
     assert [title for title, found in shown.items() if not found] == []

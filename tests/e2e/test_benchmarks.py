@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import operations, snapshot, throttling
-from shared.flows.wiring import ACCOUNTS, CONTACTS, FLOWS, PRODUCTS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 
@@ -20,7 +24,7 @@ Row = Mapping[str, str]
 @pytest.fixture
 def figures(tmp_path: Path) -> Path:
     """A document with a place for all figures."""
-    names = (*FLOWS, "throttling", "snapshot", "operations")
+    names = (*FLOWS.names, "throttling", "snapshot", "operations")
     file = tmp_path / "figures.md"
     file.write_text("".join(f"<!-- bench:{of} -->\n<!-- /bench:{of} -->\n" for of in names), encoding="utf-8")
     return file

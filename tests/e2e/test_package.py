@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite import Azurite
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.settings import schedules
 from shared.state.storage.account import Account, Storage
 from tests.e2e.packaging import write_package
@@ -46,13 +46,13 @@ def host_alone(folder: Path) -> Path:
 def test_the_unpacked_package_runs_with_its_own_requirements_only(
     package: Path, azurite: Azurite, tmp_path: Path
 ) -> None:
-    Storage(Account(connection_string=azurite.connection_string)).create(FLOWS)
+    Storage(Account(connection_string=azurite.connection_string)).create(FLOWS.names)
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
         "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
         "FINOPS_URL": "https://contoso.operations.dynamics.com",
         "COMPANY": "usmf",
-        **dict.fromkeys(schedules(), "* * * * * *"),
+        **dict.fromkeys(schedules(FLOWS.settings), "* * * * * *"),
     }
     (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
     host = subprocess.Popen(
@@ -64,7 +64,7 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
         text=True,
     )  # fmt: skip
     assert host.stderr is not None
-    awaited = {f"{flow}_pull" for flow in FLOWS} | {"sweep", "reconcile", "cleanup"}
+    awaited = {f"{flow}_pull" for flow in FLOWS.names} | {"sweep", "reconcile", "cleanup"}
     lines: list[str] = []
     try:
         for line in host.stderr:
@@ -80,5 +80,5 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
     assert awaited == set(), log
     assert "(Failed" not in log, log
     # A new deployment is paused: neither system was called.
-    assert [flow for flow in FLOWS if f"flow {flow} is paused" not in log] == []
-    assert len(json.loads((tmp_path / "ready").read_text(encoding="utf-8"))["functions"]) == 3 * len(FLOWS) + 3
+    assert [flow for flow in FLOWS.names if f"flow {flow} is paused" not in log] == []
+    assert len(json.loads((tmp_path / "ready").read_text(encoding="utf-8"))["functions"]) == 3 * len(FLOWS.names) + 3

@@ -10,7 +10,7 @@ import pytest
 
 from local.demo.arguments import FUNC
 from local.demo.functionshost import FunctionsHost
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from tests.e2e.demonstration import assert_everything_is_written, run_once
 from tests.e2e.test_demo import SAMPLE, SMALL
 from tests.e2e.two_hosts.plans import Deed, Edit
@@ -54,7 +54,7 @@ def test_a_worker_that_is_killed_and_storage_that_is_away_for_50_seconds_lose_an
         # Without storage a host decides after some 26 seconds to end; it takes its time to do so.
         stage.until("the host has ended by itself", lambda: host.pid != pid)
         end = len(log_of(host))
-        stage.until("every flow is pulled", lambda: all(pulled(flow) in log_of(host)[end:] for flow in FLOWS))
+        stage.until("every flow is pulled", lambda: all(pulled(flow) in log_of(host)[end:] for flow in FLOWS.names))
         assert stage.settle() == ""
         assert_nothing_is_lost(stage)
 

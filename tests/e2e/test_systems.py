@@ -11,8 +11,8 @@ from local import azurite, systems
 from local.demo.state_dir import free_ports
 from local.systems import Ports
 from shared.bootstrap import build
-from shared.flows.wiring import ACCOUNTS
-from shared.settings import Settings
+from shared.flows import FLOWS
+from shared.flows.accounts import ACCOUNTS
 from shared.state.storage.account import Account, Storage
 
 pytestmark = pytest.mark.process
@@ -40,7 +40,7 @@ def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_t
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == values["VALUE_MAPS"]
         for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
             monkeypatch.setenv(name, values[name])
-        build(Settings.read(values)).pull(ACCOUNTS)
+        build(FLOWS, values).pull(ACCOUNTS)
         queued.append(Storage(Account(connection_string=values["AzureWebJobsStorage"])).queues.depth(ACCOUNTS))
         raise KeyboardInterrupt
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
 from tests.e2e.two_hosts.running import running_hosts
@@ -50,7 +50,7 @@ def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garba
         assert any(stage.in_hand)
 
         assert all(stage.tables.remove(*stray) for stray in STRAYS)
-        for flow in FLOWS:
+        for flow in FLOWS.names:
             ids = sorted(id for of, id in stage.littered if of == flow)
             stage.ask("dismiss", flow, *ids, "--reason", "put there by the test", "--yes")
         assert json.loads(stage.ask("failures", "--json")) == []

@@ -9,13 +9,10 @@ from typing import Any
 import jsonschema
 import yaml
 
-from shared.flows.wiring import FLOWS
-from shared.settings import Settings
+from shared.flows import FLOWS
 from shared.state.storage.account import TABLES
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
-from tests.infra.names import names, trigger_queues
+from tests.infra.names import names, schedule_settings, trigger_queues
 from tests.infra.snapshots import Snapshot
-from tests.support.project import ROOT
 
 Check = Callable[[Snapshot], list[str]]
 
@@ -66,7 +63,7 @@ _SCHEMAS = Path(__file__).parent / "data"
 def settings(snapshot: Snapshot) -> list[str]:
     """Every setting of the code is given, and no other; those that the host reads have the code's defaults."""
     given = snapshot.app_settings
-    known = set(Settings.model_fields) - LOCAL_ONLY | PLATFORM
+    known = set(FLOWS.settings.model_fields) - LOCAL_ONLY | PLATFORM
     missing = (f"app.bicep: the app setting {name} is missing; add it" for name in known - set(given))
     unknown = (f"app.bicep: the app setting {name} is not known to the code; remove it" for name in set(given) - known)
     other = (
@@ -79,7 +76,7 @@ def settings(snapshot: Snapshot) -> list[str]:
 
 def schedules(snapshot: Snapshot) -> list[str]:
     """Every setting that a trigger names is set."""
-    named = set(re.findall(r"%(\w+)%", (ROOT / "function_app.py").read_text(encoding="utf-8")))
+    named = schedule_settings()
     given = snapshot.app_settings
     return [
         f"app.bicep: {name} is not set, and a trigger needs it; set it" for name in sorted(named) if not given.get(name)
@@ -89,7 +86,7 @@ def schedules(snapshot: Snapshot) -> list[str]:
 def queues(snapshot: Snapshot) -> list[str]:
     """Queues and tables are those of the code, and the triggers listen to no other."""
     made = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
-    needed = {flow + suffix for flow in FLOWS for suffix in ("", POISON_SUFFIX, HOLD_SUFFIX)}
+    needed = {queue for flow in FLOWS for queue in flow.queues}
     wrong = [f"storage.bicep: the queue {name} is missing; add it" for name in needed - made]
     wrong += [f"storage.bicep: no code knows the queue {name}; remove it" for name in made - needed]
     tables = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/tableServices/tables")}
@@ -200,7 +197,7 @@ def host_json(root: Path) -> list[str]:
     """host.json has the form that the host reads, and the timeout that the code reckons with."""
     content = json.loads((root / "host.json").read_text(encoding="utf-8"))
     wrong = _against("host.schema.json", content, "host.json")
-    timeout = Settings.model_fields["AzureFunctionsJobHost__functionTimeout"].default
+    timeout = FLOWS.settings.model_fields["AzureFunctionsJobHost__functionTimeout"].default
     if content.get("functionTimeout") != timeout:
         wrong.append(f"host.json: functionTimeout is {content.get('functionTimeout')!r}, and {timeout!r} in the code")
     return wrong

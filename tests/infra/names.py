@@ -1,14 +1,14 @@
 """infra/names.json: what the templates and the hooks take from the code. `make infra` writes it."""
 
-import ast
 import json
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from function_app import app_of
 from local.requirements import SITE_PYTHON
-from shared.flows.wiring import FLOWS
-from shared.settings import Settings
+from shared.flows import FLOWS
 from shared.state.storage.account import TABLES
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 from tests.support.project import ROOT
 
 NAMES = ROOT / "infra" / "names.json"
@@ -18,13 +18,17 @@ _READ_BY_THE_HOST = ("_SCHEDULE", "functionTimeout")
 _GIVEN = ("AzureWebJobsStorage", "AZURE_CLIENT_ID", "DATAVERSE_URL", "FINOPS_URL", "COMPANY")
 
 
+# The functions that serve all flows.
+_FOR_ALL = ("sweep", "reconcile", "cleanup")
+
+
 def names() -> dict[str, Any]:
     """What the code says of itself."""
-    chosen = {name: field.default for name, field in Settings.model_fields.items() if not name.startswith(_GIVEN)}
+    chosen = {name: field.default for name, field in FLOWS.settings.model_fields.items() if not name.startswith(_GIVEN)}
     return {
         "python": SITE_PYTHON,
         "functions": functions(),
-        "queues": sorted(flow + suffix for flow in FLOWS for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)),
+        "queues": sorted(queue for flow in FLOWS for queue in flow.queues),
         "tables": sorted(TABLES),
         "settings": sorted(chosen),
         "readByTheHost": {name: chosen[name] for name in sorted(chosen) if name.endswith(_READ_BY_THE_HOST)},
@@ -33,22 +37,28 @@ def names() -> dict[str, Any]:
 
 def functions() -> list[str]:
     """The functions of the app, by name."""
-    return sorted(_arguments("function_name"))
+    return sorted([*_FOR_ALL, *(name for flow in FLOWS for name in flow.functions)])
 
 
 def trigger_queues() -> set[str]:
     """The queues that the app listens to."""
-    return set(_arguments("queue_trigger", "queue_name"))
+    return {str(trigger["queueName"]) for trigger in _triggers().values() if "queueName" in trigger}
 
 
-def _arguments(decorator: str, keyword: str | None = None) -> list[str]:
-    tree = ast.parse((ROOT / "function_app.py").read_text(encoding="utf-8"))
-    found = []
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == decorator:
-            named = [of.value for of in call.keywords if of.arg == keyword]
-            found.append(ast.literal_eval(named[0] if keyword else call.args[0]))
-    return found
+def schedule_settings() -> set[str]:
+    """The settings that say when the timers of the app run."""
+    return {str(trigger["schedule"]).strip("%") for trigger in _triggers().values() if "schedule" in trigger}
+
+
+def timers() -> list[str]:
+    """The functions that a timer starts, in the order of the app."""
+    return [name for name, trigger in _triggers().items() if "schedule" in trigger]
+
+
+@cache
+def _triggers() -> Mapping[str, Mapping[str, object]]:
+    found = {str(made.get_function_name()): made.get_trigger() for made in app_of(FLOWS).get_functions()}
+    return {name: trigger.get_dict_repr() for name, trigger in found.items() if trigger is not None}
 
 
 def text() -> str:

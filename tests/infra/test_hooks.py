@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from p2c.loaded import loaded_functions
-from shared.operations.preflight.checks import Check, CheckResult
+from p2c.loaded_functions import loaded_functions
+from shared.flows.checks import Check, CheckResult
 from tests.infra.names import functions
 from tests.infra.snapshots import NETWORK, read_snapshot
 from tests.support.project import ROOT

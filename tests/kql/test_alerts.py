@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.systems import System
 from tests.kql.alerts import Alert, Telemetry, alerts
 from tests.kql.evaluation import Row
@@ -36,12 +36,14 @@ def told(minutes_ago: float, event: str, **fields: Any) -> Row:
     return {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "Message": text}
 
 
-def states(minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS, **other: Any) -> list[Row]:
+def states(minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS.names, **other: Any) -> list[Row]:
     """How flows stood at each of these minutes before now."""
     return [told(ago, "flow_state", flow=flow, **{**CALM, **other}) for ago in minutes for flow in flows]
 
 
-def pulls(minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS, ended: str = "caught_up") -> list[Row]:
+def pulls(
+    minutes: Iterable[float] = MINUTES, flows: Iterable[str] = FLOWS.names, ended: str = "caught_up"
+) -> list[Row]:
     return [
         told(ago, "pull_run", flow=flow, run="r", ended=ended, ms=1, pages=1, hints=0)
         for ago in minutes
@@ -190,7 +192,7 @@ def test_a_flow_that_is_not_read_for_long_after_it_was_resumed_is_told(name: str
     behind = 3 * 86_400
     before = states(range(50, 90), paused=True, checkpoint_age_s=behind)
     after = states(range(50), ["products"], checkpoint_age_s=behind)
-    others = [*states(range(50), set(FLOWS) - {"products"}), *pulls(range(50), set(FLOWS) - {"products"})]
+    others = [*states(range(50), set(FLOWS.names) - {"products"}), *pulls(range(50), set(FLOWS.names) - {"products"})]
     assert fires(name, traced(before, after, others)) == ["products"]
 
 
@@ -212,7 +214,7 @@ def test_an_app_that_is_gone_for_more_than_two_days_is_told_no_longer() -> None:
 
 
 def test_a_flow_whose_pulls_all_fail_is_told() -> None:
-    others = [flow for flow in FLOWS if flow != "contacts"]
+    others = [flow for flow in FLOWS.names if flow != "contacts"]
     failing = traced(states(), pulls(flows=others), pulls(flows=["contacts"], ended="trouble"))
     assert fires("no-successful-pull", failing) == ["contacts"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.flows.checks import Check, CheckResult, by_cause, one_of_several
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.explain import Explaining
-from shared.operations.preflight.checks import Check, CheckResult, by_cause, one_of_several
 from tests.support.operator import answer, p2c
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading

@@ -828,7 +828,7 @@ class TwoParents(FakeMapper):
     """A child of the parents f and m."""
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
-        """See Mapper."""
+        """The records whose target keys the mapping wants to know (Known.keys), whatever becomes of this one."""
         return (Parent("parents", ROUTE, "f"), Parent("parents", ROUTE, "m"))
 
 

@@ -70,7 +70,7 @@ class ManyParents(FakeMapper):
     """A document that names as many parents as its column `lines` says."""
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
-        """See Mapper."""
+        """The records whose target keys the mapping wants to know (Known.keys), whatever becomes of this one."""
         count = int(str(row.values.get("lines") or 0))
         return tuple(Parent("parents", ROUTE, f"x{number}") for number in range(count))
 
@@ -107,7 +107,7 @@ class _LongParents(FakeMapper):
     """Names parents by ids that are too long for a key of a row together with the child's."""
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
-        """See Mapper."""
+        """The records whose target keys the mapping wants to know (Known.keys), whatever becomes of this one."""
         return (Parent("parents", ROUTE, "x" * 400),) if row.values.get("lines") else ()
 
 

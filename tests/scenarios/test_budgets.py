@@ -10,9 +10,9 @@ import pytest
 
 from shared.bootstrap import limits_of
 from shared.errors import NotSent
+from shared.flows import FLOWS
 from shared.operations.cleanup import Cleanup
 from shared.operations.reconcile import Comparison
-from shared.settings import Settings
 from shared.state.control import Gate
 from shared.state.failures import Failure
 from shared.state.runs import Run
@@ -51,7 +51,7 @@ class Slow:
     """A world in which calls may take long, and a function timeout that no run may reach."""
 
     def __init__(self, timeout: str, flows: tuple[str, ...] = FAMILY) -> None:
-        settings = Settings.read({**NEEDED, "AzureFunctionsJobHost__functionTimeout": timeout})
+        settings = FLOWS.read_settings({**NEEDED, "AzureFunctionsJobHost__functionTimeout": timeout})
         self.timeout_s = settings.function_timeout_s
         self.world = World(limits=limits_of(settings), flows=flows)
 

@@ -21,9 +21,9 @@ from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, Transient
+from shared.flows import FLOWS
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
-from shared.mapping.value_maps import read_value_maps
 from shared.records import Json, Write
 from shared.systems import System
 from tests.support.channels import open_channel
@@ -176,7 +176,7 @@ def test_a_short_throttling_is_waited_for_in_place(environment: Environment) -> 
     assert environment.channel.requests.throttled == 1
 
 
-SELECT = ProductMapper(read_value_maps(None)).select
+SELECT = ProductMapper(FLOWS.read_value_maps(None)).select
 PRODUCT: dict[str, Json] = {"ProductName": "Bike", "SalesUnitSymbol": "EA", "SalesPrice": Decimal("12.5")}
 # Every kind of character that may stand in a number: quotes, blanks, wildcards, what addresses reserve, any alphabet.
 ODD = [

@@ -14,9 +14,9 @@ from shared.clients.finops.environment import FinopsCollection, FinopsSystem, Fi
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.exchange import Answer
 from shared.errors import OperatorNeeded, SchemaDrift
+from shared.flows import FLOWS
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write
-from shared.settings import Settings
 from shared.state.control import BlockKind
 from shared.state.links import LinkState
 from shared.systems import System
@@ -142,7 +142,7 @@ class DriftedMapper(FakeMapper):
     """A mapping that meets a column of another type than it knows."""
 
     def evaluate(self, row: SourceRow, *known: object) -> Verdict:
-        """See AccountMapper: a column of another type is nobody's record's fault."""
+        """Raises SchemaDrift: no record is to blame for the type of a column."""
         raise SchemaDrift(System.DATAVERSE, f"a column of {row.id} is not what the mapping expects")
 
 
@@ -185,7 +185,7 @@ class CachingCredential:
 @pytest.mark.parametrize("hours", [-5, 0, 5])
 def test_an_expired_token_is_replaced_within_the_run_whatever_our_clock_says(sync: Product, hours: float) -> None:
     tokens = {sync.sales.origin: dataverse_world.TOKEN, sync.finops.base_url: finops_environment.TOKEN}
-    settings = Settings.read(
+    settings = FLOWS.read_settings(
         {
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
             "DATAVERSE_URL": sync.sales.origin,
@@ -194,7 +194,7 @@ def test_an_expired_token_is_replaced_within_the_run_whatever_our_clock_says(syn
         }
     )
     credential, ours = CachingCredential(sync.clock, tokens), Skewed(sync.clock, hours)
-    sync.service = assemble(settings, sync.state, sync.queues, credential, ours)
+    sync.service = assemble(FLOWS.deployment(settings), sync.state, sync.queues, credential, ours)
     id = sync.account("A-1")
     sync.tick()
     assert not any(sync.state.control.gate(system).closed for system in System)

@@ -8,7 +8,7 @@ from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Owner
 from shared.state.links import LinkState
 from shared.state.storage.tables import Foreign, Operation
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse
 from tests.scenarios.test_fault_damage import damage

@@ -55,7 +55,7 @@ class NumberHistory(History):
         }[flows]
 
     def play(self, length: int) -> None:
-        """See History."""
+        """Do `length` random things, then let everything come to rest without faults."""
         for _ in range(length):
             deeds = [*self.edits, *[self.round] * 4, self.tick, self.tick, self.repeat, self.wait, self.wait]
             deeds += [self.meddle, self.operate]

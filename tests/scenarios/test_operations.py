@@ -26,7 +26,7 @@ from shared.state.failures import FIRST_RETRY, Failure, failure_key, renewed
 from shared.state.links import ClaimKind, LinkState
 from shared.state.storage.tables import Replace
 from shared.sync import flow_states as observing
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.link_writer import mark_dirty
 from shared.sync.parts import Parts
 from tests.scenarios.test_fault_damage import damage

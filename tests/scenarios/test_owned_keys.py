@@ -18,7 +18,7 @@ from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, Owner
 from shared.state.links import LinkState, link_key
 from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, refuse, unknown
 from tests.scenarios.test_crashes import moments

@@ -9,10 +9,10 @@ import pytest
 
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
+from shared.flows import FLOWS
 from shared.operations.dry_run import DryRun
 from shared.operations.reconcile import Reconciling
 from shared.operations.resync import send
-from shared.settings import Settings
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
@@ -210,7 +210,7 @@ def test_more_failures_than_are_shown_are_counted(sync: Product) -> None:
 
 
 def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in Settings.model_fields:
+    for name in FLOWS.settings.model_fields:
         monkeypatch.delenv(name, raising=False)
     assert "DATAVERSE_URL is not set" in p2c("status", code=2)
     file = tmp_path / "settings.json"

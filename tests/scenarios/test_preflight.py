@@ -15,15 +15,15 @@ from local.finops.schema import Kind as FinopsKind
 from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
+from shared.flows import FLOWS
+from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
-from shared.flows.wiring import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.audit_log import Deeds
 from shared.operations.drift_blocks import Enforcing
-from shared.operations.preflight.checks import ACCESS, Check, CheckResult
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
-from shared.operations.setupguide import section
+from shared.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
@@ -70,7 +70,7 @@ def usual(shared_pair: Product) -> frozenset[str]:
 
 
 def checks_of(sync: Product) -> list[Check]:
-    return list(Preflight(sync.service.parts, sync.settings).checks())
+    return list(Preflight(sync.service.parts, sync.deployment).checks())
 
 
 def wrong(sync: Product) -> list[Check]:
@@ -137,14 +137,14 @@ def test_a_system_that_does_not_let_us_in_is_one_finding_and_the_other_one_is_st
     with prepared() as sync:
         sync.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
         found = wrong(sync)
-        checks = list(Preflight(sync.service.parts, sync.settings).checks())
+        checks = list(Preflight(sync.service.parts, sync.deployment).checks())
     assert [check.what for check in found] == ["reachable, and grants access"]
     assert any(check.area == "F&O" and check.verdict is CheckResult.WELL for check in checks)
 
 
 def test_what_nobody_can_see_is_listed_with_its_step() -> None:
     with prepared() as sync:
-        checks = list(Preflight(sync.service.parts, sync.settings).checks())
+        checks = list(Preflight(sync.service.parts, sync.deployment).checks())
     by_hand = [check for check in checks if check.verdict is CheckResult.BY_HAND]
     assert any("number sequences" in check.what for check in by_hand)
     assert all("setup.md" in check.remedy for check in by_hand)
@@ -152,18 +152,18 @@ def test_what_nobody_can_see_is_listed_with_its_step() -> None:
 
 def test_what_the_flows_use_exists_in_both_schemas() -> None:
     with product() as sync:
-        settings = sync.settings
+        deployment = sync.deployment
     entities = {of.entity_set: of for of in load_schema().entities.values()}
-    for use in tables_of_sales(settings):
+    for use in tables_of_sales(deployment):
         assert use.columns <= set(entities[use.entity_set].columns), use.entity_set
         assert use.logical_name == entities[use.entity_set].name
-    assert {use.entity_set for use in tables_of_sales(settings) if use.tracked} == {
+    assert {use.entity_set for use in tables_of_sales(deployment) if use.tracked} == {
         "accounts",
         "contacts",
         "quotes",
         "quotedetails",
     }
-    assert len(collections_of_finops(settings)) == 5
+    assert len(collections_of_finops(deployment)) == 5
 
 
 # --- what cannot be asked ---------------------------------------------------------------------------------------------
@@ -348,7 +348,7 @@ def test_a_behaviour_that_the_mapping_does_not_know_blocks_quotes_and_no_other_f
     columns = sales_columns(pair, "quote")
     monkeypatch.setitem(columns, "effectiveto", replace(columns["effectiveto"], date_behavior="Lunar"))
     enforced(pair)
-    blocked = {flow: pair.state.control.flow(flow).blocked for flow in FLOWS}
+    blocked = {flow: pair.state.control.flow(flow).blocked for flow in FLOWS.names}
     assert [flow for flow, reason in blocked.items() if reason] == ["quotations"]
     assert "quotes.effectiveto behaves as Lunar" in blocked["quotations"]
 
@@ -367,7 +367,7 @@ def test_drift_blocks_the_flows_that_use_the_column_and_no_others(
     monkeypatch.setitem(columns, "name", replace(columns["name"], kind=SchemaKind.LOOKUP))
     monkeypatch.delitem(finops_fields("CustomersV3"), "PersonFirstName")
     done = enforced(pair)
-    flows = {flow: pair.state.control.flow(flow) for flow in FLOWS}
+    flows = {flow: pair.state.control.flow(flow) for flow in FLOWS.names}
     assert list(done.blocked) == ["accounts", "contacts"]
     assert {flow for flow, control in flows.items() if control.blocked} == {"accounts", "contacts"}
     assert flows["accounts"].block_kind is BlockKind.DRIFT

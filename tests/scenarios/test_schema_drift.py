@@ -287,7 +287,7 @@ def test_what_the_metadata_says_takes_the_place_of_what_a_record_has_met(monkeyp
             without.delitem(columns, "telephone1")
             parts = sync.service.parts
             enforcing = Enforcing(parts, Deeds(parts, "operator@contoso"))
-            enforcing.enforce(list(Preflight(parts, sync.settings).checks()))
+            enforcing.enforce(list(Preflight(parts, sync.deployment).checks()))
         assert "accounts lacks telephone1" in desk_control(sync, "accounts").blocked
         assert desk_control(sync, "accounts").met is None
         sync.settle(10)

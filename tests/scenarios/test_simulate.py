@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from p2c import simulating
 from p2c.__main__ import app
 from shared import exact_json
 from shared.mapping.value_maps import SHIPPED
@@ -161,10 +160,10 @@ def test_a_mistake_in_the_call_is_one_message_and_exit_code_2(
 def test_without_the_clone_the_command_says_where_the_simulation_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(simulating, "_CLONE", tmp_path)
+    monkeypatch.setattr("p2c.commands.simulate._CLONE", tmp_path)
     assert "clone the repository and run ./p2c.sh simulate there" in p2c("simulate", code=2)
 
 
 def test_without_the_development_packages_the_command_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulating, "_NEEDED", ("no_such_package",))
+    monkeypatch.setattr("p2c.commands.simulate._NEEDED", ("no_such_package",))
     assert "the simulation needs no_such_package, a development package" in p2c("simulate", code=2)

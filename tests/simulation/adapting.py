@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.flows import FLOWS
+from shared.mapping.value_maps import ValueMaps
 from tests.simulation.company import Pool, standard_pools
 from tests.simulation.finops import COMPANIES
 from tests.simulation.settings import URL, VARIANTS, mappers_of
@@ -26,7 +27,7 @@ class _Words:
 def adapted_pools(maps: str) -> Mapping[str, Pool]:
     """The standard records, with the words of this value map beside some that it does not know."""
     pools = standard_pools()
-    words = _words(read_value_maps(maps))
+    words = _words(FLOWS.read_value_maps(maps))
     people = {name: _of_people(pools[name], words) for name in ("accounts", "contacts")}
     quotes = _with(pools["quotes"], {"transactioncurrencyid": [_currency(code) for code in words.currencies]})
     return {**people, "quotes": quotes, "products": _products(pools["products"], words), "lines": _lines(maps, words)}

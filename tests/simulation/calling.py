@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.errors import FileUnreadable, SettingsInvalid
-from shared.mapping.value_maps import read_value_maps
+from shared.flows import FLOWS
 from shared.text_files import read_text
 from tests.simulation.census import census
 from tests.simulation.material import STANDARD, Material
@@ -35,7 +35,7 @@ def material_of(maps: str | None, sample: str | None) -> Material:
             raise Miscalled("--sample is blank; name a folder of *.jsonl files")
         if sample == PIPE:
             return replace(material, sample=read_sample(sys.stdin.buffer.read().decode("utf-8", "surrogatepass")))
-        return replace(material, sample=read_folder(Path(sample), read_value_maps(material.maps), mappers))
+        return replace(material, sample=read_folder(Path(sample), FLOWS.read_value_maps(material.maps), mappers))
     except SettingsInvalid as invalid:
         message = re.sub(r"^VALUE_MAPS[^:]*: ", "", str(invalid))
     except (SampleUnusable, FileUnreadable) as unusable:
@@ -48,7 +48,7 @@ def _text_of(maps: str) -> str:
     """Raises SettingsInvalid and FileUnreadable."""
     if not maps.strip():
         raise Miscalled("--map is blank; name a value-map document")
-    read_value_maps(maps)
+    FLOWS.read_value_maps(maps)
     return maps if maps.lstrip("\ufeff").lstrip().startswith("{") else read_text(Path(maps), maps)
 
 

@@ -12,7 +12,7 @@ from shared.clients.quoting import EnumMember
 from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import mapping as contacts
 from shared.flows.quotations import mapping as quotations
-from shared.flows.wiring import flows_of
+from shared.flows.spec import Systems
 from shared.records import References
 from shared.settings import Settings
 from shared.state.owners import Owners
@@ -25,7 +25,7 @@ from shared.sync.ports import Lookup, SystemPort, Target
 from shared.systems import System
 from tests.simulation.finops import Collection, Company, Documents, Products
 from tests.simulation.sales import ModelTarget, Sales
-from tests.simulation.settings import Mappers, SettingsKey, mappers_of, settings_of
+from tests.simulation.settings import Mappers, SettingsKey, deployment_of, mappers_of, settings_of
 from tests.simulation.stage import Stage
 from tests.simulation.threads import WorkerClock
 
@@ -42,7 +42,7 @@ class TablesLookup:
         self._kept: tuple[float, References] | None = None
 
     def rows(self, *, max_age_s: float) -> References:
-        """See Lookup."""
+        """The tables, read again when they are older than that."""
         now = self._clock.monotonic()
         if self._kept is None or now - self._kept[0] > max_age_s:
             read = {name: tuple(dict(row) for row in self._sales.rows(name, "")) for name in self._names}
@@ -106,7 +106,7 @@ def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, F
 def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str, Flow]:
     mappers = mappers_of(key)
     unused = FinopsSystem(stage.sales.channel, settings.COMPANY)
-    flows = flows_of(settings, stage.sales, unused, Owners(stage.tables["links"]))
+    flows = deployment_of(key).wired(Systems(stage.sales, unused, Owners(stage.tables["links"])))
     made: dict[str, Flow] = {}
     for name, flow in flows.items():
         routes = {

@@ -23,8 +23,9 @@ from shared.sync.apply import late
 from shared.sync.apply import run as apply
 from shared.sync.apply import settle as settling
 from shared.sync.apply.commit import Committing
-from shared.sync.apply.keys import Owning
-from shared.sync.apply.work import Kind, Work
+from shared.sync.apply.outcome import Kind
+from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.record import Decided, Record
 from shared.sync.gates import Gates
 from shared.sync.pull import run as pull
 from shared.sync.pull import tracked
@@ -58,15 +59,15 @@ def _nothing(*_: Any, **__: Any) -> None:
 _commit_failures = Committing._failure_operations
 
 
-def _failures_of_the_living(self: Committing, work: Work, outcome: Any) -> Any:
-    return [] if outcome.kind is Kind.DELETED else _commit_failures(self, work, outcome)
+def _failures_of_the_living(self: Committing, record: Record, outcome: Any) -> Any:
+    return [] if outcome.kind is Kind.DELETED else _commit_failures(self, record, outcome)
 
 
 def _agrees_everywhere(route: Any, sent: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     return all(route.rules.agree(name, value, row.get(name)) for name, value in sent.items())
 
 
-def _only_dirty(_work: Work, now: Link) -> Link | None:
+def _only_dirty(_of: Decided, now: Link) -> Link | None:
     return None if now.etag is None else replace(now, dirty=True)
 
 
@@ -90,14 +91,13 @@ def _accept_all(self: FlowControl) -> FlowControl:
     return replace(self.unblock(), accepted_walk=self.block_walk, accepted_gone=no_end, accepted_changed=no_end)
 
 
-_leave_unsettled = Work.leave_unsettled
+_unsettled = Record.unsettled
 
 
-def _leave_as_known(self: Work, **how: Any) -> None:
-    _leave_unsettled(self, **how)
-    assert self.outcome is not None
-    clean = replace(self.outcome.link, dirty=not self.trusted, claim_id=None, claim_kind=None)
-    self.outcome = replace(self.outcome, link=clean)
+def _left_as_known(self: Record, **how: Any) -> Decided:
+    of = _unsettled(self, **how)
+    clean = replace(of.outcome.link, dirty=not self.trusted, claim_id=None, claim_kind=None)
+    return replace(of, outcome=replace(of.outcome, link=clean))
 
 
 _refusal = Collection.refusal
@@ -131,14 +131,15 @@ def _checkpoint_first() -> Iterator[None]:
         yield
 
 
-_end = Work.end
+_ended = Record.ended
 
 
-def _end_with_its_key(self: Work, kind: Kind, state: Any, **how: Any) -> None:
-    _end(self, kind, state, **how)
-    if kind is Kind.DELETED and self.outcome is not None and not self.link.linked:
-        kept = replace(self.outcome.link, route=self.link.route, held_key=self.link.held_key)
-        self.outcome = replace(self.outcome, link=kept)
+def _ended_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) -> Decided:
+    of = _ended(self, kind, state, **how)
+    if kind is not Kind.DELETED or self.link.linked:
+        return of
+    kept = replace(of.outcome.link, route=self.link.route, held_key=self.link.held_key)
+    return replace(of, outcome=replace(of.outcome, link=kept))
 
 
 MUTATIONS: Mapping[str, Mutation] = {
@@ -160,11 +161,11 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "key_of_a_deleted_record_stays": Mutation(
         "a record that was refused and then deleted keeps its number",
-        223, "I2", _instead(Work, "end", _end_with_its_key),
+        223, "I2", _instead(Record, "ended", _ended_with_its_key),
     ),
     "taken_for_a_row_of_others": Mutation(
         "key_taken is told where a row of others stands in the way",
-        230, "I5", _instead(Owning, "_has_made", lambda *_: True),
+        230, "I5", _instead(KeyOwnership, "_has_made", lambda *_: True),
     ),
     "fields_that_are_not_read": Mutation(
         "a create of unknown outcome is compared by fields that are not read",
@@ -172,7 +173,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "intents_are_ignored": Mutation(
         "nobody finds out what became of a create without answer",
-        816, "I1", _instead(apply, "settle_intents", _nothing),
+        816, "I1", _instead(apply, "settle", lambda _flow, _flows, _keys, records: iter(records)),
     ),
     "row_of_a_late_worker_is_nobodys": Mutation(
         "a row that a worker has made when another one had its record is nobody's",
@@ -224,7 +225,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "unknown_outcome_is_forgotten": Mutation(
         "a write without answer leaves neither claim nor mark",
-        676, "I3", _instead(Work, "leave_unsettled", _leave_as_known),
+        676, "I3", _instead(Record, "unsettled", _left_as_known),
     ),
     "difference_makes_a_row": Mutation(
         "a difference goes by a call that can create",

@@ -8,16 +8,17 @@ from typing import Any
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
+from shared.flows.accounts.wiring import account_mapper
 from shared.flows.contacts.mapping import ContactMapper
+from shared.flows.contacts.wiring import contact_mapper
 from shared.flows.products.mapping import ProductMapper
+from shared.flows.products.wiring import product_mapper
 from shared.flows.quotations.mapping import QuotationMapper
-from shared.flows.wiring import (
-    account_mapper,
-    contact_mapper,
-    product_mapper,
-    quotation_mapper,
-)
+from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.spec import Deployment
+from shared.mapping.value_maps import ValueMaps
 from shared.settings import Settings
 
 Document = dict[str, Any]
@@ -118,7 +119,12 @@ _OF_THE_MAPS: Mapping[str, Callable[[Document], Document]] = {
 def settings_of(variant: str, url: str, company: str, maps: str) -> Settings:
     """The settings of a variant, in an environment and a company. `maps` is the value-map document: what the variant
     changes of it is changed, and settings that this document forbids are left out."""
-    return _made((variant, url, company, maps))[0]
+    return _made((variant, url, company, maps))[0].settings
+
+
+def deployment_of(settings_key: SettingsKey) -> Deployment:
+    """The flows with such settings and their document."""
+    return _made(settings_key)[0]
 
 
 def mappers_of(settings_key: SettingsKey) -> Mappers:
@@ -130,24 +136,31 @@ def forget_mappings() -> None:
     """Give back the memory that the mappings of large documents take."""
     _made.cache_clear()
     _maps_of.cache_clear()
+    _read_maps.cache_clear()
 
 
 @lru_cache(maxsize=256)
-def _made(settings_key: SettingsKey) -> tuple[Settings, Mappers]:
+def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""
     variant, url, company, maps = settings_key
     own = {"VALUE_MAPS": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company}
     try:
-        return _with_mappers(Settings.read({**_BASE, **VARIANTS[variant], **own}))
+        return _with_mappers(FLOWS.read_settings({**_BASE, **VARIANTS[variant], **own}))
     except SettingsInvalid:
         if not VARIANTS[variant]:
             raise
-    return _with_mappers(Settings.read({**_BASE, **own}))
+    return _with_mappers(FLOWS.read_settings({**_BASE, **own}))
 
 
-def _with_mappers(settings: Settings) -> tuple[Settings, Mappers]:
-    made = account_mapper(settings), contact_mapper(settings), product_mapper(settings), quotation_mapper(settings)
-    return settings, Mappers(*made)
+def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
+    deployment = Deployment(FLOWS, settings, _read_maps(settings.VALUE_MAPS))
+    of_customers = account_mapper(deployment), contact_mapper(deployment)
+    return deployment, Mappers(*of_customers, product_mapper(deployment), quotation_mapper(deployment))
+
+
+@lru_cache(maxsize=2)
+def _read_maps(document: str | None) -> ValueMaps:
+    return FLOWS.read_value_maps(document)
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from shared.state.links import LinkState
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.telemetry import EVENTS
 from tests.simulation.deployment import Deployment
 from tests.simulation.script import ACTS, FLOWS

@@ -30,12 +30,12 @@ class Table(MemoryTable):
         self._version = 0
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
-        """See Table."""
+        """The rows that exist among `keys`."""
         self._weather.storage_read(f"{self.name}.read")
         return super().read(partition, keys)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """See Table."""
+        """Apply all operations, which share one partition, or none; returns the new etags in order."""
         fault = self._weather.storage_fault(f"{self.name}.transact")
         if fault == "unreachable":
             raise StorageTrouble("the storage did not answer a write")
@@ -84,7 +84,7 @@ class Queues(MemoryQueues):
         self._ids = itertools.count()
 
     def send(self, queue: str, body: str, *, delay_s: float = 0) -> None:
-        """See Queues."""
+        """Put a message, visible after `delay_s` seconds."""
         fault = self._weather.storage_fault("send")
         if fault == "unreachable":
             raise StorageTrouble("the queue did not take a message")

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from shared.flows import FLOWS
 from shared.flows.products import catalogue
-from shared.mapping.value_maps import ValueMaps, read_value_maps
+from shared.flows.products.catalogue import ProductMaps
+from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.records import Json, Values
 from tests.simulation.company import small_tables
 from tests.simulation.sample import Sample, rows_in
@@ -17,7 +19,7 @@ def tables_for(maps: str, sample: Sample) -> Mapping[str, Sequence[Values]]:
     """Every small table. What the sample has is taken as it is; but the time of a history is its own, so that price
     lists begin and end only when its people say so."""
     given = {name: list(rows) for name, rows in sample.references.items() if rows}
-    known = read_value_maps(maps)
+    known = FLOWS.read_value_maps(maps)
     tables: dict[str, Rows] = {**{name: list(rows) for name, rows in small_tables().items()}, **given}
     if not given.keys() & {catalogue.UNITS, catalogue.UNIT_GROUPS}:
         tables |= _units(known)
@@ -67,7 +69,7 @@ def _units(maps: ValueMaps) -> dict[str, Rows]:
 def _price_lists(maps: ValueMaps, currencies: Sequence[Values]) -> Rows:
     lists: Rows = []
     for currency in currencies:
-        forced = maps.price_lists.get(str(currency["isocurrencycode"]))
+        forced = as_known_to(ProductMaps, maps).price_lists.get(str(currency["isocurrencycode"]))
         for name in dict.fromkeys([*([forced] if forced else []), *_USUAL_LISTS]):
             place: Json = currency["transactioncurrencyid"]
             row: Values = {"pricelevelid": _id(_LIST, len(lists)), "name": name, "statecode": 0}

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from local.demo.arguments import SAMPLES
 from local.demo.sampling import choose
 from shared import exact_json
-from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.flows import FLOWS
+from shared.flows.accounts.settings import AccountSettings
+from shared.mapping.value_maps import SHIPPED
 from shared.records import SourceRow, Values, Write
 from tests.simulation import deployment
 from tests.simulation.__main__ import main
@@ -26,7 +28,16 @@ from tests.simulation.run import play, stage_of_process
 from tests.simulation.sample import Sample, SampleUnusable, read_sample, rows_in
 from tests.simulation.samplefiles import read_folder
 from tests.simulation.script import write_script
-from tests.simulation.settings import LEFT_OUT, MAPS, URL, VARIANTS, forget_mappings, mappers_of, settings_of
+from tests.simulation.settings import (
+    LEFT_OUT,
+    MAPS,
+    URL,
+    VARIANTS,
+    deployment_of,
+    forget_mappings,
+    mappers_of,
+    settings_of,
+)
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ADVENTURE_WORKS = SHIPPED.read_text(encoding="utf-8").replace(
@@ -51,7 +62,7 @@ def adventure_works(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("sample")
     choose(SAMPLES).write(folder)
     material = Material(ADVENTURE_WORKS)
-    return Material(ADVENTURE_WORKS, read_folder(folder, read_value_maps(ADVENTURE_WORKS), material.mappers))
+    return Material(ADVENTURE_WORKS, read_folder(folder, FLOWS.read_value_maps(ADVENTURE_WORKS), material.mappers))
 
 
 def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
@@ -64,7 +75,7 @@ def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
 def read(folder: Path, maps: str = MAPS) -> Sample:
     """The sample of a folder, completed."""
     mappers = Material(maps).mappers
-    return read_folder(folder, read_value_maps(maps), mappers).completed(mappers)
+    return read_folder(folder, FLOWS.read_value_maps(maps), mappers).completed(mappers)
 
 
 def shares(sample: Sample, maps: str = MAPS) -> dict[str, Share]:
@@ -317,8 +328,9 @@ def test_every_variant_differs_from_how_it_began_with_the_users_document() -> No
 def test_settings_that_the_users_document_forbids_are_left_out() -> None:
     maps = OWN_MAPS["fields are off or sent at creation"]
     (variant,) = [name for name, of in VARIANTS.items() if of.get("ACCOUNTS_ON_HOLD_WHEN_ENDED") == "All"]
-    assert settings_of(variant, URL, COMPANIES[0], MAPS).ACCOUNTS_ON_HOLD_WHEN_ENDED == "All"
-    assert settings_of(variant, URL, COMPANIES[0], maps).ACCOUNTS_ON_HOLD_WHEN_ENDED == "off"
+    kept, left_out = (deployment_of((variant, URL, COMPANIES[0], of)) for of in (MAPS, maps))
+    assert kept.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "All"
+    assert left_out.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "off"
 
 
 # --- mistakes of the caller -------------------------------------------------------------------------------------------

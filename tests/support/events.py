@@ -24,7 +24,7 @@ class Heard(logging.Handler):
         self.breaches: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See logging.Handler."""
+        """Keep the record."""
         event = json.loads(record.getMessage())
         self.events.append(event)
         self.breaches.update(_breaches(event))

@@ -11,9 +11,8 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner, Result
 
-from p2c import commands
 from p2c.__main__ import app
-from p2c.connecting import Connection
+from p2c.connection import Connection
 from shared.operations.audit_log import Deeds
 from shared.settings import Settings
 from shared.sync.parts import Parts
@@ -46,7 +45,7 @@ def operated(made: Product, **environ: str) -> Iterator[None]:
     """The command line works on this product."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("COLUMNS", "300")
-        patched.setattr(commands, "connect", lambda *_, **__: ToProduct(environ, sync=made))
+        patched.setattr("p2c.app.connect", lambda *_, **__: ToProduct(environ, sync=made))
         yield
 
 

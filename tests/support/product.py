@@ -5,6 +5,7 @@ Only storage and time are doubles. A fake credential stands for the managed iden
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from azure.core.credentials import AccessToken
@@ -13,7 +14,9 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import Service, assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
+from shared.flows.spec import Deployment
+from shared.mapping.value_maps import ValueMaps
 from shared.operations.read_only import LookOnly
 from shared.settings import Settings
 from shared.state.control import FlowControl
@@ -67,14 +70,20 @@ class Product:
             "COMPANY": "usmf",
         }
         self.state = state_of(self._table)
-        for flow in FLOWS:
+        for flow in FLOWS.names:
             self.state.control.save_flow(FlowControl(flow, paused=False))
         self.service = self.start(**settings)
 
     @property
     def settings(self) -> Settings:
         """The settings of the app that runs."""
-        return Settings.read(self._settings)
+        return FLOWS.read_settings(self._settings)
+
+    @property
+    def deployment(self) -> Deployment:
+        """The flows of the app that runs, with its settings and its value-map document."""
+        settings = self.settings
+        return Deployment(FLOWS, settings, _maps(settings.VALUE_MAPS))
 
     def _table(self, name: str) -> Table:
         return self._memory(name)
@@ -98,7 +107,7 @@ class Product:
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
-        return assemble(self.settings, state, self.queues, credential, self.clock)
+        return assemble(self.deployment, state, self.queues, credential, self.clock)
 
     def account(self, number: str | None = "A-1", **values: object) -> str:
         """Create an account in Sales; its id."""
@@ -176,7 +185,7 @@ class Product:
 
     def _messages(self) -> int:
         """How many messages lie in the queues of all flows."""
-        return sum(self.queues.depth(name) for of in FLOWS for name in (of, hold_queue(of), poison_queue(of)))
+        return sum(self.queues.depth(name) for of in FLOWS.names for name in (of, hold_queue(of), poison_queue(of)))
 
     def snapshot(self) -> dict[str, object]:
         """Everything that is remembered, and how much lies in queues."""
@@ -186,7 +195,7 @@ class Product:
         """Lose the storage account: the flows run, and nothing is remembered."""
         self._tables.clear()
         self.state = state_of(self._table)
-        for flow in FLOWS:
+        for flow in FLOWS.names:
             self.state.control.save_flow(FlowControl(flow, paused=False))
 
     def writes(self) -> int:
@@ -212,3 +221,8 @@ def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, 
     """The product between two fresh simulators that are set up so."""
     with dataverse_world.dataverse(settings=sales) as world, finops_environment.environment(finops) as caller:
         yield Product(world, caller, **settings)
+
+
+@lru_cache(maxsize=4)
+def _maps(document: str | None) -> ValueMaps:
+    return FLOWS.read_value_maps(document)

@@ -9,7 +9,8 @@ from typing import Any
 from local.dataverse.loading import load_folder
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
-from shared.flows.wiring import FLOWS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.quotations import QUOTATIONS
 from shared.systems import System
 from tests.support.assortment import Assortment
 from tests.unit.local import dataverse_world, finops_environment
@@ -28,10 +29,12 @@ class Trading(Assortment):
 
     def tick(self) -> None:
         """One tick of every flow, and the queues run dry."""
-        for flow in FLOWS:
+        for flow in FLOWS.names:
             self.service.pull(flow)
         for _ in range(400):
-            received = [(flow, of) for flow in FLOWS for of in self.queues.receive(flow, limit=1, invisible_s=600)]
+            received = [
+                (flow, of) for flow in FLOWS.names for of in self.queues.receive(flow, limit=1, invisible_s=600)
+            ]
             for flow, message in received:
                 self.service.apply(flow, message.body.encode())
                 self.queues.delete(flow, message)

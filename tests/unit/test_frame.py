@@ -14,12 +14,12 @@ import yaml
 from pre_commit.clientlib import load_config
 
 from local.azurite import SCRIPT
+from tests.infra.names import timers
 from tests.support.project import ROOT, project_files
 
 TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 RULES = set(re.findall(r"^\$\((\w+)\):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 VARIABLES = dict(re.findall(r"^(\w+) :?= (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-TIMERS = re.findall(r"^@app\.timer_trigger.*\ndef (\w+)", (ROOT / "function_app.py").read_text("utf-8"), re.MULTILINE)
 # What is called by name alone, and where it comes from.
 TOOLS = {"make", "npm", "npx", "func"}
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
@@ -122,7 +122,7 @@ def test_what_is_attached_to_listens_on_that_port() -> None:
 
 def test_the_editor_offers_every_timer_of_the_app() -> None:
     (timer,) = read_jsonc(".vscode/launch.json")["inputs"]
-    assert timer["options"] == TIMERS
+    assert timer["options"] == timers()
 
 
 def test_editor_and_container_recommend_the_same_extensions() -> None:
@@ -182,7 +182,7 @@ def test_a_form_has_what_the_forum_asks_of_it(file: Path) -> None:
 def test_the_forms_name_flows_and_files_that_exist() -> None:
     bug = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.yml").read_text(encoding="utf-8"))
     (flow,) = (part for part in bug["body"] if part.get("id") == "flow")
-    assert flow["attributes"]["options"] == [name.removesuffix("_pull") for name in TIMERS if name.endswith("_pull")]
+    assert flow["attributes"]["options"] == [name.removesuffix("_pull") for name in timers() if name.endswith("_pull")]
     texts = "\n".join(file.read_text(encoding="utf-8") for file in FORMS)
     assert [name for name in re.findall(r"[A-Z]+\.md", texts) if not (ROOT / name).exists()] == []
 

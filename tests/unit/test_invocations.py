@@ -28,7 +28,7 @@ class Placing(logging.Handler):
         self.placed: list[tuple[str, str | None]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See logging.Handler."""
+        """Keep the record."""
         self.placed.append((threading.current_thread().name, getattr(PLACES, "invocation_id", None)))
 
 

@@ -16,8 +16,7 @@ from local.host.host_json import parse_host_json
 from local.host.schedule import Schedule
 from p2c.__main__ import app
 from shared.errors import SettingsInvalid
-from shared.mapping.value_maps import read_value_maps
-from shared.settings import Settings
+from shared.flows import FLOWS
 from shared.state.storage.account import Account, Storage
 from tests.support.secret import SECRETS, check_kept, check_untold
 from tests.unit.mapping.samples import document
@@ -52,7 +51,7 @@ WRONG = st.sampled_from(
     ]
 )
 # None of them is free to hold any text.
-CHECKED = sorted(Settings.model_fields.keys() - {"VALUE_MAPS", "AZURE_CLIENT_ID"})
+CHECKED = sorted(FLOWS.settings.model_fields.keys() - {"VALUE_MAPS", "AZURE_CLIENT_ID"})
 MISSPELLED = ["DATAVERSE_URI", "ACCOUNTS_SHEDULE", "VALUE_MAP", "PULL_BUDGET"]
 
 
@@ -68,7 +67,7 @@ def refusal(call: Callable[[], object]) -> BaseException | None:
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from([*CHECKED, *MISSPELLED]), SECRETS, WRONG)
 def test_a_setting_that_is_wrong_keeps_its_value(name: str, secret: str, wrong: str) -> None:
-    refused = refusal(lambda: Settings.read({**NEEDED, name: wrong.format(secret)}))
+    refused = refusal(lambda: FLOWS.read_settings({**NEEDED, name: wrong.format(secret)}))
     if refused is None:
         assert name.startswith("AzureWebJobsStorage")  # A connection string without a key, or an address of no service.
     else:
@@ -105,7 +104,7 @@ def test_a_value_map_document_that_is_wrong_keeps_what_may_be_secret(
     part: str, secret: str, value: Callable[[str], object]
 ) -> None:
     text = json.dumps({**document(), part: value(secret)}, default=str)
-    refused = refusal(lambda: read_value_maps(text))
+    refused = refusal(lambda: FLOWS.read_value_maps(text))
     if refused is not None:
         check_untold(refused)
 
@@ -173,7 +172,7 @@ def test_a_path_to_a_file_full_of_secrets_shows_none_of_them(secret: str, damage
     with TemporaryDirectory() as folder:
         file = Path(folder, "local.settings.json")
         file.write_bytes(_damaged(secret, damage))
-        refused = refusal(lambda: read_value_maps(str(file)))
+        refused = refusal(lambda: FLOWS.read_value_maps(str(file)))
     assert refused is not None
     assert "VALUE_MAPS" in str(refused)
     check_untold(refused)
@@ -182,7 +181,7 @@ def test_a_path_to_a_file_full_of_secrets_shows_none_of_them(secret: str, damage
 @settings(deadline=None)
 @given(SECRETS)
 def test_a_secret_in_the_place_of_a_path_is_not_shown(secret: str) -> None:
-    refused = refusal(lambda: read_value_maps(secret))
+    refused = refusal(lambda: FLOWS.read_value_maps(secret))
     assert "the file that it names does not exist" in str(refused)
     assert refused is not None
     check_untold(refused)

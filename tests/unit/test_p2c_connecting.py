@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from p2c.connecting import connect
+from p2c.connection import connect
 from p2c.mistakes import Mistake
-from shared.settings import Settings
+from shared.flows import FLOWS
 from shared.storage_settings import ACCOUNT_NAME, CONNECTION, SERVICES
 
 SYSTEMS = {
@@ -23,7 +23,7 @@ KEY = "AccountName=contoso;AccountKey=c2VjcmV0"
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The systems are given, and no storage account."""
-    for name in (*Settings.model_fields, ACCOUNT_NAME, SERVICES["blob"], NAME):
+    for name in (*FLOWS.settings.model_fields, ACCOUNT_NAME, SERVICES["blob"], NAME):
         monkeypatch.delenv(name, raising=False)
     for name, value in SYSTEMS.items():
         monkeypatch.setenv(name, value)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from p2c.__main__ import main
-from p2c.reports import short
-from p2c.showing import as_json, say, table, write_what_can_be_written
+from p2c.output import as_json, say, table, write_what_can_be_written
+from p2c.texts import short
 
 NAME = "Müller & Łódź 株式会社 → …"
 ENCODINGS = ["ascii", "cp1252", "utf-8", "utf-16"]
@@ -157,7 +157,7 @@ def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.Monke
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("p2c.commands.connect", interrupted)
+    monkeypatch.setattr("p2c.app.connect", interrupted)
     for arguments, code in ((["status"], 130), (["--help"], 0), (["nonsense"], 2)):
         with pytest.raises(SystemExit) as ended:
             main(arguments)

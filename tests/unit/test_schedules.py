@@ -1,4 +1,4 @@
-"""All timers stand in one list, `schedules()`: whoever runs the app sets every one of them, and no other."""
+"""All timers stand in one list, `schedules`: whoever runs the app sets every one of them, and no other."""
 
 import json
 import re
@@ -8,8 +8,9 @@ import pytest
 from benchmarks.stage import NEVER, timers
 from local.demo import environment
 from local.demo.configuration import read_configuration
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from shared.settings import schedules
+from tests.infra.names import schedule_settings
 from tests.infra.snapshots import DEFAULT, read_snapshot
 from tests.support.project import ROOT
 
@@ -26,28 +27,27 @@ def scheduled(settings: dict[str, str]) -> dict[str, str]:
 
 
 def test_the_list_names_the_timers_of_the_app_and_no_other() -> None:
-    app = (ROOT / "function_app.py").read_text(encoding="utf-8")
-    assert sorted(re.findall(r'schedule="%(\w+)%"', app)) == sorted(schedules())
+    assert schedule_settings() == schedules(FLOWS.settings).keys()
 
 
 def test_every_timer_can_be_given_to_a_deployment_which_otherwise_has_the_defaults() -> None:
-    assert scheduled(deployed()) == schedules()
+    assert scheduled(deployed()) == schedules(FLOWS.settings)
     parameters = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
-    assert set(re.findall(r"\$\{(\w+_SCHEDULE)\}", parameters)) == schedules().keys()
+    assert set(re.findall(r"\$\{(\w+_SCHEDULE)\}", parameters)) == schedules(FLOWS.settings).keys()
 
 
 def test_the_example_of_local_settings_has_the_defaults() -> None:
-    assert scheduled(EXAMPLE) == schedules()
+    assert scheduled(EXAMPLE) == schedules(FLOWS.settings)
 
 
 def test_the_demo_sets_every_timer() -> None:
-    assert scheduled(dict(read_configuration({}).settings)).keys() == schedules().keys()
+    assert scheduled(dict(read_configuration({}).settings)).keys() == schedules(FLOWS.settings).keys()
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", FLOWS.names)
 def test_a_benchmark_sets_every_timer_and_lets_only_what_it_measures_tick(flow: str) -> None:
     found = timers(flow)
-    assert found.keys() == schedules().keys()
+    assert found.keys() == schedules(FLOWS.settings).keys()
     ticking = {name for name, schedule in found.items() if schedule != NEVER}
     assert ticking == {f"{flow.upper()}_SCHEDULE", "SWEEP_SCHEDULE"}
 

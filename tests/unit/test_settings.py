@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsInvalid
+from shared.flows import FLOWS
 from shared.settings import Settings, settings_table
 
 NEEDED = {
@@ -24,7 +25,7 @@ ADDRESSES = {
 
 def read(**settings: str) -> Settings:
     """The settings of a deployment with some changed."""
-    return Settings.read({**NEEDED, **settings})
+    return FLOWS.read_settings({**NEEDED, **settings})
 
 
 def refused(**settings: str) -> str:
@@ -35,13 +36,13 @@ def refused(**settings: str) -> str:
 
 
 def test_four_settings_are_enough() -> None:
-    settings = Settings.read(NEEDED)
+    settings = FLOWS.read_settings(NEEDED)
     assert {name: getattr(settings, name) for name in NEEDED} == NEEDED
 
 
 def test_every_other_setting_has_its_documented_default() -> None:
-    settings = Settings.read(NEEDED)
-    assert {name: getattr(settings, name) for name in Settings.model_fields if name not in NEEDED} == {
+    settings = FLOWS.read_settings(NEEDED)
+    assert {name: getattr(settings, name) for name in FLOWS.settings.model_fields if name not in NEEDED} == {
         "AzureWebJobsStorage__tableServiceUri": None,
         "AzureWebJobsStorage__queueServiceUri": None,
         "AZURE_CLIENT_ID": None,
@@ -197,7 +198,7 @@ def test_a_blank_setting_counts_as_not_set(name: str, value: str | None) -> None
     if value is None:
         del given[name]
     with pytest.raises(SettingsInvalid, match=f"{name} is not set: "):
-        Settings.read(given)
+        FLOWS.read_settings(given)
 
 
 def test_a_blank_setting_has_its_default() -> None:
@@ -206,7 +207,7 @@ def test_a_blank_setting_has_its_default() -> None:
 
 def test_all_mistakes_are_told_together() -> None:
     with pytest.raises(SettingsInvalid) as raised:
-        Settings.read(
+        FLOWS.read_settings(
             {
                 "DATAVERSE_URL": "contoso",
                 "MAX_PARALLELISM": "0",
@@ -235,7 +236,7 @@ def test_no_mistake_is_told_in_the_words_of_a_library(settings: dict[str, str]) 
 
 def test_the_storage_account_is_reached_by_both_addresses_instead() -> None:
     without = {name: value for name, value in NEEDED.items() if name != "AzureWebJobsStorage"}
-    assert Settings.read({**without, **ADDRESSES}).AzureWebJobsStorage is None
+    assert FLOWS.read_settings({**without, **ADDRESSES}).AzureWebJobsStorage is None
 
 
 @pytest.mark.parametrize("left_out", [*ADDRESSES, None])
@@ -243,7 +244,7 @@ def test_without_a_storage_account_both_ways_are_told(left_out: str | None) -> N
     given = {name: value for name, value in {**NEEDED, **ADDRESSES}.items() if left_out and name != left_out}
     given.pop("AzureWebJobsStorage", None)
     with pytest.raises(SettingsInvalid, match=r"connection string.*or both.*tableServiceUri.*queueServiceUri"):
-        Settings.read({name: value for name, value in given.items() if name != "AzureWebJobsStorage"})
+        FLOWS.read_settings({name: value for name, value in given.items() if name != "AzureWebJobsStorage"})
 
 
 @pytest.mark.parametrize(
@@ -329,7 +330,7 @@ def test_settings_of_others_are_left_alone(name: str) -> None:
 
 
 def test_names_are_found_as_windows_tells_them() -> None:
-    assert Settings.read({name.upper(): value for name, value in NEEDED.items()}) == Settings.read(NEEDED)
+    assert FLOWS.read_settings({name.upper(): value for name, value in NEEDED.items()}) == FLOWS.read_settings(NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -363,12 +364,12 @@ def test_a_claim_outlives_the_longest_invocation_with_its_last_request() -> None
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        setattr(Settings.read(NEEDED), "COMPANY", "dat")  # noqa: B010 - the type checker knows that it is frozen
+        setattr(FLOWS.read_settings(NEEDED), "COMPANY", "dat")  # noqa: B010 - the type checker knows that it is frozen
 
 
 def test_the_table_names_every_setting_with_its_meaning() -> None:
-    rows = {name: (default, allowed, meaning) for name, default, allowed, meaning in settings_table()}
-    assert set(rows) == set(Settings.model_fields)
+    rows = {name: (default, allowed, meaning) for name, default, allowed, meaning in settings_table(FLOWS.settings)}
+    assert set(rows) == set(FLOWS.settings.model_fields)
     assert all(meaning for _, _, meaning in rows.values())
     assert rows["COMPANY"][0] == "required"
     assert rows["UNKNOWN_STATE"][:2] == ("reject", "reject, leave_out")
@@ -381,10 +382,10 @@ ANY = st.text() | st.sampled_from(
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), ANY))
+@given(st.dictionaries(st.sampled_from(sorted(FLOWS.settings.model_fields)), ANY))
 def test_any_values_give_settings_or_one_message(values: dict[str, str]) -> None:
     try:
-        assert Settings.read({**NEEDED, **values}).COMPANY
+        assert FLOWS.read_settings({**NEEDED, **values}).COMPANY
     except SettingsInvalid as refusal:
         told = str(refusal)
     else:

@@ -15,9 +15,10 @@ from shared.clients.finops.environment import FinopsSystem
 from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.exact_json import loads
-from shared.flows.wiring import FLOWS, flows_of
+from shared.flows import FLOWS
+from shared.flows.spec import Systems
 from shared.records import Json
-from shared.settings import Settings, settings_table
+from shared.settings import settings_table
 from shared.state.control import Control
 from shared.state.failures import failure_key
 from shared.state.links import link_key
@@ -26,6 +27,7 @@ from shared.state.storage.account import TABLES
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Put, Row
 from shared.sync.flow import Flow, Tracked
+from tests.infra.names import functions
 from tests.infra.roles import ROLES
 from tests.kql.alerts import alerts
 from tests.support.clock import ManualClock
@@ -90,10 +92,10 @@ class Recorder:
 def flows() -> tuple[Mapping[str, Flow], Recorder]:
     """Every flow as a deployment has it, and what it asks of Sales."""
     environ = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "COMPANY": "usmf"}
-    settings = Settings.read({**environ, "DATAVERSE_URL": DATAVERSE, "FINOPS_URL": FINOPS})
+    settings = FLOWS.read_settings({**environ, "DATAVERSE_URL": DATAVERSE, "FINOPS_URL": FINOPS})
     sales, finops = Recorder(DATAVERSE), Recorder(FINOPS)
     systems = DataverseSystem(cast(Channel, sales)), FinopsSystem(cast(Channel, finops), "usmf")
-    return flows_of(settings, *systems, Owners(MemoryTable(ManualClock()))), sales
+    return FLOWS.deployment(settings).wired(Systems(*systems, Owners(MemoryTable(ManualClock())))), sales
 
 
 def commands() -> Iterator[str]:
@@ -118,7 +120,7 @@ def test_every_setting_that_the_guide_names_exists() -> None:
     variables = set(re.findall(r"vars\.(\w+)", release))
     template = (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")
     variables |= set(re.findall(r"\$\{(\w+)\}", template))
-    known = {name for name, *_ in settings_table()} | variables | {"..._ON_EXISTING"}
+    known = {name for name, *_ in settings_table(FLOWS.settings)} | variables | {"..._ON_EXISTING"}
     named = set(re.findall(r"`(?:export )?([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", GUIDE))
     named |= set(re.findall(r"azd env set ([A-Z_]+) [^V]", GUIDE))
     assert "ACCOUNTS_ON_EXISTING" in named
@@ -126,13 +128,13 @@ def test_every_setting_that_the_guide_names_exists() -> None:
 
 
 def test_every_value_that_the_guide_gives_a_setting_is_allowed() -> None:
-    known = {name for name, *_ in settings_table()}
+    known = {name for name, *_ in settings_table(FLOWS.settings)}
     given = {(name, value) for name, value in re.findall(r"\b([A-Z]+(?:_[A-Z]+)+)=([\w.:/-]+)", GUIDE) if name in known}
     base = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "COMPANY": "usmf"}
     base |= {"DATAVERSE_URL": DATAVERSE, "FINOPS_URL": FINOPS}
     assert ("ACCOUNTS_PARTY_NUMBER", "finops") in given
     for name, value in given:
-        Settings.read({**base, name: value})
+        FLOWS.read_settings({**base, name: value})
 
 
 def test_every_variable_of_the_release_is_explained() -> None:
@@ -254,7 +256,7 @@ def test_a_text_that_may_look_like_a_number_is_sent_as_a_text() -> None:
 
 def test_every_flow_is_resumed_by_the_command() -> None:
     (loop,) = re.findall(r"for flow in (.+); do", GUIDE)
-    assert sorted(loop.split()) == sorted(FLOWS)
+    assert sorted(loop.split()) == sorted(FLOWS.names)
 
 
 def test_rows_are_named_as_the_app_names_them() -> None:
@@ -265,8 +267,7 @@ def test_rows_are_named_as_the_app_names_them() -> None:
 
 
 def test_the_guide_names_every_function_of_the_app() -> None:
-    app = (ROOT / "function_app.py").read_text(encoding="utf-8")
-    names = re.findall(r'function_name\("(\w+)"\)', app)
+    names = functions()
     assert f"lists {len(names)} functions" in GUIDE
     assert [name for name in names if name.startswith("accounts") and f"`{name}`" not in GUIDE] == []
 
@@ -340,7 +341,7 @@ def test_the_condition_of_the_pipeline_allows_the_roles_of_the_templates_and_no_
 
 
 def test_the_executions_of_the_estimate_are_those_of_the_default_schedules() -> None:
-    schedules = {name: default for name, default, *_ in settings_table() if name.endswith("_SCHEDULE")}
+    schedules = {name: default for name, default, *_ in settings_table(FLOWS.settings) if name.endswith("_SCHEDULE")}
     in_a_month = {
         "0 * * * * *": 60 * 24 * 30,
         "30 * * * * *": 60 * 24 * 30,

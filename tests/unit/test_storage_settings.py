@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.settings import Settings
+from shared.flows import FLOWS
 
 SYSTEMS = {
     "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
@@ -31,7 +31,7 @@ def by_key(account: str = "syncaccount", more: str = "") -> dict[str, str]:
 def refused(**given: str) -> str:
     """Why storage settings are refused."""
     with pytest.raises(SettingsInvalid) as caught:
-        Settings.read({**SYSTEMS, **given})
+        FLOWS.read_settings({**SYSTEMS, **given})
     assert KEY not in str(caught.value)
     return str(caught.value)
 
@@ -54,7 +54,7 @@ def refused(**given: str) -> str:
     ],
 )
 def test_settings_that_agree_are_taken(given: dict[str, str]) -> None:
-    assert Settings.read({**SYSTEMS, **given})
+    assert FLOWS.read_settings({**SYSTEMS, **given})
 
 
 @pytest.mark.parametrize(

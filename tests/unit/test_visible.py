@@ -15,15 +15,18 @@ from rich.console import Console
 
 from local.demo import screen
 from local.demo.stage import say_skipped
-from p2c import reports
 from p2c.__main__ import main
-from p2c.showing import as_json, say, table, write_what_can_be_written
+from p2c.commands.failures import FailedRecord, show_causes, show_failures
+from p2c.commands.links import show_link
+from p2c.commands.plan import as_markdown, show_plan
+from p2c.estimate import estimate_of
+from p2c.output import as_json, say, table, write_what_can_be_written
 from shared.operations.dry_run import summary_of
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.failures import Cause
 from shared.state.failures import Failure
 from shared.state.links import FormerTarget, Link, LinkState
-from shared.sync.apply.work import Kind
+from shared.sync.apply.outcome import Kind
 from shared.sync.parts import Limits
 from shared.visible import has_half_pair, in_markdown, visible, visible_in_json, whole_characters
 
@@ -79,16 +82,16 @@ def test_every_report_survives_every_text_and_is_obeyed_in_nothing(text: str) ->
                 former=(FormerTarget(text, text),))  # fmt: skip
     examined = Examined(link, None, Kind.REJECTED, key=text, failure=of, changes=(FieldChange(text, text, Decimal(1)),))
     summary = summary_of([examined])
-    estimate = reports.estimate(Limits(), summary, [])
+    estimate = estimate_of(Limits(), summary, [])
 
     def write() -> None:
-        reports.failures([reports.FailedRecord(of, text, [text], [text])])
-        reports.causes([Cause("accounts", text, 1, of, NOW, NOW, {text: 1})])
-        reports.link(link)
-        reports.plan("accounts", summary, [examined], estimate)
+        show_failures([FailedRecord(of, text, [text], [text])])
+        show_causes([Cause("accounts", text, 1, of, NOW, NOW, {text: 1})])
+        show_link(link)
+        show_plan("accounts", summary, [examined], estimate)
 
     assert is_tame(written(write))
-    assert is_tame(reports.plan_markdown("accounts", summary, [examined], estimate))
+    assert is_tame(as_markdown("accounts", summary, [examined], estimate))
 
 
 @given(TEXTS)
@@ -127,7 +130,7 @@ def test_a_cell_of_a_plan_cannot_end_its_row_or_bring_html() -> None:
     change = FieldChange("name", "a|b\n| x |", "<b>[x](http://y)`")
     examined = Examined(Link("accounts", "a1"), None, Kind.UPDATED, key="A`1", changes=(change,))
     summary = summary_of([examined])
-    told = reports.plan_markdown("accounts", summary, [examined], reports.estimate(Limits(), summary, []))
+    told = as_markdown("accounts", summary, [examined], estimate_of(Limits(), summary, []))
     assert r"| name | a\|b\\n\| x \| | \<b\>\[x\](http://y)\` |" in told.splitlines()
     assert r"## updated: A\`1" in told.splitlines()
 
@@ -150,5 +153,5 @@ def test_half_of_a_pair_is_written_as_its_number_and_everything_else_stays(text:
 
 
 def test_the_state_of_a_link_is_shown_for_an_id_that_looks_like_markup() -> None:
-    told = written(lambda: reports.link(Link("products", "[/b]", state=LinkState.WRITTEN)))
+    told = written(lambda: show_link(Link("products", "[/b]", state=LinkState.WRITTEN)))
     assert "[/b]" in told

@@ -1,1 +1,3 @@
 """accounts -> CustomersV3."""
+
+ACCOUNTS = "accounts"

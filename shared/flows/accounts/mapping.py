@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from pydantic import Field
+
 from shared.errors import SettingsInvalid
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.conditions import all_hold
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import (
     Column,
@@ -55,6 +57,12 @@ _ALSO_READ = (
     Column("modifiedon", is_date=True),
 )
 _INACTIVE = 1
+
+
+class AccountMaps(ValueMaps):
+    """What the flow adds to the value-map document."""
+
+    account_filter: list[Condition] = Field(default_factory=list)
 
 
 class PartyNumber(StrEnum):
@@ -131,7 +139,7 @@ class AccountMapper:
 
     def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
         self._choices = choices or AccountChoices()
-        self._conditions = maps.account_filter
+        self._conditions = as_known_to(AccountMaps, maps).account_filter
         require_known(maps, ENTITY_SET, TARGET_SET, account_words(_EVERY_FIELD))
         self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, also_read=_ALSO_READ)
         self._require_hold_to_be_owned()

@@ -1,1 +1,3 @@
 """contacts -> CDSContactPersonsV2 or CustomersV3."""
+
+CONTACTS = "contacts"

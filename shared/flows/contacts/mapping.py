@@ -8,6 +8,8 @@ route.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import Field
+
 from shared.errors import SettingsInvalid
 from shared.flows.accounts.mapping import OnHold
 from shared.mapping.addresses import AddressBlock, AddressRules
@@ -15,7 +17,7 @@ from shared.mapping.conditions import all_hold
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import (
     Column,
@@ -75,6 +77,12 @@ _ALSO_READ = (
     Column("modifiedon", is_date=True),
 )
 _INACTIVE = 1
+
+
+class ContactMaps(ValueMaps):
+    """What the flow adds to the value-map document."""
+
+    contact_filter: list[Condition] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,7 @@ class ContactMapper:
 
     def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
         self._choices = choices = choices or ContactChoices()
-        self._conditions = maps.contact_filter
+        self._conditions = as_known_to(ContactMaps, maps).contact_filter
         require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
         require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
         self.person = FieldTable(

@@ -1,1 +1,3 @@
 """products <- SellableReleasedProducts."""
+
+PRODUCTS = "products"

@@ -6,10 +6,12 @@ from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from pydantic import Field
+
 from shared.errors import OperatorNeeded
 from shared.flows.products.price_lists import PriceList, folded_name, price_lists
 from shared.mapping.units import sales_unit
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import Code, Iso3, ValueMaps, as_known_to
 from shared.mapping.words import DECIMALS, Unmappable, looked_up_name, rounded_half_up
 from shared.records import Json, References, Values
 from shared.systems import System
@@ -26,7 +28,15 @@ TABLES = {
     PRICE_LISTS: ("pricelevelid", "name", "_transactioncurrencyid_value", "begindate", "enddate", "statecode"),
     ORGANIZATION: ("organizationid", "pricingdecimalprecision"),
 }
+# The columns of these tables that hold a number.
+NUMBERS = frozenset({"statecode", "pricingdecimalprecision"})
 _ACTIVE = 0
+
+
+class ProductMaps(ValueMaps):
+    """What the flow adds to the value-map document: the price list of each currency, where it is chosen by hand."""
+
+    price_lists: dict[Iso3, Code] = Field(default_factory=dict)
 
 
 class NotThere(Unmappable):
@@ -68,6 +78,7 @@ class Catalogue:
 
     def __init__(self, references: References, maps: ValueMaps, zone: ZoneInfo) -> None:
         self._maps = maps
+        self._forced = as_known_to(ProductMaps, maps).price_lists
         self._zone = zone
         self._references = references
         active = {name: [row for row in rows if _is_active(row)] for name, rows in references.items()}
@@ -160,7 +171,7 @@ class Catalogue:
     def price_list(self, currency: Currency, *, today: date, kept: str | None) -> str:
         """The price list of a product: the forced one of its currency, otherwise the one that it has as long as that
         is valid, otherwise the first valid one by name. Raises NotThere."""
-        ids, forced = self._valid_lists(currency, today), self._maps.price_lists.get(currency.code)
+        ids, forced = self._valid_lists(currency, today), self._forced.get(currency.code)
         if not ids:
             raise NotThere(
                 "no_price_list",
@@ -188,7 +199,7 @@ class Catalogue:
         """The price lists that a product may be on, by name."""
         if self._price_lists is None:
             self._price_lists = price_lists(self._price_list_rows, self._references, self._zone)
-        forced = self._maps.price_lists.get(currency.code)
+        forced = self._forced.get(currency.code)
         return [
             of.id
             for of in self._price_lists

@@ -1,1 +1,3 @@
 """quotes -> CDSSalesQuotationHeaders and lines."""
+
+QUOTATIONS = "quotations"

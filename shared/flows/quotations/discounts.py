@@ -76,33 +76,33 @@ class DiscountSplit:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """See Word."""
+        """The columns that it reads."""
         return Column(_MANUAL, Decimal), Column(_VOLUME, Decimal), Column(_QUANTITY, Decimal)
 
     @property
     def fields(self) -> tuple[TargetField, ...]:
-        """See Word."""
+        """Both fields of the discount."""
         return tuple(TargetField(name, type=Decimal, empty=0) for name in (_PER_UNIT, _CHARGE))
 
     @property
     def meaning(self) -> str:
-        """See Word."""
+        """The calculation, for the documentation."""
         return (
             "D = manual discount + volume discount x quantity; per unit d = D / quantity, rounded half up to F&O's "
             "precision; charge = quantity x d - D"
         )
 
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:  # noqa: ARG002 - the row says everything
-        """See Word."""
+        """The values of its fields; None is blank."""
         discount = line_discount(row)
         require_decimals(f"the discount ({_MANUAL} + {_VOLUME} x {_QUANTITY})", discount, row)
         split = split_discount(discount, number_of(row, _QUANTITY), decimals_of(row))
         return {_PER_UNIT: split.per_unit, _CHARGE: split.charge}
 
     def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - both are made of all
-        """See Word."""
+        """The columns from which one of its fields is made."""
         return tuple(column.name for column in self.columns)
 
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """See Word."""
+        """What it leaves out, or sends in another form than usual."""
         return ()

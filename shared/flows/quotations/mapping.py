@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from shared.flows.quotations.discounts import DiscountSplit, number_of
 from shared.flows.quotations.lines import Place, number_lines
 from shared.flows.quotations.revisions import chain_of, reuse_of
+from shared.flows.quotations.value_maps import QuotationMaps
 from shared.flows.quotations.words import (
     ACCOUNT,
     CONTACT,
@@ -32,7 +33,7 @@ from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected, Verdict
 from shared.mapping.words import (
     DECIMALS,
@@ -81,14 +82,14 @@ ORDER_FIELD = "GeneratedSalesOrderNumber"
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "quotations", "quotation_lines"
 
-_HEADER_TABLE, _LINE_TABLE = "quote", "quotedetail"
+HEADER_TABLE, LINE_TABLE = "quote", "quotedetail"
 DATE_COLUMNS: DateColumns = {
-    _HEADER_TABLE: {
+    HEADER_TABLE: {
         "requestdeliveryby": Behavior.USER_LOCAL,
         "effectiveto": Behavior.USER_LOCAL,
         "expireson": Behavior.DATE_ONLY,
     },
-    _LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
+    LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
 }
 
 _DRAFT, _ACTIVE, _WON, _CLOSED = 0, 1, 2, 3
@@ -280,7 +281,7 @@ class QuotationMapper:
 
     def __init__(self, maps: ValueMaps, choices: QuotationChoices | None = None) -> None:
         self._choices = choices = choices or QuotationChoices()
-        self._maps = maps
+        self._maps = as_known_to(QuotationMaps, maps)
         require_known(maps, HEADER_PART, TARGET_SET, [word for every in _EVERY_FIELD for word in header_words(every)])
         require_known(maps, LINE_PART, TARGET_LINE_SET, [word for every in _EVERY_FIELD for word in line_words(every)])
         self.header = FieldTable(HEADER_PART, TARGET_SET, header_words(choices), maps, also_read=_HEADER_ALSO_READ)
@@ -365,11 +366,11 @@ class QuotationMapper:
         key, customer = NUMBERING.of(header), _require_customer(header)
         behaviors = {table: _behaviors(known.references, table) for table in DATE_COLUMNS}
         content = self.header.content(
-            {**header, **behaviors[_HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
+            {**header, **behaviors[HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
         )
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
         numbered = number_lines([_place(line) for line in lines], known.numbers)
-        also = {**behaviors[_LINE_TABLE], DECIMALS: decimals}
+        also = {**behaviors[LINE_TABLE], DECIMALS: decimals}
         mapped = {number: self._map_line(line, also) for number, line in zip(numbered.numbers, lines, strict=True)}
         remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
         return Mapped(

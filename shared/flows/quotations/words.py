@@ -5,9 +5,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.flows.quotations.discounts import number_of, plain, require_decimals
+from shared.flows.quotations.value_maps import QuotationMaps
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.units import finops_unit
-from shared.mapping.value_maps import ValueMaps
+from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.words import (
     Column,
     Line,
@@ -95,7 +96,7 @@ def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
     def read(row: Values, maps: ValueMaps) -> Json:
         if _is_service(row, maps):
             return None
-        stored = maps.storage_of(str(value_of(row, PRODUCT)))
+        stored = as_known_to(QuotationMaps, maps).storage_of(str(value_of(row, PRODUCT)))
         return maps.defaults.value(part) if stored is None else stored.value(part)
 
     columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))

@@ -4,27 +4,23 @@ from collections.abc import Iterator
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.flows.products import price_lists
-from shared.flows.quotations import mapping as quotations
-from shared.mapping.date_columns import SELECT, DateColumns, metadata_of, told_behaviors
+from shared.flows.checks import SALES, Check, CheckResult
+from shared.mapping.date_columns import SELECT, metadata_of, told_behaviors
 from shared.mapping.dates import Behavior
-from shared.operations.preflight.checks import SALES, Check, CheckResult
 from shared.operations.preflight.required_columns import TableUse
-from shared.operations.setupguide import section
+from shared.setupguide import section
 
-_COLUMNS: DateColumns = {**quotations.DATE_COLUMNS, **price_lists.DATE_COLUMNS}
 _STEP = section("2.5")
 
 
 def date_checks(dataverse: DataverseSystem, use: TableUse) -> Iterator[Check]:
     """Whether the behaviour of a table's date columns is known, and whether somebody has changed it: that is not an
     error, but it changes days. Raises SystemTrouble."""
-    columns = _COLUMNS.get(use.logical_name)
-    if columns is None:
+    if not use.dates:
         return
     url = dataverse.url(metadata_of(use.logical_name), {"$select": quoting.columns(SELECT)})
     told = told_behaviors(dataverse.rows("Attributes", url))
-    for column, delivered in columns.items():
+    for column, delivered in use.dates.items():
         flows = tuple(flow for flow, known in use.flows.items() if column in known)
         yield _check(f"{use.entity_set}.{column}", delivered, told.get(column, ""), flows)
 

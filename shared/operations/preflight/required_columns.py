@@ -1,54 +1,23 @@
-"""Which tables and fields of both systems the flows use, worked out from their mappings."""
+"""Which tables and fields of both systems the flows use, each table with everything that any flow needs of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from shared.flows import wiring as flows
-from shared.flows.accounts import mapping as accounts
-from shared.flows.contacts import mapping as contacts
-from shared.flows.products import catalogue
-from shared.flows.products import mapping as products
-from shared.flows.quotations import mapping as quotations
-from shared.mapping.dates import EMPTY_DATE
-from shared.mapping.words import Column, TargetField, WireType
-from shared.operations.preflight.type_names import ANY, LOOKUP, TypeNames, in_finops, in_sales
-from shared.settings import Settings
-
-# By the type of a column: the names that the metadata may give it.
-Columns = Mapping[str, TypeNames]
-_Part = tuple[str, str, Columns]
-
-# The lookup column that a navigation follows, and its table.
-_NAVIGATIONS = {
-    "transactioncurrencyid": ("transactioncurrencyid", catalogue.CURRENCIES),
-    "parentcustomerid_account": ("parentcustomerid", accounts.ENTITY_SET),
-    "customerid_account": ("customerid", accounts.ENTITY_SET),
-    "customerid_contact": ("customerid", contacts.ENTITY_SET),
-    "productid": ("productid", products.TARGET_SET),
-    "uomid": ("uomid", catalogue.UNITS),
-}
-_IDS = {
-    accounts.ENTITY_SET: accounts.ID_COLUMN,
-    contacts.ENTITY_SET: contacts.ID_COLUMN,
-    quotations.HEADER_SET: quotations.HEADER_ID_COLUMN,
-    quotations.LINE_SET: quotations.LINE_ID_COLUMN,
-    products.TARGET_SET: products.ID_COLUMN,
-    products.ITEM_SET: products.ITEM_ID_COLUMN,
-    **{name: columns[0] for name, columns in catalogue.TABLES.items()},
-}
-_TRACKED = frozenset({accounts.ENTITY_SET, contacts.ENTITY_SET, quotations.HEADER_SET, quotations.LINE_SET})
-_SMALL_NUMBERS = frozenset({"statecode", "pricingdecimalprecision"})
-_SMALL_DATES = frozenset({"begindate", "enddate"})
+from shared.flows.spec import Deployment
+from shared.flows.uses import Columns, UsedCollection, UsedTable
+from shared.mapping.addresses import AddressBlock
+from shared.mapping.dates import Behavior
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionUse:
-    """A collection of F&O: what each flow that uses it reads or writes there."""
+    """A collection of F&O: what each flow that uses it reads or writes there. `key` is the field that is its whole key
+    for some flow, empty where none is."""
 
     entity_set: str
     flows: Mapping[str, Columns]
+    key: str = ""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -56,13 +25,15 @@ class CollectionUse:
         return frozenset(name for columns in self.flows.values() for name in columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableUse(CollectionUse):
     """A table of Sales: what each flow that uses it reads or writes there, by attribute, and whether a flow follows its
-    changes."""
+    changes; its date columns and address blocks."""
 
     id_column: str
     tracked: bool
+    dates: Mapping[str, Behavior] = field(default_factory=dict)
+    blocks: tuple[AddressBlock, ...] = ()
 
     @property
     def logical_name(self) -> str:
@@ -70,102 +41,43 @@ class TableUse(CollectionUse):
         return self.id_column.removesuffix("id")
 
 
-def tables_of_sales(settings: Settings) -> tuple[TableUse, ...]:
+def tables_of_sales(deployment: Deployment) -> tuple[TableUse, ...]:
     """Every table of Sales that is read or written."""
-    account, contact = flows.account_mapper(settings), flows.contact_mapper(settings)
-    quotes = flows.quotation_mapper(settings)
-    of_contacts = (*contact.person.columns, *contact.customer.columns)
-    parts: tuple[_Part, ...] = (
-        (flows.ACCOUNTS, accounts.ENTITY_SET, _filtered(account.select)),
-        *_read(flows.ACCOUNTS, accounts.ENTITY_SET, account.table.columns),
-        (flows.CONTACTS, contacts.ENTITY_SET, _filtered(contact.select)),
-        *_read(flows.CONTACTS, contacts.ENTITY_SET, of_contacts),
-        *_read(flows.QUOTATIONS, quotations.HEADER_SET, quotes.header.columns),
-        *_read(flows.QUOTATIONS, quotations.LINE_SET, quotes.lines.columns),
-        (flows.QUOTATIONS, quotations.LINE_SET, {quotations.LINE_HEADER: LOOKUP}),
-        (flows.PRODUCTS, products.TARGET_SET, _product(flows.product_mapper(settings).table.fields)),
-        (flows.PRODUCTS, products.ITEM_SET, _item()),
-        *((flows.PRODUCTS, name, _small(columns)) for name, columns in catalogue.TABLES.items()),
-    )
-    return tuple(TableUse(name, used, _IDS[name], name in _TRACKED) for name, used in _by_table(parts).items())
+    found: dict[str, list[tuple[str, UsedTable]]] = defaultdict(list)
+    for flow in deployment.flows:
+        for table in flow.uses(deployment).sales:
+            found[table.entity_set].append((flow.name, table))
+    return tuple(_joined(name, of) for name, of in found.items())
 
 
-def collections_of_finops(settings: Settings) -> tuple[CollectionUse, ...]:
+def collections_of_finops(deployment: Deployment) -> tuple[CollectionUse, ...]:
     """Every collection of F&O that is read or written."""
-    contact, quotes = flows.contact_mapper(settings), flows.quotation_mapper(settings)
-    account, product = flows.account_mapper(settings), flows.product_mapper(settings)
-    person_key = (*contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY)
-    parts: tuple[_Part, ...] = (
-        (flows.ACCOUNTS, accounts.TARGET_SET, _written(account.table.fields, accounts.KEY_FIELD)),
-        (flows.CONTACTS, contacts.PERSON_SET, _written(contact.person.fields, *person_key)),
-        (flows.CONTACTS, contacts.CUSTOMER_SET, _written(contact.customer.fields, contacts.CUSTOMER_KEY)),
-        (flows.PRODUCTS, products.ENTITY_SET, {of.name: in_finops(of.type) for of in product.table.columns}),
-        (
-            flows.QUOTATIONS,
-            quotations.TARGET_SET,
-            _written(quotes.header.fields, quotations.KEY_FIELD, quotations.STATUS_FIELD, quotations.ORDER_FIELD),
-        ),
-        (flows.QUOTATIONS, quotations.TARGET_LINE_SET, _written(quotes.lines.fields, quotations.KEY_FIELD)),
-        (flows.QUOTATIONS, quotations.TARGET_LINE_SET, {quotations.LINE_KEY_FIELD: in_finops(int)}),
+    found: dict[str, list[tuple[str, UsedCollection]]] = defaultdict(list)
+    for flow in deployment.flows:
+        for collection in flow.uses(deployment).finops:
+            found[collection.entity_set].append((flow.name, collection))
+    return tuple(
+        CollectionUse(name, _by_flow(of), next((used.key for _, used in of if used.key), ""))
+        for name, of in found.items()
     )
-    return tuple(CollectionUse(name, used) for name, used in _by_table(parts).items())
 
 
-def _by_table(parts: Iterable[_Part]) -> dict[str, dict[str, Columns]]:
-    found: dict[str, dict[str, Columns]] = defaultdict(dict)
-    for flow, table, columns in parts:
-        found[table][flow] = {**found[table].get(flow, {}), **columns}
+def _joined(name: str, used: list[tuple[str, UsedTable]]) -> TableUse:
+    tables = [table for _, table in used]
+    return TableUse(
+        entity_set=name,
+        flows=_by_flow(used),
+        id_column=tables[0].id_column,
+        tracked=any(table.tracked for table in tables),
+        dates={column: of for table in tables for column, of in table.dates.items()},
+        blocks=tuple({block.source: block for table in tables for block in table.blocks}.values()),
+    )
+
+
+def _by_flow(used: Iterable[tuple[str, UsedTable | UsedCollection]]) -> Mapping[str, Columns]:
+    found: dict[str, Columns] = {}
+    for flow, of in used:
+        columns = {**found.get(flow, {}), **of.columns}
+        if columns:
+            found[flow] = columns
     return found
-
-
-def _read(flow: str, table: str, columns: Iterable[Column]) -> Iterator[_Part]:
-    """The columns that are read, of the table and of the tables behind its lookups."""
-    for column in columns:
-        navigation, dot, behind = column.name.rpartition(".")
-        own, there = _NAVIGATIONS[navigation] if dot else (_attribute(column.name), table)
-        if dot:
-            yield flow, table, {own: LOOKUP}
-        yield flow, there, {_attribute(behind): _type_of(behind, column.type, is_date=column.is_date)}
-
-
-def _filtered(columns: Iterable[str]) -> Columns:
-    """Columns known by name only: a condition compares any type."""
-    return {_attribute(name): LOOKUP if _is_lookup(name) else ANY for name in columns}
-
-
-def _product(fields: Iterable[TargetField]) -> Columns:
-    written = {of.name: LOOKUP if of.name in products.LOOKUPS else in_sales(of.type) for of in fields}
-    also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
-    return {products.KEY_COLUMN: in_sales(str), **also_read, **written}
-
-
-def _item() -> Columns:
-    constants = dict.fromkeys(products.CURRENCY_AMOUNT, in_sales(int))
-    return {**dict.fromkeys(products.ITEM_LOOKUPS, LOOKUP), products.AMOUNT: in_sales(Decimal), **constants}
-
-
-def _small(columns: Iterable[str]) -> Columns:
-    """The columns of a small table that is used to look up names."""
-    return {
-        _attribute(name): _type_of(name, int if name in _SMALL_NUMBERS else str, is_date=name in _SMALL_DATES)
-        for name in columns
-    }
-
-
-def _written(fields: Iterable[TargetField], *texts: str) -> Columns:
-    """Fields of F&O that are written, and texts that are read with them."""
-    written = {of.name: in_finops(of.type, is_date=of.empty == EMPTY_DATE) for of in fields}
-    return {**dict.fromkeys(texts, in_finops(str)), **written}
-
-
-def _type_of(column: str, kind: WireType, *, is_date: bool) -> TypeNames:
-    return LOOKUP if _is_lookup(column) else in_sales(kind, is_date=is_date)
-
-
-def _is_lookup(column: str) -> bool:
-    return column.startswith("_") and column.endswith("_value")
-
-
-def _attribute(column: str) -> str:
-    """A column as the metadata names it: a lookup is read as `_NAME_value`."""
-    return column.removeprefix("_").removesuffix("_value") if _is_lookup(column) else column

@@ -1,9 +1,7 @@
 """Is everything in place that the flows need? For the time before the first run, and whenever something looks wrong."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import API, DataverseSystem
@@ -11,16 +9,7 @@ from shared.clients.finops.environment import FinopsSystem, rows_of
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.filter_size import FilterSize
 from shared.errors import OperatorNeeded, SystemTrouble
-from shared.flows.accounts import mapping as accounts
-from shared.flows.products import catalogue, price_lists
-from shared.flows.products.catalogue import Catalogue
-from shared.flows.wiring import FLOWS
-from shared.mapping import date_columns
-from shared.mapping.date_columns import metadata_of
-from shared.mapping.dates import today
-from shared.mapping.value_maps import ValueMaps, read_value_maps
-from shared.mapping.words import Unmappable
-from shared.operations.preflight.checks import (
+from shared.flows.checks import (
     ACCESS,
     BY_HAND,
     FINOPS,
@@ -34,13 +23,13 @@ from shared.operations.preflight.checks import (
     part,
     unanswered,
 )
+from shared.flows.spec import Deployment
+from shared.mapping.type_names import fits, known_in_finops
 from shared.operations.preflight.dates import date_checks
 from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.operations.preflight.states import States
-from shared.operations.preflight.type_names import fits, known_in_finops
-from shared.operations.setupguide import section
 from shared.records import Json
-from shared.settings import Settings
+from shared.setupguide import section
 from shared.sync.parts import Parts
 from shared.systems import System
 
@@ -52,16 +41,16 @@ _FILTERS = "keys that one filter of {} may name"
 class Preflight:
     """Checks a deployment. It only reads, with the operator's rights: those of the app may differ."""
 
-    def __init__(self, parts: Parts, settings: Settings) -> None:
-        self._settings = settings
-        self._zone = ZoneInfo(settings.BUSINESS_TIME_ZONE)
-        self._today = today(parts.clock.now(), self._zone)
+    def __init__(self, parts: Parts, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._settings = deployment.settings
+        self._now = parts.clock.now()
         dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
         self._dataverse = dataverse
         self._finops = finops
-        self._states = States(dataverse, settings)
+        self._states = States(dataverse, deployment.maps)
 
     def checks(self) -> Iterator[Check]:
         """Every check; each cause is reported once, with everything that it affects. A call that a system does not
@@ -69,11 +58,11 @@ class Preflight:
         yield from by_cause((*self._of_sales(), *self._of_finops(), *BY_HAND))
 
     def _of_sales(self) -> Iterator[Check]:
-        who = looked(SALES, "reachable, and grants access", self._dataverse.probe, FLOWS)
+        who = looked(SALES, "reachable, and grants access", self._dataverse.probe, self._deployment.flows.names)
         yield who
         if who.verdict is not CheckResult.WELL:
             return
-        uses = tables_of_sales(self._settings)
+        uses = tables_of_sales(self._deployment)
         there = {use.entity_set for use in uses}
         try:
             there = self._entity_sets()
@@ -82,21 +71,27 @@ class Preflight:
         for use in uses:
             yield from self._table(use, exists=use.entity_set in there)
         yield from part(SALES, _ORGANISATION, self._organisation)
-        yield from self._catalogue()
-        yield from part(SALES, _FILTERS.format(accounts.ENTITY_SET), self._filters_of_sales)
+        for flow in self._deployment.flows:
+            yield from flow.checks_of_sales(self._deployment, self._dataverse, self._now)
+        table = next((use for use in uses if use.tracked), None)
+        if table is not None:
+            yield from part(SALES, _FILTERS.format(table.entity_set), partial(self._filters_of_sales, table))
 
     def _of_finops(self) -> Iterator[Check]:
         what = f"reachable, and shows the company {self._settings.COMPANY}"
-        company = looked(FINOPS, what, self._finops.probe, FLOWS)
+        company = looked(FINOPS, what, self._finops.probe, self._deployment.flows.names)
         yield company
         if company.verdict is not CheckResult.WELL:
             return
-        for use in collections_of_finops(self._settings):
+        uses = collections_of_finops(self._deployment)
+        for use in uses:
             yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
         yield self._customer_group()
-        yield from part(FINOPS, _FILTERS.format(accounts.TARGET_SET), self._filters_of_finops)
+        keyed = next((use for use in uses if use.key), None)
+        if keyed is not None:
+            yield from part(FINOPS, _FILTERS.format(keyed.entity_set), partial(self._filters_of_finops, keyed))
 
     def _entity_sets(self) -> set[str]:
         rows = self._dataverse.rows("EntityDefinitions", self._definitions("", "LogicalName,EntitySetName"))
@@ -114,7 +109,7 @@ class Preflight:
         read = looked(SALES, f"{name} may be read", lambda: list(self._dataverse.rows(name, row)))
         yield read
         if read.verdict is CheckResult.WELL:
-            yield from part(SALES, f"states of {name}", partial(self._states.checks, name))
+            yield from part(SALES, f"states of {name}", partial(self._states.checks, use))
         yield from part(SALES, f"columns of {name} (Attributes)", partial(self._attributes, use), use.flows)
         dates = partial(date_checks, self._dataverse, use)
         yield from part(SALES, f"date columns of {name} (Attributes)", dates, use.flows)
@@ -148,27 +143,6 @@ class Preflight:
             found = "it is per unit: F&O would multiply each discount by the quantity"
             yield judged(SALES, "discounts are per line", method == _LINE_ITEM, found, remedy)
 
-    def _catalogue(self) -> Iterator[Check]:
-        maps = read_value_maps(self._settings.VALUE_MAPS)
-        references: dict[str, tuple[Mapping[str, Json], ...]] = {}
-        days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]
-        for name, select in {**catalogue.TABLES, **dict.fromkeys(days_of_lists, date_columns.SELECT)}.items():
-            url = self._dataverse.url(name, {"$select": quoting.columns(select)})
-            try:
-                references[name] = tuple(self._dataverse.rows(name, url))
-            except SystemTrouble as trouble:
-                yield unanswered(SALES, f"rows of {name}", trouble)
-        tables = Catalogue(references, maps, self._zone)
-        # What is unknown is not reported as missing.
-        if {catalogue.UNITS, catalogue.UNIT_GROUPS} <= references.keys():
-            for symbol in sorted({unit.finops for unit in maps.units}):
-                check = _mapped(f"unit {symbol} of F&O", partial(tables.unit, symbol))
-                yield one_of_several(check, "units {} of F&O", symbol)
-        if catalogue.CURRENCIES in references:
-            yield from _currencies(tables, maps)
-        if {catalogue.CURRENCIES, catalogue.PRICE_LISTS, *days_of_lists} <= references.keys():
-            yield from _price_lists(tables, maps, self._today)
-
     def _one_of(self, use: CollectionUse) -> object:
         parameters = {"$top": "1", "cross-company": "true", "$select": quoting.columns(sorted(use.columns)[:1])}
         return self._finops.channel.read(self._finops.url(use.entity_set, parameters), subject=use.entity_set)
@@ -182,8 +156,8 @@ class Preflight:
             return
         yield from _columns(FINOPS, use, dict(_named_properties(rows[0].get("Properties"))))
 
-    def _filters_of_sales(self) -> Iterator[Check]:
-        system, table, id_column = self._dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN
+    def _filters_of_sales(self, use: TableUse) -> Iterator[Check]:
+        system, table, id_column = self._dataverse, use.entity_set, use.id_column
 
         def read(ids: Sequence[str]) -> None:
             url = system.url(table, {"$select": id_column, "$filter": quoting.one_of(id_column, ids)})
@@ -191,17 +165,17 @@ class Preflight:
 
         yield _filters(SALES, table, system.filters, quoting.name_based_id, read)
 
-    def _filters_of_finops(self) -> Iterator[Check]:
-        system, key = self._finops, FinopsKey(self._settings.COMPANY, (accounts.KEY_FIELD,))
+    def _filters_of_finops(self, use: CollectionUse) -> Iterator[Check]:
+        system, key = self._finops, FinopsKey(self._settings.COMPANY, (use.key,))
 
         def read(numbers: Sequence[str]) -> None:
-            wanted = {"$filter": key.filter(numbers), "cross-company": "true", "$select": accounts.KEY_FIELD}
-            system.channel.read(system.url(accounts.TARGET_SET, wanted), subject=accounts.TARGET_SET)
+            wanted = {"$filter": key.filter(numbers), "cross-company": "true", "$select": use.key}
+            system.channel.read(system.url(use.entity_set, wanted), subject=use.entity_set)
 
-        yield _filters(FINOPS, accounts.TARGET_SET, system.filters, str, read)
+        yield _filters(FINOPS, use.entity_set, system.filters, str, read)
 
     def _customer_group(self) -> Check:
-        group = read_value_maps(self._settings.VALUE_MAPS).defaults.customer_group
+        group = self._deployment.maps.defaults.customer_group
         wanted = quoting.all_of(
             quoting.equals("dataAreaId", self._settings.COMPANY), quoting.equals("CustomerGroupId", group)
         )
@@ -229,35 +203,6 @@ def _filters(
 
 def _place(use: TableUse) -> str:
     return f"(LogicalName={quoting.literal(use.logical_name)})"
-
-
-def _currencies(tables: Catalogue, maps: ValueMaps) -> Iterator[Check]:
-    """A missing currency is wrong only if a record uses it."""
-    for code in sorted(tables.currencies):
-        what, found = f"currency {code} is in the value map", "it is not; customers and quotes in it would be rejected"
-        check = _or_by_hand(what, "" if maps.currency(code) else found, f"{section('4')}: `currencies`")
-        yield one_of_several(check, "currencies {} are in the value map", code)
-
-
-def _price_lists(tables: Catalogue, maps: ValueMaps, today: date) -> Iterator[Check]:
-    """A currency without a price list is wrong only if a product uses it, which only the products show."""
-    for code, currency in sorted(tables.currencies.items()):
-        found = ""
-        try:
-            tables.price_list(currency, today=today, kept=None)
-        except Unmappable as missing:
-            found = f"{missing}; products in it would be rejected"
-        check = _or_by_hand(f"currency {code} has a price list", found, section("2.3"))
-        yield one_of_several(check, "currencies {} have a price list", code)
-    for code, name in maps.price_lists.items():
-        yield _mapped(
-            f"price list {name} of {code}",
-            lambda code=code: tables.price_list(tables.currency(code), today=today, kept=None),  # type: ignore[misc]
-        )
-
-
-def _or_by_hand(what: str, found: str, remedy: str) -> Check:
-    return Check(SALES, what, CheckResult.BY_HAND, found, remedy) if found else Check(SALES, what, CheckResult.WELL)
 
 
 def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
@@ -306,11 +251,3 @@ def _drifted(  # noqa: PLR0917 - a check with what it is about
 
 def _absent(area: str, what: str, use: CollectionUse, found: str, remedy: str) -> Check:
     return Check(area, what, CheckResult.WRONG, found, remedy, tuple(use.flows))
-
-
-def _mapped(what: str, look_up: Callable[[], object]) -> Check:
-    try:
-        look_up()
-    except Unmappable as missing:
-        return Check(SALES, what, CheckResult.WRONG, str(missing), missing.remedy)
-    return Check(SALES, what, CheckResult.WELL)

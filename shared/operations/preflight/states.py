@@ -1,23 +1,18 @@
 """The states of addresses in Sales that F&O does not get, or gets as written, counted by country."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.flows import wiring as flows
-from shared.flows.accounts import mapping as accounts
-from shared.flows.contacts import mapping as contacts
-from shared.flows.quotations import mapping as quotations
+from shared.flows.checks import SALES, Check, CheckResult
 from shared.mapping.addresses import STATE_AS_TEXT, STATE_LEFT_OUT, AddressBlock
-from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import read_value_maps
+from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import Unmappable
-from shared.operations.preflight.checks import SALES, Check, CheckResult
-from shared.operations.setupguide import section
+from shared.operations.preflight.required_columns import TableUse
 from shared.records import Values
-from shared.settings import Settings
+from shared.setupguide import section
 
 _ROWS = 50_000
 _COUNTRIES_TOLD = 20
@@ -28,14 +23,13 @@ _REMEDY = f"{section('4')}: `states`, STATE_WITHOUT_LIST, UNKNOWN_STATE"
 class States:
     """Checks the addresses of the tables that the mappings read."""
 
-    def __init__(self, dataverse: DataverseSystem, settings: Settings) -> None:
+    def __init__(self, dataverse: DataverseSystem, maps: ValueMaps) -> None:
         self._dataverse = dataverse
-        self._maps = read_value_maps(settings.VALUE_MAPS)
-        self._blocks = _blocks(settings)
+        self._maps = maps
 
-    def checks(self, entity_set: str) -> Iterator[Check]:
+    def checks(self, use: TableUse) -> Iterator[Check]:
         """The states in a table's addresses that are not carried over. Raises SystemTrouble."""
-        blocks = self._blocks.get(entity_set)
+        entity_set, blocks = use.entity_set, use.blocks
         if not blocks:
             return
         met: Counter[tuple[str, str]] = Counter()
@@ -71,25 +65,7 @@ def _in_words(counts: Counter[str]) -> str:
     return ", ".join(told) + (f", and {more} more countries" if more else "")
 
 
-def _blocks(settings: Settings) -> Mapping[str, list[AddressBlock]]:
-    """The address blocks that the mappings read, each once, by table."""
-    account, contact = flows.account_mapper(settings), flows.contact_mapper(settings)
-    quotes = flows.quotation_mapper(settings)
-    tables: dict[str, tuple[FieldTable, ...]] = {
-        accounts.ENTITY_SET: (account.table,),
-        contacts.ENTITY_SET: (contact.person, contact.customer),
-        quotations.HEADER_SET: (quotes.header,),
-        quotations.LINE_SET: (quotes.lines,),
-    }
-    return {
-        name: list(
-            {word.source: word for table in of for word in table.used if isinstance(word, AddressBlock)}.values()
-        )
-        for name, of in tables.items()
-    }
-
-
-def _address(dataverse: DataverseSystem, entity_set: str, blocks: list[AddressBlock]) -> str:
+def _address(dataverse: DataverseSystem, entity_set: str, blocks: tuple[AddressBlock, ...]) -> str:
     """The filter for rows that have a state in one of the blocks."""
     states = [f"{block.source}_stateorprovince" for block in blocks]
     columns = [f"{block.source}_{part}" for block in blocks for part in ("country", "stateorprovince")]

@@ -8,7 +8,7 @@ from shared import exact_json
 from shared.mapping.verdicts import Mapped, MappedLine, Rejected
 from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
 from shared.state.links import Link
-from shared.sync.apply.work import Work
+from shared.sync.apply.record import Judged
 from shared.sync.flow import DocumentRules, Route
 
 _DIGEST_CHARACTERS = 12
@@ -21,44 +21,46 @@ class NumbersTaken:
     numbers: frozenset[int]
 
 
-class Planning:
-    """Plans the writes of one route. Nothing is sent here."""
+class Changes:
+    """What is to be written of records on one route. Nothing is sent here."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    def difference(self, work: Work) -> dict[str, Json]:
+    def difference(self, judged: Judged) -> dict[str, Json]:
         """The owned fields whose mapped value is not the applied one."""
-        owned, applied = work.content.owned, work.link.applied
+        owned, applied = judged.content.owned, judged.record.link.applied
         changed = {name: value for name, value in owned.items() if value != applied.get(name)}
         return {name: self._route.rules.empty(name) if value is None else value for name, value in changed.items()}
 
-    def changed_lines(self, work: Work) -> set[int]:
+    def changed_lines(self, judged: Judged) -> set[int]:
         """The numbers of lines that were added, changed or removed since they were applied."""
-        now, applied = digests(work.content), work.link.lines
+        now, applied = digests(judged.content), judged.record.link.lines
         return {number for number in {*now, *applied} if now.get(number) != applied.get(number)}
 
-    def update(self, work: Work) -> Write:
+    def update(self, judged: Judged) -> Write:
         """The difference to what was applied, to a row that is trusted to hold it."""
-        link, former = work.link, self.former_places(work)
+        link, former = judged.record.link, self.former_places(judged)
         return Write(
-            work.id,
+            judged.id,
             link.target_key or "",
-            self.difference(work),
+            self.difference(judged),
             create=False,
             target_id=link.target_id,
             former=former,
         )
 
-    def create(self, work: Work, *, alone: bool = False) -> Write:
+    def create(self, judged: Judged, *, alone: bool = False) -> Write:
         """The complete record."""
-        content = work.content
-        return Write(work.id, content.key, complete(content), create=True, alone=alone, lines=tuple(_all_new(content)))
+        content = judged.content
+        return Write(
+            judged.id, content.key, complete(content), create=True, alone=alone, lines=tuple(_all_new(content))
+        )
 
-    def overwrite(self, work: Work, row: TargetRow, *, alone: bool) -> Write | Rejected:
+    def overwrite(self, judged: Judged, row: TargetRow, *, alone: bool) -> Write | Rejected:
         """Every field that we own, in a row as it was read; of a row that we have only begun to make, also those that
         are sent at creation. Of a row that is taken over, what it needs besides; the reason where it must not be."""
-        link, content = work.link, work.content
+        link, content = judged.record.link, judged.content
         added: Mapping[str, Json] = {}
         if row.ours and (link.intent is not None or not link.linked):
             added = filled(content.on_create)
@@ -67,33 +69,33 @@ class Planning:
             if isinstance(adopted, Rejected):
                 return adopted
             added = adopted
-        values = {**added, **self._everything_owned(work, row)}
+        values = {**added, **self._everything_owned(judged, row)}
         key = link.key_on(self._route.name) or content.key
-        former = self.former_places(work, row)
-        return Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
+        former = self.former_places(judged, row)
+        return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
 
-    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
+    def noted_places(self, judged: Judged) -> tuple[dict[str, Json], ...]:
         """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
-        known = work.link.places
-        return (*known, *(dict(place) for place in self.places_now(work) if place not in known))
+        known = judged.record.link.places
+        return (*known, *(dict(place) for place in self.places_now(judged) if place not in known))
 
-    def places_now(self, work: Work) -> tuple[Values, ...]:
+    def places_now(self, judged: Judged) -> tuple[Values, ...]:
         """Where they are once its write is applied."""
-        now = self._route.detail.place(work.content.owned) if self._route.detail is not None else None
+        now = self._route.detail.place(judged.content.owned) if self._route.detail is not None else None
         return () if now is None else (now,)
 
-    def former_places(self, work: Work, row: TargetRow | None = None) -> tuple[Values, ...]:
+    def former_places(self, judged: Judged, row: TargetRow | None = None) -> tuple[Values, ...]:
         """Where rows that hang on the record are of our writing and shall be gone."""
         detail = self._route.detail
         if detail is None:
             return ()
         there = () if row is None else detail.places_of_ours(row)
-        known: tuple[Values, ...] = work.link.places
+        known: tuple[Values, ...] = judged.record.link.places
         ours = (*known, *(place for place in there if place not in known))
-        return tuple(place for place in ours if place not in self.places_now(work))
+        return tuple(place for place in ours if place not in self.places_now(judged))
 
     def document(
-        self, work: Work, row: TargetRow, rules: DocumentRules, *, alone: bool
+        self, judged: Judged, row: TargetRow, rules: DocumentRules, *, alone: bool
     ) -> Write | Rejected | NumbersTaken | None:
         """What brings a document as it was read to what it shall be; None when it is that already, and the reason when
         it must not be changed. Where the link is trusted only what has changed since then is looked at.
@@ -101,48 +103,48 @@ class Planning:
         Lines under numbers that we have not given are those of other people: they stay as they are. A document that is
         taken over, by the settings or by an operator, has none of our lines: then all must be those of the source.
         """
-        content, link = work.content, work.link
+        content, link = judged.content, judged.record.link
         is_taken_over = takes_over(link)
         if is_taken_over:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
         ours = set(row.lines) if is_taken_over else {*link.lines, *link.noted}
-        trusted = work.trusted and link.linked
-        numbers = self.changed_lines(work) if trusted else {*content.lines, *ours}
+        trusted = judged.record.trusted and link.linked
+        numbers = self.changed_lines(judged) if trusted else {*content.lines, *ours}
         taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]
         if taken:
             return NumbersTaken(frozenset(taken))
-        wanted = self.difference(work) if trusted else self._everything_owned(work, row)
+        wanted = self.difference(judged) if trusted else self._everything_owned(judged, row)
         agree = self._route.rules.agree
         values = {name: of for name, of in wanted.items() if not agree(name, of, row.values.get(name))}
-        lines = tuple(of for number in sorted(numbers) for of in self._line(work, row, number, rules))
+        lines = tuple(of for number in sorted(numbers) for of in self._line(judged, row, number, rules))
         if not values and not lines and link.linked:
             return None
         refusal = rules.refusal(row) if values or lines else None
         if refusal is not None:
             return refusal
         key = link.key_on(self._route.name) or content.key
-        return Write(work.id, key, values, create=False, before=row, alone=alone, lines=lines)
+        return Write(judged.id, key, values, create=False, before=row, alone=alone, lines=lines)
 
-    def _line(self, work: Work, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
-        line, there = work.content.lines.get(number), row.lines.get(number)
+    def _line(self, judged: Judged, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
+        line, there = judged.content.lines.get(number), row.lines.get(number)
         if line is None:
             if there is not None:
                 yield LineWrite(number, LineAction.DELETE)
         elif there is None:
             yield _new(number, line)
         else:
-            ours = _line_values(work, line, rules)
+            ours = _line_values(judged, line, rules)
             values = {name: of for name, of in ours if not rules.agree_on_line(name, of, there.get(name))}
             if values:
                 yield LineWrite(number, LineAction.UPDATE, values)
 
-    def _everything_owned(self, work: Work, row: TargetRow) -> dict[str, Json]:
+    def _everything_owned(self, judged: Judged, row: TargetRow) -> dict[str, Json]:
         """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
         we have made for an earlier record with this key, or have left before, that may be any of them."""
-        owned, link = work.content.owned, work.link
-        taken_over = not link.linked and (row.ours or link.was_at(self._route.name, work.content.key))
+        owned, link = judged.content.owned, judged.record.link
+        taken_over = not link.linked and (row.ours or link.was_at(self._route.name, judged.content.key))
         ours = set(owned) if taken_over else {*link.applied, *link.touched}
         emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
         return filled(owned) | emptied
@@ -194,12 +196,12 @@ def _new(number: int, line: MappedLine) -> LineWrite:
     return LineWrite(number, LineAction.CREATE, filled(line.on_create) | filled(line.owned))
 
 
-def _line_values(work: Work, line: MappedLine, rules: DocumentRules) -> Iterator[tuple[str, Json]]:
+def _line_values(judged: Judged, line: MappedLine, rules: DocumentRules) -> Iterator[tuple[str, Json]]:
     """The owned fields of a line as an update sends them; a blank one only where some line was filled before."""
     for name, value in line.owned.items():
         if value is not None:
             yield name, value
-        elif name in work.link.line_fields:
+        elif name in judged.record.link.line_fields:
             yield name, rules.empty_line(name)
 
 

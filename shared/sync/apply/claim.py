@@ -1,18 +1,19 @@
 """Claims: the mark that a worker sets before it reads and writes a record (protocol A2, A3)."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.errors import Damage
-from shared.state.failures import Failure
-from shared.state.links import ClaimKind, Link, LinkState
-from shared.sync.apply.work import Work
+from shared.state.failures import Failures
+from shared.state.links import ClaimKind, Link, Links, LinkState
+from shared.sync.apply.record import Record
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, merge
-from shared.sync.link_writer import Group, LinkWriter, link_operation
-from shared.sync.parts import Limits, Parts
+from shared.sync.link_writer import Group, LinkWriter, Written, link_operation
+from shared.sync.parts import Limits
 
 BUSY_DELAY_S = 15.0
 _MARGIN_S = 5.0
@@ -21,52 +22,57 @@ _STEP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a batch may work on, what was seen before, what somebody else holds, by the delay to wait, what is to be
-    sent again alone, and whose link nobody may work with, by the record's id."""
+    """What became of the records of a message: those that this worker has claimed, what was seen before, what somebody
+    else holds, by the delay to wait, what is to be sent again alone, and whose link nobody may work with, by the
+    record's id."""
 
-    works: list[Work]
-    skipped: list[Hint]
-    busy: dict[float, list[Hint]]
-    alone: list[Hint] = field(default_factory=list)
-    damaged: dict[str, Damage] = field(default_factory=dict)
+    records: Sequence[Record]
+    skipped: Sequence[Hint]
+    busy: Mapping[float, Sequence[Hint]]
+    alone: Sequence[Hint]
+    damaged: Mapping[str, Damage]
 
 
+@dataclass(frozen=True, slots=True)
 class Claiming:
     """Claims the records of one message."""
 
-    def __init__(self, parts: Parts, flow: Flow, claim_id: str) -> None:
-        self._parts = parts
-        self._flow = flow
-        self._claim_id = claim_id
+    flow: Flow
+    links: Links
+    failures: Failures
+    limits: Limits
+    claim_id: str
 
     def claim(self, message: HintMessage) -> Claimed:
         """Load the links, skip what has been seen, and claim the rest by ETag.
 
         A record of which a worker has not come to the end is worked on alone: what ends workers must not take its
-        neighbours along.
+        neighbours along. Raises StorageTrouble.
         """
         hints = merge(message.hints)
-        claimed = Claimed([], [], {})
+        skipped: list[Hint] = []
+        busy: dict[float, list[Hint]] = defaultdict(list)
+        damaged: dict[str, Damage] = {}
         free: dict[str, Link] = {}
-        for id, link in self._parts.state.links.load(self._flow.name, list(hints)).items():
-            if (damage := damage_of(link, self._flow)) is not None:
-                claimed.damaged[id] = damage
+        for id, link in self.links.load(self.flow.name, list(hints)).items():
+            if (damage := damage_of(link, self.flow)) is not None:
+                damaged[id] = damage
             elif self._is_seen(link, hints[id], message.epoch):
-                claimed.skipped.append(hints[id])
-            elif (wait_s := claim_ends_in(link, self._parts.limits)) > 0:
-                claimed.busy.setdefault(_delay_s(link, wait_s), []).append(hints[id])
+                skipped.append(hints[id])
+            elif (wait_s := claim_ends_in(link, self.limits)) > 0:
+                busy[_delay_s(link, wait_s)].append(hints[id])
             else:
                 free[id] = link
-        if len(free) > 1:
-            suspects = [id for id, link in free.items() if _unfinished(link, message.ended)]
-            claimed.alone.extend(hints[id] for id in suspects)
-            free = {id: link for id, link in free.items() if id not in suspects}
-        self._take(free, hints, claimed, message.ended)
-        return claimed
+        suspects = [id for id, link in free.items() if _unfinished(link, message.ended)] if len(free) > 1 else []
+        alone = [hints[id] for id in suspects]
+        taken = {id: self._claimed(link, message.ended) for id, link in free.items() if id not in suspects}
+        written = self._write(free, taken)
+        for id in written.foreign:
+            busy[BUSY_DELAY_S].append(hints[id])
+        return Claimed(self._records(hints, free, taken, written.etags), skipped, busy, alone, damaged)
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
-        clean = link.claim_id is None and not link.dirty and link.state is not LinkState.RETRYING
-        if not clean or link.fingerprint != self._flow.fingerprint:
+        if not is_clean(link) or link.state is LinkState.RETRYING or link.fingerprint != self.flow.fingerprint:
             return False
         if hint.released:
             # Whoever has decided it since then has looked at the parent that has moved.
@@ -75,33 +81,39 @@ class Claiming:
             return False
         return link.seen_version is not None and link.seen_version >= hint.version
 
-    def _take(self, free: dict[str, Link], hints: dict[str, Hint], claimed: Claimed, ended: str | None) -> None:
-        taken = {id: self._claimed(link, ended) for id, link in free.items()}
-        groups = [Group(link, (link_operation(taken[id]),)) for id, link in free.items()]
-        writer = LinkWriter(self._parts.state.links, lambda now: now.claim_id == self._claim_id)
-        written = writer.write(groups)
-        failures = self._failures(list(written.etags))
-        for id, etag in written.etags.items():
-            link = replace(taken[id], etag=etag, age_s=0.0)
-            trusted = free[id].claim_id is None and not free[id].dirty
-            claimed.works.append(Work(hints[id], link, trusted, failures.get(id)))
-        for id in written.foreign:
-            claimed.busy.setdefault(BUSY_DELAY_S, []).append(hints[id])
+    def _write(self, free: Mapping[str, Link], taken: Mapping[str, Link]) -> Written:
+        groups = [Group(free[id], (link_operation(link),)) for id, link in taken.items()]
+        return LinkWriter(self.links, lambda now: now.claim_id == self.claim_id).write(groups)
+
+    def _records(
+        self, hints: Mapping[str, Hint], free: Mapping[str, Link], taken: Mapping[str, Link], etags: Mapping[str, str]
+    ) -> list[Record]:
+        """The claimed records with their listed failures: a later success closes them. Any record may have one, since
+        a poison message is listed without its link."""
+        failures = self.failures.load(self.flow.name, list(etags)) if etags else {}
+        return [
+            Record.of(
+                hints[id],
+                replace(taken[id], etag=etag, age_s=0.0),
+                trusted=is_clean(free[id]),
+                failure=failures.get(id),
+            )
+            for id, etag in etags.items()
+        ]
 
     def _claimed(self, link: Link, ended: str | None) -> Link:
-        unclean = link.claim_id is not None or link.dirty
         return replace(
             link,
-            claim_id=self._claim_id,
+            claim_id=self.claim_id,
             claim_kind=ClaimKind.WORKING,
-            dirty=unclean,
+            dirty=not is_clean(link),
             unfinished=_unfinished(link, ended),
         )
 
-    def _failures(self, ids: list[str]) -> Mapping[str, Failure]:
-        """The listed failures: a later success closes them. Any record may have one, since a poison message is listed
-        without its link."""
-        return self._parts.state.failures.load(self._flow.name, ids) if ids else {}
+
+def is_clean(link: Link) -> bool:
+    """Whether the target is trusted to hold what was applied: no earlier claim is left, and it is not dirty."""
+    return link.claim_id is None and not link.dirty
 
 
 def claim_ends_in(link: Link, limits: Limits) -> float:

@@ -3,23 +3,24 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
-from shared.state.links import Link, LinkState
+from shared.state.links import Link
 from shared.state.relinked import relinked_row
 from shared.state.snapshots import UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
+from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.crashed import CRASHED
 from shared.sync.apply.invariants import check
-from shared.sync.apply.judge import new_failure
 from shared.sync.apply.late import note_late_writes
+from shared.sync.apply.outcome import DECIDED, Kind, Outcome
+from shared.sync.apply.record import Decided, Record
 from shared.sync.apply.release import release
-from shared.sync.apply.work import DECIDED, Kind, Outcome, Work
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.link_writer import Group, LinkWriter, link_operation
@@ -27,6 +28,20 @@ from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was to be committed; `overtaken` are the ids of the records whose link somebody else has changed: they are
+    dirty now and must be sent again."""
+
+    decided: Sequence[Decided]
+    overtaken: frozenset[str]
+
+    @property
+    def kept(self) -> list[Decided]:
+        """The records whose outcome is stored."""
+        return [of for of in self.decided if of.id not in self.overtaken]
 
 
 class Committing:
@@ -39,85 +54,80 @@ class Committing:
         self._claim_id = claim_id
         self._run_id = run_id
 
-    def commit(self, works: Sequence[Work]) -> list[Work]:
-        """Commit every outcome. Returns the records whose link somebody else has changed: they are dirty now and
-        must be sent again."""
-        for work in works:
-            self._require_sound(work)
-        groups = [self._fitting_group(work) for work in works]
-        self._release_dropped(works)
+    def commit(self, records: Sequence[OnItsWay]) -> Committed:
+        """Commit every outcome."""
+        fitting = [self._fitting(self._sound(of)) for of in records]
+        decided = [of for of, _ in fitting]
+        self._release_dropped(decided)
         writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
-        written = writer.write(groups)
-        overtaken = [work for work in works if work.id in written.foreign]
+        written = writer.write([group for _, group in fitting])
+        overtaken = [of for of in decided if of.id in written.foreign]
         note_late_writes(self._parts, self._flow, overtaken, written.foreign)
-        return overtaken
+        return Committed(decided, frozenset(written.foreign))
 
-    def _require_sound(self, work: Work) -> None:
+    def _sound(self, of: OnItsWay) -> Decided:
         """A commit that contradicts the protocol is not made. The record is listed, keeps all that its link says, and
         is tried again by the sweep."""
         try:
-            check(work)
+            return check(of)
         except InvariantBroken as broken:
             log_event(
                 "invariant_broken",
                 level=logging.ERROR,
                 flow=self._flow.name,
                 run=self._run_id,
-                id=work.id,
+                id=of.id,
                 rule=broken.rule,
             )
             remedy = "report it with the output of p2c explain; the sync tries the record again by itself"
-            failure = new_failure(self._parts, work, "invariant_broken", f"{broken}: nothing is stored of it", remedy)
-            work.link, work.trusted = work.stored, False
-            work.end(Kind.REJECTED, LinkState.REJECTED, reason=failure.cause, failure=failure)
+            as_stored = replace(of.record, link=of.record.stored, trusted=False)
+            return as_stored.rejected("invariant_broken", f"{broken}: nothing is stored of it", remedy)
 
-    def _release_dropped(self, works: Sequence[Work]) -> None:
-        """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
-        dropped = {work.id: work.stored.owned - work.outcome.link.owned for work in works if work.outcome}
-        release(self._parts, self._flow, dropped, {work.id: work.stored for work in works})
-
-    def _fitting_group(self, work: Work) -> Group:
-        """The operations of a record. When they do not fit into one transaction, this one record is rejected."""
-        group = self._group(work)
+    def _fitting(self, of: Decided) -> tuple[Decided, Group]:
+        """A record with its operations. When they do not fit into one transaction, this one record is rejected."""
+        group = self._group(of)
         try:
             split_into_transactions([group.operations])
         except RowTooLarge as large:
             message = f"the sync state of this record is too large to be kept: {large}"
             remedy = "shorten its texts, or let it name fewer records, in the source"
-            failure = new_failure(self._parts, work, "state_too_large", message, remedy)
-            work.trusted = False
-            work.end(Kind.REJECTED, LinkState.REJECTED, reason=failure.cause, failure=failure)
-            return self._group(work)
-        return group
+            rejected = replace(of.record, trusted=False).rejected("state_too_large", message, remedy)
+            return rejected, self._group(rejected)
+        return of, group
 
-    def _group(self, work: Work) -> Group:
-        outcome = work.outcome
-        assert outcome is not None
-        link = self._seen(work, outcome)
+    def _release_dropped(self, decided: Sequence[Decided]) -> None:
+        """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
+        stored = {of.id: of.record.stored for of in decided}
+        dropped = {of.id: of.record.stored.owned - of.outcome.link.owned for of in decided}
+        release(self._parts, self._flow, dropped, stored)
+
+    def _group(self, of: Decided) -> Group:
+        record, outcome = of.record, of.outcome
+        link = self._seen(record, outcome)
         if outcome.kind is Kind.DELETED and not link.owned:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
             operations = [link_operation(link)]
-        operations += self._decided(work, outcome)
-        operations += self._relinked(work, link)
-        operations += self._wait_operations(work, outcome)
-        operations += self._failure_operations(work, outcome)
-        operations += self._history(work, outcome)
+        operations += self._decided(record, outcome)
+        operations += self._relinked(record, link)
+        operations += self._wait_operations(record, outcome)
+        operations += self._failure_operations(record, outcome)
+        operations += self._history(record, outcome)
         return Group(link, tuple(operations))
 
-    def _seen(self, work: Work, outcome: Outcome) -> Link:
+    def _seen(self, record: Record, outcome: Outcome) -> Link:
         link = self._known_as(replace(outcome.link, last_claim=self._claim_id))
         if outcome.kind not in DECIDED:
             return link
         link = replace(link, unfinished=1 if outcome.reason == CRASHED else 0)
-        version = work.row.version if work.row else link.seen_version
+        version = record.row.version if record.row else link.seen_version
         epoch = self._message.epoch or link.seen_epoch
         return replace(
             link,
             seen_version=version,
             seen_epoch=epoch,
             fingerprint=self._flow.fingerprint,
-            known_keys=work.known_keys,
+            known_keys=record.known_keys,
         )
 
     def _known_as(self, link: Link) -> Link:
@@ -125,46 +135,49 @@ class Committing:
             return link
         return replace(link, last_key=link.target_key)
 
-    def _decided(self, work: Work, outcome: Outcome) -> list[Operation]:
+    def _decided(self, record: Record, outcome: Outcome) -> list[Operation]:
         """A source without versions may have been another one when it was walked: its pull is told what was read."""
         if outcome.kind not in DECIDED or not isinstance(self._flow.feed, Walked):
             return []
-        content = None if work.row is None else work.row.digest or UNKNOWN
-        return [Put(decided_row(self._flow.name, work.id, content))]
+        content = None if record.row is None else record.row.digest or UNKNOWN
+        return [Put(decided_row(self._flow.name, record.id, content))]
 
-    def _relinked(self, work: Work, link: Link) -> list[Operation]:
+    def _relinked(self, record: Record, link: Link) -> list[Operation]:
         """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the
         commit itself, so that no crash keeps it from them."""
-        known, now = work.link.last_key, link.last_key
+        known, now = record.link.last_key, link.last_key
         if known is None or now is None or fold(known) == fold(now) or not self._parts.dependents(self._flow.name):
             return []
-        return [Put(relinked_row(self._flow.name, work.id))]
+        return [Put(relinked_row(self._flow.name, record.id))]
 
-    def _wait_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
+    def _wait_operations(self, record: Record, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in DECIDED:
             return []
         kept = {wait.key for wait in outcome.waits}
-        gone = [Row(escape(self._flow.name), key, {}) for key in work.link.waits if key not in kept]
+        gone = [Row(escape(self._flow.name), key, {}) for key in record.link.waits if key not in kept]
         # One that goes on waiting as before keeps its row, whose age is for how long it has waited.
         # Where a row of the record could not be read it may be one of these: all are written anew.
-        damaged = work.failure is not None and work.failure.cause == STATE_UNREADABLE
-        known = work.link.waits if outcome.link.state is work.was_state and not damaged else ()
+        damaged = record.failure is not None and record.failure.cause == STATE_UNREADABLE
+        known = record.link.waits if outcome.link.state is record.found.state and not damaged else ()
         new = [wait for wait in outcome.waits if wait.key not in known]
         return [*(Put(wait.to_row()) for wait in new), *(Delete(row) for row in gone)]
 
-    def _failure_operations(self, work: Work, outcome: Outcome) -> list[Operation]:
-        if outcome.failure is not None:
-            return [Put(renewed(work.failure, outcome.failure).to_row())]
-        if work.failure is not None and outcome.kind in DECIDED:
-            return [Delete(work.failure.to_row())]
+    def _failure_operations(self, record: Record, outcome: Outcome) -> list[Operation]:
+        if outcome.rejection is not None:
+            failure = outcome.rejection.as_failure(
+                self._flow.name, record.id, self._flow.number_of(record.row), self._parts.clock.now()
+            )
+            return [Put(renewed(record.failure, failure).to_row())]
+        if record.failure is not None and outcome.kind in DECIDED:
+            return [Delete(record.failure.to_row())]
         return []
 
-    def _history(self, work: Work, outcome: Outcome) -> list[Operation]:
+    def _history(self, record: Record, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in _IN_HISTORY:
             return []
         row = history_row(
             self._flow.name,
-            work.id,
+            record.id,
             time=self._parts.clock.now(),
             claim=self._claim_id,
             run=self._run_id,

@@ -1,12 +1,9 @@
 """Records that end their workers: listed instead of worked on, so that they do not end one after the other (protocol
 F5). A claim that nobody has cleared tells of them, so no message and no row is written for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from shared.state.links import LinkState
-from shared.sync.apply.judge import new_failure
-from shared.sync.apply.work import Kind, Work
-from shared.sync.parts import Parts
+from shared.sync.apply.record import Decided, Record
 
 CRASHED = "crashed"
 """The cause of a record that workers do not come to the end of."""
@@ -23,10 +20,10 @@ _REMEDY = (
 )
 
 
-def list_crashed(parts: Parts, works: Sequence[Work]) -> None:
+def list_crashed(records: Sequence[Record]) -> Iterator[Record | Decided]:
     """Let those records be failures that workers do not come to the end of."""
-    for work in works:
-        if work.link.unfinished >= _MOST_UNFINISHED:
-            message = _MESSAGE.format(count=work.link.unfinished)
-            failure = new_failure(parts, work, CRASHED, message, _REMEDY)
-            work.end(Kind.REJECTED, LinkState.REJECTED, reason=failure.cause, failure=failure)
+    for record in records:
+        if record.link.unfinished >= _MOST_UNFINISHED:
+            yield record.rejected(CRASHED, _MESSAGE.format(count=record.link.unfinished), _REMEDY)
+        else:
+            yield record

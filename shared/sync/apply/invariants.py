@@ -9,7 +9,9 @@ from enum import StrEnum
 from shared.errors import InvariantBroken
 from shared.records import fold
 from shared.state.links import ClaimKind, Link, LinkState, Place
-from shared.sync.apply.work import DECIDED, Kind, Outcome, Work
+from shared.sync.apply.batch import OnItsWay
+from shared.sync.apply.outcome import DECIDED, Kind, Outcome
+from shared.sync.apply.record import Decided
 
 _STATES = {
     Kind.CREATED: LinkState.WRITTEN,
@@ -37,15 +39,16 @@ class Invariant(StrEnum):
     CLAIM_LEFT = "claim_left"
 
 
-def check(work: Work) -> None:
-    """Raises InvariantBroken, naming what a record's commit contradicts."""
-    outcome = work.outcome
-    if outcome is None:
-        raise InvariantBroken(Invariant.NO_OUTCOME, f"the link of {work.id} of {work.link.flow}")
-    broken = next(_broken(work.stored, outcome), None)
+def check(of: OnItsWay) -> Decided:
+    """A record with its outcome, as the stages have left it. Raises InvariantBroken, naming what its commit would
+    contradict."""
+    if not isinstance(of, Decided):
+        raise InvariantBroken(Invariant.NO_OUTCOME, f"the link of {of.id} of {of.record.link.flow}")
+    outcome, link = of.outcome, of.outcome.link
+    broken = next(_broken(of.record.stored, outcome), None)
     if broken is not None:
-        link = outcome.link
-        raise InvariantBroken(broken, f"the link of {work.id} of {link.flow}, {outcome.kind} in state {link.state},")
+        raise InvariantBroken(broken, f"the link of {of.id} of {link.flow}, {outcome.kind} in state {link.state},")
+    return of
 
 
 def _broken(stored: Link, outcome: Outcome) -> Iterator[Invariant]:
@@ -58,9 +61,9 @@ def _broken(stored: Link, outcome: Outcome) -> Iterator[Invariant]:
         yield Invariant.LINKED_WITHOUT_KEY
     if link.state is LinkState.WRITTEN and decided and not _is_written(link):
         yield Invariant.WRITTEN_WITHOUT_TARGET
-    if outcome.kind is Kind.REJECTED and outcome.failure is None:
+    if outcome.kind is Kind.REJECTED and outcome.rejection is None:
         yield Invariant.REJECTED_WITHOUT_FAILURE
-    if outcome.failure is not None and outcome.kind is not Kind.REJECTED:
+    if outcome.rejection is not None and outcome.kind is not Kind.REJECTED:
         yield Invariant.FAILURE_WITHOUT_REJECTION
     if (outcome.kind is Kind.WAITING and not outcome.waits) or not all(wait.parent for wait in outcome.waits):
         yield Invariant.WAIT_WITHOUT_PARENT

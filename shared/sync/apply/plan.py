@@ -1,214 +1,159 @@
-"""What is to be written of the mapped records of one message: routes, comparisons, owned keys. Nothing is sent here."""
+"""What is to be written of the judged records: routes, then comparisons. Nothing is sent here (protocol A7, A8)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from shared.errors import RecordRejected
 from shared.mapping.verdicts import Rejected
-from shared.records import Json, TargetRow, Write, fold
-from shared.state.links import LinkState
-from shared.sync.apply.changes import NumbersTaken, Planning, digests, filled, line_fields
-from shared.sync.apply.judge import Judging
-from shared.sync.apply.work import Kind, Work, WrittenTarget
+from shared.records import TargetRow, Write, fold
+from shared.sync.apply.changes import Changes, NumbersTaken
+from shared.sync.apply.record import Decided, Judged, Occupied, Planned
+from shared.sync.apply.written import unchanged
 from shared.sync.flow import Flow, Route
 
 
-class KeyOwning(Protocol):
-    """Who may write which target row."""
+def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
+    """Each record on the route that it takes. One that is linked elsewhere leaves that target: on another route at
+    once, which leaves the row there as it is; on the same one after the row under the former key has been ended."""
+    for of in judged:
+        route, link = flow.route(of.content.route), of.record.link
+        if not link.linked:
+            yield of
+        elif link.route != route.name:
+            yield of.with_link(link.without_target(ended=False))
+        elif fold(link.target_key or "") == fold(of.content.key):
+            yield of
+        elif route.rules.ended():
+            yield replace(of, leaves=True)
+        else:
+            yield of.with_link(link.without_target(ended=True))
 
-    def reject_existing(self, work: Work) -> None:
-        """List a record whose target row is there already, by whoever has made it."""
 
-    def own(self, works: Sequence[Work]) -> None:
-        """Take the keys of records that are to be written for the first time; a record whose key another one has gets
-        its outcome."""
-
-
-def by_route(flow: Flow, works: Sequence[Work]) -> dict[str, list[Work]]:
-    """The mapped records by the route that they take."""
-    found: dict[str, list[Work]] = defaultdict(list)
-    for work in works:
-        if work.mapped is not None:
-            found[_take_route(flow, work)].append(work)
+def by_route(flow: Flow, judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """The records by the name of the route that they take."""
+    found: dict[str, list[Judged]] = defaultdict(list)
+    for of in judged:
+        found[flow.route(of.content.route).name].append(of)
     return found
 
 
-def _take_route(flow: Flow, work: Work) -> str:
-    """The route of a record. One that is linked elsewhere leaves that target: on another route at once, which
-    leaves the row there as it is; on the same one after the row under the former key has been ended."""
-    route, link = flow.route(work.content.route), work.link
-    if not link.linked:
-        return route.name
-    if link.route != route.name:
-        work.link = link.without_target(ended=False)
-    elif fold(link.target_key or "") != fold(work.content.key):
-        if route.rules.ended():
-            work.leaving = True
-        else:
-            work.link = link.without_target(ended=True)
-    return route.name
-
-
-class RoutePlanning:
-    """Plans the writes of the records that take one route. A record that needs none gets its outcome."""
-
-    def __init__(self, route: Route, judging: Judging, owning: KeyOwning) -> None:
-        self._route = route
-        self._judging = judging
-        self._owning = owning
-        self._planning = Planning(route)
-
-    def plan(self, works: Sequence[Work]) -> None:
-        """Give every record a write or an outcome. Raises SystemTrouble when a look-up fails."""
-        self._plan_leaving([work for work in works if work.leaving])
-        for work in works:
-            if not work.leaving and work.trusted and work.link.linked and work.content.reused is None:
-                self._plan_difference(work)
-        doubtful = [work for work in works if work.outcome is None and work.write is None]
-        if not doubtful:
-            return
-        found = self._route.target.find([work.content.key for work in doubtful])
-        for work in doubtful:
-            self._plan_by_target(work, found.get(work.content.key))
-
-    def own(self, works: Sequence[Work]) -> None:
-        """Take the keys of the planned records that are not linked under theirs yet. A row that is taken over from a
-        record that is gone was written by us: what that one has filled is emptied as well."""
-        planned = [work for work in works if work.outcome is None and work.write is not None]
-        new = [work for work in planned if work.leaving or not work.link.linked]
-        strange = [work for work in new if not work.leaving and not self._was_there(work)]
-        self._owning.own(new)
-        for work in strange:
-            before = work.write.before if work.write is not None else None
-            if work.outcome is None and before is not None and self._was_there(work):
-                work.write = None
-                self._plan_by_target(work, before)
-
-    def _was_there(self, work: Work) -> bool:
-        return work.link.was_at(self._route.name, work.content.key)
-
-    def _plan_leaving(self, works: Sequence[Work]) -> None:
-        """A record leaves its row only for a key that it can have."""
-        found = self._route.target.find([work.content.key for work in works]) if works else {}
-        for work in works:
-            key = work.content.key
-            if key in found and not (work.link.was_at(self._route.name, key) or self._route.adopt_existing):
-                self._owning.reject_existing(work)
+def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied | Decided]:
+    """Give each record of one route a write or an outcome. Raises SystemTrouble when a look-up fails."""
+    yield from _plan_leaving(route, [of for of in judged if of.leaves])
+    doubtful = []
+    for of in judged:
+        if not of.leaves:
+            planned = _plan_difference(route, of)
+            if planned is None:
+                doubtful.append(of)
             else:
-                link, values = work.link, dict(self._route.rules.ended())
-                work.write = Write(work.id, link.target_key or "", values, create=False, target_id=link.target_id)
+                yield planned
+    if doubtful:
+        found = route.target.find([of.content.key for of in doubtful])
+        for of in doubtful:
+            yield _plan_by_target(route, of, found.get(of.content.key))
 
-    def _plan_difference(self, work: Work) -> None:
-        """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes
-        of a document depends on its lines as they are: it stays without a write and is looked up."""
-        if not self._planning.difference(work) and not self._planning.changed_lines(work):
-            self.finish(work, Kind.UNCHANGED, ())
-        elif self._route.document is None:
-            work.write = self._planning.update(work)
 
-    def _plan_by_target(self, work: Work, row: TargetRow | None) -> None:
-        # What went with others and got no clear answer goes by itself now: one record must not hold up the rest.
-        alone = work.link.unanswered > 0
-        link, key = work.link, work.content.key
-        if work.ending is not None:
-            self._plan_ending(work, row, alone=alone)
-        elif link.linked and work.content.reused is not None:
-            self._plan_reused(work, row, work.content.reused, alone=alone)
-        elif row is None:
-            self._plan_creation(work, alone=alone)
-        elif not (link.linked or row.ours or link.was_at(self._route.name, key) or self._route.adopt_existing):
-            self._owning.reject_existing(work)
-        elif self._route.document is None:
-            self._plan_overwriting(work, row, alone=alone)
+def plan_taken_over(route: Route, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+    """Plan anew the writes to rows that were taken over, as the link says by now, from a record that is gone: such a
+    row was written by us, and what that record has filled is emptied as well."""
+    for of in planned:
+        row = of.write.before
+        if not of.judged.leaves and row is not None and of.needs_key and _was_there(route, of.judged):
+            yield _plan_row(route, of.judged, row)
         else:
-            self._plan_document(work, row, alone=alone)
+            yield of
 
-    def _plan_reused(self, work: Work, row: TargetRow | None, reused: Rejected, *, alone: bool) -> None:
-        """Another document has the number of the linked one. Where the target has none any more the number is free."""
-        if row is None:
-            work.forget_target()
-        elif self._route.adopt_existing:
-            work.trusted = False
-            self._plan_document(work, row, alone=alone)
+
+def _was_there(route: Route, judged: Judged) -> bool:
+    return judged.record.link.was_at(route.name, judged.content.key)
+
+
+def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned | Occupied]:
+    """A record leaves its row only for a key that it can have."""
+    found = route.target.find([of.content.key for of in leaving]) if leaving else {}
+    for of in leaving:
+        if of.content.key in found and not (_was_there(route, of) or route.adopt_existing):
+            yield Occupied(of)
         else:
-            self._judging.reject(work, reused.cause, reused.message, reused.remedy)
-
-    def _plan_creation(self, work: Work, *, alone: bool) -> None:
-        try:
-            self._route.target.check_key(work.content.key)
-        except RecordRejected as impossible:
-            self._judging.reject(work, impossible.cause, str(impossible), impossible.remedy)
-        else:
-            work.write = self._planning.create(work, alone=alone)
-
-    def _plan_overwriting(self, work: Work, row: TargetRow, *, alone: bool) -> None:
-        match self._planning.overwrite(work, row, alone=alone):
-            case Rejected(cause, message, remedy):
-                self._judging.reject(work, cause, message, remedy)
-            case Write() as write:
-                work.write = write
-
-    def _plan_document(self, work: Work, row: TargetRow, *, alone: bool) -> None:
-        assert self._route.document is not None
-        match self._planning.document(work, row, self._route.document, alone=alone):
-            case Write() as write:
-                work.write = write
-            case Rejected() as rejected:
-                self._judging.reject(work, rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
-            case NumbersTaken(numbers):
-                # Whoever maps it again knows that these are not to be had.
-                work.link = replace(work.link, numbers={**work.content.numbers, **dict.fromkeys(numbers, "")})
-                work.retry(delay_s=0.0)
-            case None:
-                self.finish(work, Kind.UNCHANGED, ())
-
-    def _plan_ending(self, work: Work, row: TargetRow | None, *, alone: bool) -> None:
-        """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
-        if row is None:
-            work.end(*ending_of(work)[:2], reason=ending_of(work)[2])
-            return
-        values = dict(self._route.rules.ended())
-        key = work.content.key
-        work.write = Write(work.id, key, values, create=False, target_id=row.id, before=row, alone=alone)
-
-    def finish(self, work: Work, kind: Kind, fields: tuple[str, ...]) -> None:
-        """The record is written, or needs nothing."""
-        applied: dict[str, Json] | None = filled(work.content.owned)
-        state, reason = LinkState.WRITTEN, ""
-        if work.ending is not None:
-            kind, state, reason = work.ending
-            if not work.trusted:
-                work.link = replace(work.link, applied=filled(work.content.owned))
-                applied = None
-        target = None if applied is None else self.target_of(work)
-        work.end(kind, state, reason=reason, applied=applied, target=target, fields=fields)
-
-    def target_of(self, work: Work) -> WrittenTarget:
-        """Where the record is once its write is applied."""
-        link, content = work.link, work.content
-        key = link.key_on(self._route.name) or content.key
-        id = work.write.target_id if work.write is not None else link.target_id
-        if work.ending is not None:
-            kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
-            return WrittenTarget(self._route.name, key, id, *kept)
-        fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
-        places = self._planning.places_now(work)
-        now = digests(content), content.numbers, fields, places, content.revisions
-        return WrittenTarget(self._route.name, key, id, *now)
-
-    def noted_places(self, work: Work) -> tuple[dict[str, Json], ...]:
-        """See Planning."""
-        return self._planning.noted_places(work)
-
-    def again_in_full(self, work: Work) -> None:
-        """The target row is gone: the complete record is written once more (protocol A8)."""
-        work.trusted = False
-        work.write = self._planning.create(work)
+            link, values = of.record.link, dict(route.rules.ended())
+            yield Planned(of, Write(of.id, link.target_key or "", values, create=False, target_id=link.target_id))
 
 
-def ending_of(work: Work) -> tuple[Kind, LinkState, str]:
-    """How a record ends once its last write is made."""
-    assert work.ending is not None
-    return work.ending
+def _plan_difference(route: Route, judged: Judged) -> Planned | Decided | None:
+    """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes of a
+    document depends on its lines as they are: it gets no write here and is looked up, as is whatever is not clean."""
+    if not (judged.record.trusted and judged.record.link.linked and judged.content.reused is None):
+        return None
+    changes = Changes(route)
+    if not changes.difference(judged) and not changes.changed_lines(judged):
+        return unchanged(route, judged)
+    return None if route.document is not None else Planned(judged, changes.update(judged))
+
+
+def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Occupied | Decided:
+    link = judged.record.link
+    if judged.ending is not None:
+        return _plan_ending(route, judged, row)
+    if link.linked and judged.content.reused is not None:
+        return _plan_reused(route, judged, row, judged.content.reused)
+    if row is None:
+        return _plan_creation(route, judged)
+    if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
+        return Occupied(judged)
+    return _plan_row(route, judged, row)
+
+
+def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Decided:
+    """Another document has the number of the linked one. Where the target has none any more the number is free."""
+    if row is None:
+        return judged.record.as_new()
+    if route.adopt_existing:
+        return _plan_row(route, judged.with_link(judged.record.link, trusted=False), row)
+    return judged.record.rejected(reused.cause, reused.message, reused.remedy)
+
+
+def _plan_creation(route: Route, judged: Judged) -> Planned | Decided:
+    try:
+        route.target.check_key(judged.content.key)
+    except RecordRejected as impossible:
+        return judged.record.rejected(impossible.cause, str(impossible), impossible.remedy)
+    return Planned(judged, Changes(route).create(judged, alone=_goes_alone(judged)))
+
+
+def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Decided:
+    """What is written to a row as it was read."""
+    changes, alone = Changes(route), _goes_alone(judged)
+    match (
+        changes.overwrite(judged, row, alone=alone)
+        if route.document is None
+        else changes.document(judged, row, route.document, alone=alone)
+    ):
+        case Write() as write:
+            return Planned(judged, write)
+        case Rejected(cause, message, remedy, _, value):
+            return judged.record.rejected(cause, message, remedy, value=value)
+        case NumbersTaken(numbers):
+            # Whoever maps it again knows that these are not to be had.
+            taken = {**judged.content.numbers, **dict.fromkeys(numbers, "")}
+            link = replace(judged.record.link, numbers=taken)
+            return replace(judged.record, link=link).retried(delay_s=0.0)
+        case None:
+            return unchanged(route, judged)
+
+
+def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Decided:
+    """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
+    ending = judged.ending
+    assert ending is not None
+    if row is None:
+        return judged.record.ended(ending.kind, ending.state, reason=ending.rule)
+    values, alone = dict(route.rules.ended()), _goes_alone(judged)
+    write = Write(judged.id, judged.content.key, values, create=False, target_id=row.id, before=row, alone=alone)
+    return Planned(judged, write)
+
+
+def _goes_alone(judged: Judged) -> bool:
+    """What went with others and got no clear answer goes by itself now: one record must not hold up the rest."""
+    return judged.record.link.unanswered > 0

@@ -31,8 +31,8 @@ class TrackedReader:
         self._met: set[str] = set()
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """See Reader. A changed mapping lets every row be read again, and keeps the delta link. Whoever begins from
-        nothing begins an epoch, also from a checkpoint that was restored: what went before is known to nobody."""
+        """Where to continue. If the mapping has changed, every row is read again, and the delta link is kept. Without a
+        delta link a new epoch begins, also from a checkpoint that was restored: what went before is unknown."""
         flow, new = self._flow, self._parts.new_id
         if checkpoint is None:
             first = Checkpoint(flow.name, epoch=new(), walk=new())
@@ -46,7 +46,7 @@ class TrackedReader:
         return checkpoint
 
     def next(self, checkpoint: Checkpoint) -> Step:
-        """See Reader. Raises OperatorNeeded when the source has refused its own links too often."""
+        """Read one page. Raises SystemTrouble; OperatorNeeded if the source has refused its own links too often."""
         if checkpoint.phase is Phase.ABSENT:
             return self._look_for_absent(checkpoint)
         try:
@@ -64,12 +64,12 @@ class TrackedReader:
         return self._delta_step(checkpoint, page)
 
     def is_news(self, link: Link, change: Change) -> bool:
-        """See Reader: by its version. What has been looked at already, since another source of the flow or an operator
-        has named it, is no news. Versions go back where an older state was restored."""
+        """Whether its version is not the one that was seen. A record that another source of the flow or an operator has
+        named meanwhile is no news. Versions go back where an older state was restored."""
         return link.seen_version != change.version
 
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
-        """See Reader."""
+        """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
         return True
 
     def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
@@ -177,15 +177,15 @@ class FurtherReader(TrackedReader):
         self._lost_changes = False
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """See Reader."""
+        """Where to go on from what was saved; None is the very first run."""
         if checkpoint is not None:
             return checkpoint
         new = self._parts.new_id
         return Checkpoint(self._flow.name, epoch=new(), walk=new(), source=self.source_name)
 
     def keep(self, checkpoint: Checkpoint) -> bool:
-        """See Reader. What changed before a new delta link, and after the refused one, nobody has told: every record is
-        read again."""
+        """Let every record be read again if changes before a new delta link, and after the refused one, are unknown.
+        False when another pull is ahead."""
         if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
             return True
         own = self._parts.state.checkpoints.load(self._flow.name)

@@ -33,8 +33,8 @@ class WalkedReader:
         self._decided = DecidedContents(parts.state.links.table, flow.name)
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """See Reader. A walk ignores the snapshot when it is the first, when the mapping has changed since the last
-        such walk, and when that one is too long ago."""
+        """Where to continue. A walk ignores the snapshot if it is the first, if the mapping has changed since the last
+        such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
         for record in self._decided.take():
@@ -42,7 +42,7 @@ class WalkedReader:
         return began
 
     def next(self, checkpoint: Checkpoint) -> Step:
-        """See Reader."""
+        """Read one page."""
         if checkpoint.phase is Phase.ABSENT:
             return self._look_for_absent(checkpoint)
         page = self._feed.source.walk(checkpoint.cursor)
@@ -60,11 +60,11 @@ class WalkedReader:
         return self._walk_ended(checkpoint, tuple(hints), tuple(news))
 
     def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - digests have told
-        """See Reader."""
+        """Whether a linked record that a page tells of is not as it was seen; its content may be the same."""
         return True
 
     def keep(self, checkpoint: Checkpoint) -> bool:
-        """See Reader."""
+        """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
         finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
         if not self._snapshot.save(finished=finished):
             return False

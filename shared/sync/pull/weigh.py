@@ -3,12 +3,14 @@ what was applied. A change of columns that no mapping reads is none."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shared.records import fold
 from shared.state.links import Link, LinkState
-from shared.sync.apply.changes import Planning
-from shared.sync.apply.judge import Judging
-from shared.sync.apply.work import Kind, Work
+from shared.sync.apply.changes import Changes
+from shared.sync.apply.judge import judge, links_of_parents
+from shared.sync.apply.outcome import Kind
+from shared.sync.apply.record import Decided, Judged, Record
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
 from shared.sync.parts import Parts
@@ -57,25 +59,29 @@ class Weighing:
 
     def _differing(self, links: Sequence[Link]) -> Iterator[Differing]:
         rows = self._flow.source.read([link.id for link in links])
-        works = [Work(Hint(link.id), link, trusted=True, row=rows[link.id]) for link in links if link.id in rows]
-        Judging(self._parts, self._flow).judge(works)
-        for work in works:
-            if what := self._difference(work):
-                yield Differing(work.id, what)
+        records = [Record.of(Hint(link.id), link, trusted=True, row=rows[link.id]) for link in links if link.id in rows]
+        links_of = partial(links_of_parents, self._parts.state.links)
+        for judged in judge(self._flow, self._parts.clock.now(), links_of, records):
+            if what := self._news(judged) if isinstance(judged, Decided) else self._difference(judged):
+                yield Differing(judged.id, what)
 
-    def _difference(self, work: Work) -> tuple[str, ...]:
-        """What would change; nothing of a record that waits, or is listed or has ended already."""
-        outcome, link = work.outcome, work.link
-        if outcome is not None:
-            news = {
-                Kind.FILTERED: link.state is LinkState.WRITTEN,
-                Kind.ENDED: link.state is LinkState.WRITTEN,
-                Kind.REJECTED: link.state is not LinkState.REJECTED,
-            }
-            return (outcome.reason,) if news.get(outcome.kind) else ()
-        route = self._flow.route(work.content.route)
-        if fold(link.key_on(route.name) or "") != fold(work.content.key):
+    @staticmethod
+    def _news(of: Decided) -> tuple[str, ...]:
+        """What would become of a record that is not written; nothing where it waits, or is listed or has ended
+        already."""
+        link = of.record.link
+        news = {
+            Kind.FILTERED: link.state is LinkState.WRITTEN,
+            Kind.ENDED: link.state is LinkState.WRITTEN,
+            Kind.REJECTED: link.state is not LinkState.REJECTED,
+        }
+        return (of.outcome.reason,) if news.get(of.outcome.kind) else ()
+
+    def _difference(self, judged: Judged) -> tuple[str, ...]:
+        """What would be written."""
+        route = self._flow.route(judged.content.route)
+        if fold(judged.record.link.key_on(route.name) or "") != fold(judged.content.key):
             return (route.entity,)
-        planning = Planning(route)
-        lines = (f"line {number}" for number in sorted(planning.changed_lines(work)) if work.ending is None)
-        return (*sorted(planning.difference(work)), *lines)
+        changes = Changes(route)
+        lines = (f"line {number}" for number in sorted(changes.changed_lines(judged)) if judged.ending is None)
+        return (*sorted(changes.difference(judged)), *lines)

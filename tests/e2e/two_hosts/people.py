@@ -11,7 +11,10 @@ from local.demo.memory import Memory
 from local.demo.selling import ACTIVE as ACTIVATED
 from local.demo.selling import LOST, Catalogue, Seller, Wanted
 from local.demo.session import Session
-from shared.flows.wiring import ACCOUNTS, CONTACTS, PRODUCTS, QUOTATIONS
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
 from shared.mapping.verdicts import Mapped
 from shared.records import Json, SourceRow
 from tests.e2e.two_hosts.plans import Deed, Edit

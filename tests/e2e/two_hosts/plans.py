@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows.wiring import FLOWS, PRODUCTS
+from shared.flows import FLOWS
+from shared.flows.products import PRODUCTS
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
 
@@ -108,7 +109,7 @@ _OF_QUOTES = frozenset({Deed.QUOTE, Deed.QUOTE_REVISED, Deed.QUOTE_LOST})
 _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT_RESTS})
 # What is noted for the comparison of a record that moves or ends is read from both systems.
 _OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
-_QUEUES = tuple(flow + suffix for flow in FLOWS for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
+_QUEUES = tuple(flow + suffix for flow in FLOWS.names for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
 _KILLS = ((Trouble.ORPHANS, HOSTS[0]), *((Trouble.KILLED, part) for part in (HOSTS[1], DATAVERSE, FINOPS)))
 _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
@@ -176,7 +177,7 @@ def _impossible(part: str) -> frozenset[Deed]:
 
 def _readable(part: str) -> tuple[str, ...]:
     """The flows whose source answers while a part is in trouble."""
-    return tuple(flow for flow in FLOWS if part != (FINOPS if flow == PRODUCTS else DATAVERSE))
+    return tuple(flow for flow in FLOWS.names if part != (FINOPS if flow == PRODUCTS else DATAVERSE))
 
 
 def _litter(chance: random.Random) -> list[Litter]:

@@ -50,8 +50,9 @@ _LOOK_EVERY_S = 0.1
 _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
 # So many functions the other host has executed when one was alone, and so many connections were cut, in a trouble.
 _ALONE, _CUT = 6, 4
-# What has met a storage account without answers comes back after a minute.
-_SETTLE_IDLE_S = 75.0
+# What has met a storage account without answers comes back after a minute; a host that has ended leaves the locks of
+# its timers for up to 89 s.
+_SETTLE_IDLE_S = 120.0
 _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
 
 

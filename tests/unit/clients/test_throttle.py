@@ -151,7 +151,7 @@ class InterruptedClock(ManualClock):
     interruption: Callable[[], object] | None = None
 
     def sleep(self, seconds: float) -> None:
-        """See ManualClock."""
+        """Pass the time at once."""
         interruption, self.interruption = self.interruption, None
         super().sleep(seconds / 2)
         if interruption is not None:

@@ -11,7 +11,7 @@ from local.demo.flows import Systems, Watched
 from local.demo.selling import Catalogue, Seller, Wanted
 from local.demo.systems import DATAVERSE, FINOPS, Access, Secrets
 from local.finops.settings import Settings as FinopsSettings
-from shared.flows.wiring import FLOWS
+from shared.flows import FLOWS
 from tests.support.assortment import VALUE_MAPS, Assortment
 from tests.unit.local import dataverse_world, finops_environment
 
@@ -41,7 +41,7 @@ class Trade:
     def sync(self) -> None:
         """Every flow in turn, until what waits for another record has had its chance."""
         for _ in range(2):
-            for flow in FLOWS:
+            for flow in FLOWS.names:
                 self.shop.flow = flow
                 self.shop.tick()
 

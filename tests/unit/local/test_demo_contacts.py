@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from local.demo.comparison import Past
-from shared.flows.wiring import CONTACTS
+from shared.flows.contacts import CONTACTS
 from tests.unit.local.demo_trade import Trade, trade
 from tests.unit.local.finops_documents import person_url
 

@@ -12,7 +12,8 @@ from local.demo.arrivals import Arrivals
 from local.demo.comparison import Comparison, compare
 from local.demo.memory import JOURNAL, Memory, read_memory
 from local.demo.selling import DRAFT, LOST, Wanted
-from shared.flows.wiring import CONTACTS, QUOTATIONS
+from shared.flows.contacts import CONTACTS
+from shared.flows.quotations import QUOTATIONS
 from tests.unit.local.demo_trade import Trade, trade
 
 _NUMBERS = count(1)

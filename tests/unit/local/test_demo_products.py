@@ -10,9 +10,9 @@ from local.demo.flows import Systems
 from local.demo.products import watched_products
 from local.demo.systems import Access, Secrets
 from shared import exact_json
+from shared.flows import FLOWS
 from shared.flows.products.mapping import ITEM
 from shared.records import Values
-from shared.settings import Settings
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 from tests.support.patience import PATIENCE_S
 from tests.unit.local import dataverse_world, finops_environment
@@ -65,7 +65,7 @@ def number() -> str:
 
 
 def compared(systems: Systems, past: Past | None = None) -> Comparison:
-    flow = watched_products(Settings.read({**SETTINGS, "PRODUCTS_WHEN_VANISHED": "retire"}))
+    flow = watched_products(FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "PRODUCTS_WHEN_VANISHED": "retire"})))
     return compare(flow.verdicts(systems), flow.targets(systems), flow, past or Past())
 
 

@@ -12,7 +12,8 @@ from local.demo.comparison import Comparison, Difference
 from local.demo.progress_reader import Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
-from shared.operations.filters import FILTERS, in_words
+from shared.flows import FLOWS
+from shared.operations.filters import in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
@@ -193,10 +194,10 @@ def test_the_tables_tell_each_reason_with_its_remedy() -> None:
         assert told in text
 
 
-@pytest.mark.parametrize("rule", [*FILTERS, "parent filtered by inactive"])
+@pytest.mark.parametrize("rule", [*FLOWS.filters, "out_of_scope", "parent filtered by inactive"])
 def test_a_filter_is_told_in_the_words_of_the_operators_command_line(rule: str) -> None:
     text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0))).split())
-    assert f"{rule}: {in_words(rule).meaning} -> {in_words(rule).remedy}" in text
+    assert f"{rule}: {in_words(rule, FLOWS.filters).meaning} -> {in_words(rule, FLOWS.filters).remedy}" in text
 
 
 def test_records_that_wait_are_told_by_what_they_wait_for() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from local.demo.quotations import AMOUNT, LINES
 from local.demo.selling import LOST, Wanted
-from shared.flows.wiring import FLOWS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.quotations import QUOTATIONS
 from tests.unit.local.demo_trade import Trade, trade
 from tests.unit.local.finops_documents import header_url, line_url
 
@@ -125,7 +126,7 @@ def test_a_person_who_is_quoted_becomes_a_customer_and_has_the_quotation(running
     assert running.wrong_fields(QUOTATIONS, number) == set()
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", FLOWS.names)
 def test_the_ids_of_a_flow_are_those_of_its_records(running: Trade, customer: str, flow: str) -> None:
     running.quote(customer, BIKE)
     watched = running.flows[flow]

@@ -19,8 +19,9 @@ from local.demo.logs import keep
 from local.demo.memory import MANIFEST
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
+from shared.flows import FLOWS
 from shared.mapping.units import sales_unit
-from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.mapping.value_maps import SHIPPED
 
 SYSTEMS = ("dataverse", "finops")
 FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})
@@ -142,7 +143,7 @@ def test_the_only_unit_group_of_the_records_is_found(tmp_path: Path, groups: str
 
 def test_the_value_maps_go_with_the_unit_group_of_the_records() -> None:
     found = read_configuration({}, unit_group="Ours")
-    assert read_value_maps(found.value_maps).defaults.unit_group == "Ours"
+    assert FLOWS.read_value_maps(found.value_maps).defaults.unit_group == "Ours"
 
 
 def test_units_that_have_one_name_in_both_systems_are_paired(tmp_path: Path) -> None:
@@ -155,7 +156,9 @@ def test_units_that_have_one_name_in_both_systems_are_paired(tmp_path: Path) -> 
 
 
 def test_the_value_maps_have_the_units_of_the_records_and_the_other_shipped_ones() -> None:
-    maps = read_value_maps(read_configuration({}, unit_group="Ours", units={"PCS": "Piece", "CAN": "Can"}).value_maps)
+    maps = FLOWS.read_value_maps(
+        read_configuration({}, unit_group="Ours", units={"PCS": "Piece", "CAN": "Can"}).value_maps
+    )
     assert [sales_unit(maps.units, symbol) for symbol in ("PCS", "CAN", "EA")] == ["Piece", "Can", "Each"]
 
 

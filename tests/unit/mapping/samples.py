@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared import exact_json
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper
 from shared.mapping.date_columns import DateColumns, metadata_of
-from shared.mapping.value_maps import SHIPPED, ValueMaps, read_value_maps
+from shared.mapping.value_maps import SHIPPED, ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.records import Json, References, SourceRow
 from tests.support.clock import START
@@ -41,7 +42,7 @@ def document(**parts: Json) -> dict[str, Json]:
 
 def maps(**parts: Json) -> ValueMaps:
     """The value maps of such a document."""
-    return read_value_maps(exact_json.dumps(document(**parts)))
+    return FLOWS.read_value_maps(exact_json.dumps(document(**parts)))
 
 
 def metadata(columns: DateColumns, **behaviors: str) -> References:

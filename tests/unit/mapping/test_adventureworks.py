@@ -2,13 +2,13 @@
 
 from decimal import Decimal
 
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.verdicts import Mapped
 from shared.records import Json
 from tests.unit.mapping.samples import KNOWN, account, adventureworks, mapped, mapper, owned_as
 
-MAPPER = AccountMapper(read_value_maps(None))
+MAPPER = AccountMapper(FLOWS.read_value_maps(None))
 
 
 def test_every_sample_account_is_mapped() -> None:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.flows import FLOWS
 from shared.flows.quotations.discounts import DiscountSplit, Split, line_discount, plain, split_discount
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import DECIMALS, Unmappable
 from shared.records import Json
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 quantities = st.decimals(min_value=-100_000_000_000, max_value=100_000_000_000, places=5)
 discounts = st.decimals(min_value=0, max_value=1_000_000_000_000, places=4)
 precisions = st.integers(min_value=0, max_value=6)

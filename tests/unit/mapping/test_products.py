@@ -522,7 +522,7 @@ class Asked(UserDict[str, tuple[Values, ...]]):
     times = 0
 
     def items(self) -> ItemsView[str, tuple[Values, ...]]:
-        """See Mapping."""
+        """The items."""
         self.times += 1
         return super().items()
 

@@ -4,10 +4,11 @@ import pytest
 
 from local.states import LANGUAGES
 from shared.errors import SettingsInvalid
-from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.flows import FLOWS
+from shared.mapping.value_maps import SHIPPED
 from tests.unit.mapping.samples import maps
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 
 
 def test_every_country_of_the_world_is_known_by_its_code() -> None:
@@ -72,4 +73,4 @@ def test_a_name_counts_before_a_code_that_looks_like_it() -> None:
 def test_a_name_that_stands_twice_in_the_document_is_refused() -> None:
     text = SHIPPED.read_text(encoding="utf-8").replace('"Germany": "DE"', '"Germany": "DE", "Germany": "GE"')
     with pytest.raises(SettingsInvalid, match="'Germany' occurs more than once"):
-        read_value_maps(text)
+        FLOWS.read_value_maps(text)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SchemaDrift, SettingsInvalid
+from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Line, TargetField, Unmappable
 from shared.records import Json, SourceRow
 from shared.systems import System
@@ -201,8 +201,8 @@ def test_the_fingerprint_is_the_same_for_the_same_document_in_another_order() ->
 def test_the_fingerprint_is_the_same_in_every_process() -> None:
     program = (
         "from shared.flows.accounts.mapping import AccountMapper\n"
-        "from shared.mapping.value_maps import read_value_maps\n"
-        "import sys; sys.stdout.write(AccountMapper(read_value_maps(None)).fingerprint)"
+        "from shared.flows import FLOWS\n"
+        "import sys; sys.stdout.write(AccountMapper(FLOWS.read_value_maps(None)).fingerprint)"
     )
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -214,7 +214,7 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
             check=True,
             timeout=PATIENCE_S,
         )
-        assert run.stdout == AccountMapper(read_value_maps(None)).fingerprint
+        assert run.stdout == AccountMapper(FLOWS.read_value_maps(None)).fingerprint
 
 
 def test_the_description_names_every_field_that_is_sent() -> None:
@@ -234,5 +234,5 @@ def test_evaluating_leaves_the_row_as_it_was() -> None:
 def test_a_value_of_another_type_than_its_field_is_refused_by_the_fields_name() -> None:
     word = Line((), TargetField("CreditLimit", type=Decimal), "as written", lambda row, maps: "much")
     with pytest.raises(Unmappable, match="the value for CreditLimit cannot be sent") as refused:
-        FieldTable("accounts", "CustomersV3", (word,), read_value_maps(None)).content({})
+        FieldTable("accounts", "CustomersV3", (word,), FLOWS.read_value_maps(None)).content({})
     assert refused.value.cause == "value_invalid"

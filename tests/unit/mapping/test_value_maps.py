@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.flows import FLOWS
+from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 from tests.unit.mapping.samples import document, maps
 
@@ -21,7 +22,7 @@ SHORT = document(countries={"Germany": "DE"}, states={})
 def refused(source: str) -> str:
     """The message that refuses a document."""
     with pytest.raises(SettingsInvalid) as raised:
-        read_value_maps(source)
+        FLOWS.read_value_maps(source)
     return str(raised.value)
 
 
@@ -38,16 +39,16 @@ def defaults(**values: Json) -> dict[str, Json]:
 
 
 def test_the_shipped_document_is_taken_when_none_is_named() -> None:
-    assert read_value_maps(exact_json.dumps(SHORT)).country("germany") == "DE"
-    assert read_value_maps(None) == read_value_maps("") == read_value_maps(str(SHIPPED))
+    assert FLOWS.read_value_maps(exact_json.dumps(SHORT)).country("germany") == "DE"
+    assert FLOWS.read_value_maps(None) == FLOWS.read_value_maps("") == FLOWS.read_value_maps(str(SHIPPED))
 
 
 def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> None:
     text = exact_json.dumps(document(countries={"Schweiz": "CH"}))
     file = tmp_path / "maps.json"
     file.write_text(text, encoding="utf-8")
-    assert read_value_maps(str(file)) == read_value_maps(f"\n  {text}")
-    assert read_value_maps(text).country("schweiz") == "CH"
+    assert FLOWS.read_value_maps(str(file)) == FLOWS.read_value_maps(f"\n  {text}")
+    assert FLOWS.read_value_maps(text).country("schweiz") == "CH"
 
 
 def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -63,8 +64,8 @@ def test_a_file_is_read_however_an_editor_has_saved_it(tmp_path: Path, encoding:
     text = exact_json.dumps(document(countries={"Österreich": "AT"}, states={}))
     file = tmp_path / "maps.json"
     file.write_bytes(text.encode(encoding))
-    assert read_value_maps(str(file)).country("österreich") == "AT"
-    assert read_value_maps(f"\ufeff{text}").country("österreich") == "AT"
+    assert FLOWS.read_value_maps(str(file)).country("österreich") == "AT"
+    assert FLOWS.read_value_maps(f"\ufeff{text}").country("österreich") == "AT"
 
 
 def test_a_file_in_the_code_page_of_a_computer_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -176,4 +177,4 @@ def test_the_same_name_may_stand_twice_with_the_same_code() -> None:
 def test_any_part_of_any_shape_is_taken_or_refused_and_never_breaks(value: Json) -> None:
     for part in SHORT:
         with suppress(SettingsInvalid):
-            read_value_maps(exact_json.dumps({**SHORT, part: value}))
+            FLOWS.read_value_maps(exact_json.dumps({**SHORT, part: value}))

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.flows import FLOWS
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.field_table import FieldTable
-from shared.mapping.value_maps import read_value_maps
 from shared.mapping.words import Line, Unmappable, choice, day, joined, length_of, yes_no
 from shared.records import Json, Values
 
-MAPS = read_value_maps(None)
+MAPS = FLOWS.read_value_maps(None)
 ZURICH = ZoneInfo("Europe/Zurich")
 SHIPPING = choice("address1_shippingmethodcode", "DeliveryMode", {1: "AIR", 2: "TRUCK"})
 EXPIRY = day("expireson", "SalesQuotationExpiryDate", ZURICH)

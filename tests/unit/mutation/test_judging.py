@@ -96,7 +96,7 @@ def test_a_test_that_fails_without_a_change_is_named(tmp_path: Path) -> None:
 
 
 def verdicts(killed: int, survived: int) -> list[Verdict]:
-    mutant = Mutant("shared/sync/apply/work.py", ((1, 0), (1, 1)), "AddNot", 0)
+    mutant = Mutant("shared/sync/apply/record.py", ((1, 0), (1, 1)), "AddNot", 0)
     return [Verdict(mutant, "a test")] * killed + [Verdict(mutant, None)] * survived
 
 
@@ -109,7 +109,7 @@ def test_a_part_reaches_its_goal_by_the_share_of_killed_mutants(killed: int, sur
 
 def test_a_survivor_is_told_as_a_diff_with_the_command_that_plays_it_again() -> None:
     told = "\n".join(tell(verdicts(1, 1), 3, ROOT))
-    assert "+++ shared/sync/apply/work.py" in told
-    assert 'make mutate ARGS="--mutant shared/sync/apply/work.py:AddNot:0"' in told
+    assert "+++ shared/sync/apply/record.py" in told
+    assert 'make mutate ARGS="--mutant shared/sync/apply/record.py:AddNot:0"' in told
     assert "sync: 1 of 2 mutants killed (50.0 %; goal 95 %)" in told
     assert "3 more are named as equivalent" in told

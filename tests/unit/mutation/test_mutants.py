@@ -69,7 +69,7 @@ def test_a_mutant_is_found_again_by_its_name() -> None:
 
 def test_a_name_of_no_mutant_is_refused() -> None:
     with pytest.raises(LookupError, match="the code has changed"):
-        mutant_of("shared/sync/apply/work.py:AddNot:9999", ROOT)
+        mutant_of("shared/sync/apply/record.py:AddNot:9999", ROOT)
 
 
 @pytest.mark.parametrize("part", GOALS)

@@ -16,7 +16,7 @@ class Client:
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
     def send_message(self, body: str, **how: Any) -> None:
-        """See QueueClient."""
+        """Put a message."""
         self.sent.append((body, how))
 
 

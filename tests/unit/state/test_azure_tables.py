@@ -67,7 +67,7 @@ class Answering(Client):
         self.ages_s, self.value, self.written = ages_s, value, written
 
     def get_entity(self, partition: str, key: str, *, raw_response_hook: Callable[[Any], None]) -> TableEntity:
-        """See TableClient."""
+        """The row with these keys."""
         for age_s in self.ages_s:
             head = {"Date": f"{WRITTEN + timedelta(seconds=age_s):%a, %d %b %Y %H:%M:%S GMT}"}
             raw_response_hook(SimpleNamespace(http_response=SimpleNamespace(status_code=200, headers=head)))

@@ -24,7 +24,7 @@ class CountingTable(MemoryTable):
     written: list[int] = field(default_factory=list)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """See Table."""
+        """Apply all operations, which share one partition, or none; returns the new etags in order."""
         self.written.append(len(operations))
         return super().transact(operations)
 

@@ -8,37 +8,36 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import InvariantBroken
-from shared.state.failures import Failure
 from shared.state.links import FormerTarget, Intent, Link, LinkState
 from shared.state.waiting import Wait
+from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.claim import Claiming
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.invariants import check
-from shared.sync.apply.work import Kind, Work, WrittenTarget
+from shared.sync.apply.outcome import Kind, Rejection, WrittenTarget
+from shared.sync.apply.record import Decided, Record
 from shared.sync.hints import Hint, HintMessage
-from tests.support.clock import START
 from tests.support.doubles import ROUTE
 from tests.support.world import World
 
-Break = Callable[[Work], None]
+Break = Callable[[Record], OnItsWay]
 LINKED = Link("parents", "p1", route=ROUTE, state=LinkState.WRITTEN, target_key="K", held_key="K")
-FAILURE = Failure("parents", "p1", "bad", "bad is x", "clear it", first_seen=START, last_seen=START)
+REJECTION = Rejection("bad", "bad is x", "clear it")
 WAIT = Wait("parents", "p1", "others", ROUTE, "o1")
 
 
 def ended(kind: Kind, state: LinkState, change: Callable[[Link], Link] = lambda link: link, **more: object) -> Break:
     """The record ends so, and its link is changed behind that."""
 
-    def end(work: Work) -> None:
-        work.end(kind, state, **more)  # type: ignore[arg-type]
-        assert work.outcome is not None
-        work.outcome = replace(work.outcome, link=change(work.outcome.link))
+    def end(of: Record) -> Decided:
+        decided = of.ended(kind, state, **more)  # type: ignore[arg-type]
+        return replace(decided, outcome=replace(decided.outcome, link=change(decided.outcome.link)))
 
     return end
 
 
-def work(link: Link = LINKED) -> Work:
-    return Work(Hint(link.id), link, trusted=True)
+def record(link: Link = LINKED) -> Record:
+    return Record.of(Hint(link.id), link, trusted=True)
 
 
 SOUND: dict[str, Break] = {
@@ -47,21 +46,21 @@ SOUND: dict[str, Break] = {
     "ended": ended(Kind.ENDED, LinkState.ENDED, reason="inactive"),
     "deleted": ended(Kind.DELETED, LinkState.DELETED),
     "waiting": ended(Kind.WAITING, LinkState.WAITING, waits=(WAIT,)),
-    "rejected": ended(Kind.REJECTED, LinkState.REJECTED, reason="bad", failure=FAILURE),
-    "retried": lambda of: of.retry(delay_s=30.0, attempts=1),
-    "left its row": lambda of: of.leave_target(),
-    "lost its row": lambda of: of.forget_target(),
-    "unsettled": lambda of: of.leave_unsettled(delay_s=5.0, unknowns=1, unanswered=1),
-    "unsettled for good": lambda of: of.leave_unsettled(delay_s=None, unknowns=0, unanswered=1, failure=FAILURE),
+    "rejected": ended(Kind.REJECTED, LinkState.REJECTED, reason="bad", rejection=REJECTION),
+    "retried": lambda of: of.retried(delay_s=30.0, attempts=1),
+    "left its row": lambda of: of.at_its_next_target(),
+    "lost its row": lambda of: of.as_new(),
+    "unsettled": lambda of: of.unsettled(delay_s=5.0, unknowns=1, unanswered=1),
+    "unsettled for good": lambda of: of.unsettled(delay_s=None, unknowns=0, unanswered=1, rejection=REJECTION),
 }
 BROKEN: dict[str, Break] = {
-    "no_outcome": lambda _: None,
+    "no_outcome": lambda of: of,
     "other_state": ended(Kind.FILTERED, LinkState.WRITTEN),
     "key_without_owner": ended(Kind.FILTERED, LinkState.FILTERED, lambda link: link.without_key(ROUTE, "K")),
     "linked_without_key": ended(Kind.FILTERED, LinkState.FILTERED, lambda link: replace(link, held_key=None)),
     "written_without_target": ended(Kind.UPDATED, LinkState.WRITTEN, lambda link: replace(link, dirty=True)),
     "rejected_without_failure": ended(Kind.REJECTED, LinkState.REJECTED),
-    "failure_without_rejection": ended(Kind.FILTERED, LinkState.FILTERED, failure=FAILURE),
+    "failure_without_rejection": ended(Kind.FILTERED, LinkState.FILTERED, rejection=REJECTION),
     "wait_without_parent": ended(Kind.WAITING, LinkState.WAITING),
     "claim_left": ended(Kind.FILTERED, LinkState.FILTERED, lambda link: replace(link, claim_id="c")),
 }  # fmt: skip
@@ -79,30 +78,24 @@ BROKEN: dict[str, Break] = {
     ids=["linked", "moved", "moving", "heir"],
 )
 def test_every_way_in_which_a_record_ends_is_sound(link: Link, end: Break) -> None:
-    of = work(link)
-    end(of)
-    check(of)
+    check(end(record(link)))
 
 
 @pytest.mark.parametrize("end", [SOUND[name] for name in ("filtered", "deleted", "waiting", "rejected", "retried")])
 def test_a_record_that_was_never_written_may_give_its_key_up(end: Break) -> None:
-    of = work(Link("parents", "p1", route=ROUTE, held_key="K", intent=Intent("K", ({"name": "x"},))))
-    end(of)
-    check(of)
+    check(end(record(Link("parents", "p1", route=ROUTE, held_key="K", intent=Intent("K", ({"name": "x"},))))))
 
 
 @pytest.mark.parametrize("rule", BROKEN)
 def test_what_contradicts_a_rule_is_an_error_that_names_it(rule: str) -> None:
-    of = work()
-    BROKEN[rule](of)
+    of = BROKEN[rule](record())
     with pytest.raises(InvariantBroken, match=rule) as raised:
         check(of)
     assert raised.value.rule == rule
 
 
 def test_a_wait_for_nobody_is_an_error() -> None:
-    of = work()
-    of.end(Kind.WAITING, LinkState.WAITING, waits=(replace(WAIT, parent=""),))
+    of = record().ended(Kind.WAITING, LinkState.WAITING, waits=(replace(WAIT, parent=""),))
     with pytest.raises(InvariantBroken, match="wait_without_parent"):
         check(of)
 
@@ -117,11 +110,12 @@ def test_a_commit_that_contradicts_a_rule_stores_nothing_of_it_and_lists_the_rec
     parts = world.parts()
     flow = parts.flows["parents"]
     message = HintMessage("parents", "run", (Hint("p1"),))
-    (of,) = Claiming(parts, flow, "claim").claim(message).works
-    BROKEN[rule](of)
+    claiming = Claiming(flow, world.state.links, world.state.failures, parts.limits, "claim")
+    (claimed,) = claiming.claim(message).records
+    of = BROKEN[rule](claimed)
     caplog.clear()
     with caplog.at_level(logging.ERROR, "p2c"):
-        assert Committing(parts, flow, message, "claim", "run").commit([of]) == []
+        assert Committing(parts, flow, message, "claim", "run").commit([of]).overtaken == frozenset()
     (line,) = caplog.records
     assert json.loads(line.getMessage()) == {
         "event": "invariant_broken", "flow": "parents", "run": "run", "id": "p1", "rule": rule,

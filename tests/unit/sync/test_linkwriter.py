@@ -16,7 +16,7 @@ class Stubborn(MemoryTable):
     """Always in conflict over the second operation."""
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """See Table."""
+        """Apply all operations, which share one partition, or none; returns the new etags in order."""
         raise RowConflict(1, "TableBeingDeleted")
 
 

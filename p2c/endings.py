@@ -1,43 +1,19 @@
-"""How a call is read and how it ends: a mistake in it is told in one sentence of ours, with the name, the value and the
-remedy, and every end has its exit code."""
+"""How a call ends: with an exit code, and a mistake in it with one sentence."""
 
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import typer
 
-from p2c.showing import tell
-from shared.discretion import shown
+from p2c.output import tell
 
 INTERRUPTED, UNREAD = 130, 141
 """Ctrl-C; and nobody reads the output any more, as shells count it for a program that ends so."""
 _TOO_MANY = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)")
 _SECOND = re.compile(r"\. (Did|Choose)\b")
 _OF_ONE = re.compile(r"Invalid value for '?([\w<>-]+)'?: (?:Value error, )?")
-
-
-def whole_number(least: int, most: int) -> Callable[[str | int], int]:
-    """Reads a whole number from `least` to `most`; a default is read too, and is a number already."""
-
-    def read(given: str | int) -> int:
-        text = str(given)
-        digits = text.strip()
-        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= len(str(most)) else least - 1
-        if not least <= number <= most:
-            raise typer.BadParameter(f"is {shown(text)}: give a whole number from {least} to {most}")
-        return number
-
-    return read
-
-
-def file_named(text: str) -> Path:
-    """Reads the name of a file."""
-    if not text.strip():
-        raise typer.BadParameter("is blank: name a file, or leave the option out")
-    return Path(text)
 
 
 def end_of(app: typer.Typer, arguments: Sequence[str] | None) -> int:

@@ -12,20 +12,30 @@ from typing import Annotated
 
 import typer
 
-from p2c.calling import INTERRUPTED, UNREAD, whole_number
-from p2c.commands import ATTENTION, MISTAKE, SUCCESS, app, connected
-from p2c.connecting import Connection
+from p2c.app import ATTENTION, MISTAKE, SUCCESS, app, connected
+from p2c.arguments import whole_number
+from p2c.connection import Connection
+from p2c.endings import INTERRUPTED, UNREAD
 from p2c.mistakes import Mistake
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.mapping.value_maps import SHIPPED, read_value_maps
+from shared.flows import FLOWS
+from shared.mapping.value_maps import SHIPPED
 from shared.operations.sample import sample_of
 
-_CLONE = Path(__file__).resolve().parent.parent
+_CLONE = Path(__file__).resolve().parents[2]
+
+
 _MODULE = "tests.simulation"
+
+
 # What the simulation needs besides the packages of `p2c`.
 _NEEDED = ("greenlet",)
+
+
 _ROWS = 200
+
+
 _MAPS = "VALUE_MAPS"
 
 
@@ -89,7 +99,7 @@ def _maps(to: Connection, given: str | None) -> str:
         raise Mistake("--map is blank; name a value-map document")
     source = named.strip() or str(SHIPPED)
     try:
-        read_value_maps(source)
+        FLOWS.read_value_maps(source)
     except SettingsInvalid as invalid:
         mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
     else:

@@ -1,11 +1,11 @@
-"""The commands for rows of the sync's own tables that cannot be read."""
+"""Rows of the sync's own tables that cannot be read."""
 
 from typing import Annotated
 
 import typer
 
-from p2c.commands import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
-from p2c.showing import as_json, say, table
+from p2c.app import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
+from p2c.output import as_json, say, table
 from shared.operations.damaged_rows import Damages
 from shared.operations.repair import Mending
 from shared.operations.repair import drop as drop_row
@@ -19,7 +19,9 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
         if json:
             as_json(found)
         elif found:
-            rows = ((of.table, of.partition, of.key, f"{of.property} {of.problem}", of.remedy) for of in found)
+            rows = (
+                (each.table, each.partition, each.key, f"{each.property} {each.problem}", each.remedy) for each in found
+            )
             table(["table", "partition", "key", "what is wrong", "what helps"], rows)
         else:
             say("Every row can be read.")

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from p2c.calling import file_named, whole_number
-from p2c.connecting import Connection, connect
+from p2c.arguments import file_named, whole_number
+from p2c.connection import Connection, connect
 from p2c.mistakes import Mistake
-from p2c.showing import say, tell
+from p2c.output import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
+from shared.flows import FLOWS
 from shared.operations.audit_log import Refused
 from shared.operations.lookup import NotFound, locate
 from shared.telemetry import QUIET
@@ -30,7 +31,7 @@ app = typer.Typer(
     "reachable, 130 interrupted. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
 )
 
-Flow = Annotated[str, typer.Argument(help="accounts, contacts, products or quotations")]
+Flow = Annotated[str, typer.Argument(help=f"{', '.join(FLOWS.names[:-1])} or {FLOWS.names[-1]}")]
 MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; default: all")]
 Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document instead of a table")]
@@ -72,10 +73,12 @@ def main(
 
 
 def located(to: Connection, flow: str, given: list[str]) -> list[str]:
+    """The ids of the records that the user has named by id, number or address. Raises NotFound."""
     return [locate(to.parts, to.parts.flows[flow], to.meant(text)) for text in given]
 
 
 def confirm(question: str, yes: bool) -> None:
+    """Ask before something is changed, unless `yes`. Raises Mistake if the answer is no."""
     try:
         agreed = yes or typer.confirm(visible(question))
     except typer.Abort:
@@ -110,3 +113,23 @@ def _with_words(trouble: SystemTrouble) -> str:
 def _end(message: str, code: int) -> None:
     tell(message)
     raise typer.Exit(code)
+
+
+def check_settings(to: Connection, flow: str) -> None:
+    """Tell it if the app maps the flow by other settings than those given here, from which a prediction follows. Raises
+    Mistake if they name other systems than the deployment."""
+    change = to.parts.environment.change_by_settings(flow)
+    if change:
+        raise Mistake(f"{change}; correct the settings given here: the sync remembers nothing about other systems")
+    checkpoint = to.parts.state.checkpoints.load(flow)
+    if checkpoint is None or checkpoint.fingerprint is None:
+        return
+    if not to.parts.flows[flow].maps_as(checkpoint.fingerprint):
+        tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
+
+
+def standstill(to: Connection, flow: str) -> str:
+    """The sentence that says when queued records are synced, with a blank before it; empty if the flow runs now."""
+    control = to.parts.state.control.flow(flow)
+    why = "paused" if control.paused else "blocked" if control.blocked else ""
+    return f" {flow} is {why}: they are synced when it runs again." if why else ""

@@ -21,14 +21,15 @@ from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
-from shared.flows.quotations.mapping import latest_revision
-from shared.flows.wiring import ACCOUNTS, CONTACTS, QUOTATIONS
+from shared.flows import FLOWS
+from shared.flows.spec import Deployment
 from shared.operations.audit_log import Deeds
 from shared.operations.read_only import LookOnly
 from shared.outbound import Way
 from shared.records import SourceRow
 from shared.settings import Settings
 from shared.settings_file import read_settings_file
+from shared.state.failures import Failure
 from shared.state.storage.account import Storage
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Queues
@@ -41,7 +42,6 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 # Templates of addresses (p2c/addresses.py).
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
-_TABLES = {ACCOUNTS: "account", CONTACTS: "contact", QUOTATIONS: "quote"}
 _NO_FILE = "start the demo that it belongs to, or name a file that exists"
 _SCOPE = "https://storage.azure.com/.default"
 # A placeholder for a storage account that is never called.
@@ -76,9 +76,19 @@ class Connection:
     def settings(self) -> Settings:
         """The settings of the deployment. Raises Mistake."""
         try:
-            return Settings.read(self.environ)
+            return FLOWS.read_settings(self.environ)
         except SettingsInvalid as invalid:
             mistake = Mistake(f"{invalid}\nPass them with --settings FILE, or in the environment.")
+        raise mistake
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The flows with the settings and the value-map document of the deployment. Raises Mistake."""
+        settings = self.settings
+        try:
+            return FLOWS.deployment(settings)
+        except SettingsInvalid as invalid:
+            mistake = Mistake(str(invalid))
         raise mistake
 
     @cached_property
@@ -110,7 +120,7 @@ class Connection:
             if not self.without_state:
                 storage = Storage(account_of(self.settings, lambda: self.credential, self.way))
                 state, queues = state_of(self._table_of(storage)), storage.queues
-            return assemble(self.settings, state, queues, self.credential, clock, way=self.way).parts
+            return assemble(self.deployment, state, queues, self.credential, clock, way=self.way).parts
         except SettingsInvalid as invalid:
             mistake = Mistake(str(invalid))
         raise mistake
@@ -135,19 +145,30 @@ class Connection:
     def addresses(self, flow: str, id: str, key: str | None, row: SourceRow | None = None) -> list[str]:
         """The addresses of a record, as far as templates are given; `row` is the record if it was read anyway."""
         in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
-        in_sales = self._row_of_quote(id, row) if flow == QUOTATIONS else id
-        table, company = _TABLES.get(flow, ""), self.settings.COMPANY
+        in_sales = self._row_in_sales(flow, id, row)
+        table, company = FLOWS[flow].sales_table, self.settings.COMPANY
         place = {"id": in_sales or "", "table": table, "key": in_finops or "", "company": company}
         sales, finops = self._templates
         found = [filled(sales, place)] if table and in_sales else []
         return [*found, filled(finops, place)] if in_finops and finops else found
 
-    def _row_of_quote(self, number: str, row: SourceRow | None) -> str | None:
-        """Sales opens a quote by its id; the flow identifies quotes by their number."""
+    def _row_in_sales(self, flow: str, id: str, row: SourceRow | None) -> str | None:
+        """Sales opens a row by its id; a flow may identify its records by something else, such as a number."""
+        row_in_sales = FLOWS[flow].row_in_sales
+        if row_in_sales is None:
+            return id
         if row is not None:
-            return latest_revision(row)
-        made_from = self.parts.state.links.load(QUOTATIONS, [number])[number].revisions
+            return row_in_sales(row)
+        made_from = self.parts.state.links.load(flow, [id])[id].revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
+
+    def addresses_of_rival(self, failure: Failure | None) -> list[str]:
+        """The addresses of the record that already has the key which a failed one needs."""
+        if failure is None or failure.rival is None:
+            return []
+        flow, id = failure.rival
+        link = self.parts.state.links.load(flow, [id])[id]
+        return self.addresses(flow, id, link.target_key or link.held_key)
 
     def meant(self, text: str) -> str:
         """The id or key in what the user typed, which may be the address of a record."""
@@ -207,7 +228,7 @@ def _with_addresses(environ: Mapping[str, str]) -> dict[str, str]:
         raise Mistake(mistake)
     if environ.get(CONNECTION, "").strip():
         return dict(environ)
-    addresses = {SERVICES[of]: f"https://{account}.{of}.core.windows.net" for of in ("table", "queue")}
+    addresses = {SERVICES[each]: f"https://{account}.{each}.core.windows.net" for each in ("table", "queue")}
     given = {name: value for name, value in environ.items() if value.strip()}
     return {**environ, **addresses, **{name: given[name] for name in addresses.keys() & given.keys()}}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.errors import SystemTrouble
-from shared.operations.setupguide import section
+from shared.setupguide import section
 from shared.systems import System
 
 SALES, FINOPS = System.DATAVERSE.label, System.FINOPS.label

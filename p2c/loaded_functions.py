@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared.operations.preflight.checks import Check, CheckResult
-from shared.operations.setupguide import section
+from shared.flows.checks import Check, CheckResult
+from shared.setupguide import section
 
 _HOOK = Path(__file__).resolve().parents[1] / "infra" / "hooks" / "count_functions.py"
 # The variables that name a deployment, as `azd env get-values` prints them.

@@ -1,0 +1,162 @@
+"""What could not be written: list it, try it again, dismiss it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from p2c.app import All, Flow, Ids, Json, Limit, MaybeFlow, Yes, app, confirm, connected, located, standstill
+from p2c.connection import Connection
+from p2c.mistakes import Mistake
+from p2c.output import as_json, console, say, words
+from p2c.texts import counted_values
+from shared.counting import counted
+from shared.operations.failures import Cause, Failing
+from shared.state.failures import Failure
+
+
+@app.command(rich_help_panel="Inspect")
+def failures(
+    flow: MaybeFlow = None,
+    cause: Annotated[str | None, typer.Option(help="show each record of one cause")] = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="show the dismissed ones instead")] = False,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """List what could not be written, by cause; with --cause, record by record."""
+    with connected() as to:
+        failing, flows = Failing(to.parts), to.flows(flow)
+        if cause is None:
+            causes = failing.causes(flows, dismissed=dismissed)
+            as_json(causes) if json else show_causes(causes)
+            return
+        found = [each for name in flows for each in failing.walk(name, cause=cause, dismissed=dismissed)]
+        records = [_failed(to, each) for each in found[:limit]]
+        if json:
+            as_json(records)
+            return
+        show_failures(records)
+        if len(found) > len(records):
+            say(f"{len(found) - len(records)} more; --limit N shows N.")
+
+
+@app.command(rich_help_panel="Change")
+def retry(
+    flow: Flow,
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
+    everything: All = False,
+    limit: Limit = None,
+) -> None:
+    """Retry failed records as they are now. You can interrupt and repeat it: records that are already queued are
+    skipped."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        if sum(map(bool, (ids, cause, everything))) != 1:
+            raise Mistake("name records, or pass --cause X or --all")
+        chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
+        if not chosen:
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
+            :limit
+        ]
+        with Progress(console=console(), transient=True) as progress:
+            task = progress.add_task(name, total=len(due))
+            sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
+        on_their_way = sum(each.is_asked for each in chosen)
+        left = len(chosen) - on_their_way - sent
+        say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{standstill(to, name)}")
+
+
+@app.command(rich_help_panel="Change")
+def dismiss(
+    flow: Flow,
+    reason: Annotated[str, typer.Option(help="why it needs no further try; kept in the audit log")],
+    ids: Ids = None,
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
+    yes: Yes = False,
+) -> None:
+    """Remove failures from the list of open ones. A failure whose reason changes later is open again."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        failing = Failing(to.parts)
+        if bool(ids) == bool(cause):
+            raise Mistake("name records, or pass --cause X")
+        if not reason.strip():
+            raise Mistake("--reason is blank; say why, for the audit log")
+        chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
+        if not chosen:
+            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+        confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
+        dismissed = failing.dismiss(name, chosen, reason, to.deeds)
+        say(f"{name}: dismissed: {dismissed} ({reason}).")
+        if dismissed < len(chosen):
+            raise Mistake(
+                f"not dismissed: {counted(len(chosen) - dismissed, 'failure')}, changed meanwhile, being worked on, "
+                "or in a row that could not be read; the sweep checks them, so try again in a minute"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A failure with the key of its record in the target, and the addresses of both; `rival` holds the addresses of the
+    record that already has this key."""
+
+    failure: Failure
+    target_key: str | None
+    where: Sequence[str]
+    rival: Sequence[str] = ()
+
+
+def _failed(to: Connection, failure: Failure) -> FailedRecord:
+    link = to.parts.state.links.load(failure.flow, [failure.id])[failure.id]
+    key = link.target_key or link.held_key
+    where = to.addresses(failure.flow, failure.id, key)
+    return FailedRecord(failure, key, where, to.addresses_of_rival(failure))
+
+
+def show_causes(found: Sequence[Cause]) -> None:
+    """Failures by cause."""
+    if not found:
+        say("No failures.")
+        return
+    for each in found:
+        say(f"{each.count} x {each.cause} ({each.flow})", style="bold")
+        say(f"  since {words(each.first_seen)}, last {words(each.last_seen)} UTC")
+        if each.values:
+            say(f"  {counted_values(each.values)}")
+        say(f"  for example {each.example.id}: {each.example.message}")
+        say(f"  what helps: {each.example.remedy}")
+
+
+def show_failures(found: Sequence[FailedRecord]) -> None:
+    """Failures record by record."""
+    if not found:
+        say("No failures.")
+    for each in found:
+        of = each.failure
+        say(f"{of.flow} {of.number} ({of.id})", style="bold")
+        say(f"  {of.message}")
+        told = f"since {words(of.first_seen)} UTC, tried {counted(of.tries, 'time')} since"
+        told += f", next at {words(of.next_try)}" if of.next_try else ""
+        told += f", its key in the target: {each.target_key}" if each.target_key else ""
+        say(f"  {told}")
+        if of.dismissed:
+            say(f"  dismissed: {of.dismissed}")
+        for address in each.where:
+            say(f"  {address}")
+        for address in each.rival:
+            say(f"  the other record: {address}")
+
+
+def _open_failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
+    """The failures of these records. Raises Mistake if one has none."""
+    ids = located(to, flow, given)
+    found = {each.id: each for each in Failing(to.parts).load(flow, ids)}
+    without = [text for text, id in zip(given, ids, strict=True) if id not in found]
+    if without:
+        raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing was changed")
+    return list(found.values())

@@ -1,0 +1,134 @@
+"""The dry run, on the terminal and as a document."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2c.app import Flow, Ids, Json, Limit, app, check_settings, connected, located
+from p2c.arguments import file_named
+from p2c.estimate import Estimate, estimate_of
+from p2c.mistakes import Mistake
+from p2c.output import as_json, say, words
+from p2c.texts import SHOWN, counted_values, field_of, show_changes
+from shared.counting import counted
+from shared.operations.dry_run import DryRun, Summary, summary_of
+from shared.operations.examine import Examined
+from shared.visible import in_markdown
+
+_REMARKS = {
+    "state_left_out": "states that are left out because they have no code in the value map `states`",
+    "state_as_text": "states that are sent as written because their country has no list in `states`",
+}
+
+
+@app.command(rich_help_panel="Inspect")
+def plan(  # noqa: PLR0917 - the options of a command
+    flow: Flow,
+    ids: Ids = None,
+    limit: Limit = None,
+    markdown: Annotated[
+        Path | None, typer.Option(parser=file_named, metavar="FILE", help="write the plan to this file, for a review")
+    ] = None,
+    without_state: Annotated[
+        bool,
+        typer.Option("--without-state", help="as if nothing was synced yet; needs both systems, but no deployment"),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show in a dry run what would be created, changed, adopted or rejected. It writes nothing."""
+    with connected(looks_only=True, without_state=without_state) as to:
+        (name,) = to.flows(flow)
+        check_settings(to, name)
+        if markdown is not None:
+            _write(markdown, "")
+        run = DryRun(to.parts, to.parts.flows[name])
+        chosen: Iterator[Examined] = run.of(located(to, name, ids)) if ids else run.of_all(limit)
+        examined = list(chosen)
+        summary = summary_of(examined)
+        estimate = estimate_of(to.parts.limits, summary, to.parts.state.runs.latest(name, 500))
+        if markdown is not None:
+            _write(markdown, as_markdown(name, summary, examined, estimate))
+        if json:
+            as_json({"summary": summary, "estimate": estimate, "records": examined})
+        elif markdown is None:
+            show_plan(name, summary, examined, estimate)
+        else:
+            say(f"The plan is in {markdown}.")
+
+
+def show_plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: Estimate) -> None:
+    """A dry run."""
+    say(f"{flow}: {counted(summary.records, 'record')}: {words(summary.outcomes)}; {summary.adopted} of them adopted")
+    say(f"  {estimate.sentence}")
+    for line in _remarks(summary):
+        say(f"  {line}")
+    for each in [each for each in examined if each.writes or each.failure][:SHOWN]:
+        say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
+        if each.failure:
+            say(f"  {each.failure.cause}: {each.failure.message}")
+            say(f"  what helps: {each.failure.remedy}")
+        if each.changes:
+            show_changes(each.changes)
+    hidden = sum(1 for each in examined if each.writes or each.failure) - SHOWN
+    if hidden > 0:
+        say(f"{hidden} more; --markdown FILE or --json has them all.")
+
+
+def as_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: Estimate) -> str:
+    """A dry run as a document for a review."""
+    lines = [
+        f"# Plan: {flow}",
+        "",
+        f"{counted(summary.records, 'record')}: {words(summary.outcomes)}.",
+        "",
+        estimate.sentence,
+        "",
+    ]
+    lines += [line for remark in _remarks(summary) for line in (in_markdown(f"{remark}."), "")]
+    for each in examined:
+        if each.writes or each.failure:
+            lines += [
+                f"## {each.kind}: {in_markdown(each.key or each.id)}",
+                "",
+                in_markdown(f"{each.id}{_after(each)}"),
+                "",
+            ]
+            if each.failure:
+                why = f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}"
+                lines += [in_markdown(why), ""]
+            if each.changes:
+                lines += ["| field | old | new |", "|---|---|---|"]
+                lines += [
+                    f"| {in_markdown(field_of(change))} | {_cell(change.old)} | {_cell(change.new)} |"
+                    for change in each.changes
+                ]
+                lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def _remarks(summary: Summary) -> list[str]:
+    """What the target does not get, or gets as written, with the count of each value."""
+    return [
+        f"{sum(values.values())} {_REMARKS.get(cause, cause)}: {counted_values(values)}"
+        for cause, values in summary.remarks.items()
+    ]
+
+
+def _after(each: Examined) -> str:
+    """Which records the same run would write first, or which row it would end."""
+    first = [f"{parent.flow} {parent.id}" for parent in each.parents]
+    first += [f"the end of {each.leaves}"] if each.leaves else []
+    return f", after {', '.join(first)}" if first else ""
+
+
+def _cell(value: object) -> str:
+    return in_markdown(words(value))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise Mistake(f"--markdown {file} cannot be written ({wrong.strerror}); name another file") from wrong

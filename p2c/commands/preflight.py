@@ -1,0 +1,65 @@
+"""Whether everything is in place that the flows need."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from p2c.app import ATTENTION, SUCCESS, Json, app, connected
+from p2c.loaded_functions import loaded_functions
+from p2c.output import as_json, say
+from shared.flows.checks import Check, CheckResult
+from shared.operations.drift_blocks import Enforcing
+from shared.operations.preflight.run import Preflight
+
+
+@app.command(rich_help_panel="Inspect")
+def preflight(
+    without_state: Annotated[
+        bool, typer.Option("--without-state", help="before anything is deployed; needs both systems only")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check whether everything is in place that the flows need. It blocks flows whose columns do not match the mapping,
+    and releases them once they match. Exit code 1 if something is wrong."""
+    with connected(without_state=without_state) as to:
+        checks = list(Preflight(to.parts, to.deployment).checks())
+        if not without_state:
+            checks += loaded_functions(os.environ)
+        blocked: dict[str, str] = {}
+        released: list[str] = []
+        try:
+            if not without_state:
+                enforcing = Enforcing(to.parts, to.deeds)
+                blocked, released = enforcing.blocked, enforcing.released
+                enforcing.enforce(checks)
+        finally:
+            # The findings are shown even if the blocks cannot be stored.
+            if json:
+                as_json({"checks": checks, "blocked": list(blocked), "released": released})
+            else:
+                show_checks(checks, blocked, released)
+    wrong = any(check.verdict is CheckResult.WRONG for check in checks)
+    raise typer.Exit(ATTENTION if wrong else SUCCESS)
+
+
+def show_checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:
+    """What preflight has found: first what is wrong, then what must be checked by hand, then the flows that were
+    blocked, with the reason, and released."""
+    for verdict, style in ((CheckResult.WRONG, "red"), (CheckResult.BY_HAND, "yellow")):
+        for check in found:
+            if check.verdict is verdict:
+                said = f": {check.found}" if check.found else ""
+                say(f"{verdict}: {check.area}: {check.what}{said}", style=style)
+                say(f"  what helps: {check.remedy}")
+    for check in found:
+        if check.verdict is CheckResult.WELL and check.found:
+            say(f"{check.area}: {check.what}: {check.found}")
+    count = Counter(check.verdict for check in found)
+    say(", ".join(f"{count[verdict]} {verdict}" for verdict in CheckResult))
+    for flow, reason in blocked.items():
+        say(f"{flow} is blocked now: {reason}", style="red")
+    for flow in released:
+        say(f"{flow} is released: its columns match the mapping", style="green")

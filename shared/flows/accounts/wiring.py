@@ -1,0 +1,99 @@
+"""The accounts flow: its mapping as the settings want it, and how it reaches both systems."""
+
+from functools import partial
+
+from shared.clients.dataverse.environment import DataverseTable
+from shared.clients.finops.environment import FinopsCollection, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.accounts import mapping as accounts
+from shared.flows.accounts.mapping import (
+    AccountChoices,
+    AccountMapper,
+    AccountMaps,
+    DeliveryAddress,
+    OnHold,
+    PartyNumber,
+)
+from shared.flows.accounts.settings import AccountSettings
+from shared.flows.choices import address_rules_of, scope_of
+from shared.flows.rules import OF_SALES
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
+from shared.mapping.verdicts import Filter
+from shared.sync.flow import Route, Tracked
+from shared.systems import System
+
+
+def account_mapper(deployment: Deployment) -> AccountMapper:
+    """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
+    settings = deployment.settings_for(AccountSettings)
+    choices = AccountChoices(
+        party_number=PartyNumber(settings.ACCOUNTS_PARTY_NUMBER),
+        delivery_address=DeliveryAddress(settings.ACCOUNTS_DELIVERY_ADDRESS),
+        on_hold_when_ended=OnHold(settings.ACCOUNTS_ON_HOLD_WHEN_ENDED),
+        adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
+        scope=scope_of(settings.ACCOUNTS_SCOPE, settings),
+        addresses=address_rules_of(settings),
+    )
+    return AccountMapper(deployment.maps, choices)
+
+
+def wire(deployment: Deployment, systems: Systems) -> Wiring:
+    """Accounts of Sales, and customers of F&O."""
+    mapper = account_mapper(deployment)
+    key = FinopsKey(deployment.settings.COMPANY, (accounts.KEY_FIELD,))
+    customers = FinopsTable(systems.finops, accounts.TARGET_SET, key, mapper.table.target_fields, accounts.MARK)
+    table = DataverseTable(
+        systems.dataverse, accounts.ENTITY_SET, accounts.ID_COLUMN, mapper.select, mapper.table.expand
+    )
+    return Wiring(
+        feed=Tracked(table),
+        routes=(
+            Route(
+                "customer",
+                accounts.TARGET_SET,
+                FinopsCollection(customers),
+                mapper,
+                adopt_existing=mapper.adopts_existing,
+            ),
+        ),
+        mapper=mapper,
+        numbered=partial(table.ids_by, accounts.KEY_COLUMN),
+        number_column=accounts.KEY_COLUMN,
+    )
+
+
+def uses(deployment: Deployment) -> Uses:
+    """What the flow reads and writes."""
+    mapper = account_mapper(deployment)
+    filtered = UsedTable(accounts.ENTITY_SET, accounts.ID_COLUMN, of_any_type(mapper.select))
+    return Uses(
+        (filtered, *source_tables(accounts.ENTITY_SET, accounts.ID_COLUMN, (mapper.table,), {})),
+        (
+            UsedCollection(
+                accounts.TARGET_SET, written(mapper.table.fields, accounts.KEY_FIELD), key=accounts.KEY_FIELD
+            ),
+        ),
+    )
+
+
+ACCOUNTS_FLOW = FlowSpec(
+    name=ACCOUNTS,
+    source=System.DATAVERSE,
+    target=System.FINOPS,
+    settings=AccountSettings,
+    value_maps=AccountMaps,
+    lengths=(accounts.TARGET_SET,),
+    ownership=(accounts.ENTITY_SET,),
+    wire=wire,
+    uses=uses,
+    filters={
+        **OF_SALES,
+        "account_filter": Filter(
+            "a condition of account_filter in the value-map document does not hold",
+            "change the account, or the condition",
+        ),
+    },
+    sales_table="account",
+)

@@ -1,0 +1,35 @@
+"""What several flows make of settings."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from shared.clients.dataverse.lookup import LookupTable
+from shared.mapping.addresses import AddressRules
+from shared.mapping.date_columns import SELECT, DateColumns, metadata_of
+from shared.mapping.scope import Scope
+from shared.settings import Settings
+
+
+def scope_of(text: str, settings: Settings) -> Scope:
+    """The records that belong to the first run: `all`, `linked`, or those changed since a day."""
+    return Scope(text == "linked", None if text in ("all", "linked") else date.fromisoformat(text), zone_of(settings))
+
+
+def zone_of(settings: Settings) -> ZoneInfo:
+    """The time zone of the business."""
+    return ZoneInfo(settings.BUSINESS_TIME_ZONE)
+
+
+def address_rules_of(settings: Settings) -> AddressRules:
+    """How addresses are carried over."""
+    return AddressRules(
+        leave_unknown_state_out=settings.UNKNOWN_STATE == "leave_out",
+        send_state_without_list=settings.STATE_WITHOUT_LIST == "send",
+        county=settings.MAP_COUNTY,
+        street_number=settings.MAP_STREET_NUMBER,
+    )
+
+
+def how_dates_behave(columns: DateColumns) -> dict[str, LookupTable]:
+    """The small tables that say how date columns of Sales behave."""
+    return {metadata_of(table): LookupTable(SELECT) for table in columns}

@@ -1,0 +1,198 @@
+"""What a flow says of itself, and the registry of flows from which everything else that concerns flows is derived:
+triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
+
+from pydantic import create_model
+
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.finops.environment import FinopsSystem
+from shared.flows.checks import Check
+from shared.flows.uses import Uses
+from shared.mapping.value_maps import ValueMaps, model_of, read_value_maps
+from shared.mapping.verdicts import Filter
+from shared.records import Json, References, SourceRow
+from shared.settings import SCHEDULE, Settings
+from shared.state.owners import Owners
+from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.sync.flow import Flow, Mapper, Route, Tracked, Walked
+from shared.sync.ports import Lookup
+from shared.systems import System
+
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Both systems, and who owns which keys of documents."""
+
+    dataverse: DataverseSystem
+    finops: FinopsSystem
+    owners: Owners
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """A flow's mapping with its source and its targets; the fields are those of Flow."""
+
+    feed: Tracked | Walked
+    routes: tuple[Route, ...]
+    mapper: Mapper
+    numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
+    number_column: str
+    lookup: Lookup | None = None
+    basis: Callable[[References, datetime], Json] | None = None
+
+
+def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datetime) -> Iterable[Check]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FlowSpec:
+    """A flow in the words of its folder.
+
+    `name` is also the name of its queue, and begins those of its functions and settings; `source` and `target` are the
+    systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
+    document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
+    document. `parents` are the flows whose records its own wait for.
+
+    `uses` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters` are the rules
+    of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty where the id of a
+    record does not lead to one; `row_in_sales` finds the id of that row in a record whose own id is something else.
+    """
+
+    name: str
+    source: System
+    target: System
+    settings: type[Settings]
+    lengths: tuple[str, ...]
+    ownership: tuple[str, ...]
+    wire: Callable[["Deployment", Systems], Wiring]
+    uses: Callable[["Deployment"], Uses]
+    checks_of_sales: Callable[["Deployment", DataverseSystem, datetime], Iterable[Check]] = _nothing
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    sales_table: str = ""
+    row_in_sales: Callable[[SourceRow], str | None] | None = None
+    value_maps: type[ValueMaps] = ValueMaps
+    parents: tuple[str, ...] = ()
+
+    @property
+    def queue(self) -> str:
+        """Where its hints lie."""
+        return self.name
+
+    @property
+    def queues(self) -> tuple[str, str, str]:
+        """All its queues: that of its hints, and those of held and of poison messages."""
+        return self.queue, self.queue + HOLD_SUFFIX, self.queue + POISON_SUFFIX
+
+    @property
+    def functions(self) -> tuple[str, str, str]:
+        """Its functions: the one that finds out what has changed, the one that writes records, and the one that takes
+        messages that failed too often."""
+        return f"{self.name}_pull", f"{self.name}_apply", f"{self.name}_poison"
+
+    @property
+    def schedule_setting(self) -> str:
+        """The setting that says when its pull runs."""
+        return f"{self.name.upper()}{SCHEDULE}"
+
+    def wired(self, deployment: "Deployment", systems: Systems) -> Flow:
+        """The flow as a deployment wants it. Raises SettingsInvalid for what its settings and maps forbid together."""
+        wiring = self.wire(deployment, systems)
+        return Flow(
+            name=self.name,
+            source_system=self.source,
+            target_system=self.target,
+            company=deployment.company,
+            feed=wiring.feed,
+            routes={route.name: route for route in wiring.routes},
+            mapper=wiring.mapper,
+            numbered=wiring.numbered,
+            number_column=wiring.number_column,
+            lookup=wiring.lookup,
+            basis=wiring.basis,
+            parents=self.parents,
+            filters=self.filters,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """The flows of an app, in order."""
+
+    specs: tuple[FlowSpec, ...]
+
+    def __iter__(self) -> Iterator[FlowSpec]:
+        return iter(self.specs)
+
+    def __getitem__(self, name: str) -> FlowSpec:
+        """A flow by name. Raises KeyError."""
+        return {flow.name: flow for flow in self.specs}[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(flow.name for flow in self.specs)
+
+    @property
+    def filters(self) -> Mapping[str, Filter]:
+        """The filters of all mappings, in words."""
+        return {rule: words for flow in self.specs for rule, words in flow.filters.items()}
+
+    @cached_property
+    def settings(self) -> type[Settings]:
+        """The model of all settings: those of the app, then those of each flow."""
+        # The fields of the last base come first.
+        bases = tuple(dict.fromkeys(flow.settings for flow in reversed(self.specs)))
+        return create_model("Settings", __base__=bases or Settings)
+
+    @cached_property
+    def value_maps(self) -> type[ValueMaps]:
+        """The model of the value-map document."""
+        return model_of(
+            [flow.value_maps for flow in self.specs],
+            lengths=[part for flow in self.specs for part in flow.lengths],
+            ownership=[part for flow in self.specs for part in flow.ownership],
+        )
+
+    def read_settings(self, environ: Mapping[str, str]) -> Settings:
+        """The settings of an environment. Raises SettingsInvalid."""
+        return self.settings.read(environ)
+
+    def read_value_maps(self, source: str | None) -> ValueMaps:
+        """The value-map document (shared/mapping/value_maps.py). Raises SettingsInvalid."""
+        return read_value_maps(source, self.value_maps)
+
+    def deployment(self, settings: Settings) -> "Deployment":
+        """What these settings of the flows mean, with the value-map document that they name. Raises SettingsInvalid."""
+        return Deployment(self, settings, self.read_value_maps(settings.VALUE_MAPS))
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The flows of an app, and what an organisation has decided about them. The document is read once."""
+
+    flows: Flows
+    settings: Settings
+    maps: ValueMaps
+
+    @property
+    def company(self) -> str:
+        """The legal entity of F&O, as the state of the sync knows it."""
+        return self.settings.COMPANY.casefold()
+
+    def settings_for(self, model: type[_Settings]) -> _Settings:
+        """The settings as one flow knows them. Raises TypeError for settings that were read without this flow."""
+        if not isinstance(self.settings, model):
+            raise TypeError(f"the settings were read without those of {model.__name__}")
+        return self.settings
+
+    def wired(self, systems: Systems) -> dict[str, Flow]:
+        """Every flow by name. Raises SettingsInvalid."""
+        return {flow.name: flow.wired(self, systems) for flow in self.flows}

@@ -1,0 +1,108 @@
+"""Which tables and fields of both systems a flow uses: what a preflight looks for (shared/operations/preflight/)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from shared.mapping.addresses import AddressBlock
+from shared.mapping.dates import EMPTY_DATE, Behavior
+from shared.mapping.field_table import FieldTable
+from shared.mapping.type_names import ANY, LOOKUP, TypeNames, in_finops, in_sales
+from shared.mapping.words import Column, TargetField, WireType
+
+# By the name of a column: the types that the metadata may give it.
+Columns = Mapping[str, TypeNames]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedTable:
+    """A table of Sales: the columns that are read or written, by attribute. `tracked` says that its changes are
+    followed, `dates` how its date columns behave as Sales is delivered, `blocks` which addresses are read."""
+
+    entity_set: str
+    id_column: str
+    columns: Columns
+    tracked: bool = False
+    dates: Mapping[str, Behavior] = field(default_factory=dict)
+    blocks: tuple[AddressBlock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsedCollection:
+    """A collection of F&O: the fields that are read or written, and the one that is the whole key, if one is."""
+
+    entity_set: str
+    columns: Columns
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Everything that a flow uses. A table may stand here more than once."""
+
+    sales: tuple[UsedTable, ...]
+    finops: tuple[UsedCollection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a lookup leads to: its own column, and the other table."""
+
+    column: str
+    entity_set: str
+    id_column: str
+
+
+CURRENCY = Behind("transactioncurrencyid", "transactioncurrencies", "transactioncurrencyid")
+
+
+def source_tables(
+    entity_set: str,
+    id_column: str,
+    mappings: Iterable[FieldTable],
+    navigations: Mapping[str, Behind],
+    *,
+    dates: Mapping[str, Behavior] | None = None,
+) -> Iterator[UsedTable]:
+    """A table of Sales whose changes are followed, as its mappings read it, and the tables behind its lookups. A
+    navigation that is not named here leads to a currency."""
+    mappings = tuple(mappings)
+    blocks = {word.source: word for of in mappings for word in of.used if isinstance(word, AddressBlock)}
+    yield UsedTable(entity_set, id_column, {}, tracked=True, dates=dates or {}, blocks=tuple(blocks.values()))
+    for column in (column for of in mappings for column in of.columns):
+        navigation, dot, name = column.name.rpartition(".")
+        behind = {CURRENCY.column: CURRENCY, **navigations}[navigation] if dot else None
+        types = {attribute_of(name): _type_of(name, column.type, is_date=column.is_date)}
+        if behind is None:
+            yield UsedTable(entity_set, id_column, types)
+        else:
+            yield UsedTable(entity_set, id_column, {behind.column: LOOKUP})
+            yield UsedTable(behind.entity_set, behind.id_column, types)
+
+
+def of_any_type(columns: Iterable[str]) -> Columns:
+    """Columns that are known by name only: a condition of the value-map document compares any type."""
+    return {attribute_of(name): LOOKUP if _is_lookup(name) else ANY for name in columns}
+
+
+def of_types(columns: Iterable[Column]) -> Columns:
+    """Columns of Sales with their types."""
+    return {attribute_of(of.name): _type_of(of.name, of.type, is_date=of.is_date) for of in columns}
+
+
+def written(fields: Iterable[TargetField], *texts: str) -> Columns:
+    """Fields of F&O that are written, and texts that are read with them."""
+    types = {of.name: in_finops(of.type, is_date=of.empty == EMPTY_DATE) for of in fields}
+    return {**dict.fromkeys(texts, in_finops(str)), **types}
+
+
+def attribute_of(column: str) -> str:
+    """A column as the metadata names it: a lookup is read as `_NAME_value`."""
+    return column.removeprefix("_").removesuffix("_value") if _is_lookup(column) else column
+
+
+def _type_of(column: str, kind: WireType, *, is_date: bool) -> TypeNames:
+    return LOOKUP if _is_lookup(column) else in_sales(kind, is_date=is_date)
+
+
+def _is_lookup(column: str) -> bool:
+    return column.startswith("_") and column.endswith("_value")

@@ -1,0 +1,42 @@
+"""What owning the keys would say of records, for a look at what would be written: no key is taken or released."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from shared.state.keys import OwnedKey
+from shared.sync.apply.ownership import KeyOwnership, has_row
+from shared.sync.apply.record import Decided, Planned
+
+
+def look_at_keys(
+    ownership: KeyOwnership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
+) -> Iterator[Planned | Decided]:
+    """Give its outcome to each record whose key another one has, and keeps. `promised` are the records that would have
+    a key by then, by collection and folded key: the first gets it, and whoever comes later finds it taken. Raises
+    SystemTrouble."""
+    yield from (of for of in planned if not of.needs_key)
+    new = [of for of in planned if of.needs_key]
+    first = ownership.first_of(new)
+    yield from ownership.reject_rivals(new, first)
+    owners = ownership.keys.owners([of.key for of in first.values()]) if first else {}
+    for key, of in first.items():
+        looked = of if of.key not in owners else _beside_owner(ownership, of, owners[of.key])
+        if isinstance(looked, Planned):
+            holder = promised.setdefault((ownership.route.entity, key), of.id)
+            if holder != of.id:
+                looked = ownership.reject_taken(of.record, of.key, ownership.owner(holder))
+        yield looked
+
+
+def _beside_owner(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
+    record = planned.record
+    if (damage := ownership.damage_of(owned)) is not None:
+        return ownership.reject_unknown(record, planned.key, damage)
+    if owned.owner == ownership.owner(record.id):
+        return planned
+    link = ownership.link_of(owned.owner)
+    if ownership.is_kept(owned, link, record):
+        return ownership.reject_taken(record, planned.key, owned.owner)
+    if has_row(link, owned):
+        return planned.with_record(replace(record, link=record.link.inherit(ownership.route.name, owned.key)))
+    return planned

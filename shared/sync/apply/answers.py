@@ -1,0 +1,138 @@
+"""What the target's answers make of the records, and of the target's gate (protocol A8, A9, F1, F2)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from shared.errors import (
+    NotSent,
+    OperatorNeeded,
+    OutcomeUnknown,
+    RecordMissing,
+    RecordRejected,
+    SchemaDrift,
+    SyncError,
+    SystemTrouble,
+    Transient,
+)
+from shared.records import LineAction
+from shared.sync.apply.changes import Changes
+from shared.sync.apply.outcome import Rejection
+from shared.sync.apply.record import Decided, Planned, Sent
+from shared.sync.apply.written import written
+from shared.sync.flow import Flow, Route
+from shared.sync.gates import Gates
+from shared.sync.parts import Limits
+
+_GENERAL_TROUBLE = 3
+_LONE_LIMIT = 60
+_SETTLE_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Whether an unknown result counts against its record, and whether the record was the only one that was sent."""
+
+    counts: bool = False
+    lone: bool = False
+
+
+def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
+    """Close the gate for a system's trouble, or block the flow for a drift (protocol F1), and tell whether an unknown
+    result counts against its record: only when the system has answered other writes, now or since its last trouble.
+
+    Where nothing else is written nobody can tell a record that the system cannot digest from a system that takes no
+    writes. A record that is sent by itself `_LONE_LIMIT` times without an answer is listed all the same: each time the
+    gate had been opened by a probe, and more than five hours have passed.
+    """
+    # Records that shared a request share its error: that is one trouble.
+    troubles = list({id(of.answer): of.answer for of in sent if isinstance(of.answer, SystemTrouble)}.values())
+    plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
+    drift = next((trouble for trouble in plain if isinstance(trouble, SchemaDrift)), None)
+    if drift is not None:
+        gates.meet(drift, flow, run=run_id, record=next(of.id for of in sent if of.answer is drift))
+        return Blame()
+    if plain:
+        gates.close(plain[0])
+        return Blame()
+    if any(_is_answer(of.answer) for of in sent):
+        gates.note_answer(flow.target_system)
+        return Blame(counts=True)
+    if not troubles:
+        return Blame()
+    suspicious = len(troubles) < _GENERAL_TROUBLE and gates.has_answered(flow.target_system)
+    gates.close(troubles[0])
+    return Blame(suspicious, lone=sum(isinstance(of.answer, SystemTrouble) for of in sent) == 1)
+
+
+def read_answers(
+    flow: Flow, route: Route, limits: Limits, blame: Blame, sent: Sequence[Sent]
+) -> Iterator[Planned | Decided]:
+    """Give each record its outcome by what the target has answered; one whose row is gone is planned once more, as a
+    complete record (protocol A8)."""
+    for of in sent:
+        match of.answer:
+            case None if of.planned.judged.leaves:
+                yield of.record.at_its_next_target()
+            case None:
+                yield written(route, of.planned)
+            case RecordMissing():
+                yield _repeat_in_full(route, limits, of.planned)
+            case RecordRejected() as refusal:
+                yield _refused(limits, of.planned, refusal)
+            case OutcomeUnknown() as unknown:
+                yield _unknown(flow, limits, blame, of.planned, unknown)
+            case NotSent() | Transient() | OperatorNeeded():
+                yield of.record.retried()
+            case other:
+                raise other
+
+
+def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Decided:
+    """The target row is gone: dirty, and written once more as a complete record."""
+    judged, record = planned.judged, planned.record
+    if judged.leaves:
+        return record.at_its_next_target()
+    if judged.ending is not None:
+        return record.ended(judged.ending.kind, judged.ending.state, reason=judged.ending.rule)
+    if not record.link.linked or planned.write.create:
+        return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
+    doubtful = judged.with_link(record.link, trusted=False)
+    return Planned(doubtful, Changes(route).create(doubtful))
+
+
+def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Decided:
+    record = planned.record
+    added = {line.number for line in planned.write.lines if line.action is LineAction.CREATE}
+    noted = tuple(number for number in record.link.noted if number not in added)
+    record = replace(record, link=replace(record.link, noted=noted))
+    attempts = record.link.attempts + 1
+    may_repeat = attempts < limits.max_attempts
+    if refusal.cause != "target_exists":
+        # A definite refusal: nothing of ours can be there, unless an earlier create is still unsettled.
+        intent = None if record.trusted else record.link.intent
+        record = replace(record, link=replace(record.link, intent=intent))
+    elif may_repeat:
+        return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
+    if refusal.repeatable and may_repeat:
+        return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
+    return record.rejected(refusal.cause, str(refusal), refusal.remedy)
+
+
+def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown: OutcomeUnknown) -> Decided:
+    record = planned.record
+    unanswered, unknowns = record.link.unanswered + 1, record.link.unknowns + blame.counts
+    if unknowns >= limits.max_attempts:
+        message = f"{unknowns} writes of this record got no clear answer while the system answered others: {unknown}"
+    elif blame.lone and unanswered >= _LONE_LIMIT:
+        message = f"{unanswered} writes of this record in a row got no clear answer: {unknown}"
+    else:
+        delay_s = limits.unsettled_live_s + _SETTLE_MARGIN_S
+        return record.unsettled(delay_s=delay_s, unknowns=unknowns, unanswered=unanswered)
+    remedy = f"look in {flow.target_system} at what this record provokes; the sync tries it again by itself"
+    rejection = Rejection("outcome_unknown", message, remedy)
+    return record.unsettled(delay_s=None, unknowns=0, unanswered=1, rejection=rejection)
+
+
+def _is_answer(result: SyncError | None) -> bool:
+    """Whether the system has answered this write; a refusal of our own, before sending, says nothing about it."""
+    return result.sent if isinstance(result, RecordRejected) else not isinstance(result, SystemTrouble | NotSent)

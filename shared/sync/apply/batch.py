@@ -1,0 +1,46 @@
+"""The records of one message between the stages of apply."""
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from shared.sync.apply.record import Decided, Record
+
+
+class OnItsWay(Protocol):
+    """What a stage makes of a record."""
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+
+    @property
+    def record(self) -> Record:
+        """What is known of it."""
+
+
+Next = TypeVar("Next", bound=OnItsWay)
+
+
+class Batch:
+    """The records of one message, each as the last stage has left it. A stage yields its results one by one: what it
+    has yielded counts also when it meets trouble later."""
+
+    def __init__(self, records: Iterable[OnItsWay]) -> None:
+        self._latest = {of.id: of for of in records}
+
+    def take(self, results: Iterable[Next | Decided]) -> list[Next]:
+        """Keep what a stage yields. Returns what it leaves undecided, in the order of the message."""
+        undecided: dict[str, Next] = {}
+        for result in results:
+            self._latest[result.id] = result
+            if not isinstance(result, Decided):
+                undecided[result.id] = result
+        return [undecided[id] for id in self._latest if id in undecided]
+
+    def latest(self) -> list[OnItsWay]:
+        """Every record as the last stage has left it."""
+        return list(self._latest.values())
+
+    def undecided(self) -> list[Record]:
+        """What is known of the records that no stage has decided yet."""
+        return [of.record for of in self._latest.values() if not isinstance(of, Decided)]

@@ -1,0 +1,162 @@
+"""What is sent after the commit: delayed and undecided records, and children whose parent has moved (protocol A11)."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from shared.errors import StateUnreadable
+from shared.state.links import LinkState
+from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
+from shared.sync.apply.commit import Committed
+from shared.sync.apply.judge import links_of_parents
+from shared.sync.apply.outcome import Kind
+from shared.sync.apply.record import Decided
+from shared.sync.flow import Flow
+from shared.sync.gates import Closed, Gates
+from shared.sync.hints import Hint, HintMessage, messages
+from shared.sync.parts import Parts, hold_queue
+from shared.telemetry import log_event
+
+# A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
+_SOON_S = 300.0
+# What comes back after trouble, though the gate is open, must not go round at full speed.
+_RESENT_DELAY_S = 5.0
+_SUPERSEDED_DELAY_S = 60.0
+
+
+def place_to_wait(flow: Flow, closed: Closed) -> tuple[str, float]:
+    """The queue and the delay for what meets a closed gate: the own queue when it opens soon, else the hold queue
+    until the sweep finds it open (protocol A1)."""
+    if closed.opens_in_s is None or closed.opens_in_s > _SOON_S:
+        return hold_queue(flow.name), 0.0
+    return flow.name, max(float(math.ceil(closed.opens_in_s)), _RESENT_DELAY_S)
+
+
+def place_of_undecided(flow: Flow, gates: Gates) -> tuple[str, float]:
+    """The queue and the delay for what could not be decided."""
+    closed = gates.closed_for_apply(flow)
+    return (flow.name, _RESENT_DELAY_S) if closed is None else place_to_wait(flow, closed)
+
+
+class FollowUp:
+    """Sends what follows from one message. Children are released until `not_after` on the monotonic clock."""
+
+    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str, *, not_after: float) -> None:
+        self._parts = parts
+        self._flow = flow
+        self._gates = gates
+        self._run_id = run_id
+        self._not_after = not_after
+
+    def send(self, message: HintMessage, claimed: Claimed, committed: Committed, *, sent_back_at_once: int) -> None:
+        """Send everything; undecided records in messages of so many. Raises StorageTrouble."""
+        for delay_s, hints in claimed.busy.items():
+            self._send(self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
+        self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
+        if committed.overtaken:
+            overtaken = [Hint(of.id) for of in committed.decided if of.id in committed.overtaken]
+            self._send(self._flow.name, None, overtaken, BUSY_DELAY_S)
+        self._send_back(message, committed.kept, sent_back_at_once)
+        self._tell_of_another_mapping(claimed.skipped, committed.kept)
+        self._release_children(committed.kept)
+        self._look_once_more(committed.kept)
+
+    def _send_back(self, message: HintMessage, kept: Sequence[Decided], at_once: int) -> None:
+        """Records that are not decided come back: after their delay, or when the gate opens."""
+        delays: dict[float | None, list[Hint]] = defaultdict(list)
+        for of in kept:
+            if of.outcome.kind is Kind.RETRIED:
+                delays[of.outcome.delay_s].append(of.record.hint)
+            elif of.outcome.kind is Kind.UNSETTLED:
+                delays[of.outcome.delay_s].append(Hint(of.id))
+        for delay_s, hints in delays.items():
+            in_place = place_of_undecided(self._flow, self._gates) if delay_s is None else (self._flow.name, delay_s)
+            queue, wait_s = in_place
+            self._send(queue, message.epoch, hints, wait_s, at_once=at_once)
+
+    def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Decided]) -> None:
+        """What was committed with another mapping than that of the last walk must not stay so. Told after the commit:
+        a walk or a look that begins later finds it, and a worker that dies before it leaves the message to another.
+
+        After a deployment an instance with the former mapping may take a message of the new walk: it leaves its records
+        to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
+        walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
+        ids = [hint.id for hint in skipped] + [of.id for of in kept if of.needs_no_second_try]
+        try:
+            checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+        except StateUnreadable:
+            # The pull tells it, and reads everything anew once it is gone.
+            return
+        if not ids or checkpoint is None or checkpoint.fingerprint in (None, self._flow.fingerprint):
+            return
+        if self._flow.fingerprint in checkpoint.superseded:
+            self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+        else:
+            self._parts.state.control.ask_to_look_again(self._flow.name)
+
+    def _release_children(self, kept: Sequence[Decided]) -> None:
+        """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
+        released: dict[str, set[str]] = defaultdict(set)
+        for of in kept:
+            for route in self._routes_that_release(of):
+                released[route].add(of.id)
+        waits = self._parts.state.waits
+        for flow in self._parts.dependents(self._flow.name):
+            children: dict[str, None] = {}
+            for route, parents in released.items():
+                children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
+            released_children = self._send_in_time(flow, [Hint(child, released=True) for child in children])
+            if released_children:
+                log_event(
+                    "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=released_children
+                )
+
+    def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
+        """Send the records of another flow; how many there was time for. The sweep finds the others."""
+        sent = 0
+        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
+            if self._parts.clock.monotonic() >= self._not_after:
+                break
+            self._parts.queues.send(flow.name, message.to_body())
+            sent += len(message.hints)
+        return sent
+
+    def _routes_that_release(self, of: Decided) -> Iterable[str]:
+        """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
+        is filtered or has ended now."""
+        outcome, found = of.outcome, of.record.found
+        is_off = outcome.kind in (Kind.FILTERED, Kind.ENDED)
+        if is_off and found.state not in (LinkState.FILTERED, LinkState.ENDED):
+            return self._flow.routes
+        link = outcome.link
+        newly = link.linked and not (found.linked and found.route == link.route)
+        return (link.route,) if newly and link.route is not None else ()
+
+    def _look_once_more(self, kept: Sequence[Decided]) -> None:
+        """A parent may have been committed between our look and our parking: then nobody else sends the child."""
+        parked = [of for of in kept if of.outcome.waits]
+        parents = links_of_parents(self._parts.state.links, {p for of in parked for p in of.record.parents})
+        moved = [
+            Hint(of.id, released=True)
+            for of in parked
+            if of.outcome.kind is Kind.WAITING
+            and all(
+                parents[parent].key_on(parent.route) is not None or parents[parent].keeps_off(parent.route)
+                for parent in of.record.parents
+            )
+        ]
+        self._send(self._flow.name, None, moved, 0)
+
+    def _send(
+        self,
+        queue: str,
+        epoch: str | None,
+        hints: Sequence[Hint],
+        delay_s: float,
+        *,
+        at_once: int | None = None,
+        ended: str | None = None,
+    ) -> None:
+        limit = at_once or self._parts.limits.hints_per_message
+        for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch, ended=ended):
+            self._parts.queues.send(queue, message.to_body(), delay_s=delay_s)

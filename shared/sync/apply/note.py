@@ -1,0 +1,104 @@
+"""What is kept in a link before a write is sent, so that it is known if the answer, or this worker, gets lost: the key
+that the record is about to own, the intent of its first write, the fields that are filled for the first time, and the
+line numbers of a document (protocol A6, A8)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from shared.errors import RowTooLarge
+from shared.records import LineAction, Write
+from shared.state.links import Intent, Link, Links, Place
+from shared.state.storage.tables import check_size
+from shared.sync.apply.changes import Changes, takes_over
+from shared.sync.apply.claim import BUSY_DELAY_S
+from shared.sync.apply.record import Decided, Planned
+from shared.sync.apply.written import target_of
+from shared.sync.flow import Route
+from shared.sync.link_writer import Group, LinkWriter, link_operation
+
+_SENT_KEPT = 3
+
+Release = Callable[[Mapping[str, Iterable[Place]], Mapping[str, Link]], int]
+
+
+def note(route: Route, links: Links, release: Release, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+    """Write into each link what is new of that. A record whose link somebody else has changed comes back; one whose
+    state cannot be kept is rejected before the target has seen it. Keys that a note drops are released before."""
+    notes: dict[str, Link] = {}
+    for of in planned:
+        too_large = _too_large(route, of)
+        noted = None if too_large else _noted(route, of)
+        if noted is not None:
+            notes[of.id] = noted
+        else:
+            yield too_large or of
+    noting = [of for of in planned if of.id in notes]
+    dropped = {of.id: of.record.stored.owned - notes[of.id].owned for of in noting}
+    release(dropped, {of.id: of.record.stored for of in noting})
+    groups = [Group(link, (link_operation(link),)) for link in notes.values()]
+    written = LinkWriter(links, lambda now: _same_note(now, notes[now.id])).write(groups)
+    for of in noting:
+        if of.id in written.etags:
+            yield of.with_record(of.record.noted(replace(notes[of.id], etag=written.etags[of.id])))
+        else:
+            yield of.record.retried(delay_s=BUSY_DELAY_S)
+
+
+def _too_large(route: Route, planned: Planned) -> Decided | None:
+    """The outcome of a record whose link cannot hold what is about to be written."""
+    record, write = planned.record, planned.write
+    sent = (*record.sent_for(write.key), dict(write.values))
+    applied = {**record.link.applied, **write.values}
+    link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied)
+    try:
+        check_size((link if planned.judged.leaves else target_of(route, planned).on(link)).to_row())
+    except RowTooLarge as large:
+        message = f"the sync state of this record is too large to be kept: {large}"
+        return record.rejected("state_too_large", message, "shorten its texts in the source")
+    return None
+
+
+def _noted(route: Route, planned: Planned) -> Link | None:
+    """The link with what is to be kept; None when there is nothing new."""
+    write, judged, record = planned.write, planned.judged, planned.record
+    link = record.link
+    if judged.leaves:
+        # A create of unknown outcome that was just found to be ours is kept as well: what ends it makes it look
+        # like another's.
+        return replace(link, held_key=judged.content.key)
+    if not link.linked:
+        link = replace(link, route=route.name, held_key=write.key)
+    link = _with_values(planned, link, write)
+    if route.document is not None and judged.ending is None:
+        target = target_of(route, planned)
+        ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
+        if write.before is not None and takes_over(record.link):
+            ours |= set(write.before.lines)
+        link = replace(
+            link,
+            numbers=dict(target.numbers),
+            revisions={**link.revisions, **target.revisions},
+            line_fields=target.line_fields,
+            noted=tuple(sorted({*link.noted, *ours})),
+        )
+    places = Changes(route).noted_places(judged) if judged.ending is None else link.places
+    if places != link.places:
+        link = replace(link, places=places)
+    return link if link is not record.link or not record.found.linked else None
+
+
+def _with_values(planned: Planned, link: Link, write: Write) -> Link:
+    if not link.linked:
+        sent = (*planned.record.sent_for(write.key), dict(write.values))
+        return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+    first = sorted(set(write.values) - set(link.applied) - set(link.touched))
+    return replace(link, touched=(*link.touched, *first)) if first else link
+
+
+def _same_note(now: Link, noted: Link) -> bool:
+    return now.claim_id == noted.claim_id and _note_of(now) == _note_of(noted)
+
+
+def _note_of(link: Link) -> tuple[object, ...]:
+    at = link.held_key, link.target_key, link.intent
+    return (*at, link.touched, link.numbers, link.noted, link.revisions, link.places)

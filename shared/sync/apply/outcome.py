@@ -1,0 +1,103 @@
+"""How one look at a record ends, and what of it is committed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.records import Values
+from shared.state.failures import Failure
+from shared.state.links import Link
+from shared.state.waiting import Wait
+
+
+class Kind(StrEnum):
+    """The outcomes (invariant I1). created and updated are both "written"; ended is a filtered record that was
+    linked before; retried was not decided and comes back; unsettled may or may not have been applied."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FILTERED = "filtered"
+    ENDED = "ended"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+    RETRIED = "retried"
+    UNSETTLED = "unsettled"
+
+
+DECIDED = frozenset(Kind) - {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a record is not written, and what a person can do. `value` and `rival` are those of a failure."""
+
+    cause: str
+    message: str
+    remedy: str
+    value: str = ""
+    rival: tuple[str, str] | None = None
+
+    def as_failure(self, flow: str, id: str, number: str, now: datetime) -> Failure:
+        """The failure of a record for which this is seen now for the first time."""
+        return Failure(
+            flow,
+            id,
+            self.cause,
+            self.message,
+            self.remedy,
+            first_seen=now,
+            last_seen=now,
+            number=number,
+            value=self.value,
+            rival=self.rival,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection. A
+    record that is not decided comes back after `delay_s`, or where that is None when the gate opens."""
+
+    kind: Kind
+    link: Link
+    reason: str = ""
+    rejection: Rejection | None = None
+    waits: tuple[Wait, ...] = ()
+    fields: tuple[str, ...] = ()
+    delay_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTarget:
+    """The target row of a record that has been written: where it is, of a document what its lines are, and where rows
+    that hang on it are."""
+
+    route: str
+    key: str
+    id: str | None = None
+    lines: Mapping[int, str] = field(default_factory=dict)
+    numbers: Mapping[int, str] = field(default_factory=dict)
+    line_fields: tuple[str, ...] = ()
+    places: tuple[Values, ...] = ()
+    revisions: Mapping[str, int] = field(default_factory=dict)
+
+    def on(self, link: Link) -> Link:
+        """The link with this target."""
+        return replace(
+            link,
+            route=self.route,
+            target_key=self.key,
+            target_id=self.id,
+            held_key=self.key,
+            lines=dict(self.lines),
+            numbers=dict(self.numbers),
+            line_fields=self.line_fields,
+            noted=(),
+            places=tuple(map(dict, self.places)),
+            revisions=dict(self.revisions),
+            former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
+        )

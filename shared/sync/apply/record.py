@@ -1,0 +1,278 @@
+"""One record on its way through apply. Each stage makes the next of these values; none is changed."""
+
+from dataclasses import dataclass, replace
+
+from shared.errors import SyncError
+from shared.mapping.verdicts import Mapped, Parent
+from shared.records import Json, SourceRow, Write
+from shared.state.failures import Failure
+from shared.state.links import ClaimKind, Intent, KnownKey, Link, LinkState
+from shared.state.waiting import Wait
+from shared.sync.apply.outcome import DECIDED, Kind, Outcome, Rejection, WrittenTarget
+from shared.sync.hints import Hint
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a record. `found` is its link as it was claimed, `stored` as this worker has written it last,
+    `before` as it was before a write was noted in it (None: none was), and `link` what is to become of it. `trusted` is
+    false when an earlier claim or the dirty mark says that the target may differ from the applied content (protocol
+    A7). `parents` are the records that it needs, `known_keys` the keys of other records that its mapping was given.
+    `dropped` is an intent of before under whose key nothing of the record is: it is kept while the record is not
+    decided, and what was sent with it is noted with the next create, since a worker that stands still may make the row
+    yet."""
+
+    hint: Hint
+    found: Link
+    stored: Link
+    link: Link
+    trusted: bool
+    failure: Failure | None = None
+    row: SourceRow | None = None
+    parents: tuple[Parent, ...] = ()
+    known_keys: tuple[KnownKey, ...] = ()
+    dropped: Intent | None = None
+    before: Link | None = None
+
+    @classmethod
+    def of(
+        cls, hint: Hint, link: Link, *, trusted: bool, failure: Failure | None = None, row: SourceRow | None = None
+    ) -> "Record":
+        """A record with the link that it has now."""
+        return cls(hint, link, link, link, trusted, failure, row)
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.link.id
+
+    @property
+    def record(self) -> "Record":
+        """Itself: what each stage makes has its record."""
+        return self
+
+    def without_intent(self) -> "Record":
+        """Nothing of the record is in the target under the key of its intent."""
+        return replace(self, link=replace(self.link, intent=None), dropped=self.link.intent)
+
+    def sent_for(self, key: str) -> tuple[dict[str, Json], ...]:
+        """What creates under a key have sent before."""
+        intent = self.link.intent or self.dropped
+        return intent.sent if intent is not None and intent.key == key else ()
+
+    def noted(self, link: Link) -> "Record":
+        """The stored link holds now what must be known of a write before it is sent."""
+        return replace(self, before=self.link, link=link, stored=link)
+
+    def taken_back(self) -> "Record":
+        """A write that was noted is not sent: nothing of it is to be known. The key was not to be had."""
+        link = self.link if self.before is None else replace(self.before, etag=self.link.etag)
+        keeps = link.linked or link.intent is not None or self.dropped is not None
+        return replace(self, link=link if keeps else replace(link, held_key=None), before=None)
+
+    def with_inheritance(self, named: Link) -> "Record":
+        """The record has got the row of one that is gone, as its stored link says by now; that stays whatever becomes
+        of the write."""
+        before = None if self.before is None else replace(self.before, former=named.former)
+        return replace(self, before=before, link=named, stored=named)
+
+    def ended(
+        self,
+        kind: Kind,
+        state: LinkState,
+        *,
+        reason: str = "",
+        applied: dict[str, Json] | None = None,
+        target: WrittenTarget | None = None,
+        fields: tuple[str, ...] = (),
+        waits: tuple[Wait, ...] = (),
+        rejection: Rejection | None = None,
+    ) -> "Decided":
+        """The record is decided: its claim goes. Content that was written in full makes the link clean."""
+        link = self.link if target is None else target.on(self.link)
+        link = replace(
+            link,
+            state=state,
+            rule=reason or None,
+            dirty=not self.trusted if applied is None else False,
+            applied=self.link.applied if applied is None else applied,
+            intent=self.link.intent if applied is None else None,
+            touched=self.link.touched if applied is None else (),
+            # A key that was meant for a move is given up with it.
+            held_key=link.target_key or link.held_key,
+            attempts=0,
+            unknowns=0 if rejection is None else self.link.unknowns,
+            unanswered=0,
+            waits=tuple(wait.key for wait in waits),
+            claim_id=None,
+            claim_kind=None,
+        )
+        if kind is Kind.DELETED and not link.linked:
+            # Nothing of it came to the target: its number is free.
+            link = replace(link, route=None, held_key=None, intent=None)
+        return Decided(self, Outcome(kind, link, reason, rejection, waits, fields))
+
+    def rejected(
+        self, cause: str, message: str, remedy: str, *, value: str = "", rival: tuple[str, str] | None = None
+    ) -> "Decided":
+        """The record becomes a failure (protocol F2)."""
+        rejection = Rejection(cause, message, remedy, value, rival)
+        return self.ended(Kind.REJECTED, LinkState.REJECTED, reason=cause, rejection=rejection)
+
+    def at_its_next_target(self) -> "Decided":
+        """The present target row has ended: the record comes back at once, to be written under the key that it holds
+        already."""
+        left = replace(self.link.without_target(ended=True), route=self.link.route, held_key=self.link.held_key)
+        link = replace(left, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
+
+    def as_new(self) -> "Decided":
+        """The row that the record was linked to is gone, and was another's: it comes back at once as a new record that
+        holds the key."""
+        new = replace(self.link.without_target(ended=False), route=self.link.route, held_key=self.link.target_key)
+        link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
+
+    def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Decided":
+        """Nothing was applied and nothing is decided: the claim goes, the record comes back."""
+        link = replace(
+            self.link,
+            state=LinkState.RETRYING if attempts else self.found.state,
+            intent=self.link.intent or (None if self.link.linked else self.dropped),
+            dirty=self.link.dirty or not self.trusted or attempts > 0,
+            attempts=attempts or self.link.attempts,
+            claim_id=None,
+            claim_kind=None,
+        )
+        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=delay_s))
+
+    def unsettled(
+        self, *, delay_s: float | None, unknowns: int, unanswered: int, rejection: Rejection | None = None
+    ) -> "Decided":
+        """A request may still land: the claim stays and holds others off, the link is dirty (protocol A9)."""
+        link = replace(
+            self.link,
+            state=LinkState.REJECTED if rejection else LinkState.RETRYING,
+            dirty=True,
+            claim_kind=ClaimKind.UNSETTLED,
+            unknowns=unknowns,
+            unanswered=unanswered,
+            waits=() if rejection else self.link.waits,
+        )
+        kind = Kind.REJECTED if rejection else Kind.UNSETTLED
+        return Decided(self, Outcome(kind, link, rejection.cause if rejection else "", rejection, delay_s=delay_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A record with its outcome: no later stage sees it."""
+
+    record: Record
+    outcome: Outcome
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.record.id
+
+    @property
+    def needs_no_second_try(self) -> bool:
+        """Whether the outcome is final for what the source holds now."""
+        return self.outcome.kind in DECIDED
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record ends once its last write is made, and by which rule."""
+
+    kind: Kind
+    state: LinkState
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A record that is to be written, with what the mapping has made of it. `leaves` says that its present target row
+    is ended first, since the record leaves it for another one."""
+
+    record: Record
+    content: Mapped
+    ending: Ending | None = None
+    leaves: bool = False
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.record.id
+
+    def with_link(self, link: Link, *, trusted: bool | None = None) -> "Judged":
+        """The same with another link."""
+        is_trusted = self.record.trusted if trusted is None else trusted
+        return replace(self, record=replace(self.record, link=link, trusted=is_trusted))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A record with the write that is to be sent."""
+
+    judged: Judged
+    write: Write
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.judged.id
+
+    @property
+    def record(self) -> Record:
+        """What is known of it."""
+        return self.judged.record
+
+    @property
+    def key(self) -> str:
+        """The target key that the record is to have."""
+        return self.judged.content.key
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the record is to be written under a key that it is not linked to yet."""
+        return self.judged.leaves or not self.record.link.linked
+
+    def with_record(self, record: Record) -> "Planned":
+        """The same with what is known by now."""
+        return replace(self, judged=replace(self.judged, record=record))
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """A record whose target row is there already, by whoever has made it."""
+
+    judged: Judged
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.judged.id
+
+    @property
+    def record(self) -> Record:
+        """What is known of it."""
+        return self.judged.record
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A record whose write was sent, with what the target has answered: None when it was applied."""
+
+    planned: Planned
+    answer: SyncError | None
+
+    @property
+    def id(self) -> str:
+        """The source record's id."""
+        return self.planned.id
+
+    @property
+    def record(self) -> Record:
+        """What is known of it."""
+        return self.planned.record

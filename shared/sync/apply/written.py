@@ -1,0 +1,60 @@
+"""What is known of a record once its write is applied, or when it needs none."""
+
+from dataclasses import replace
+
+from shared.records import Json
+from shared.state.links import LinkState
+from shared.sync.apply.changes import Changes, digests, filled, line_fields
+from shared.sync.apply.outcome import Kind, WrittenTarget
+from shared.sync.apply.record import Decided, Judged, Planned
+from shared.sync.flow import Route
+
+# How many of the written fields the history of a record names.
+_FIELDS_KEPT = 100
+
+
+def target_of(route: Route, planned: Planned) -> WrittenTarget:
+    """Where a record is once its write is applied."""
+    return _target(route, planned.judged, planned.write.target_id)
+
+
+def written(route: Route, planned: Planned) -> Decided:
+    """The write is applied."""
+    write = planned.write
+    fields = (*write.values, *(f"line {line.number}" for line in write.lines))
+    kind = Kind.CREATED if write.create else Kind.UPDATED
+    return _finished(route, planned.judged, kind, fields[:_FIELDS_KEPT], write.target_id)
+
+
+def unchanged(route: Route, judged: Judged) -> Decided:
+    """The target has all that is mapped."""
+    return _finished(route, judged, Kind.UNCHANGED, (), judged.record.link.target_id)
+
+
+def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...], target_id: str | None) -> Decided:
+    record, ending = judged.record, judged.ending
+    applied: dict[str, Json] = filled(judged.content.owned)
+    if ending is None:
+        target = _target(route, judged, target_id)
+        return record.ended(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields)
+    if record.trusted:
+        target = _target(route, judged, target_id)
+        return record.ended(
+            ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields
+        )
+    # Only what the end changes was written: the rest stays in doubt.
+    doubtful = replace(record, link=replace(record.link, applied=applied))
+    return doubtful.ended(ending.kind, ending.state, reason=ending.rule, fields=fields)
+
+
+def _target(route: Route, judged: Judged, target_id: str | None) -> WrittenTarget:
+    link, content = judged.record.link, judged.content
+    key = link.key_on(route.name) or content.key
+    if judged.ending is not None:
+        kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
+        return WrittenTarget(route.name, key, target_id, *kept)
+    fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
+    places = Changes(route).places_now(judged)
+    return WrittenTarget(
+        route.name, key, target_id, digests(content), content.numbers, fields, places, content.revisions
+    )
