@@ -18,7 +18,7 @@ from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
 from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.failures import Failing
 from shared.state.failures import Failure
 from shared.state.storage.account import Account, Storage
@@ -55,8 +55,8 @@ def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
     failing = Failing(parts)
     seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
     yield "grouped by cause", f"{sum(cause.count for cause in causes):,}", f"{seconds:.2f}"
-    deeds = Deeds(parts, "benchmark")
-    seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), deeds))
+    audit_log = AuditLog(parts, "benchmark")
+    seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), audit_log))
     yield "all sent again", f"{sent:,}", f"{seconds:.2f}"
 
 

@@ -13,13 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 from shared import bootstrap
+from shared.bootstrap import Service
 from shared.clients.finops.source import PAGE_ROWS
 from shared.flows import FLOWS
 from shared.flows.products import PRODUCTS
 from shared.records import SourceRow, WalkedRecord, WalkPage
 from shared.sync.flow import Flow, Walked
-from shared.sync.parts import new_id
-from shared.sync.pull.run import Pull
 
 MEGABYTE = 1e6
 
@@ -80,7 +79,7 @@ def _pull(count: int, *, changed: bool) -> Pulled:
         flow = _with_source(flow, GeneratedSource(count, changed=changed))
         parts = replace(parts, flows={PRODUCTS: flow})
     began = time.monotonic()
-    Pull(parts, flow, service.gates, new_id()).run()
+    Service(parts, service.gates).pull(PRODUCTS)
     seconds = time.monotonic() - began
     hints = next(iter(parts.state.runs.latest(PRODUCTS, 1))).counts.get("hints", 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -23,8 +23,8 @@ from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows import FLOWS
 from shared.flows.spec import Deployment
-from shared.operations.audit_log import Deeds
-from shared.operations.read_only import LookOnly
+from shared.operations.audit_log import AuditLog
+from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
 from shared.records import SourceRow
 from shared.settings import Settings
@@ -126,12 +126,12 @@ class Connection:
         raise mistake
 
     def _table_of(self, storage: Storage) -> Callable[[str], Table]:
-        return (lambda name: LookOnly(storage.table(name))) if self.looks_only else storage.table
+        return (lambda name: ReadOnlyTable(storage.table(name))) if self.looks_only else storage.table
 
     @cached_property
-    def deeds(self) -> Deeds:
+    def audit_log(self) -> AuditLog:
         """The audit log of this operator's actions."""
-        return Deeds(self.parts, self._who())
+        return AuditLog(self.parts, self._who())
 
     def flows(self, name: str | None) -> list[str]:
         """The flow with a name, or all of them. Raises Mistake."""

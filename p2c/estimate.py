@@ -7,7 +7,7 @@ from p2c.output import age
 from shared.counting import counted
 from shared.operations.dry_run import Summary
 from shared.state.runs import Run
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 
 # Reads for the hundred records of a message: the records, their lookups, their rows in the target.
 _READS_A_BATCH = 3

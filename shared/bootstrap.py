@@ -42,10 +42,12 @@ from shared.state.waiting import Waits
 from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
 from shared.sync.gates import Gates
-from shared.sync.parts import Limits, Parts, State
+from shared.sync.limits import Limits
+from shared.sync.parts import Parts
 from shared.sync.poison import Poison
 from shared.sync.ports import SystemPort
 from shared.sync.pull.run import Pull
+from shared.sync.state import State
 from shared.sync.sweep import Sweep
 from shared.systems import System
 from shared.telemetry import quiet_libraries, tell_damage, tell_trouble
@@ -62,22 +64,62 @@ class Service:
     def pull(self, flow: str, invocation: Invocation | None = None) -> None:
         """Find out which records have changed and queue hints."""
         with self._run(flow, invocation) as run_id:
-            Pull(self.parts, self.parts.flows[flow], self.gates, run_id).run()
+            parts = self.parts
+            Pull(
+                parts.flows[flow],
+                run_id,
+                gates=self.gates,
+                environment=parts.environment,
+                state=parts.state,
+                queues=parts.queues,
+                clock=parts.clock,
+                limits=parts.limits,
+                new_id=parts.new_id,
+            ).run()
 
     def apply(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
         """Write the records that a message names."""
         with self._run(flow, invocation) as run_id:
-            Apply(self.parts, self.parts.flows[flow], self.gates, run_id).run(_text(body))
+            parts = self.parts
+            Apply(
+                parts.flows,
+                flow,
+                run_id,
+                claim_id=parts.new_id(),
+                gates=self.gates,
+                environment=parts.environment,
+                state=parts.state,
+                queues=parts.queues,
+                clock=parts.clock,
+                limits=parts.limits,
+            ).run(_text(body))
 
     def poison(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
         """Split or list a message that failed too often."""
         with self._run(flow, invocation) as run_id:
-            Poison(self.parts, self.parts.flows[flow], run_id).run(_text(body))
+            parts = self.parts
+            Poison(
+                parts.flows[flow],
+                run_id,
+                failures=parts.state.failures,
+                queues=parts.queues,
+                clock=parts.clock,
+                limits=parts.limits,
+            ).run(_text(body))
 
     def sweep(self, invocation: Invocation | None = None) -> None:
         """Bring back what waits for something other than a change."""
         with self._run(None, invocation) as run_id:
-            Sweep(self.parts, self.gates, run_id).run()
+            parts = self.parts
+            Sweep(
+                parts.flows,
+                run_id,
+                gates=self.gates,
+                state=parts.state,
+                queues=parts.queues,
+                clock=parts.clock,
+                limits=parts.limits,
+            ).run()
 
     def reconcile(self, invocation: Invocation | None = None) -> None:
         """Compare both systems, and log what has drifted."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from local.host import logs, worker
+from local.host import logs
+from local.host.arguments import host_json_of
 from local.host.errors import MessageGone
 from local.host.events import ignore
 from local.host.queue_listener import POISON_SUFFIX, Settlement, has_poison_queue, log
@@ -17,7 +18,7 @@ from local.host.triggers import QueueAddress
 def give_back(held: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> None:
     """Settle each as a failure: visible after the visibility timeout, or poison. `arguments` are those of the host.
     Raises StorageUnavailable as soon as one cannot be settled: the real host ends then, too."""
-    host_json = worker.host_json_of(arguments)
+    host_json = host_json_of(arguments)
     logs.install(sys.stderr, host_json.log_levels, debug=False)
     with closing(AzureStorage()) as storage:
         for entry in held:

@@ -15,15 +15,13 @@ from typing import NoReturn
 from local import console, loopback, space
 from local.host import logs
 from local.host.app import load_app
-from local.host.app_settings import AppSettings, read_local_settings
+from local.host.arguments import parse, settings_of
 from local.host.errors import AppInvalid, HostError
 from local.host.events import Event, OnEvent, event_as_dict, ignore
-from local.host.host import CRASHED, DRAIN_S, WORKER_LOST, Host
-from local.host.host_json import HostJson, read_host_json
+from local.host.host import CRASHED, WORKER_LOST, Host
+from local.host.host_json import read_host_json
 from local.host.journal import Journal, journal_of, take_over
-from local.host.queue_listener import LEASE_S
 from local.host.supervising import SIGNALS
-from local.host.timer_lock import LEASE_S as LOCK_S
 
 USER_MISTAKE = 2
 
@@ -34,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.take_any_character()
     journal = journal_of(os.environ)
     try:
-        options = _parse(arguments)
+        options = parse(arguments)
         loopback.spare(os.environ)
         code = _run(options, journal)
     except AppInvalid as error:
@@ -57,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, journal: Journal) -> int:
     so_far = take_over(os.environ)
-    settings = _settings(options).over(os.environ)
+    settings = settings_of(options).over(os.environ)
     settings.export(os.environ)
     host_json = read_host_json(options.app / "host.json", settings)
     logs.install(sys.stderr, host_json.log_levels, debug=settings.get("PYTHON_ENABLE_DEBUG_LOGGING") == "1")
@@ -85,31 +83,6 @@ def _run(options: argparse.Namespace, journal: Journal) -> int:
     if code == WORKER_LOST:
         journal.lost(host.so_far())
     return code
-
-
-def host_json_of(arguments: Sequence[str]) -> HostJson:
-    """host.json of the app that these arguments name."""
-    options = _parse(arguments)
-    return read_host_json(options.app / "host.json", _settings(options).over(os.environ))
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.host", description=__doc__)
-    parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py and host.json")
-    parser.add_argument("--settings", type=Path, help="app settings (default: local.settings.json of the app)")
-    parser.add_argument("--ready-file", type=Path, help="written when every listener runs")
-    parser.add_argument("--summary", type=Path, help="written at exit: peak memory, counts of each function")
-    parser.add_argument("--events", type=Path, help="appended to: one JSON line for each event")
-    parser.add_argument("--trigger", action="append", default=[], metavar="NAME", help="fire this timer once at start")
-    parser.add_argument("--lease-seconds", type=float, default=LEASE_S, help="invisibility of a fetched message")
-    parser.add_argument("--lock-seconds", type=int, default=LOCK_S, help="15 to 60: a timer's lock after a kill")
-    parser.add_argument("--drain-seconds", type=float, default=DRAIN_S, help="how long running functions may go on")
-    return parser.parse_args(arguments)
-
-
-def _settings(options: argparse.Namespace) -> AppSettings:
-    path: Path = options.settings or options.app / "local.settings.json"
-    return read_local_settings(path) if options.settings or path.exists() else AppSettings({})
 
 
 def _stop_on_signals(host: Host) -> None:

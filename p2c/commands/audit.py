@@ -9,9 +9,12 @@ from p2c.texts import short
 def audit(limit: Limit = 100, json: Json = False) -> None:
     """Show what operators have done."""
     with connected() as to:
-        deeds = to.parts.state.audit.latest(limit or 100)
+        audit_log = to.parts.state.audit.latest(limit or 100)
         if json:
-            as_json(deeds)
+            as_json(audit_log)
         else:
-            rows = ((deed.time, deed.who, deed.what, deed.flow, short(deed.subject), deed.reason) for deed in deeds)
+            rows = (
+                (entry.time, entry.who, entry.what, entry.flow, short(entry.subject), entry.reason)
+                for entry in audit_log
+            )
             table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)

@@ -7,7 +7,7 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
 from p2c.output import as_json, say, table
 from shared.operations.damaged_rows import Damages
-from shared.operations.repair import Mending
+from shared.operations.repair import Repairing
 from shared.operations.repair import drop as drop_row
 
 
@@ -37,7 +37,7 @@ def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number"
         confirm(
             f"Begin {id} of {name} anew from its source, keeping the target rows that the keys table says it owns?", yes
         )
-        key = Mending(to.parts, to.parts.flows[name], to.deeds).repair(id)
+        key = Repairing(to.parts, to.parts.flows[name], to.audit_log).repair(id)
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
 
 
@@ -51,5 +51,5 @@ def drop(
     """Remove a row that cannot be read. What it held is lost."""
     with connected() as to:
         confirm(f"Remove row {key} of partition {partition} in table {name}? What it held is lost.", yes)
-        damage = drop_row(to.parts, to.deeds, name, partition, key)
+        damage = drop_row(to.parts, to.audit_log, name, partition, key)
         say(f"Removed: {damage}.")

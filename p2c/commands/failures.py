@@ -65,7 +65,7 @@ def retry(
         ]
         with Progress(console=console(), transient=True) as progress:
             task = progress.add_task(name, total=len(due))
-            sent = failing.retry(name, due, to.deeds, progress=lambda count: progress.update(task, completed=count))
+            sent = failing.retry(name, due, to.audit_log, progress=lambda count: progress.update(task, completed=count))
         on_their_way = sum(each.is_asked for each in chosen)
         left = len(chosen) - on_their_way - sent
         say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{standstill(to, name)}")
@@ -91,7 +91,7 @@ def dismiss(
         if not chosen:
             raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
         confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
-        dismissed = failing.dismiss(name, chosen, reason, to.deeds)
+        dismissed = failing.dismiss(name, chosen, reason, to.audit_log)
         say(f"{name}: dismissed: {dismissed} ({reason}).")
         if dismissed < len(chosen):
             raise Mistake(

@@ -8,20 +8,20 @@ import typer
 from p2c.app import All, Flow, MaybeFlow, Reason, Yes, app, confirm, connected
 from p2c.mistakes import Mistake
 from p2c.output import say
-from shared.operations.control import Steering
+from shared.operations.control import FlowCommands
 from shared.operations.retarget import NewTarget
 
 
 @app.command(rich_help_panel="Change")
 def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Pause flows: they read and write nothing until they are resumed."""
-    _steer(flow, everything, lambda steering, name: steering.pause(name, reason), "is paused", "was paused already")
+    _steer(flow, everything, lambda commands, name: commands.pause(name, reason), "is paused", "was paused already")
 
 
 @app.command(rich_help_panel="Change")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Resume paused flows."""
-    _steer(flow, everything, lambda steering, name: steering.resume(name, reason), "runs", "ran already")
+    _steer(flow, everything, lambda commands, name: commands.resume(name, reason), "runs", "ran already")
 
 
 @app.command(rich_help_panel="Change")
@@ -36,25 +36,27 @@ def accept(
     yes: Yes = False,
 ) -> None:
     """Accept what has blocked a flow, and let it continue. It shows the reason and asks first."""
-    _lift(flow, yes, "Is that intended?", lambda steering, name, seen: steering.accept(name, seen, target))
+    _lift(flow, yes, "Is that intended?", lambda commands, name, seen: commands.accept(name, seen, target))
 
 
 @app.command(rich_help_panel="Change")
 def unblock(flow: Flow, yes: Yes = False) -> None:
     """Lift a block whose cause was corrected, without accepting it. The flow measures again, and may block again."""
-    _lift(flow, yes, "Has it been corrected?", Steering.unblock)
+    _lift(flow, yes, "Has it been corrected?", FlowCommands.unblock)
 
 
-def _steer(flow: str | None, everything: bool, steer: Callable[[Steering, str], bool], done: str, idle: str) -> None:
+def _steer(
+    flow: str | None, everything: bool, steer: Callable[[FlowCommands, str], bool], done: str, idle: str
+) -> None:
     with connected() as to:
         if (flow is None) != everything:
             raise Mistake("name a flow, or pass --all")
-        steering = Steering(to.parts, to.deeds)
+        commands = FlowCommands(to.parts, to.audit_log)
         for name in to.flows(flow):
-            say(f"{name} {done if steer(steering, name) else idle}.")
+            say(f"{name} {done if steer(commands, name) else idle}.")
 
 
-def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, str], bool]) -> None:
+def _lift(flow: str, yes: bool, question: str, lift: Callable[[FlowCommands, str, str], bool]) -> None:
     with connected() as to:
         (name,) = to.flows(flow)
         blocked = to.parts.state.control.flow(name).blocked
@@ -62,7 +64,7 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[Steering, str, st
             raise Mistake(_not_blocked(name, paused=to.parts.state.control.flow(name).paused))
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
-        if not lift(Steering(to.parts, to.deeds), name, blocked):
+        if not lift(FlowCommands(to.parts, to.audit_log), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; try again")
         say(f"{name} continues.")
 

@@ -35,7 +35,7 @@ def links(
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
-        linking = Linking(to.parts, to.parts.flows[name], to.deeds)
+        linking = Linking(to.parts, to.parts.flows[name], to.audit_log)
         link = linking.show(id)
         if action is LinkAction.SHOW:
             as_json(link) if json else show_link(link, linking.cells(id))
@@ -58,7 +58,7 @@ def forget(
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
         confirm(f"Delete everything that the sync stores about {found}?", yes)
-        removed = forget_record(to.parts, to.parts.flows[name], found, to.deeds)
+        removed = forget_record(to.parts, to.parts.flows[name], found, to.audit_log)
         say(f"{name}: removed: {counted(removed, 'row')}.")
 
 

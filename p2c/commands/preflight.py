@@ -11,7 +11,7 @@ from p2c.app import ATTENTION, SUCCESS, Json, app, connected
 from p2c.loaded_functions import loaded_functions
 from p2c.output import as_json, say
 from shared.flows.checks import Check, CheckResult
-from shared.operations.drift_blocks import Enforcing
+from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.run import Preflight
 
 
@@ -32,9 +32,9 @@ def preflight(
         released: list[str] = []
         try:
             if not without_state:
-                enforcing = Enforcing(to.parts, to.deeds)
-                blocked, released = enforcing.blocked, enforcing.released
-                enforcing.enforce(checks)
+                drift_blocks = DriftBlocks(to.parts, to.audit_log)
+                blocked, released = drift_blocks.blocked, drift_blocks.released
+                drift_blocks.enforce(checks)
         finally:
             # The findings are shown even if the blocks cannot be stored.
             if json:

@@ -24,7 +24,7 @@ def reconcile(
         reconciling = Reconciling(to.parts, to.parts.flows[name])
         tally = DriftReport(name, keeps_all=json)
         found = tally.of(reconciling.drifted())
-        queued = reconciling.repair(found, to.deeds) if repair else sum(0 for _ in found)
+        queued = reconciling.repair(found, to.audit_log) if repair else sum(0 for _ in found)
         if json:
             as_json({"compared": reconciling.compared, "drifted": tally.kept, "queued": queued})
         else:

@@ -23,7 +23,7 @@ def sync(
         (name,) = to.flows(flow)
         if bool(ids) == full:
             raise Mistake("name records, or pass --full")
-        syncing = Syncing(to.parts, to.deeds)
+        syncing = Syncing(to.parts, to.audit_log)
         if ids:
             say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.{standstill(to, name)}")
         elif syncing.everything(name):

@@ -1,6 +1,6 @@
 """Every action of an operator is written to the audit log, with their name, before it is done."""
 
-from shared.state.audit import Deed
+from shared.state.audit import AuditEntry
 from shared.sync.parts import Parts
 
 
@@ -8,7 +8,7 @@ class Refused(Exception):
     """The action is not allowed; the message says why, and what helps."""
 
 
-class Deeds:
+class AuditLog:
     """Writes the actions of one operator to the audit log."""
 
     def __init__(self, parts: Parts, who: str) -> None:
@@ -22,5 +22,5 @@ class Deeds:
         change = "" if anywhere else self._parts.environment.change_by_settings(flow)
         if change:
             raise Refused(f"{change}; correct the settings, or run `p2c accept` if a flow is blocked by the change")
-        deed = Deed(self._parts.clock.now(), self._who, what, flow, subject, reason)
-        self._parts.state.audit.add(deed, self._parts.new_id())
+        entry = AuditEntry(self._parts.clock.now(), self._who, what, flow, subject, reason)
+        self._parts.state.audit.add(entry, self._parts.new_id())

@@ -7,7 +7,7 @@ from shared.operations.owned_keys import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.history import inverted
 from shared.state.storage.tables import Row, Table, escape, remove
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, in_turn
 from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
@@ -28,7 +28,7 @@ class Cleanup:
         """Remove what is too old, flow by flow; each run begins with another flow. Raises StorageTrouble."""
         runs = self._parts.state.runs.table
         self._clean_runs(runs, AUDIT)
-        for name in (flow.name for flow in self._parts.flows_in_turn(self._run_id)):
+        for name in (flow.name for flow in in_turn(self._parts.flows, self._run_id)):
             if not self._has_time():
                 break
             removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)

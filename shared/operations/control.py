@@ -4,19 +4,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shared.errors import StateUnreadable
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.retarget import NewTarget, Retargeting
 from shared.state.control import BlockKind, FlowControl
 from shared.sync.environment import describe
 from shared.sync.parts import Parts
 
 
-class Steering:
+class FlowCommands:
     """Pauses, resumes, accepts and unblocks flows. Every action is written to the audit log."""
 
-    def __init__(self, parts: Parts, deeds: Deeds) -> None:
+    def __init__(self, parts: Parts, audit_log: AuditLog) -> None:
         self._parts = parts
-        self._deeds = deeds
+        self._audit_log = audit_log
 
     def pause(self, flow: str, reason: str = "") -> bool:
         """Pause a flow; writes that have started are finished. False if it is paused already."""
@@ -38,7 +38,7 @@ class Steering:
             return self._accept_environment(flow, seen, target) and self._lift(flow, seen, FlowControl.accept)
         if target is not None:
             raise Refused(f"{flow} is not blocked by another environment; omit --target")
-        self._deeds.note("accept", flow, reason=seen, anywhere=True)
+        self._audit_log.note("accept", flow, reason=seen, anywhere=True)
         return self._lift(flow, seen, FlowControl.accept)
 
     def unblock(self, flow: str, seen: str) -> bool:
@@ -46,7 +46,7 @@ class Steering:
         blocks again if nothing has changed. False as for `accept`."""
         if not seen or self._parts.state.control.flow(flow).blocked != seen:
             return False
-        self._deeds.note("unblock", flow, reason=seen, anywhere=True)
+        self._audit_log.note("unblock", flow, reason=seen, anywhere=True)
         return self._lift(flow, seen, FlowControl.unblock)
 
     def _lift(self, flow: str, seen: str, lifted: Callable[[FlowControl], FlowControl]) -> bool:
@@ -62,13 +62,13 @@ class Steering:
             differences = environment.differences(flow)
         except StateUnreadable:
             # The former environment is unknown: the operator says that it is the one of today.
-            self._deeds.note("accept", flow, reason=seen, anywhere=True)
+            self._audit_log.note("accept", flow, reason=seen, anywhere=True)
             return environment.accept(flow, seen)
         if differences and describe(differences) != seen:
             return False
         retargeting = Retargeting(self._parts, self._parts.flows[flow], differences)
         known = retargeting.require(target) if differences else NewTarget.SAME
-        self._deeds.note("accept", flow, subject=f"target {known}", reason=seen, anywhere=True)
+        self._audit_log.note("accept", flow, subject=f"target {known}", reason=seen, anywhere=True)
         if not differences:
             return True
         retargeting.bring(known)
@@ -78,6 +78,6 @@ class Steering:
         control = self._parts.state.control.flow(flow)
         if control.paused == paused and control.etag is not None:
             return False
-        self._deeds.note("pause" if paused else "resume", flow, reason=reason, anywhere=True)
+        self._audit_log.note("pause" if paused else "resume", flow, reason=reason, anywhere=True)
         self._parts.state.control.change_flow(flow, lambda now: replace(now, paused=paused))
         return True

@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.errors import Damage, StateUnreadable
 from shared.state.audit import PARTITION as AUDIT
-from shared.state.audit import read_deed
+from shared.state.audit import read_audit_entry
 from shared.state.checkpoints import read_checkpoint
 from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
 from shared.state.decided_contents import read_decided
@@ -92,7 +92,9 @@ class Damages:
             case "control":
                 return _of_control(flow, stored.row.partition, key)
             case "runs":
-                return read_deed if stored.row.partition == AUDIT else partial(read_run, flow.name if flow else "")
+                return (
+                    read_audit_entry if stored.row.partition == AUDIT else partial(read_run, flow.name if flow else "")
+                )
         return None
 
 

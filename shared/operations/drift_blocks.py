@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 
 from shared.flows.checks import Check, CheckResult
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.state.control import BlockKind, FlowControl
 from shared.sync.parts import Parts
 
 _HELPS = "compare the mapping with the environment, then run `p2c preflight` again"
 
 
-class Enforcing:
+class DriftBlocks:
     """Blocks and releases flows by the findings of preflight. Every action is written to the audit log. `blocked`, by
     flow with the reason, and `released` are what was done so far, also if storage trouble ends it halfway."""
 
-    def __init__(self, parts: Parts, deeds: Deeds) -> None:
+    def __init__(self, parts: Parts, audit_log: AuditLog) -> None:
         self._parts = parts
-        self._deeds = deeds
+        self._audit_log = audit_log
         self.blocked: dict[str, str] = {}
         self.released: list[str] = []
 
@@ -36,7 +36,7 @@ class Enforcing:
         control = self._parts.state.control
         if not _may_be_blocked(control.flow(flow)):
             return
-        self._deeds.note("block", flow, reason=reason)
+        self._audit_log.note("block", flow, reason=reason)
 
         def change(now: FlowControl) -> FlowControl | None:
             return now.block(BlockKind.DRIFT, reason) if _may_be_blocked(now) else None
@@ -49,7 +49,7 @@ class Enforcing:
         seen = control.flow(flow)
         if seen.block_kind is not BlockKind.DRIFT:
             return
-        self._deeds.note("unblock", flow, reason=seen.blocked)
+        self._audit_log.note("unblock", flow, reason=seen.blocked)
 
         def change(now: FlowControl) -> FlowControl | None:
             is_it = now.block_kind is BlockKind.DRIFT and now.blocked == seen.blocked

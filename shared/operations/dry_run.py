@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shared.operations.examine import Examined
-from shared.operations.first_run_plan import Foreseeing
+from shared.operations.first_run_plan import FirstRunPlan
 from shared.records import ChangePage
 from shared.sync.flow import Flow, Tracked
 from shared.sync.parts import Parts
@@ -32,7 +32,7 @@ class DryRun:
     def __init__(self, parts: Parts, flow: Flow) -> None:
         self._parts = parts
         self._flow = flow
-        self._examining = Foreseeing(parts, flow)
+        self._examining = FirstRunPlan(parts, flow)
 
     def of(self, ids: Iterable[str]) -> Iterator[Examined]:
         """The result for these records. Raises SystemTrouble and StorageTrouble."""

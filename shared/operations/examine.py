@@ -23,7 +23,8 @@ from shared.sync.apply.settle import back_at_former, settle
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
-from shared.sync.parts import Limits, Parts
+from shared.sync.limits import Limits
+from shared.sync.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

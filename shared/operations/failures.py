@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import RowConflict
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.resync import send
 from shared.state.failures import Failure, retry_after
 from shared.state.storage.tables import Operation, Replace
@@ -65,7 +65,12 @@ class Failing:
         return list(self._parts.state.failures.load(flow, ids).values())
 
     def retry(
-        self, flow: str, failures: Iterable[Failure], deeds: Deeds, *, progress: Callable[[int], None] = lambda _: None
+        self,
+        flow: str,
+        failures: Iterable[Failure],
+        audit_log: AuditLog,
+        *,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> int:
         """Send records again, in batches; how many. Records that are already queued are skipped, so an interrupted call
         can be repeated. `progress` is called after each batch with how many were sent."""
@@ -74,21 +79,21 @@ class Failing:
             if not failure.is_asked:
                 batch.append(failure)
             if len(batch) == self._parts.limits.hints_per_message:
-                sent += self._send(flow, batch, deeds)
+                sent += self._send(flow, batch, audit_log)
                 progress(sent)
                 batch = []
         if batch:
-            sent += self._send(flow, batch, deeds)
+            sent += self._send(flow, batch, audit_log)
             progress(sent)
         return sent
 
-    def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, deeds: Deeds) -> int:
+    def dismiss(self, flow: str, failures: Sequence[Failure], reason: str, audit_log: AuditLog) -> int:
         """Remove failures from the list of open ones, with a reason that is kept; how many. A failure is skipped if a
         worker is processing its record, which would list it again, and if its row could not be read: the sweep first
         finds out why its record fails. A failure reopens if its reason changes. Raises Refused for a blank reason."""
         if not reason.strip():
             raise Refused("the reason for dismissing a failure must not be blank")
-        deeds.note("dismiss", flow, _ids(failures), reason)
+        audit_log.note("dismiss", flow, _ids(failures), reason)
         return sum(self._dismiss(failure, reason) for failure in failures)
 
     def _dismiss(self, failure: Failure, reason: str) -> bool:
@@ -107,8 +112,8 @@ class Failing:
             return False
         return True
 
-    def _send(self, flow: str, failures: Sequence[Failure], deeds: Deeds) -> int:
-        deeds.note("retry", flow, _ids(failures))
+    def _send(self, flow: str, failures: Sequence[Failure], audit_log: AuditLog) -> int:
+        audit_log.note("retry", flow, _ids(failures))
         send(self._parts, flow, [failure.id for failure in failures])
         self._parts.state.failures.save_all([self._asked(failure) for failure in failures])
         return len(failures)

@@ -13,7 +13,7 @@ from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 
-class Foreseeing:
+class FirstRunPlan:
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
     and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
@@ -45,7 +45,7 @@ def foreseen_links(parts: Parts, parents: set[Parent]) -> tuple[dict[Parent, Lin
             by_flow[parent.flow].append(parent)
     for name, unlinked in by_flow.items():
         ids = [parent.id for parent in unlinked]
-        examined = {of.id: of for of in Foreseeing(parts, parts.flows[name]).examine(ids)}
+        examined = {of.id: of for of in FirstRunPlan(parts, parts.flows[name]).examine(ids)}
         for parent in unlinked:
             of, link = examined[parent.id], links[parent]
             if of.kind in (Kind.CREATED, Kind.UPDATED) and of.route == parent.route:

@@ -1,7 +1,7 @@
 """Deletes the personal data of one record from our own storage. Both systems keep what they have."""
 
 from shared.errors import RowConflict
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.owned_keys import owned_by
 from shared.state.failures import failure_key
 from shared.state.history import Histories
@@ -14,7 +14,7 @@ from shared.sync.flow import Flow
 from shared.sync.parts import Parts
 
 
-def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
+def forget(parts: Parts, flow: Flow, id: str, audit_log: AuditLog) -> int:
     """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
 
     The link is removed last, so an interrupted call can be repeated. The decided content
@@ -39,7 +39,7 @@ def forget(parts: Parts, flow: Flow, id: str, deeds: Deeds) -> int:
     rows, keys = _rows(parts, flow, link), owned_by(parts, flow, id)
     if not rows and not keys and link.etag is None:
         raise Refused(f"nothing is stored about {id} of {flow.name}; use the id that `p2c history` accepts")
-    deeds.note("forget", flow.name, id)
+    audit_log.note("forget", flow.name, id)
     removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(parts.state.links.table, rows)
     return removed + _remove_link(parts, link)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.resync import Syncing
 from shared.state.keys import Owner
@@ -23,7 +24,7 @@ class Linking:
 
     parts: Parts
     flow: Flow
-    deeds: Deeds
+    audit_log: AuditLog
 
     def show(self, id: str) -> Link:
         """The link of a record as it is stored."""
@@ -40,7 +41,7 @@ class Linking:
         as new. Returns the link as it was. Raises Refused."""
         link = self._free(id)
         self.require_linked(link)
-        self.deeds.note("unlink", self.flow.name, f"{id} {link.target_key}")
+        self.audit_log.note("unlink", self.flow.name, f"{id} {link.target_key}")
         unlinked = replace(
             link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
         )
@@ -68,7 +69,7 @@ class Linking:
         row = route.target.find([key]).get(key)
         if row is None:
             raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
-        self.deeds.note("link", self.flow.name, f"{id} {key}")
+        self.audit_log.note("link", self.flow.name, f"{id} {key}")
         taken = self.parts.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
         if taken:
             owner = taken[key].owner
@@ -82,13 +83,13 @@ class Linking:
             self._save(link, linked)
         finally:
             self._release(id, link.owned | linked.owned)
-        Syncing(self.parts, self.deeds).some(self.flow.name, [id])
+        Syncing(self.parts, self.audit_log).some(self.flow.name, [id])
         return linked
 
     def _release(self, id: str, keys: frozenset[Place]) -> None:
         """Give up those keys that the record no longer names."""
-        now = self.show(id)
-        release(self.parts, self.flow, {id: keys - now.owned}, {id: now})
+        now, state = self.show(id), self.parts.state
+        release(self.flow, state.links, partial(state.keys_of, self.flow), {id: keys - now.owned}, {id: now})
 
     def _free(self, id: str) -> Link:
         link = self.show(id)

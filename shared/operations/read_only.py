@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from shared.state.storage.tables import Operation, Stored, Table
 
 
-class LookOnly:
+class ReadOnlyTable:
     """A table that is read and never changed; satisfies Table. A walk over a source notes what it meets: a dry run does
     not need these notes, and may lack the right to write them."""
 

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from shared.errors import NotSent, SystemTrouble
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.dry_run import source_ids
 from shared.operations.examine import Examined, Examining, FieldChange
 from shared.operations.resync import send
@@ -23,7 +23,7 @@ from shared.state.keys import Keys
 from shared.state.links import Link, LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.outcome import Kind
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, in_turn
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
 from shared.sync.parts import Parts
@@ -83,11 +83,11 @@ class Reconciling:
                 return
         self.complete = True
 
-    def repair(self, drifted: Iterable[Drifted], deeds: Deeds) -> int:
+    def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog) -> int:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
         for batch in _batches(of.id for of in drifted if of.id is not None):
-            deeds.note("repair", self._flow.name, " ".join(batch))
+            audit_log.note("repair", self._flow.name, " ".join(batch))
             links = self._parts.state.links
             marked = (
                 replace(link, dirty=True)
@@ -148,7 +148,7 @@ class Comparison:
         StorageTrouble."""
         clock = self._parts.clock
         not_after = clock.monotonic() + self._parts.limits.run_budget_s
-        flows = self._parts.flows_in_turn(self._run_id)
+        flows = in_turn(self._parts.flows, self._run_id)
         for at, flow in enumerate(flows):
             if clock.monotonic() >= not_after:
                 break

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from shared.errors import Damage, RowConflict, StateUnreadable
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
 from shared.operations.resync import send
 from shared.records import TargetRow, fold
@@ -38,12 +38,12 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class Repairing:
     """Repairs the rows of one flow. Every action is written to the audit log."""
 
     parts: Parts
     flow: Flow
-    deeds: Deeds
+    audit_log: AuditLog
 
     def repair(self, id: str) -> str | None:
         """Begin a record anew if its link cannot be read or is lost; if its link can be read, give it back the keys
@@ -71,7 +71,7 @@ class Mending:
             raise Refused(f"a worker may be processing {link.id}; try again in {left_s:.0f} s")
 
     def _note(self, id: str, reason: str) -> None:
-        self.deeds.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
+        self.audit_log.note("repair", self.flow.name, id, reason=reason, anywhere=self._is_moving)
 
     @property
     def _is_moving(self) -> bool:
@@ -167,7 +167,7 @@ class Mending:
             raise Refused(f"{begun.id} has changed meanwhile; try again") from conflict
 
 
-def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Damage:
+def drop(parts: Parts, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:
     """Remove a row that cannot be read. Returns why it cannot. Raises Refused for a row that can be read, and for a key
     that a record names, since another record could then take it. Raises StorageTrouble."""
     damages = Damages(parts)
@@ -181,7 +181,7 @@ def drop(parts: Parts, deeds: Deeds, table: str, partition: str, key: str) -> Da
             f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists those that cannot"
         )
     _require_droppable(parts, table, stored)
-    deeds.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
+    audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
     try:
         damages.tables[table].transact([Delete(stored.row, stored.etag)])
     except RowConflict as conflict:

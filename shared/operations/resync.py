@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.state.checkpoints import Phase
 from shared.sync.flow import Walked
 from shared.sync.hints import Hint, messages
@@ -20,14 +20,14 @@ def send(parts: Parts, flow: str, ids: Sequence[str]) -> int:
 class Syncing:
     """Queues records to be synced. Unchanged ones cost no write."""
 
-    def __init__(self, parts: Parts, deeds: Deeds) -> None:
+    def __init__(self, parts: Parts, audit_log: AuditLog) -> None:
         self._parts = parts
-        self._deeds = deeds
+        self._audit_log = audit_log
 
     def some(self, flow: str, ids: Sequence[str]) -> int:
         """Queue records by their ids; how many."""
         wanted = list(dict.fromkeys(ids))
-        self._deeds.note("sync", flow, " ".join(wanted))
+        self._audit_log.note("sync", flow, " ".join(wanted))
         return send(self._parts, flow, wanted)
 
     def everything(self, flow: str) -> bool:
@@ -39,11 +39,11 @@ class Syncing:
             raise Refused(f"{flow} is blocked: {blocked}; accept or unblock it first")
         checkpoint = self._parts.state.checkpoints.load(flow)
         if checkpoint is None:
-            self._deeds.note("sync", flow, "everything")
+            self._audit_log.note("sync", flow, "everything")
             return True
         if checkpoint.cursor is not None or checkpoint.phase not in (Phase.DELTA, Phase.WALK):
             return False
-        self._deeds.note("sync", flow, "everything")
+        self._audit_log.note("sync", flow, "everything")
         new = self._parts.new_id
         if isinstance(self._parts.flows[flow].feed, Walked):
             again = replace(checkpoint, full_at=None)

@@ -76,7 +76,7 @@ def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatu
         if run.started < since and last_pull is not None:
             break
     links = Counter(_UNREADABLE if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
-    state = Observing(parts, "").flow(flow)
+    state = Observing("", state=parts.state, queues=parts.queues, clock=parts.clock).flow(flow)
     # What is counted every minute needs a limit, and dismissed failures may come first.
     state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
     allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))

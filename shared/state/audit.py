@@ -13,7 +13,7 @@ PARTITION = "audit"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One action of an operator. `flow` is empty if it concerns all; `subject` names or counts records."""
 
     time: datetime
@@ -30,34 +30,34 @@ class Audit:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def add(self, deed: Deed, id: str) -> None:
+    def add(self, entry: AuditEntry, id: str) -> None:
         """Write an action; `id` distinguishes it from others of the same moment. Raises StorageTrouble: no action
         without an entry."""
         cells: dict[str, Cell] = {
-            "time": deed.time,
-            "who": deed.who[:200],
-            "what": deed.what,
-            "flow": deed.flow,
-            "subject": deed.subject[:8000],
-            "reason": deed.reason[:2000],
+            "time": entry.time,
+            "who": entry.who[:200],
+            "what": entry.what,
+            "flow": entry.flow,
+            "subject": entry.subject[:8000],
+            "reason": entry.reason[:2000],
         }
-        self._table.transact([Put(Row(PARTITION, escape(f"{inverted(deed.time)}|{id}"), cells))])
+        self._table.transact([Put(Row(PARTITION, escape(f"{inverted(entry.time)}|{id}"), cells))])
 
-    def latest(self, limit: int) -> list[Deed]:
+    def latest(self, limit: int) -> list[AuditEntry]:
         """At most `limit` actions, the newest first."""
-        return [_to_deed(row) for row in self._table.scan(PARTITION, start="0", end="~", limit=limit)]
+        return [_to_entry(row) for row in self._table.scan(PARTITION, start="0", end="~", limit=limit)]
 
 
-def _to_deed(stored: Stored) -> Deed:
+def _to_entry(stored: Stored) -> AuditEntry:
     """An action from its stored row; if the row cannot be read, the entry says so, with the time of its key."""
     try:
-        return read_deed(stored)
+        return read_audit_entry(stored)
     except StateUnreadable as unreadable:
-        return Deed(told_by_key(stored.row.key), "", STATE_UNREADABLE, "", str(unreadable.damage))
+        return AuditEntry(told_by_key(stored.row.key), "", STATE_UNREADABLE, "", str(unreadable.damage))
 
 
-def read_deed(stored: Stored) -> Deed:
+def read_audit_entry(stored: Stored) -> AuditEntry:
     """An action from its stored row. Raises StateUnreadable."""
     cells = Cells("runs", stored.row, drop("runs", stored.row))
     who, what, flow, subject, reason = (cells.text(name) for name in ("who", "what", "flow", "subject", "reason"))
-    return Deed(cells.time("time"), who, what, flow, subject, reason)
+    return AuditEntry(cells.time("time"), who, what, flow, subject, reason)

@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from shared.clock import Clock
 from shared.errors import SchemaDrift, SystemTrouble
-from shared.state.control import FlowControl, MetDrift
+from shared.state.control import Control, FlowControl, MetDrift
+from shared.state.links import Links
 from shared.sync.apply.batch import Batch
 from shared.sync.apply.judge import LOOKUP_FRESH_S, judge, links_of_parents
 from shared.sync.apply.plan import by_route
@@ -18,7 +20,6 @@ from shared.sync.apply.record import Record
 from shared.sync.flow import Flow
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S, Gates, drift_pause_s
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
 # Of a drift that no record in particular has met.
@@ -29,20 +30,22 @@ class Probing:
     """Lets flows go on whose drift is over. What a preflight has found by the metadata only a preflight lifts: it sees
     more than a few records."""
 
-    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
-        self._parts = parts
-        self._gates = gates
+    def __init__(self, run_id: str, *, gates: Gates, links: Links, control: Control, clock: Clock) -> None:
         self._run_id = run_id
+        self._gates = gates
+        self._links = links
+        self._control = control
+        self._clock = clock
 
     def look(self, flow: Flow) -> None:
         """Probe a flow if it is blocked by a drift that it has met, and its time has come. Raises StorageTrouble."""
-        control = self._parts.state.control.flow(flow.name)
+        control = self._control.flow(flow.name)
         met = control.met
         if not control.blocked or met is None or not self._is_due(met) or self._gates.systems_closed(flow) is not None:
             return
         # Taken by ETag, with the time of the next one: one worker probes, and one that dies leaves it to that.
         taken = replace(met, strikes=met.strikes + 1, probe_at=self._next_at(met.strikes + 1))
-        if not self._parts.state.control.save_flow(replace(control, met=taken)):
+        if not self._control.save_flow(replace(control, met=taken)):
             return
         try:
             self._ask(flow, [met.record] if met.record else self._sample(flow))
@@ -55,22 +58,22 @@ class Probing:
 
     def _is_due(self, met: MetDrift) -> bool:
         """Whether its time has come; a time further away than any pause was set by a wrong clock."""
-        seconds = (met.probe_at - self._parts.clock.now()).total_seconds()
+        seconds = (met.probe_at - self._clock.now()).total_seconds()
         return seconds <= 0 or seconds > LONGEST_DRIFT_PAUSE_S
 
     def _next_at(self, strikes: int) -> datetime:
-        return self._parts.clock.now() + timedelta(seconds=drift_pause_s(strikes))
+        return self._clock.now() + timedelta(seconds=drift_pause_s(strikes))
 
     def _sample(self, flow: Flow) -> list[str]:
-        return [link.id for link in self._parts.state.links.page(flow.name, "", _SAMPLE)[0]]
+        return [link.id for link in self._links.page(flow.name, "", _SAMPLE)[0]]
 
     def _ask(self, flow: Flow, ids: Sequence[str]) -> None:
         """Do with records what apply does, up to the moment of writing. Raises SystemTrouble."""
-        flow = flow.as_of(self._parts.clock.now(), max_age_s=LOOKUP_FRESH_S)
-        links, rows = self._parts.state.links.load(flow.name, ids), flow.source.read(ids)
+        flow = flow.as_of(self._clock.now(), max_age_s=LOOKUP_FRESH_S)
+        links, rows = self._links.load(flow.name, ids), flow.source.read(ids)
         records = [Record.of(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]
-        links_of = partial(links_of_parents, self._parts.state.links)
-        judged = Batch(records).take(judge(flow, self._parts.clock.now(), links_of, records))
+        links_of = partial(links_of_parents, self._links)
+        judged = Batch(records).take(judge(flow, self._clock.now(), links_of, records))
         for name, of_route in by_route(flow, judged).items():
             flow.route(name).target.find([of.content.key for of in of_route])
 
@@ -78,5 +81,5 @@ class Probing:
         def change(now: FlowControl) -> FlowControl | None:
             return now.release() if now.met is not None and now.blocked == blocked else None
 
-        if self._parts.state.control.change_flow(flow.name, change) is not None:
+        if self._control.change_flow(flow.name, change) is not None:
             log_event("flow_released", flow=flow.name, run=self._run_id, reason=blocked)

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from shared.clock import Clock
 from shared.errors import Damage
-from shared.state.failures import STATE_UNREADABLE, Failure, renewed
+from shared.state.failures import STATE_UNREADABLE, Failure, Failures, renewed
 from shared.sync.flow import Flow
 from shared.sync.hints import unusable_id
-from shared.sync.parts import Parts
 from shared.telemetry import log_event
 from shared.visible import has_half_pair, visible
 
@@ -17,8 +17,9 @@ _NAME_KEPT = 80
 class Listing:
     """Lists records of one flow. One that is listed already, and says the same, stays as it is."""
 
-    def __init__(self, parts: Parts, flow: Flow, run_id: str) -> None:
-        self._parts = parts
+    def __init__(self, flow: Flow, run_id: str, *, failures: Failures, clock: Clock) -> None:
+        self._failures = failures
+        self._clock = clock
         self._flow = flow
         self._run_id = run_id
 
@@ -38,7 +39,7 @@ class Listing:
         then. Raises StorageTrouble."""
         if not damages:
             return
-        listed = self._parts.state.failures.load(self._flow.name, list(damages))
+        listed = self._failures.load(self._flow.name, list(damages))
         for id, damage in damages.items():
             earlier = listed.get(id)
             if earlier is None or (earlier.cause, earlier.message) != (STATE_UNREADABLE, str(damage)):
@@ -47,14 +48,14 @@ class Listing:
     def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> bool:
         """List one failure, also one that is listed as something else; False where it is listed already. Raises
         StorageTrouble."""
-        state, now = self._parts.state, self._parts.clock.now()
-        earlier = state.failures.load(self._flow.name, [id]).get(id)
+        now = self._clock.now()
+        earlier = self._failures.load(self._flow.name, [id]).get(id)
         failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
         if may_retry:
             failure = renewed(earlier, failure)
         elif earlier is not None and (earlier.cause, earlier.message) == (cause, message):
             return False
-        state.failures.put(failure)
+        self._failures.put(failure)
         return True
 
     def _reject(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:

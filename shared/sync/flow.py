@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
+from zlib import crc32
 
 from shared import exact_json
 from shared.mapping.verdicts import Filter, Known, Parent, Rejected, Verdict
@@ -195,3 +196,15 @@ class Flow:
             (only,) = self.routes.values()
             return only
         return self.routes[name]
+
+
+def in_turn(flows: Mapping[str, Flow], run_id: str) -> list[Flow]:
+    """Every flow; each run begins with another one, so that none is always last."""
+    every = list(flows.values())
+    first = crc32(run_id.encode()) % len(every)
+    return every[first:] + every[:first]
+
+
+def dependents(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
+    """The flows whose records wait for records of `flow`."""
+    return [other for other in flows.values() if flow in other.parents]

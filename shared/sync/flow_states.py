@@ -4,16 +4,18 @@ What is told costs a few reads a minute, however much lies in queues and lists: 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from shared.clock import Clock
 from shared.errors import StateUnreadable
 from shared.state.failures import Failure
+from shared.state.storage.queues import Queues, hold_queue, poison_queue
 from shared.state.waiting import Wait
 from shared.sync.flow import Flow, Tracked
-from shared.sync.parts import Parts, hold_queue, poison_queue
+from shared.sync.state import State
 from shared.systems import System
 from shared.telemetry import log_event, tell_damage
 
@@ -42,23 +44,25 @@ class FlowState:
 class Observing:
     """Tells how everything stands. It changes nothing."""
 
-    def __init__(self, parts: Parts, run_id: str) -> None:
-        self._parts = parts
+    def __init__(self, run_id: str, *, state: State, queues: Queues, clock: Clock) -> None:
         self._run_id = run_id
+        self._state = state
+        self._queues = queues
+        self._clock = clock
 
-    def tell(self, *, not_after: float = math.inf) -> None:
+    def tell(self, flows: Iterable[Flow], systems: Iterable[System], *, not_after: float = math.inf) -> None:
         """One event for each flow, also a paused one, and one for each system. Where there is no time for all of them
         the last ones are left out; each time these are others. Raises StorageTrouble."""
-        for flow in self._parts.flows_in_turn(self._run_id):
-            if self._parts.clock.monotonic() >= not_after:
+        for flow in flows:
+            if self._clock.monotonic() >= not_after:
                 break
             log_event("flow_state", flow=flow.name, run=self._run_id, **asdict(self.flow(flow)))
-        for system in self._parts.systems:
+        for system in systems:
             self._tell_gate(system)
 
     def flow(self, flow: Flow) -> FlowState:
         """How a flow stands now. Raises StorageTrouble."""
-        state, queues = self._parts.state, self._parts.queues
+        state, queues = self._state, self._queues
         control, poisoned = state.control.flow(flow.name), queues.depth(poison_queue(flow.name))
         waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
         return FlowState(
@@ -76,11 +80,11 @@ class Observing:
         )
 
     def _head_s(self, queue: str) -> int | None:
-        head = self._parts.queues.head(queue)
+        head = self._queues.head(queue)
         return None if head is None else self._age_s(head.put_at)
 
     def _tell_gate(self, system: System) -> None:
-        gate = self._parts.state.control.gate(system)
+        gate = self._state.control.gate(system)
         closed_s = self._age_s(gate.closed_since) if gate.closed else 0
         log_event("gate_state", system=str(system), run=self._run_id, closed=gate.closed, closed_s=closed_s)
 
@@ -89,7 +93,7 @@ class Observing:
         before the first pull."""
         further = flow.feed.further if isinstance(flow.feed, Tracked) else ()
         try:
-            checkpoints = [self._parts.state.checkpoints.load(flow.name, source) for source in (None, *further)]
+            checkpoints = [self._state.checkpoints.load(flow.name, source) for source in (None, *further)]
         except StateUnreadable as unreadable:
             tell_damage(unreadable.damage, flow=flow.name, run=self._run_id)
             return None
@@ -97,7 +101,7 @@ class Observing:
         return max((age for age in ages if age is not None), default=None)
 
     def _age_s(self, moment: datetime | None) -> int | None:
-        return None if moment is None else max(0, round((self._parts.clock.now() - moment).total_seconds()))
+        return None if moment is None else max(0, round((self._clock.now() - moment).total_seconds()))
 
 
 def _counted(page: Callable[[str, str, int], tuple[list[Item], str | None]], flow: Flow) -> Iterator[Item]:

@@ -5,9 +5,10 @@ Whoever notices that there may be some asks for a look (FlowControl.look_again).
 once, when everything that a walk has sent is applied, and sends those that it finds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from shared.clock import Clock
 from shared.errors import NotSent, SystemTrouble
 from shared.mapping.verdicts import Parent
 from shared.records import fold
@@ -15,11 +16,13 @@ from shared.state.checkpoints import Phase
 from shared.state.control import FlowControl
 from shared.state.links import KnownKey, Link
 from shared.state.relinked import Relinked
+from shared.state.storage.queues import Queues
 from shared.sync.apply.judge import links_of_parents
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, dependents
 from shared.sync.gates import Gates
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
 from shared.sync.pull.changes import ENDED
+from shared.sync.state import State
 
 _BEGINNING = "L|"
 # Links are looked at in pages of 1000.
@@ -29,22 +32,37 @@ _PAGES_A_RUN = 100
 class Outdated:
     """Looks for such records. `send` queues records of a flow by their ids."""
 
-    def __init__(self, parts: Parts, gates: Gates, run_id: str, send: Callable[[Flow, list[str]], None]) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flows: Mapping[str, Flow],
+        run_id: str,
+        send: Callable[[Flow, list[str]], None],
+        *,
+        gates: Gates,
+        state: State,
+        queues: Queues,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._flows = flows
         self._gates = gates
         self._run_id = run_id
         self._send = send
+        self._state = state
+        self._queues = queues
+        self._clock = clock
+        self._limits = limits
 
     def ask_children(self, flow: Flow) -> None:
         """Have those looked for that know a relinked record of this flow by its former key. Raises StorageTrouble."""
-        children = self._parts.dependents(flow.name)
+        children = dependents(self._flows, flow.name)
         if not children:
             return
-        relinked = Relinked(self._parts.state.links.table)
-        rows = relinked.page(flow.name, self._parts.limits.sweep_rows)
+        relinked = Relinked(self._state.links.table)
+        rows = relinked.page(flow.name, self._limits.sweep_rows)
         if rows:
             for child in children:
-                self._parts.state.control.ask_to_look_again(child.name)
+                self._state.control.ask_to_look_again(child.name)
             relinked.told(rows)
 
     def look(self, flow: Flow, control: FlowControl, has_time: Callable[[], bool]) -> None:
@@ -59,15 +77,15 @@ class Outdated:
         for _ in range(_PAGES_A_RUN):
             if not (cursor and has_time()):
                 break
-            links, after = self._parts.state.links.page(flow.name, cursor)
+            links, after = self._state.links.page(flow.name, cursor)
             self._send(flow, list(self._outdated(today, links)))
             cursor = after or ""
-        self._parts.state.control.change_flow(flow.name, lambda now: replace(now, look_cursor=cursor))
+        self._state.control.change_flow(flow.name, lambda now: replace(now, look_cursor=cursor))
 
     def _today(self, flow: Flow) -> Flow | None:
         """The flow with what its mapping looks up now; None where that cannot be read."""
         try:
-            return flow.as_of(self._parts.clock.now())
+            return flow.as_of(self._clock.now())
         except NotSent:
             return None
         except SystemTrouble as trouble:
@@ -77,12 +95,12 @@ class Outdated:
     def _is_quiet(self, flow: Flow) -> bool:
         """Whether the last walk was for today's mapping, and what it has sent is applied. Else most of what would be
         found is on its way; and an instance with a former mapping must not look."""
-        checkpoint = self._parts.state.checkpoints.load(flow.name)
+        checkpoint = self._state.checkpoints.load(flow.name)
         if checkpoint is None or checkpoint.fingerprint != flow.fingerprint or checkpoint.cursor is not None:
             return False
         if checkpoint.phase not in (Phase.DELTA, Phase.WALK):
             return False
-        return self._parts.queues.depth(flow.name) <= self._parts.limits.sweep_messages
+        return self._queues.depth(flow.name) <= self._limits.sweep_messages
 
     def _begin(self, flow: Flow) -> str:
         """Take the request: one that comes from now on is for the next look."""
@@ -90,13 +108,13 @@ class Outdated:
         def change(now: FlowControl) -> FlowControl:
             return replace(now, look_again=False, look_cursor=_BEGINNING)
 
-        self._parts.state.control.change_flow(flow.name, change)
+        self._state.control.change_flow(flow.name, change)
         return _BEGINNING
 
     def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
         links = [link for link in links if link.state not in ENDED]
         known = {_parent(of) for link in links for of in link.known_keys}
-        parents = links_of_parents(self._parts.state.links, known)
+        parents = links_of_parents(self._state.links, known)
 
         def is_other(of: KnownKey) -> bool:
             key = parents[_parent(of)].key_on(of.route)

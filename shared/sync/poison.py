@@ -2,11 +2,14 @@
 
 import hashlib
 
+from shared.clock import Clock
 from shared.errors import StorageTrouble
+from shared.state.failures import Failures
+from shared.state.storage.queues import Queues, poison_queue
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
-from shared.sync.parts import Parts, poison_queue
+from shared.sync.limits import Limits
 from shared.telemetry import log_event, tell_trouble
 from shared.visible import visible
 
@@ -16,10 +19,15 @@ _STORAGE_DELAY_S = 60.0
 class Poison:
     """One invocation of a poison function."""
 
-    def __init__(self, parts: Parts, flow: Flow, run_id: str) -> None:
-        self._parts = parts
+    def __init__(
+        self, flow: Flow, run_id: str, *, failures: Failures, queues: Queues, clock: Clock, limits: Limits
+    ) -> None:
         self._flow = flow
         self._run_id = run_id
+        self._failures = failures
+        self._queues = queues
+        self._clock = clock
+        self._limits = limits
 
     def run(self, body: str) -> None:
         """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure.
@@ -30,7 +38,7 @@ class Poison:
         try:
             self._run(body)
         except StorageTrouble as trouble:
-            self._parts.queues.send(poison_queue(self._flow.name), body, delay_s=_STORAGE_DELAY_S)
+            self._queues.send(poison_queue(self._flow.name), body, delay_s=_STORAGE_DELAY_S)
             tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, body: str) -> None:
@@ -52,17 +60,17 @@ class Poison:
 
     def _split(self, message: HintMessage) -> None:
         """Send each id alone. Those for which there is no time come back as a poison message of their own."""
-        not_after = self._parts.clock.monotonic() + self._parts.limits.run_budget_s
+        not_after = self._clock.monotonic() + self._limits.run_budget_s
         sent = 0
         for hint in message.hints:
-            if self._parts.clock.monotonic() >= not_after:
+            if self._clock.monotonic() >= not_after:
                 break
             alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
-            self._parts.queues.send(self._flow.name, alone.to_body())
+            self._queues.send(self._flow.name, alone.to_body())
             sent += 1
         if rest := message.hints[sent:]:
             left = HintMessage(message.flow, message.run, rest)
-            self._parts.queues.send(poison_queue(self._flow.name), left.to_body())
+            self._queues.send(poison_queue(self._flow.name), left.to_body())
         log_event("poison_split", flow=self._flow.name, run=self._run_id, sent_by=message.run, records=sent)
 
     def _list_unreadable(self, body: str, unreadable: HintUnreadable) -> None:
@@ -76,6 +84,6 @@ class Poison:
         )
 
     def _list(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> None:
-        listing = Listing(self._parts, self._flow, self._run_id)
+        listing = Listing(self._flow, self._run_id, failures=self._failures, clock=self._clock)
         if listing.put(id, cause, message, remedy, may_retry=may_retry):
             log_event("poison_listed", flow=self._flow.name, run=self._run_id, id=id, cause=cause)

@@ -10,24 +10,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from shared.clock import Clock
 from shared.errors import StateUnreadable
 from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
 from shared.state.failures import LAST_RETRY, Failure, retry_after
 from shared.state.links import Link, LinkState
+from shared.state.storage.queues import Queues, hold_queue
 from shared.state.storage.tables import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
 from shared.sync.apply.judge import links_of_parents
 from shared.sync.damage import damage_of
 from shared.sync.drift_probe import Probing
 from shared.sync.failure_list import Listing
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, in_turn
 from shared.sync.flow_states import Observing
 from shared.sync.gates import Gates
 from shared.sync.hints import Hint, messages
+from shared.sync.limits import Limits
 from shared.sync.outdated import Outdated
-from shared.sync.parts import Parts, hold_queue
 from shared.sync.poison_keeper import keep_poison
+from shared.sync.state import State
+from shared.systems import System
 from shared.telemetry import log_event, tell_damage
 
 _RECEIVED_AT_ONCE = 32
@@ -39,27 +43,52 @@ _TELLING = 1.4
 class Sweep:
     """One timer invocation, for every flow."""
 
-    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
-        self._parts = parts
-        self._gates = gates
+    def __init__(
+        self,
+        flows: Mapping[str, Flow],
+        run_id: str,
+        *,
+        gates: Gates,
+        state: State,
+        queues: Queues,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._flows = flows
         self._run_id = run_id
-        self._began = parts.clock.monotonic()
+        self._gates = gates
+        self._state = state
+        self._queues = queues
+        self._clock = clock
+        self._limits = limits
+        self._began = clock.monotonic()
 
     def run(self) -> None:
         """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe, and lets a flow
         go on whose drift is over. Then tell how everything stands."""
-        probing = Probing(self._parts, self._gates, self._run_id)
-        for flow in self._parts.flows_in_turn(self._run_id):
+        probing = Probing(
+            self._run_id, gates=self._gates, links=self._state.links, control=self._state.control, clock=self._clock
+        )
+        flows = in_turn(self._flows, self._run_id)
+        for flow in flows:
             try:
                 self._look(flow, probing)
             except StateUnreadable as unreadable:
                 # The other flows have rows of their own.
                 tell_damage(unreadable.damage, flow=flow.name, run=self._run_id)
-        Observing(self._parts, self._run_id).tell(not_after=self._began + _TELLING * self._parts.limits.run_budget_s)
+        observing = Observing(self._run_id, state=self._state, queues=self._queues, clock=self._clock)
+        observing.tell(flows, System, not_after=self._began + _TELLING * self._limits.run_budget_s)
 
     def _look(self, flow: Flow, probing: Probing) -> None:
         if self._has_time():
-            keep_poison(self._parts, flow, self._run_id, self._has_time)
+            keep_poison(
+                self._queues,
+                flow,
+                self._run_id,
+                now=self._clock.now(),
+                at_most=self._limits.sweep_messages,
+                has_time=self._has_time,
+            )
             probing.look(flow)
         if not self._has_time():
             self._skip(flow, "this run has no time left; another one begins with another flow")
@@ -69,30 +98,39 @@ class Sweep:
             self._sweep(flow)
 
     def _has_time(self) -> bool:
-        return self._parts.clock.monotonic() < self._began + self._parts.limits.run_budget_s
+        return self._clock.monotonic() < self._began + self._limits.run_budget_s
 
     def _skip(self, flow: Flow, reason: str) -> None:
         log_event("sweep_skipped", flow=flow.name, run=self._run_id, reason=reason)
 
     def _sweep(self, flow: Flow) -> None:
         self._return_held(flow)
-        control = self._parts.state.control.flow(flow.name)
+        control = self._state.control.flow(flow.name)
         waiting_cursor = self._release_waiting(flow, control)
         failures_cursor = self._retry_failures(flow, control)
         swept = replace(control, waiting_cursor=waiting_cursor, failures_cursor=failures_cursor)
         if swept != control:
-            self._parts.state.control.save_flow(swept)
-        outdated = Outdated(self._parts, self._gates, self._run_id, self._send)
+            self._state.control.save_flow(swept)
+        outdated = Outdated(
+            self._flows,
+            self._run_id,
+            self._send,
+            gates=self._gates,
+            state=self._state,
+            queues=self._queues,
+            clock=self._clock,
+            limits=self._limits,
+        )
         outdated.ask_children(flow)
         outdated.look(flow, control, self._has_time)
 
     def _return_held(self, flow: Flow) -> None:
         returned = 0
-        while returned < self._parts.limits.sweep_messages:
-            held = self._parts.queues.receive(hold_queue(flow.name), limit=_RECEIVED_AT_ONCE, invisible_s=_INVISIBLE_S)
+        while returned < self._limits.sweep_messages:
+            held = self._queues.receive(hold_queue(flow.name), limit=_RECEIVED_AT_ONCE, invisible_s=_INVISIBLE_S)
             for message in held:
-                self._parts.queues.send(flow.name, message.body)
-                self._parts.queues.delete(hold_queue(flow.name), message)
+                self._queues.send(flow.name, message.body)
+                self._queues.delete(hold_queue(flow.name), message)
                 returned += 1
                 if not self._has_time():
                     # What is left is visible again in a minute.
@@ -105,17 +143,17 @@ class Sweep:
     def _release_waiting(self, flow: Flow, control: FlowControl) -> str:
         if not self._has_time():
             return control.waiting_cursor
-        page, after = self._parts.state.waits.page(flow.name, control.waiting_cursor, self._parts.limits.sweep_rows)
-        found = self._parts.state.links.load(flow.name, sorted({wait.child for wait in page}))
+        page, after = self._state.waits.page(flow.name, control.waiting_cursor, self._limits.sweep_rows)
+        found = self._state.links.load(flow.name, sorted({wait.child for wait in page}))
         damaged = {id: damage for id, child in found.items() if (damage := damage_of(child, flow)) is not None}
-        Listing(self._parts, flow, self._run_id).damaged(damaged)
+        self._listing(flow).damaged(damaged)
         children = {id: child for id, child in found.items() if id not in damaged}
         page = self._named(flow, page, children)
         self._send(flow, self._with_damaged_waits(flow, page))
         waits = [wait for wait in page if wait.damage is None]
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
-        parked = self._parts.state.waits.load(flow.name, [key for child in filtered for key in child.waits])
-        parents = links_of_parents(self._parts.state.links, {_parent(wait) for wait in (*waits, *parked)})
+        parked = self._state.waits.load(flow.name, [key for child in filtered for key in child.waits])
+        parents = links_of_parents(self._state.links, {_parent(wait) for wait in (*waits, *parked)})
         still_filtered = {wait.child for wait in parked if parents[_parent(wait)].keeps_off(wait.parent_route)}
         moved = {child.id for child in filtered} - still_filtered
         for wait in waits:
@@ -137,42 +175,45 @@ class Sweep:
         unnamed = [wait for wait in page if wait.stored_key not in children[wait.child].waits]
         self._send(flow, sorted({wait.child for wait in unnamed if children[wait.child].etag is None}))
         rows = [Delete(Row(escape(flow.name), wait.stored_key, {}), wait.etag) for wait in unnamed]
-        apply_where_possible(self._parts.state.links.table, rows)
+        apply_where_possible(self._state.links.table, rows)
         return named
 
     def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait]) -> list[str]:
         """The records of which a wait cannot be read: listed, so that their next commit writes their waits anew."""
         told = {wait.child: wait.damage for wait in page if wait.damage is not None}
-        Listing(self._parts, flow, self._run_id).damaged(told)
+        self._listing(flow).damaged(told)
         return sorted(told)
+
+    def _listing(self, flow: Flow) -> Listing:
+        return Listing(flow, self._run_id, failures=self._state.failures, clock=self._clock)
 
     def _retry_failures(self, flow: Flow, control: FlowControl) -> str:
         """Where the next sweep goes on; at the same place when there was no time for all that were due."""
         if not self._has_time():
             return control.failures_cursor
-        limit = self._parts.limits.sweep_rows
-        failures, after = self._parts.state.failures.page(flow.name, control.failures_cursor, limit)
-        now = self._parts.clock.now()
+        limit = self._limits.sweep_rows
+        failures, after = self._state.failures.page(flow.name, control.failures_cursor, limit)
+        now = self._clock.now()
         due = [failure for failure in failures if _is_due(failure, now)]
-        at_once = self._parts.limits.hints_per_message
+        at_once = self._limits.hints_per_message
         for start in range(0, len(due), at_once):
             if not self._has_time():
                 return control.failures_cursor
             some = due[start : start + at_once]
             self._send(flow, [failure.id for failure in some])
-            self._parts.state.failures.save_all([self._tried(failure) for failure in some])
+            self._state.failures.save_all([self._tried(failure) for failure in some])
         return after or ""
 
     def _tried(self, failure: Failure) -> Failure:
         tries = failure.tries + 1
-        return replace(failure, tries=tries, next_try=self._parts.clock.now() + retry_after(tries))
+        return replace(failure, tries=tries, next_try=self._clock.now() + retry_after(tries))
 
     def _send(self, flow: Flow, ids: list[str]) -> None:
         self._send_hints(flow, [Hint(id) for id in ids])
 
     def _send_hints(self, flow: Flow, hints: list[Hint]) -> None:
-        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
-            self._parts.queues.send(flow.name, message.to_body())
+        for message in messages(flow.name, self._run_id, hints, self._limits.hints_per_message):
+            self._queues.send(flow.name, message.to_body())
         if hints:
             log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(hints))
 

@@ -22,7 +22,7 @@ from local.demo.session import Session
 from local.demo.state_dir import place
 from local.demo.systems import SYSTEMS
 from shared.flows import FLOWS
-from shared.sync.parts import poison_queue
+from shared.state.storage.queues import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
 from tests.support.operator import p2c_in

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected
-from shared.operations.audit_log import Deeds, Refused
-from shared.operations.control import Steering
-from shared.operations.repair import Mending, drop
+from shared.operations.audit_log import AuditLog, Refused
+from shared.operations.control import FlowCommands
+from shared.operations.repair import Repairing, drop
 from shared.operations.retarget import NewTarget
 from shared.records import Json
 from shared.state.keys import Owner
@@ -87,7 +87,7 @@ def blocked(world: World, flow: str) -> str:
 
 def accept(world: World, flow: str, target: NewTarget | None) -> None:
     parts = world.parts()
-    assert Steering(parts, Deeds(parts, "operator")).accept(flow, blocked(world, flow), target)
+    assert FlowCommands(parts, AuditLog(parts, "operator")).accept(flow, blocked(world, flow), target)
 
 
 def accept_everywhere(world: World, target: NewTarget | None) -> None:
@@ -307,7 +307,7 @@ def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
     with pytest.raises(Refused, match=r"1 link of people cannot be read.*p2c repair people RECORD.* m1;"):
         accept(world, "people", target)
     parts = world.parts()
-    assert Mending(parts, parts.flows["people"], Deeds(parts, "operator")).repair("m1") in ("M1/P1", "M1/P2")
+    assert Repairing(parts, parts.flows["people"], AuditLog(parts, "operator")).repair("m1") in ("M1/P1", "M1/P2")
     accept_everywhere(world, target)
     check(world)
     assert "m1/p2" in world.contacts.rows
@@ -323,8 +323,8 @@ def test_a_damaged_key_is_mended_before_another_company_is_accepted() -> None:
         accept(world, "parents", COPY)
     parts = world.parts()
     with pytest.raises(Refused, match="p2c repair parents p1"):
-        drop(parts, Deeds(parts, "operator"), "keys", *place)
-    assert Mending(parts, parts.flows["parents"], Deeds(parts, "operator")).repair("p1") == "P1"
+        drop(parts, AuditLog(parts, "operator"), "keys", *place)
+    assert Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator")).repair("p1") == "P1"
     accept_everywhere(world, COPY)
     check(world)
 
@@ -343,12 +343,14 @@ _DEEDS = ["empty", "copy", "company", "organisation", "host", "pull", "sweep", "
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(_DEEDS), min_size=3, max_size=20))
-def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_in_step(deeds: Sequence[str]) -> None:
+def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_in_step(
+    acts: Sequence[str],
+) -> None:
     world = trade()
-    for at, deed in enumerate(deeds):
-        match deed:
+    for at, act in enumerate(acts):
+        match act:
             case "empty" | "copy" | "company" | "organisation":
-                _move(world, deed, at)
+                _move(world, act, at)
             case "host":
                 for flow in world.flows:
                     world.host_once(flow)
@@ -368,10 +370,10 @@ def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_i
     check(world)
 
 
-def _move(world: World, deed: str, at: int) -> None:
+def _move(world: World, act: str, at: int) -> None:
     """To another environment, which is accepted flow by flow."""
     target: NewTarget | None = EMPTY
-    match deed:
+    match act:
         case "organisation":
             world.systems[System.DATAVERSE].name = f"organisation {at}"
             world.clock.sleep(3601)
@@ -380,12 +382,12 @@ def _move(world: World, deed: str, at: int) -> None:
             world.settings["company"] = world.company = f"c{at}"
         case _:
             world.settings["finops_origin"] = f"https://{at}"
-    if deed == "copy":
+    if act == "copy":
         target = COPY
         for _, rows in targets(world):
             for key in list(rows)[at % 3 :: 3]:
                 del rows[key]
-    elif deed != "organisation":
+    elif act != "organisation":
         emptied(world)
     for flow in world.flows:
         world.pull(flow)

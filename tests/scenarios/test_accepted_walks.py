@@ -5,10 +5,10 @@ import re
 import pytest
 
 from shared.errors import NotSent
-from shared.operations.audit_log import Deeds
-from shared.operations.control import Steering
+from shared.operations.audit_log import AuditLog
+from shared.operations.control import FlowCommands
 from shared.state.links import LinkState
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from tests.support.invariants import check
 from tests.support.world import PRODUCTS, World
 
@@ -38,7 +38,7 @@ def blocked(world: World, flow: str) -> str:
 
 def accept(world: World, flow: str) -> None:
     parts = world.parts()
-    assert Steering(parts, Deeds(parts, "operator")).accept(flow, blocked(world, flow))
+    assert FlowCommands(parts, AuditLog(parts, "operator")).accept(flow, blocked(world, flow))
 
 
 def gone(world: World, flow: str) -> int:

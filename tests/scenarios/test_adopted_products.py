@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.link import Linking
 from shared.state.links import LinkState
 from tests.support.assortment import Assortment, assortment
@@ -116,7 +116,7 @@ def test_a_product_that_an_operator_ties_to_a_retired_one_is_revived() -> None:
         world.put("P-1")
         world.settle(1)
         parts = world.service.parts
-        Linking(parts, parts.flows["products"], Deeds(parts, "operator")).link("P-1")
+        Linking(parts, parts.flows["products"], AuditLog(parts, "operator")).link("P-1")
         world.settle(1)
         assert (world.link("P-1").target_id, state_of(world), world.failure("P-1")) == (id, ACTIVE, None)
 

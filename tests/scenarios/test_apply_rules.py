@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from shared.bootstrap import Service
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examining
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Replace
-from shared.sync.apply.run import Apply
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
-from shared.sync.parts import Limits, hold_queue, poison_queue
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.invariants import check
@@ -785,7 +786,7 @@ def test_w1_the_sweep_releases_a_child_whose_parents_commit_told_nobody() -> Non
     parts = replace(world.parts(), flows={"parents": world.parts().flows["parents"]})
     world.pull()
     for body in world.queues.bodies("parents"):
-        Apply(parts, parts.flows["parents"], world.gates(), parts.new_id()).run(body)
+        Service(parts, world.gates()).apply("parents", body.encode())
     world.drain(["children"])
     assert "c1" not in world.child_target.rows
     world.sweep()

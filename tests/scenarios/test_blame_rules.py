@@ -10,7 +10,7 @@ from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.scenarios.test_apply_rules import failure, hint, link, one, refuse
 from tests.support.doubles import ROUTE, FakeMapper

@@ -16,10 +16,10 @@ from shared.operations.reconcile import Comparison
 from shared.state.control import Gate
 from shared.state.failures import Failure
 from shared.state.runs import Run
+from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Insert
 from shared.state.waiting import Wait
 from shared.sync.hints import Hint, HintMessage, read_message
-from shared.sync.parts import hold_queue, poison_queue
 from tests.support.doubles import ROUTE
 from tests.support.events import Heard
 from tests.support.world import FAMILY, PRODUCTS, World

@@ -12,7 +12,7 @@ from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Operation, Put
 from shared.sync.flow import WEEK_S
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check
 from tests.support.operator import answer, operated

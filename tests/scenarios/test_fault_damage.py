@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, StateUnreadable, Transient
-from shared.operations.audit_log import Deeds
-from shared.operations.control import Steering
-from shared.operations.repair import Mending
+from shared.operations.audit_log import AuditLog
+from shared.operations.control import FlowCommands
+from shared.operations.repair import Repairing
 from shared.state.control import BlockKind, FlowControl
 from shared.state.failures import LAST_RETRY, STATE_UNREADABLE, failure_key
 from shared.state.keys import Owner
@@ -226,7 +226,7 @@ def test_the_waits_of_a_record_that_is_begun_anew_are_removed() -> None:
     parts = world.parts()
     keys = parts.state.keys_of(parts.flows["children"], parts.flows["children"].route(ROUTE))
     keys.own({"C1": Owner("children", ROUTE, "c1")})
-    Mending(parts, parts.flows["children"], Deeds(parts, "operator")).repair("c1")
+    Repairing(parts, parts.flows["children"], AuditLog(parts, "operator")).repair("c1")
     world.child_source.save("c1", parent=None)
     world.source.save("p1", number="P1", name="First")
     play(world)
@@ -314,11 +314,11 @@ def test_a_damaged_environment_holds_messages_until_an_operator_accepts_that_of_
     change_all(world, "Second")
     play(world)
     assert {row["name"] for row in world.target.rows.values()} == {"First"}
-    steering = Steering(world.parts(), Deeds(world.parts(), "operator"))
+    commands = FlowCommands(world.parts(), AuditLog(world.parts(), "operator"))
     for flow in world.flows:
         blocked = world.state.control.flow(flow).blocked
         assert "table control" in blocked
-        assert steering.accept(flow, blocked)
+        assert commands.accept(flow, blocked)
     play(world)
     assert {row["name"] for row in world.target.rows.values()} == {"Second"}
 

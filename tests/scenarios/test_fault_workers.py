@@ -8,7 +8,7 @@ from shared.errors import StorageTrouble, SyncError
 from shared.records import Write
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from tests.support.invariants import check
 from tests.support.steps import Crash
 from tests.support.world import World

@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import StorageTrouble, Transient
 from shared.state.control import Gate
+from shared.state.storage.queues import hold_queue
 from shared.sync.gates import Closed, Gates
-from shared.sync.parts import hold_queue
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.support.invariants import check

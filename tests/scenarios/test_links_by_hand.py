@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.forget import forget
 from shared.operations.link import Linking
 from shared.state.history import Histories
@@ -20,12 +20,12 @@ from tests.support.trading import trading
 
 def linking(sync: Product) -> Linking:
     parts = sync.service.parts
-    return Linking(parts, parts.flows[FLOW], Deeds(parts, "operator"))
+    return Linking(parts, parts.flows[FLOW], AuditLog(parts, "operator"))
 
 
 def forgotten(sync: Product, id: str) -> int:
     parts = sync.service.parts
-    return forget(parts, parts.flows[FLOW], id, Deeds(parts, "operator"))
+    return forget(parts, parts.flows[FLOW], id, AuditLog(parts, "operator"))
 
 
 def test_an_unlinked_record_is_a_new_one_and_meets_its_own_customer_as_somebody_elses(sync: Product) -> None:
@@ -90,7 +90,7 @@ def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: P
     assert sync.service.parts.state.audit.latest(1)[0].what == "forget"
 
 
-class Meddling(Deeds):
+class Meddling(AuditLog):
     """Something happens between the note of a deed and the deed."""
 
     def __init__(self, sync: Product, what: Callable[[], object]) -> None:
@@ -124,8 +124,8 @@ def test_a_row_that_somebody_else_removes_meanwhile_does_not_keep_a_record_from_
     parts = sync.service.parts
     table = parts.state.links.table
     gone = next(Histories(table).rows(FLOW, id))
-    deeds = Meddling(sync, lambda: table.transact([Delete(gone.row)]))
-    assert forget(parts, parts.flows[FLOW], id, deeds) > 0
+    audit_log = Meddling(sync, lambda: table.transact([Delete(gone.row)]))
+    assert forget(parts, parts.flows[FLOW], id, audit_log) > 0
     assert id not in str(sync.snapshot()["links"])
 
 
@@ -152,7 +152,7 @@ def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
         before = Histories(parts.state.links.table).latest("products", "P-1|X", 10)
         told = Histories(parts.state.links.table).latest("products", "P-1", 10)
         assert [entry.outcome for entry in told] == ["deleted: deleted", "created"]
-        assert forget(parts, parts.flows["products"], "P-1", Deeds(parts, "operator")) == 4
+        assert forget(parts, parts.flows["products"], "P-1", AuditLog(parts, "operator")) == 4
         assert shop.link("P-1|X").state is LinkState.WRITTEN
         assert Histories(parts.state.links.table).latest("products", "P-1|X", 10) == before != []
 
@@ -170,7 +170,7 @@ def test_forgetting_a_contact_gives_up_the_keys_of_all_rows_that_it_had() -> Non
         assert desk.sales.send("DELETE", f"contacts({contact})").status_code == 204
         desk.tick()
         parts = desk.service.parts
-        forget(parts, parts.flows["contacts"], contact, Deeds(parts, "operator"))
+        forget(parts, parts.flows["contacts"], contact, AuditLog(parts, "operator"))
         assert contact not in str(desk.snapshot()["keys"])
 
 

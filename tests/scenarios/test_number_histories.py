@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.failures import Failing
 from shared.operations.forget import forget
 from shared.operations.link import Linking
@@ -57,9 +57,9 @@ class NumberHistory(History):
     def play(self, length: int) -> None:
         """Do `length` random things, then let everything come to rest without faults."""
         for _ in range(length):
-            deeds = [*self.edits, *[self.round] * 4, self.tick, self.tick, self.repeat, self.wait, self.wait]
-            deeds += [self.meddle, self.operate]
-            deed = self.go_back if self.random.random() < 0.05 else self.random.choice(deeds)
+            acts = [*self.edits, *[self.round] * 4, self.tick, self.tick, self.repeat, self.wait, self.wait]
+            acts += [self.meddle, self.operate]
+            deed = self.go_back if self.random.random() < 0.05 else self.random.choice(acts)
             self.told.append(f"{self.world.clock.seconds:.0f} {deed.__name__}")
             with contextlib.suppress(Crash, SyncError, Refused):
                 deed()
@@ -89,7 +89,7 @@ class NumberHistory(History):
         """An operator compares both systems: nobody else sees that a row was deleted by hand."""
         parts = self.world.parts()
         reconciling = Reconciling(parts, parts.flows[flow])
-        reconciling.repair(list(reconciling.drifted()), Deeds(parts, "operator"))
+        reconciling.repair(list(reconciling.drifted()), AuditLog(parts, "operator"))
 
     def retry_everything(self, flow: str) -> None:
         """An operator has every record looked at that is new to the sync, and every failure."""
@@ -177,7 +177,7 @@ class NumberHistory(History):
         """An operator does something to a record."""
         flow = self.random.choice(self.world.flows)
         parts = self.world.parts()
-        deeds = Deeds(parts, "operator")
+        audit_log = AuditLog(parts, "operator")
         links = list(self.world.state.links.walk(flow))
         failures, _ = self.world.state.failures.page(flow, "", 1000)
         ids = [link.id for link in links] + list(self.world.sources[flow].rows)
@@ -189,23 +189,23 @@ class NumberHistory(History):
         elif not id:
             return
         elif what == "unlink":
-            link = Linking(parts, parts.flows[flow], deeds).unlink(id)
+            link = Linking(parts, parts.flows[flow], audit_log).unlink(id)
             self.left_to_others(flow, link)
         elif what == "link":
-            Linking(parts, parts.flows[flow], deeds).link(id)
+            Linking(parts, parts.flows[flow], audit_log).link(id)
         elif what == "forget":
             link = parts.state.links.load(flow, [id])[id]
-            forget(parts, parts.flows[flow], id, deeds)
+            forget(parts, parts.flows[flow], id, audit_log)
             self.left_to_others(flow, link)
             assert id not in {row.cells["record_id"] for row in self.world.keys_table.content().values()}
         elif what == "sync":
-            Syncing(parts, deeds).some(flow, [id])
+            Syncing(parts, audit_log).some(flow, [id])
         elif failures:
             chosen = [self.random.choice(failures)]
             if what == "retry":
-                Failing(parts).retry(flow, chosen, deeds)
+                Failing(parts).retry(flow, chosen, audit_log)
             else:
-                Failing(parts).dismiss(flow, chosen, "known", deeds)
+                Failing(parts).dismiss(flow, chosen, "known", audit_log)
 
     def left_to_others(self, flow: str, link: Link) -> None:
         """The rows of a record are nobody's by an operator's will."""

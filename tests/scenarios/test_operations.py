@@ -10,8 +10,8 @@ from local.simulator.faults import Kind as FaultKind
 from local.simulator.faults import Rule
 from shared.errors import RowConflict
 from shared.operations import dry_run as dryrun
-from shared.operations.audit_log import Deeds, Refused
-from shared.operations.control import Steering
+from shared.operations.audit_log import AuditLog, Refused
+from shared.operations.control import FlowCommands
 from shared.operations.dry_run import DryRun, summary_of
 from shared.operations.examine import Examined
 from shared.operations.explain import Explaining, Explanation
@@ -30,7 +30,7 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.link_writer import mark_dirty
 from shared.sync.parts import Parts
 from tests.scenarios.test_fault_damage import damage
-from tests.scenarios.test_mending import in_memory
+from tests.scenarios.test_repair import in_memory
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading, trading
 
@@ -42,8 +42,8 @@ def parts(sync: Product) -> Parts:
     return sync.service.parts
 
 
-def deeds(sync: Product) -> Deeds:
-    return Deeds(parts(sync), WHO)
+def audit_log(sync: Product) -> AuditLog:
+    return AuditLog(parts(sync), WHO)
 
 
 def explained(sync: Product, id: str) -> Explanation:
@@ -152,7 +152,7 @@ def test_a_filtered_record_is_explained_in_words(sync: Product) -> None:
 
 def test_a_paused_flow_is_the_first_thing_that_helps(sync: Product) -> None:
     id = sync.account("A-1")
-    Steering(parts(sync), deeds(sync)).pause(FLOW)
+    FlowCommands(parts(sync), audit_log(sync)).pause(FLOW)
     assert explained(sync, id).action == "resume the flow accounts"
 
 
@@ -184,7 +184,7 @@ def test_a_retry_looks_at_the_record_as_it_is_now_and_closes_the_failure(sync: P
     (id,) = rejected(sync)
     sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
     failing = Failing(parts(sync))
-    assert failing.retry(FLOW, failing.load(FLOW, [id]), deeds(sync)) == 1
+    assert failing.retry(FLOW, failing.load(FLOW, [id]), audit_log(sync)) == 1
     sync.drain()
     assert sync.failure(id) is None
     assert sync.customer("R-0") is not None
@@ -200,15 +200,15 @@ def test_a_retry_that_was_interrupted_goes_on_where_it_stopped(sync: Product) ->
         raise KeyboardInterrupt(sent)
 
     with pytest.raises(KeyboardInterrupt):
-        failing.retry(FLOW, failing.walk(FLOW), deeds(sync), progress=interrupt)
-    assert failing.retry(FLOW, failing.walk(FLOW), deeds(sync)) == 3
-    assert failing.retry(FLOW, failing.walk(FLOW), deeds(sync)) == 0
+        failing.retry(FLOW, failing.walk(FLOW), audit_log(sync), progress=interrupt)
+    assert failing.retry(FLOW, failing.walk(FLOW), audit_log(sync)) == 3
+    assert failing.retry(FLOW, failing.walk(FLOW), audit_log(sync)) == 0
 
 
 def test_a_dismissed_failure_is_not_open_any_more_keeps_its_reason_and_is_not_tried_again(sync: Product) -> None:
     (id,) = rejected(sync)
     failing = Failing(parts(sync))
-    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", deeds(sync)) == 1
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", audit_log(sync)) == 1
     assert failing.causes([FLOW]) == []
     (cause,) = failing.causes([FLOW], dismissed=True)
     assert cause.example.dismissed == "a test record"
@@ -220,7 +220,7 @@ def test_a_dismissed_failure_is_not_open_any_more_keeps_its_reason_and_is_not_tr
 def test_a_dismissed_failure_is_open_again_when_it_says_something_else(sync: Product) -> None:
     (id,) = rejected(sync)
     failing = Failing(parts(sync))
-    failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", deeds(sync))
+    failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", audit_log(sync))
     sync.edit(id, telephone1="1")
     sync.tick()
     assert failing.causes([FLOW]) == []
@@ -229,18 +229,18 @@ def test_a_dismissed_failure_is_open_again_when_it_says_something_else(sync: Pro
     assert [cause.count for cause in failing.causes([FLOW])] == [1]
 
 
-# --- steering ---------------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def test_flows_are_paused_and_resumed_once_and_every_deed_is_noted(sync: Product) -> None:
-    steering = Steering(parts(sync), deeds(sync))
-    assert steering.pause(FLOW, "go-live")
-    assert not steering.pause(FLOW)
+    commands = FlowCommands(parts(sync), audit_log(sync))
+    assert commands.pause(FLOW, "go-live")
+    assert not commands.pause(FLOW)
     sync.account("A-1")
     sync.tick()
     assert sync.customers() == 0
     sync.clock.sleep(1)
-    assert steering.resume(FLOW)
+    assert commands.resume(FLOW)
     sync.tick()
     assert sync.customers() == 1
     noted = parts(sync).state.audit.latest(10)
@@ -257,9 +257,9 @@ def test_a_blocked_walk_is_accepted_only_as_it_was_seen(sync: Product) -> None:
     sync.tick()
     blocked = parts(sync).state.control.flow(FLOW).blocked
     assert "would change" in blocked
-    steering = Steering(parts(sync), deeds(sync))
-    assert not steering.accept(FLOW, "something else")
-    assert steering.accept(FLOW, blocked)
+    commands = FlowCommands(parts(sync), audit_log(sync))
+    assert not commands.accept(FLOW, "something else")
+    assert commands.accept(FLOW, blocked)
     sync.tick()
     assert (sync.customer("A-0") or {})["PrimaryContactPhone"] == "7"
 
@@ -275,9 +275,9 @@ def a_walk_beyond_the_threshold(sync: Product) -> str:
 
 def test_a_block_that_is_lifted_without_being_accepted_is_measured_anew(sync: Product) -> None:
     blocked = a_walk_beyond_the_threshold(sync)
-    steering = Steering(parts(sync), deeds(sync))
-    assert not steering.unblock(FLOW, "something else")
-    assert steering.unblock(FLOW, blocked)
+    commands = FlowCommands(parts(sync), audit_log(sync))
+    assert not commands.unblock(FLOW, "something else")
+    assert commands.unblock(FLOW, blocked)
     assert not parts(sync).state.control.flow(FLOW).blocked
     sync.tick()
     assert "would change" in parts(sync).state.control.flow(FLOW).blocked
@@ -288,20 +288,20 @@ def test_another_block_that_comes_meanwhile_is_not_lifted(sync: Product) -> None
     blocked = a_walk_beyond_the_threshold(sync)
     control = parts(sync).state.control
 
-    class Meddling(Deeds):
+    class Meddling(AuditLog):
         def note(self, *of: str, **more: Any) -> None:
             super().note(*of, **more)
             assert control.change_flow(FLOW, lambda now: now.block(BlockKind.THRESHOLD, "500 gone", "other"))
 
-    steering = Steering(parts(sync), Meddling(parts(sync), WHO))
-    assert not steering.accept(FLOW, blocked)
+    commands = FlowCommands(parts(sync), Meddling(parts(sync), WHO))
+    assert not commands.accept(FLOW, blocked)
     assert (control.flow(FLOW).blocked, control.flow(FLOW).accepted_walk) == ("500 gone", "")
 
 
 def test_a_blocked_flow_is_not_read_anew_before_somebody_has_looked(sync: Product) -> None:
     a_walk_beyond_the_threshold(sync)
     with pytest.raises(Refused, match="accept or unblock it first"):
-        Syncing(parts(sync), deeds(sync)).everything(FLOW)
+        Syncing(parts(sync), audit_log(sync)).everything(FLOW)
 
 
 def another_company(sync: Product) -> str:
@@ -322,11 +322,11 @@ def test_a_changed_environment_is_accepted_only_as_it_was_seen(sync: Product) ->
     stored = control.environment(FLOW)
     assert stored is not None
     assert control.accept_environment(FLOW, {**stored, "company": "fr"}, stored)
-    steering = Steering(parts(sync), deeds(sync))
-    assert not steering.accept(FLOW, blocked)
+    commands = FlowCommands(parts(sync), audit_log(sync))
+    assert not commands.accept(FLOW, blocked)
     assert (control.environment(FLOW) or {})["company"] == "fr"
     assert control.accept_environment(FLOW, stored, control.environment(FLOW) or {})
-    assert steering.accept(FLOW, blocked, NewTarget.EMPTY)
+    assert commands.accept(FLOW, blocked, NewTarget.EMPTY)
     assert (control.environment(FLOW) or {})["company"] == "usmf"
     sync.linked(1)
 
@@ -336,8 +336,8 @@ def test_in_a_changed_environment_no_record_is_touched(sync: Product) -> None:
     another_company(sync)
     before = sync.snapshot()
     for deed in (
-        lambda: Syncing(parts(sync), deeds(sync)).some(FLOW, [id]),
-        lambda: Linking(parts(sync), parts(sync).flows[FLOW], deeds(sync)).unlink(id),
+        lambda: Syncing(parts(sync), audit_log(sync)).some(FLOW, [id]),
+        lambda: Linking(parts(sync), parts(sync).flows[FLOW], audit_log(sync)).unlink(id),
     ):
         with pytest.raises(Refused, match="the environment changed"):
             deed()
@@ -347,7 +347,7 @@ def test_in_a_changed_environment_no_record_is_touched(sync: Product) -> None:
 def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Product) -> None:
     sync.linked(3)
     writes = sync.writes()
-    assert Syncing(parts(sync), deeds(sync)).everything(FLOW)
+    assert Syncing(parts(sync), audit_log(sync)).everything(FLOW)
     sync.settle(2)
     runs = parts(sync).state.runs.latest(FLOW, 50)
     assert sum(run.counts.get("unchanged", 0) for run in runs) == 3
@@ -356,7 +356,7 @@ def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Produc
 
 def test_some_records_are_sent_on_demand(sync: Product) -> None:
     ids = sync.linked(3)
-    assert Syncing(parts(sync), deeds(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2
+    assert Syncing(parts(sync), audit_log(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2
     sync.drain()
     assert sum(run.counts.get("unchanged", 0) for run in parts(sync).state.runs.latest(FLOW, 50)) == 2
 
@@ -413,7 +413,7 @@ def test_a_failure_whose_record_is_being_worked_on_is_not_dismissed(sync: Produc
     (id,) = rejected(sync)
     claim(sync, id)
     failing = Failing(parts(sync))
-    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 0
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 0
     assert not (sync.failure(id) or failing.load(FLOW, [id])[0]).dismissed
 
 
@@ -424,11 +424,11 @@ def test_a_failure_that_could_not_be_read_is_not_dismissed_before_the_sync_says_
     cause = failing_with(sync, id)
     damage(in_memory(sync.service.parts.state.links.table), FLOW, failure_key(id), {"first_seen": "some day"})
     failing = Failing(parts(sync))
-    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 0
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 0
     sync.service.sweep()
     sync.drain()
     assert failing_with(sync, id) == cause
-    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 1
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 1
 
 
 def failing_with(sync: Product, id: str) -> str:
@@ -441,10 +441,10 @@ def test_whoever_claims_a_record_after_its_dismissal_keeps_it(sync: Product) -> 
     (id,) = rejected(sync)
     failing = Failing(parts(sync))
     before = sync.link(id)
-    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", deeds(sync)) == 1
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 1
     with pytest.raises(RowConflict):
         parts(sync).state.links.table.transact([Replace(before.to_row(), before.etag or "")])
-    Syncing(parts(sync), deeds(sync)).some(FLOW, [id])
+    Syncing(parts(sync), audit_log(sync)).some(FLOW, [id])
     sync.drain()
     failure = sync.failure(id)
     assert failure is not None
@@ -476,7 +476,7 @@ def test_a_retry_by_hand_does_not_let_the_next_one_wait_longer(sync: Product) ->
     (id,) = rejected(sync)
     failing = Failing(parts(sync))
     for _ in range(3):
-        failing.retry(FLOW, failing.load(FLOW, [id]), deeds(sync))
+        failing.retry(FLOW, failing.load(FLOW, [id]), audit_log(sync))
         sync.drain()
     failure = sync.failure(id)
     assert failure is not None
@@ -493,13 +493,13 @@ def test_a_flow_that_is_not_read_any_more_is_late(sync: Product) -> None:
     (flow,) = status_of(parts(sync), [FLOW]).flows
     assert (flow.is_late, flow.needs_attention) == (True, True)
     assert not status_of(parts(sync), [FLOW], lag_minutes=30).needs_attention
-    Steering(parts(sync), deeds(sync)).pause(FLOW)
+    FlowCommands(parts(sync), audit_log(sync)).pause(FLOW)
     assert not status_of(parts(sync), [FLOW]).flows[0].is_late
 
 
 def test_a_message_that_nobody_takes_makes_a_flow_late(sync: Product) -> None:
     sync.tick()
-    Syncing(parts(sync), deeds(sync)).some(FLOW, ["somebody"])
+    Syncing(parts(sync), audit_log(sync)).some(FLOW, ["somebody"])
     for _ in range(20):
         sync.clock.sleep(60)
         sync.service.pull(FLOW)
@@ -511,10 +511,11 @@ def test_an_open_failure_is_counted_behind_any_number_of_dismissed_ones(
 ) -> None:
     failing = Failing(parts(sync))
     first, last = sorted(rejected(sync, 2))
-    assert failing.dismiss(FLOW, failing.load(FLOW, [first]), "known", deeds(sync)) == 1
+    assert failing.dismiss(FLOW, failing.load(FLOW, [first]), "known", audit_log(sync)) == 1
     monkeypatch.setattr(observing, "MOST_COUNTED", 1)
     monkeypatch.setattr(observing, "_PAGE", 1)
-    assert observing.Observing(parts(sync), "").flow(parts(sync).flows[FLOW]).failures_open == 0
+    look = observing.Observing("", state=sync.state, queues=sync.queues, clock=sync.clock)
+    assert look.flow(parts(sync).flows[FLOW]).failures_open == 0
     assert status_of(parts(sync), [FLOW]).flows[0].state.failures_open == 1
     assert not (sync.failure(last) or failing.load(FLOW, [last])[0]).dismissed
 
@@ -591,7 +592,7 @@ def test_the_last_write_is_told_however_often_the_record_was_rejected_since(sync
     (id,) = sync.linked(1)
     sync.edit(id, address1_country="Atlantis")
     for _ in range(12):
-        Syncing(parts(sync), deeds(sync)).some(FLOW, [id])
+        Syncing(parts(sync), audit_log(sync)).some(FLOW, [id])
         sync.drain()
     assert any("Last written" in sentence for sentence in explained(sync, id).sentences)
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.link import Linking
 from shared.records import References, SourceRow
 from shared.state.links import LinkState
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
@@ -188,10 +188,10 @@ _DEEDS = ["0", "1", "2", "3", "pull", "look", "look", "look", "sweep", "edit"]
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(_DEEDS), min_size=4, max_size=25), st.integers(0, 3))
-def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(deeds: Sequence[str], last: int) -> None:
+def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(acts: Sequence[str], last: int) -> None:
     world = in_step()
-    for at, deed in enumerate(deeds):
-        match deed:
+    for at, act in enumerate(acts):
+        match act:
             case "pull":
                 world.pull()
             case "look":
@@ -202,7 +202,7 @@ def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(deeds: Sequ
             case "edit":
                 world.source.save(f"r{at % 4}", name=f"Edited {at}" if at % 3 else "Quiet")
             case _:
-                mapped_by(world, _MAPPERS[int(deed)])
+                mapped_by(world, _MAPPERS[int(act)])
     mapped_by(world, _MAPPERS[last])
     world.settle(hours=1)
     check(world)
@@ -264,7 +264,7 @@ def family() -> World:
 def renumber(world: World, flow: str, id: str, number: str) -> None:
     """As the runbook says: the record is unlinked, and gets another number. The row that it leaves is people's now."""
     parts = world.parts()
-    link = Linking(parts, parts.flows[flow], Deeds(parts, "operator")).unlink(id)
+    link = Linking(parts, parts.flows[flow], AuditLog(parts, "operator")).unlink(id)
     for target in world.targets_of(flow):
         target.made.discard((link.target_key or "").casefold())
     world.sources[flow].save(id, number=number)
@@ -324,16 +324,16 @@ _FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep"
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(_FAMILY), min_size=4, max_size=25))
-def test_whatever_numbers_parents_get_their_children_follow(deeds: Sequence[str]) -> None:
+def test_whatever_numbers_parents_get_their_children_follow(acts: Sequence[str]) -> None:
     world = family()
     world.source.save("p2", number="P2", name="Other parent")
     plain = world.mappers["documents"]
-    for at, deed in enumerate(deeds):
-        match deed:
+    for at, act in enumerate(acts):
+        match act:
             case "p1" | "m2":
-                flow = "parents" if deed == "p1" else "people"
+                flow = "parents" if act == "p1" else "people"
                 with contextlib.suppress(Refused):
-                    renumber(world, flow, deed, f"{deed.upper()}-{at}")
+                    renumber(world, flow, act, f"{act.upper()}-{at}")
             case "host":
                 for flow in world.flows:
                     world.host_once(flow)
@@ -348,7 +348,7 @@ def test_whatever_numbers_parents_get_their_children_follow(deeds: Sequence[str]
             case "plain":
                 world.mappers["documents"] = plain
             case _:
-                world.pull(deed)
+                world.pull(act)
     world.settle(hours=1)
     check(world)
 
@@ -388,7 +388,7 @@ def test_contacts_and_quotes_follow_an_account_to_another_number() -> None:
         desk.tick()
         desk.at_finops(gone_on, SalesQuotationStatus="Confirmed")
         parts = desk.service.parts
-        Linking(parts, parts.flows["accounts"], Deeds(parts, "operator")).unlink(account)
+        Linking(parts, parts.flows["accounts"], AuditLog(parts, "operator")).unlink(account)
         reply = desk.sales.patch(f"accounts({account})", {"accountnumber": "A-9"}, If_Match="*")
         assert reply.status_code == 204
         for _ in range(3):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.forget import forget
 from shared.operations.link import Linking
-from shared.operations.repair import Mending
+from shared.operations.repair import Repairing
 from shared.records import Write
 from shared.state.checkpoints import Phase
 from shared.state.failures import STATE_UNREADABLE
@@ -54,13 +54,13 @@ def stored(world: World) -> str:
     return " ".join(str(row) for table in tables for row in table.content().values())
 
 
-def deeds(world: World) -> Deeds:
-    return Deeds(world.parts(), "operator")
+def audit_log(world: World) -> AuditLog:
+    return AuditLog(world.parts(), "operator")
 
 
 def forgotten(world: World, id: str) -> int:
     parts = world.parts()
-    return forget(parts, parts.flows["parents"], id, deeds(world))
+    return forget(parts, parts.flows["parents"], id, audit_log(world))
 
 
 def test_the_number_of_a_record_that_was_refused_and_then_deleted_is_kept_nowhere() -> None:
@@ -466,7 +466,7 @@ def test_a_record_whose_key_cannot_be_read_does_not_forget_that_it_may_have_made
     world.settle()
     assert failure(world, "p1").cause == STATE_UNREADABLE
     parts = world.parts()
-    assert Mending(parts, parts.flows["parents"], deeds(world)).repair("p1") == "K"
+    assert Repairing(parts, parts.flows["parents"], audit_log(world)).repair("p1") == "K"
     world.settle()
     check(world)
     assert world.target.rows["k"]["name"] == "Second"
@@ -478,7 +478,7 @@ def test_a_link_by_hand_that_meets_a_damaged_link_keeps_the_keys_of_the_record()
     world.target.put_by_hand("K", name="First")
     world.settle(hours=0.1)
     parts = world.parts()
-    linking = Linking(parts, parts.flows["parents"], deeds(world))
+    linking = Linking(parts, parts.flows["parents"], audit_log(world))
 
     def step(name: str) -> None:
         if name == "keys.transact":
@@ -497,7 +497,7 @@ def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
     world.target.put_by_hand("K", name="First")
     world.settle(hours=0.1)
     parts = world.parts()
-    linking = Linking(parts, parts.flows["parents"], deeds(world))
+    linking = Linking(parts, parts.flows["parents"], audit_log(world))
 
     def meanwhile() -> None:
         held = link(world, "p1")

@@ -19,8 +19,8 @@ from shared.flows import FLOWS
 from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.audit_log import Deeds
-from shared.operations.drift_blocks import Enforcing
+from shared.operations.audit_log import AuditLog
+from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
 from shared.setupguide import section
@@ -77,11 +77,11 @@ def wrong(sync: Product) -> list[Check]:
     return [check for check in checks_of(sync) if check.verdict is CheckResult.WRONG]
 
 
-def enforced(sync: Product) -> Enforcing:
+def enforced(sync: Product) -> DriftBlocks:
     """What a preflight does to the flows."""
-    enforcing = Enforcing(sync.service.parts, Deeds(sync.service.parts, "operator@contoso"))
-    enforcing.enforce(checks_of(sync))
-    return enforcing
+    drift_blocks = DriftBlocks(sync.service.parts, AuditLog(sync.service.parts, "operator@contoso"))
+    drift_blocks.enforce(checks_of(sync))
+    return drift_blocks
 
 
 def sales_columns(sync: Product, table: str) -> MutableMapping[str, SalesProperty]:
@@ -373,8 +373,8 @@ def test_drift_blocks_the_flows_that_use_the_column_and_no_others(
     assert flows["accounts"].block_kind is BlockKind.DRIFT
     assert "accounts.name is Lookup" in flows["accounts"].blocked
     assert "CustomersV3 lacks PersonFirstName" in flows["contacts"].blocked
-    deeds = pair.state.audit.latest(10)
-    assert {(deed.what, deed.flow, deed.reason) for deed in deeds} == {
+    entries = pair.state.audit.latest(10)
+    assert {(deed.what, deed.flow, deed.reason) for deed in entries} == {
         ("block", flow, flows[flow].blocked) for flow in done.blocked
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.link import Linking
 from tests.support.assortment import assortment
 from tests.support.operator import answer, operated, p2c
@@ -150,7 +150,7 @@ def test_a_quotation_number_of_somebody_else(desk: Trading) -> None:
     _, number = desk.quote(account)
     desk.tick()
     parts = desk.service.parts
-    Linking(parts, parts.flows["quotations"], Deeds(parts, "x")).unlink(number)
+    Linking(parts, parts.flows["quotations"], AuditLog(parts, "x")).unlink(number)
     before = desk.quotation(number)
     p2c("sync", "quotations", number)
     desk.tick()

@@ -11,7 +11,7 @@ from shared.state.checkpoints import Phase
 from shared.state.storage.tables import Stored
 from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.support.invariants import check
 from tests.support.steps import Crash

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from shared.operations import reconcile as module
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.operations.examine import Examined, Examining
 from shared.operations.reconcile import Drift, Drifted, Reconciling
 from shared.state.links import ClaimKind, LinkState
@@ -77,8 +77,8 @@ def test_a_repair_brings_just_what_has_drifted_back_in_step(sync: Product) -> No
     assert sync.finops.delete(customer_url("A-1"), {"cross-company": "true"}).status_code == 204
     writes = sync.writes()
     found = drifted(sync)
-    deeds = Deeds(sync.service.parts, "operator")
-    assert reconciling(sync).repair(found, deeds) == 2
+    audit_log = AuditLog(sync.service.parts, "operator")
+    assert reconciling(sync).repair(found, audit_log) == 2
     sync.drain()
     assert drifted(sync) == []
     assert sync.writes() == writes + 2
@@ -129,7 +129,7 @@ def test_a_repair_leaves_the_row_of_no_record_as_it_is(sync: Product) -> None:
     sync.linked(1)
     sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
     before = sync.snapshot()
-    assert reconciling(sync).repair(drifted(sync), Deeds(sync.service.parts, "operator")) == 0
+    assert reconciling(sync).repair(drifted(sync), AuditLog(sync.service.parts, "operator")) == 0
     assert sync.snapshot() == before
 
 
@@ -184,7 +184,7 @@ def test_an_account_that_is_active_again_untold_is_missing_and_repaired(sync: Pr
     sync.edit(id, statecode=0, statuscode=1)
     (found,) = drifted(sync)
     assert (found.id, found.drift) == (id, Drift.MISSING)
-    reconciling(sync).repair([found], Deeds(sync.service.parts, "operator"))
+    reconciling(sync).repair([found], AuditLog(sync.service.parts, "operator"))
     sync.drain()
     sync.check_in_step([id])
 
@@ -242,7 +242,7 @@ def test_a_column_of_a_product_that_people_have_changed_is_found_and_repaired(
         assert (found.id, found.key, found.drift) == ("P-1", "P-1", Drift.DIFFERENT)
         assert (column, value, right) in [(of.field, of.old, of.new) for of in found.changes]
         parts = shop.service.parts
-        assert Reconciling(parts, parts.flows["products"]).repair([found], Deeds(parts, "operator")) == 1
+        assert Reconciling(parts, parts.flows["products"]).repair([found], AuditLog(parts, "operator")) == 1
         shop.drain()
         assert of_products(shop) == []
 
@@ -257,7 +257,7 @@ def test_a_price_list_item_that_people_have_changed_is_found_and_repaired(price_
         (found,) = of_products(shop)
         assert [of.field for of in found.changes] == ["productpricelevel"]
         parts = shop.service.parts
-        Reconciling(parts, parts.flows["products"]).repair([found], Deeds(parts, "operator"))
+        Reconciling(parts, parts.flows["products"]).repair([found], AuditLog(parts, "operator"))
         shop.drain()
         assert of_products(shop) == []
         (item,) = shop.items("P-1")
@@ -334,7 +334,7 @@ def test_a_line_of_a_quotation_that_people_have_changed_is_found_and_repaired(de
     (found,) = of_desk(desk, "quotations")
     assert [(of.line, of.field, of.old, of.new) for of in found.changes] == [(1, "RequestedSalesQuantity", 7, 2)]
     parts = desk.service.parts
-    Reconciling(parts, parts.flows["quotations"]).repair([found], Deeds(parts, "operator"))
+    Reconciling(parts, parts.flows["quotations"]).repair([found], AuditLog(parts, "operator"))
     desk.tick()
     assert of_desk(desk, "quotations") == []
 

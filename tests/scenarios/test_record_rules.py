@@ -120,7 +120,9 @@ def test_of_a_long_list_of_failures_so_many_are_counted_and_no_more(listed: int,
             Failure("parents", f"{number:06}", "finops.refused", "no", "mend it", first_seen=now, last_seen=now)
         )
     flow = world.parts().flows["parents"]
-    assert Observing(world.parts(), "run").flow(flow).failures_open == counted
+    assert (
+        Observing("run", state=world.state, queues=world.queues, clock=world.clock).flow(flow).failures_open == counted
+    )
 
 
 def test_p4_the_pages_of_a_walk_do_not_count_the_links_again_and_again() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from shared.state.links import Link
 from shared.sync.hints import Hint, HintMessage, read_message
+from shared.sync.limits import Limits
 from shared.sync.link_writer import mark_dirty
-from shared.sync.parts import Limits
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.world import World

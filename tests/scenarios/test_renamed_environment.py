@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import OperatorNeeded
-from shared.operations.audit_log import Deeds
-from shared.operations.control import Steering
+from shared.operations.audit_log import AuditLog
+from shared.operations.control import FlowCommands
 from shared.state.checkpoints import Checkpoint
 from shared.systems import System
 from tests.support.invariants import check
@@ -130,4 +130,4 @@ def test_the_steering_of_a_renamed_organisation_asks_for_nothing() -> None:
         renamed(sync)
         sync.tick()
         parts = sync.service.parts
-        assert Steering(parts, Deeds(parts, "operator")).accept(FLOW, sync.state.control.flow(FLOW).blocked)
+        assert FlowCommands(parts, AuditLog(parts, "operator")).accept(FLOW, sync.state.control.flow(FLOW).blocked)

@@ -10,13 +10,14 @@ import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.errors import SchemaDrift, StorageTrouble, Transient
-from shared.operations.audit_log import Deeds
-from shared.operations.control import Steering
-from shared.operations.drift_blocks import Enforcing
+from shared.operations.audit_log import AuditLog
+from shared.operations.control import FlowCommands
+from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.run import Preflight
 from shared.records import Write
 from shared.state.control import BlockKind, FlowControl, MetDrift
-from shared.sync.parts import Limits, hold_queue
+from shared.state.storage.queues import hold_queue
+from shared.sync.limits import Limits
 from shared.systems import System
 from tests.scenarios.test_fault_answers import DriftedMapper
 from tests.support.invariants import check
@@ -195,7 +196,7 @@ def test_a_probe_time_that_a_wrong_clock_has_set_is_not_believed() -> None:
 def test_what_an_operator_lifts_is_forgotten_and_what_a_sweep_lifts_is_not_for_a_day() -> None:
     world = drifted()
     parts = world.parts()
-    Steering(parts, Deeds(parts, "operator@contoso")).unblock(FLOW, control(world).blocked)
+    FlowCommands(parts, AuditLog(parts, "operator@contoso")).unblock(FLOW, control(world).blocked)
     assert control(world).met is None
     world = drifted()
     mend(world)
@@ -286,8 +287,8 @@ def test_what_the_metadata_says_takes_the_place_of_what_a_record_has_met(monkeyp
         with monkeypatch.context() as without:
             without.delitem(columns, "telephone1")
             parts = sync.service.parts
-            enforcing = Enforcing(parts, Deeds(parts, "operator@contoso"))
-            enforcing.enforce(list(Preflight(parts, sync.deployment).checks()))
+            drift_blocks = DriftBlocks(parts, AuditLog(parts, "operator@contoso"))
+            drift_blocks.enforce(list(Preflight(parts, sync.deployment).checks()))
         assert "accounts lacks telephone1" in desk_control(sync, "accounts").blocked
         assert desk_control(sync, "accounts").met is None
         sync.settle(10)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.state.storage.queues import Message
-from shared.sync.parts import Limits, hold_queue
+from shared.state.storage.queues import Message, hold_queue
+from shared.sync.limits import Limits
 from tests.support.events import Heard
 from tests.support.world import World
 

@@ -10,7 +10,8 @@ import pytest
 
 from shared.bootstrap import Service
 from shared.errors import AccessRefused, StorageTrouble, Transient
-from shared.sync.parts import Limits, hold_queue
+from shared.state.storage.queues import hold_queue
+from shared.sync.limits import Limits
 from shared.systems import System
 from shared.telemetry import EVENTS
 from tests.support.events import Heard

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors, systems
+from shared.bootstrap import Service
 from shared.records import References, SourceRow, WalkedRecord, WalkPage
 from shared.state.control import FlowControl
 from shared.state.decided_contents import decided_row
@@ -17,9 +18,7 @@ from shared.state.links import Link, LinkState
 from shared.state.snapshots import digest
 from shared.state.storage.tables import Operation, Put
 from shared.sync.flow import Flow, Route, Walked
-from shared.sync.gates import Gates
-from shared.sync.parts import Limits
-from shared.sync.pull.run import Pull
+from shared.sync.limits import Limits
 from tests.support.doubles import FakeMapper, unnumbered
 from tests.support.steps import Crash
 from tests.support.world import World
@@ -92,7 +91,7 @@ class Walking:
         parts = self.world.parts()
         flow = self.flow()
         parts = replace(parts, flows={**parts.flows, NAME: flow})
-        Pull(parts, flow, Gates(self.world.state.control, self.world.systems, self.world.clock), parts.new_id()).run()
+        Service(parts, self.world.gates()).pull(NAME)
         return self.take()
 
     def take(self) -> set[str]:

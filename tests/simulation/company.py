@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.flows.products import catalogue, price_lists
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import rules as quotation_rules
 from shared.mapping import date_columns
 from shared.records import fold
 from tests.simulation.finops import COMPANIES
@@ -524,7 +525,7 @@ class Company:
         number = dice.choice(self.pools["quotes"].numbers)
         if (COMPANIES[0], QUOTATIONS, fold(number)) not in self.stage.finops.removed:
             lines: dict[int, Values] = {1: {"ProductNumber": dice.choice(["P-1", "P-9"])}}
-            row = Row(number, {quotations.STATUS_FIELD: "Created"}, lines=lines)
+            row = Row(number, {quotation_rules.STATUS_FIELD: "Created"}, lines=lines)
             rows.setdefault(fold(number), row)
 
     def _edit_target(self, dice: random.Random) -> None:
@@ -566,8 +567,8 @@ class Company:
         rows = self.stage.finops.rows_of(COMPANIES[0], QUOTATIONS)
         if rows:
             row = rows[dice.choice(sorted(rows))]
-            row.values[quotations.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
-            row.values[quotations.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
+            row.values[quotation_rules.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
+            row.values[quotation_rules.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
 
 
 def small_tables() -> dict[str, list[Values]]:

@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble
-from shared.state.storage.queues import Message
+from shared.state.storage.queues import Message, poison_queue
 from shared.sync.hints import HintUnreadable
-from shared.sync.parts import poison_queue
 from tests.simulation.deployment import Deployment
 from tests.simulation.space import kind_of_step
 from tests.simulation.stage import Stage

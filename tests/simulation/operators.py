@@ -7,13 +7,13 @@ from contextlib import suppress
 from copy import deepcopy
 
 from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
-from shared.operations.audit_log import Deeds, Refused
-from shared.operations.control import Steering
+from shared.operations.audit_log import AuditLog, Refused
+from shared.operations.control import FlowCommands
 from shared.operations.damaged_rows import Damages
 from shared.operations.failures import Failing
 from shared.operations.forget import forget
 from shared.operations.link import Linking
-from shared.operations.repair import Mending, drop
+from shared.operations.repair import Repairing, drop
 from shared.operations.resync import Syncing
 from shared.operations.retarget import NewTarget
 from shared.records import SourceRow
@@ -63,34 +63,34 @@ class Operators:
         """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them. While
         they look for the first time at a walk that takes too much, people go on deleting."""
         parts = process.parts
-        deeds = Deeds(parts, _WHO)
-        steering = Steering(parts, deeds)
+        audit_log = AuditLog(parts, _WHO)
+        commands = FlowCommands(parts, audit_log)
         for flow in FLOWS:
             control = parts.state.control.flow(flow)
             if control.paused:
-                steering.resume(flow)
+                commands.resume(flow)
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
                 # A drift is over by itself.
                 is_walk = control.block_kind is BlockKind.THRESHOLD
                 with suppress(Refused, StateUnreadable):
                     # What cannot be read is mended first.
-                    self._accept(flow, process, deeds)
+                    self._accept(flow, process, audit_log)
                 if is_walk and not self._surprised:
                     self._surprised = True
                     self._company.purge(flow, dice)
         with suppress(Refused):
             # A worker may have it in its hands still.
-            self._repair(process, deeds)
+            self._repair(process, audit_log)
         for flow in sorted(self._to_retry):
             # Nobody else tries them, also those that were dismissed: where the source has been mended they close.
             if not parts.environment.change_by_settings(flow):
                 failing = Failing(parts)
                 of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
-                failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], deeds)
+                failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], audit_log)
                 self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
             if not parts.environment.change_by_settings(flow):
-                Syncing(parts, deeds).some(flow, [id])
+                Syncing(parts, audit_log).some(flow, [id])
                 self._unlinked.remove((flow, id))
 
     def left_alone(self, process: Deployment) -> set[tuple[str, str]]:
@@ -106,7 +106,7 @@ class Operators:
         found = Damages(process.parts).found(FLOWS)
         return [of for of in found if of.table in mended and of.key.startswith(mended[of.table])]
 
-    def _repair(self, process: Deployment, deeds: Deeds) -> None:
+    def _repair(self, process: Deployment, audit_log: AuditLog) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
         parts = process.parts
         for damage in self.damages(process):
@@ -115,10 +115,10 @@ class Operators:
             else:
                 record = self._owner_of(damage, process) if damage.table == "keys" else None
             if record is None:
-                drop(parts, deeds, damage.table, damage.partition, damage.key)
+                drop(parts, audit_log, damage.table, damage.partition, damage.key)
                 continue
             flow, id = record
-            Mending(parts, parts.flows[flow], deeds).repair(id)
+            Repairing(parts, parts.flows[flow], audit_log).repair(id)
             self.mended.add(record)
             self._counts[f"{damage.table} repaired"] += 1
 
@@ -135,10 +135,10 @@ class Operators:
                         return name, link.id
         return None
 
-    def _accept(self, flow: str, process: Deployment, deeds: Deeds) -> None:
+    def _accept(self, flow: str, process: Deployment, audit_log: AuditLog) -> None:
         """Accept what blocks a flow. Of another environment an operator knows whether our rows are there."""
         parts = process.parts
-        control, steering = parts.state.control.flow(flow), Steering(parts, deeds)
+        control, commands = parts.state.control.flow(flow), FlowCommands(parts, audit_log)
         target: NewTarget | None = None
         if control.block_kind is BlockKind.ENVIRONMENT:
             differences = parts.environment.differences(flow)
@@ -146,40 +146,40 @@ class Operators:
                 target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
         if control.block_kind is BlockKind.THRESHOLD:
             self._takings.note_accepted(flow, control.blocked)
-        if not steering.accept(flow, control.blocked, target):
+        if not commands.accept(flow, control.blocked, target):
             # It has changed once more: the next pull says how it is now.
-            steering.unblock(flow, control.blocked)
+            commands.unblock(flow, control.blocked)
 
     def _operate(self, act: Act, process: Deployment, dice: random.Random) -> None:
         parts, flow = process.parts, act.flow
-        deeds = Deeds(parts, _WHO)
-        steering, failing = Steering(parts, deeds), Failing(parts)
+        audit_log = AuditLog(parts, _WHO)
+        commands, failing = FlowCommands(parts, audit_log), Failing(parts)
         known = sorted(link.id for link in parts.state.links.walk(flow))
         match act.what:
             case "pause":
-                steering.pause(flow)
+                commands.pause(flow)
             case "resume":
-                steering.resume(flow)
+                commands.resume(flow)
             case "accept":
-                self._accept(flow, process, deeds)
+                self._accept(flow, process, audit_log)
             case "unblock":
-                steering.unblock(flow, parts.state.control.flow(flow).blocked)
+                commands.unblock(flow, parts.state.control.flow(flow).blocked)
             case "sync some":
-                Syncing(parts, deeds).some(flow, [dice.choice(known or ["?"])])
+                Syncing(parts, audit_log).some(flow, [dice.choice(known or ["?"])])
             case "sync all":
-                Syncing(parts, deeds).everything(flow)
+                Syncing(parts, audit_log).everything(flow)
             case "retry":
-                failing.retry(flow, list(failing.walk(flow)), deeds)
+                failing.retry(flow, list(failing.walk(flow)), audit_log)
             case "dismiss":
                 first = list(failing.walk(flow))[:1]
                 rows = sources_of(self._company.stage, process.company)[flow]
                 self._dismissed |= {(flow, of.id): deepcopy(rows.get(of.id)) for of in first}
-                failing.dismiss(flow, first, "known", deeds)
+                failing.dismiss(flow, first, "known", audit_log)
             case "repair":
-                self._repair(process, deeds)
+                self._repair(process, audit_log)
             case _ if known:
-                linking = Linking(parts, parts.flows[flow], deeds)
-                self._mend(act.what, self._chosen(known, linking, dice), linking, deeds, dice)
+                linking = Linking(parts, parts.flows[flow], audit_log)
+                self._mend(act.what, self._chosen(known, linking, dice), linking, audit_log, dice)
 
     @staticmethod
     def _chosen(known: list[str], linking: Linking, dice: random.Random) -> str:
@@ -188,11 +188,11 @@ class Operators:
         state = dice.choice(sorted(set(states.values())))
         return dice.choice([id for id in known if states[id] is state])
 
-    def _mend(self, what: str, id: str, linking: Linking, deeds: Deeds, dice: random.Random) -> None:
+    def _mend(self, what: str, id: str, linking: Linking, audit_log: AuditLog, dice: random.Random) -> None:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
-            self._forget(id, linking, deeds)
+            self._forget(id, linking, audit_log)
         elif what == "link":
             linking.link(id)
         else:
@@ -213,12 +213,12 @@ class Operators:
                 self._company.disown(record)
                 self._unlinked.add(record)
 
-    def _forget(self, id: str, linking: Linking, deeds: Deeds) -> None:
+    def _forget(self, id: str, linking: Linking, audit_log: AuditLog) -> None:
         """What a forgotten record has in its target is only people's now: should the record come back it is a new one,
         and nobody who names it finds a number."""
         record = linking.flow.name, id
         try:
-            forget(linking.parts, linking.flow, id, deeds)
+            forget(linking.parts, linking.flow, id, audit_log)
         finally:
             if self._cells(record) is None:
                 self._company.disown(record)

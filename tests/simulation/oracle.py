@@ -18,6 +18,7 @@ from typing import Any
 
 from shared.flows.products import mapping as products
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import rules as quotation_rules
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
 from shared.visible import has_half_pair, visible
@@ -276,7 +277,7 @@ class Oracle:
         mapper = self._facts.mapper_of(flow)
         if flow == "contacts":
             return mapper.customer_rules if entity == CUSTOMERS else mapper.person_rules
-        return mapper.rules if flow == "quotations" else mapper
+        return mapper if flow == "products" else mapper.rules
 
     def _waits(self, record: Record, entry: Entry, missing: Sequence[Parent]) -> Iterator[Problem]:
         parents = [(parent.flow, parent.id) for parent in missing]
@@ -329,9 +330,13 @@ class Oracle:
             case "finops.reference_not_found":
                 return self._refers_to_nobody(entity, mapped)
             case "quotation_status":
-                return row is not None and row.values.get(quotations.STATUS_FIELD) not in ("Created", "Modified", None)
+                return row is not None and row.values.get(quotation_rules.STATUS_FIELD) not in (
+                    "Created",
+                    "Modified",
+                    None,
+                )
             case "quotation_ordered":
-                return row is not None and bool(row.values.get(quotations.ORDER_FIELD))
+                return row is not None and bool(row.values.get(quotation_rules.ORDER_FIELD))
             case "product_is_family":
                 return row is not None and row.values.get(products.STRUCTURE) == products.FAMILY
             case "product_not_published":

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from p2c.__main__ import app
 from p2c.connection import Connection
-from shared.operations.audit_log import Deeds
+from shared.operations.audit_log import AuditLog
 from shared.settings import Settings
 from shared.sync.parts import Parts
 from tests.support.product import Product
@@ -36,8 +36,8 @@ class ToProduct(Connection):
         return self.sync.service.parts
 
     @property
-    def deeds(self) -> Deeds:
-        return Deeds(self.parts, "operator@contoso")
+    def audit_log(self) -> AuditLog:
+        return AuditLog(self.parts, "operator@contoso")
 
 
 @contextmanager

@@ -17,14 +17,16 @@ from shared.clients.finops.environment import FinopsSystem
 from shared.flows import FLOWS
 from shared.flows.spec import Deployment
 from shared.mapping.value_maps import ValueMaps
-from shared.operations.read_only import LookOnly
+from shared.operations.read_only import ReadOnlyTable
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
 from shared.state.links import Link, LinkState
 from shared.state.storage.memory import MemoryQueues, MemoryTable
+from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Table
-from shared.sync.parts import Parts, State, hold_queue, poison_queue
+from shared.sync.parts import Parts
+from shared.sync.state import State
 from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.rest import Rest
@@ -103,7 +105,7 @@ class Product:
 
     def looking(self) -> Parts:
         """The parts of somebody who must change nothing in the storage."""
-        return self._assembled(state_of(lambda name: LookOnly(self._table(name)))).parts
+        return self._assembled(state_of(lambda name: ReadOnlyTable(self._table(name)))).parts
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from shared import systems
+from shared.bootstrap import Service
 from shared.errors import SyncError
-from shared.operations.cleanup import Cleanup
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
@@ -18,17 +18,15 @@ from shared.state.failures import Failures
 from shared.state.links import Links
 from shared.state.runs import Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
-from shared.state.storage.queues import Message
+from shared.state.storage.queues import Message, hold_queue, poison_queue
 from shared.state.storage.tables import Delete, Put, Row
 from shared.state.waiting import Waits
-from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Tracked, Walked
 from shared.sync.gates import Gates
-from shared.sync.parts import Limits, Parts, State, hold_queue, poison_queue
-from shared.sync.poison import Poison
-from shared.sync.pull.run import Pull
-from shared.sync.sweep import Sweep
+from shared.sync.limits import Limits
+from shared.sync.parts import Parts
+from shared.sync.state import State
 from tests.support.clock import ManualClock
 from tests.support.doubles import (
     ROUTE,
@@ -137,6 +135,10 @@ class World:
             lambda: f"id{next(self._ids)}",
         )  # fmt: skip
 
+    def service(self) -> Service:
+        """The app as an invocation meets it."""
+        return Service(self.parts(), self.gates())
+
     def _flow(self, name: str) -> Flow:
         sales, finops = systems.System
         ways = (finops, sales) if name == "products" else (sales, finops)
@@ -184,23 +186,19 @@ class World:
 
     def pull(self, flow: str = "parents") -> None:
         """One tick of a pull."""
-        parts = self.parts()
-        Pull(parts, parts.flows[flow], self.gates(), parts.new_id()).run()
+        self.service().pull(flow)
 
     def sweep(self) -> None:
         """One tick of the sweep."""
-        parts = self.parts()
-        Sweep(parts, self.gates(), parts.new_id()).run()
+        self.service().sweep()
 
     def clean_up(self) -> None:
         """One tick of the cleanup."""
-        parts = self.parts()
-        Cleanup(parts, parts.new_id(), keep_days=90).run()
+        self.service().cleanup()
 
     def apply(self, body: str, flow: str = "parents") -> None:
         """One invocation of an apply function."""
-        parts = self.parts()
-        Apply(parts, parts.flows[flow], self.gates(), parts.new_id()).run(body)
+        self.service().apply(flow, body.encode())
 
     def host_once(self, flow: str = "parents") -> bool:
         """Run the function of a queue on its next visible message, as the host does; False when there is none."""
@@ -231,8 +229,7 @@ class World:
         """Run the poison function on its next message."""
         received = self.queues.receive(poison_queue(flow), limit=1, invisible_s=LEASE_S)
         for message in received:
-            parts = self.parts()
-            Poison(parts, parts.flows[flow], parts.new_id()).run(message.body)
+            self.service().poison(flow, message.body.encode())
             self.queues.delete(poison_queue(flow), message)
         return bool(received)
 

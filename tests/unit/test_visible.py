@@ -27,7 +27,7 @@ from shared.operations.failures import Cause
 from shared.state.failures import Failure
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.apply.outcome import Kind
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 from shared.visible import has_half_pair, in_markdown, visible, visible_in_json, whole_characters
 
 MARKUP = ["[/b]", "[red]x[/red]", "[", "[/", "a [link=http://x]b", " ", "", "[bold", ":smile:"]

@@ -46,3 +46,13 @@ class Queues(Protocol):
 
     def head(self, queue: str) -> Head | None:
         """The message that is next to be received; None when none is visible."""
+
+
+def hold_queue(flow: str) -> str:
+    """Where the messages of a flow wait while its gate is closed; no function listens there."""
+    return flow + HOLD_SUFFIX
+
+
+def poison_queue(flow: str) -> str:
+    """Where the host puts messages that failed too often."""
+    return flow + POISON_SUFFIX

@@ -21,7 +21,7 @@ from shared.sync.apply.record import Decided, Planned, Sent
 from shared.sync.apply.written import written
 from shared.sync.flow import Flow, Route
 from shared.sync.gates import Gates
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
 
 _GENERAL_TROUBLE = 3
 _LONE_LIMIT = 60

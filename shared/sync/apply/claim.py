@@ -12,8 +12,8 @@ from shared.sync.apply.record import Record
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage, merge
+from shared.sync.limits import Limits
 from shared.sync.link_writer import Group, LinkWriter, Written, link_operation
-from shared.sync.parts import Limits
 
 BUSY_DELAY_S = 15.0
 _MARGIN_S = 5.0

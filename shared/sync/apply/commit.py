@@ -5,12 +5,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.clock import Clock
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
-from shared.state.links import Link
+from shared.state.links import Link, Links
 from shared.state.relinked import relinked_row
 from shared.state.snapshots import UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
@@ -19,12 +20,12 @@ from shared.sync.apply.crashed import CRASHED
 from shared.sync.apply.invariants import check
 from shared.sync.apply.late import note_late_writes
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome
+from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Decided, Record
 from shared.sync.apply.release import release
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.link_writer import Group, LinkWriter, link_operation
-from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
@@ -45,11 +46,25 @@ class Committed:
 
 
 class Committing:
-    """Commits the outcomes of one message."""
+    """Commits the outcomes of one message. `waited_for` says that records of other flows wait for those of this one."""
 
-    def __init__(self, parts: Parts, flow: Flow, message: HintMessage, claim_id: str, run_id: str) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flow: Flow,
+        message: HintMessage,
+        claim_id: str,
+        run_id: str,
+        *,
+        links: Links,
+        keys_of: KeysOf,
+        waited_for: bool,
+        clock: Clock,
+    ) -> None:
         self._flow = flow
+        self._links = links
+        self._keys_of = keys_of
+        self._waited_for = waited_for
+        self._clock = clock
         self._message = message
         self._claim_id = claim_id
         self._run_id = run_id
@@ -59,10 +74,10 @@ class Committing:
         fitting = [self._fitting(self._sound(of)) for of in records]
         decided = [of for of, _ in fitting]
         self._release_dropped(decided)
-        writer = LinkWriter(self._parts.state.links, lambda now: now.last_claim == self._claim_id)
+        writer = LinkWriter(self._links, lambda now: now.last_claim == self._claim_id)
         written = writer.write([group for _, group in fitting])
         overtaken = [of for of in decided if of.id in written.foreign]
-        note_late_writes(self._parts, self._flow, overtaken, written.foreign)
+        note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
         return Committed(decided, frozenset(written.foreign))
 
     def _sound(self, of: OnItsWay) -> Decided:
@@ -99,7 +114,7 @@ class Committing:
         """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
         stored = {of.id: of.record.stored for of in decided}
         dropped = {of.id: of.record.stored.owned - of.outcome.link.owned for of in decided}
-        release(self._parts, self._flow, dropped, stored)
+        release(self._flow, self._links, self._keys_of, dropped, stored)
 
     def _group(self, of: Decided) -> Group:
         record, outcome = of.record, of.outcome
@@ -146,7 +161,7 @@ class Committing:
         """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the
         commit itself, so that no crash keeps it from them."""
         known, now = record.link.last_key, link.last_key
-        if known is None or now is None or fold(known) == fold(now) or not self._parts.dependents(self._flow.name):
+        if known is None or now is None or fold(known) == fold(now) or not self._waited_for:
             return []
         return [Put(relinked_row(self._flow.name, record.id))]
 
@@ -165,7 +180,7 @@ class Committing:
     def _failure_operations(self, record: Record, outcome: Outcome) -> list[Operation]:
         if outcome.rejection is not None:
             failure = outcome.rejection.as_failure(
-                self._flow.name, record.id, self._flow.number_of(record.row), self._parts.clock.now()
+                self._flow.name, record.id, self._flow.number_of(record.row), self._clock.now()
             )
             return [Put(renewed(record.failure, failure).to_row())]
         if record.failure is not None and outcome.kind in DECIDED:
@@ -178,7 +193,7 @@ class Committing:
         row = history_row(
             self._flow.name,
             record.id,
-            time=self._parts.clock.now(),
+            time=self._clock.now(),
             claim=self._claim_id,
             run=self._run_id,
             outcome=outcome.kind if not outcome.reason else f"{outcome.kind}: {outcome.reason}",

@@ -4,8 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from shared.clock import Clock
 from shared.errors import StateUnreadable
 from shared.state.links import LinkState
+from shared.state.storage.queues import Queues, hold_queue
 from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
 from shared.sync.apply.commit import Committed
 from shared.sync.apply.judge import links_of_parents
@@ -14,7 +16,7 @@ from shared.sync.apply.record import Decided
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages
-from shared.sync.parts import Parts, hold_queue
+from shared.sync.state import State
 from shared.telemetry import log_event
 
 # A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
@@ -39,13 +41,30 @@ def place_of_undecided(flow: Flow, gates: Gates) -> tuple[str, float]:
 
 
 class FollowUp:
-    """Sends what follows from one message. Children are released until `not_after` on the monotonic clock."""
+    """Sends what follows from one message. `children` are the flows whose records wait for this one's: such records are
+    released until `not_after` on the monotonic clock."""
 
-    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str, *, not_after: float) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flow: Flow,
+        run_id: str,
+        *,
+        children: Sequence[Flow],
+        gates: Gates,
+        state: State,
+        queues: Queues,
+        clock: Clock,
+        hints_per_message: int,
+        not_after: float,
+    ) -> None:
         self._flow = flow
-        self._gates = gates
         self._run_id = run_id
+        self._children = children
+        self._gates = gates
+        self._state = state
+        self._queues = queues
+        self._clock = clock
+        self._hints_per_message = hints_per_message
         self._not_after = not_after
 
     def send(self, message: HintMessage, claimed: Claimed, committed: Committed, *, sent_back_at_once: int) -> None:
@@ -83,7 +102,7 @@ class FollowUp:
         walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
         ids = [hint.id for hint in skipped] + [of.id for of in kept if of.needs_no_second_try]
         try:
-            checkpoint = self._parts.state.checkpoints.load(self._flow.name)
+            checkpoint = self._state.checkpoints.load(self._flow.name)
         except StateUnreadable:
             # The pull tells it, and reads everything anew once it is gone.
             return
@@ -92,7 +111,7 @@ class FollowUp:
         if self._flow.fingerprint in checkpoint.superseded:
             self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
         else:
-            self._parts.state.control.ask_to_look_again(self._flow.name)
+            self._state.control.ask_to_look_again(self._flow.name)
 
     def _release_children(self, kept: Sequence[Decided]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
@@ -100,8 +119,8 @@ class FollowUp:
         for of in kept:
             for route in self._routes_that_release(of):
                 released[route].add(of.id)
-        waits = self._parts.state.waits
-        for flow in self._parts.dependents(self._flow.name):
+        waits = self._state.waits
+        for flow in self._children:
             children: dict[str, None] = {}
             for route, parents in released.items():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
@@ -114,10 +133,10 @@ class FollowUp:
     def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
         """Send the records of another flow; how many there was time for. The sweep finds the others."""
         sent = 0
-        for message in messages(flow.name, self._run_id, hints, self._parts.limits.hints_per_message):
-            if self._parts.clock.monotonic() >= self._not_after:
+        for message in messages(flow.name, self._run_id, hints, self._hints_per_message):
+            if self._clock.monotonic() >= self._not_after:
                 break
-            self._parts.queues.send(flow.name, message.to_body())
+            self._queues.send(flow.name, message.to_body())
             sent += len(message.hints)
         return sent
 
@@ -135,7 +154,7 @@ class FollowUp:
     def _look_once_more(self, kept: Sequence[Decided]) -> None:
         """A parent may have been committed between our look and our parking: then nobody else sends the child."""
         parked = [of for of in kept if of.outcome.waits]
-        parents = links_of_parents(self._parts.state.links, {p for of in parked for p in of.record.parents})
+        parents = links_of_parents(self._state.links, {p for of in parked for p in of.record.parents})
         moved = [
             Hint(of.id, released=True)
             for of in parked
@@ -157,6 +176,6 @@ class FollowUp:
         at_once: int | None = None,
         ended: str | None = None,
     ) -> None:
-        limit = at_once or self._parts.limits.hints_per_message
+        limit = at_once or self._hints_per_message
         for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch, ended=ended):
-            self._parts.queues.send(queue, message.to_body(), delay_s=delay_s)
+            self._queues.send(queue, message.to_body(), delay_s=delay_s)

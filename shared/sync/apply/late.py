@@ -7,35 +7,37 @@ from functools import partial
 
 from shared.records import fold
 from shared.state.keys import Owner
-from shared.state.links import ClaimKind, FormerTarget, Link
+from shared.state.links import ClaimKind, FormerTarget, Link, Links
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Decided
 from shared.sync.apply.release import release
 from shared.sync.flow import Flow
 from shared.sync.link_writer import change_link
-from shared.sync.parts import Parts
 
 _WITHOUT_WRITE = (Kind.UNCHANGED, Kind.FILTERED, Kind.WAITING)
 
 
-def note_late_writes(parts: Parts, flow: Flow, overtaken: Sequence[Decided], links: Mapping[str, Link]) -> None:
-    """Note what was written of records whose links (as they are now) another worker has committed meanwhile: the
-    target may hold either write. Raises StorageTrouble."""
+def note_late_writes(
+    flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Decided], foreign: Mapping[str, Link]
+) -> None:
+    """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
+    hold either write. Raises StorageTrouble."""
     for of in overtaken:
-        change_link(parts.state.links, links[of.id], partial(_after_late_work, of))
+        change_link(links, foreign[of.id], partial(_after_late_work, of))
     if overtaken:
-        now = parts.state.links.load(flow.name, [of.id for of in overtaken])
-        _own(parts, flow, overtaken, now)
-        release(parts, flow, {of.id: of.record.stored.owned - now[of.id].owned for of in overtaken}, now)
+        now = links.load(flow.name, [of.id for of in overtaken])
+        _own(flow, keys_of, overtaken, now)
+        release(flow, links, keys_of, {of.id: of.record.stored.owned - now[of.id].owned for of in overtaken}, now)
 
 
-def _own(parts: Parts, flow: Flow, overtaken: Sequence[Decided], links: Mapping[str, Link]) -> None:
+def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Decided], links: Mapping[str, Link]) -> None:
     """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
     record that has got one meanwhile keeps it."""
     for of in overtaken:
         key, route = _begun_key(of), flow.route(of.record.stored.route) if of.record.stored.route else None
         if key is not None and route is not None and links[of.id].may_have_made(route.name, key):
-            parts.state.keys_of(flow, route).own({key: Owner(flow.name, route.name, of.id)})
+            keys_of(route).own({key: Owner(flow.name, route.name, of.id)})
 
 
 def _begun_key(of: Decided) -> str | None:

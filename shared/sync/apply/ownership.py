@@ -1,7 +1,7 @@
 """Whose a target key is, and who gives one up (protocol A6). Nothing is written here."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Damage
@@ -13,7 +13,10 @@ from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.record import Decided, Occupied, Planned, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow, Route
-from shared.sync.parts import Limits
+from shared.sync.limits import Limits
+
+KeysOf = Callable[[Route], Keys]
+"""The owned keys of a route's target collection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,31 +5,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from shared.state.keys import OwnedKey, Owner
-from shared.state.links import Link, Place
+from shared.state.links import Link, Links, Place
+from shared.sync.apply.ownership import KeysOf
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
 
 
-def release(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]], stored: Mapping[str, Link]) -> int:
+def release(
+    flow: Flow, links: Links, keys_of: KeysOf, places: Mapping[str, Iterable[Place]], stored: Mapping[str, Link]
+) -> int:
     """Give up keys of records, by the records' ids; how many were theirs. `stored` are the links as they were last
     written or read: a record whose link is another one by now, or cannot be read, keeps its keys.
 
     A key is read before its link is compared. Whoever takes the key for the same record at that moment has written
     the link first and writes the key anew, so that either the comparison or the release fails. Raises StorageTrouble.
     """
-    owned = _owned(parts, flow, places)
+    owned = _owned(flow, keys_of, places)
     if not owned:
         return 0
-    now = parts.state.links.load(flow.name, list(dict.fromkeys(key.owner.id for _, key in owned)))
+    now = links.load(flow.name, list(dict.fromkeys(key.owner.id for _, key in owned)))
     return sum(
-        parts.state.keys_of(flow, flow.route(route)).release(key)
+        keys_of(flow.route(route)).release(key)
         for route, key in owned
         if now[key.owner.id].etag == stored[key.owner.id].etag and damage_of(now[key.owner.id], flow) is None
     )
 
 
-def _owned(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]]) -> list[tuple[str, OwnedKey]]:
+def _owned(flow: Flow, keys_of: KeysOf, places: Mapping[str, Iterable[Place]]) -> list[tuple[str, OwnedKey]]:
     """Those of the keys that are the records' own, by route."""
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for id, of_record in places.items():
@@ -38,6 +40,6 @@ def _owned(parts: Parts, flow: Flow, places: Mapping[str, Iterable[Place]]) -> l
     return [
         (route, owned)
         for route, ids in wanted.items()
-        for key, owned in parts.state.keys_of(flow, flow.route(route)).owners(list(ids)).items()
+        for key, owned in keys_of(flow.route(route)).owners(list(ids)).items()
         if owned.owner == Owner(flow.name, route, ids[key])
     ]

@@ -6,12 +6,14 @@ after the function has returned.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from shared.clock import Clock
 from shared.errors import NotSent, StorageTrouble, SystemTrouble
 from shared.state.runs import Run
+from shared.state.storage.queues import Queues
 from shared.sync.apply.answers import blame_for, read_answers
 from shared.sync.apply.batch import Batch
 from shared.sync.apply.claim import Claimed, Claiming
@@ -29,11 +31,13 @@ from shared.sync.apply.record import Judged, Planned, Record
 from shared.sync.apply.release import release
 from shared.sync.apply.send import send
 from shared.sync.apply.settle import back_at_former, settle
+from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
-from shared.sync.flow import Flow, Route
+from shared.sync.flow import Flow, Route, dependents
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import HintMessage, read_message
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
+from shared.sync.state import State
 from shared.telemetry import log_event, tell_trouble
 
 _STORAGE_DELAY_S = 60.0
@@ -44,14 +48,32 @@ _RELEASING = 1.4
 class Apply:
     """One queue invocation of one flow."""
 
-    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str) -> None:
-        self._parts = parts
-        self._flow = flow
-        self._gates = gates
+    def __init__(
+        self,
+        flows: Mapping[str, Flow],
+        flow: str,
+        run_id: str,
+        *,
+        claim_id: str,
+        gates: Gates,
+        environment: Environment,
+        state: State,
+        queues: Queues,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._flows = flows
+        self._flow = flows[flow]
         self._run_id = run_id
-        self._claim_id = parts.new_id()
-        self._began = parts.clock.monotonic()
-        self._sent_back_at_once = parts.limits.hints_per_message
+        self._claim_id = claim_id
+        self._gates = gates
+        self._environment = environment
+        self._state = state
+        self._queues = queues
+        self._clock = clock
+        self._limits = limits
+        self._began = clock.monotonic()
+        self._sent_back_at_once = limits.hints_per_message
 
     def run(self, body: str) -> None:
         """Apply one message.
@@ -65,30 +87,49 @@ class Apply:
             self._run(message, body)
         except StorageTrouble as trouble:
             again = replace(message, ended=self._claim_id).to_body()
-            self._parts.queues.send(self._flow.name, again, delay_s=_STORAGE_DELAY_S)
+            self._queues.send(self._flow.name, again, delay_s=_STORAGE_DELAY_S)
             tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, message: HintMessage, body: str) -> None:
         closed = self._closed()
         if closed is not None:
             queue, delay_s = place_to_wait(self._flow, closed)
-            self._parts.queues.send(queue, body, delay_s=delay_s)
+            self._queues.send(queue, body, delay_s=delay_s)
             return
-        run, began = Run(self._flow.name, "apply", self._run_id, self._parts.clock.now(), 0.0, {}), self._now()
+        run, began = Run(self._flow.name, "apply", self._run_id, self._clock.now(), 0.0, {}), self._now()
         if not self._know_the_basis():
             queue, delay_s = place_of_undecided(self._flow, self._gates)
-            self._parts.queues.send(queue, body, delay_s=delay_s)
+            self._queues.send(queue, body, delay_s=delay_s)
             return
-        state, limits = self._parts.state, self._parts.limits
-        claimed = Claiming(self._flow, state.links, state.failures, limits, self._claim_id).claim(message)
+        flow, state, limits = self._flow, self._state, self._limits
+        claimed = Claiming(flow, state.links, state.failures, limits, self._claim_id).claim(message)
         # Its own row cannot be read: that is this one record's failure.
-        Listing(self._parts, self._flow, self._run_id).damaged(claimed.damaged)
+        Listing(flow, self._run_id, failures=state.failures, clock=self._clock).damaged(claimed.damaged)
         batch = Batch(claimed.records)
         self._decide(batch, claimed.records, not_after=began + limits.run_budget_s)
-        committing = Committing(self._parts, self._flow, message, self._claim_id, self._run_id)
+        children = dependents(self._flows, flow.name)
+        committing = Committing(
+            flow,
+            message,
+            self._claim_id,
+            self._run_id,
+            links=state.links,
+            keys_of=partial(state.keys_of, flow),
+            waited_for=bool(children),
+            clock=self._clock,
+        )
         committed = committing.commit(batch.latest())
-        not_after = self._began + _RELEASING * limits.run_budget_s
-        following = FollowUp(self._parts, self._flow, self._gates, self._run_id, not_after=not_after)
+        following = FollowUp(
+            flow,
+            self._run_id,
+            children=children,
+            gates=self._gates,
+            state=state,
+            queues=self._queues,
+            clock=self._clock,
+            hints_per_message=limits.hints_per_message,
+            not_after=self._began + _RELEASING * limits.run_budget_s,
+        )
         following.send(message, claimed, committed, sent_back_at_once=self._sent_back_at_once)
         self._report(message, claimed, committed, replace(run, seconds=self._now() - began))
 
@@ -97,15 +138,15 @@ class Apply:
         records = batch.take(list_crashed(claimed))
         if not records:
             return
-        flow, state = self._flow, self._parts.state
+        flow, state = self._flow, self._state
         try:
             reading = batch.take(read(flow.source, records))
             remember_parts(flow, reading)
-            settled = batch.take(settle(flow, self._parts.flows, partial(state.keys_of, flow), reading))
+            settled = batch.take(settle(flow, self._flows, partial(state.keys_of, flow), reading))
             settled = batch.take(confirm_inherited(self._ownership, settled))
             settled = batch.take(back_at_former(settled))
             links_of = partial(links_of_parents, state.links)
-            judged = batch.take(judge(flow, self._parts.clock.now(), links_of, settled))
+            judged = batch.take(judge(flow, self._clock.now(), links_of, settled))
             judged = batch.take(take_routes(flow, judged))
             for name, of_route in by_route(flow, judged).items():
                 self._write(batch, flow.route(name), of_route, not_after=not_after)
@@ -120,9 +161,10 @@ class Apply:
 
     def _write(self, batch: Batch, route: Route, judged: Sequence[Judged], *, not_after: float) -> None:
         """The stages of the records that take one route."""
-        ownership, links = self._ownership(route.name), self._parts.state.links
+        ownership, links = self._ownership(route.name), self._state.links
+        release_keys = partial(release, self._flow, links, partial(self._state.keys_of, self._flow))
         planned = batch.take(reject_occupied(ownership, batch.take(plan(route, judged))))
-        noted = batch.take(note(route, links, partial(release, self._parts, self._flow), planned))
+        noted = batch.take(note(route, links, release_keys, planned))
         owned = batch.take(own(ownership, noted))
         planned = batch.take(plan_taken_over(route, owned))
         again = self._send(batch, route, planned, not_after=not_after)
@@ -132,16 +174,16 @@ class Apply:
         """Send, and read the answers. Returns what is to be sent once more, as complete records."""
         sent = batch.take(send(route.target, planned, not_after=not_after))
         blame = blame_for(self._gates, self._flow, self._run_id, sent)
-        return batch.take(read_answers(self._flow, route, self._parts.limits, blame, sent))
+        return batch.take(read_answers(self._flow, route, self._limits, blame, sent))
 
     def _ownership(self, route: str) -> KeyOwnership:
-        state, of = self._parts.state, self._flow.route(route)
+        state, of = self._state, self._flow.route(route)
         keys = state.keys_of(self._flow, of)
-        return KeyOwnership(self._flow, of, keys, state.links, self._parts.flows, self._parts.limits)
+        return KeyOwnership(self._flow, of, keys, state.links, self._flows, self._limits)
 
     def _closed(self) -> Closed | None:
         closed = self._gates.closed_for_apply(self._flow)
-        if closed is None and (change := self._parts.environment.change_by_settings(self._flow.name)):
+        if closed is None and (change := self._environment.change_by_settings(self._flow.name)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
@@ -151,7 +193,7 @@ class Apply:
         """What the mapping looks up belongs to it: the links that this invocation commits say what they were made
         with. False when the small tables cannot be read."""
         try:
-            self._flow = self._flow.as_of(self._parts.clock.now())
+            self._flow = self._flow.as_of(self._clock.now())
         except NotSent:
             return False
         except SystemTrouble as trouble:
@@ -160,7 +202,7 @@ class Apply:
         return True
 
     def _now(self) -> float:
-        return self._parts.clock.monotonic()
+        return self._clock.monotonic()
 
     def _report(self, message: HintMessage, claimed: Claimed, committed: Committed, run: Run) -> None:
         counts: Counter[str] = Counter(of.outcome.kind for of in committed.decided)
@@ -171,7 +213,7 @@ class Apply:
         counts["overtaken"] += len(committed.overtaken)
         counts["read"] += sum(of.record.row is not None for of in committed.decided)
         counts = +counts
-        self._parts.state.runs.add(replace(run, counts=counts))
+        self._state.runs.add(replace(run, counts=counts))
         ms = round(run.seconds * 1000)
         log_event("batch_applied", flow=run.flow, run=run.id, sent_by=message.run, ms=ms, **counts)
         for of in committed.decided:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from shared.records import Json, TargetRow, Values, fold
 from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Intent, Link
+from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Record
 from shared.sync.damage import damage_of_key
 from shared.sync.flow import Flow, Route
-
-KeysOf = Callable[[Route], Keys]
 
 
 def settle(

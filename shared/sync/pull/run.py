@@ -5,22 +5,27 @@ source without versions. What both have in common is here: gate, environment, th
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
+from shared.clock import Clock
 from shared.errors import LinkRefused, NotSent, SchemaDrift, SystemTrouble
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
 from shared.state.runs import Run
+from shared.state.storage.queues import Queues
+from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.hints import messages, unusable_id
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
 from shared.sync.pull.changes import Reader, Step
 from shared.sync.pull.thresholds import Measured, Thresholds
 from shared.sync.pull.tracked import FurtherReader, TrackedReader
 from shared.sync.pull.walked import WalkedReader
+from shared.sync.state import State
 from shared.telemetry import log_event
 
 MAX_PAGES = 10_000
@@ -39,14 +44,31 @@ class PullEnd(StrEnum):
 class Pull:
     """One timer invocation of one flow."""
 
-    def __init__(self, parts: Parts, flow: Flow, gates: Gates, run_id: str) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flow: Flow,
+        run_id: str,
+        *,
+        gates: Gates,
+        environment: Environment,
+        state: State,
+        queues: Queues,
+        clock: Clock,
+        limits: Limits,
+        new_id: Callable[[], str],
+    ) -> None:
         self._flow = flow
         self._gates = gates
+        self._environment = environment
+        self._state = state
+        self._queues = queues
+        self._clock = clock
+        self._limits = limits
+        self._new_id = new_id
         self._run_id = run_id
         self._ended = PullEnd.TROUBLE
         self._counts: Counter[str] = Counter()
-        self._thresholds = Thresholds(parts, flow)
+        self._thresholds = Thresholds(flow, links=state.links, control=state.control, clock=clock, limits=limits)
 
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.
@@ -57,10 +79,10 @@ class Pull:
         if closed is not None:
             log_event("pull_skipped", flow=self._flow.name, run=self._run_id, reason=closed.reason)
             return
-        started, began = self._parts.clock.now(), self._parts.clock.monotonic()
+        started, began = self._clock.now(), self._clock.monotonic()
         try:
             self._flow = self._with_basis()
-            self._ended = self._pull(began + self._parts.limits.pull_budget_s)
+            self._ended = self._pull(began + self._limits.pull_budget_s)
         except NotSent:
             # What this step has queued already is queued again at the next tick.
             self._ended = PullEnd.OUT_OF_TIME
@@ -71,15 +93,15 @@ class Pull:
             if isinstance(trouble.__cause__, LinkRefused):
                 raise
         finally:
-            seconds = self._parts.clock.monotonic() - began
+            seconds = self._clock.monotonic() - began
             self._tell(seconds)
         if self._counts:
-            self._parts.state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
+            self._state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
 
     def _with_basis(self) -> Flow:
         """The flow as of now. While a target does not answer in which the mapping looks up, its source is read all the
         same (hints may queue up), for what is known of the target."""
-        flow, now = self._flow, self._parts.clock.now()
+        flow, now = self._flow, self._clock.now()
         if flow.lookup is None or flow.lookup.system is flow.source_system:
             return flow.as_of(now)
         if self._gates.closed(flow.lookup.system) is None:
@@ -90,7 +112,7 @@ class Pull:
             except SystemTrouble as trouble:
                 self._gates.close(trouble)
         self._thresholds.blind = True
-        checkpoint = self._parts.state.checkpoints.load(flow.name)
+        checkpoint = self._state.checkpoints.load(flow.name)
         return flow if checkpoint is None else flow.as_read_for(checkpoint.fingerprint)
 
     def _tell(self, seconds: float) -> None:
@@ -102,7 +124,7 @@ class Pull:
         if self._environment_changed():
             return PullEnd.BLOCKED
         for number, reader in enumerate(self._readers()):
-            if number and self._parts.clock.monotonic() >= deadline:
+            if number and self._clock.monotonic() >= deadline:
                 return PullEnd.OUT_OF_TIME
             ended = self._read(reader, deadline)
             if ended is not PullEnd.CAUGHT_UP:
@@ -124,11 +146,11 @@ class Pull:
                 return PullEnd.BLOCKED
             self._send(step, reader)
             # The next page may take as long to look at as any before.
-            done = step.caught_up or self._parts.clock.monotonic() + self._thresholds.longest_s >= deadline
+            done = step.caught_up or self._clock.monotonic() + self._thresholds.longest_s >= deadline
             changed = measured.changed if step.after.walk == checkpoint.walk else 0
             checkpoint = replace(step.after, etag=checkpoint.etag, changed=changed)
             if step.caught_up:
-                checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
+                checkpoint = replace(checkpoint, current_at=self._clock.now())
             if done or reader.saves_each_step:
                 saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
@@ -142,29 +164,46 @@ class Pull:
         """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
         instance with the former mapping knows that it is superseded, and an operator can accept the walk. None when
         another pull is ahead."""
-        loaded = self._parts.state.checkpoints.load(self._flow.name, reader.source_name)
+        loaded = self._state.checkpoints.load(self._flow.name, reader.source_name)
         checkpoint = reader.begin(loaded)
         if checkpoint.current_at is None:
-            checkpoint = replace(checkpoint, current_at=self._parts.clock.now())
+            checkpoint = replace(checkpoint, current_at=self._clock.now())
         return checkpoint if checkpoint == loaded else self._save(checkpoint)
 
     def _readers(self) -> list[Reader]:
         """The sources of the flow, its own last: by then the delta links of the others are kept, and what changes in
         them while every record is read is told by these."""
-        match self._flow.feed:
+        flow, run_id, new_id = self._flow, self._run_id, self._new_id
+        state, links = self._state, self._state.links
+        match flow.feed:
             case Tracked() as feed:
-                further = [FurtherReader(self._parts, self._flow, feed, self._run_id, name) for name in feed.further]
-                return [*further, TrackedReader(self._parts, self._flow, feed, self._run_id)]
+                kept, limits = state.checkpoints, self._limits
+                further = [
+                    FurtherReader(flow, feed, run_id, name, links=links, checkpoints=kept, limits=limits, new_id=new_id)
+                    for name in feed.further
+                ]
+                own = TrackedReader(flow, feed, run_id, links=links, checkpoints=kept, limits=limits, new_id=new_id)
+                return [*further, own]
             case Walked() as feed:
-                return [WalkedReader(self._parts, self._flow, feed, self._run_id)]
+                walking = WalkedReader(
+                    flow,
+                    feed,
+                    run_id,
+                    links=links,
+                    control=state.control,
+                    snapshots=state.snapshots,
+                    clock=self._clock,
+                    new_id=new_id,
+                )
+                return [walking]
 
     def _save(self, checkpoint: Checkpoint) -> Checkpoint | None:
         """Save how far the walk has come; None when another pull is ahead."""
-        etag = self._parts.state.checkpoints.save(checkpoint)
+        etag = self._state.checkpoints.save(checkpoint)
         return None if etag is None else replace(checkpoint, etag=etag)
 
     def _environment_changed(self) -> bool:
-        change = self._parts.environment.change(self._flow.name)
+        change = self._environment.change(self._flow.name)
         if change:
             self._block(BlockKind.ENVIRONMENT, change)
         return bool(change)
@@ -177,21 +216,21 @@ class Pull:
         )
 
     def _send(self, step: Step, reader: Reader) -> None:
-        limit = self._parts.limits.hints_per_message
+        limit = self._limits.hints_per_message
         # What was seen counts in the epoch of the records' own source.
         epoch = step.after.epoch if reader.source_name is None else None
         usable = [hint for hint in step.hints if not unusable_id(hint.id)]
         for message in messages(self._flow.name, self._run_id, usable, limit, epoch=epoch):
-            self._parts.queues.send(self._flow.name, message.to_body())
+            self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(step.hints):
             unusable = (hint.id for hint in step.hints if unusable_id(hint.id))
-            Listing(self._parts, self._flow, self._run_id).unusable(unusable)
+            Listing(self._flow, self._run_id, failures=self._state.failures, clock=self._clock).unusable(unusable)
         if step.hints:
             self._counts["hints"] += len(usable)
 
     def _block(self, kind: BlockKind, reason: str, walk: str = "", shown: Measured | None = None) -> None:
         gone, changed = (shown.gone, shown.shown_changed) if shown is not None else (0, 0)
-        self._parts.state.control.change_flow(
+        self._state.control.change_flow(
             self._flow.name, lambda now: now.block(kind, reason, walk, gone=gone, changed=changed)
         )
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.clock import Clock
 from shared.errors import NotSent, Transient
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint
-from shared.state.control import FlowControl
-from shared.state.links import Link
+from shared.state.control import Control, FlowControl
+from shared.state.links import Link, Links
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
 from shared.sync.pull.changes import Reader, Step
 from shared.sync.pull.weigh import Differing, Weighed, Weighing
 
@@ -70,10 +71,13 @@ class Thresholds:
     What was accepted raises the limits of that walk, and no more.
     """
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, flow: Flow, *, links: Links, control: Control, clock: Clock, limits: Limits) -> None:
+        self._links = links
+        self._control = control
+        self._clock = clock
+        self._limits = limits
         self._flow = flow
-        self._weighing = Weighing(parts, flow)
+        self._weighing = Weighing(flow, links=links, clock=clock)
         self._linked, self._counted_to = 0, 0
         self.longest_s = 0.0
         """The longest time that the look at a page has taken."""
@@ -88,7 +92,7 @@ class Thresholds:
         if not part.is_excess:
             return Measured(part.changed)
         walk, known, ended = checkpoint.walk, step.known, step.after.walk != checkpoint.walk
-        while not ended and self._parts.clock.monotonic() < deadline:
+        while not ended and self._clock.monotonic() < deadline:
             checkpoint = replace(step.after, changed=part.changed)
             try:
                 step = reader.next(checkpoint)
@@ -104,7 +108,7 @@ class Thresholds:
     def _part(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> _Part:
         goes_on = step.after.walk == checkpoint.walk
         possible = checkpoint.changed + len(step.news)
-        floor = self._parts.limits.gone_limit_count
+        floor = self._limits.gone_limit_count
         if max(step.gone, possible) <= floor and not (goes_on and step.news):
             return _Part(possible, gone=step.gone)
         beyond = self._is_gone_beyond(step, checkpoint.walk)
@@ -114,22 +118,22 @@ class Thresholds:
         return replace(part, gone=step.gone, too_many_gone=beyond)
 
     def _is_gone_beyond(self, step: Step, walk: str) -> bool:
-        limits = self._parts.limits
+        limits = self._limits
         if step.gone <= limits.gone_limit_count:
             return False
         limit = self._known(step.gone, step.known) * limits.gone_limit_percent // 100
         return step.gone > max(limits.gone_limit_count, limit) and step.gone > self._accepted(walk).accepted_gone
 
     def _known(self, gone: int, known: int | None) -> int:
-        return self._count_linked(gone, self._parts.limits.gone_limit_percent) if known is None else known
+        return self._count_linked(gone, self._limits.gone_limit_percent) if known is None else known
 
     def _accepted(self, walk: str) -> FlowControl:
         """How far an operator lets a walk go."""
-        control = self._parts.state.control.flow(self._flow.name)
+        control = self._control.flow(self._flow.name)
         return control if control.accepted_walk == walk else FlowControl(self._flow.name)
 
     def _changed(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float, *, goes_on: bool) -> _Part:
-        if self._parts.limits.change_limit_percent >= _ALL:
+        if self._limits.change_limit_percent >= _ALL:
             return _Part(checkpoint.changed)
         suspects = self._suspects(reader, step.news)
         changed = checkpoint.changed + len(suspects)
@@ -145,21 +149,20 @@ class Thresholds:
 
     def _suspects(self, reader: Reader, news: Sequence[Change]) -> list[Link]:
         """The linked records that are not as they were seen, by version or digest."""
-        links = self._parts.state.links.load(self._flow.name, [change.id for change in news])
+        links = self._links.load(self._flow.name, [change.id for change in news])
         return [links[of.id] for of in news if links[of.id].linked and reader.is_news(links[of.id], of)]
 
     def _weigh(self, suspects: Sequence[Link], deadline: float) -> Weighed:
-        clock = self._parts.clock
-        began = clock.monotonic()
-        share = self._parts.limits.pull_budget_s / _SHARE_OF_BUDGET
+        began = self._clock.monotonic()
+        share = self._limits.pull_budget_s / _SHARE_OF_BUDGET
         weighed = self._weighing.weigh(suspects, not_after=max(deadline, began + share))
-        self.longest_s = max(self.longest_s, clock.monotonic() - began)
+        self.longest_s = max(self.longest_s, self._clock.monotonic() - began)
         return weighed
 
     def _is_change_beyond(self, changed: int, walk: str) -> bool:
         """Whether more have changed than may. People go on working while an operator looks: beside what was accepted as
         many may change as never block a flow."""
-        floor, percent = self._parts.limits.gone_limit_count, self._parts.limits.change_limit_percent
+        floor, percent = self._limits.gone_limit_count, self._limits.change_limit_percent
         if changed <= floor or changed <= self._count_linked(changed, percent) * percent // 100:
             return False
         accepted = self._accepted(walk).accepted_changed
@@ -171,7 +174,7 @@ class Thresholds:
         enough = -(-count * 100 // percent) if percent else 0
         if self._linked == self._counted_to < enough:
             self._counted_to = 2 * enough
-            self._linked = self._parts.state.links.count_linked(self._flow.name, self._counted_to)
+            self._linked = self._links.count_linked(self._flow.name, self._counted_to)
         return self._linked
 
     def _shown(self, part: _Part, known: int | None, *, ended: bool) -> Measured:
@@ -180,7 +183,7 @@ class Thresholds:
         if part.too_many_gone:
             told.append(f"{part.gone} of {self._known(part.gone, known)} known records would be gone")
         if part.too_many_changed:
-            linked = self._count_linked(part.changed, self._parts.limits.change_limit_percent)
+            linked = self._count_linked(part.changed, self._limits.change_limit_percent)
             told.append(f"{part.changed} of {linked} linked records would change{_examples(part)}")
         excess = f"{'' if ended else 'at least '}{' and '.join(told)}"
         return Measured(

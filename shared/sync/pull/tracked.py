@@ -1,14 +1,15 @@
 """Changes by the source's own change tracking (protocol P2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage
-from shared.state.checkpoints import Checkpoint, Phase
-from shared.state.links import Link
+from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
+from shared.state.links import Link, Links
 from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
 from shared.sync.ports import TrackedSource
 from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
 from shared.telemetry import log_event
@@ -20,8 +21,21 @@ class TrackedReader:
     saves_each_step = True
     source_name: str | None = None
 
-    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flow: Flow,
+        feed: Tracked,
+        run_id: str,
+        *,
+        links: Links,
+        checkpoints: Checkpoints,
+        limits: Limits,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._links = links
+        self._checkpoints = checkpoints
+        self._limits = limits
+        self._new_id = new_id
         self._flow = flow
         self._source: TrackedSource = feed.source
         # What has been seen of a document cannot be told from one version: its parts have versions of their own.
@@ -33,7 +47,7 @@ class TrackedReader:
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """Where to continue. If the mapping has changed, every row is read again, and the delta link is kept. Without a
         delta link a new epoch begins, also from a checkpoint that was restored: what went before is unknown."""
-        flow, new = self._flow, self._parts.new_id
+        flow, new = self._flow, self._new_id
         if checkpoint is None:
             first = Checkpoint(flow.name, epoch=new(), walk=new())
             return first.with_mapping(flow.fingerprint)
@@ -93,11 +107,11 @@ class TrackedReader:
         else:
             log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
         if isinstance(refused, LinkElsewhere) or (checkpoint.phase is Phase.DELTA and checkpoint.cursor is None):
-            again = replace(checkpoint.begun_anew(self._parts.new_id), restarts=restarts)
+            again = replace(checkpoint.begun_anew(self._new_id), restarts=restarts)
         else:
-            again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._parts.new_id())
-        if restarts >= self._parts.limits.max_restarts:
-            self._parts.state.checkpoints.save(again)
+            again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._new_id())
+        if restarts >= self._limits.max_restarts:
+            self._checkpoints.save(again)
             raise OperatorNeeded(
                 self._flow.source_system,
                 f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
@@ -145,19 +159,19 @@ class TrackedReader:
     def _count_gone(self, ids: list[str], so_far: int) -> int:
         """How many linked records the walk takes away, these included; what has been seen gone already is not taken
         away again. Links are asked only once the lower limit is passed: until then every id counts."""
-        if so_far + len(ids) <= self._parts.limits.gone_limit_count:
+        if so_far + len(ids) <= self._limits.gone_limit_count:
             return so_far + len(ids)
-        links = self._parts.state.links.load(self._flow.name, ids).values()
+        links = self._links.load(self._flow.name, ids).values()
         return so_far + sum(link.linked and link.state not in ENDED for link in links)
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._new_id())
         return replace(new, phase=Phase.DELTA, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
         flow = self._flow
-        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and link.seen_epoch != checkpoint.epoch)
         missing = gone_hints(flow, doubtful)
         gone = checkpoint.gone + len(missing)
@@ -170,8 +184,19 @@ class FurtherReader(TrackedReader):
     """Follows a further source, whose changes name records of the flow's own (protocol P2). It needs no walk over
     everything: whoever begins to read the flow's own source reads every record, after this one's delta link is kept."""
 
-    def __init__(self, parts: Parts, flow: Flow, feed: Tracked, run_id: str, name: str) -> None:
-        super().__init__(parts, flow, feed, run_id)
+    def __init__(
+        self,
+        flow: Flow,
+        feed: Tracked,
+        run_id: str,
+        name: str,
+        *,
+        links: Links,
+        checkpoints: Checkpoints,
+        limits: Limits,
+        new_id: Callable[[], str],
+    ) -> None:
+        super().__init__(flow, feed, run_id, links=links, checkpoints=checkpoints, limits=limits, new_id=new_id)
         self._source = feed.further[name]
         self.source_name = name
         self._lost_changes = False
@@ -180,7 +205,7 @@ class FurtherReader(TrackedReader):
         """Where to go on from what was saved; None is the very first run."""
         if checkpoint is not None:
             return checkpoint
-        new = self._parts.new_id
+        new = self._new_id
         return Checkpoint(self._flow.name, epoch=new(), walk=new(), source=self.source_name)
 
     def keep(self, checkpoint: Checkpoint) -> bool:
@@ -188,10 +213,10 @@ class FurtherReader(TrackedReader):
         False when another pull is ahead."""
         if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
             return True
-        own = self._parts.state.checkpoints.load(self._flow.name)
+        own = self._checkpoints.load(self._flow.name)
         if own is not None and own.phase is not Phase.BASELINE:
             again = replace(own, phase=Phase.FULL, cursor=None, gone=0, changed=0)
-            if self._parts.state.checkpoints.save(again) is None:
+            if self._checkpoints.save(again) is None:
                 return False
         self._lost_changes = False
         return True

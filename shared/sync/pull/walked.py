@@ -1,15 +1,18 @@
 """Changes by walking a source without versions and comparing with a snapshot of our own (protocol P3)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from shared.clock import Clock
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.control import Control
 from shared.state.decided_contents import DecidedContents
-from shared.state.links import Link
+from shared.state.links import Link, Links
 from shared.state.snapshots import Sight, Snapshot
+from shared.state.storage.tables import Table
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import Hint, unusable_id
-from shared.sync.parts import Parts
 from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
 from shared.telemetry import log_event
 
@@ -24,19 +27,34 @@ class WalkedReader:
     saves_each_step = False
     source_name: str | None = None
 
-    def __init__(self, parts: Parts, flow: Flow, feed: Walked, run_id: str) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flow: Flow,
+        feed: Walked,
+        run_id: str,
+        *,
+        links: Links,
+        control: Control,
+        snapshots: Table,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._links = links
+        self._control = control
+        self._snapshots = snapshots
+        self._clock = clock
+        self._new_id = new_id
         self._flow = flow
         self._feed = feed
         self._run_id = run_id
         self._snapshot: Snapshot
-        self._decided = DecidedContents(parts.state.links.table, flow.name)
+        self._decided = DecidedContents(links.table, flow.name)
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """Where to continue. A walk ignores the snapshot if it is the first, if the mapping has changed since the last
         such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
-        self._snapshot = Snapshot(self._parts.state.snapshots, self._flow.name, began.walk)
+        self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk)
         for record in self._decided.take():
             self._snapshot.correct(record.id, record.content)
         return began
@@ -72,9 +90,9 @@ class WalkedReader:
         return True
 
     def _begun(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        now, fingerprint = self._parts.clock.now(), self._flow.fingerprint
+        now, fingerprint = self._clock.now(), self._flow.fingerprint
         if checkpoint is None:
-            new = self._parts.new_id
+            new = self._new_id
             checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)
         checkpoint = self._counted(checkpoint)
         if checkpoint.cursor is not None or checkpoint.phase is not Phase.WALK:
@@ -88,7 +106,7 @@ class WalkedReader:
     def _counted(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint, if none that is newer has been saved before. If it was restored, its snapshot is too old to
         say what was queued: everything is looked at again."""
-        control, flow = self._parts.state.control, self._flow.name
+        control, flow = self._control, self._flow.name
         walks = control.flow(flow).walks
         if checkpoint.number < walks:
             log_event("checkpoint_restored", flow=flow, run=self._run_id)
@@ -106,13 +124,13 @@ class WalkedReader:
         return Step(hints, self._next_walk(checkpoint), news=news, pages=1, caught_up=True)
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._parts.new_id())
+        new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._new_id())
         new = replace(new, number=checkpoint.number + 1)
         return replace(new, ignores_snapshot=False, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         flow = self._flow
-        links, after = self._parts.state.links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
         missing = gone_hints(flow, doubtful)
         gone, known = checkpoint.gone + len(missing), self._snapshot.known or None

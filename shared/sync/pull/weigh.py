@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from shared.clock import Clock
 from shared.records import fold
-from shared.state.links import Link, LinkState
+from shared.state.links import Link, Links, LinkState
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.judge import judge, links_of_parents
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Decided, Judged, Record
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
 
 _READ_AT_ONCE = 500
 
@@ -43,8 +43,9 @@ class Weighed:
 class Weighing:
     """Compares as apply does, and needs nothing of the target but its small tables. Memory is bounded by a batch."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, flow: Flow, *, links: Links, clock: Clock) -> None:
+        self._links = links
+        self._clock = clock
         self._flow = flow
 
     def weigh(self, links: Sequence[Link], *, not_after: float) -> Weighed:
@@ -52,7 +53,7 @@ class Weighing:
         SystemTrouble."""
         found: list[Differing] = []
         for at in range(0, len(links), _READ_AT_ONCE):
-            if self._parts.clock.monotonic() >= not_after:
+            if self._clock.monotonic() >= not_after:
                 return Weighed(tuple(found), unread=len(links) - at)
             found += self._differing(links[at : at + _READ_AT_ONCE])
         return Weighed(tuple(found))
@@ -60,8 +61,8 @@ class Weighing:
     def _differing(self, links: Sequence[Link]) -> Iterator[Differing]:
         rows = self._flow.source.read([link.id for link in links])
         records = [Record.of(Hint(link.id), link, trusted=True, row=rows[link.id]) for link in links if link.id in rows]
-        links_of = partial(links_of_parents, self._parts.state.links)
-        for judged in judge(self._flow, self._parts.clock.now(), links_of, records):
+        links_of = partial(links_of_parents, self._links)
+        for judged in judge(self._flow, self._clock.now(), links_of, records):
             if what := self._news(judged) if isinstance(judged, Decided) else self._difference(judged):
                 yield Differing(judged.id, what)
 

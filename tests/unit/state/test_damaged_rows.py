@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Damage, StateUnreadable
-from shared.state.audit import Deed, read_deed
+from shared.state.audit import AuditEntry, read_audit_entry
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
 from shared.state.decided_contents import decided_row, read_decided
@@ -99,8 +99,9 @@ KINDS = {
         rows_of(lambda at: FilterSizes(at, System.FINOPS, lambda: NOW).remember(20))[0], read_size
     ),
     "run": Kind(Run(FLOW, "apply", "r", NOW, 1.5, {"created": 1}).to_row(), lambda stored: read_run(FLOW, stored)),
-    "deed": Kind(
-        Row("audit", "x", {"time": NOW, "who": "w", "what": "w", "flow": "f", "subject": "s", "reason": "r"}), read_deed
+    "action": Kind(
+        Row("audit", "x", {"time": NOW, "who": "w", "what": "w", "flow": "f", "subject": "s", "reason": "r"}),
+        read_audit_entry,
     ),
 }  # fmt: skip
 JSON_TEXTS = ["{", "[]", "{}", "null", "1", '""', "[1]", '["/"]', '[["a"]]', '[["a","b",1]]', '{"a":1}', "[" * 70_000]
@@ -141,7 +142,7 @@ def test_what_was_written_is_what_is_read() -> None:
     assert link.to_row() == LINK.to_row()
     assert failure.to_row() == FAILURE.to_row()
     assert read_checkpoint(FLOW, stored_as(CHECKPOINT.to_row())).to_row() == CHECKPOINT.to_row()
-    assert isinstance(read_deed(stored_as(KINDS["deed"].row)), Deed)
+    assert isinstance(read_audit_entry(stored_as(KINDS["action"].row)), AuditEntry)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

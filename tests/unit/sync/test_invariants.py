@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -113,9 +114,13 @@ def test_a_commit_that_contradicts_a_rule_stores_nothing_of_it_and_lists_the_rec
     claiming = Claiming(flow, world.state.links, world.state.failures, parts.limits, "claim")
     (claimed,) = claiming.claim(message).records
     of = BROKEN[rule](claimed)
+    links, keys_of = world.state.links, partial(world.state.keys_of, flow)
+    committing = Committing(
+        flow, message, "claim", "run", links=links, keys_of=keys_of, waited_for=False, clock=world.clock
+    )
     caplog.clear()
     with caplog.at_level(logging.ERROR, "p2c"):
-        assert Committing(parts, flow, message, "claim", "run").commit([of]).overtaken == frozenset()
+        assert committing.commit([of]).overtaken == frozenset()
     (line,) = caplog.records
     assert json.loads(line.getMessage()) == {
         "event": "invariant_broken", "flow": "parents", "run": "run", "id": "p1", "rule": rule,

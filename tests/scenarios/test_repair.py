@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import RecordRejected
-from shared.operations.audit_log import Deeds, Refused
+from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
-from shared.operations.repair import Mending, drop
+from shared.operations.repair import Repairing, drop
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.links import LinkState, link_key
@@ -44,9 +44,9 @@ def damaged_link(sync: Product, id: str, **cells: Cell | None) -> None:
     sync.tick()
 
 
-def mending(sync: Product) -> Mending:
+def mending(sync: Product) -> Repairing:
     parts = sync.service.parts
-    return Mending(parts, parts.flows[FLOW], Deeds(parts, "operator"))
+    return Repairing(parts, parts.flows[FLOW], AuditLog(parts, "operator"))
 
 
 def places(sync: Product) -> list[tuple[str, str, str]]:
@@ -130,7 +130,7 @@ def test_a_record_gets_back_the_key_of_which_nobody_knows_the_owner(sync: Produc
     damage(keys, partition, key, {"flow": Foreign("float")})
     assert [place[0] for place in places(sync)] == ["keys"]
     with pytest.raises(Refused, match=rf"p2c repair accounts {id}"):
-        drop(parts, Deeds(parts, "operator"), "keys", partition, key)
+        drop(parts, AuditLog(parts, "operator"), "keys", partition, key)
     assert mending(sync).repair(id) == "A-0"
     assert places(sync) == []
     with pytest.raises(Refused, match="nothing of"):
@@ -231,11 +231,11 @@ def test_a_damaged_key_goes_back_to_the_record_that_has_the_row_and_not_to_one_t
     ((partition, key),) = world.keys_table.content()
     damage(world.keys_table, partition, key, {"record_id": None})
     parts = world.parts()
-    mends = Mending(parts, parts.flows["parents"], Deeds(parts, "operator"))
+    mends = Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator"))
     with pytest.raises(Refused, match="K is the key of parents p1: p2c repair parents p1"):
         mends.repair("a1")
     with pytest.raises(Refused, match="is the key of parents p1: p2c repair parents p1"):
-        drop(parts, Deeds(parts, "operator"), "keys", partition, key)
+        drop(parts, AuditLog(parts, "operator"), "keys", partition, key)
     assert mends.repair("p1") == "K"
     world.settle(hours=0.1)
     check(world)
@@ -247,7 +247,7 @@ def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_m
     damage(world.keys_table, partition, key, {"record_id": None})
     damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})
     parts = world.parts()
-    mends = Mending(parts, parts.flows["parents"], Deeds(parts, "operator"))
+    mends = Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator"))
     with pytest.raises(Refused, match="may be whose this key is; p2c repair parents p1 first"):
         mends.repair("a1")
 
@@ -259,7 +259,7 @@ def test_a_record_that_is_begun_anew_is_still_known_by_the_key_that_it_had() -> 
     damage(world.links_table, "parents", link_key("p1"), {"state": "parked", "last_key": "Former"})
     world.clock.sleep(LIVE_S)
     parts = world.parts()
-    assert Mending(parts, parts.flows["parents"], Deeds(parts, "operator")).repair("p1") == "K"
+    assert Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator")).repair("p1") == "K"
     assert world.state.links.load("parents", ["p1"])["p1"].last_key == "Former"
 
 
@@ -312,7 +312,7 @@ def test_a_contact_is_begun_anew_at_the_row_that_the_mapping_names_of_those_that
         assert before.linked
         damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": None, "route": 7})
         desk.clock.sleep(LIVE_S)
-        mended = Mending(parts, parts.flows["contacts"], Deeds(parts, "operator")).repair(contact)
+        mended = Repairing(parts, parts.flows["contacts"], AuditLog(parts, "operator")).repair(contact)
         assert mended == before.target_key
         desk.settle(3)
         after = parts.state.links.load("contacts", [contact])[contact]
@@ -329,7 +329,7 @@ def test_a_record_that_waited_when_its_link_was_damaged_waits_no_longer_once_it_
         assert [wait.child for wait in parts.state.waits.page("contacts", "", 10)[0]] == [contact]
         damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": "parked"})
         desk.clock.sleep(LIVE_S)
-        Mending(parts, parts.flows["contacts"], Deeds(parts, "operator")).repair(contact)
+        Repairing(parts, parts.flows["contacts"], AuditLog(parts, "operator")).repair(contact)
         control.change_flow("accounts", lambda now: replace(now, paused=False))
         desk.tick()
         desk.settle(3)
