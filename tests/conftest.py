@@ -22,7 +22,7 @@ loopback.spare(os.environ)
 # The line editor that pytest loads gives its processes the size of a terminal that is not there: it folds tables.
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
-# What Microsoft's compiler and functions host learn about themselves pays in hours, and not in the seconds that they run.
+# Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
 
 
