@@ -18,7 +18,7 @@ from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
 
 def books_of(process: Deployment) -> Books:
     """What the product says of every record."""
-    state, books = process.parts.state, Books()
+    state, books = process.service.state, Books()
     for flow in FLOWS:
         for link in state.links.walk(flow):
             books.entries[flow, link.id] = _entry(flow, link)
@@ -36,7 +36,7 @@ def books_of(process: Deployment) -> Books:
         if settings_of(*process.key).COMPANY in partition:
             owner = str(row.cells.get("flow")), str(row.cells.get("record_id"))
             books.keys[_entity_of(entity), str(row.cells.get("key"))] = owner
-    queues = process.parts.queues
+    queues = process.service.queues
     books.messages = {name: bodies for name, bodies in queues.lying().items() if bodies}  # type: ignore[attr-defined]
     return books
 
@@ -46,7 +46,7 @@ def _entity_of(partition: str) -> str:
 
 
 def _parked(process: Deployment, flow: str) -> list[tuple[str, tuple[str, str]]]:
-    state = process.parts.state
+    state = process.service.state
     found = []
     for link in state.links.walk(flow):
         for wait in state.waits.load(flow, list(link.waits)):
