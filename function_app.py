@@ -17,12 +17,12 @@ from shared.service import Service
 STORAGE = "AzureWebJobsStorage"
 
 
-def app_of(flows: Flows) -> func.FunctionApp:
-    """The app with the functions of these flows, and those that serve all of them."""
+def app_of(flows: Flows, service_of: Callable[[Flows], Service] = service) -> func.FunctionApp:
+    """The app with the functions of these flows, and those for all of them. `service_of` gives what they call."""
     made = func.FunctionApp()
     for flow in flows:
-        _add_functions_of(made, flow, lambda: service(flows))
-    _add_functions_for_all(made, lambda: service(flows))
+        _add_functions_of(made, flow, lambda: service_of(flows))
+    _add_functions_for_all(made, lambda: service_of(flows))
     return made
 
 

@@ -13,7 +13,7 @@ from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
-from shared.flows.quotations import QUOTATIONS
+from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 
 
@@ -47,10 +47,10 @@ def _revise_quotes(stage: Stage, ids: Sequence[str]) -> None:
     """An active quote cannot be edited: it is revised, another quantity is entered, and it is activated again."""
     seller = Seller(stage.sales)
     for number in ids:
-        wanted = quoting.all_of(quoting.equals(quotations.KEY_COLUMN, number), quoting.equals("statecode", 1))
-        query = quoting.query({"$select": quotations.HEADER_ID_COLUMN, "$filter": wanted})
+        wanted = quoting.all_of(quoting.equals(quote_rows.KEY_COLUMN, number), quoting.equals("statecode", 1))
+        query = quoting.query({"$select": quote_rows.HEADER_ID_COLUMN, "$filter": wanted})
         (quote,) = stage.sales.rows(f"{API}/{quotations.HEADER_SET}?{query}")
-        revision = seller.revise(str(quote[quotations.HEADER_ID_COLUMN]))
+        revision = seller.revise(str(quote[quote_rows.HEADER_ID_COLUMN]))
         line = seller.lines(revision)[0]
         seller.change_line(str(line["quotedetailid"]), {"quantity": Decimal(str(line["quantity"])) + 1})
         seller.change(revision, ACTIVE)

@@ -28,7 +28,7 @@ def watched_accounts(deployment: Deployment) -> Watched:
             # Contacts become customers, too.
             only={"PartyType": "Organization"},
         ),
-        view=PlainView(mapper),
+        view=PlainView(mapper.rules),
         asked={DATAVERSE: frozenset({accounts.ENTITY_SET}), FINOPS: frozenset({accounts.TARGET_SET})},
-        adopt=mapper.adopts_existing,
+        adopt=mapper.choices.adopt_existing,
     )

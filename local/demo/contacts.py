@@ -9,8 +9,9 @@ from local.demo.flows import Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
-from shared.flows.contacts.mapping import ContactMapper, ContactRules
+from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.contacts.wiring import contact_mapper
+from shared.flows.sales_records import FieldRules
 from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
@@ -54,7 +55,7 @@ def watched_contacts(deployment: Deployment) -> Watched:
             # The customers of contacts count with those of accounts: they go to one collection.
             FINOPS: frozenset({contacts.PERSON_SET}),
         },
-        adopt=mapper.adopts_existing,
+        adopt=mapper.choices.adopt_existing,
         moves=True,
     )
 
@@ -118,7 +119,7 @@ class ContactView:
         """Whether the target's value is ours."""
         return self._rules(field).agree(field, ours, theirs)
 
-    def _rules(self, field: str) -> ContactRules:
+    def _rules(self, field: str) -> FieldRules:
         """No field has the same name in both targets but what is never compared."""
         is_person = field in self.mapper.person.target_fields
         return self.mapper.person_rules if is_person else self.mapper.customer_rules

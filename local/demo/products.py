@@ -41,7 +41,7 @@ def watched_products(deployment: Deployment) -> Watched:
             # The only flow that sends batches to Sales.
             DATAVERSE: frozenset({products.TARGET_SET, products.ITEM_SET, *catalogue.TABLES, "$batch"}),
         },
-        adopt=mapper.adopts_existing,
+        adopt=mapper.choices.adopt_existing,
     )
 
 

@@ -11,7 +11,7 @@ from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import API, Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.clients import quoting
-from shared.flows.quotations import QUOTATIONS
+from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationMapper
 from shared.flows.quotations.wiring import quotation_mapper
@@ -25,7 +25,7 @@ _TOTAL = "totallineitemamount"
 _LINE_AMOUNT = "LineAmount"
 _DRAFT = Filtered("draft", ends=True)
 # A quote that was closed was active before: its quotation may be in F&O, and stays there.
-_OVER = (*(rule for rule in quotations.ENDS if rule != _DRAFT.rule), "closed")
+_OVER = (*(rule for rule in quote_rows.ENDS if rule != _DRAFT.rule), "closed")
 _OF_HEADER = f"_{quotations.LINE_HEADER}_value"
 
 
@@ -47,7 +47,7 @@ def watched_quotations(deployment: Deployment) -> Watched:
             DATAVERSE: frozenset({of.HEADER_SET, of.LINE_SET}),
             FINOPS: frozenset({of.TARGET_SET, of.TARGET_LINE_SET, "$batch"}),
         },
-        adopt=mapper.adopts_existing,
+        adopt=mapper.choices.adopt_existing,
         past_rules=frozenset(_OVER),
     )
 
@@ -61,16 +61,16 @@ class Quotes:
 
     def ids(self, systems: Systems) -> list[str]:
         """The ids of all source records."""
-        rows = _rows(systems, quotations.HEADER_SET, (quotations.KEY_COLUMN,), {}, "")
-        return list(dict.fromkeys(str(row[quotations.KEY_COLUMN]) for row in rows))
+        rows = _rows(systems, quotations.HEADER_SET, (quote_rows.KEY_COLUMN,), {}, "")
+        return list(dict.fromkeys(str(row[quote_rows.KEY_COLUMN]) for row in rows))
 
     def records(self, systems: Systems, id: str | None = None) -> list[SourceRow]:
         """All source records, or the one with an id."""
         mapper, of = self.mapper, quotations
-        wanted = "" if id is None else quoting.equals(of.KEY_COLUMN, id)
-        select = (of.HEADER_ID_COLUMN, _TOTAL, *mapper.header_select)
+        wanted = "" if id is None else quoting.equals(quote_rows.KEY_COLUMN, id)
+        select = (quote_rows.HEADER_ID_COLUMN, _TOTAL, *mapper.header_select)
         headers = _rows(systems, of.HEADER_SET, select, mapper.header_expand, wanted)
-        ids = [quoting.Guid(str(row[of.HEADER_ID_COLUMN])) for row in headers]
+        ids = [quoting.Guid(str(row[quote_rows.HEADER_ID_COLUMN])) for row in headers]
         of_these = "" if id is None or not ids else quoting.any_of(_OF_HEADER, ids)
         lines: dict[str, list[Json]] = defaultdict(list)
         select = (_OF_HEADER, of.LINE_POSITION, *mapper.line_select)
@@ -80,10 +80,10 @@ class Quotes:
         for row in headers:
             header = _plain(row)
             if mapper.reads_lines_of(header):
-                header[of.LINES] = lines[str(row[of.HEADER_ID_COLUMN])]
-            by_number[str(row[of.KEY_COLUMN])].append(header)
+                header[quote_rows.LINES] = lines[str(row[quote_rows.HEADER_ID_COLUMN])]
+            by_number[str(row[quote_rows.KEY_COLUMN])].append(header)
         return [
-            SourceRow(number, None, {of.KEY_COLUMN: number, of.REVISIONS: revisions})
+            SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: revisions})
             for number, revisions in by_number.items()
         ]
 
@@ -186,7 +186,7 @@ def _total(row: SourceRow) -> Decimal:
 
 
 def _revisions(row: SourceRow) -> list[Values]:
-    return _listed(row.values.get(quotations.REVISIONS))
+    return _listed(row.values.get(quote_rows.REVISIONS))
 
 
 def _decimal(row: Values, name: str) -> Decimal:

@@ -213,8 +213,10 @@ def _doubted(link: Link) -> Link | None:
     """The target may hold something other than the link says. What ended after the copy was made is ended there."""
     if not _places(link):
         return None
-    has_ended = link.state in (LinkState.ENDED, LinkState.DELETED)
-    return replace(link, dirty=True, applied={} if has_ended else link.applied)
+    if link.state not in (LinkState.ENDED, LinkState.DELETED):
+        return replace(link, dirty=True)
+    # Should the record come back, the fields that it had filled are known still.
+    return replace(link, dirty=True, applied={}, touched=tuple(sorted({*link.touched, *link.applied})))
 
 
 def _anew(link: Link) -> Link | None:

@@ -45,7 +45,8 @@ class ClaimKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a create was about to send after a first look found nothing under `key` (protocol A6).
+    """What the first write of a record was about to send: a create, after a first look found nothing under `key`, or an
+    update that takes a row over (protocol A6).
 
     Only with it can a row that is found later be recognised as our own.
     """
@@ -97,8 +98,8 @@ class Link:
     to its end; one that was listed for it keeps one, so that it is taken up alone.
     Of a document, `lines` are digests of the lines as last written by number, `numbers` the line numbers that were ever
     used (see Known.numbers), `line_fields` the owned fields that any of its lines has ever filled, which can be emptied
-    again, `noted` the numbers of lines that a write in flight adds, and `revisions` the source rows that it was made
-    from (see Known.revisions).
+    again, `noted` the numbers of lines that a write in flight adds or takes over, and `revisions` the source rows that
+    it was made from (see Known.revisions).
     `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
     surely removed.
     `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know

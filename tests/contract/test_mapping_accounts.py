@@ -37,8 +37,8 @@ def test_an_organisation_without_the_prospect_to_cash_solution_can_answer_the_re
 
 @pytest.mark.parametrize("name", sorted(FRESH.keys() & {*WIDEST.table.target_fields}))
 def test_a_field_of_a_new_customer_is_blank_as_the_mapping_empties_it(name: str) -> None:
-    assert WIDEST.empty(name) == FRESH[name]
-    assert WIDEST.agree(name, None, FRESH[name])
+    assert WIDEST.rules.empty(name) == FRESH[name]
+    assert WIDEST.rules.agree(name, None, FRESH[name])
 
 
 def test_the_mandatory_fields_of_a_customer_have_values_for_the_barest_account() -> None:

@@ -7,15 +7,11 @@ import pytest
 
 from shared.flows import FLOWS
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import quote_rows
+from shared.flows.quotations import rules as quotation_rules
 from shared.flows.quotations import words as quotation_words
-from shared.flows.quotations.mapping import (
-    QuotationChoices,
-    QuotationMapper,
-    QuotationStatus,
-    RequestedDate,
-    header_words,
-    line_words,
-)
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate, header_words, line_words
+from shared.flows.quotations.rules import QuotationStatus
 from shared.mapping.addresses import AddressRules
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.words import Word
@@ -117,19 +113,19 @@ def test_a_line_number_of_sales_fits_into_finops() -> None:
 
 def test_the_source_tables_are_read_by_their_ids() -> None:
     assert [(dataverse()[of]["entity_set"], dataverse()[of]["primary_id"]) for of in ("quote", "quotedetail")] == [
-        (quotations.HEADER_SET, quotations.HEADER_ID_COLUMN),
-        (quotations.LINE_SET, quotations.LINE_ID_COLUMN),
+        (quotations.HEADER_SET, quote_rows.HEADER_ID_COLUMN),
+        (quotations.LINE_SET, quote_rows.LINE_ID_COLUMN),
     ]
 
 
 def test_every_status_is_a_member_of_its_enumeration() -> None:
-    enumeration = fields(quotations.TARGET_SET)[quotations.STATUS_FIELD]["enum"]
+    enumeration = fields(quotations.TARGET_SET)[quotation_rules.STATUS_FIELD]["enum"]
     members = [member["name"] for member in finops()["enums"][enumeration]["members"]]
     assert [status.value for status in QuotationStatus] == members
 
 
 def test_what_forbids_a_change_can_be_read() -> None:
-    assert {quotations.STATUS_FIELD, quotations.ORDER_FIELD} <= set(fields(quotations.TARGET_SET))
+    assert {quotation_rules.STATUS_FIELD, quotation_rules.ORDER_FIELD} <= set(fields(quotations.TARGET_SET))
 
 
 def test_the_states_of_a_quote_are_those_that_the_mapping_means() -> None:
@@ -139,7 +135,7 @@ def test_the_states_of_a_quote_are_those_that_the_mapping_means() -> None:
         for option in attribute("quote", "statuscode")["options"]
         if option["state"] == "Closed"
     }
-    told = {rule: reason for rule, (state, reason) in quotations.ENDS.items() if state == 3}
+    told = {rule: reason for rule, (state, reason) in quote_rows.ENDS.items() if state == 3}
     assert told == {**closed, "submitted": 647390000}
 
 
@@ -149,7 +145,7 @@ def test_a_service_is_the_option_that_the_mapping_means() -> None:
 
 
 def test_a_line_has_no_more_decimals_of_quantity_than_finops_stores() -> None:
-    assert attribute("quotedetail", "quantity")["precision"] <= quotations.STORED_DECIMALS
+    assert attribute("quotedetail", "quantity")["precision"] <= quotation_rules.STORED_DECIMALS
 
 
 def test_nothing_of_the_header_is_carried_that_finops_sets_up_itself() -> None:

@@ -122,6 +122,20 @@ def test_what_has_ended_since_a_copy_was_made_ends_in_the_copy() -> None:
     assert world.target.rows["p0"]["hold"] == "All"
 
 
+def test_a_field_that_an_ended_record_had_filled_is_emptied_in_a_copy_when_it_comes_back_without_it() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First", phone="1")
+    world.settle(hours=0.1)
+    world.source.save("p1", state="inactive")
+    world.settle(hours=0.1)
+    world.settings["finops_origin"] = "another"
+    accept_everywhere(world, COPY)
+    world.source.save("p1", state="", phone=None)
+    world.settle()
+    check(world)
+    assert world.target.rows["k"]["phone"] == ""
+
+
 def test_the_same_environment_under_another_address_keeps_all_links_and_is_not_written() -> None:
     world = trade()
     before = {flow: len(target.writes) for flow in world.flows for target in world.targets_of(flow)}

@@ -238,6 +238,24 @@ def test_a_document_is_adopted_only_if_its_lines_are_those_of_the_source(same: b
         assert world.state.failures.load("documents", ["d1"])["d1"].cause == "lines_differ"
 
 
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_document_whose_adoption_gets_no_answer_keeps_the_numbers_of_its_lines(lands: bool) -> None:
+    world = World(flows=TRADE, adopt=True)
+    world.people.save("m1", number="M1", name="Customer", customer=True)
+    world.document_target.rows["d1"] = {"name": "Theirs"}
+    world.document_target.lines["d1"] = {1: {"quantity": 1}}
+    world.documents.save("d1", name="Theirs", customer="m1")
+    world.documents.save_line("d1", 1, 10)
+    world.document_target.lands = lands
+    world.document_target.fault = lambda _write: OutcomeUnknown(System.FINOPS, "no answer")
+    world.settle(hours=0.05)
+    world.document_target.fault = lambda _write: None
+    world.documents.save_line("d1", 2, 20)
+    world.settle()
+    check(world)
+    assert quantities(world) == {1: 10, 2: 20}
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_a_document_that_an_operator_has_linked_is_taken_over_only_if_its_lines_are_those_of_the_source(
     same: bool,

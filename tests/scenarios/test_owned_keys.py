@@ -117,7 +117,7 @@ def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
 
 
 def played_late(
-    meanwhile: Deed, *, fault: Callable[[Write], SyncError | None] = lambda _write: None
+    meanwhile: Deed, *, fault: Callable[[Write], SyncError | None] = lambda _write: None, **values: str
 ) -> Iterator[tuple[int, World]]:
     """A worker that takes a new record and stands still, in each world at another step, until its claim has ended:
     `meanwhile` something happens to the record, and another worker takes it. Yields the step and the world, not yet at
@@ -126,7 +126,7 @@ def played_late(
     while True:
         steps += 1
         world = World()
-        world.source.save("p1", number="K", name="First")
+        world.source.save("p1", number="K", name="First", **values)
         world.target.fault = fault
 
         def overtake(world: World = world) -> None:
@@ -135,7 +135,7 @@ def played_late(
             world.apply(hint("p1"))
             world.target.lands = True
 
-        world.steps.at[steps] = overtake
+        world.steps.at[world.steps.count + steps] = overtake
         world.apply(hint("p1"))
         if world.steps.disturbed:
             # The worker has come to its end before.

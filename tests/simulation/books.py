@@ -1,11 +1,12 @@
 """What the oracle is shown: the product's own records in plain words, and both systems as they are."""
 
 from collections.abc import Set
+from dataclasses import replace
 from typing import Any
 
 from shared.clients.dataverse.rows import own_id
 from shared.flows.products import mapping as products
-from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import quote_rows
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
 from tests.simulation.deployment import Deployment
@@ -70,30 +71,44 @@ def _entry(flow: str, link: Link) -> Entry:
     )
 
 
-def facts_of(stage: Stage, process: Deployment, mended: Set[Record] = frozenset()) -> Facts:
+def facts_of(
+    stage: Stage, process: Deployment, mended: Set[Record] = frozenset(), left_alone: Set[Record] = frozenset()
+) -> Facts:
     """Both systems as they are, for the company of the deployment; `mended` are the records that an operator has begun
-    anew."""
+    anew, `left_alone` those that an operator has dismissed and that have not changed since."""
     settings = settings_of(*process.key)
     company = settings.COMPANY
     finops = stage.finops
     targets: dict[str, dict[str, Row]] = {
-        entity: dict(finops.rows_of(company, entity)) for entity in (CUSTOMERS, PERSONS, QUOTATIONS)
+        entity: {key: _as_it_looks(process, row) for key, row in finops.rows_of(company, entity).items()}
+        for entity in (CUSTOMERS, PERSONS, QUOTATIONS)
     }
     targets["products"] = _products(stage, process)
     removed = {(entity, key) for of, entity, key in finops.removed if of == company}
     return Facts(
         now=stage.threads.now(),
         mapper_of=process.mappers.of,
-        sources=_sources(stage, company),
+        sources=sources_of(stage, company),
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
         removed=removed,
         adopts=frozenset(flow for flow in FLOWS if getattr(settings, f"{flow.upper()}_ON_EXISTING") == "adopt"),
         mended=frozenset(mended),
+        left_alone=frozenset(left_alone),
     )
 
 
-def _sources(stage: Stage, company: str) -> dict[str, dict[str, SourceRow]]:
+def _as_it_looks(process: Deployment, row: Row) -> Row:
+    """A doubtful row is one of people's, unless its record is tied to it."""
+    if row.of is None or not row.doubtful:
+        return row
+    flow, id = row.of
+    link = process.service.state.links.load(flow, [id])[id]
+    return row if fold(link.target_key or "") == fold(row.key) else replace(row, of=None, made=False)
+
+
+def sources_of(stage: Stage, company: str) -> dict[str, dict[str, SourceRow]]:
+    """The records of every flow as they are, with their products in a company."""
     tables = stage.sales.tables
     found: dict[str, dict[str, SourceRow]] = {
         name: {id: SourceRow(id, row["versionnumber"], row) for id, row in tables[name].rows.items()}
@@ -114,9 +129,9 @@ def _documents(stage: Stage) -> dict[str, SourceRow]:
         lines.sort(
             key=lambda line: (line["lineitemnumber"] is None, line["lineitemnumber"] or 0, line["quotedetailid"])
         )
-        headers.setdefault(row["quotenumber"], []).append({**row, quotations.LINES: lines})
+        headers.setdefault(row["quotenumber"], []).append({**row, quote_rows.LINES: lines})
     return {
-        number: SourceRow(number, None, {quotations.KEY_COLUMN: number, quotations.REVISIONS: list(rows)})
+        number: SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: list(rows)})
         for number, rows in headers.items()
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.flows.products import catalogue, price_lists
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import rules as quotation_rules
 from shared.mapping import date_columns
 from shared.records import fold
 from tests.simulation.finops import COMPANIES
@@ -149,7 +150,7 @@ def standard_pools() -> dict[str, Pool]:
 
 @dataclass(slots=True)
 class Company:
-    """The people of both systems."""
+    """The people of both systems. `is_tied` says whether the sync knows which row of a target is a record's."""
 
     stage: Stage
     pools: Mapping[str, Pool]
@@ -158,6 +159,7 @@ class Company:
     lines_made: int = 0
     products_made: int = 0
     lists_removed: dict[str, Values] = field(default_factory=dict)
+    is_tied: Callable[[tuple[str, str]], bool] = lambda _record: True
 
     def found(self) -> None:
         """Both systems as they are before anybody does anything."""
@@ -477,11 +479,12 @@ class Company:
         return any(of is not None and of[0] == flow for of in owned)
 
     def disown(self, record: tuple[str, str]) -> None:
-        """An operator has taken a record off its row: the row is only people's now."""
+        """An operator has taken a record off its row: the row is only people's now, with all that stands in it."""
         for rows in self.stage.finops.collections.values():
             for row in rows.values():
                 if row.of == record:
                     row.of = None
+                    row.touched.update(row.values)
         self.stage.sales.writers = {id: of for id, of in self.stage.sales.writers.items() if of != record}
 
     def of_others(self, dice: random.Random) -> None:
@@ -522,7 +525,7 @@ class Company:
         number = dice.choice(self.pools["quotes"].numbers)
         if (COMPANIES[0], QUOTATIONS, fold(number)) not in self.stage.finops.removed:
             lines: dict[int, Values] = {1: {"ProductNumber": dice.choice(["P-1", "P-9"])}}
-            row = Row(number, {quotations.STATUS_FIELD: "Created"}, lines=lines)
+            row = Row(number, {quotation_rules.STATUS_FIELD: "Created"}, lines=lines)
             rows.setdefault(fold(number), row)
 
     def _edit_target(self, dice: random.Random) -> None:
@@ -534,6 +537,8 @@ class Company:
             rows = self.stage.finops.rows_of(COMPANIES[0], entity)
             if rows and dice.random() < 0.6:
                 row = rows[dice.choice(sorted(rows))]
+                if row.of is not None and name in row.values and not self.is_tied(row.of):
+                    row.doubtful = True
                 row.values[name] = "changed there"
                 row.touched.add(name)
                 return
@@ -562,8 +567,8 @@ class Company:
         rows = self.stage.finops.rows_of(COMPANIES[0], QUOTATIONS)
         if rows:
             row = rows[dice.choice(sorted(rows))]
-            row.values[quotations.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
-            row.values[quotations.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
+            row.values[quotation_rules.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
+            row.values[quotation_rules.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
 
 
 def small_tables() -> dict[str, list[Values]]:

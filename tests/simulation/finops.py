@@ -188,11 +188,11 @@ class Collection:
         row = rows.get(folded)
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
-        elif row.of is not None and row.of != record and self._environment.exists(row.of):
+        elif row.of is not None and row.of != record and not row.doubtful and self._environment.exists(row.of):
             self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
         elif row.of is None and not row.made:
             self._environment.weather.met("rows adopted")
-        row.of = record
+        row.of, row.doubtful = record, False
         row.values.update(write.values)
         row.touched.difference_update(write.values)
         self._environment.writes += 1

@@ -68,6 +68,7 @@ class History:
         self._takings = Takings(self._company)
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
+        self._company.is_tied = self.operators.is_tied
         for flow in FLOWS:
             self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
 
@@ -82,7 +83,8 @@ class History:
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
-        problems = Oracle(facts_of(self.stage, process, self.operators.mended), books_of(process)).problems()
+        mended, left_alone = self.operators.mended, self.operators.left_alone(process)
+        problems = Oracle(facts_of(self.stage, process, mended, left_alone), books_of(process)).problems()
         self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
         return self.played
 

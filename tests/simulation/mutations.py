@@ -19,6 +19,7 @@ from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
 from shared.state.storage.tables import Put
 from shared.sync.apply import commit as committing
+from shared.sync.apply import late
 from shared.sync.apply import run as apply
 from shared.sync.apply import settle as settling
 from shared.sync.apply.commit import Committing
@@ -176,7 +177,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "row_of_a_late_worker_is_nobodys": Mutation(
         "a row that a worker has made when another one had its record is nobody's",
-        325, "I2", _instead(committing, "_after_late_write", _only_dirty),
+        325, "I2", _instead(late, "_after_late_write", _only_dirty),
     ),
     "failure_of_a_gone_record_stays": Mutation(
         "a failure stays listed when its record is gone",

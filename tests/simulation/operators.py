@@ -4,17 +4,20 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 
 from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.link import Linking
 from shared.operations.repair import drop
 from shared.operations.retarget import NewTarget
+from shared.records import SourceRow
 from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.links import link_key
 from shared.state.storage.tables import Cell, escape, unescape
 from shared.sync.environment import may_be_another
+from tests.simulation.books import sources_of
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.host import is_without_checkpoint
@@ -36,6 +39,7 @@ class Operators:
         self._counts = counts
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
+        self._dismissed: dict[tuple[str, str], SourceRow | None] = {}
         self._to_retry = set(FLOWS)
         self._surprised = False
         # Whether anybody has spoilt a row yet: to look at every row takes its time.
@@ -84,6 +88,11 @@ class Operators:
             if not service.environment.change_by_settings(flow):
                 service.syncing(audit_log).some(flow, [id])
                 self._unlinked.remove((flow, id))
+
+    def left_alone(self, process: Deployment) -> set[tuple[str, str]]:
+        """The records that an operator has dismissed, and that nobody has changed since."""
+        sources = sources_of(self._company.stage, process.company)
+        return {(flow, id) for (flow, id), then in self._dismissed.items() if sources[flow].get(id) == then}
 
     def damages(self, process: Deployment) -> list[Damage]:
         """The rows that cannot be read and that nobody but an operator mends: links, owned keys, and checkpoints."""
@@ -158,7 +167,10 @@ class Operators:
             case "retry":
                 failing.retry(flow, list(failing.walk(flow)), audit_log)
             case "dismiss":
-                failing.dismiss(flow, list(failing.walk(flow))[:1], "known", audit_log)
+                first = list(failing.walk(flow))[:1]
+                rows = sources_of(self._company.stage, process.company)[flow]
+                self._dismissed |= {(flow, of.id): deepcopy(rows.get(of.id)) for of in first}
+                failing.dismiss(flow, first, "known", audit_log)
             case "repair":
                 self._repair(process, audit_log)
             case _ if known:
@@ -188,11 +200,11 @@ class Operators:
 
     def _unlink(self, id: str, linking: Linking) -> None:
         record = linking.flow.name, id
-        was_tied = self._is_tied(record)
+        was_tied = self.is_tied(record)
         try:
             linking.unlink(id)
         finally:
-            if was_tied and not self._is_tied(record):
+            if was_tied and not self.is_tied(record):
                 # The row is nobody's now, as the operator wants it.
                 self._company.disown(record)
                 self._unlinked.add(record)
@@ -207,7 +219,8 @@ class Operators:
             if self._cells(record) is None:
                 self._company.disown(record)
 
-    def _is_tied(self, record: tuple[str, str]) -> bool:
+    def is_tied(self, record: tuple[str, str]) -> bool:
+        """Whether a link says which row of its target is the record's."""
         return (self._cells(record) or {}).get("target_key") is not None
 
     def _cells(self, record: tuple[str, str]) -> Mapping[str, Cell] | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from shared.flows.products import mapping as products
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import rules as quotation_rules
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
 from shared.visible import has_half_pair, visible
@@ -58,7 +59,8 @@ class Books:
 class Facts:
     """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
     as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
-    filled before is known to nobody."""
+    filled before is known to nobody. `left_alone` are those whose failure an operator has dismissed and that have not
+    changed since."""
 
     now: datetime
     mapper_of: Callable[[str], Any]
@@ -68,6 +70,7 @@ class Facts:
     removed: set[tuple[str, str]]
     adopts: frozenset[str] = frozenset()
     mended: frozenset[Record] = frozenset()
+    left_alone: frozenset[Record] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,9 @@ class Oracle:
             if listed != "text_not_sendable":
                 yield Problem("I1", record, f"no message can carry its number, and listed is {listed}")
             return
+        if entry is None and record in self._books.dismissed and record in self._facts.left_alone:
+            # A poison message has named it, and an operator wants no further try.
+            return
         if entry is None:
             yield Problem("I1", record, f"nobody has accounted for it; {self._told(record)}")
             return
@@ -162,7 +168,7 @@ class Oracle:
         keys = {parent: key for parent in mapper.parents(row) if (key := self._key_of(parent)) is not None}
         route: str | None = None
         applied: dict[str, Json] = {}
-        if flow == "contacts" and self._of.get((CUSTOMERS, record)):
+        if flow == "contacts" and (self._of.get((CUSTOMERS, record)) or self._was_customer(record)):
             route = "customer"
         if flow == "products":
             items = [item for of in self._rows_of(record) for item in _items(of)]
@@ -170,6 +176,11 @@ class Oracle:
             lists = [item["pricelevelid"] for item in [of for of in items if of["ours"]] or items]
             applied = {products.ITEM: {"pricelevelid": lists[0]}} if lists else {}
         return Known(now=self._facts.now, applied=applied, references=self._facts.references, route=route, keys=keys)
+
+    def _was_customer(self, record: Record) -> bool:
+        """Whether people have removed the customer of a contact, to which it is tied."""
+        entry = self._books.entries.get(record)
+        return entry is not None and entry.entity == CUSTOMERS and (CUSTOMERS, fold(entry.key)) in self._facts.removed
 
     def _rows_of(self, record: Record) -> Iterator[Row]:
         for entity in dict.fromkeys(ENTITIES.values()):
@@ -182,8 +193,9 @@ class Oracle:
         if entry is not None and entry.entity == ENTITIES[parent.flow, parent.route] and not rows:
             # Somebody has removed the row, and nobody has looked since.
             return entry.key
-        if rows and entry is not None and fold(entry.key) == fold(rows[-1].key):
-            # The same number in another case: each knows it as it was written there.
+        if entry is not None and any(fold(row.key) == fold(entry.key) for row in rows):
+            # Each knows it as it was written there, perhaps in another case. Of several rows it is the one to which
+            # the record is tied: those that it has left are judged by themselves.
             return entry.key
         return rows[-1].key if rows else None
 
@@ -265,7 +277,7 @@ class Oracle:
         mapper = self._facts.mapper_of(flow)
         if flow == "contacts":
             return mapper.customer_rules if entity == CUSTOMERS else mapper.person_rules
-        return mapper.rules if flow == "quotations" else mapper
+        return mapper if flow == "products" else mapper.rules
 
     def _waits(self, record: Record, entry: Entry, missing: Sequence[Parent]) -> Iterator[Problem]:
         parents = [(parent.flow, parent.id) for parent in missing]
@@ -311,15 +323,20 @@ class Oracle:
             case "key_not_addressable":
                 return mapped.key.count(KEY_SEPARATOR) != (entity == PERSONS)
             case "lines_differ":
-                return row is not None and row.of != record
+                # Of a record that an operator has begun anew nobody knows which lines are its own.
+                return row is not None and (row.of != record or record in self._facts.mended)
             case "number_reused":
                 return row is not None
             case "finops.reference_not_found":
                 return self._refers_to_nobody(entity, mapped)
             case "quotation_status":
-                return row is not None and row.values.get(quotations.STATUS_FIELD) not in ("Created", "Modified", None)
+                return row is not None and row.values.get(quotation_rules.STATUS_FIELD) not in (
+                    "Created",
+                    "Modified",
+                    None,
+                )
             case "quotation_ordered":
-                return row is not None and bool(row.values.get(quotations.ORDER_FIELD))
+                return row is not None and bool(row.values.get(quotation_rules.ORDER_FIELD))
             case "product_is_family":
                 return row is not None and row.values.get(products.STRUCTURE) == products.FAMILY
             case "product_not_published":
@@ -368,6 +385,9 @@ class Oracle:
             if entry.state not in ("deleted", "ended"):
                 yield Problem("I1", record, f"it is gone in its source, and {entry.state}")
         for record, cause in self._books.failures.items():
+            if record in self._books.dismissed:
+                # Nobody wants to see it, and nobody tries it again.
+                continue
             unsendable = any(visible(id) == record[1] for id in self._facts.sources[record[0]] if has_half_pair(id))
             if not (unsendable or self._exists(record) or record[1].startswith("message-")):
                 yield Problem("I5", record, f"it is gone in its source, and {cause} is listed")

@@ -16,6 +16,7 @@ _TICK_S, _SOON_S = 60.0, 30.0
 _QUIET_S = 3600.0
 # In this time each failure is tried again at least once.
 _TRIED_AGAIN_S = 26 * 3600.0
+_OF_WORKERS = ("poison", "crashed")
 
 
 class Restless(AssertionError):
@@ -38,7 +39,7 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
             threads.advance(_TICK_S, dice)
         elif version != seen:
             threads.advance(_TICK_S, dice)
-        elif not tried and (due := _last_try(host, horizon)) is not None:
+        elif (due := _last_try(host, horizon, again=tried)) is not None:
             tried = True
             threads.advance(max(due - threads.seconds, 1.0), dice)
         else:
@@ -82,10 +83,13 @@ def _is_under_way(host: Host) -> bool:
     )
 
 
-def _last_try(host: Host, horizon: float) -> float | None:
-    """When the last of the listed failures is tried again."""
+def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
+    """When the last of the listed failures is tried again; `again` of those only that are listed for what has become of
+    workers, which may be listed so once more before they are tried with care."""
     threads = host.stage.threads
-    failures = (of for flow in FLOWS for of in host.process.service.state.failures.page(flow, "", 1000)[0])
+    failures = [of for flow in FLOWS for of in host.process.service.state.failures.page(flow, "", 1000)[0]]
+    if again:
+        failures = [of for of in failures if of.cause in _OF_WORKERS]
     tries = [(of.next_try - threads.now()).total_seconds() for of in failures if of.next_try is not None]
     due = [threads.seconds + seconds for seconds in tries]
     return max((at for at in due if at <= horizon), default=None)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared import exact_json
-from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import quote_rows
 from shared.records import Json, SourceRow, Values
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import Mappers
@@ -47,10 +47,10 @@ def _document(row: Values, mappers: Mappers) -> dict[str, Json]:
     headers = (*of.header_select, *of.header_expand)
     lines = (*of.line_select, *of.line_expand)
     revisions: list[Json] = [
-        {**_only(header, headers), quotations.LINES: [_only(line, lines) for line in rows_in(header, quotations.LINES)]}
-        for header in rows_in(row, quotations.REVISIONS)
+        {**_only(header, headers), quote_rows.LINES: [_only(line, lines) for line in rows_in(header, quote_rows.LINES)]}
+        for header in rows_in(row, quote_rows.REVISIONS)
     ]
-    return {quotations.KEY_COLUMN: row.get(quotations.KEY_COLUMN), quotations.REVISIONS: revisions}
+    return {quote_rows.KEY_COLUMN: row.get(quote_rows.KEY_COLUMN), quote_rows.REVISIONS: revisions}
 
 
 def rows_in(row: Values, name: str) -> list[dict[str, Json]]:

@@ -14,7 +14,7 @@ from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import mapping as contacts
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
-from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import quote_rows
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json, SourceRow, Values, fold
 from tests.simulation.sample import Sample, SampleUnusable
@@ -26,8 +26,8 @@ _FILES = {
     "accounts": ("account", accounts.ID_COLUMN),
     "contacts": ("contact", contacts.ID_COLUMN),
     "contacts_individuals": ("contact", contacts.ID_COLUMN),
-    "quotes": ("quote", quotations.HEADER_ID_COLUMN),
-    "quotedetails": ("quotedetail", quotations.LINE_ID_COLUMN),
+    "quotes": ("quote", quote_rows.HEADER_ID_COLUMN),
+    "quotedetails": ("quotedetail", quote_rows.LINE_ID_COLUMN),
     "products_dataverse": ("product", products.ID_COLUMN),
     catalogue.CURRENCIES: ("transactioncurrency", "transactioncurrencyid"),
     catalogue.UNITS: ("uom", "uomid"),
@@ -144,17 +144,17 @@ class _Folder:
         revisions: dict[str, tuple[str, list[Json]]] = {}
         for id, (place, row) in self._rows["quotes"].items():
             header = self._related.expanded(row, of.header_expand)
-            header[quotations.LINES] = lines.get(id, [])
-            header[quotations.HEADER_ID_COLUMN] = id
-            number = _required(row, quotations.KEY_COLUMN, place)
+            header[quote_rows.LINES] = lines.get(id, [])
+            header[quote_rows.HEADER_ID_COLUMN] = id
+            number = _required(row, quote_rows.KEY_COLUMN, place)
             revisions.setdefault(fold(number), (number, []))[1].append(header)
         for number, headers in revisions.values():
-            yield SourceRow(number, None, {quotations.KEY_COLUMN: number, quotations.REVISIONS: headers})
+            yield SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: headers})
 
     def _lines_by_quote(self, mappers: Mappers) -> dict[str, list[Json]]:
         found: dict[str, list[Json]] = {}
         for id, (place, row) in self._rows["quotedetails"].items():
-            line = {**self._related.expanded(row, mappers.quotations.line_expand), quotations.LINE_ID_COLUMN: id}
+            line = {**self._related.expanded(row, mappers.quotations.line_expand), quote_rows.LINE_ID_COLUMN: id}
             found.setdefault(as_id(_required(row, _QUOTE, place)), []).append(line)
         return found
 

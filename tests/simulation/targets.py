@@ -14,7 +14,8 @@ Record = tuple[str, str]
 @dataclass(slots=True)
 class Row:
     """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
-    `made` says that the sync has created it; `touched` are fields that people have changed since."""
+    `made` says that the sync has created it; `touched` are fields that people have changed since. It is `doubtful`
+    where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs."""
 
     key: str
     values: dict[str, Json]
@@ -22,3 +23,4 @@ class Row:
     made: bool = False
     lines: dict[int, dict[str, Json]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
+    doubtful: bool = False

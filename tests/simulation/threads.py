@@ -17,6 +17,7 @@ from typing import Any
 from greenlet import greenlet
 
 _BEGINNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+_CLAIM_S = 600.0
 # A worker that goes on and on is a fault of its own.
 _MOST_STEPS = 20_000
 
@@ -33,7 +34,8 @@ class Endless(AssertionError):
 class Plan:
     """What happens to a worker: it dies, or stands still for so many seconds, at a step by its number, or at the first
     step of a kind: one whose name holds that text. It gives way to another worker that could run with a chance of
-    `gives_way` at each step."""
+    `gives_way` at each step. One that has stood still for longer than its claim lives comes to its end: what is said of
+    late writes in docs/reliability.md."""
 
     dies_at: int | None = None
     stalls: dict[int, float] = field(default_factory=dict)
@@ -62,6 +64,12 @@ class Worker:
     error: BaseException | None = None
     last_step: str = ""
     stood: bool = False
+    stood_s: float = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has stood still for longer than a claim holds others off: another one may have its records."""
+        return self.stood_s >= _CLAIM_S
 
 
 class Threads:
@@ -134,18 +142,22 @@ class Threads:
         plan = worker.plan
         if plan is CALM and worker.steps < _MOST_STEPS:
             return
-        if worker.steps == plan.dies_at or (plan.dies_in and plan.dies_in in name):
+        if not worker.is_late and (worker.steps == plan.dies_at or (plan.dies_in and plan.dies_in in name)):
             worker.died = True
             raise Died(name)
         if worker.steps >= _MOST_STEPS:
             raise Endless(f"{worker.name} has done {worker.steps} steps, the last one {name}")
         if worker.steps in plan.stalls:
-            self.sleep(plan.stalls[worker.steps])
+            self._stand(worker, plan.stalls[worker.steps])
         elif plan.stands_in and not worker.stood and plan.stands_in in name:
             worker.stood = True
-            self.sleep(plan.stands_s)
+            self._stand(worker, plan.stands_s)
         elif plan.gives_way and worker.dice.random() < plan.gives_way:
             self._give_way()
+
+    def _stand(self, worker: Worker, seconds: float) -> None:
+        self.sleep(seconds)
+        worker.stood_s += seconds
 
     def sleep(self, seconds: float) -> None:
         """The current worker stands still; outside of workers the time passes."""

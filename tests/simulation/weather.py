@@ -71,15 +71,20 @@ class Weather:
 
     def storage_fault(self, step: str) -> str | None:
         """What the storage does to a transaction."""
-        dice = self._dice(self.storage)
+        dice = self._storage_dice(self.storage)
         return None if dice is None else self._pick(dice, STORAGE_FAULTS, step)
 
     def storage_read(self, step: str) -> None:
         """A read of the storage is about to be answered. Raises StorageTrouble where it is not."""
-        dice = self._dice(self.storage / 2)
+        dice = self._storage_dice(self.storage / 2)
         if dice is not None:
             self.met(f"{step}: unread")
             raise StorageTrouble("the storage did not answer a read")
+
+    def _storage_dice(self, chance: float) -> random.Random | None:
+        """A late worker can say what it has done: that it cannot is beyond what is promised (docs/reliability.md)."""
+        worker = self.threads.current
+        return None if worker is not None and worker.is_late else self._dice(chance)
 
     def _dice(self, chance: float) -> random.Random | None:
         worker = self.threads.current

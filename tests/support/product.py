@@ -15,7 +15,7 @@ from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
 from shared.flows import FLOWS
-from shared.flows.spec import Deployment
+from shared.flows.spec import Deployment, Flows
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.read_only import ReadOnlyTable
 from shared.service import Service
@@ -56,6 +56,7 @@ class Product:
     """The running whole, seen by one flow."""
 
     flow = FLOW
+    flows: Flows = FLOWS
     route = "customer"
 
     def __init__(self, sales: Sales, finops: Finops, **settings: str) -> None:
@@ -72,20 +73,20 @@ class Product:
             "COMPANY": "usmf",
         }
         self.state = state_of(self._table)
-        for flow in FLOWS.names:
+        for flow in self.flows.names:
             self.state.control.save_flow(FlowControl(flow, paused=False))
         self.service = self.start(**settings)
 
     @property
     def settings(self) -> Settings:
         """The settings of the app that runs."""
-        return FLOWS.read_settings(self._settings)
+        return self.flows.read_settings(self._settings)
 
     @property
     def deployment(self) -> Deployment:
         """The flows of the app that runs, with its settings and its value-map document."""
         settings = self.settings
-        return Deployment(FLOWS, settings, _maps(settings.VALUE_MAPS))
+        return Deployment(self.flows, settings, _maps(self.flows, settings.VALUE_MAPS))
 
     def _table(self, name: str) -> Table:
         return self._memory(name)
@@ -187,7 +188,9 @@ class Product:
 
     def _messages(self) -> int:
         """How many messages lie in the queues of all flows."""
-        return sum(self.queues.depth(name) for of in FLOWS.names for name in (of, hold_queue(of), poison_queue(of)))
+        return sum(
+            self.queues.depth(name) for of in self.flows.names for name in (of, hold_queue(of), poison_queue(of))
+        )
 
     def snapshot(self) -> dict[str, object]:
         """Everything that is remembered, and how much lies in queues."""
@@ -197,7 +200,7 @@ class Product:
         """Lose the storage account: the flows run, and nothing is remembered."""
         self._tables.clear()
         self.state = state_of(self._table)
-        for flow in FLOWS.names:
+        for flow in self.flows.names:
             self.state.control.save_flow(FlowControl(flow, paused=False))
 
     def writes(self) -> int:
@@ -226,5 +229,5 @@ def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, 
 
 
 @lru_cache(maxsize=4)
-def _maps(document: str | None) -> ValueMaps:
-    return FLOWS.read_value_maps(document)
+def _maps(flows: Flows, document: str | None) -> ValueMaps:
+    return flows.read_value_maps(document)

@@ -10,7 +10,7 @@ import pytest
 
 from p2c.__main__ import app
 from shared.flows import FLOWS
-from shared.flows.quotations.mapping import FILTERS
+from shared.flows.quotations.quote_rows import FILTERS
 from shared.mapping.value_maps import Condition, Defaults, ValueMaps
 from shared.settings import settings_table
 from shared.state.links import LinkState

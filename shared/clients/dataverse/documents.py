@@ -120,6 +120,18 @@ class DataverseDocuments:
         both = {"$select": quoting.columns([self._headers.id_column, column])}
         return found | {self._headers.id_of(row): [self._number_of(row)] for row in self._headers.by_id(numbers, both)}
 
+    def remember_parts(self, documents: Iterable[SourceRow]) -> None:
+        """Keep which headers and lines make up the documents that were read. Raises StorageTrouble."""
+        headers = [header for document in documents for header in _rows_in(document.values, REVISIONS)]
+        self._remember(headers)
+        lines = {
+            self._lines.id_of(line): self._headers.id_of(header)
+            for header in headers
+            for line in _rows_in(header, LINES)
+        }
+        if lines:
+            self._memory.remember(self._flow, self._lines.entity_set, lines)
+
     def numbers_of(self, header_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The numbers of headers by id, also former ones; unknown ones are looked up and stored. A header that
         is neither known nor exists is left out."""
@@ -299,6 +311,11 @@ def _one_per_document(changes: Iterable[Change]) -> list[Change]:
         version = max((v for v in (other.version, change.version) if v is not None), default=None)
         merged[change.id] = Change(change.id, version, gone=other.gone and change.gone)
     return list(merged.values())
+
+
+def _rows_in(values: Values, name: str) -> list[Row]:
+    rows = values.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _plain(row: Row) -> dict[str, Json]:

@@ -3,7 +3,6 @@
 Rules: docs/rules.md. The table below is the mapping; everything else in this module is a filter or a choice.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -11,13 +10,13 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.errors import SettingsInvalid
+from shared.flows.sales_records import FieldRules, SalesMapper
 from shared.mapping.addresses import AddressBlock, AddressRules
-from shared.mapping.conditions import all_hold
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.mapping.words import (
     Column,
     Ownership,
@@ -29,7 +28,7 @@ from shared.mapping.words import (
     default,
     value_of,
 )
-from shared.records import Json, SourceRow
+from shared.records import SourceRow
 
 ENTITY_SET = "accounts"
 ID_COLUMN = "accountid"
@@ -56,7 +55,6 @@ _ALSO_READ = (
     Column("createdon", is_date=True),
     Column("modifiedon", is_date=True),
 )
-_INACTIVE = 1
 
 
 class AccountMaps(ValueMaps):
@@ -134,74 +132,41 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
 _EVERY_FIELD = AccountChoices(addresses=AddressRules(county=True, street_number=True))
 
 
-class AccountMapper:
+class AccountMapper(SalesMapper):
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
     def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
-        self._choices = choices or AccountChoices()
-        self._conditions = as_known_to(AccountMaps, maps).account_filter
+        self.choices = choices = choices or AccountChoices()
         require_known(maps, ENTITY_SET, TARGET_SET, account_words(_EVERY_FIELD))
-        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(self._choices), maps, also_read=_ALSO_READ)
+        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(choices), maps, also_read=_ALSO_READ)
+        super().__init__(
+            (self.table,), choices.scope, as_known_to(AccountMaps, maps).account_filter, Filtered("account_filter")
+        )
         self._require_hold_to_be_owned()
-        self.fingerprint = self.table.fingerprint(self._choices)
-
-    @property
-    def adopts_existing(self) -> bool:
-        """Whether a customer that exists already and is not linked becomes the account's (rules.md, Adoption)."""
-        return self._choices.adopt_existing
-
-    @property
-    def select(self) -> tuple[str, ...]:
-        """The columns to read: those of the mapping and those of the filters."""
-        filtered = (condition.column for condition in self._conditions)
-        return tuple(dict.fromkeys((*self.table.select, *filtered)))
-
-    def parents(self, row: SourceRow) -> tuple[Parent, ...]:  # noqa: ARG002 - it has none
-        """An account waits for no other record."""
-        return ()
+        hold = choices.on_hold_when_ended
+        self.rules = FieldRules(table=self.table, end={} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
+        self.fingerprint = self.table.fingerprint(choices)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:  # noqa: ARG002 - an account says everything itself
         """Filter, map and validate one account. Raises SchemaDrift."""
-        values = row.values
-        self.table.check_source(values)
-        if values.get("merged") is True:
-            return Filtered("merged", ends=True)
-        if values.get("statecode") == _INACTIVE:
-            return Filtered("inactive", ends=True)
-        if not all_hold(self._conditions, values):
-            return Filtered("account_filter")
+        left_out = self.left_out(row.values)
+        if left_out is not None:
+            return left_out
         try:
-            key = NUMBERING.of(values)
+            key = NUMBERING.of(row.values)
             _require_name(row)
-            content = self.table.content(values)
+            content = self.table.content(row.values)
         except Unmappable as unmappable:
             return unmappable.rejected()
         return Mapped(key, content.owned, content.on_create, remarks=content.remarks)
 
     def _require_hold_to_be_owned(self) -> None:
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}
-        if self._choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
+        if self.choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
             raise SettingsInvalid(
                 "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and ownership.accounts.OnHoldStatus of the "
                 "value-map document keeps the sync from taking them off again: remove one of the two"
             )
-
-    def ended(self) -> Mapping[str, Json]:
-        """What changes in F&O when a linked account ends: nothing, or its hold status by setting."""
-        hold = self._choices.on_hold_when_ended
-        return {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value}
-
-    def empty(self, field: str) -> Json:
-        """What empties a field in F&O."""
-        return self.table.empty(field)
-
-    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """Whether F&O's value is ours, after its normalisation."""
-        return self.table.agree(field, ours, theirs)
-
-    def in_scope(self, row: SourceRow) -> bool:
-        """Whether an account without a link belongs to the first run."""
-        return self._choices.scope.holds(row)
 
 
 def _require_name(row: SourceRow) -> None:

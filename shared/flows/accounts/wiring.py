@@ -17,7 +17,7 @@ from shared.flows.accounts.mapping import (
 )
 from shared.flows.accounts.settings import AccountSettings
 from shared.flows.choices import address_rules_of, scope_of
-from shared.flows.rules import OF_SALES
+from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
@@ -54,8 +54,8 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
                 "customer",
                 accounts.TARGET_SET,
                 FinopsCollection(customers),
-                mapper,
-                adopt_existing=mapper.adopts_existing,
+                mapper.rules,
+                adopt_existing=mapper.choices.adopt_existing,
             ),
         ),
         mapper=mapper,

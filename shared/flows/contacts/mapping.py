@@ -5,15 +5,14 @@ Rules: docs/rules.md. The two tables below are the mapping; everything else is a
 route.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import Field
 
 from shared.errors import SettingsInvalid
 from shared.flows.accounts.mapping import OnHold
+from shared.flows.sales_records import FieldRules, SalesMapper
 from shared.mapping.addresses import AddressBlock, AddressRules
-from shared.mapping.conditions import all_hold
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
@@ -29,11 +28,9 @@ from shared.mapping.words import (
     copy,
     currency,
     default,
-    expand_of,
-    select_of,
     value_of,
 )
-from shared.records import Json, SourceRow, composite
+from shared.records import SourceRow, composite
 
 ENTITY_SET = "contacts"
 ID_COLUMN = "contactid"
@@ -76,7 +73,6 @@ _ALSO_READ = (
     Column("createdon", is_date=True),
     Column("modifiedon", is_date=True),
 )
-_INACTIVE = 1
 
 
 class ContactMaps(ValueMaps):
@@ -152,32 +148,11 @@ def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
 _EVERY_FIELD = ContactChoices(addresses=AddressRules(county=True, street_number=True))
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRules:
-    """What the engine must know of one of the two targets; satisfies its TargetRules."""
-
-    table: FieldTable
-    end: Mapping[str, Json]
-
-    def ended(self) -> Mapping[str, Json]:
-        """What changes in F&O when the contact ends, or a contact person changes its account."""
-        return self.end
-
-    def empty(self, field: str) -> Json:
-        """What empties a field in F&O."""
-        return self.table.empty(field)
-
-    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """Whether F&O's value is ours, after its normalisation."""
-        return self.table.agree(field, ours, theirs)
-
-
-class ContactMapper:
+class ContactMapper(SalesMapper):
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
     def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
-        self._choices = choices = choices or ContactChoices()
-        self._conditions = as_known_to(ContactMaps, maps).contact_filter
+        self.choices = choices = choices or ContactChoices()
         require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
         require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
         self.person = FieldTable(
@@ -186,34 +161,17 @@ class ContactMapper:
         self.customer = FieldTable(
             CUSTOMER_PART, CUSTOMER_SET, customer_words(choices), maps, also_read=_ALSO_READ, lengths=CUSTOMER_PART
         )
+        tables, conditions = (self.person, self.customer), as_known_to(ContactMaps, maps).contact_filter
+        super().__init__(tables, choices.scope, conditions, Filtered("contact_filter"))
         _require_owned(self.person, PERSON_PART, "IsInactive", "the end of a contact turns contact persons inactive")
         hold = choices.on_hold_when_ended
         if hold is not OnHold.OFF:
             holds = "CONTACTS_ON_HOLD_WHEN_ENDED puts customers on hold"
             _require_owned(self.customer, CUSTOMER_PART, "OnHoldStatus", holds)
-        self.person_rules = ContactRules(self.person, {"IsInactive": "Yes"})
-        self.customer_rules = ContactRules(self.customer, {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
+        self.person_rules = FieldRules(table=self.person, end={"IsInactive": "Yes"})
+        held = {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value}
+        self.customer_rules = FieldRules(table=self.customer, end=held)
         self.fingerprint = self.person.fingerprint(choices, self.customer.fingerprint())
-
-    @property
-    def adopts_existing(self) -> bool:
-        """Whether what exists already and is not linked becomes the contact's (rules.md, Adoption)."""
-        return self._choices.adopt_existing
-
-    @property
-    def select(self) -> tuple[str, ...]:
-        """The columns to read: those of both mappings and those of the filter."""
-        filtered = (condition.column for condition in self._conditions)
-        return tuple(dict.fromkeys((*select_of(self._columns), *filtered)))
-
-    @property
-    def expand(self) -> dict[str, tuple[str, ...]]:
-        """The navigations to expand, with their columns."""
-        return expand_of(self._columns)
-
-    @property
-    def _columns(self) -> tuple[Column, ...]:
-        return tuple({column.name: column for column in (*self.person.columns, *self.customer.columns)}.values())
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """The account of the contact."""
@@ -223,14 +181,9 @@ class ContactMapper:
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Filter, choose the route, map and validate one contact. Raises SchemaDrift."""
         values = row.values
-        self.person.check_source(values)
-        self.customer.check_source(values)
-        if values.get("merged") is True:
-            return Filtered("merged", ends=True)
-        if values.get("statecode") == _INACTIVE:
-            return Filtered("inactive", ends=True)
-        if not all_hold(self._conditions, values):
-            return Filtered("contact_filter")
+        left_out = self.left_out(values)
+        if left_out is not None:
+            return left_out
         try:
             if values.get("msdynce_isactivecustomer") is True or known.route == CUSTOMER:
                 return self._as_customer(row)
@@ -242,10 +195,6 @@ class ContactMapper:
         if value_of(values, _PARENT) is None:
             return Filtered("no_account", ends=True)
         return Filtered("contact_of_contact", ends=True)
-
-    def in_scope(self, row: SourceRow) -> bool:
-        """Whether a contact without a link belongs to the first run."""
-        return self._choices.scope.holds(row)
 
     def _as_customer(self, row: SourceRow) -> Mapped:
         key = NUMBERING.of(row.values)

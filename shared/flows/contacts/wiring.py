@@ -14,7 +14,7 @@ from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, ContactMaps
 from shared.flows.contacts.settings import ContactSettings
-from shared.flows.rules import OF_SALES
+from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.flows.uses import Behind, UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
@@ -60,7 +60,7 @@ def _person(deployment: Deployment, systems: Systems, mapper: ContactMapper) -> 
         contacts.PERSON_SET,
         FinopsCollection(persons),
         mapper.person_rules,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
         moves=True,
     )
 
@@ -75,7 +75,7 @@ def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -
         contacts.CUSTOMER_SET,
         FinopsCollection(customers),
         mapper.customer_rules,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
     )
 
 

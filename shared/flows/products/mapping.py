@@ -142,11 +142,6 @@ class ProductMapper:
         self._kept: tuple[References, Catalogue] | None = None
 
     @property
-    def adopts_existing(self) -> bool:
-        """Whether a product that exists already and is not linked becomes ours (rules.md, Adoption)."""
-        return self.choices.adopt_existing
-
-    @property
     def select(self) -> tuple[str, ...]:
         """The fields to read."""
         return self.table.select

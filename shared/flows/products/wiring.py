@@ -53,7 +53,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         products.TARGET_SET,
         target,
         mapper,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
         detail=mapper,
         adoption=mapper,
     )

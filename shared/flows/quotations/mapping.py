@@ -4,16 +4,40 @@ Rules: docs/rules.md. The two tables below are the mapping, one for the header a
 the revision, filters, and numbers the lines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from shared.flows.quotations.discounts import DiscountSplit, number_of
-from shared.flows.quotations.lines import Place, number_lines
+from shared.flows.quotations.discounts import DiscountSplit
+from shared.flows.quotations.lines import number_lines
+from shared.flows.quotations.quote_rows import (
+    EXTERNAL,
+    EXTERNAL_ONLY,
+    HEADER_DISCOUNTS,
+    HEADER_ID_COLUMN,
+    KEY_COLUMN,
+    LINE_ID_COLUMN,
+    WRITE_IN,
+    chosen_of,
+    customer_of,
+    filter_of,
+    has_discount,
+    id_of,
+    ids_of,
+    is_active,
+    lines_of,
+    named,
+    place_of,
+    require_customer,
+    require_one_quote,
+    revisions_of,
+    why_none_is_active,
+)
 from shared.flows.quotations.revisions import chain_of, reuse_of
+from shared.flows.quotations.rules import ORDER_FIELD, PRODUCT_FIELD, STATUS_FIELD, QuotationRules, QuotationStatus
 from shared.flows.quotations.value_maps import QuotationMaps
 from shared.flows.quotations.words import (
     ACCOUNT,
@@ -34,7 +58,7 @@ from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps, as_known_to
-from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Verdict
 from shared.mapping.words import (
     DECIMALS,
     Column,
@@ -47,20 +71,13 @@ from shared.mapping.words import (
     day,
     default,
     looked_up_name,
-    rounded_half_up,
-    value_of,
 )
-from shared.records import Json, References, SourceRow, TargetRow, Values, fold
+from shared.records import Json, References, SourceRow, Values
 
 HEADER_SET = "quotes"
-HEADER_ID_COLUMN = "quoteid"
 LINE_SET = "quotedetails"
-LINE_ID_COLUMN = "quotedetailid"
 LINE_HEADER = "quoteid"
 LINE_POSITION = "lineitemnumber"
-KEY_COLUMN = "quotenumber"
-REVISIONS = "revisions"
-LINES = "lines"
 
 TARGET_SET = "CDSSalesQuotationHeaders"
 TARGET_LINE_SET = "CDSSalesQuotationLines"
@@ -75,9 +92,6 @@ NUMBERING = Numbering(
     when_too_long="shorten the pattern of quote numbers in Sales, and create the quote anew: its number never changes",
 )
 CUSTOMER_FIELD = "RequestingCustomerAccountNumber"
-PRODUCT_FIELD = "ProductNumber"
-STATUS_FIELD = "SalesQuotationStatus"
-ORDER_FIELD = "GeneratedSalesOrderNumber"
 
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "quotations", "quotation_lines"
@@ -92,25 +106,6 @@ DATE_COLUMNS: DateColumns = {
     LINE_TABLE: {"requestdeliveryby": Behavior.USER_LOCAL},
 }
 
-_DRAFT, _ACTIVE, _WON, _CLOSED = 0, 1, 2, 3
-# Why a number has no active revision, by state and status reason: the first one that any of its revisions has is told.
-ENDS: Mapping[str, tuple[int, int | None]] = {
-    "draft": (_DRAFT, None),
-    "won": (_WON, None),
-    "lost": (_CLOSED, 5),
-    "canceled": (_CLOSED, 6),
-    "submitted": (_CLOSED, 647390000),
-    "revised": (_CLOSED, 7),
-}
-# Every rule by which a quote is not for F&O.
-FILTERS = (*ENDS, "closed", "header_discount", "no_lines", "write_in_line", "own_product")
-# F&O's type holds so many decimals: what is beyond is lost there.
-STORED_DECIMALS = 6
-
-_EXTERNAL_ONLY = "msdynce_hasexternallymaintainedproductsonly"
-_EXTERNAL = "productid.msdynce_ismaintainedexternally"
-_WRITE_IN = "isproductoverridden"
-_HEADER_DISCOUNTS = ("discountamount", "discountpercentage")
 _CURRENCY = currency("transactioncurrencyid.isocurrencycode", "CurrencyCode", ownership=Ownership.OWNED)
 
 _HEADER_ALSO_READ = (
@@ -119,8 +114,8 @@ _HEADER_ALSO_READ = (
     Column("revisionnumber", int),
     Column("statecode", int),
     Column("statuscode", int),
-    Column(_EXTERNAL_ONLY, bool),
-    *(Column(name, Decimal) for name in _HEADER_DISCOUNTS),
+    Column(EXTERNAL_ONLY, bool),
+    *(Column(name, Decimal) for name in HEADER_DISCOUNTS),
     Column(ACCOUNT),
     Column(CONTACT),
     *_CURRENCY.columns,
@@ -130,25 +125,10 @@ _HEADER_ALSO_READ = (
 _LINE_ALSO_READ = (
     Column(LINE_ID_COLUMN),
     Column("lineitemnumber", int),
-    Column(_WRITE_IN, bool),
+    Column(WRITE_IN, bool),
     Column(PRODUCT),
-    Column(_EXTERNAL, bool),
+    Column(EXTERNAL, bool),
 )
-
-
-class QuotationStatus(StrEnum):
-    """The members of SalesQuotationStatus."""
-
-    CREATED = "Created"
-    SENT = "Sent"
-    CONFIRMED = "Confirmed"
-    LOST = "Lost"
-    CANCELLED = "Cancelled"
-    RESET = "Reset"
-    MODIFIED = "Modified"
-    SUBMITTED = "Submitted"
-    APPROVED = "Approved"
-    REVISED = "Revised"
 
 
 class RequestedDate(StrEnum):
@@ -226,73 +206,18 @@ _EVERY_FIELD = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class QuotationRules:
-    """What the engine must know of quotations in F&O; satisfies its TargetRules and DocumentRules."""
-
-    header: FieldTable
-    lines: FieldTable
-    statuses: tuple[QuotationStatus, ...]
-
-    def ended(self) -> Mapping[str, Json]:
-        """A quotation stays as it is when its quote is won, lost, set back to draft or deleted."""
-        return {}
-
-    def empty(self, field: str) -> Json:
-        """What empties a field in F&O."""
-        return self.header.empty(field)
-
-    def agree(self, field: str, ours: Json, theirs: Json) -> bool:
-        """Whether F&O's value is ours, after its normalisation."""
-        return self.header.agree(field, ours, theirs)
-
-    def same_line(self, ours: Values, theirs: Values) -> bool:
-        """Whether a line of F&O is one of ours: it has the same product."""
-        return fold(str(ours.get(PRODUCT_FIELD))) == fold(str(theirs.get(PRODUCT_FIELD)))
-
-    def empty_line(self, field: str) -> Json:
-        """What empties a field of a line in F&O."""
-        return self.lines.empty(field)
-
-    def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
-        """Whether F&O's value of a line is ours, as far as F&O stores it."""
-        return self.lines.agree(field, _stored(ours), _stored(theirs))
-
-    def refusal(self, row: TargetRow) -> Rejected | None:
-        """A quotation whose status says that it has gone on, or that became an order, must not be changed any more."""
-        order, status = row.values.get(ORDER_FIELD), row.values.get(STATUS_FIELD)
-        if order:
-            return Rejected(
-                "quotation_ordered",
-                f"the quotation became the sales order {order} in F&O ({ORDER_FIELD}); it is not changed any more",
-                "carry the change over to the order in F&O",
-            )
-        if status not in self.statuses:
-            return Rejected(
-                "quotation_status",
-                f"{STATUS_FIELD} of the quotation is {status}; the sync changes it in {', '.join(self.statuses)} only",
-                "set the quotation back in F&O, or extend QUOTATIONS_STATUSES",
-            )
-        return None
-
-
 class QuotationMapper:
     """The mapping with the value maps and choices of a deployment; satisfies the engine's Mapper."""
 
     def __init__(self, maps: ValueMaps, choices: QuotationChoices | None = None) -> None:
-        self._choices = choices = choices or QuotationChoices()
+        self.choices = choices = choices or QuotationChoices()
         self._maps = as_known_to(QuotationMaps, maps)
         require_known(maps, HEADER_PART, TARGET_SET, [word for every in _EVERY_FIELD for word in header_words(every)])
         require_known(maps, LINE_PART, TARGET_LINE_SET, [word for every in _EVERY_FIELD for word in line_words(every)])
         self.header = FieldTable(HEADER_PART, TARGET_SET, header_words(choices), maps, also_read=_HEADER_ALSO_READ)
         self.lines = FieldTable(LINE_PART, TARGET_LINE_SET, line_words(choices), maps, also_read=_LINE_ALSO_READ)
-        self.rules = QuotationRules(self.header, self.lines, choices.statuses)
+        self.rules = QuotationRules(table=self.header, lines=self.lines, statuses=choices.statuses)
         self.fingerprint = self.header.fingerprint(choices, self.lines.fingerprint())
-
-    @property
-    def adopts_existing(self) -> bool:
-        """Whether a quotation that exists already and is not linked becomes the quote's (rules.md, Adoption)."""
-        return self._choices.adopt_existing
 
     @property
     def header_select(self) -> tuple[str, ...]:
@@ -326,50 +251,50 @@ class QuotationMapper:
 
     def reads_lines_of(self, header: Values) -> bool:
         """Whether the lines of a revision say anything that its header does not say alone."""
-        return _is_active(header) and not _has_discount(header)
+        return is_active(header) and not has_discount(header)
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """The quote's customer."""
-        header = _chosen(_revisions(row))
-        customer = None if header is None else _customer(header)
+        header = chosen_of(revisions_of(row))
+        customer = None if header is None else customer_of(header)
         return () if customer is None else (customer,)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Filter, map and validate one quote. Raises SchemaDrift, also for a date column."""
-        revisions = _revisions(row)
+        revisions = revisions_of(row)
         for revision in revisions:
             self.header.check_source(revision)
-        header = _chosen(revisions)
+        header = chosen_of(revisions)
         if header is None:
-            return Filtered(_why_none_is_active(revisions), ends=True)
-        lines = _lines(header)
+            return Filtered(why_none_is_active(revisions), ends=True)
+        lines = lines_of(header)
         for line in lines:
             self.lines.check_source(line)
         try:
-            _require_one_quote(header, revisions)
-            rule = _filter(header, lines)
+            require_one_quote(header, revisions)
+            rule = filter_of(header, lines)
             return self._map(header, revisions, known) if rule is None else Filtered(rule)
         except Unmappable as unmappable:
             return unmappable.rejected()
 
     def in_scope(self, row: SourceRow) -> bool:
         """Whether a quote without a link belongs to the first run: by its revision that changed last."""
-        newest = max(_revisions(row), key=lambda header: str(header.get("modifiedon") or ""), default={})
-        return self._choices.scope.holds(SourceRow(row.id, row.version, newest))
+        newest = max(revisions_of(row), key=lambda header: str(header.get("modifiedon") or ""), default={})
+        return self.choices.scope.holds(SourceRow(row.id, row.version, newest))
 
     def basis(self, references: References, now: datetime) -> Json:  # noqa: ARG002 - the day counts for no quote
         """What is looked up for every quote: how its date columns behave. Raises SchemaDrift."""
         return {table: dict(behaviors_of(references, table, columns)) for table, columns in DATE_COLUMNS.items()}
 
     def _map(self, header: Values, revisions: Sequence[Values], known: Known) -> Mapped:
-        lines, ids, chosen = _lines(header), _ids(revisions), _id(header)
-        key, customer = NUMBERING.of(header), _require_customer(header)
+        lines, ids, chosen = lines_of(header), ids_of(revisions), id_of(header)
+        key, customer = NUMBERING.of(header), require_customer(header)
         behaviors = {table: _behaviors(known.references, table) for table in DATE_COLUMNS}
         content = self.header.content(
             {**header, **behaviors[HEADER_TABLE], looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
         )
         decimals = self._maps.decimals(str(_CURRENCY.read(header, self._maps)))
-        numbered = number_lines([_place(line) for line in lines], known.numbers)
+        numbered = number_lines([place_of(line) for line in lines], known.numbers)
         also = {**behaviors[LINE_TABLE], DECIMALS: decimals}
         mapped = {number: self._map_line(line, also) for number, line in zip(numbered.numbers, lines, strict=True)}
         remarks = (*content.remarks, *(remark for line in lines for remark in self.lines.remarks(line)))
@@ -389,121 +314,9 @@ class QuotationMapper:
         try:
             content = self.lines.content({**line, **also})
         except Unmappable as wrong:
-            raise Unmappable(wrong.cause, f"{_named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
+            raise Unmappable(wrong.cause, f"{named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
         return MappedLine(content.owned, content.on_create)
 
 
 def _behaviors(references: References, table: str) -> Values:
     return beside(behaviors_of(references, table, DATE_COLUMNS[table]))
-
-
-def latest_revision(row: SourceRow) -> str | None:
-    """The id of the quote that has the number of a document now: of several its latest revision."""
-    latest = max(_revisions(row), key=_revision_number, default=None)
-    return None if latest is None else _id(latest)
-
-
-def _revisions(row: SourceRow) -> list[Values]:
-    return _rows(row.values.get(REVISIONS))
-
-
-def _lines(header: Values) -> list[Values]:
-    return _rows(header.get(LINES))
-
-
-def _rows(nested: Json) -> list[Values]:
-    return [row for row in nested if isinstance(row, dict)] if isinstance(nested, list) else []
-
-
-def _is_active(header: Values) -> bool:
-    return header.get("statecode") == _ACTIVE
-
-
-def _revision_number(header: Values) -> int:
-    number = header.get("revisionnumber")
-    return number if isinstance(number, int) else 0
-
-
-def _id(header: Values) -> str:
-    return str(header.get(HEADER_ID_COLUMN)).lower()
-
-
-def _ids(revisions: Sequence[Values]) -> dict[str, int]:
-    return {_id(revision): _revision_number(revision) for revision in revisions}
-
-
-def _chosen(revisions: Sequence[Values]) -> Values | None:
-    """The highest active revision."""
-    return max(filter(_is_active, revisions), key=_revision_number, default=None)
-
-
-def _require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
-    """Revisions of one quote differ in their number; two quotes that were given the same one would take turns."""
-    number = _revision_number(chosen)
-    rivals = [of for of in revisions if _is_active(of) and _revision_number(of) == number]
-    if len(rivals) > 1:
-        ids = ", ".join(sorted(f"{of.get('name')!r} ({of.get(HEADER_ID_COLUMN)})" for of in rivals))
-        raise Unmappable(
-            "number_ambiguous",
-            f"{KEY_COLUMN} {chosen.get(KEY_COLUMN)} is the number of several active quotes of revision {number}: {ids}",
-            remedy="close or delete all of these quotes but one",
-        )
-
-
-def _why_none_is_active(revisions: Sequence[Values]) -> str:
-    for rule, (state, reason) in ENDS.items():
-        if any(of.get("statecode") == state and reason in (None, of.get("statuscode")) for of in revisions):
-            return rule
-    return "closed"
-
-
-def _filter(header: Values, lines: Sequence[Values]) -> str | None:
-    """The rule by which an active quote is not for F&O."""
-    if _has_discount(header):
-        return "header_discount"
-    if not lines:
-        return "no_lines"
-    if any(line.get(_WRITE_IN) is True or value_of(line, PRODUCT) is None for line in lines):
-        return "write_in_line"
-    if header.get(_EXTERNAL_ONLY) is False or any(value_of(line, _EXTERNAL) is not True for line in lines):
-        return "own_product"
-    return None
-
-
-def _has_discount(header: Values) -> bool:
-    return any(number_of(header, column) != 0 for column in _HEADER_DISCOUNTS)
-
-
-def _customer(header: Values) -> Parent | None:
-    for column, flow in ((ACCOUNT, "accounts"), (CONTACT, "contacts")):
-        id = value_of(header, column)
-        if id is not None:
-            return Parent(flow, "customer", str(id).lower())
-    return None
-
-
-def _require_customer(header: Values) -> Parent:
-    customer = _customer(header)
-    if customer is None:
-        raise Unmappable(
-            "customer_missing",
-            "customerid names no account and no contact, and a quotation in F&O needs a customer",
-            remedy="choose the quote's potential customer in Sales",
-        )
-    return customer
-
-
-def _place(line: Values) -> Place:
-    number = line.get("lineitemnumber")
-    own = number if isinstance(number, int) else None
-    return Place(str(line.get(LINE_ID_COLUMN)), own, str(value_of(line, PRODUCT)))
-
-
-def _named(line: Values) -> str:
-    """A line as its seller finds it."""
-    number = line.get("lineitemnumber")
-    return f"line {number}" if number else f"the line without number of product {value_of(line, PRODUCT)}"
-
-
-def _stored(value: Json) -> Json:
-    return rounded_half_up(value, STORED_DECIMALS) if isinstance(value, Decimal) else value

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.flows.quotations.mapping import QuotationStatus
+from shared.flows.quotations.rules import QuotationStatus
 from shared.setting_types import Schedule, Scope, form
 from shared.settings import Settings
 

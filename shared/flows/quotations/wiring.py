@@ -17,9 +17,11 @@ from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, z
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.products import mapping as products
-from shared.flows.quotations import QUOTATIONS
+from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
-from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, QuotationStatus, RequestedDate
+from shared.flows.quotations import rules as quotation_rules
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate
+from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
 from shared.flows.quotations.value_maps import QuotationMaps
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
@@ -54,15 +56,15 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         quotations.TARGET_SET,
         _sales_quotations(deployment, systems, mapper),
         mapper.rules,
-        adopt_existing=mapper.adopts_existing,
+        adopt_existing=mapper.choices.adopt_existing,
         document=mapper.rules,
     )
     return Wiring(
-        feed=Tracked(quotes, {quotations.LINE_SET: lines}),
+        feed=Tracked(quotes, {quotations.LINE_SET: lines}, quotes.remember_parts),
         routes=(route,),
         mapper=mapper,
         numbered=quotes.as_written,
-        number_column=quotations.KEY_COLUMN,
+        number_column=quote_rows.KEY_COLUMN,
         lookup=DataverseLookup(systems.dataverse, how_dates_behave(quotations.DATE_COLUMNS)),
         basis=mapper.basis,
     )
@@ -71,9 +73,20 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
 def _quotes(mapper: QuotationMapper) -> DocumentTables:
     of = quotations
     return DocumentTables(
-        HeaderTable(of.HEADER_SET, of.HEADER_ID_COLUMN, of.KEY_COLUMN, mapper.header_select, mapper.header_expand),
+        HeaderTable(
+            of.HEADER_SET,
+            quote_rows.HEADER_ID_COLUMN,
+            quote_rows.KEY_COLUMN,
+            mapper.header_select,
+            mapper.header_expand,
+        ),
         LineTable(
-            of.LINE_SET, of.LINE_ID_COLUMN, of.LINE_HEADER, of.LINE_POSITION, mapper.line_select, mapper.line_expand
+            of.LINE_SET,
+            quote_rows.LINE_ID_COLUMN,
+            of.LINE_HEADER,
+            of.LINE_POSITION,
+            mapper.line_select,
+            mapper.line_expand,
         ),
         mapper.reads_lines_of,
     )
@@ -93,13 +106,13 @@ def uses(deployment: Deployment) -> Uses:
     """What the flow reads and writes."""
     of, mapper = quotations, quotation_mapper(deployment)
     header, line = of.DATE_COLUMNS[of.HEADER_TABLE], of.DATE_COLUMNS[of.LINE_TABLE]
-    fields = written(mapper.header.fields, of.KEY_FIELD, of.STATUS_FIELD, of.ORDER_FIELD)
+    fields = written(mapper.header.fields, of.KEY_FIELD, quotation_rules.STATUS_FIELD, quotation_rules.ORDER_FIELD)
     lines = {**written(mapper.lines.fields, of.KEY_FIELD), of.LINE_KEY_FIELD: in_finops(int)}
     return Uses(
         (
-            *source_tables(of.HEADER_SET, of.HEADER_ID_COLUMN, (mapper.header,), _NAVIGATIONS, dates=header),
-            *source_tables(of.LINE_SET, of.LINE_ID_COLUMN, (mapper.lines,), _NAVIGATIONS, dates=line),
-            UsedTable(of.LINE_SET, of.LINE_ID_COLUMN, {of.LINE_HEADER: LOOKUP}),
+            *source_tables(of.HEADER_SET, quote_rows.HEADER_ID_COLUMN, (mapper.header,), _NAVIGATIONS, dates=header),
+            *source_tables(of.LINE_SET, quote_rows.LINE_ID_COLUMN, (mapper.lines,), _NAVIGATIONS, dates=line),
+            UsedTable(of.LINE_SET, quote_rows.LINE_ID_COLUMN, {of.LINE_HEADER: LOOKUP}),
         ),
         (UsedCollection(of.TARGET_SET, fields, key=of.KEY_FIELD), UsedCollection(of.TARGET_LINE_SET, lines)),
     )
@@ -137,6 +150,6 @@ QUOTATIONS_FLOW = FlowSpec(
         "own_product": Filter("a line has a product that does not come from F&O", "quote the product of F&O"),
     },
     sales_table=quotations.HEADER_TABLE,
-    row_in_sales=quotations.latest_revision,
+    row_in_sales=quote_rows.latest_revision,
     parents=(ACCOUNTS, CONTACTS),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shared import exact_json
 from shared.mapping.verdicts import Mapped, MappedLine, Rejected
 from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
+from shared.state.links import Link
 from shared.sync.apply.record import Judged
 from shared.sync.flow import DocumentRules, Route
 
@@ -103,12 +104,12 @@ class Changes:
         taken over, by the settings or by an operator, has none of our lines: then all must be those of the source.
         """
         content, link = judged.content, judged.record.link
-        takes_over = not link.linked or not link.numbers
-        if takes_over:
+        is_taken_over = takes_over(link)
+        if is_taken_over:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
-        ours = set(row.lines) if takes_over else {*link.lines, *link.noted}
+        ours = set(row.lines) if is_taken_over else {*link.lines, *link.noted}
         trusted = judged.record.trusted and link.linked
         numbers = self.changed_lines(judged) if trusted else {*content.lines, *ours}
         taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]
@@ -147,6 +148,11 @@ class Changes:
         ours = set(owned) if taken_over else {*link.applied, *link.touched}
         emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
         return filled(owned) | emptied
+
+
+def takes_over(link: Link) -> bool:
+    """Whether a document that is in the target is not the record's own yet, as far as its link knows."""
+    return not link.linked or not link.numbers
 
 
 def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:

@@ -4,7 +4,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from shared.clock import Clock
 from shared.errors import InvariantBroken, RowTooLarge
@@ -12,20 +11,21 @@ from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
-from shared.state.links import FormerTarget, Link, Links
+from shared.state.links import Link, Links
 from shared.state.relinked import relinked_row
 from shared.state.snapshots import UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.crashed import CRASHED
 from shared.sync.apply.invariants import check
+from shared.sync.apply.late import note_late_writes
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Decided, Record
 from shared.sync.apply.release import release
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
-from shared.sync.link_writer import Group, LinkWriter, change_link, link_operation
+from shared.sync.link_writer import Group, LinkWriter, link_operation
 from shared.telemetry import log_event
 
 _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELETED)
@@ -77,10 +77,7 @@ class Committing:
         writer = LinkWriter(self._links, lambda now: now.last_claim == self._claim_id)
         written = writer.write([group for _, group in fitting])
         overtaken = [of for of in decided if of.id in written.foreign]
-        for of in overtaken:
-            # Another worker has taken the record over while ours was late: the target may now hold either write.
-            change_link(self._links, written.foreign[of.id], partial(_after_late_write, of))
-        self._release_late(overtaken)
+        note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
         return Committed(decided, frozenset(written.foreign))
 
     def _sound(self, of: OnItsWay) -> Decided:
@@ -118,13 +115,6 @@ class Committing:
         stored = {of.id: of.record.stored for of in decided}
         dropped = {of.id: of.record.stored.owned - of.outcome.link.owned for of in decided}
         release(self._flow, self._links, self._keys_of, dropped, stored)
-
-    def _release_late(self, overtaken: Sequence[Decided]) -> None:
-        """Keys that a worker has taken after another one had decided what becomes of the record."""
-        if overtaken:
-            links = self._links.load(self._flow.name, [of.id for of in overtaken])
-            taken = {of.id: of.record.stored.owned - links[of.id].owned for of in overtaken}
-            release(self._flow, self._links, self._keys_of, taken, links)
 
     def _group(self, of: Decided) -> Group:
         record, outcome = of.record, of.outcome
@@ -210,18 +200,3 @@ class Committing:
             fields=",".join(outcome.fields),
         )
         return [Insert(row)]
-
-
-def _after_late_write(of: Decided, now: Link) -> Link | None:
-    """The link of a record, as another worker has left it, after a late worker's write: the target may hold either
-    write. A row that the late one has created is the record's own, and looked for once more; so is one that it may have
-    created, such as one of whose parts a later one was not sent."""
-    made, intent = of.outcome.link, of.record.stored.intent
-    begun = made.linked or made.intent is not None
-    if intent is None or not begun or made.route is None or now.may_have_made(made.route, intent.key):
-        return None if now.etag is None else replace(now, dirty=True)
-    if not (now.linked or now.intent is not None):
-        return replace(now, dirty=True, route=made.route, held_key=intent.key, intent=intent)
-    if made.linked:
-        return replace(now, dirty=True, former=(FormerTarget(made.route, intent.key), *now.former))
-    return replace(now, dirty=True)

@@ -1,5 +1,5 @@
 """What is kept in a link before a write is sent, so that it is known if the answer, or this worker, gets lost: the key
-that the record is about to own, the intent of a first create, the fields that are filled for the first time, and the
+that the record is about to own, the intent of its first write, the fields that are filled for the first time, and the
 line numbers of a document (protocol A6, A8)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from shared.errors import RowTooLarge
 from shared.records import LineAction, Write
 from shared.state.links import Intent, Link, Links, Place
 from shared.state.storage.tables import check_size
-from shared.sync.apply.changes import Changes
+from shared.sync.apply.changes import Changes, takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S
 from shared.sync.apply.record import Decided, Planned
 from shared.sync.apply.written import target_of
@@ -71,13 +71,15 @@ def _noted(route: Route, planned: Planned) -> Link | None:
     link = _with_values(planned, link, write)
     if route.document is not None and judged.ending is None:
         target = target_of(route, planned)
-        added = {line.number for line in write.lines if line.action is LineAction.CREATE}
+        ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
+        if write.before is not None and takes_over(record.link):
+            ours |= set(write.before.lines)
         link = replace(
             link,
             numbers=dict(target.numbers),
             revisions={**link.revisions, **target.revisions},
             line_fields=target.line_fields,
-            noted=tuple(sorted({*link.noted, *added})),
+            noted=tuple(sorted({*link.noted, *ours})),
         )
     places = Changes(route).noted_places(judged) if judged.ending is None else link.places
     if places != link.places:
@@ -86,7 +88,7 @@ def _noted(route: Route, planned: Planned) -> Link | None:
 
 
 def _with_values(planned: Planned, link: Link, write: Write) -> Link:
-    if write.create and not link.linked:
+    if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
         return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
     first = sorted(set(write.values) - set(link.applied) - set(link.touched))

@@ -26,7 +26,7 @@ from shared.sync.apply.note import note
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
-from shared.sync.apply.read import read
+from shared.sync.apply.read import read, remember_parts
 from shared.sync.apply.record import Judged, Planned, Record
 from shared.sync.apply.release import release
 from shared.sync.apply.send import send
@@ -141,6 +141,7 @@ class Apply:
         flow, state = self._flow, self._state
         try:
             reading = batch.take(read(flow.source, records))
+            remember_parts(flow, reading)
             settled = batch.take(settle(flow, self._flows, partial(state.keys_of, flow), reading))
             settled = batch.take(confirm_inherited(self._ownership, settled))
             settled = batch.take(back_at_former(settled))

@@ -290,6 +290,15 @@ def test_a_line_of_a_header_that_exists_nowhere_is_left_out() -> None:
     assert world().told_of_lines(detail(A, Q)) == ()
 
 
+def test_a_deleted_line_that_no_page_has_told_of_is_a_change_of_the_document_with_which_it_was_read() -> None:
+    at = world()
+    at.sales.quote(Q, "Q-1")
+    at.sales.line(A, Q, 1)
+    at.documents.remember_parts(at.documents.read(["Q-1"]).values())
+    assert at.told_of_lines(deleted(A)) == (Change("Q-1", None),)
+    assert at.told_of_quotes(deleted(Q)) == (Change("Q-1", None, gone=True),)
+
+
 def test_a_page_that_cannot_be_remembered_is_not_told() -> None:
     sales = Sales()
     at = line(sales, system=System.DATAVERSE)

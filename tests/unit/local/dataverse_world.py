@@ -113,8 +113,10 @@ class World:
 
 
 @cache
-def schema(*, solution: bool = True, product_number_key: bool = False) -> Schema:
-    tracked = dict.fromkeys(("contact", "quote", "quotedetail"), True)
+def schema(
+    *, solution: bool = True, product_number_key: bool = False, also_tracked: frozenset[str] = frozenset()
+) -> Schema:
+    tracked = dict.fromkeys(("contact", "quote", "quotedetail", *also_tracked), True)
     return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked)
 
 
@@ -133,11 +135,12 @@ def fresh_organisation(
     *,
     solution: bool = True,
     product_number_key: bool = False,
+    also_tracked: frozenset[str] = frozenset(),
 ) -> Organisation:
     """A new organisation in memory; its rows are made once and copied."""
     settings = settings or Settings()
     seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
-    tables = schema(solution=solution, product_number_key=product_number_key)
+    tables = schema(solution=solution, product_number_key=product_number_key, also_tracked=also_tracked)
     return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
 
 
@@ -149,12 +152,18 @@ def dataverse(
     settings_row: Mapping[str, Json] | None = None,
     file: Path | None = None,
     product_number_key: bool = False,
+    also_tracked: frozenset[str] = frozenset(),
     tls: Tls | None = None,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
     if file is None:
         organisation = fresh_organisation(
-            clock, settings, settings_row, solution=solution, product_number_key=product_number_key
+            clock,
+            settings,
+            settings_row,
+            solution=solution,
+            product_number_key=product_number_key,
+            also_tracked=also_tracked,
         )
     else:
         tables = schema(solution=solution, product_number_key=product_number_key)

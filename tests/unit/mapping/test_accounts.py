@@ -220,14 +220,14 @@ def test_a_filtered_account_is_not_judged_further() -> None:
 
 
 def test_an_ended_account_leaves_its_customer_untouched() -> None:
-    assert dict(mapper().ended()) == {}
+    assert dict(mapper().rules.ended()) == {}
     assert "OnHoldStatus" not in mapper().table.target_fields
 
 
 @pytest.mark.parametrize("status", [status for status in OnHold if status is not OnHold.OFF])
 def test_an_ended_account_can_put_its_customer_on_hold(status: OnHold) -> None:
     holding = mapper(AccountChoices(on_hold_when_ended=status))
-    assert dict(holding.ended()) == {"OnHoldStatus": status.value}
+    assert dict(holding.rules.ended()) == {"OnHoldStatus": status.value}
 
 
 def test_an_account_that_is_active_again_takes_its_customer_off_hold() -> None:
@@ -284,5 +284,5 @@ def test_every_column_is_read_once() -> None:
 
 
 def test_existing_customers_of_an_accounts_number_are_adopted_by_setting_only() -> None:
-    assert not mapper().adopts_existing
-    assert mapper(AccountChoices(adopt_existing=True)).adopts_existing
+    assert not mapper().choices.adopt_existing
+    assert mapper(AccountChoices(adopt_existing=True)).choices.adopt_existing

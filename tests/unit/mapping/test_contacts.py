@@ -422,5 +422,5 @@ def test_a_changed_choice_changes_the_fingerprint() -> None:
 
 
 def test_existing_customers_of_a_contacts_number_are_adopted_by_setting_only() -> None:
-    assert not mapper().adopts_existing
-    assert mapper(ContactChoices(adopt_existing=True)).adopts_existing
+    assert not mapper().choices.adopt_existing
+    assert mapper(ContactChoices(adopt_existing=True)).choices.adopt_existing

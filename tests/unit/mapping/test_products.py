@@ -447,8 +447,8 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
 
 
 def test_adoption_and_scope_are_those_of_the_choices() -> None:
-    assert (MAPPER.adopts_existing, MAPPER.in_scope(product())) == (False, True)
-    assert mapper(ProductChoices(adopt_existing=True)).adopts_existing
+    assert (MAPPER.choices.adopt_existing, MAPPER.in_scope(product())) == (False, True)
+    assert mapper(ProductChoices(adopt_existing=True)).choices.adopt_existing
     assert not mapper(ProductChoices(linked_only=True)).in_scope(product())
 
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.errors import SchemaDrift, SettingsInvalid
-from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices, QuotationStatus, RequestedDate
+from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices, RequestedDate
+from shared.flows.quotations.rules import QuotationStatus
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import metadata_of
 from shared.mapping.scope import Scope
@@ -552,8 +553,8 @@ def test_the_currency_decides_the_precision_also_where_it_is_not_sent() -> None:
 
 
 def test_existing_quotations_are_adopted_by_setting_only() -> None:
-    assert not mapper().adopts_existing
-    assert mapper(QuotationChoices(adopt_existing=True)).adopts_existing
+    assert not mapper().choices.adopt_existing
+    assert mapper(QuotationChoices(adopt_existing=True)).choices.adopt_existing
 
 
 def test_the_scope_of_the_first_run_goes_by_the_revision_that_changed_last() -> None:

@@ -127,19 +127,19 @@ def test_an_amount_may_be_a_whole_number_and_never_a_truth_value() -> None:
 )
 def test_values_agree_after_the_normalisation_of_finops(field: str, ours: Json, theirs: Json, agree: bool) -> None:
     on = mapper(ownership=owned_as(CreditLimit="owned"))
-    assert on.agree(field, ours, theirs) is agree
-    assert on.agree(field, theirs, ours) is agree
+    assert on.rules.agree(field, ours, theirs) is agree
+    assert on.rules.agree(field, theirs, ours) is agree
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_every_text_agrees_with_itself(text: str) -> None:
-    assert MAPPER.agree("SalesMemo", text, text)
+    assert MAPPER.rules.agree("SalesMemo", text, text)
 
 
 def test_a_text_is_emptied_by_an_empty_text_and_a_number_by_zero() -> None:
-    assert MAPPER.empty("SalesMemo") == ""
-    assert MAPPER.empty("OrganizationNumberOfEmployees") == 0
+    assert MAPPER.rules.empty("SalesMemo") == ""
+    assert MAPPER.rules.empty("OrganizationNumberOfEmployees") == 0
 
 
 @pytest.mark.parametrize("part", ["ownership", "text_lengths"])

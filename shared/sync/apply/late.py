@@ -1,0 +1,94 @@
+"""Late writes: what a worker has done to the target after another one had taken its record. The record's link is told,
+so that the next worker finds and mends it (protocol A9)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from shared.records import fold
+from shared.state.keys import Owner
+from shared.state.links import ClaimKind, FormerTarget, Link, Links
+from shared.sync.apply.outcome import Kind
+from shared.sync.apply.ownership import KeysOf
+from shared.sync.apply.record import Decided
+from shared.sync.apply.release import release
+from shared.sync.flow import Flow
+from shared.sync.link_writer import change_link
+
+_WITHOUT_WRITE = (Kind.UNCHANGED, Kind.FILTERED, Kind.WAITING)
+
+
+def note_late_writes(
+    flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Decided], foreign: Mapping[str, Link]
+) -> None:
+    """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
+    hold either write. Raises StorageTrouble."""
+    for of in overtaken:
+        change_link(links, foreign[of.id], partial(_after_late_work, of))
+    if overtaken:
+        now = links.load(flow.name, [of.id for of in overtaken])
+        _own(flow, keys_of, overtaken, now)
+        release(flow, links, keys_of, {of.id: of.record.stored.owned - now[of.id].owned for of in overtaken}, now)
+
+
+def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Decided], links: Mapping[str, Link]) -> None:
+    """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
+    record that has got one meanwhile keeps it."""
+    for of in overtaken:
+        key, route = _begun_key(of), flow.route(of.record.stored.route) if of.record.stored.route else None
+        if key is not None and route is not None and links[of.id].may_have_made(route.name, key):
+            keys_of(route).own({key: Owner(flow.name, route.name, of.id)})
+
+
+def _begun_key(of: Decided) -> str | None:
+    """The key under which a late worker has, or may have, written a record for the first time; None where it has not:
+    a row that it has updated is known already."""
+    made, intent = of.outcome.link, of.record.stored.intent
+    begun = made.route is not None and (made.linked or made.intent is not None)
+    return intent.key if intent is not None and begun else None
+
+
+def _after_late_work(of: Decided, now: Link) -> Link | None:
+    """The link after a late worker's write. Where that got no clear answer it may land yet, and others are held off."""
+    changed, made = _after_late_write(of, now), of.outcome.link
+    if changed is None or changed.claim_id is not None or made.claim_kind is not ClaimKind.UNSETTLED:
+        return changed
+    return replace(changed, claim_id=made.claim_id, claim_kind=ClaimKind.UNSETTLED)
+
+
+def _after_late_write(of: Decided, now: Link) -> Link | None:
+    """The link of a record, as another worker has left it, after a late worker's write. A row that the late one has
+    made is the record's own, and looked for once more; so is one that it may have made, such as one of whose parts a
+    later one was not sent."""
+    stored, key = of.record.stored, _begun_key(of)
+    if key is None or stored.route is None or now.may_have_made(stored.route, key):
+        return None if now.etag is None else _as_filled(replace(now, dirty=True), of)
+    if not (now.linked or now.intent is not None):
+        return _as_filled(replace(now, dirty=True, route=stored.route, held_key=key, intent=stored.intent), of)
+    if of.outcome.link.linked:
+        return replace(now, dirty=True, former=(FormerTarget(stored.route, key), *now.former))
+    return replace(now, dirty=True)
+
+
+def _as_filled(now: Link, of: Decided) -> Link:
+    """The link with what the late write may have filled and added in the row that the record has now: the next worker
+    empties and removes what is not to be there."""
+    stored = of.record.stored
+    if of.outcome.kind in _WITHOUT_WRITE or now.route != stored.route or _place(now) != _place(stored):
+        return now
+    sent = {name for values in (stored.intent.sent if stored.intent else ()) for name in values}
+    filled = {*now.touched, *stored.touched, *stored.applied, *sent} - set(now.applied)
+    return replace(
+        now,
+        touched=tuple(sorted(filled)),
+        line_fields=tuple(sorted({*now.line_fields, *stored.line_fields})),
+        noted=tuple(sorted({*now.noted, *stored.noted})),
+        numbers={**stored.numbers, **now.numbers},
+        revisions=now.revisions or stored.revisions,
+        places=(*now.places, *(place for place in stored.places if place not in now.places)),
+    )
+
+
+def _place(link: Link) -> str:
+    """The key of the row that a record has, or may have."""
+    return fold(link.target_key or (link.intent.key if link.intent else ""))

@@ -1,0 +1,3 @@
+"""pricelists -> CustomerGroups."""
+
+PRICELISTS = "pricelists"

@@ -1,0 +1,74 @@
+"""The pricelists flow: its mapping as the settings want it, and how it reaches both systems."""
+
+from functools import partial
+
+from shared.clients.dataverse.environment import DataverseTable
+from shared.clients.finops.environment import FinopsCollection, FinopsTable
+from shared.clients.finops.keys import FinopsKey
+from shared.flows.choices import scope_of
+from shared.flows.sales_records import OF_SALES
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
+from shared.mapping.verdicts import Filter
+from shared.sync.flow import Route, Tracked
+from shared.systems import System
+from tests.flows.pricelists import PRICELISTS
+from tests.flows.pricelists import mapping as pricelists
+from tests.flows.pricelists.mapping import PriceListChoices, PriceListMapper, PriceListMaps
+from tests.flows.pricelists.settings import PriceListSettings
+
+
+def pricelist_mapper(deployment: Deployment) -> PriceListMapper:
+    """The mapping as the settings want it."""
+    settings = deployment.settings_for(PriceListSettings)
+    choices = PriceListChoices(
+        adopt_existing=settings.PRICELISTS_ON_EXISTING == "adopt",
+        scope=scope_of(settings.PRICELISTS_SCOPE, settings),
+    )
+    return PriceListMapper(deployment.maps, choices)
+
+
+def wire(deployment: Deployment, systems: Systems) -> Wiring:
+    """Price lists of Sales, and customer groups of F&O."""
+    mapper = pricelist_mapper(deployment)
+    table = DataverseTable(systems.dataverse, pricelists.ENTITY_SET, pricelists.ID_COLUMN, mapper.select, mapper.expand)
+    key = FinopsKey(deployment.settings.COMPANY, (pricelists.KEY_FIELD,))
+    groups = FinopsCollection(FinopsTable(systems.finops, pricelists.TARGET_SET, key, mapper.table.target_fields))
+    adopt = mapper.choices.adopt_existing
+    return Wiring(
+        feed=Tracked(table),
+        routes=(Route("group", pricelists.TARGET_SET, groups, mapper.rules, adopt_existing=adopt),),
+        mapper=mapper,
+        numbered=partial(table.ids_by, pricelists.KEY_COLUMN),
+        number_column=pricelists.KEY_COLUMN,
+    )
+
+
+def uses(deployment: Deployment) -> Uses:
+    """What the flow reads and writes."""
+    mapper, key = pricelist_mapper(deployment), pricelists.KEY_FIELD
+    filtered = UsedTable(pricelists.ENTITY_SET, pricelists.ID_COLUMN, of_any_type(mapper.select))
+    read = source_tables(pricelists.ENTITY_SET, pricelists.ID_COLUMN, (mapper.table,), {})
+    groups = UsedCollection(pricelists.TARGET_SET, written(mapper.table.fields, key), key=key)
+    return Uses((filtered, *read), (groups,))
+
+
+PRICELISTS_FLOW = FlowSpec(
+    name=PRICELISTS,
+    source=System.DATAVERSE,
+    target=System.FINOPS,
+    settings=PriceListSettings,
+    value_maps=PriceListMaps,
+    lengths=(pricelists.TARGET_SET,),
+    ownership=(pricelists.PART,),
+    wire=wire,
+    uses=uses,
+    filters={
+        **OF_SALES,
+        "pricelist_filter": Filter(
+            "a condition of pricelist_filter in the value-map document does not hold",
+            "change the price list, or the condition",
+        ),
+    },
+    sales_table="pricelevel",
+)
