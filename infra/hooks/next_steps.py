@@ -1,6 +1,8 @@
 """Says what to do next, with the addresses filled in: azd calls it at the end of `azd up`."""
 
-from cli import run, tell, value
+from collections.abc import Mapping, Sequence
+
+from cli import names, run, tell, value
 
 TEXT = """
 The sync is deployed, and every flow is paused: nothing is read or written until you resume it.
@@ -17,9 +19,9 @@ The sync is deployed, and every flow is paused: nothing is read or written until
 3. Check, with your own rights, whether everything is in place, and what would be written:
      set -a; eval "$(azd env get-values)"; set +a
      ./p2c.sh preflight
-     ./p2c.sh plan accounts
-4. Start: accounts and products first, then contacts, then quotations.
-     ./p2c.sh resume accounts
+     ./p2c.sh plan {first}
+4. Start: {order}.
+     ./p2c.sh resume {first}
 
 Open it in the portal: https://portal.azure.com/#@{tenant}/resource/subscriptions/{subscription}/resourceGroups/{group}/overview
 Function app {app}, storage account {storage}. The workbook "Prospect to cash" shows every flow.
@@ -40,7 +42,19 @@ PLACES = {
 
 def next_steps() -> None:
     """Print the next steps."""
-    tell(TEXT.format_map({place: value(name).rstrip("/") for place, name in PLACES.items()}))
+    flows = {flow["name"]: flow["parents"] for flow in names()["flows"]}
+    given = {place: value(name).rstrip("/") for place, name in PLACES.items()}
+    tell(TEXT.format_map({**given, "first": next(iter(flows)), "order": order_of(flows)}))
+
+
+def order_of(flows: Mapping[str, Sequence[str]]) -> str:
+    """The flows, by their parents, in the order in which they start: a record waits for its parents."""
+    started: list[str] = []
+    groups = []
+    while ready := [name for name, parents in flows.items() if name not in started and set(parents) <= {*started}]:
+        started += ready
+        groups.append(" and ".join(ready))
+    return " first, then ".join([groups[0], ", then ".join(groups[1:])]) if groups[1:] else groups[0]
 
 
 if __name__ == "__main__":

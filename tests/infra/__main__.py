@@ -1,17 +1,18 @@
-"""`make infra`: the names from the code, then the templates formatted, compiled and linted, then the snapshots."""
+"""`make infra`: the files that follow from the code, then the templates formatted, compiled and linted, then the
+snapshots."""
 
 import sys
 
 from tests.infra import compiler
-from tests.infra.names import NAMES, text
+from tests.infra.derived import write
 from tests.infra.snapshots import INFRA, parameters_files
 
 
 def main() -> int:
     """Write everything anew; 1 where the compiler has something to say, or where there is none."""
-    NAMES.write_text(text(), encoding="utf-8")
+    sys.stderr.write("".join(f"written: {path}\n" for path in write()))
     if compiler.compiler() is None:
-        sys.stderr.write(f"written: infra/names.json; {compiler.MISSING}\n")
+        sys.stderr.write(f"{compiler.MISSING}\n")
         return 1
     parameters = parameters_files()
     told = [compiler.format_all(INFRA), compiler.build(INFRA / "main.bicep")]

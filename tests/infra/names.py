@@ -1,6 +1,5 @@
-"""infra/names.json: what the templates and the hooks take from the code. `make infra` writes it."""
+"""What the code says of itself: the flows, and the names of functions, queues, tables and settings."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -9,9 +8,7 @@ from function_app import app_of
 from local.requirements import SITE_PYTHON
 from shared.flows import FLOWS
 from shared.state.storage.account import TABLES
-from tests.support.project import ROOT
 
-NAMES = ROOT / "infra" / "names.json"
 # The host starts nothing without a schedule, and takes a time limit that is not given for its own.
 _READ_BY_THE_HOST = ("_SCHEDULE", "functionTimeout")
 # What the templates know by themselves: the storage account, the identity, and what they ask for by name.
@@ -27,6 +24,7 @@ def names() -> dict[str, Any]:
     chosen = {name: field.default for name, field in FLOWS.settings.model_fields.items() if not name.startswith(_GIVEN)}
     return {
         "python": SITE_PYTHON,
+        "flows": [{"name": flow.name, "parents": list(flow.parents)} for flow in FLOWS],
         "functions": functions(),
         "queues": sorted(queue for flow in FLOWS for queue in flow.queues),
         "tables": sorted(TABLES),
@@ -59,8 +57,3 @@ def timers() -> list[str]:
 def _triggers() -> Mapping[str, Mapping[str, object]]:
     found = {str(made.get_function_name()): made.get_trigger() for made in app_of(FLOWS).get_functions()}
     return {name: trigger.get_dict_repr() for name, trigger in found.items() if trigger is not None}
-
-
-def text() -> str:
-    """The file as it should be."""
-    return json.dumps(names(), indent=2) + "\n"

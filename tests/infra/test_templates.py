@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra import checks
 from tests.infra.checks import Check
-from tests.infra.names import NAMES, text
+from tests.infra.derived import derived
 from tests.infra.roles import ASSIGNMENTS, named_after_their_owner, roles
 from tests.infra.snapshots import DEFAULT, NETWORK, Snapshot, change, copied, parameters_files, read_snapshot
 from tests.support.project import ROOT
@@ -78,8 +78,9 @@ def test_former_statuses_of_the_timers_are_kept_for_a_day() -> None:
     assert service.properties["deleteRetentionPolicy"] == {"enabled": True, "days": 1}
 
 
-def test_the_names_that_the_templates_take_are_those_of_the_code() -> None:
-    assert NAMES.read_text(encoding="utf-8") == text(), "run `make infra`"
+@pytest.mark.parametrize("path", sorted(derived()))
+def test_a_file_that_names_flows_or_settings_follows_from_the_code(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == derived()[path], "run `make infra`"
 
 
 def test_azd_can_give_every_setting_and_names_the_app_as_the_template_does() -> None:

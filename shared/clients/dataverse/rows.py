@@ -220,6 +220,6 @@ def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
 
 
 def own_id(namespace: str, *names: str) -> str:
-    """The id that we give a new row: always the same for the same flow, company and key (docs/decisions.md, New
-    Dataverse rows carry their proof)."""
+    """The id that we give a new row: always the same for the same flow, company and key (docs/decisions.md, Rows
+    that the sync creates in Dataverse have derived ids)."""
     return quoting.name_based_id("|".join((namespace, *names)))
