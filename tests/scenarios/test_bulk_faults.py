@@ -168,9 +168,9 @@ def _accept_the_walk(world: Assortment) -> None:
 
 
 def _requests(world: Assortment) -> int:
-    counted = world.service.parts.systems[System.DATAVERSE].requests  # type: ignore[attr-defined]
+    counted = world.service.systems[System.DATAVERSE].requests  # type: ignore[attr-defined]
     return int(counted.reads + counted.writes)
 
 
 def _writes(world: Assortment) -> int:
-    return int(world.service.parts.systems[System.DATAVERSE].requests.writes)  # type: ignore[attr-defined]
+    return int(world.service.systems[System.DATAVERSE].requests.writes)  # type: ignore[attr-defined]

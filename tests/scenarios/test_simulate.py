@@ -112,7 +112,7 @@ def desk() -> Any:
 
 def test_the_sample_of_a_sandbox_has_the_records_as_the_flows_read_them(desk: Trading) -> None:
     before = {system: desk.sent(system)[1] for system in System}
-    document = sample_of(desk.service.parts, 10)
+    document = sample_of(desk.service.flows, 10)
     sample = read_sample(exact_json.dumps(document))
     assert {flow: len(rows) for flow, rows in sample.records.items()} == {
         "accounts": 2, "contacts": 1, "products": 1, "quotations": 1,
@@ -126,7 +126,7 @@ def test_the_sample_of_a_sandbox_has_the_records_as_the_flows_read_them(desk: Tr
 
 
 def test_no_more_rows_of_a_flow_are_read_than_asked_for(desk: Trading) -> None:
-    sample: Sample = read_sample(exact_json.dumps(sample_of(desk.service.parts, 1)))
+    sample: Sample = read_sample(exact_json.dumps(sample_of(desk.service.flows, 1)))
     assert all(len(rows) == 1 for rows in sample.records.values())
 
 
