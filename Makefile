@@ -11,6 +11,7 @@ SITE := .site
 SITE_READY := $(SITE)/.ready
 PIPS_READY := .pips/.ready
 NODE_READY := node_modules/.ready
+COLLECTED := .hypothesis/.ready
 HOST := .venv-host
 HOST_READY := $(HOST)/.ready
 TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY)
@@ -44,10 +45,10 @@ demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, shown step
 pictures: $(READY) $(NODE_READY) ## redraw the pictures of the documentation
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 
-check: $(READY) lint ## format, lint, types, imports, unit and rule tests: before each commit
+check: $(READY) $(NODE_READY) $(COLLECTED) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
 
-test: $(READY) $(NODE_READY) $(TESTS_READY) lint ## everything that a change must pass
+test: $(READY) $(NODE_READY) $(TESTS_READY) $(COLLECTED) lint ## everything that a change must pass
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
 unit: $(READY) ## run one test without other checks: make unit ARGS=tests/unit/test_settings.py
@@ -59,11 +60,11 @@ simulate: $(READY) ## random histories of the whole product: make simulate ARGS=
 mutate: $(READY) $(NODE_READY) ## check that tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-nightly: $(READY) $(NODE_READY) ## the tests with all sample records and the long searches
-	$(PYTEST) -m nightly $(ARGS)
+nightly: $(READY) $(NODE_READY) ## all sample records, the long searches, and each property with ten times as many examples
+	$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY) $(TESTS_READY) ## branch coverage, which must not fall below its minimum
+coverage: $(READY) $(NODE_READY) $(TESTS_READY) $(COLLECTED) ## branch coverage, which must not fall below its minimum
 	$(PYTEST) $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
@@ -143,6 +144,14 @@ $(PIPS_READY): $(wildcard requirements/pip-*.txt) $(BIN)/uv
 	@for pip in $(patsubst requirements/%.txt,%,$(wildcard requirements/pip-*.txt)); do \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt || exit 1; \
 	done
+	@touch $@
+
+# What each test process of a fresh clone would do again: pytest compiles the tests, and Hypothesis reads the characters of
+# Unicode, with 200 MB.
+$(COLLECTED): | $(READY)
+	@echo "Compiling the tests (some seconds) ..."
+	@$(PYTEST) --collect-only --quiet >$(VENV)/collected.txt || { tail -n 40 $(VENV)/collected.txt; exit 1; }
+	@$(BIN)/python -c 'from hypothesis import strategies; strategies.characters(categories=["Lu"]).validate()'
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json

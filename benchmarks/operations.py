@@ -18,12 +18,10 @@ from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
 from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
-from shared.operations.audit_log import AuditLog
-from shared.operations.failures import Failing
+from shared.service import Service
 from shared.state.failures import Failure
 from shared.state.storage.account import Account, Storage
 from shared.state.storage.tables import MAX_TRANSACTION_ROWS, Put
-from shared.sync.parts import Parts
 
 Result = TypeVar("Result")
 _HEADINGS = ("what", "failures", "seconds")
@@ -37,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         document.require_places(parsed.write, ["operations"])
         with interrupts.as_exceptions(), Azurite() as azurite:
-            rows = list(_measured(_parts(azurite.connection_string), parsed.failures))
+            rows = list(_measured(_service(azurite.connection_string), parsed.failures))
     except (UserMistake, AzuriteFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UserMistake) else 1
@@ -50,17 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(parts: Parts, count: int) -> Iterator[tuple[str, ...]]:
-    _list(parts, count)
-    failing = Failing(parts)
+def _measured(service: Service, count: int) -> Iterator[tuple[str, ...]]:
+    _list(service, count)
+    failing = service.failing()
     seconds, causes = _timed(lambda: failing.causes([ACCOUNTS]))
     yield "grouped by cause", f"{sum(cause.count for cause in causes):,}", f"{seconds:.2f}"
-    audit_log = AuditLog(parts, "benchmark")
+    audit_log = service.audit_log("benchmark")
     seconds, sent = _timed(lambda: failing.retry(ACCOUNTS, failing.walk(ACCOUNTS), audit_log))
     yield "all sent again", f"{sent:,}", f"{seconds:.2f}"
 
 
-def _parts(connection: str) -> Parts:
+def _service(connection: str) -> Service:
     storage = Storage(Account(connection_string=connection))
     storage.create(FLOWS.names)
     settings = FLOWS.read_settings(
@@ -73,10 +71,10 @@ def _parts(connection: str) -> Parts:
     )
     # Neither system is asked anything here.
     deployment = FLOWS.deployment(settings)
-    return assemble(deployment, state_of(storage.table), storage.queues, managed_identity(), SystemClock()).parts
+    return assemble(deployment, state_of(storage.table), storage.queues, managed_identity(), SystemClock())
 
 
-def _list(parts: Parts, count: int) -> None:
+def _list(service: Service, count: int) -> None:
     now = datetime.now(UTC)
     rows = [
         Failure(
@@ -87,7 +85,7 @@ def _list(parts: Parts, count: int) -> None:
         for number in range(count)
     ]  # fmt: skip
     for at in range(0, count, MAX_TRANSACTION_ROWS):
-        parts.state.links.table.transact([Put(row) for row in rows[at : at + MAX_TRANSACTION_ROWS]])
+        service.state.links.table.transact([Put(row) for row in rows[at : at + MAX_TRANSACTION_ROWS]])
 
 
 def _timed(work: Callable[[], Result]) -> tuple[float, Result]:

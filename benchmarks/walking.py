@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 from shared import bootstrap
-from shared.bootstrap import Service
 from shared.clients.finops.source import PAGE_ROWS
 from shared.flows import FLOWS
 from shared.flows.products import PRODUCTS
@@ -74,14 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _pull(count: int, *, changed: bool) -> Pulled:
     """One pull in this process; a count of 0 walks the real F&O source."""
     service = bootstrap.service(FLOWS)
-    parts, flow = service.parts, service.parts.flows[PRODUCTS]
     if count:
-        flow = _with_source(flow, GeneratedSource(count, changed=changed))
-        parts = replace(parts, flows={PRODUCTS: flow})
+        flow = _with_source(service.flows[PRODUCTS], GeneratedSource(count, changed=changed))
+        service = replace(service, flows={PRODUCTS: flow})
     began = time.monotonic()
-    Service(parts, service.gates).pull(PRODUCTS)
+    service.pull(PRODUCTS)
     seconds = time.monotonic() - began
-    hints = next(iter(parts.state.runs.latest(PRODUCTS, 1))).counts.get("hints", 0)
+    hints = next(iter(service.state.runs.latest(PRODUCTS, 1))).counts.get("hints", 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Pulled(seconds, hints, peak / MEGABYTE)
 

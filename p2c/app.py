@@ -16,7 +16,7 @@ from p2c.output import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.flows import FLOWS
 from shared.operations.audit_log import Refused
-from shared.operations.lookup import NotFound, locate
+from shared.operations.lookup import NotFound
 from shared.telemetry import QUIET
 from shared.visible import visible
 
@@ -74,7 +74,7 @@ def main(
 
 def located(to: Connection, flow: str, given: list[str]) -> list[str]:
     """The ids of the records that the user has named by id, number or address. Raises NotFound."""
-    return [locate(to.parts, to.parts.flows[flow], to.meant(text)) for text in given]
+    return [to.service.locate(flow, to.meant(text)) for text in given]
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -118,18 +118,18 @@ def _end(message: str, code: int) -> None:
 def check_settings(to: Connection, flow: str) -> None:
     """Tell it if the app maps the flow by other settings than those given here, from which a prediction follows. Raises
     Mistake if they name other systems than the deployment."""
-    change = to.parts.environment.change_by_settings(flow)
+    change = to.service.environment.change_by_settings(flow)
     if change:
         raise Mistake(f"{change}; correct the settings given here: the sync remembers nothing about other systems")
-    checkpoint = to.parts.state.checkpoints.load(flow)
+    checkpoint = to.service.state.checkpoints.load(flow)
     if checkpoint is None or checkpoint.fingerprint is None:
         return
-    if not to.parts.flows[flow].maps_as(checkpoint.fingerprint):
+    if not to.service.flows[flow].maps_as(checkpoint.fingerprint):
         tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
 
 
 def standstill(to: Connection, flow: str) -> str:
     """The sentence that says when queued records are synced, with a blank before it; empty if the flow runs now."""
-    control = to.parts.state.control.flow(flow)
+    control = to.service.state.control.flow(flow)
     why = "paused" if control.paused else "blocked" if control.blocked else ""
     return f" {flow} is {why}: they are synced when it runs again." if why else ""

@@ -27,6 +27,7 @@ from shared.operations.audit_log import AuditLog
 from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
 from shared.records import SourceRow
+from shared.service import Service
 from shared.settings import Settings
 from shared.settings_file import read_settings_file
 from shared.state.failures import Failure
@@ -35,7 +36,6 @@ from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Queues
 from shared.state.storage.tables import Table
 from shared.storage_settings import CONNECTION, NAME_RULE, SERVICES, accounts_named, is_account_name, two_accounts
-from shared.sync.parts import Parts
 from shared.systems import System
 
 ACCOUNT = "STORAGE_ACCOUNT_NAME"
@@ -106,7 +106,7 @@ class Connection:
         return Network()
 
     @cached_property
-    def parts(self) -> Parts:
+    def service(self) -> Service:
         """Storage and both systems. Nothing is called yet. Raises Mistake."""
         clock = SystemClock()
         tables: dict[str, Table] = {}
@@ -120,7 +120,7 @@ class Connection:
             if not self.without_state:
                 storage = Storage(account_of(self.settings, lambda: self.credential, self.way))
                 state, queues = state_of(self._table_of(storage)), storage.queues
-            return assemble(self.deployment, state, queues, self.credential, clock, way=self.way).parts
+            return assemble(self.deployment, state, queues, self.credential, clock, way=self.way)
         except SettingsInvalid as invalid:
             mistake = Mistake(str(invalid))
         raise mistake
@@ -131,11 +131,11 @@ class Connection:
     @cached_property
     def audit_log(self) -> AuditLog:
         """The audit log of this operator's actions."""
-        return AuditLog(self.parts, self._who())
+        return self.service.audit_log(self._who())
 
     def flows(self, name: str | None) -> list[str]:
         """The flow with a name, or all of them. Raises Mistake."""
-        known = list(self.parts.flows)
+        known = list(self.service.flows)
         if name is None:
             return known
         if name not in known:
@@ -144,7 +144,7 @@ class Connection:
 
     def addresses(self, flow: str, id: str, key: str | None, row: SourceRow | None = None) -> list[str]:
         """The addresses of a record, as far as templates are given; `row` is the record if it was read anyway."""
-        in_finops = id if self.parts.flows[flow].source_system is System.FINOPS else key
+        in_finops = id if self.service.flows[flow].source_system is System.FINOPS else key
         in_sales = self._row_in_sales(flow, id, row)
         table, company = FLOWS[flow].sales_table, self.settings.COMPANY
         place = {"id": in_sales or "", "table": table, "key": in_finops or "", "company": company}
@@ -159,7 +159,7 @@ class Connection:
             return id
         if row is not None:
             return row_in_sales(row)
-        made_from = self.parts.state.links.load(flow, [id])[id].revisions
+        made_from = self.service.state.links.load(flow, [id])[id].revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
     def addresses_of_rival(self, failure: Failure | None) -> list[str]:
@@ -167,7 +167,7 @@ class Connection:
         if failure is None or failure.rival is None:
             return []
         flow, id = failure.rival
-        link = self.parts.state.links.load(flow, [id])[id]
+        link = self.service.state.links.load(flow, [id])[id]
         return self.addresses(flow, id, link.target_key or link.held_key)
 
     def meant(self, text: str) -> str:

@@ -3,8 +3,7 @@
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,19 +12,14 @@ from azure.core.credentials import TokenCredential
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import ACCEPT, FinopsSystem
 from shared.clients.http.channel import Channel
-from shared.clients.http.correlation import correlated
 from shared.clients.http.credentials import TokenProvider, identity
-from shared.clients.http.deadline import reading_until
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import HttpTransport
 from shared.clock import Clock, SystemClock
-from shared.errors import StateUnreadable, StorageTrouble
 from shared.flows.spec import Deployment, Flows, Systems
-from shared.invocations import Invocation, invoked
-from shared.operations.cleanup import Cleanup
-from shared.operations.reconcile import Comparison
 from shared.outbound import Way, straight
+from shared.service import Service
 from shared.settings import Settings
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
@@ -39,115 +33,13 @@ from shared.state.storage.account import Account, Storage
 from shared.state.storage.queues import Queues
 from shared.state.storage.tables import Table
 from shared.state.waiting import Waits
-from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
-from shared.sync.parts import Parts
-from shared.sync.poison import Poison
 from shared.sync.ports import SystemPort
-from shared.sync.pull.run import Pull
 from shared.sync.state import State
-from shared.sync.sweep import Sweep
 from shared.systems import System
-from shared.telemetry import quiet_libraries, tell_damage, tell_trouble
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the triggers call: one method per kind of function."""
-
-    parts: Parts
-    gates: Gates
-    history_days: int = 90
-
-    def pull(self, flow: str, invocation: Invocation | None = None) -> None:
-        """Find out which records have changed and queue hints."""
-        with self._run(flow, invocation) as run_id:
-            parts = self.parts
-            Pull(
-                parts.flows[flow],
-                run_id,
-                gates=self.gates,
-                environment=parts.environment,
-                state=parts.state,
-                queues=parts.queues,
-                clock=parts.clock,
-                limits=parts.limits,
-                new_id=parts.new_id,
-            ).run()
-
-    def apply(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
-        """Write the records that a message names."""
-        with self._run(flow, invocation) as run_id:
-            parts = self.parts
-            Apply(
-                parts.flows,
-                flow,
-                run_id,
-                claim_id=parts.new_id(),
-                gates=self.gates,
-                environment=parts.environment,
-                state=parts.state,
-                queues=parts.queues,
-                clock=parts.clock,
-                limits=parts.limits,
-            ).run(_text(body))
-
-    def poison(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
-        """Split or list a message that failed too often."""
-        with self._run(flow, invocation) as run_id:
-            parts = self.parts
-            Poison(
-                parts.flows[flow],
-                run_id,
-                failures=parts.state.failures,
-                queues=parts.queues,
-                clock=parts.clock,
-                limits=parts.limits,
-            ).run(_text(body))
-
-    def sweep(self, invocation: Invocation | None = None) -> None:
-        """Bring back what waits for something other than a change."""
-        with self._run(None, invocation) as run_id:
-            parts = self.parts
-            Sweep(
-                parts.flows,
-                run_id,
-                gates=self.gates,
-                state=parts.state,
-                queues=parts.queues,
-                clock=parts.clock,
-                limits=parts.limits,
-            ).run()
-
-    def reconcile(self, invocation: Invocation | None = None) -> None:
-        """Compare both systems, and log what has drifted."""
-        with self._run(None, invocation) as run_id:
-            Comparison(self.parts, self.gates, run_id).run()
-
-    def cleanup(self, invocation: Invocation | None = None) -> None:
-        """Remove what is past its retention."""
-        with self._run(None, invocation) as run_id:
-            Cleanup(self.parts, run_id, keep_days=self.history_days).run()
-
-    @contextmanager
-    def _run(self, flow: str | None, invocation: Invocation | None) -> Iterator[str]:
-        """The id of an invocation, the host's where there is one: its events carry it, and its requests ids that begin
-        with it. It reads as long as it has time. Storage trouble is also logged as an event: if it lasts, nothing
-        else can report it."""
-        run_id = self.parts.new_id() if invocation is None else invocation.run
-        last_start = self.parts.clock.monotonic() + self.parts.limits.run_budget_s
-        with invoked(invocation), correlated(run_id), reading_until(last_start):
-            try:
-                yield run_id
-            except StorageTrouble as trouble:
-                tell_trouble(trouble, flow=flow, run=run_id)
-                raise
-            except StateUnreadable as unreadable:
-                tell_damage(unreadable.damage, flow=flow, run=run_id)
-                raise
-
+from shared.telemetry import quiet_libraries
 
 _making = threading.Lock()
 
@@ -218,9 +110,18 @@ def assemble(
     flows = deployment.wired(Systems(dataverse, finops, Owners(state.links.table)))
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
-    parts = Parts(flows, systems, environment, state, queues, clock, limits_of(settings))
     gates = Gates(state.control, systems, clock, settings.request_timeout_s)
-    return Service(parts, gates, settings.HISTORY_DAYS)
+    return Service(
+        flows,
+        systems,
+        environment,
+        gates,
+        state,
+        queues,
+        clock,
+        limits_of(settings),
+        history_days=settings.HISTORY_DAYS,
+    )
 
 
 def account_of(settings: Settings, credential: Callable[[], TokenCredential], way: Way = straight) -> Account:
@@ -286,7 +187,3 @@ def _environment_ids(settings: Settings) -> Mapping[str, str]:
         "finops_origin": str(Origin.parse(settings.FINOPS_URL)),
         "company": settings.COMPANY.casefold(),
     }
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace")

@@ -13,13 +13,17 @@ from tests.support import shares
 from tests.support.events import Heard, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
-settings.register_profile("project", deadline=None)
+settings.register_profile("project", deadline=None, max_examples=40)
+# `make nightly` looks at many more examples of each property.
+settings.register_profile("nightly", deadline=None, max_examples=400)
 settings.load_profile("project")
 # Whatever proxies this machine has: all that the tests speak to is on it.
 loopback.spare(os.environ)
 # The line editor that pytest loads gives its processes the size of a terminal that is not there: it folds tables.
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
+# Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
+os.environ.setdefault("DOTNET_TieredPGO", "0")
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

@@ -9,7 +9,7 @@ from p2c.texts import short
 def audit(limit: Limit = 100, json: Json = False) -> None:
     """Show what operators have done."""
     with connected() as to:
-        audit_log = to.parts.state.audit.latest(limit or 100)
+        audit_log = to.service.state.audit.latest(limit or 100)
         if json:
             as_json(audit_log)
         else:

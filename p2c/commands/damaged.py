@@ -6,8 +6,6 @@ import typer
 
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
 from p2c.output import as_json, say, table
-from shared.operations.damaged_rows import Damages
-from shared.operations.repair import Repairing
 from shared.operations.repair import drop as drop_row
 
 
@@ -15,7 +13,7 @@ from shared.operations.repair import drop as drop_row
 def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
     """List the rows of the sync's own tables that cannot be read, and what helps. Exit code 1 if there are any."""
     with connected() as to:
-        found = list(Damages(to.parts).found(to.flows(flow)))
+        found = list(to.service.damages().found(to.flows(flow)))
         if json:
             as_json(found)
         elif found:
@@ -37,7 +35,7 @@ def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number"
         confirm(
             f"Begin {id} of {name} anew from its source, keeping the target rows that the keys table says it owns?", yes
         )
-        key = Repairing(to.parts, to.parts.flows[name], to.audit_log).repair(id)
+        key = to.service.repairing(name, to.audit_log).repair(id)
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
 
 
@@ -51,5 +49,5 @@ def drop(
     """Remove a row that cannot be read. What it held is lost."""
     with connected() as to:
         confirm(f"Remove row {key} of partition {partition} in table {name}? What it held is lost.", yes)
-        damage = drop_row(to.parts, to.audit_log, name, partition, key)
+        damage = drop_row(to.service.damages(), to.audit_log, name, partition, key)
         say(f"Removed: {damage}.")

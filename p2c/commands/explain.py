@@ -8,7 +8,7 @@ import typer
 from p2c.app import Flow, Json, app, check_settings, connected, located
 from p2c.output import as_json, say, table
 from p2c.texts import short, show_changes
-from shared.operations.explain import Explaining, Explanation
+from shared.operations.explain import Explanation
 from shared.operations.lookup import NotFound
 from shared.records import Values
 from shared.state.history import Histories
@@ -24,7 +24,7 @@ def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         (name,) = to.flows(flow)
         check_settings(to, name)
         (id,) = located(to, name, [record])
-        told = Explaining(to.parts, to.parts.flows[name]).explain(id)
+        told = to.service.explaining(name).explain(id)
         if json:
             as_json(told)
             return
@@ -40,7 +40,7 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
-        entries = Histories(to.parts.state.links.table).latest(name, id, 200)
+        entries = Histories(to.service.state.links.table).latest(name, id, 200)
         if not entries:
             raise NotFound(f"there is no history of a record {record!r} of {name}")
         if json:

@@ -13,7 +13,7 @@ from p2c.mistakes import Mistake
 from p2c.output import as_json, console, say, words
 from p2c.texts import counted_values
 from shared.counting import counted
-from shared.operations.failures import Cause, Failing
+from shared.operations.failures import Cause
 from shared.state.failures import Failure
 
 
@@ -27,7 +27,7 @@ def failures(
 ) -> None:
     """List what could not be written, by cause; with --cause, record by record."""
     with connected() as to:
-        failing, flows = Failing(to.parts), to.flows(flow)
+        failing, flows = to.service.failing(), to.flows(flow)
         if cause is None:
             causes = failing.causes(flows, dismissed=dismissed)
             as_json(causes) if json else show_causes(causes)
@@ -54,7 +54,7 @@ def retry(
     skipped."""
     with connected() as to:
         (name,) = to.flows(flow)
-        failing = Failing(to.parts)
+        failing = to.service.failing()
         if sum(map(bool, (ids, cause, everything))) != 1:
             raise Mistake("name records, or pass --cause X or --all")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
@@ -82,7 +82,7 @@ def dismiss(
     """Remove failures from the list of open ones. A failure whose reason changes later is open again."""
     with connected() as to:
         (name,) = to.flows(flow)
-        failing = Failing(to.parts)
+        failing = to.service.failing()
         if bool(ids) == bool(cause):
             raise Mistake("name records, or pass --cause X")
         if not reason.strip():
@@ -112,7 +112,7 @@ class FailedRecord:
 
 
 def _failed(to: Connection, failure: Failure) -> FailedRecord:
-    link = to.parts.state.links.load(failure.flow, [failure.id])[failure.id]
+    link = to.service.state.links.load(failure.flow, [failure.id])[failure.id]
     key = link.target_key or link.held_key
     where = to.addresses(failure.flow, failure.id, key)
     return FailedRecord(failure, key, where, to.addresses_of_rival(failure))
@@ -155,7 +155,7 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
 def _open_failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:
     """The failures of these records. Raises Mistake if one has none."""
     ids = located(to, flow, given)
-    found = {each.id: each for each in Failing(to.parts).load(flow, ids)}
+    found = {each.id: each for each in to.service.failing().load(flow, ids)}
     without = [text for text, id in zip(given, ids, strict=True) if id not in found]
     if without:
         raise Mistake(f"{', '.join(without)} of {flow} has no failure; see `p2c failures {flow}`. Nothing was changed")

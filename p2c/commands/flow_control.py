@@ -51,7 +51,7 @@ def _steer(
     with connected() as to:
         if (flow is None) != everything:
             raise Mistake("name a flow, or pass --all")
-        commands = FlowCommands(to.parts, to.audit_log)
+        commands = to.service.commands(to.audit_log)
         for name in to.flows(flow):
             say(f"{name} {done if steer(commands, name) else idle}.")
 
@@ -59,12 +59,12 @@ def _steer(
 def _lift(flow: str, yes: bool, question: str, lift: Callable[[FlowCommands, str, str], bool]) -> None:
     with connected() as to:
         (name,) = to.flows(flow)
-        blocked = to.parts.state.control.flow(name).blocked
+        blocked = to.service.state.control.flow(name).blocked
         if not blocked:
-            raise Mistake(_not_blocked(name, paused=to.parts.state.control.flow(name).paused))
+            raise Mistake(_not_blocked(name, paused=to.service.state.control.flow(name).paused))
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
-        if not lift(FlowCommands(to.parts, to.audit_log), name, blocked):
+        if not lift(to.service.commands(to.audit_log), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; try again")
         say(f"{name} continues.")
 

@@ -10,8 +10,6 @@ from p2c.app import Flow, Json, Yes, app, confirm, connected, located
 from p2c.output import as_json, say, table
 from p2c.texts import short
 from shared.counting import counted
-from shared.operations.forget import forget as forget_record
-from shared.operations.link import Linking
 from shared.state.links import Link
 
 
@@ -35,7 +33,7 @@ def links(
     with connected() as to:
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
-        linking = Linking(to.parts, to.parts.flows[name], to.audit_log)
+        linking = to.service.linking(name, to.audit_log)
         link = linking.show(id)
         if action is LinkAction.SHOW:
             as_json(link) if json else show_link(link, linking.cells(id))
@@ -58,7 +56,7 @@ def forget(
         (name,) = to.flows(flow)
         (found,) = located(to, name, [id])
         confirm(f"Delete everything that the sync stores about {found}?", yes)
-        removed = forget_record(to.parts, to.parts.flows[name], found, to.audit_log)
+        removed = to.service.forget(name, found, to.audit_log)
         say(f"{name}: removed: {counted(removed, 'row')}.")
 
 

@@ -13,7 +13,7 @@ from p2c.mistakes import Mistake
 from p2c.output import as_json, say, words
 from p2c.texts import SHOWN, counted_values, field_of, show_changes
 from shared.counting import counted
-from shared.operations.dry_run import DryRun, Summary, summary_of
+from shared.operations.dry_run import Summary, summary_of
 from shared.operations.examine import Examined
 from shared.visible import in_markdown
 
@@ -43,11 +43,11 @@ def plan(  # noqa: PLR0917 - the options of a command
         check_settings(to, name)
         if markdown is not None:
             _write(markdown, "")
-        run = DryRun(to.parts, to.parts.flows[name])
+        run = to.service.dry_run(name)
         chosen: Iterator[Examined] = run.of(located(to, name, ids)) if ids else run.of_all(limit)
         examined = list(chosen)
         summary = summary_of(examined)
-        estimate = estimate_of(to.parts.limits, summary, to.parts.state.runs.latest(name, 500))
+        estimate = estimate_of(to.service.limits, summary, to.service.state.runs.latest(name, 500))
         if markdown is not None:
             _write(markdown, as_markdown(name, summary, examined, estimate))
         if json:

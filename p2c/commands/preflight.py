@@ -11,7 +11,6 @@ from p2c.app import ATTENTION, SUCCESS, Json, app, connected
 from p2c.loaded_functions import loaded_functions
 from p2c.output import as_json, say
 from shared.flows.checks import Check, CheckResult
-from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.run import Preflight
 
 
@@ -25,14 +24,14 @@ def preflight(
     """Check whether everything is in place that the flows need. It blocks flows whose columns do not match the mapping,
     and releases them once they match. Exit code 1 if something is wrong."""
     with connected(without_state=without_state) as to:
-        checks = list(Preflight(to.parts, to.deployment).checks())
+        checks = list(Preflight(to.service.systems, to.deployment, to.service.clock.now()).checks())
         if not without_state:
             checks += loaded_functions(os.environ)
         blocked: dict[str, str] = {}
         released: list[str] = []
         try:
             if not without_state:
-                drift_blocks = DriftBlocks(to.parts, to.audit_log)
+                drift_blocks = to.service.drift_blocks(to.audit_log)
                 blocked, released = drift_blocks.blocked, drift_blocks.released
                 drift_blocks.enforce(checks)
         finally:

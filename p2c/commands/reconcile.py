@@ -8,7 +8,7 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, app, check_settings, connected
 from p2c.output import as_json, say
 from p2c.texts import SHOWN, show_changes
-from shared.operations.reconcile import Drifted, Reconciling
+from shared.operations.reconcile import Drifted
 
 
 @app.command(rich_help_panel="Inspect")
@@ -21,10 +21,10 @@ def reconcile(
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         check_settings(to, name)
-        reconciling = Reconciling(to.parts, to.parts.flows[name])
+        reconciling = to.service.reconciling(name)
         tally = DriftReport(name, keeps_all=json)
         found = tally.of(reconciling.drifted())
-        queued = reconciling.repair(found, to.audit_log) if repair else sum(0 for _ in found)
+        queued = reconciling.repair(found, to.audit_log, to.service.sender) if repair else sum(0 for _ in found)
         if json:
             as_json({"compared": reconciling.compared, "drifted": tally.kept, "queued": queued})
         else:

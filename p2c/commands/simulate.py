@@ -69,7 +69,7 @@ def simulate(  # noqa: PLR0917 - the options of a command
             raise Mistake("--rows needs --from-sandbox; omit it, or read from the sandbox")
         _require_simulation(_CLONE)
         maps, folder = _maps(to, value_map), None if sample is None else _folder(sample)
-        records = exact_json.dumps(sample_of(to.parts, rows or _ROWS)) if from_sandbox else None
+        records = exact_json.dumps(sample_of(to.service.flows, rows or _ROWS)) if from_sandbox else None
         again = _again(value_map, sample, from_sandbox=from_sandbox, rows=rows)
         source = "-" if from_sandbox else folder
         asked = ["--map", maps, *(["--sample", source] if source else []), "--called", again]

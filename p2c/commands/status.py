@@ -9,7 +9,7 @@ from p2c.arguments import whole_number
 from p2c.output import age, as_json, say, table, words
 from shared.counting import counted
 from shared.flows import FLOWS
-from shared.operations.status import Status, status_of
+from shared.operations.status import Status
 from shared.systems import System
 
 # F&O has no change feed: its records are found by walking.
@@ -31,7 +31,7 @@ def status(
 ) -> None:
     """Show the state of every flow. Exit code 1 if something needs attention."""
     with connected() as to:
-        told = status_of(to.parts, to.flows(flow), lag_minutes=lag)
+        told = to.service.status(to.flows(flow), lag_minutes=lag)
         as_json(told) if json else show_status(told)
     raise typer.Exit(ATTENTION if told.needs_attention else SUCCESS)
 

@@ -7,7 +7,6 @@ import typer
 from p2c.app import Flow, Ids, app, connected, located, standstill
 from p2c.mistakes import Mistake
 from p2c.output import say
-from shared.operations.resync import Syncing
 
 
 @app.command(rich_help_panel="Change")
@@ -23,7 +22,7 @@ def sync(
         (name,) = to.flows(flow)
         if bool(ids) == full:
             raise Mistake("name records, or pass --full")
-        syncing = Syncing(to.parts, to.audit_log)
+        syncing = to.service.syncing(to.audit_log)
         if ids:
             say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.{standstill(to, name)}")
         elif syncing.everything(name):

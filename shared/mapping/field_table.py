@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -20,6 +21,7 @@ from shared.mapping.words import (
     Ownership,
     TargetField,
     Unmappable,
+    WireType,
     Word,
     columns_of,
     counted,
@@ -88,7 +90,9 @@ class FieldTable:
         usual = maps.lengths_of(self._lengths_part)
         self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
         self._ranges = {field.name: range_of(target_set, field) for field in self.fields}
-        self._target_model = _target_model(target_set, self.fields, self._lengths)
+        self._target_model = _target_model(
+            target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
+        )
 
     @property
     def select(self) -> tuple[str, ...]:
@@ -239,18 +243,19 @@ def _column(attribute: object) -> str:
     return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
 
 
+# To make a model takes longer than all else of a mapping; that of the same columns is the same one.
+@lru_cache(maxsize=64)
 def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:
     fields: dict[str, Any] = {_attribute(c.name): (_accepted(c.type) | None, None) for c in columns}
     return create_model(f"{flow.capitalize()}Row", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _target_model(
-    target_set: str, fields: tuple[TargetField, ...], lengths: Mapping[str, int | None]
-) -> type[BaseModel]:
+@lru_cache(maxsize=64)
+def _target_model(target_set: str, fields: tuple[tuple[str, WireType, int | None], ...]) -> type[BaseModel]:
     defined: dict[str, Any] = {}
-    for field in fields:
-        limit = Field(default=None, max_length=lengths[field.name]) if field.type is str else Field(default=None)
-        defined[field.name] = (_accepted(field.type) | None, limit)
+    for name, kind, length in fields:
+        limit = Field(default=None, max_length=length) if kind is str else Field(default=None)
+        defined[name] = (_accepted(kind) | None, limit)
     return create_model(f"{target_set}Write", __config__=ConfigDict(extra="forbid", strict=True), **defined)
 
 

@@ -1,14 +1,18 @@
 """Retention: history, runs and the audit log are kept for a number of days; a target key, while its record names it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.clock import Clock
 from shared.operations.owned_keys import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.history import inverted
 from shared.state.storage.tables import Row, Table, escape, remove
+from shared.sync.environment import Environment
 from shared.sync.flow import Flow, in_turn
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
+from shared.sync.state import State
 from shared.telemetry import log_event
 
 _PAGE = 1000
@@ -18,21 +22,35 @@ _HISTORY, _END_OF_HISTORY = "H|", "H}"
 class Cleanup:
     """One timer invocation. It ends in time; the next one continues where it stopped."""
 
-    def __init__(self, parts: Parts, run_id: str, *, keep_days: int) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        flows: Mapping[str, Flow],
+        run_id: str,
+        *,
+        state: State,
+        environment: Environment,
+        clock: Clock,
+        limits: Limits,
+        keep_days: int,
+    ) -> None:
+        self._flows = flows
         self._run_id = run_id
-        self._until = parts.clock.now() - timedelta(days=keep_days)
-        self._not_after = parts.clock.monotonic() + parts.limits.run_budget_s
+        self._state = state
+        self._environment = environment
+        self._clock = clock
+        self._limits = limits
+        self._until = clock.now() - timedelta(days=keep_days)
+        self._not_after = clock.monotonic() + limits.run_budget_s
 
     def run(self) -> None:
         """Remove what is too old, flow by flow; each run begins with another flow. Raises StorageTrouble."""
-        runs = self._parts.state.runs.table
+        runs = self._state.runs.table
         self._clean_runs(runs, AUDIT)
-        for name in (flow.name for flow in in_turn(self._parts.flows, self._run_id)):
+        for name in (flow.name for flow in in_turn(self._flows, self._run_id)):
             if not self._has_time():
                 break
             removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)
-            keys = self._clean_keys(self._parts.flows[name])
+            keys = self._clean_keys(self._flows[name])
             log_event("cleaned_up", flow=name, run=self._run_id, rows=removed, keys=keys)
 
     def _clean_runs(self, table: Table, partition: str) -> int:
@@ -44,7 +62,7 @@ class Cleanup:
 
     def _clean_history(self, flow: str) -> int:
         """The history is kept per record, so every row is read."""
-        table, control = self._parts.state.links.table, self._parts.state.control.flow(flow)
+        table, control = self._state.links.table, self._state.control.flow(flow)
         removed, after = 0, control.history_cursor or _HISTORY
         while self._has_time():
             page = table.scan(escape(flow), start=after, end=_END_OF_HISTORY, limit=_PAGE)
@@ -54,18 +72,20 @@ class Cleanup:
                 break
         if after != control.history_cursor:
             # A concurrent change takes precedence; the next run starts at the same place.
-            self._parts.state.control.save_flow(replace(self._parts.state.control.flow(flow), history_cursor=after))
+            self._state.control.save_flow(replace(self._state.control.flow(flow), history_cursor=after))
         return removed
 
     def _clean_keys(self, flow: Flow) -> int:
         """Each key is compared with the link of its record: one point read per key, so it is done here only."""
-        control = self._parts.state.control
+        control = self._state.control
         cursor = after = control.flow(flow.name).keys_cursor
         released = 0
-        for page in pages(self._parts, flow, cursor):
+        for page in pages(self._state, flow, cursor):
             if not self._has_time():
                 break
-            released += release_ownerless(self._parts, flow, page)
+            released += release_ownerless(
+                self._state, self._environment, flow, page, claim_live_s=self._limits.claim_live_s
+            )
             after = page.after or ""
         if after != cursor:
             control.save_flow(replace(control.flow(flow.name), keys_cursor=after))
@@ -76,4 +96,4 @@ class Cleanup:
         return isinstance(time, datetime) and time < self._until
 
     def _has_time(self) -> bool:
-        return self._parts.clock.monotonic() < self._not_after
+        return self._clock.monotonic() < self._not_after

@@ -23,7 +23,7 @@ from shared.state.storage.tables import LAST_KEY, Stored, Table, escape
 from shared.state.waiting import read_wait
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
+from shared.sync.state import State
 from shared.systems import System
 
 _PAGE = 1000
@@ -36,9 +36,9 @@ Read = Callable[[Stored], object]
 class Damages:
     """Reads every row and changes nothing."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        state = parts.state
+    def __init__(self, flows: Mapping[str, Flow], state: State) -> None:
+        self.flows = flows
+        self.state = state
         self.tables: dict[str, Table] = {
             "links": state.links.table,
             "keys": state.keys,
@@ -72,20 +72,20 @@ class Damages:
         places = [
             (table, partition) for table in ("links", "checkpoints", "control", "runs") for partition in partitions
         ]
-        routes = [(self._parts.flows[flow], of) for flow in flows for of in self._parts.flows[flow].routes.values()]
-        keys = dict.fromkeys(self._parts.state.keys_of(flow, of).partition for flow, of in routes)
+        routes = [(self.flows[flow], of) for flow in flows for of in self.flows[flow].routes.values()]
+        keys = dict.fromkeys(self.state.keys_of(flow, of).partition for flow, of in routes)
         places += [("keys", partition) for partition in keys]
         places += [("control", escape(of)) for of in System]
         return [*places, ("runs", AUDIT)]
 
     def _reader(self, table: str, stored: Stored) -> Read | None:
-        flow = next((of for of in self._parts.flows.values() if escape(of.name) == stored.row.partition), None)
+        flow = next((of for of in self.flows.values() if escape(of.name) == stored.row.partition), None)
         key = stored.row.key
         match table:
             case "links" if flow is not None:
                 return _of_links(flow, key)
             case "keys":
-                return partial(_key, self._parts.flows)
+                return partial(_key, self.flows)
             case "checkpoints" if flow is not None:
                 named = key.startswith("pull")
                 return partial(read_checkpoint, flow.name) if named else partial(read_bucket, walk="")

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from shared.flows.checks import Check, CheckResult
 from shared.operations.audit_log import AuditLog
-from shared.state.control import BlockKind, FlowControl
-from shared.sync.parts import Parts
+from shared.state.control import BlockKind, Control, FlowControl
 
 _HELPS = "compare the mapping with the environment, then run `p2c preflight` again"
 
@@ -14,8 +13,9 @@ class DriftBlocks:
     """Blocks and releases flows by the findings of preflight. Every action is written to the audit log. `blocked`, by
     flow with the reason, and `released` are what was done so far, also if storage trouble ends it halfway."""
 
-    def __init__(self, parts: Parts, audit_log: AuditLog) -> None:
-        self._parts = parts
+    def __init__(self, flows: Iterable[str], audit_log: AuditLog, *, control: Control) -> None:
+        self._flows = tuple(flows)
+        self._control = control
         self._audit_log = audit_log
         self.blocked: dict[str, str] = {}
         self.released: list[str] = []
@@ -24,7 +24,7 @@ class DriftBlocks:
         """Block each flow whose columns have drifted according to the metadata, unless it is blocked already; lift the
         drift block of a flow if all its columns were checked and match. Raises StorageTrouble, Refused."""
         found = list(checks)
-        for flow in self._parts.flows:
+        for flow in self._flows:
             drift = [check.drift[flow] for check in found if flow in check.drift]
             told = [check for check in found if flow in check.flows]
             if drift:
@@ -33,7 +33,7 @@ class DriftBlocks:
                 self._release(flow)
 
     def _block(self, flow: str, reason: str) -> None:
-        control = self._parts.state.control
+        control = self._control
         if not _may_be_blocked(control.flow(flow)):
             return
         self._audit_log.note("block", flow, reason=reason)
@@ -45,7 +45,7 @@ class DriftBlocks:
             self.blocked[flow] = reason
 
     def _release(self, flow: str) -> None:
-        control = self._parts.state.control
+        control = self._control
         seen = control.flow(flow)
         if seen.block_kind is not BlockKind.DRIFT:
             return

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from shared.operations.examine import Examined
+from shared.operations.examine import Examined, Examining
 from shared.operations.first_run_plan import FirstRunPlan
 from shared.records import ChangePage
 from shared.sync.flow import Flow, Tracked
-from shared.sync.parts import Parts
 
 _AT_A_TIME = 100
 
@@ -29,16 +28,15 @@ class Summary:
 class DryRun:
     """Reads, maps and compares, and writes nothing."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining, flow: Flow) -> None:
         self._flow = flow
-        self._examining = FirstRunPlan(parts, flow)
+        self._plan = FirstRunPlan(examining, flow)
 
     def of(self, ids: Iterable[str]) -> Iterator[Examined]:
         """The result for these records. Raises SystemTrouble and StorageTrouble."""
         pending = iter(dict.fromkeys(ids))
         while batch := list(islice(pending, _AT_A_TIME)):
-            yield from self._examining.examine(batch)
+            yield from self._plan.examine(batch)
 
     def of_all(self, limit: int | None = None) -> Iterator[Examined]:
         """The result for every record of the source, or for the first ones."""

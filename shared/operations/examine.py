@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from shared.clock import Clock
 from shared.mapping.verdicts import Mapped, Parent, Remark
 from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
@@ -24,7 +25,7 @@ from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
-from shared.sync.parts import Parts
+from shared.sync.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,50 +86,48 @@ class Foresight:
     foreseen: set[Parent] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
 class Examining:
-    """Examines records of one flow, each as if it were the next to be written."""
+    """Examines records of any flow, each as if it were the next to be written, unless a foresight says more."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
-        self._flow = flow
+    flows: Mapping[str, Flow]
+    state: State
+    clock: Clock
+    limits: Limits
 
-    def examine(self, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
-        """Every record, in the order of `ids`. Without `trust` what was last written counts for nothing: the target's
-        own rows are compared. Raises SystemTrouble and StorageTrouble."""
-        foresight = Foresight(partial(links_of_parents, self._parts.state.links))
-        return examine_with(self._parts, self._flow, foresight, ids, trust=trust)
-
-
-def examine_with(
-    parts: Parts, flow: Flow, foresight: Foresight, ids: Sequence[str], *, trust: bool = True
-) -> list[Examined]:
-    """Examine records with what is taken for done: the stages of apply up to the write, with keys looked at instead of
-    taken. Raises SystemTrouble and StorageTrouble."""
-    wanted, state = list(dict.fromkeys(ids)), parts.state
-    links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
-    loaded = [
-        Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id)) for id in wanted
-    ]
-    batch = Batch(loaded)
-    reading = batch.take(read(flow.source, loaded))
-    readable = batch.take(_reject_damaged(flow, reading))
-    keys_of, is_held = partial(state.keys_of, flow), partial(_is_held, limits=parts.limits)
-    settled = batch.take(settle(flow, parts.flows, keys_of, readable, looks_only=True, is_held=is_held))
-    settled = batch.take(back_at_former(settled))
-    judged = batch.take(judge(flow, parts.clock.now(), foresight.links_of, settled))
-    for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
-        route = flow.route(name)
-        ownership = KeyOwnership(flow, route, keys_of(route), state.links, parts.flows, parts.limits)
-        planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
-        owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
-        batch.take(plan_taken_over(route, owning))
-    contents = {of.id: of.content for of in judged}
-    now = parts.clock.now()
-    return [
-        _planned(flow, of, foresight) if isinstance(of, Planned) else _decided(flow, of, contents.get(of.id), now)
-        for of in batch.latest()
-        if isinstance(of, Planned | Decided)
-    ]
+    def examine(
+        self, flow: Flow, ids: Sequence[str], *, trust: bool = True, foresight: Foresight | None = None
+    ) -> list[Examined]:
+        """Every record, in the order of `ids`: the stages of apply up to the write, with keys looked at instead of
+        taken. Without `trust` what was last written counts for nothing: the target's own rows are compared. Raises
+        SystemTrouble and StorageTrouble."""
+        foresight = foresight or Foresight(partial(links_of_parents, self.state.links))
+        wanted, state = list(dict.fromkeys(ids)), self.state
+        links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
+        loaded = [
+            Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id))
+            for id in wanted
+        ]
+        batch = Batch(loaded)
+        reading = batch.take(read(flow.source, loaded))
+        readable = batch.take(_reject_damaged(flow, reading))
+        keys_of, is_held = partial(state.keys_of, flow), partial(_is_held, limits=self.limits)
+        settled = batch.take(settle(flow, self.flows, keys_of, readable, looks_only=True, is_held=is_held))
+        settled = batch.take(back_at_former(settled))
+        judged = batch.take(judge(flow, self.clock.now(), foresight.links_of, settled))
+        for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
+            route = flow.route(name)
+            ownership = KeyOwnership(flow, route, keys_of(route), state.links, self.flows, self.limits)
+            planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
+            owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
+            batch.take(plan_taken_over(route, owning))
+        contents = {of.id: of.content for of in judged}
+        now = self.clock.now()
+        return [
+            _planned(flow, of, foresight) if isinstance(of, Planned) else _decided(flow, of, contents.get(of.id), now)
+            for of in batch.latest()
+            if isinstance(of, Planned | Decided)
+        ]
 
 
 def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Decided]:

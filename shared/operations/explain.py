@@ -15,7 +15,6 @@ from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
 
 _ENTRIES = 10
 # How far back to look for the last write: a record may have been rejected many times since.
@@ -40,17 +39,18 @@ class Explanation:
 class Explaining:
     """Explains records of one flow."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining, flow: Flow) -> None:
+        self._examining = examining
+        self._state = examining.state
         self._flow = flow
-        self._filters = filters_of(parts.flows)
+        self._filters = filters_of(examining.flows)
         self._source = flow.source_system.label
         self._target = flow.target_system.label
 
     def explain(self, id: str) -> Explanation:
         """Explain one record by its id. Raises SystemTrouble and StorageTrouble."""
-        (examined,) = Examining(self._parts, self._flow).examine([id])
-        state = self._parts.state
+        (examined,) = self._examining.examine(self._flow, [id])
+        state = self._state
         failure = state.failures.load(self._flow.name, [id]).get(id)
         history = Histories(state.links.table).latest(self._flow.name, id, _LOOKED_AT)
         control = state.control.flow(self._flow.name)
@@ -75,7 +75,7 @@ class Explaining:
             return "The sync has not looked at it yet."
         if link.damage is not None:
             return f"Its link cannot be read: {link.damage}."
-        held = claim_ends_in(link, self._parts.limits)
+        held = claim_ends_in(link, self._examining.limits)
         busy = f" A worker is processing it, for at most {held:.0f} s more." if held else ""
         match link.state:
             case LinkState.WRITTEN if link.dirty:
@@ -98,14 +98,14 @@ class Explaining:
     def _traced(self, examined: Examined) -> Traced | None:
         """Why a record waits, or is filtered because another one is."""
         waits = examined.kind in (Kind.WAITING, Kind.FILTERED) and examined.parents
-        return Tracing(self._parts).trace(examined.parents) if waits else None
+        return Tracing(self._examining).trace(examined.parents) if waits else None
 
     def _rival(self, failure: Failure | None) -> list[str]:
         """The state of the record that already has the key of this one."""
         if failure is None or failure.rival is None:
             return []
         flow, id = failure.rival
-        link = self._parts.state.links.load(flow, [id])[id]
+        link = self._state.links.load(flow, [id])[id]
         stands = f"is in {self._target} as {link.target_key}" if link.linked else f"is not linked: it is {link.state}"
         return [f"The other record, {flow} {id}, {stands}."]
 
@@ -158,7 +158,7 @@ class Explaining:
 
     def _gates(self) -> list[Gate]:
         systems = (self._flow.source_system, self._flow.target_system)
-        return [self._parts.state.control.gate(system) for system in systems]
+        return [self._state.control.gate(system) for system in systems]
 
     def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
         if control.paused:

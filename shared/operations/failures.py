@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.clock import Clock
 from shared.errors import RowConflict
 from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.resync import send
-from shared.state.failures import Failure, retry_after
+from shared.operations.sender import Sender
+from shared.state.failures import Failure, Failures, retry_after
 from shared.state.storage.tables import Operation, Replace
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
+from shared.sync.state import State
 
 _PAGE = 1000
 # Where the values grow with the records, such as numbers that are too long, only this many are listed.
@@ -35,8 +37,11 @@ class Cause:
 class Failing:
     """The failures of the flows."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, *, state: State, sender: Sender, clock: Clock, limits: Limits) -> None:
+        self._state = state
+        self._sender = sender
+        self._clock = clock
+        self._limits = limits
 
     def causes(self, flows: Iterable[str], *, dismissed: bool = False) -> list[Cause]:
         """The causes, the most frequent first; of open failures, or of `dismissed` ones."""
@@ -53,16 +58,11 @@ class Failing:
 
     def walk(self, flow: str, *, cause: str | None = None, dismissed: bool = False) -> Iterator[Failure]:
         """The failures of a flow one by one, read page by page; of one cause if `cause` is given."""
-        after: str | None = ""
-        while after is not None:
-            page, after = self._parts.state.failures.page(flow, after, _PAGE)
-            for failure in page:
-                if bool(failure.dismissed) == dismissed and cause in (None, failure.cause):
-                    yield failure
+        return failures_of(self._state.failures, flow, cause=cause, dismissed=dismissed)
 
     def load(self, flow: str, ids: Sequence[str]) -> list[Failure]:
         """The failures of these records, those that have one."""
-        return list(self._parts.state.failures.load(flow, ids).values())
+        return list(self._state.failures.load(flow, ids).values())
 
     def retry(
         self,
@@ -78,7 +78,7 @@ class Failing:
         for failure in failures:
             if not failure.is_asked:
                 batch.append(failure)
-            if len(batch) == self._parts.limits.hints_per_message:
+            if len(batch) == self._sender.hints_per_message:
                 sent += self._send(flow, batch, audit_log)
                 progress(sent)
                 batch = []
@@ -98,9 +98,9 @@ class Failing:
 
     def _dismiss(self, failure: Failure, reason: str) -> bool:
         """The link is written unchanged with it: a worker that claims the record meanwhile must read both again."""
-        links = self._parts.state.links
+        links = self._state.links
         link = links.load(failure.flow, [failure.id])[failure.id]
-        if failure.is_unread or claim_ends_in(link, self._parts.limits) > 0:
+        if failure.is_unread or claim_ends_in(link, self._limits) > 0:
             return False
         dismissed = replace(failure, dismissed=reason, next_try=None)
         rows: list[Operation] = [Replace(dismissed.to_row(), failure.etag or "")]
@@ -114,13 +114,25 @@ class Failing:
 
     def _send(self, flow: str, failures: Sequence[Failure], audit_log: AuditLog) -> int:
         audit_log.note("retry", flow, _ids(failures))
-        send(self._parts, flow, [failure.id for failure in failures])
-        self._parts.state.failures.save_all([self._asked(failure) for failure in failures])
+        self._sender.send(flow, [failure.id for failure in failures])
+        self._state.failures.save_all([self._asked(failure) for failure in failures])
         return len(failures)
 
     def _asked(self, failure: Failure) -> Failure:
-        now = self._parts.clock.now()
+        now = self._clock.now()
         return replace(failure, asked_at=now, dismissed="", next_try=now + retry_after(failure.tries))
+
+
+def failures_of(
+    failures: Failures, flow: str, *, cause: str | None = None, dismissed: bool = False
+) -> Iterator[Failure]:
+    """The failures of a flow one by one, read page by page; of one cause if `cause` is given."""
+    after: str | None = ""
+    while after is not None:
+        page, after = failures.page(flow, after, _PAGE)
+        for failure in page:
+            if bool(failure.dismissed) == dismissed and cause in (None, failure.cause):
+                yield failure
 
 
 def _joined(cause: Cause | None, failure: Failure) -> Cause:

@@ -5,20 +5,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.mapping.verdicts import Parent
-from shared.operations.examine import Examined, Foresight, examine_with
+from shared.operations.examine import Examined, Examining, Foresight
 from shared.state.links import Link, LinkState
 from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
 
 
 class FirstRunPlan:
     """Examines the records of one flow as a first run would leave them: parents that it would write count as written,
     and a number that an earlier record would get is taken. It remembers each key that it has seen."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining, flow: Flow) -> None:
+        self._examining = examining
         self._flow = flow
         self._promised: dict[tuple[str, str], str] = {}
 
@@ -27,17 +26,17 @@ class FirstRunPlan:
         foreseen: set[Parent] = set()
 
         def links_of(parents: set[Parent]) -> dict[Parent, Link]:
-            links, written = foreseen_links(self._parts, parents)
+            links, written = foreseen_links(self._examining, parents)
             foreseen.update(written)
             return links
 
-        return examine_with(self._parts, self._flow, Foresight(links_of, self._promised, foreseen), ids)
+        return self._examining.examine(self._flow, ids, foresight=Foresight(links_of, self._promised, foreseen))
 
 
-def foreseen_links(parts: Parts, parents: set[Parent]) -> tuple[dict[Parent, Link], set[Parent]]:
+def foreseen_links(examining: Examining, parents: set[Parent]) -> tuple[dict[Parent, Link], set[Parent]]:
     """The links of parents as a first run would leave them, and which of the parents it would write. Raises
     SystemTrouble and StorageTrouble."""
-    links = links_of_parents(parts.state.links, parents)
+    links = links_of_parents(examining.state.links, parents)
     written: set[Parent] = set()
     by_flow: dict[str, list[Parent]] = defaultdict(list)
     for parent, link in links.items():
@@ -45,7 +44,7 @@ def foreseen_links(parts: Parts, parents: set[Parent]) -> tuple[dict[Parent, Lin
             by_flow[parent.flow].append(parent)
     for name, unlinked in by_flow.items():
         ids = [parent.id for parent in unlinked]
-        examined = {of.id: of for of in FirstRunPlan(parts, parts.flows[name]).examine(ids)}
+        examined = {of.id: of for of in FirstRunPlan(examining, examining.flows[name]).examine(ids)}
         for parent in unlinked:
             of, link = examined[parent.id], links[parent]
             if of.kind in (Kind.CREATED, Kind.UPDATED) and of.route == parent.route:

@@ -7,14 +7,15 @@ from shared.state.failures import failure_key
 from shared.state.history import Histories
 from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_key
-from shared.state.storage.tables import Delete, Row, escape, remove
+from shared.state.storage.tables import Delete, Row, Table, escape, remove
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
+from shared.sync.state import State
 
 
-def forget(parts: Parts, flow: Flow, id: str, audit_log: AuditLog) -> int:
+def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Limits) -> int:
     """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
 
     The link is removed last, so an interrupted call can be repeated. The decided content
@@ -25,10 +26,10 @@ def forget(parts: Parts, flow: Flow, id: str, audit_log: AuditLog) -> int:
     """
     if flow.source.existing([id]):
         raise Refused(f"{id} is still in {flow.source_system.label}: delete or anonymise it there first")
-    link = parts.state.links.load(flow.name, [id])[id]
+    link = state.links.load(flow.name, [id])[id]
     if (damage := damage_of(link, flow)) is not None:
         raise Refused(f"{damage}; {damage.remedy}, let the sync see that it is gone, then forget it")
-    held = claim_ends_in(link, parts.limits)
+    held = claim_ends_in(link, limits)
     if held > 0:
         raise Refused(f"a worker is processing {id}; try again in {held:.0f} s")
     if link.etag is not None and link.state is not LinkState.DELETED:
@@ -36,27 +37,27 @@ def forget(parts: Parts, flow: Flow, id: str, audit_log: AuditLog) -> int:
             f"{id} is {link.state}: the sync has not seen yet that it is gone; run `p2c sync "
             f"{flow.name} {id}`, check with `p2c explain`, then forget it"
         )
-    rows, keys = _rows(parts, flow, link), owned_by(parts, flow, id)
+    rows, keys = _rows(state.links.table, flow, link), owned_by(state, flow, id)
     if not rows and not keys and link.etag is None:
         raise Refused(f"nothing is stored about {id} of {flow.name}; use the id that `p2c history` accepts")
     audit_log.note("forget", flow.name, id)
-    removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(parts.state.links.table, rows)
-    return removed + _remove_link(parts, link)
+    removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(state.links.table, rows)
+    return removed + _remove_link(state.links.table, link)
 
 
-def _rows(parts: Parts, flow: Flow, link: Link) -> list[Row]:
+def _rows(table: Table, flow: Flow, link: Link) -> list[Row]:
     """Everything that is stored about a record besides its link."""
-    table, partition = parts.state.links.table, escape(flow.name)
+    partition = escape(flow.name)
     single = table.read(partition, [failure_key(link.id), relinked_key(link.id), *link.waits])
     history = Histories(table).rows(flow.name, link.id)
     return [stored.row for stored in (*single.values(), *history)]
 
 
-def _remove_link(parts: Parts, link: Link) -> int:
+def _remove_link(table: Table, link: Link) -> int:
     if link.etag is None:
         return 0
     try:
-        parts.state.links.table.transact([Delete(link.to_row(), link.etag)])
+        table.transact([Delete(link.to_row(), link.etag)])
     except RowConflict as conflict:
         raise Refused(f"{link.id} has changed meanwhile; run forget again") from conflict
     return 1

@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
-from shared.operations.resync import Syncing
+from shared.operations.sender import Sender
 from shared.state.keys import Owner
 from shared.state.links import Link, LinkState, Place, link_key
 from shared.state.storage.tables import Cell, escape
@@ -15,25 +15,25 @@ from shared.sync.apply.release import release
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
 from shared.sync.link_writer import Group, LinkWriter, link_operation
-from shared.sync.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
 class Linking:
     """Corrects links of one flow. Every action is written to the audit log."""
 
-    parts: Parts
     flow: Flow
     audit_log: AuditLog
+    examining: Examining
+    sender: Sender
 
     def show(self, id: str) -> Link:
         """The link of a record as it is stored."""
-        return self.parts.state.links.load(self.flow.name, [id])[id]
+        return self.examining.state.links.load(self.flow.name, [id])[id]
 
     def cells(self, id: str) -> Mapping[str, Cell]:
         """The raw content of a link's row: all there is if it cannot be read."""
         key = link_key(id)
-        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        stored = self.examining.state.links.table.read(escape(self.flow.name), [key]).get(key)
         return {} if stored is None else stored.row.cells
 
     def unlink(self, id: str) -> Link:
@@ -60,7 +60,7 @@ class Linking:
         link = self._free(id)
         if link.linked:
             raise Refused(f"{id} is linked to {link.target_key} already; unlink it first")
-        (examined,) = Examining(self.parts, self.flow).examine([id])
+        (examined,) = self.examining.examine(self.flow, [id])
         if examined.row is None:
             raise Refused(f"there is no record {id} in {self.flow.source_system.label}")
         if examined.key is None:
@@ -70,7 +70,7 @@ class Linking:
         if row is None:
             raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
         self.audit_log.note("link", self.flow.name, f"{id} {key}")
-        taken = self.parts.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
+        taken = self.examining.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
         if taken:
             owner = taken[key].owner
             raise Refused(f"{key} belongs to {owner.flow} {owner.id}; unlink that one first")
@@ -83,24 +83,25 @@ class Linking:
             self._save(link, linked)
         finally:
             self._release(id, link.owned | linked.owned)
-        Syncing(self.parts, self.audit_log).some(self.flow.name, [id])
+        self.audit_log.note("sync", self.flow.name, id)
+        self.sender.send(self.flow.name, [id])
         return linked
 
     def _release(self, id: str, keys: frozenset[Place]) -> None:
         """Give up those keys that the record no longer names."""
-        now, state = self.show(id), self.parts.state
+        now, state = self.show(id), self.examining.state
         release(self.flow, state.links, partial(state.keys_of, self.flow), {id: keys - now.owned}, {id: now})
 
     def _free(self, id: str) -> Link:
         link = self.show(id)
         if (damage := damage_of(link, self.flow)) is not None:
             raise Refused(f"{damage}; {damage.remedy}")
-        held = claim_ends_in(link, self.parts.limits)
+        held = claim_ends_in(link, self.examining.limits)
         if held > 0:
             raise Refused(f"a worker is processing {id}; try again in {held:.0f} s")
         return link
 
     def _save(self, was: Link, now: Link) -> None:
-        written = LinkWriter(self.parts.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
+        written = LinkWriter(self.examining.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
         if written.foreign:
             raise Refused(f"{was.id} has changed meanwhile; try again")

@@ -11,7 +11,7 @@ from shared.state.history import Histories
 from shared.state.links import link_key
 from shared.state.storage.tables import escape
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
+from shared.sync.state import State
 
 # Chats and documents add these to copied text; no id and no number contains them.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -22,19 +22,19 @@ class NotFound(Exception):
     """No record, or more than one, matches what was given; the message says so."""
 
 
-def locate(parts: Parts, flow: Flow, text: str) -> str:
+def locate(state: State, flow: Flow, text: str) -> str:
     """The id of the record with an id or a number, as the sync writes it. A record that is gone in its source is found
     by its id only. Raises NotFound, and SystemTrouble."""
     given = meant(text)
     if not given:
         raise NotFound(f"a blank is not a record of {flow.name}; give its id or number")
-    if _is_remembered(parts, flow, given):
+    if _is_remembered(state, flow, given):
         return given
     ids = (
         list(flow.numbered([given]).get(given, ()))
         or list(flow.source.existing([given]))
-        or _of_target_key(parts, flow, given)
-        or _of_owned_key(parts, flow, given)
+        or _of_target_key(state, flow, given)
+        or _of_owned_key(state, flow, given)
     )
     if not ids:
         raise NotFound(
@@ -66,25 +66,25 @@ def _id_of_address(text: str) -> str:
     return next(filter(is_guid, ids), "")
 
 
-def _of_target_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
+def _of_target_key(state: State, flow: Flow, given: str) -> Sequence[str]:
     """The records with the given key in the target, which begins with their number."""
     number, separator, _ = given.rpartition(KEY_SEPARATOR)
     if not separator:
         return ()
-    links = parts.state.links.load(flow.name, list(flow.numbered([number]).get(number, ())))
+    links = state.links.load(flow.name, list(flow.numbered([number]).get(number, ())))
     return [id for id, link in links.items() if given in (link.target_key, link.held_key)]
 
 
-def _of_owned_key(parts: Parts, flow: Flow, given: str) -> Sequence[str]:
+def _of_owned_key(state: State, flow: Flow, given: str) -> Sequence[str]:
     """The records that own the given key: in their source the number may have blanks before it."""
-    owned = [parts.state.keys_of(flow, route).owners([given]) for route in flow.routes.values()]
+    owned = [state.keys_of(flow, route).owners([given]) for route in flow.routes.values()]
     owners = (key.owner for found in owned for key in found.values())
     return list(dict.fromkeys(owner.id for owner in owners if owner.flow == flow.name))
 
 
-def _is_remembered(parts: Parts, flow: Flow, id: str) -> bool:
+def _is_remembered(state: State, flow: Flow, id: str) -> bool:
     """Whether anything of it is stored. A history may remain of a record that is otherwise forgotten."""
-    table, partition = parts.state.links.table, escape(flow.name)
+    table, partition = state.links.table, escape(flow.name)
     if table.read(partition, [link_key(id), failure_key(id)]):
         return True
     return bool(Histories(table).latest(flow.name, id, 1))

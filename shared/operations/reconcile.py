@@ -17,7 +17,7 @@ from shared.errors import NotSent, SystemTrouble
 from shared.operations.audit_log import AuditLog
 from shared.operations.dry_run import source_ids
 from shared.operations.examine import Examined, Examining, FieldChange
-from shared.operations.resync import send
+from shared.operations.sender import Sender
 from shared.records import MarkedRow
 from shared.state.keys import Keys
 from shared.state.links import Link, LinkState
@@ -26,7 +26,6 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, in_turn
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
-from shared.sync.parts import Parts
 from shared.telemetry import log_event
 
 _AT_A_TIME = 100
@@ -62,10 +61,10 @@ class Reconciling:
     """Compares the records of one flow. It writes nothing unless `repair` is called. `compared` counts records,
     `position` is how far the comparison is, in batches; `complete` says whether it is finished."""
 
-    def __init__(self, parts: Parts, flow: Flow) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining, flow: Flow) -> None:
+        self._examining = examining
+        self._state = examining.state
         self._flow = flow
-        self._examining = Examining(parts, flow)
         self.compared = 0
         self.position = 0
         self.complete = False
@@ -79,16 +78,16 @@ class Reconciling:
             found = look()
             self.position = position
             yield from found
-            if self._parts.clock.monotonic() >= not_after:
+            if self._examining.clock.monotonic() >= not_after:
                 return
         self.complete = True
 
-    def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog) -> int:
+    def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog, sender: Sender) -> int:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
         for batch in _batches(of.id for of in drifted if of.id is not None):
             audit_log.note("repair", self._flow.name, " ".join(batch))
-            links = self._parts.state.links
+            links = self._state.links
             marked = (
                 replace(link, dirty=True)
                 for link in links.load(self._flow.name, batch).values()
@@ -97,7 +96,7 @@ class Reconciling:
             groups = [Group(link, (link_operation(link),)) for link in marked]
             for foreign in LinkWriter(links, lambda now: now.dirty).write(groups).foreign.values():
                 mark_dirty(links, foreign)
-            queued += send(self._parts, self._flow.name, batch)
+            queued += sender.send(self._flow.name, batch)
         return queued
 
     def _of_source(self) -> Iterator[Look]:
@@ -105,14 +104,14 @@ class Reconciling:
             yield partial(self._examined, ids)
 
     def _examined(self, ids: list[str]) -> list[Drifted]:
-        examined = self._examining.examine(ids, trust=False)
+        examined = self._examining.examine(self._flow, ids, trust=False)
         self.compared += len(examined)
-        at_rest = [each for each in examined if claim_ends_in(each.link, self._parts.limits) == 0]
+        at_rest = [each for each in examined if claim_ends_in(each.link, self._examining.limits) == 0]
         return [Drifted(of.id, of.key, drift, of.changes) for of in at_rest if (drift := _drift_of(of)) is not None]
 
     def _gone(self) -> Iterator[Look]:
         """The records that are gone in the source, which the sync has not noticed."""
-        written = (link for link in self._parts.state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
+        written = (link for link in self._state.links.walk(self._flow.name) if link.state is LinkState.WRITTEN)
         for links in _batches(written):
             yield partial(self._absent, links)
 
@@ -123,7 +122,7 @@ class Reconciling:
     def _unowned(self) -> Iterator[Look]:
         """The rows of the target that are marked as coming from the source, but belong to no record there."""
         for route in self._flow.routes.values():
-            keys = self._parts.state.keys_of(self._flow, route)
+            keys = self._state.keys_of(self._flow, route)
             for rows in _batches(route.target.marked()):
                 yield partial(self._strange, keys, rows)
 
@@ -138,17 +137,17 @@ class Comparison:
     """One timer invocation: every flow that runs is compared, and the drift is logged as an event. Each has its share
     of the time, and continues the next time where it stopped."""
 
-    def __init__(self, parts: Parts, gates: Gates, run_id: str) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining, gates: Gates, run_id: str) -> None:
+        self._examining = examining
         self._gates = gates
         self._run_id = run_id
 
     def run(self) -> None:
         """Compare. A system in trouble closes its gate, a drift blocks its flow, which is left out. Raises
         StorageTrouble."""
-        clock = self._parts.clock
-        not_after = clock.monotonic() + self._parts.limits.run_budget_s
-        flows = in_turn(self._parts.flows, self._run_id)
+        clock = self._examining.clock
+        not_after = clock.monotonic() + self._examining.limits.run_budget_s
+        flows = in_turn(self._examining.flows, self._run_id)
         for at, flow in enumerate(flows):
             if clock.monotonic() >= not_after:
                 break
@@ -156,8 +155,8 @@ class Comparison:
             self._compare(flow, clock.monotonic() + share)
 
     def _compare(self, flow: Flow, not_after: float) -> None:
-        control = self._parts.state.control
-        reconciling, found = Reconciling(self._parts, flow), Counter[str]()
+        control = self._examining.state.control
+        reconciling, found = Reconciling(self._examining, flow), Counter[str]()
         behind = control.flow(flow.name).compared
         if self._gates.closed_for_apply(flow) is None:
             try:

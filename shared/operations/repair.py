@@ -1,14 +1,15 @@
 """Repairs rows that cannot be read: a record is begun anew from its source, with the target rows that it owns by the
 keys table; or a row that is not needed is dropped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from shared.clock import Clock
 from shared.errors import Damage, RowConflict, StateUnreadable
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
-from shared.operations.resync import send
+from shared.operations.sender import Sender
 from shared.records import TargetRow, fold
 from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
@@ -20,7 +21,8 @@ from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
-from shared.sync.parts import Parts
+from shared.sync.limits import Limits
+from shared.sync.state import State
 
 _PAGE = 1000
 
@@ -41,15 +43,19 @@ class _Place:
 class Repairing:
     """Repairs the rows of one flow. Every action is written to the audit log."""
 
-    parts: Parts
     flow: Flow
     audit_log: AuditLog
+    flows: Mapping[str, Flow]
+    state: State
+    sender: Sender
+    clock: Clock
+    limits: Limits
 
     def repair(self, id: str) -> str | None:
         """Begin a record anew if its link cannot be read or is lost; if its link can be read, give it back the keys
         that it names and whose owner is unknown. Returns the key of the target row that the record owns, None if there
         is none. Raises Refused, SystemTrouble and StorageTrouble."""
-        link = self.parts.state.links.load(self.flow.name, [id])[id]
+        link = self.state.links.load(self.flow.name, [id])[id]
         damage = damage_of(link, self.flow)
         if damage is None and link.etag is not None:
             return self._repair_keys(link)
@@ -60,12 +66,12 @@ class Repairing:
         self._note(id, str(damage or "its link is lost"))
         begun = self._begun(link, places)
         self._save(begun)
-        send(self.parts, self.flow.name, [id])
+        self.sender.send(self.flow.name, [id])
         return begun.target_key
 
     def _require_rest(self, link: Link) -> None:
         """The row does not tell whether a worker is processing the record: none is after the longest possible claim."""
-        limits = self.parts.limits
+        limits = self.limits
         left_s = max(limits.claim_live_s, limits.unsettled_live_s) - link.age_s
         if link.etag is not None and left_s > 0:
             raise Refused(f"a worker may be processing {link.id}; try again in {left_s:.0f} s")
@@ -77,18 +83,18 @@ class Repairing:
     def _is_moving(self) -> bool:
         """Whether an operator must still accept the environment of today: the links are about the former one, and must
         be readable for that. Until then the keys table counts, not the target of today."""
-        return self.parts.state.control.flow(self.flow.name).block_kind is BlockKind.ENVIRONMENT
+        return self.state.control.flow(self.flow.name).block_kind is BlockKind.ENVIRONMENT
 
     def _repair_keys(self, link: Link) -> str:
         """Raises Refused if none of the keys is damaged, or if a damaged key belongs to another record."""
         mended, refused = [], f"nothing of {link.id} of {self.flow.name} is damaged; `p2c damaged` lists what is"
         for route, key in sorted(_named(link)):
-            for keys in _keys_of(self.parts, self.flow, self.flow.route(route)):
+            for keys in _keys_of(self.state, self.flow, self.flow.route(route)):
                 owned = keys.owners([key]).get(key)
-                damage = damage_of_key(owned, keys.row_of(key), self.parts.flows) if owned is not None else None
+                damage = damage_of_key(owned, keys.row_of(key), self.flows) if owned is not None else None
                 if owned is None or damage is None:
                     continue
-                rightful = _rightful(self.parts, keys.row_of(key))
+                rightful = _rightful(self.flows, self.state, keys.row_of(key))
                 if rightful is not None and (rightful.flow, rightful.id) != (link.flow, link.id):
                     refused = f"{key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}"
                     continue
@@ -98,7 +104,7 @@ class Repairing:
                 mended.append(key)
         if not mended:
             raise Refused(refused)
-        send(self.parts, self.flow.name, [link.id])
+        self.sender.send(self.flow.name, [link.id])
         return mended[0]
 
     def _owned(self, id: str) -> list[_Place]:
@@ -106,7 +112,7 @@ class Repairing:
         found = []
         for route in self.flow.routes.values():
             owner = Owner(self.flow.name, route.name, id)
-            own = (of for keys in _keys_of(self.parts, self.flow, route) for of in keys.walk() if of.owner == owner)
+            own = (of for keys in _keys_of(self.state, self.flow, route) for of in keys.walk() if of.owner == owner)
             names = list({fold(of.key): of.key for of in own}.values())
             rows = route.target.find(names) if names and not self._is_moving else {}
             found += [_Place(route, key, rows.get(key)) for key in names]
@@ -130,13 +136,13 @@ class Repairing:
         """The keys of a record's waiting rows: its next commit removes those that are no longer needed."""
         after: str | None = ""
         while after is not None:
-            waits, after = self.parts.state.waits.page(self.flow.name, after, _PAGE)
+            waits, after = self.state.waits.page(self.flow.name, after, _PAGE)
             yield from (wait.stored_key for wait in waits if wait.child == id)
 
     def _last_key(self, id: str) -> str | None:
         """The target key of the record, if the damaged row still names it."""
         key = link_key(id)
-        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        stored = self.state.links.table.read(escape(self.flow.name), [key]).get(key)
         last_key = stored.row.cells.get("last_key") if stored is not None else None
         return last_key if isinstance(last_key, str) else None
 
@@ -146,15 +152,15 @@ class Repairing:
         if len(there) == 1:
             return there[0]
         key = link_key(id)
-        stored = self.parts.state.links.table.read(escape(self.flow.name), [key]).get(key)
+        stored = self.state.links.table.read(escape(self.flow.name), [key]).get(key)
         cells = stored.row.cells if stored is not None else {}
         for place in there:
             if place.is_at(cells.get("route"), cells.get("target_key")):
                 return place
         row = self.flow.source.read([id]).get(id)
         record = Record.of(Hint(id), Link(self.flow.name, id), trusted=False, row=row)
-        links_of = partial(links_of_parents, self.parts.state.links)
-        judged = next(judge(self.flow, self.parts.clock.now(), links_of, [record]))
+        links_of = partial(links_of_parents, self.state.links)
+        judged = next(judge(self.flow, self.clock.now(), links_of, [record]))
         mapped = judged.content if isinstance(judged, Judged) else None
         by_mapping = (of for of in there if mapped is not None and of.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])
@@ -162,15 +168,14 @@ class Repairing:
     def _save(self, begun: Link) -> None:
         row = begun.to_row()
         try:
-            self.parts.state.links.table.transact([Replace(row, begun.etag) if begun.etag else Insert(row)])
+            self.state.links.table.transact([Replace(row, begun.etag) if begun.etag else Insert(row)])
         except RowConflict as conflict:
             raise Refused(f"{begun.id} has changed meanwhile; try again") from conflict
 
 
-def drop(parts: Parts, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:
+def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:
     """Remove a row that cannot be read. Returns why it cannot. Raises Refused for a row that can be read, and for a key
     that a record names, since another record could then take it. Raises StorageTrouble."""
-    damages = Damages(parts)
     if table not in damages.tables:
         raise Refused(f"there is no table {table!r}; the tables are {', '.join(damages.tables)}")
     stored = damages.tables[table].read(partition, [key]).get(key)
@@ -180,7 +185,7 @@ def drop(parts: Parts, audit_log: AuditLog, table: str, partition: str, key: str
         raise Refused(
             f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists those that cannot"
         )
-    _require_droppable(parts, table, stored)
+    _require_droppable(damages.flows, damages.state, table, stored)
     audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
     try:
         damages.tables[table].transact([Delete(stored.row, stored.etag)])
@@ -189,9 +194,9 @@ def drop(parts: Parts, audit_log: AuditLog, table: str, partition: str, key: str
     return damage
 
 
-def _require_droppable(parts: Parts, table: str, stored: Stored) -> None:
+def _require_droppable(flows: Mapping[str, Flow], state: State, table: str, stored: Stored) -> None:
     row = stored.row
-    flow = next((of for of in parts.flows.values() if escape(of.name) == row.partition), None)
+    flow = next((of for of in flows.values() if escape(of.name) == row.partition), None)
     if table == "links" and flow is not None and link_key(id := unescape(row.key).removeprefix("L|")) == row.key:
         raise Refused(f"row {row.key} says what {id} has in the target: p2c repair {flow.name} {id}")
     if table == "control" and flow is not None and row.key == ENVIRONMENT:
@@ -199,19 +204,19 @@ def _require_droppable(parts: Parts, table: str, stored: Stored) -> None:
             f"row {row.key} of {flow.name} is what its links are about: check the settings; if they are "
             f"right, run p2c accept {flow.name}"
         )
-    if table == "keys" and (rightful := _rightful(parts, row)) is not None:
+    if table == "keys" and (rightful := _rightful(flows, state, row)) is not None:
         raise Refused(f"row {row.key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}")
 
 
-def _rightful(parts: Parts, row: Row) -> Link | None:
+def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
     """The record whose key is in this row, according to the links; None if none names it. A record that has created the
     target row, or may have, takes precedence over those that only wanted the key. Raises Refused if it may belong to a
     link that cannot be read."""
     named: list[Link] = []
     damaged: Damage | None = None
-    for flow in parts.flows.values():
-        routes = {of.name for of in flow.routes.values() if row.partition in _partitions(parts, flow, of)}
-        for link in parts.state.links.walk(flow.name) if routes else ():
+    for flow in flows.values():
+        routes = {of.name for of in flow.routes.values() if row.partition in _partitions(state, flow, of)}
+        for link in state.links.walk(flow.name) if routes else ():
             damaged = damage_of(link, flow) or damaged
             of_row = [(route, key) for route, key in _named(link) if route in routes and escape(fold(key)) == row.key]
             if any(link.may_have_made(route, key) for route, key in of_row):
@@ -233,15 +238,15 @@ def _named(link: Link) -> set[tuple[str, str]]:
     return here | {(left.route, left.key) for left in link.former}
 
 
-def _keys_of(parts: Parts, flow: Flow, route: Route) -> list[Keys]:
+def _keys_of(state: State, flow: Flow, route: Route) -> list[Keys]:
     """The owned keys of a route; if another company is not accepted yet, first those of the former one."""
     try:
-        former = (parts.state.control.environment(flow.name) or {}).get(COMPANY, flow.company)
+        former = (state.control.environment(flow.name) or {}).get(COMPANY, flow.company)
     except StateUnreadable:
         former = flow.company
     companies = dict.fromkeys(company.casefold() for company in (former, flow.company))
-    return [Keys(parts.state.keys, route.entity, company) for company in companies]
+    return [Keys(state.keys, route.entity, company) for company in companies]
 
 
-def _partitions(parts: Parts, flow: Flow, route: Route) -> list[str]:
-    return [keys.partition for keys in _keys_of(parts, flow, route)]
+def _partitions(state: State, flow: Flow, route: Route) -> list[str]:
+    return [keys.partition for keys in _keys_of(state, flow, route)]

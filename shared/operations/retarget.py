@@ -5,14 +5,14 @@ that nothing that is queued here is applied before all links are done.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from shared.counting import counted
 from shared.errors import StorageTrouble
 from shared.operations.audit_log import Refused
-from shared.operations.resync import send
+from shared.operations.sender import Sender
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.keys import Keys, Owner
 from shared.state.links import Link, LinkState
@@ -20,7 +20,7 @@ from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY, Difference, may_be_another
 from shared.sync.flow import Flow, Tracked
 from shared.sync.link_writer import Group, LinkWriter, link_operation
-from shared.sync.parts import Parts
+from shared.sync.state import State
 from shared.systems import System
 
 _ROUNDS = 5
@@ -45,9 +45,19 @@ class NewTarget(StrEnum):
 class Retargeting:
     """Adapts the links and checkpoints of one flow to another environment."""
 
-    def __init__(self, parts: Parts, flow: Flow, differences: Sequence[Difference]) -> None:
-        self._parts = parts
-        self._flow = flow
+    def __init__(
+        self,
+        flows: Mapping[str, Flow],
+        flow: str,
+        differences: Sequence[Difference],
+        *,
+        state: State,
+        sender: Sender,
+    ) -> None:
+        self._flows = flows
+        self._flow = flows[flow]
+        self._state = state
+        self._sender = sender
         self._differences = differences
         self._former_company = next((of.was for of in differences if of.name == COMPANY), None)
 
@@ -57,7 +67,7 @@ class Retargeting:
         before the first is changed, so that a refusal names each."""
         known = self._known(target)
         if known is not NewTarget.SAME or self._former_company is not None:
-            self._require_readable(self._parts.state.links.walk(self._flow.name))
+            self._require_readable(self._state.links.walk(self._flow.name))
         return known
 
     def _require_readable(self, links: Iterable[Link]) -> None:
@@ -114,16 +124,16 @@ class Retargeting:
         are found again."""
         after: str | None = ""
         while after is not None:
-            links, after = self._parts.state.links.page(self._flow.name, after)
+            links, after = self._state.links.page(self._flow.name, after)
             self._require_readable(links)
             due = [link for link in links if change(link) is not None]
-            send(self._parts, self._flow.name, [link.id for link in due])
+            self._sender.send(self._flow.name, [link.id for link in due])
             first(links)
             self._save(due, change)
 
     def _save(self, links: Sequence[Link], change: Change) -> None:
         """A worker that began before the flow was blocked may still commit: then its link is changed again."""
-        writer = LinkWriter(self._parts.state.links, lambda _: False)
+        writer = LinkWriter(self._state.links, lambda _: False)
         for _ in range(_ROUNDS):
             changed = [(link, new) for link in links if (new := change(link)) is not None and new != link]
             groups = [Group(link, (link_operation(new),)) for link, new in changed]
@@ -156,7 +166,7 @@ class Retargeting:
 
     def _keys(self, route: str, company: str | None) -> Keys:
         entity = self._flow.route(route).entity
-        return Keys(self._parts.state.keys, entity, self._flow.company if company is None else company)
+        return Keys(self._state.keys, entity, self._flow.company if company is None else company)
 
     def _owned(self, links: Sequence[Link]) -> Iterator[tuple[str, dict[str, Owner]]]:
         """The keys that records owned in the former target, by route: those of the present rows, and of those that they
@@ -170,7 +180,7 @@ class Retargeting:
             keys = self._keys(route, self._former_company)
             found = keys.owners(list(owners))
             for key, owned in found.items():
-                damage = damage_of_key(owned, keys.row_of(key), self._parts.flows)
+                damage = damage_of_key(owned, keys.row_of(key), self._flows)
                 if damage is not None:
                     raise Refused(f"{damage}; {damage.remedy}; then accept again")
             yield route, {of.key: of.owner for key, of in found.items() if of.owner in owners[key]}
@@ -183,13 +193,13 @@ class Retargeting:
 
     def _begin_anew(self, source: str | None, *, tracked: bool) -> None:
         for _ in range(_ROUNDS):
-            checkpoint = self._parts.state.checkpoints.load(self._flow.name, source)
-            if checkpoint is None or self._parts.state.checkpoints.save(self._anew(checkpoint, tracked)) is not None:
+            checkpoint = self._state.checkpoints.load(self._flow.name, source)
+            if checkpoint is None or self._state.checkpoints.save(self._anew(checkpoint, tracked)) is not None:
                 return
         raise StorageTrouble(f"the checkpoint of {self._flow.name} could not be saved in {_ROUNDS} rounds")
 
     def _anew(self, checkpoint: Checkpoint, tracked: bool) -> Checkpoint:
-        begun = checkpoint.begun_anew(self._parts.new_id)
+        begun = checkpoint.begun_anew(self._sender.new_id)
         return begun if tracked else replace(begun, phase=Phase.WALK, full_at=None)
 
 

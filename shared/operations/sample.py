@@ -1,22 +1,21 @@
 """A sample of a user's own records, as the flows read them, for histories that play with them (docs/simulation.md)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from shared.operations.dry_run import source_ids
 from shared.records import Json
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
 
 _AT_A_TIME = 100
 
 
-def sample_of(parts: Parts, rows: int) -> dict[str, Json]:
+def sample_of(flows: Mapping[str, Flow], rows: int) -> dict[str, Json]:
     """At most `rows` records of each flow, and the small tables that the mappings look up, as one JSON document:
     `{FLOW: [{"id": ..., "values": {...}}, ...], "references": {TABLE: [{...}, ...]}}`. It reads, and writes nothing.
     Raises SystemTrouble."""
-    document: dict[str, Json] = {name: list(_records(flow, rows)) for name, flow in parts.flows.items()}
-    return {**document, "references": _references(parts)}
+    document: dict[str, Json] = {name: list(_records(flow, rows)) for name, flow in flows.items()}
+    return {**document, "references": _references(flows)}
 
 
 def _records(flow: Flow, rows: int) -> Iterator[Json]:
@@ -26,8 +25,8 @@ def _records(flow: Flow, rows: int) -> Iterator[Json]:
             yield {"id": record.id, "values": dict(record.values)}
 
 
-def _references(parts: Parts) -> dict[str, Json]:
-    lookups = (flow.lookup for flow in parts.flows.values() if flow.lookup is not None)
+def _references(flows: Mapping[str, Flow]) -> dict[str, Json]:
+    lookups = (flow.lookup for flow in flows.values() if flow.lookup is not None)
     return {
         name: [dict(row) for row in rows] for lookup in lookups for name, rows in lookup.rows(max_age_s=0.0).items()
     }

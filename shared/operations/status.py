@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.operations.failures import Failing
+from shared.clock import Clock
+from shared.operations.failures import failures_of
 from shared.state.control import Gate
 from shared.state.links import LinkState
+from shared.state.storage.queues import Queues
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, Tracked
 from shared.sync.flow_states import FlowState, Observing
-from shared.sync.parts import Parts
+from shared.sync.state import State
 from shared.systems import System
 
 # A link that cannot be read has no state.
@@ -57,34 +59,44 @@ class Status:
         return any(flow.needs_attention for flow in self.flows) or any(gate.closed for gate in self.gates)
 
 
-def status_of(parts: Parts, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
+def status_of(
+    flows: Iterable[Flow], *, state: State, queues: Queues, clock: Clock, lag_minutes: int | None = None
+) -> Status:
     """The state of these flows; `lag_minutes` is how far they may be behind (docs/operations.md). Reads every link and
     failure. Raises StorageTrouble."""
-    gates = tuple(parts.state.control.gate(system) for system in System)
-    return Status(tuple(_flow_status(parts, parts.flows[name], lag_minutes) for name in flows), gates)
+    looking = _Looking(state, queues, clock, lag_minutes)
+    gates = tuple(state.control.gate(system) for system in System)
+    return Status(tuple(looking.flow(flow) for flow in flows), gates)
 
 
-def _flow_status(parts: Parts, flow: Flow, lag_minutes: int | None) -> FlowStatus:
-    since = parts.clock.now() - _HOUR
-    last_pull: datetime | None = None
-    applied: Counter[str] = Counter()
-    for run in parts.state.runs.walk(flow.name):
-        if run.kind == "pull":
-            last_pull = last_pull or run.started
-        elif run.kind == "apply" and run.started >= since:
-            applied.update(run.counts)
-        if run.started < since and last_pull is not None:
-            break
-    links = Counter(_UNREADABLE if of.damage else str(of.state) for of in parts.state.links.walk(flow.name))
-    state = Observing("", state=parts.state, queues=parts.queues, clock=parts.clock).flow(flow)
-    # What is counted every minute needs a limit, and dismissed failures may come first.
-    state = replace(state, failures_open=sum(1 for _ in Failing(parts).walk(flow.name)))
-    allowed_s = 60 * (lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
-    met = parts.state.control.flow(flow.name).met if state.blocked else None
-    said = "" if met is None else met.said
-    by_state = {of: links[of] for of in (*map(str, LinkState), _UNREADABLE) if links[of]}
-    outcomes = {str(of): applied[of] for of in _OUTCOMES if applied[of]}
-    return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    state: State
+    queues: Queues
+    clock: Clock
+    lag_minutes: int | None
+
+    def flow(self, flow: Flow) -> FlowStatus:
+        since = self.clock.now() - _HOUR
+        last_pull: datetime | None = None
+        applied: Counter[str] = Counter()
+        for run in self.state.runs.walk(flow.name):
+            if run.kind == "pull":
+                last_pull = last_pull or run.started
+            elif run.kind == "apply" and run.started >= since:
+                applied.update(run.counts)
+            if run.started < since and last_pull is not None:
+                break
+        links = Counter(_UNREADABLE if of.damage else str(of.state) for of in self.state.links.walk(flow.name))
+        state = Observing("", state=self.state, queues=self.queues, clock=self.clock).flow(flow)
+        # What is counted every minute needs a limit, and dismissed failures may come first.
+        state = replace(state, failures_open=sum(1 for _ in failures_of(self.state.failures, flow.name)))
+        allowed_s = 60 * (self.lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
+        met = self.state.control.flow(flow.name).met if state.blocked else None
+        said = "" if met is None else met.said
+        by_state = {of: links[of] for of in (*map(str, LinkState), _UNREADABLE) if links[of]}
+        outcomes = {str(of): applied[of] for of in _OUTCOMES if applied[of]}
+        return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

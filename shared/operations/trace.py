@@ -9,7 +9,6 @@ from shared.operations.filters import filters_of, in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
-from shared.sync.parts import Parts
 
 _TOLD = 3
 # No flow waits for itself, not even through others: a longer chain is a defect.
@@ -27,8 +26,8 @@ class Traced:
 class Tracing:
     """Follows records to the ones that they wait for."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, examining: Examining) -> None:
+        self._examining = examining
 
     def trace(self, parents: Sequence[Parent]) -> Traced:
         """The state of records that another one waits for. Raises SystemTrouble and StorageTrouble."""
@@ -40,8 +39,8 @@ class Tracing:
         return Traced("; and for ".join(of.words for of in found) + more, found[0].remedy)
 
     def _one(self, parent: Parent, left: int) -> Traced:
-        flow = self._parts.flows[parent.flow]
-        (examined,) = Examining(self._parts, flow).examine([parent.id])
+        flow = self._examining.flows[parent.flow]
+        (examined,) = self._examining.examine(flow, [parent.id])
         name = _name(flow, examined)
         if examined.parents and examined.kind in (Kind.WAITING, Kind.FILTERED) and left:
             further = self._trace(examined.parents, left - 1)
@@ -56,7 +55,7 @@ class Tracing:
                 failure = examined.failure
                 return f"is rejected: {failure.cause}: {failure.message}", f"{name}: {failure.remedy}"
             case Kind.FILTERED | Kind.ENDED:
-                rule = in_words(examined.reason, filters_of(self._parts.flows))
+                rule = in_words(examined.reason, filters_of(self._examining.flows))
                 return f"is not for {flow.target_system.label}, because {rule.meaning}", f"{name}: {rule.remedy}"
             case Kind.DELETED:
                 source = flow.source_system.label
@@ -70,7 +69,7 @@ class Tracing:
         return state, remedy
 
     def _standstill(self, flow: Flow) -> str:
-        control = self._parts.state.control.flow(flow.name)
+        control = self._examining.state.control.flow(flow.name)
         return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
 
 

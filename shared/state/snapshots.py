@@ -139,7 +139,7 @@ class Snapshot:
         self._table = table
         self._partition = escape(flow)
         self._walk = walk
-        self._buckets = [_Bucket(number) for number in range(BUCKETS)]
+        self._buckets: dict[int, _Bucket] = {}
         for stored in self._rows():
             bucket: _Bucket | None
             try:
@@ -149,7 +149,12 @@ class Snapshot:
                 bucket = _empty_bucket(stored)
             if bucket is not None:
                 self._buckets[bucket.number] = bucket
-        self.known = sum(len(bucket.keys) for bucket in self._buckets)
+        self.known = sum(len(bucket.keys) for bucket in self._buckets.values())
+
+    def _bucket(self, number: int) -> _Bucket:
+        if number not in self._buckets:
+            self._buckets[number] = _Bucket(number)
+        return self._buckets[number]
 
     def _rows(self) -> Iterator[Stored]:
         start = _PREFIX
@@ -165,29 +170,30 @@ class Snapshot:
         record that was queued but is unknown, because its walk was never saved, is known from now on."""
         key = digest(id)
         number = None if content is None else int.from_bytes(content)
-        self.known += self._buckets[key[0]].correct(int.from_bytes(key), number)
+        self.known += self._bucket(key[0]).correct(int.from_bytes(key), number)
 
     def note(self, id: str, content: bytes) -> Sight:
         """Note that the walk has met a record."""
         key = digest(id)
-        return self._buckets[key[0]].note(int.from_bytes(key), int.from_bytes(content))
+        return self._bucket(key[0]).note(int.from_bytes(key), int.from_bytes(content))
 
     def saw(self, id: str) -> bool:
         """Whether this walk has met the record."""
         key = digest(id)
-        return self._buckets[key[0]].saw(int.from_bytes(key))
+        return self._bucket(key[0]).saw(int.from_bytes(key))
 
     @property
     def unseen(self) -> int:
         """How many known records this walk has not met."""
-        return sum(bucket.seen.count(0) for bucket in self._buckets)
+        return sum(bucket.seen.count(0) for bucket in self._buckets.values())
 
     def save(self, *, finished: bool) -> bool:
         """Write what has changed; False if another pull was faster. A finished walk drops what it has not met; an
         unfinished one keeps what it has met."""
-        for bucket in self._buckets:
+        buckets = [self._buckets[number] for number in sorted(self._buckets)]
+        for bucket in buckets:
             bucket.keep(only_seen=finished)
-        due = [b for b in self._buckets if b.changed or (not finished and any(b.seen))]
+        due = [b for b in buckets if b.changed or (not finished and any(b.seen))]
         operations = [self._operation(bucket, None if finished else self._walk) for bucket in due]
         by_key = {operation.row.key: bucket for operation, bucket in zip(operations, due, strict=True)}
         for transaction in split_into_transactions([[operation] for operation in operations]):

@@ -1,4 +1,4 @@
-"""Poison: a message that failed too often punishes nobody (protocol F3)."""
+"""Poison: finds the one record at fault in a message that failed too often (protocol F3)."""
 
 import hashlib
 

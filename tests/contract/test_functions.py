@@ -255,7 +255,7 @@ def test_a_poisoned_message_is_split_into_its_records(
 def test_a_poisoned_record_is_listed_as_a_failure(functions: dict[str, Function]) -> None:
     result = worker_library.queue_message(functions["accounts_poison"], "message", message(1))
     assert (result.ok, result.error) == (True, None)
-    failure = service(FLOWS).parts.state.failures.load("accounts", [ID.format(0)])[ID.format(0)]
+    failure = service(FLOWS).state.failures.load("accounts", [ID.format(0)])[ID.format(0)]
     assert failure.cause == "poison"
 
 
@@ -267,7 +267,7 @@ def test_a_message_of_a_stranger_reaches_its_function_and_is_listed_as_it_lies_t
     assert not worker_library.queue_message(functions["accounts_apply"], "message", text).ok
     assert worker_library.queue_message(functions["accounts_poison"], "message", text).ok
     id = f"message-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    failure = service(FLOWS).parts.state.failures.load("accounts", [id])[id]
+    failure = service(FLOWS).state.failures.load("accounts", [id])[id]
     assert failure.cause == "message_unreadable"
     assert failure.message.endswith(f"the body begins with: {text}")
 

@@ -79,7 +79,7 @@ def mutants_of(root: Path, file: str, *, everything: bool = False) -> list[Mutan
     """Every mutant of a module; with `everything` also those that mean nothing (see meaningless)."""
     text = _text(root / file)
     left_out = () if everything else meaningless(text)
-    return sorted(of for of in _mutants(file, text) if not any(_within(of.span, span) for span in left_out))
+    return [of for of in _mutants(file, text) if not any(_within(of.span, span) for span in left_out)]
 
 
 def sample(root: Path, files: Sequence[str], size: int, seed: str) -> list[Mutant]:
@@ -101,7 +101,13 @@ def sample(root: Path, files: Sequence[str], size: int, seed: str) -> list[Mutan
     return found
 
 
-def _mutants(file: str, text: str) -> Iterator[Mutant]:
+@lru_cache(maxsize=64)
+def _mutants(file: str, text: str) -> Sequence[Mutant]:
+    """All of them in order. To read a module and try each operator at each place takes some tenths of a second."""
+    return sorted(_found(file, text))
+
+
+def _found(file: str, text: str) -> Iterator[Mutant]:
     seen: Counter[str] = Counter()
     for node in ast_nodes(get_ast(text)):
         for name, operator in OPERATORS.items():

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected
-from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.control import FlowCommands
-from shared.operations.repair import Repairing, drop
+from shared.operations.audit_log import Refused
+from shared.operations.repair import drop
 from shared.operations.retarget import NewTarget
 from shared.records import Json
 from shared.state.keys import Owner
@@ -86,8 +85,8 @@ def blocked(world: World, flow: str) -> str:
 
 
 def accept(world: World, flow: str, target: NewTarget | None) -> None:
-    parts = world.parts()
-    assert FlowCommands(parts, AuditLog(parts, "operator")).accept(flow, blocked(world, flow), target)
+    service = world.service()
+    assert service.commands(service.audit_log("operator")).accept(flow, blocked(world, flow), target)
 
 
 def accept_everywhere(world: World, target: NewTarget | None) -> None:
@@ -278,8 +277,8 @@ def test_a_key_that_a_filtered_record_only_wanted_stays_with_the_record_that_has
 def test_a_key_that_another_record_owns_in_the_new_company_is_not_taken_from_it() -> None:
     world = trade()
     world.settings["company"] = world.company = "another"
-    parts = world.parts()
-    keys = parts.state.keys_of(parts.flows["parents"], parts.flows["parents"].route(ROUTE))
+    service = world.service()
+    keys = service.state.keys_of(service.flows["parents"], service.flows["parents"].route(ROUTE))
     keys.own({"P1": Owner("parents", ROUTE, "stranger")})
     world.settle(hours=0.1)
     with pytest.raises(Refused, match=r"P1 .*owned by parents p1 in company usmf, and by parents stranger .*unlink"):
@@ -306,8 +305,8 @@ def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
     world.settle(hours=0.5)
     with pytest.raises(Refused, match=r"1 link of people cannot be read.*p2c repair people RECORD.* m1;"):
         accept(world, "people", target)
-    parts = world.parts()
-    assert Repairing(parts, parts.flows["people"], AuditLog(parts, "operator")).repair("m1") in ("M1/P1", "M1/P2")
+    service = world.service()
+    assert service.repairing("people", service.audit_log("operator")).repair("m1") in ("M1/P1", "M1/P2")
     accept_everywhere(world, target)
     check(world)
     assert "m1/p2" in world.contacts.rows
@@ -321,10 +320,10 @@ def test_a_damaged_key_is_mended_before_another_company_is_accepted() -> None:
     damage(world.keys_table, *place, {"flow": "newer"})
     with pytest.raises(Refused, match=r"row p1 .*p2c repair"):
         accept(world, "parents", COPY)
-    parts = world.parts()
+    service = world.service()
     with pytest.raises(Refused, match="p2c repair parents p1"):
-        drop(parts, AuditLog(parts, "operator"), "keys", *place)
-    assert Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator")).repair("p1") == "P1"
+        drop(service.damages(), service.audit_log("operator"), "keys", *place)
+    assert service.repairing("parents", service.audit_log("operator")).repair("p1") == "P1"
     accept_everywhere(world, COPY)
     check(world)
 

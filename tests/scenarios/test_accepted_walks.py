@@ -5,8 +5,6 @@ import re
 import pytest
 
 from shared.errors import NotSent
-from shared.operations.audit_log import AuditLog
-from shared.operations.control import FlowCommands
 from shared.state.links import LinkState
 from shared.sync.limits import Limits
 from tests.support.invariants import check
@@ -37,8 +35,8 @@ def blocked(world: World, flow: str) -> str:
 
 
 def accept(world: World, flow: str) -> None:
-    parts = world.parts()
-    assert FlowCommands(parts, AuditLog(parts, "operator")).accept(flow, blocked(world, flow))
+    service = world.service()
+    assert service.commands(service.audit_log("operator")).accept(flow, blocked(world, flow))
 
 
 def gone(world: World, flow: str) -> int:

@@ -67,18 +67,18 @@ def test_what_people_of_finops_change_in_fields_of_theirs_stays(sync: Product) -
 def test_a_change_sends_the_changed_field_only(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.edit(id, name="Renamed")
-    before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    before = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.tick()
-    after = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    after = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     assert (after.reads - before.reads, after.writes - before.writes) == (0, 1)
 
 
 def test_an_update_that_changes_nothing_mapped_writes_nothing(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.edit(id, revenue=5)
-    before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    before = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.tick()
-    assert sync.service.parts.systems[System.FINOPS].requests == before  # type: ignore[attr-defined]
+    assert sync.service.systems[System.FINOPS].requests == before  # type: ignore[attr-defined]
     sync.check_in_step([id])
 
 
@@ -288,9 +288,9 @@ def test_a_cleared_field_is_emptied_as_finops_wants_it(sync: Product) -> None:
 def test_requests_for_new_accounts_stay_within_their_budget(sync: Product) -> None:
     for number in range(60):
         sync.account(f"A-{number:04d}")
-    start = {name: sync.service.parts.systems[name].requests for name in System}  # type: ignore[attr-defined]
+    start = {name: sync.service.systems[name].requests for name in System}  # type: ignore[attr-defined]
     sync.tick()
-    end = {name: sync.service.parts.systems[name].requests for name in System}  # type: ignore[attr-defined]
+    end = {name: sync.service.systems[name].requests for name in System}  # type: ignore[attr-defined]
     finops = end[System.FINOPS].reads + end[System.FINOPS].writes - start[System.FINOPS].reads
     dataverse = end[System.DATAVERSE].reads - start[System.DATAVERSE].reads
     assert sync.customers() == 60

@@ -3,8 +3,6 @@
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.audit_log import AuditLog
-from shared.operations.link import Linking
 from shared.state.links import LinkState
 from tests.support.assortment import Assortment, assortment
 from tests.support.faults import WRITES
@@ -115,8 +113,8 @@ def test_a_product_that_an_operator_ties_to_a_retired_one_is_revived() -> None:
         id = there(world, "retired")
         world.put("P-1")
         world.settle(1)
-        parts = world.service.parts
-        Linking(parts, parts.flows["products"], AuditLog(parts, "operator")).link("P-1")
+        service = world.service
+        service.linking("products", service.audit_log("operator")).link("P-1")
         world.settle(1)
         assert (world.link("P-1").target_id, state_of(world), world.failure("P-1")) == (id, ACTIVE, None)
 

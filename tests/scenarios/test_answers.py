@@ -9,7 +9,6 @@ import pytest
 
 from shared.flows.checks import Check, CheckResult, by_cause, one_of_several
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.explain import Explaining
 from tests.support.operator import answer, p2c
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading
@@ -61,8 +60,8 @@ def test_the_way_is_told_to_its_end_however_long_it_is() -> None:
     world.people.save("m1", number="M1", name="Person", parent="p1")
     world.documents.save("d1", name="Quote", customer="m1")
     world.settle(hours=0.1)
-    parts = world.parts()
-    told = Explaining(parts, parts.flows["documents"]).explain("d1")
+    service = world.service()
+    told = service.explaining("documents").explain("d1")
     words = " ".join(told.sentences)
     assert "it waits for people m1, which waits for parents p1, which is rejected: bad: bad is x" in words
     assert told.action.startswith("parents p1: clear it")

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.bootstrap import Service
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.mapping.verdicts import Parent
-from shared.operations.examine import Examining
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.links import ClaimKind, Link, LinkState
@@ -360,8 +358,8 @@ def test_a6_a_row_that_is_taken_over_from_a_record_that_is_gone_keeps_no_field_o
     world.settle()
     world.source.remove("p1")
     world.source.save("p2", number="P1", name="Second")
-    parts = world.parts()
-    (examined,) = Examining(parts, parts.flows["parents"]).examine(["p2"])
+    service = world.service()
+    (examined,) = service.examining.examine(service.flows["parents"], ["p2"])
     assert {(change.field, change.new) for change in examined.changes} == {("name", "Second"), ("phone", "")}
     world.settle()
     check(world)
@@ -783,10 +781,10 @@ def test_w1_a_child_goes_on_the_moment_its_parent_is_committed() -> None:
 def test_w1_the_sweep_releases_a_child_whose_parents_commit_told_nobody() -> None:
     world = family()
     world.source.save("p1", number="P1", name="Parent")
-    parts = replace(world.parts(), flows={"parents": world.parts().flows["parents"]})
+    service = replace(world.service(), flows={"parents": world.service().flows["parents"]})
     world.pull()
     for body in world.queues.bodies("parents"):
-        Service(parts, world.gates()).apply("parents", body.encode())
+        service.apply("parents", body.encode())
     world.drain(["children"])
     assert "c1" not in world.child_target.rows
     world.sweep()

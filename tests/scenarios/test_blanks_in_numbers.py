@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.lookup import locate
 from shared.state.links import LinkState
 from tests.support.assortment import assortment
 from tests.support.product import Product
@@ -44,8 +43,8 @@ def test_blanks_that_come_or_go_around_a_number_change_nothing(sync: Product) ->
 def test_a_record_is_found_by_its_number_whatever_blanks_its_source_has_before_it(sync: Product) -> None:
     id = sync.account(" B-2")
     sync.tick()
-    parts = sync.service.parts
-    assert locate(parts, parts.flows["accounts"], "B-2") == id
+    service = sync.service
+    assert service.locate("accounts", "B-2") == id
 
 
 def test_of_two_contacts_whose_numbers_differ_by_a_blank_the_second_is_refused(desk: Trading) -> None:

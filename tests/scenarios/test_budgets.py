@@ -4,6 +4,7 @@ Every call takes a hundredth of the function timeout, whatever that is.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,6 @@ import pytest
 from shared.bootstrap import limits_of
 from shared.errors import NotSent
 from shared.flows import FLOWS
-from shared.operations.cleanup import Cleanup
-from shared.operations.reconcile import Comparison
 from shared.state.control import Gate
 from shared.state.failures import Failure
 from shared.state.runs import Run
@@ -203,8 +202,7 @@ def test_a_cleanup_removes_everything_that_is_too_old(slow: Slow) -> None:
     slow.slow_down()
 
     def clean() -> None:
-        parts = world.parts()
-        Cleanup(parts, parts.new_id(), keep_days=1).run()
+        replace(world.service(), history_days=1).cleanup()
 
     assert slow.until(lambda: not any(world.state.runs.latest(flow, 1) for flow in world.flows), clean) > 1
 
@@ -216,8 +214,7 @@ def test_a_comparison_goes_on_where_it_stopped(slow: Slow, heard: Heard) -> None
     slow.slow_down()
 
     def compare() -> None:
-        parts = world.parts()
-        Comparison(parts, world.gates(), parts.new_id()).run()
+        world.service().reconcile()
 
     def complete() -> bool:
         return any(event["complete"] for event in heard.of("reconciled", flow="parents"))
@@ -235,7 +232,7 @@ def test_a_gate_that_could_not_be_probed_in_time_is_probed_by_the_next_one(slow:
         raise NotSent("no time was left for a request")
 
     world.systems[system].trouble = no_time
-    flow = world.parts().flows["parents"]
+    flow = world.service().flows["parents"]
     closed = world.gates().closed_for_apply(flow)
     assert closed is not None
     assert "could not be probed in time" in closed.reason

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import LinkRefused
-from shared.operations.reconcile import Reconciling
 from shared.records import SourceRow
 from shared.state.checkpoints import Checkpoint, Phase
 from shared.state.links import Link, LinkState
@@ -109,8 +108,8 @@ def test_more_real_changes_than_the_limit_block_name_examples_and_a_comparison_f
     assert f"{LIMIT + 1} of {COUNT} linked records would change, such as r" in reason
     assert "(name)" in reason
     assert f"p2c reconcile {flow}" in reason
-    parts = world.parts()
-    drifted = [of.id for of in Reconciling(parts, parts.flows[flow]).drifted()]
+    service = world.service()
+    drifted = [of.id for of in service.reconciling(flow).drifted()]
     assert sorted(map(str, drifted)) == sorted(changed)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.audit_log import AuditLog
 from shared.state.history import Histories
 from tests.support.events import Heard
 from tests.support.product import FLOW, Product, product
@@ -24,7 +23,7 @@ def outcomes(sync: Product, id: str) -> list[str]:
 
 def test_what_is_too_old_is_removed_and_nothing_else(sync: Product) -> None:
     (id, other) = sync.linked(2)
-    AuditLog(sync.service.parts, "operator").note("pause", FLOW)
+    sync.service.audit_log("operator").note("pause", FLOW)
     sync.clock.sleep(20 * DAY_S)
     sync.edit(id, telephone1="1")
     sync.tick()

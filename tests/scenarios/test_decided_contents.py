@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from shared.operations.resync import send
 from shared.state.decided_contents import DecidedContents, decided_row
 from shared.state.links import LinkState
 from tests.scenarios.test_apply_rules import link
@@ -54,7 +53,7 @@ def pull(world: World) -> None:
 
 def look(world: World) -> None:
     """Something lets the product be looked at that is no walk: a retry, the sweep, an operator."""
-    send(world.parts(), FLOW, ["i1"])
+    world.service().sender.send(FLOW, ["i1"])
 
 
 def drain(world: World) -> None:
@@ -158,7 +157,7 @@ def test_what_was_applied_is_not_looked_at_once_more() -> None:
 def test_a_product_of_which_only_apply_knows_is_told_when_it_is_gone() -> None:
     world = in_step()
     world.stock.save("i9", number="K9", name="New")
-    send(world.parts(), FLOW, ["i9"])
+    world.service().sender.send(FLOW, ["i9"])
     drain(world)
     world.stock.remove("i9")
     pull(world)

@@ -5,8 +5,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import LinkRefused, OutcomeUnknown
-from shared.operations.audit_log import AuditLog
-from shared.operations.link import Linking
 from shared.records import Json, LineAction, Write
 from shared.state.links import Link, LinkState
 from shared.systems import System
@@ -269,8 +267,8 @@ def test_a_document_that_an_operator_has_linked_is_taken_over_only_if_its_lines_
     world.documents.save("d1", name="Ours", customer="m1")
     world.documents.save_line("d1", 1, 10)
     world.settle(hours=0.2)
-    parts = world.parts()
-    Linking(parts, parts.flows["documents"], AuditLog(parts, "operator")).link("d1")
+    service = world.service()
+    service.linking("documents", service.audit_log("operator")).link("d1")
     world.settle(hours=0.2)
     if same:
         check(world)

@@ -219,9 +219,9 @@ def test_what_the_sync_has_written_itself_brings_no_further_write(sync: Product)
     ids = sync.linked()
     sync.edit(ids[0], name="Changed")
     sync.tick()
-    before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    before = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.settle(30)
-    assert sync.service.parts.systems[System.FINOPS].requests.writes == before.writes  # type: ignore[attr-defined]
+    assert sync.service.systems[System.FINOPS].requests.writes == before.writes  # type: ignore[attr-defined]
     sync.check_in_step(ids)
 
 

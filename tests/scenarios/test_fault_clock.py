@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown, Transient
+from shared.service import Service
 from shared.state.control import Gate
 from shared.state.links import ClaimKind
 from shared.sync.gates import LONGEST_RETRY_AFTER_S, Gates
 from shared.sync.hints import Hint, HintMessage
-from shared.sync.parts import Parts
 from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.invariants import check
@@ -50,9 +50,9 @@ class SkewedWorld(World):
         super().__init__()
         self.ours = Skewed(self.clock, hours)
 
-    def parts(self) -> Parts:
+    def service(self) -> Service:
         """As in World, with our clock."""
-        return replace(super().parts(), clock=self.ours)
+        return replace(super().service(), clock=self.ours)
 
     def gates(self) -> Gates:
         """As in World, with our clock."""

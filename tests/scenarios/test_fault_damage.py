@@ -10,9 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, StateUnreadable, Transient
-from shared.operations.audit_log import AuditLog
-from shared.operations.control import FlowCommands
-from shared.operations.repair import Repairing
 from shared.state.control import BlockKind, FlowControl
 from shared.state.failures import LAST_RETRY, STATE_UNREADABLE, failure_key
 from shared.state.keys import Owner
@@ -223,10 +220,10 @@ def test_the_waits_of_a_record_that_is_begun_anew_are_removed() -> None:
     play(world)
     damage(world.links_table, "children", link_key("c1"), {"state": "parked"})
     world.clock.sleep(3600)
-    parts = world.parts()
-    keys = parts.state.keys_of(parts.flows["children"], parts.flows["children"].route(ROUTE))
+    service = world.service()
+    keys = service.state.keys_of(service.flows["children"], service.flows["children"].route(ROUTE))
     keys.own({"C1": Owner("children", ROUTE, "c1")})
-    Repairing(parts, parts.flows["children"], AuditLog(parts, "operator")).repair("c1")
+    service.repairing("children", service.audit_log("operator")).repair("c1")
     world.child_source.save("c1", parent=None)
     world.source.save("p1", number="P1", name="First")
     play(world)
@@ -314,7 +311,7 @@ def test_a_damaged_environment_holds_messages_until_an_operator_accepts_that_of_
     change_all(world, "Second")
     play(world)
     assert {row["name"] for row in world.target.rows.values()} == {"First"}
-    commands = FlowCommands(world.parts(), AuditLog(world.parts(), "operator"))
+    commands = world.service().commands(world.service().audit_log("operator"))
     for flow in world.flows:
         blocked = world.state.control.flow(flow).blocked
         assert "table control" in blocked
@@ -384,14 +381,14 @@ def test_a_product_whose_remembered_content_has_another_form_holds_up_no_other(c
     with assortment() as shop:
         shop.put("P-1", "P-2", "P-3")
         shop.settle(2)
-        links = shop.service.parts.state.links.table
+        links = shop.service.state.links.table
         assert isinstance(links, MemoryTable)
         damage(links, "products", link_key("P-2"), cells)
         for number in ("P-1", "P-2", "P-3"):
             shop.change(number, ProductName="Second")
         shop.settle(16)
         named = {number: (shop.product(number) or {})["name"] for number in ("P-1", "P-2", "P-3")}
-        failures = {of.id: of.cause for of in shop.service.parts.state.failures.page("products", "", 9)[0]}
+        failures = {of.id: of.cause for of in shop.service.state.failures.page("products", "", 9)[0]}
         assert (named["P-1"], named["P-3"]) == ("Second", "Second")
         assert failures == {} if named["P-2"] == "Second" else failures == {"P-2": STATE_UNREADABLE}
         assert shop.depth() == 0

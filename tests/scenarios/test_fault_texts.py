@@ -43,10 +43,10 @@ def test_a_hostile_name_arrives_as_it_is_and_is_written_once(sync: Product, name
     sync.tick()
     assert sync.failure(id) is None
     assert (sync.customer("A-1") or {})["OrganizationName"] == name
-    before = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    before = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     sync.edit(id, name=name, telephone1="1")
     sync.tick()
-    after = sync.service.parts.systems[System.FINOPS].requests  # type: ignore[attr-defined]
+    after = sync.service.systems[System.FINOPS].requests  # type: ignore[attr-defined]
     assert after.writes == before.writes + 1
     assert (sync.customer("A-1") or {})["OrganizationName"] == name
 

@@ -17,8 +17,6 @@ from shared.flows import FLOWS
 from shared.flows.checks import CheckResult
 from shared.flows.spec import Flows
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.dry_run import DryRun
-from shared.operations.explain import Explaining
 from shared.operations.preflight.run import Preflight
 from shared.settings import schedules, settings_table
 from shared.sync.apply.outcome import Kind
@@ -70,7 +68,7 @@ class Trading(Product):
     @property
     def engine(self) -> Flow:
         """The flow as the engine sees it."""
-        return self.service.parts.flows[PRICELISTS]
+        return self.service.flows[PRICELISTS]
 
 
 @pytest.fixture
@@ -157,20 +155,22 @@ def test_a_filtered_record_is_explained_in_its_own_words(sync: Trading) -> None:
     id = sync.price_list("Retail")
     sync.sync()
     assert sync.group("Retail") is None
-    told = Explaining(sync.service.parts, sync.engine).explain(id)
+    told = sync.service.explaining(sync.engine.name).explain(id)
     assert "because a condition of pricelist_filter in the value-map document does not hold" in " ".join(told.sentences)
     assert told.action == "change the price list, or the condition if it should go to F&O"
 
 
 def test_a_plan_tells_what_a_first_run_would_do(sync: Trading) -> None:
     id = sync.price_list("Retail", description="For shops")
-    planned = {of.id: of for of in DryRun(sync.service.parts, sync.engine).of_all()}
+    planned = {of.id: of for of in sync.service.dry_run(sync.engine.name).of_all()}
     assert (planned[id].kind, planned[id].key) == (Kind.CREATED, "Retail")
     assert sync.group("Retail") is None
 
 
 def test_preflight_looks_for_what_it_reads_and_writes(sync: Trading) -> None:
-    checks = {check.what: check for check in Preflight(sync.service.parts, sync.deployment).checks()}
+    checks = {
+        check.what: check for check in Preflight(sync.service.systems, sync.deployment, sync.clock.now()).checks()
+    }
     for what in (
         "changes of pricelevels are tracked",
         "pricelevels has the columns of the mapping",

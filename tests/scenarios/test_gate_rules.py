@@ -26,7 +26,7 @@ def blocked_s(world: World) -> float:
 
 def asked(world: World) -> Closed | None:
     """What apply is told."""
-    return world.gates().closed_for_apply(world.parts().flows["parents"])
+    return world.gates().closed_for_apply(world.service().flows["parents"])
 
 
 def probed_while_another_closes(world: World, asked_s: float, *, fails: bool) -> None:

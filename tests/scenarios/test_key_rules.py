@@ -3,7 +3,6 @@
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble
-from shared.operations.examine import Examining
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Owner
 from shared.state.links import LinkState
@@ -107,7 +106,7 @@ def test_an_owner_that_claims_its_key_again_at_any_moment_of_a_hand_over_leaves_
         assert sum(write.create for write in world.target.writes) == 1, f"owner at step {step}"
         world.settle()
         check(world)
-        flow = world.parts().flows["parents"]
+        flow = world.service().flows["parents"]
         owner = world.state.keys_of(flow, flow.route(ROUTE)).owners(["K"])["K"].owner
         assert link(world, owner.id).linked, f"owner at step {step}"
 
@@ -122,7 +121,7 @@ def test_keys_that_always_conflict_are_our_storages_trouble_after_some_rounds() 
         raise RowConflict(0, "TableBeingDeleted")
 
     object.__setattr__(world.state.keys, "transact", conflict)
-    flow = world.parts().flows["parents"]
+    flow = world.service().flows["parents"]
     keys = world.state.keys_of(flow, flow.route(ROUTE))
     with pytest.raises(StorageTrouble, match="1 target keys could not be taken"):
         keys.own({"P1": Owner("parents", ROUTE, "p1")})
@@ -142,9 +141,9 @@ def test_a_row_made_for_an_earlier_record_keeps_none_of_its_content() -> None:
 
 def test_a_record_whose_row_is_there_under_a_number_of_which_nobody_knows_the_owner_is_listed_for_that() -> None:
     world = holding()
-    parts = world.parts()
-    flow = parts.flows["parents"]
-    row = parts.state.keys_of(flow, flow.route(ROUTE)).row_of("K")
+    service = world.service()
+    flow = service.flows["parents"]
+    row = service.state.keys_of(flow, flow.route(ROUTE)).row_of("K")
     damage(world.keys_table, row.partition, row.key, {"flow": Foreign("float")})
     world.target.rows["k"] = {"name": "Of others"}
     world.source.save("p1", number="K", name="Late")
@@ -158,9 +157,9 @@ def test_a_look_at_a_record_whose_number_is_taken_says_so_and_takes_nothing() ->
     world.source.save("p2", number="K", name="Owner")
     world.settle(hours=0.1)
     world.source.save("p1", number="K", name="Late")
-    parts = world.parts()
-    flow = parts.flows["parents"]
+    service = world.service()
+    flow = service.flows["parents"]
     before = world.keys_table.content()
-    (examined,) = Examining(parts, flow).examine(["p1"])
+    (examined,) = service.examining.examine(flow, ["p1"])
     assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
     assert world.keys_table.content() == before

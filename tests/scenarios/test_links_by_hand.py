@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.forget import forget
 from shared.operations.link import Linking
 from shared.state.history import Histories
 from shared.state.keys import Owner
@@ -19,13 +18,13 @@ from tests.support.trading import trading
 
 
 def linking(sync: Product) -> Linking:
-    parts = sync.service.parts
-    return Linking(parts, parts.flows[FLOW], AuditLog(parts, "operator"))
+    service = sync.service
+    return service.linking(FLOW, service.audit_log("operator"))
 
 
 def forgotten(sync: Product, id: str) -> int:
-    parts = sync.service.parts
-    return forget(parts, parts.flows[FLOW], id, AuditLog(parts, "operator"))
+    service = sync.service
+    return service.forget(FLOW, id, service.audit_log("operator"))
 
 
 def test_an_unlinked_record_is_a_new_one_and_meets_its_own_customer_as_somebody_elses(sync: Product) -> None:
@@ -87,14 +86,16 @@ def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: P
     assert other in kept
     with pytest.raises(Refused, match="nothing is stored"):
         forgotten(sync, id)
-    assert sync.service.parts.state.audit.latest(1)[0].what == "forget"
+    assert sync.service.state.audit.latest(1)[0].what == "forget"
 
 
 class Meddling(AuditLog):
     """Something happens between the note of a deed and the deed."""
 
     def __init__(self, sync: Product, what: Callable[[], object]) -> None:
-        super().__init__(sync.service.parts, "operator")
+        given = sync.service
+        audit, environment = given.state.audit, given.environment
+        super().__init__("operator", audit=audit, environment=environment, clock=given.clock, new_id=given.new_id)
         self._what = what
 
     def note(self, *of: str, **more: Any) -> None:
@@ -121,24 +122,24 @@ def test_a_record_that_only_the_operator_does_not_see_is_not_forgotten(sync: Pro
 
 def test_a_row_that_somebody_else_removes_meanwhile_does_not_keep_a_record_from_being_forgotten(sync: Product) -> None:
     id = deleted(sync)
-    parts = sync.service.parts
-    table = parts.state.links.table
+    service = sync.service
+    table = service.state.links.table
     gone = next(Histories(table).rows(FLOW, id))
     audit_log = Meddling(sync, lambda: table.transact([Delete(gone.row)]))
-    assert forget(parts, parts.flows[FLOW], id, audit_log) > 0
+    assert service.forget(FLOW, id, audit_log) > 0
     assert id not in str(sync.snapshot()["links"])
 
 
 def test_a_record_that_a_worker_takes_meanwhile_keeps_its_link(sync: Product) -> None:
     id = deleted(sync)
-    parts = sync.service.parts
+    service = sync.service
 
     def claim() -> None:
         link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
-        parts.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+        service.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
 
     with pytest.raises(Refused, match="changed meanwhile"):
-        forget(parts, parts.flows[FLOW], id, Meddling(sync, claim))
+        service.forget(FLOW, id, Meddling(sync, claim))
     assert sync.link(id).claim_id == "worker"
 
 
@@ -148,13 +149,13 @@ def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
         shop.settle(2)
         shop.take_away("P-1")
         shop.settle(16)
-        parts = shop.service.parts
-        before = Histories(parts.state.links.table).latest("products", "P-1|X", 10)
-        told = Histories(parts.state.links.table).latest("products", "P-1", 10)
+        service = shop.service
+        before = Histories(service.state.links.table).latest("products", "P-1|X", 10)
+        told = Histories(service.state.links.table).latest("products", "P-1", 10)
         assert [entry.outcome for entry in told] == ["deleted: deleted", "created"]
-        assert forget(parts, parts.flows["products"], "P-1", AuditLog(parts, "operator")) == 4
+        assert service.forget("products", "P-1", service.audit_log("operator")) == 4
         assert shop.link("P-1|X").state is LinkState.WRITTEN
-        assert Histories(parts.state.links.table).latest("products", "P-1|X", 10) == before != []
+        assert Histories(service.state.links.table).latest("products", "P-1|X", 10) == before != []
 
 
 def test_forgetting_a_contact_gives_up_the_keys_of_all_rows_that_it_had() -> None:
@@ -169,8 +170,8 @@ def test_forgetting_a_contact_gives_up_the_keys_of_all_rows_that_it_had() -> Non
         assert str(desk.snapshot()["keys"]).count(contact) == 2
         assert desk.sales.send("DELETE", f"contacts({contact})").status_code == 204
         desk.tick()
-        parts = desk.service.parts
-        forget(parts, parts.flows["contacts"], contact, AuditLog(parts, "operator"))
+        service = desk.service
+        service.forget("contacts", contact, service.audit_log("operator"))
         assert contact not in str(desk.snapshot()["keys"])
 
 
@@ -193,9 +194,9 @@ def test_a_number_that_a_linked_record_has_left_can_be_had_by_another_one(sync: 
 
 def test_a_number_that_a_linked_record_owns_and_does_not_use_can_be_had_by_another_one(sync: Product) -> None:
     (id,) = sync.linked(1)
-    parts = sync.service.parts
-    flow = parts.flows[FLOW]
-    assert parts.state.keys_of(flow, flow.route(None)).own({"A-9": Owner(FLOW, "customer", id)}) == {}
+    service = sync.service
+    flow = service.flows[FLOW]
+    assert service.state.keys_of(flow, flow.route(None)).own({"A-9": Owner(FLOW, "customer", id)}) == {}
     other = sync.account("A-9")
     sync.tick()
     sync.check_in_step([id, other])

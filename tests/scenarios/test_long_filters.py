@@ -5,10 +5,9 @@ from contextlib import contextmanager
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
-from shared.bootstrap import Service
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
-from shared.operations.reconcile import Reconciling
+from shared.service import Service
 from shared.systems import System
 from tests.support.operator import operated, p2c
 from tests.support.product import Product, product, product_between
@@ -26,7 +25,7 @@ def narrow() -> Iterator[tuple[Product, list[str]]]:
 
 
 def reads_of(service: Service, system: System) -> int:
-    found = service.parts.systems[system]
+    found = service.systems[system]
     assert isinstance(found, FinopsSystem | DataverseSystem)
     return found.requests.reads
 
@@ -39,15 +38,15 @@ def test_a_system_with_short_filters_is_read_in_parts_and_nobody_is_blamed() -> 
             assert (gate.closed, gate.strikes, gate.reason) == (False, 0, "")
         assert sync.state.control.flow("accounts").blocked == ""
         assert {sync.link(id).attempts for id in ids} == {0}
-        parts = sync.service.parts
-        assert list(Reconciling(parts, parts.flows["accounts"]).drifted()) == []
+        service = sync.service
+        assert list(service.reconciling("accounts").drifted()) == []
 
 
 def test_what_passed_is_used_from_the_start_by_another_instance() -> None:
     with narrow() as (sync, _):
         other = sync.start()
         before = reads_of(other, System.FINOPS)
-        assert len(other.parts.flows["accounts"].route("customer").target.find(NUMBERS)) == COUNT
+        assert len(other.flows["accounts"].route("customer").target.find(NUMBERS)) == COUNT
         # 30 keys are too many and 15 are not; a first instance has met that.
         assert reads_of(other, System.FINOPS) - before == 2
 
@@ -56,7 +55,7 @@ def test_after_a_day_long_filters_are_tried_again() -> None:
     with narrow() as (sync, _):
         sync.clock.sleep(24 * 3600)
         before = reads_of(sync.service, System.FINOPS)
-        assert len(sync.service.parts.flows["accounts"].route("customer").target.find(NUMBERS)) == COUNT
+        assert len(sync.service.flows["accounts"].route("customer").target.find(NUMBERS)) == COUNT
         assert reads_of(sync.service, System.FINOPS) - before == 3
 
 

@@ -11,12 +11,7 @@ from typing import Any
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
-from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.failures import Failing
-from shared.operations.forget import forget
-from shared.operations.link import Linking
-from shared.operations.reconcile import Reconciling
-from shared.operations.resync import Syncing, send
+from shared.operations.audit_log import Refused
 from shared.records import Json, Write
 from shared.state.control import FlowControl
 from shared.state.links import Link, LinkState
@@ -87,16 +82,16 @@ class NumberHistory(History):
 
     def repair(self, flow: str) -> None:
         """An operator compares both systems: nobody else sees that a row was deleted by hand."""
-        parts = self.world.parts()
-        reconciling = Reconciling(parts, parts.flows[flow])
-        reconciling.repair(list(reconciling.drifted()), AuditLog(parts, "operator"))
+        service = self.world.service()
+        reconciling = service.reconciling(flow)
+        reconciling.repair(list(reconciling.drifted()), service.audit_log("operator"), service.sender)
 
     def retry_everything(self, flow: str) -> None:
         """An operator has every record looked at that is new to the sync, and every failure."""
-        parts = self.world.parts()
+        service = self.world.service()
         failures, _ = self.world.state.failures.page(flow, "", 1000)
         new = {link.id for link in self.world.state.links.walk(flow) if link.state is LinkState.NEW}
-        send(parts, flow, sorted(new | {failure.id for failure in failures}))
+        service.sender.send(flow, sorted(new | {failure.id for failure in failures}))
 
     def fault(self, write: Write) -> SyncError | None:
         if not self.faulty or self.random.random() > 0.25:
@@ -176,8 +171,8 @@ class NumberHistory(History):
     def operate(self) -> None:
         """An operator does something to a record."""
         flow = self.random.choice(self.world.flows)
-        parts = self.world.parts()
-        audit_log = AuditLog(parts, "operator")
+        service = self.world.service()
+        audit_log = service.audit_log("operator")
         links = list(self.world.state.links.walk(flow))
         failures, _ = self.world.state.failures.page(flow, "", 1000)
         ids = [link.id for link in links] + list(self.world.sources[flow].rows)
@@ -189,28 +184,28 @@ class NumberHistory(History):
         elif not id:
             return
         elif what == "unlink":
-            link = Linking(parts, parts.flows[flow], audit_log).unlink(id)
+            link = service.linking(flow, audit_log).unlink(id)
             self.left_to_others(flow, link)
         elif what == "link":
-            Linking(parts, parts.flows[flow], audit_log).link(id)
+            service.linking(flow, audit_log).link(id)
         elif what == "forget":
-            link = parts.state.links.load(flow, [id])[id]
-            forget(parts, parts.flows[flow], id, audit_log)
+            link = service.state.links.load(flow, [id])[id]
+            service.forget(flow, id, audit_log)
             self.left_to_others(flow, link)
             assert id not in {row.cells["record_id"] for row in self.world.keys_table.content().values()}
         elif what == "sync":
-            Syncing(parts, audit_log).some(flow, [id])
+            service.syncing(audit_log).some(flow, [id])
         elif failures:
             chosen = [self.random.choice(failures)]
             if what == "retry":
-                Failing(parts).retry(flow, chosen, audit_log)
+                service.failing().retry(flow, chosen, audit_log)
             else:
-                Failing(parts).dismiss(flow, chosen, "known", audit_log)
+                service.failing().dismiss(flow, chosen, "known", audit_log)
 
     def left_to_others(self, flow: str, link: Link) -> None:
         """The rows of a record are nobody's by an operator's will."""
         for route, key in link.owned:
-            target = self.world.parts().flows[flow].route(route).target
+            target = self.world.service().flows[flow].route(route).target
             assert isinstance(target, FakeTarget)
             target.made.discard(key)
 

@@ -11,16 +11,12 @@ from local.simulator.faults import Rule
 from shared.errors import RowConflict
 from shared.operations import dry_run as dryrun
 from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.control import FlowCommands
-from shared.operations.dry_run import DryRun, summary_of
+from shared.operations.dry_run import summary_of
 from shared.operations.examine import Examined
-from shared.operations.explain import Explaining, Explanation
-from shared.operations.failures import Failing
-from shared.operations.link import Linking
-from shared.operations.lookup import NotFound, locate
-from shared.operations.resync import Syncing
+from shared.operations.explain import Explanation
+from shared.operations.lookup import NotFound
 from shared.operations.retarget import NewTarget
-from shared.operations.status import status_of
+from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.failures import FIRST_RETRY, Failure, failure_key, renewed
 from shared.state.links import ClaimKind, LinkState
@@ -28,7 +24,6 @@ from shared.state.storage.tables import Replace
 from shared.sync import flow_states as observing
 from shared.sync.apply.outcome import Kind
 from shared.sync.link_writer import mark_dirty
-from shared.sync.parts import Parts
 from tests.scenarios.test_fault_damage import damage
 from tests.scenarios.test_repair import in_memory
 from tests.support.product import FLOW, Product
@@ -38,16 +33,16 @@ WHO = "operator@contoso"
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
 
 
-def parts(sync: Product) -> Parts:
-    return sync.service.parts
+def service(sync: Product) -> Service:
+    return sync.service
 
 
 def audit_log(sync: Product) -> AuditLog:
-    return AuditLog(parts(sync), WHO)
+    return service(sync).audit_log(WHO)
 
 
 def explained(sync: Product, id: str) -> Explanation:
-    return Explaining(parts(sync), parts(sync).flows[FLOW]).explain(id)
+    return service(sync).explaining(FLOW).explain(id)
 
 
 def rejected(sync: Product, count: int = 1) -> list[str]:
@@ -64,7 +59,7 @@ def rejected(sync: Product, count: int = 1) -> list[str]:
 def test_a_dry_run_tells_what_would_be_created_and_writes_nothing(sync: Product) -> None:
     id = sync.account("A-1", **US)
     before = sync.snapshot()
-    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()
+    (examined,) = service(sync).dry_run(FLOW).of_all()
     assert (examined.id, examined.kind, examined.key) == (id, Kind.CREATED, "A-1")
     assert {change.field: change.new for change in examined.changes}["OrganizationName"] == "Account A-1"
     assert sync.snapshot() == before
@@ -74,7 +69,7 @@ def test_a_dry_run_tells_what_would_be_created_and_writes_nothing(sync: Product)
 def test_a_dry_run_tells_an_update_field_by_field_with_old_and_new(sync: Product) -> None:
     (id, _) = sync.linked(2)
     sync.edit(id, name="Renamed")
-    changed = [each for each in DryRun(parts(sync), parts(sync).flows[FLOW]).of_all() if each.writes]
+    changed = [each for each in service(sync).dry_run(FLOW).of_all() if each.writes]
     assert [each.id for each in changed] == [id]
     fields = {change.field: (change.old, change.new) for change in changed[0].changes}
     assert fields["OrganizationName"] == ("Account A-0", "Renamed")
@@ -84,7 +79,7 @@ def test_a_dry_run_tells_what_would_be_taken_over(sync: Product) -> None:
     sync.linked(1)
     sync.forget_everything()
     sync.start(ACCOUNTS_ON_EXISTING="adopt")
-    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()
+    (examined,) = service(sync).dry_run(FLOW).of_all()
     assert (examined.kind, examined.adopts) == (Kind.UPDATED, True)
     assert summary_of([examined]).adopted == 1
 
@@ -92,7 +87,7 @@ def test_a_dry_run_tells_what_would_be_taken_over(sync: Product) -> None:
 def test_a_dry_run_tells_who_would_be_rejected_for_a_number_that_another_record_has(sync: Product) -> None:
     sync.linked(1)
     second = sync.account("A-0")
-    (examined,) = DryRun(parts(sync), parts(sync).flows[FLOW]).of([second])
+    (examined,) = service(sync).dry_run(FLOW).of([second])
     assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
 
 
@@ -101,7 +96,7 @@ def test_a_dry_run_agrees_with_what_the_sync_then_does(sync: Product) -> None:
     sync.account("B-1", **US)
     sync.account("B-2", address1_country="Atlantis")
     sync.edit(sync.account("B-3"), statecode=1, statuscode=2)
-    foretold = {each.id: each.kind for each in DryRun(parts(sync), parts(sync).flows[FLOW]).of_all()}
+    foretold = {each.id: each.kind for each in service(sync).dry_run(FLOW).of_all()}
     sync.tick()
     states = {
         Kind.CREATED: LinkState.WRITTEN,
@@ -152,21 +147,21 @@ def test_a_filtered_record_is_explained_in_words(sync: Product) -> None:
 
 def test_a_paused_flow_is_the_first_thing_that_helps(sync: Product) -> None:
     id = sync.account("A-1")
-    FlowCommands(parts(sync), audit_log(sync)).pause(FLOW)
+    service(sync).commands(audit_log(sync)).pause(FLOW)
     assert explained(sync, id).action == "resume the flow accounts"
 
 
 def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
     id = sync.account("A-1")
-    flow = parts(sync).flows[FLOW]
-    assert locate(parts(sync), flow, "A-1") == locate(parts(sync), flow, id.upper()) == id
+    flow = service(sync).flows[FLOW]
+    assert service(sync).locate(flow.name, "A-1") == service(sync).locate(flow.name, id.upper()) == id
     sync.finops.control("products", [{"ProductNumber": "P-1", "ProductName": "Bike", "SalesUnitSymbol": "EA"}])
-    assert locate(parts(sync), parts(sync).flows["products"], " p-1 ") == "P-1"
+    assert service(sync).locate("products", " p-1 ") == "P-1"
     with pytest.raises(NotFound, match="'A-2'"):
-        locate(parts(sync), flow, "A-2")
+        service(sync).locate(flow.name, "A-2")
     other = sync.account("A-1")
     with pytest.raises(NotFound, match=other):
-        locate(parts(sync), flow, "A-1")
+        service(sync).locate(flow.name, "A-1")
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -174,7 +169,7 @@ def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
 
 def test_failures_of_one_cause_are_one_line_with_count_example_and_remedy(sync: Product) -> None:
     rejected(sync, 3)
-    (cause,) = Failing(parts(sync)).causes([FLOW])
+    (cause,) = service(sync).failing().causes([FLOW])
     assert (cause.cause, cause.count) == ("country_unknown", 3)
     assert "Atlantis" in cause.example.message
     assert cause.example.remedy
@@ -183,7 +178,7 @@ def test_failures_of_one_cause_are_one_line_with_count_example_and_remedy(sync: 
 def test_a_retry_looks_at_the_record_as_it_is_now_and_closes_the_failure(sync: Product) -> None:
     (id,) = rejected(sync)
     sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     assert failing.retry(FLOW, failing.load(FLOW, [id]), audit_log(sync)) == 1
     sync.drain()
     assert sync.failure(id) is None
@@ -194,7 +189,7 @@ def test_a_retry_that_was_interrupted_goes_on_where_it_stopped(sync: Product) ->
     sync.start(HINTS_PER_MESSAGE="2")
     rejected(sync, 5)
     sync.clock.sleep(60)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
 
     def interrupt(sent: int) -> None:
         raise KeyboardInterrupt(sent)
@@ -207,7 +202,7 @@ def test_a_retry_that_was_interrupted_goes_on_where_it_stopped(sync: Product) ->
 
 def test_a_dismissed_failure_is_not_open_any_more_keeps_its_reason_and_is_not_tried_again(sync: Product) -> None:
     (id,) = rejected(sync)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", audit_log(sync)) == 1
     assert failing.causes([FLOW]) == []
     (cause,) = failing.causes([FLOW], dismissed=True)
@@ -219,7 +214,7 @@ def test_a_dismissed_failure_is_not_open_any_more_keeps_its_reason_and_is_not_tr
 
 def test_a_dismissed_failure_is_open_again_when_it_says_something_else(sync: Product) -> None:
     (id,) = rejected(sync)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     failing.dismiss(FLOW, failing.load(FLOW, [id]), "a test record", audit_log(sync))
     sync.edit(id, telephone1="1")
     sync.tick()
@@ -233,7 +228,7 @@ def test_a_dismissed_failure_is_open_again_when_it_says_something_else(sync: Pro
 
 
 def test_flows_are_paused_and_resumed_once_and_every_deed_is_noted(sync: Product) -> None:
-    commands = FlowCommands(parts(sync), audit_log(sync))
+    commands = service(sync).commands(audit_log(sync))
     assert commands.pause(FLOW, "go-live")
     assert not commands.pause(FLOW)
     sync.account("A-1")
@@ -243,7 +238,7 @@ def test_flows_are_paused_and_resumed_once_and_every_deed_is_noted(sync: Product
     assert commands.resume(FLOW)
     sync.tick()
     assert sync.customers() == 1
-    noted = parts(sync).state.audit.latest(10)
+    noted = service(sync).state.audit.latest(10)
     assert [(deed.what, deed.flow, deed.who, deed.reason) for deed in noted] == [
         ("resume", FLOW, WHO, ""),
         ("pause", FLOW, WHO, "go-live"),
@@ -255,9 +250,9 @@ def test_a_blocked_walk_is_accepted_only_as_it_was_seen(sync: Product) -> None:
     for id in sync.linked(4):
         sync.edit(id, telephone1="7")
     sync.tick()
-    blocked = parts(sync).state.control.flow(FLOW).blocked
+    blocked = service(sync).state.control.flow(FLOW).blocked
     assert "would change" in blocked
-    commands = FlowCommands(parts(sync), audit_log(sync))
+    commands = service(sync).commands(audit_log(sync))
     assert not commands.accept(FLOW, "something else")
     assert commands.accept(FLOW, blocked)
     sync.tick()
@@ -270,30 +265,33 @@ def a_walk_beyond_the_threshold(sync: Product) -> str:
     for id in sync.linked(4):
         sync.edit(id, telephone1="7")
     sync.tick()
-    return parts(sync).state.control.flow(FLOW).blocked
+    return service(sync).state.control.flow(FLOW).blocked
 
 
 def test_a_block_that_is_lifted_without_being_accepted_is_measured_anew(sync: Product) -> None:
     blocked = a_walk_beyond_the_threshold(sync)
-    commands = FlowCommands(parts(sync), audit_log(sync))
+    commands = service(sync).commands(audit_log(sync))
     assert not commands.unblock(FLOW, "something else")
     assert commands.unblock(FLOW, blocked)
-    assert not parts(sync).state.control.flow(FLOW).blocked
+    assert not service(sync).state.control.flow(FLOW).blocked
     sync.tick()
-    assert "would change" in parts(sync).state.control.flow(FLOW).blocked
-    assert [deed.what for deed in parts(sync).state.audit.latest(2)] == ["unblock"]
+    assert "would change" in service(sync).state.control.flow(FLOW).blocked
+    assert [deed.what for deed in service(sync).state.audit.latest(2)] == ["unblock"]
 
 
 def test_another_block_that_comes_meanwhile_is_not_lifted(sync: Product) -> None:
     blocked = a_walk_beyond_the_threshold(sync)
-    control = parts(sync).state.control
+    control = service(sync).state.control
 
     class Meddling(AuditLog):
+        def __init__(self) -> None:
+            """It notes nothing."""
+
         def note(self, *of: str, **more: Any) -> None:
-            super().note(*of, **more)
+            audit_log(sync).note(*of, **more)
             assert control.change_flow(FLOW, lambda now: now.block(BlockKind.THRESHOLD, "500 gone", "other"))
 
-    commands = FlowCommands(parts(sync), Meddling(parts(sync), WHO))
+    commands = service(sync).commands(Meddling())
     assert not commands.accept(FLOW, blocked)
     assert (control.flow(FLOW).blocked, control.flow(FLOW).accepted_walk) == ("500 gone", "")
 
@@ -301,13 +299,13 @@ def test_another_block_that_comes_meanwhile_is_not_lifted(sync: Product) -> None
 def test_a_blocked_flow_is_not_read_anew_before_somebody_has_looked(sync: Product) -> None:
     a_walk_beyond_the_threshold(sync)
     with pytest.raises(Refused, match="accept or unblock it first"):
-        Syncing(parts(sync), audit_log(sync)).everything(FLOW)
+        service(sync).syncing(audit_log(sync)).everything(FLOW)
 
 
 def another_company(sync: Product) -> str:
     """Let the first run have been with another company, and the flow be blocked for it; why it is blocked."""
     sync.tick()
-    control = parts(sync).state.control
+    control = service(sync).state.control
     stored = control.environment(FLOW)
     assert stored is not None
     assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
@@ -318,11 +316,11 @@ def another_company(sync: Product) -> str:
 def test_a_changed_environment_is_accepted_only_as_it_was_seen(sync: Product) -> None:
     blocked = another_company(sync)
     assert "company was dat and is usmf" in blocked
-    control = parts(sync).state.control
+    control = service(sync).state.control
     stored = control.environment(FLOW)
     assert stored is not None
     assert control.accept_environment(FLOW, {**stored, "company": "fr"}, stored)
-    commands = FlowCommands(parts(sync), audit_log(sync))
+    commands = service(sync).commands(audit_log(sync))
     assert not commands.accept(FLOW, blocked)
     assert (control.environment(FLOW) or {})["company"] == "fr"
     assert control.accept_environment(FLOW, stored, control.environment(FLOW) or {})
@@ -336,8 +334,8 @@ def test_in_a_changed_environment_no_record_is_touched(sync: Product) -> None:
     another_company(sync)
     before = sync.snapshot()
     for deed in (
-        lambda: Syncing(parts(sync), audit_log(sync)).some(FLOW, [id]),
-        lambda: Linking(parts(sync), parts(sync).flows[FLOW], audit_log(sync)).unlink(id),
+        lambda: service(sync).syncing(audit_log(sync)).some(FLOW, [id]),
+        lambda: service(sync).linking(FLOW, audit_log(sync)).unlink(id),
     ):
         with pytest.raises(Refused, match="the environment changed"):
             deed()
@@ -347,18 +345,18 @@ def test_in_a_changed_environment_no_record_is_touched(sync: Product) -> None:
 def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Product) -> None:
     sync.linked(3)
     writes = sync.writes()
-    assert Syncing(parts(sync), audit_log(sync)).everything(FLOW)
+    assert service(sync).syncing(audit_log(sync)).everything(FLOW)
     sync.settle(2)
-    runs = parts(sync).state.runs.latest(FLOW, 50)
+    runs = service(sync).state.runs.latest(FLOW, 50)
     assert sum(run.counts.get("unchanged", 0) for run in runs) == 3
     assert sync.writes() == writes
 
 
 def test_some_records_are_sent_on_demand(sync: Product) -> None:
     ids = sync.linked(3)
-    assert Syncing(parts(sync), audit_log(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2
+    assert service(sync).syncing(audit_log(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2
     sync.drain()
-    assert sum(run.counts.get("unchanged", 0) for run in parts(sync).state.runs.latest(FLOW, 50)) == 2
+    assert sum(run.counts.get("unchanged", 0) for run in service(sync).state.runs.latest(FLOW, 50)) == 2
 
 
 # --- status -----------------------------------------------------------------------------------------------------------
@@ -366,12 +364,12 @@ def test_some_records_are_sent_on_demand(sync: Product) -> None:
 
 def test_the_status_tells_links_outcomes_failures_and_whether_somebody_should_look(sync: Product) -> None:
     sync.linked(2)
-    calm = status_of(parts(sync), [FLOW])
+    calm = service(sync).status([FLOW])
     assert calm.flows[0].links == {"written": 2}
     assert calm.flows[0].applied == {"created": 2}
     assert not calm.needs_attention
     rejected(sync)
-    told = status_of(parts(sync), [FLOW])
+    told = service(sync).status([FLOW])
     assert told.flows[0].state.failures_open == 1
     assert told.needs_attention
     assert told.flows[0].last_pull is not None
@@ -383,18 +381,18 @@ def test_counts_of_the_status_have_one_order_whatever_came_first(sync: Product) 
         sync.account(number, address1_country=country, address1_stateorprovince="Tennessee")
         sync.tick()
         sync.clock.sleep(60)
-    told = status_of(parts(sync), [FLOW]).flows[0]
+    told = service(sync).status([FLOW]).flows[0]
     assert list(told.links) == ["written", "rejected"]
     assert list(told.applied) == ["created", "rejected"]
 
 
 def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_is(sync: Product) -> None:
     ids = rejected(sync, 3)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     seen = failing.load(FLOW, ids)
     sync.edit(ids[1], address1_country="Utopia")
     sync.tick()
-    assert parts(sync).state.failures.save_all([replace(failure, dismissed="x") for failure in seen]) == 2
+    assert service(sync).state.failures.save_all([replace(failure, dismissed="x") for failure in seen]) == 2
     renewed = sync.failure(ids[1])
     assert renewed is not None
     assert (renewed.dismissed, "Utopia" in renewed.message) == ("", True)
@@ -406,13 +404,13 @@ def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_i
 def claim(sync: Product, id: str) -> None:
     """A worker has the record in its hands."""
     link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
-    parts(sync).state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+    service(sync).state.links.table.transact([Replace(link.to_row(), link.etag or "")])
 
 
 def test_a_failure_whose_record_is_being_worked_on_is_not_dismissed(sync: Product) -> None:
     (id,) = rejected(sync)
     claim(sync, id)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 0
     assert not (sync.failure(id) or failing.load(FLOW, [id])[0]).dismissed
 
@@ -422,8 +420,8 @@ def test_a_failure_that_could_not_be_read_is_not_dismissed_before_the_sync_says_
 ) -> None:
     (id,) = rejected(sync)
     cause = failing_with(sync, id)
-    damage(in_memory(sync.service.parts.state.links.table), FLOW, failure_key(id), {"first_seen": "some day"})
-    failing = Failing(parts(sync))
+    damage(in_memory(sync.service.state.links.table), FLOW, failure_key(id), {"first_seen": "some day"})
+    failing = service(sync).failing()
     assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 0
     sync.service.sweep()
     sync.drain()
@@ -433,18 +431,18 @@ def test_a_failure_that_could_not_be_read_is_not_dismissed_before_the_sync_says_
 
 def failing_with(sync: Product, id: str) -> str:
     """The cause that is listed for a record."""
-    (failure,) = Failing(parts(sync)).load(FLOW, [id])
+    (failure,) = service(sync).failing().load(FLOW, [id])
     return failure.cause
 
 
 def test_whoever_claims_a_record_after_its_dismissal_keeps_it(sync: Product) -> None:
     (id,) = rejected(sync)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     before = sync.link(id)
     assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 1
     with pytest.raises(RowConflict):
-        parts(sync).state.links.table.transact([Replace(before.to_row(), before.etag or "")])
-    Syncing(parts(sync), audit_log(sync)).some(FLOW, [id])
+        service(sync).state.links.table.transact([Replace(before.to_row(), before.etag or "")])
+    service(sync).syncing(audit_log(sync)).some(FLOW, [id])
     sync.drain()
     failure = sync.failure(id)
     assert failure is not None
@@ -462,19 +460,19 @@ def test_a_link_is_marked_whoever_else_has_changed_it(sync: Product) -> None:
     (id,) = sync.linked(1)
     stale = sync.link(id)
     claim(sync, id)
-    assert mark_dirty(parts(sync).state.links, stale)
+    assert mark_dirty(service(sync).state.links, stale)
     assert (sync.link(id).dirty, sync.link(id).claim_id) == (True, "worker")
 
 
 def test_an_unreadable_message_is_dismissed_by_the_name_of_its_failure(sync: Product) -> None:
     sync.service.poison(FLOW, b"{nonsense")
-    (cause,) = Failing(parts(sync)).causes([FLOW])
-    assert locate(parts(sync), parts(sync).flows[FLOW], cause.example.id) == cause.example.id
+    (cause,) = service(sync).failing().causes([FLOW])
+    assert service(sync).locate(FLOW, cause.example.id) == cause.example.id
 
 
 def test_a_retry_by_hand_does_not_let_the_next_one_wait_longer(sync: Product) -> None:
     (id,) = rejected(sync)
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     for _ in range(3):
         failing.retry(FLOW, failing.load(FLOW, [id]), audit_log(sync))
         sync.drain()
@@ -488,50 +486,50 @@ def test_a_retry_by_hand_does_not_let_the_next_one_wait_longer(sync: Product) ->
 
 def test_a_flow_that_is_not_read_any_more_is_late(sync: Product) -> None:
     sync.tick()
-    assert not status_of(parts(sync), [FLOW]).needs_attention
+    assert not service(sync).status([FLOW]).needs_attention
     sync.clock.sleep(16 * 60)
-    (flow,) = status_of(parts(sync), [FLOW]).flows
+    (flow,) = service(sync).status([FLOW]).flows
     assert (flow.is_late, flow.needs_attention) == (True, True)
-    assert not status_of(parts(sync), [FLOW], lag_minutes=30).needs_attention
-    FlowCommands(parts(sync), audit_log(sync)).pause(FLOW)
-    assert not status_of(parts(sync), [FLOW]).flows[0].is_late
+    assert not service(sync).status([FLOW], lag_minutes=30).needs_attention
+    service(sync).commands(audit_log(sync)).pause(FLOW)
+    assert not service(sync).status([FLOW]).flows[0].is_late
 
 
 def test_a_message_that_nobody_takes_makes_a_flow_late(sync: Product) -> None:
     sync.tick()
-    Syncing(parts(sync), audit_log(sync)).some(FLOW, ["somebody"])
+    service(sync).syncing(audit_log(sync)).some(FLOW, ["somebody"])
     for _ in range(20):
         sync.clock.sleep(60)
         sync.service.pull(FLOW)
-    assert status_of(parts(sync), [FLOW]).flows[0].is_late
+    assert service(sync).status([FLOW]).flows[0].is_late
 
 
 def test_an_open_failure_is_counted_behind_any_number_of_dismissed_ones(
     sync: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing = Failing(parts(sync))
+    failing = service(sync).failing()
     first, last = sorted(rejected(sync, 2))
     assert failing.dismiss(FLOW, failing.load(FLOW, [first]), "known", audit_log(sync)) == 1
     monkeypatch.setattr(observing, "MOST_COUNTED", 1)
     monkeypatch.setattr(observing, "_PAGE", 1)
     look = observing.Observing("", state=sync.state, queues=sync.queues, clock=sync.clock)
-    assert look.flow(parts(sync).flows[FLOW]).failures_open == 0
-    assert status_of(parts(sync), [FLOW]).flows[0].state.failures_open == 1
+    assert look.flow(service(sync).flows[FLOW]).failures_open == 0
+    assert service(sync).status([FLOW]).flows[0].state.failures_open == 1
     assert not (sync.failure(last) or failing.load(FLOW, [last])[0]).dismissed
 
 
 def test_a_number_in_other_letters_is_the_quote_that_has_it() -> None:
     with trading() as desk:
         _, number = desk.quote(desk.account("A-1"))
-        flow = desk.service.parts.flows["quotations"]
-        assert locate(desk.service.parts, flow, number.lower()) == number
+        flow = desk.service.flows["quotations"]
+        assert desk.service.locate(flow.name, number.lower()) == number
 
 
 # --- a dry run before the first run -----------------------------------------------------------------------------------
 
 
 def planned(desk: Trading, flow: str) -> list[Examined]:
-    return list(DryRun(desk.service.parts, desk.service.parts.flows[flow]).of_all())
+    return list(desk.service.dry_run(flow).of_all())
 
 
 def test_contacts_and_quotes_are_planned_before_their_accounts_are_there() -> None:
@@ -564,7 +562,7 @@ def test_two_records_with_one_number_are_told_wherever_they_stand(
     for number in ("A-1", "A-2", "A-3", "a-1"):
         sync.account(number)
     before = sync.snapshot()
-    examined = list(DryRun(parts(sync), parts(sync).flows[FLOW]).of_all())
+    examined = list(service(sync).dry_run(FLOW).of_all())
     assert sorted(of.kind for of in examined) == [Kind.CREATED, Kind.CREATED, Kind.CREATED, Kind.REJECTED]
     assert sync.snapshot() == before
     sync.tick()
@@ -583,7 +581,7 @@ def test_a_contact_that_moves_is_explained_with_both_rows() -> None:
         desk.flow = "accounts"
         desk.drain()
         assert desk.sales.patch(f"contacts({contact})", body, If_Match="*").status_code == 204
-        told = Explaining(desk.service.parts, desk.service.parts.flows["contacts"]).explain(contact)
+        told = desk.service.explaining("contacts").explain(contact)
         number = desk.contact_number(contact)
         assert f"Now: {number}/A-1 would be ended in F&O, and {number}/A-2 created instead." in told.sentences
 
@@ -592,7 +590,7 @@ def test_the_last_write_is_told_however_often_the_record_was_rejected_since(sync
     (id,) = sync.linked(1)
     sync.edit(id, address1_country="Atlantis")
     for _ in range(12):
-        Syncing(parts(sync), audit_log(sync)).some(FLOW, [id])
+        service(sync).syncing(audit_log(sync)).some(FLOW, [id])
         sync.drain()
     assert any("Last written" in sentence for sentence in explained(sync, id).sentences)
 
@@ -600,7 +598,7 @@ def test_the_last_write_is_told_however_often_the_record_was_rejected_since(sync
 def test_a_record_that_may_differ_is_not_said_to_be_in_step(sync: Product) -> None:
     (id,) = sync.linked(1)
     assert "in step" in explained(sync, id).sentences[0]
-    assert mark_dirty(parts(sync).state.links, sync.link(id))
+    assert mark_dirty(service(sync).state.links, sync.link(id))
     assert "may differ" in explained(sync, id).sentences[0]
 
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
-from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.link import Linking
+from shared.operations.audit_log import Refused
 from shared.records import References, SourceRow
 from shared.state.links import LinkState
 from shared.sync.flow import Flow
@@ -263,8 +262,8 @@ def family() -> World:
 
 def renumber(world: World, flow: str, id: str, number: str) -> None:
     """As the runbook says: the record is unlinked, and gets another number. The row that it leaves is people's now."""
-    parts = world.parts()
-    link = Linking(parts, parts.flows[flow], AuditLog(parts, "operator")).unlink(id)
+    service = world.service()
+    link = service.linking(flow, service.audit_log("operator")).unlink(id)
     for target in world.targets_of(flow):
         target.made.discard((link.target_key or "").casefold())
     world.sources[flow].save(id, number=number)
@@ -387,8 +386,8 @@ def test_contacts_and_quotes_follow_an_account_to_another_number() -> None:
         _, gone_on = desk.quote(account)
         desk.tick()
         desk.at_finops(gone_on, SalesQuotationStatus="Confirmed")
-        parts = desk.service.parts
-        Linking(parts, parts.flows["accounts"], AuditLog(parts, "operator")).unlink(account)
+        service = desk.service
+        service.linking("accounts", service.audit_log("operator")).unlink(account)
         reply = desk.sales.patch(f"accounts({account})", {"accountnumber": "A-9"}, If_Match="*")
         assert reply.status_code == 204
         for _ in range(3):

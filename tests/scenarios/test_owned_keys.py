@@ -8,10 +8,6 @@ import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.examine import Examining
-from shared.operations.forget import forget
-from shared.operations.link import Linking
-from shared.operations.repair import Repairing
 from shared.records import Write
 from shared.state.checkpoints import Phase
 from shared.state.failures import STATE_UNREADABLE
@@ -44,8 +40,8 @@ def refused(number: str = "K") -> World:
 
 
 def keys_of(world: World, flow: str = "parents", route: str = ROUTE) -> Keys:
-    parts = world.parts()
-    return parts.state.keys_of(parts.flows[flow], parts.flows[flow].route(route))
+    service = world.service()
+    return service.state.keys_of(service.flows[flow], service.flows[flow].route(route))
 
 
 def stored(world: World) -> str:
@@ -55,12 +51,12 @@ def stored(world: World) -> str:
 
 
 def audit_log(world: World) -> AuditLog:
-    return AuditLog(world.parts(), "operator")
+    return world.service().audit_log("operator")
 
 
 def forgotten(world: World, id: str) -> int:
-    parts = world.parts()
-    return forget(parts, parts.flows["parents"], id, audit_log(world))
+    service = world.service()
+    return service.forget("parents", id, audit_log(world))
 
 
 def test_the_number_of_a_record_that_was_refused_and_then_deleted_is_kept_nowhere() -> None:
@@ -337,8 +333,8 @@ def test_a_look_tells_of_a_damaged_owner_what_the_sync_would(cells: dict[str, Ce
     world = World(flows=PRODUCTS, adopt=True)
     successor(world)
     damage(world.links_table, "products", link_key("i1"), cells)
-    parts = world.parts()
-    (examined,) = Examining(parts, parts.flows["products"]).examine(["i2"])
+    service = world.service()
+    (examined,) = service.examining.examine(service.flows["products"], ["i2"])
     world.settle(hours=0.1)
     assert (examined.kind, examined.reason) == (Kind.REJECTED, "key_taken")
     assert world.state.failures.load("products", ["i2"])["i2"].cause == "key_taken"
@@ -465,8 +461,8 @@ def test_a_record_whose_key_cannot_be_read_does_not_forget_that_it_may_have_made
     world.source.save("p1", name="Second")
     world.settle()
     assert failure(world, "p1").cause == STATE_UNREADABLE
-    parts = world.parts()
-    assert Repairing(parts, parts.flows["parents"], audit_log(world)).repair("p1") == "K"
+    service = world.service()
+    assert service.repairing("parents", audit_log(world)).repair("p1") == "K"
     world.settle()
     check(world)
     assert world.target.rows["k"]["name"] == "Second"
@@ -477,8 +473,8 @@ def test_a_link_by_hand_that_meets_a_damaged_link_keeps_the_keys_of_the_record()
     world.source.save("p1", number="K", name="First")
     world.target.put_by_hand("K", name="First")
     world.settle(hours=0.1)
-    parts = world.parts()
-    linking = Linking(parts, parts.flows["parents"], audit_log(world))
+    service = world.service()
+    linking = service.linking("parents", audit_log(world))
 
     def step(name: str) -> None:
         if name == "keys.transact":
@@ -496,8 +492,8 @@ def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
     world.source.save("p1", number="K", name="First")
     world.target.put_by_hand("K", name="First")
     world.settle(hours=0.1)
-    parts = world.parts()
-    linking = Linking(parts, parts.flows["parents"], audit_log(world))
+    service = world.service()
+    linking = service.linking("parents", audit_log(world))
 
     def meanwhile() -> None:
         held = link(world, "p1")

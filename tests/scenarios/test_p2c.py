@@ -10,9 +10,7 @@ import pytest
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
 from shared.flows import FLOWS
-from shared.operations.dry_run import DryRun
-from shared.operations.reconcile import Reconciling
-from shared.operations.resync import send
+from shared.operations.sender import Sender
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
@@ -85,19 +83,19 @@ def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, mon
         sync.account(f"A-{number}", address1_country="Atlantis")
     sync.tick()
     sync.clock.sleep(1)
-    place = "shared.operations.failures.send"
+    send = Sender.send
 
     def once(*of: Any) -> int:
-        monkeypatch.setattr(place, interrupted)
+        monkeypatch.setattr(Sender, "send", interrupted)
         return send(*of)
 
     def interrupted(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(place, once)
+    monkeypatch.setattr(Sender, "send", once)
     said = p2c("retry", FLOW, "--all", code=130)
     assert "Traceback" not in said
-    monkeypatch.setattr(place, send)
+    monkeypatch.setattr(Sender, "send", send)
     assert sync.depth() == 1
     assert "sent again: 3, already queued: 2, left: 0." in p2c("retry", FLOW, "--all")
     assert sync.depth() == 3
@@ -130,8 +128,8 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         desk.quote(account)
         looking, before = desk.looking(), desk.snapshot()
         for flow in looking.flows.values():
-            assert list(DryRun(looking, flow).of_all())
-            list(Reconciling(looking, flow).drifted())
+            assert list(looking.dry_run(flow.name).of_all())
+            list(looking.reconciling(flow.name).drifted())
         assert desk.snapshot() == before
 
 
@@ -189,7 +187,7 @@ def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product)
 @pytest.mark.parametrize("command", [["explain", FLOW, "A-0"], ["plan", FLOW], ["reconcile", FLOW]])
 def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: Product, command: list[str]) -> None:
     sync.linked(1)
-    control = sync.service.parts.state.control
+    control = sync.service.state.control
     stored = control.environment(FLOW) or {}
     assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
     assert "company was dat and is usmf; correct the settings given here" in p2c(*command, code=2)

@@ -19,7 +19,6 @@ from shared.flows import FLOWS
 from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
 from shared.mapping.value_maps import SHIPPED
-from shared.operations.audit_log import AuditLog
 from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight
@@ -70,7 +69,7 @@ def usual(shared_pair: Product) -> frozenset[str]:
 
 
 def checks_of(sync: Product) -> list[Check]:
-    return list(Preflight(sync.service.parts, sync.deployment).checks())
+    return list(Preflight(sync.service.systems, sync.deployment, sync.service.clock.now()).checks())
 
 
 def wrong(sync: Product) -> list[Check]:
@@ -79,7 +78,7 @@ def wrong(sync: Product) -> list[Check]:
 
 def enforced(sync: Product) -> DriftBlocks:
     """What a preflight does to the flows."""
-    drift_blocks = DriftBlocks(sync.service.parts, AuditLog(sync.service.parts, "operator@contoso"))
+    drift_blocks = sync.service.drift_blocks(sync.service.audit_log("operator@contoso"))
     drift_blocks.enforce(checks_of(sync))
     return drift_blocks
 
@@ -137,14 +136,14 @@ def test_a_system_that_does_not_let_us_in_is_one_finding_and_the_other_one_is_st
     with prepared() as sync:
         sync.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
         found = wrong(sync)
-        checks = list(Preflight(sync.service.parts, sync.deployment).checks())
+        checks = list(Preflight(sync.service.systems, sync.deployment, sync.service.clock.now()).checks())
     assert [check.what for check in found] == ["reachable, and grants access"]
     assert any(check.area == "F&O" and check.verdict is CheckResult.WELL for check in checks)
 
 
 def test_what_nobody_can_see_is_listed_with_its_step() -> None:
     with prepared() as sync:
-        checks = list(Preflight(sync.service.parts, sync.deployment).checks())
+        checks = list(Preflight(sync.service.systems, sync.deployment, sync.service.clock.now()).checks())
     by_hand = [check for check in checks if check.verdict is CheckResult.BY_HAND]
     assert any("number sequences" in check.what for check in by_hand)
     assert all("setup.md" in check.remedy for check in by_hand)

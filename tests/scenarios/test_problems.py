@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.operations.audit_log import AuditLog
-from shared.operations.link import Linking
 from tests.support.assortment import assortment
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product
@@ -149,8 +147,8 @@ def test_a_quotation_number_of_somebody_else(desk: Trading) -> None:
     desk.tick()
     _, number = desk.quote(account)
     desk.tick()
-    parts = desk.service.parts
-    Linking(parts, parts.flows["quotations"], AuditLog(parts, "x")).unlink(number)
+    service = desk.service
+    service.linking("quotations", service.audit_log("x")).unlink(number)
     before = desk.quotation(number)
     p2c("sync", "quotations", number)
     desk.tick()

@@ -11,7 +11,6 @@ import pytest
 from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
 from shared.clients.dataverse.environment import DataverseSystem
-from shared.operations.resync import send
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
@@ -61,7 +60,7 @@ def test_a_product_arrives_with_unit_currency_price_item_and_is_published(way: s
 def looked_at_as(world: Assortment, **values: object) -> None:
     """A product changes, and is looked at before it is walked."""
     world.change("P-1", **values)
-    send(world.service.parts, "products", ["P-1"])
+    world.service.sender.send("products", ["P-1"])
     world.drain()
 
 
@@ -99,7 +98,7 @@ def test_without_the_solution_its_column_blocks_the_flow_and_names_it() -> None:
         world.put("P-1")
         world.settle(1)
         assert "msdynce_ismaintainedexternally" in world.state.control.flow("products").blocked
-        assert not world.state.control.gate(world.service.parts.flows["products"].target_system).closed
+        assert not world.state.control.gate(world.service.flows["products"].target_system).closed
         assert world.failure("P-1") is None
 
 
@@ -221,7 +220,7 @@ def _until(world: Assortment, at: datetime) -> None:
 
 
 def _writes_to_sales(world: Assortment) -> int:
-    sales = world.service.parts.systems[System.DATAVERSE]
+    sales = world.service.systems[System.DATAVERSE]
     assert isinstance(sales, DataverseSystem)
     return sales.requests.writes
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from shared.operations import reconcile as module
-from shared.operations.audit_log import AuditLog
 from shared.operations.examine import Examined, Examining
 from shared.operations.reconcile import Drift, Drifted, Reconciling
 from shared.state.links import ClaimKind, LinkState
 from shared.state.storage.tables import Delete, Replace
+from shared.sync.flow import Flow
 from tests.support.assortment import Assortment, assortment
 from tests.support.product import FLOW, Product
 from tests.support.trading import Trading
@@ -20,8 +20,8 @@ from tests.unit.local.finops_environment import customer_url
 
 
 def reconciling(sync: Product) -> Reconciling:
-    parts = sync.service.parts
-    return Reconciling(parts, parts.flows[FLOW])
+    service = sync.service
+    return service.reconciling(FLOW)
 
 
 def drifted(sync: Product) -> list[Drifted]:
@@ -77,8 +77,8 @@ def test_a_repair_brings_just_what_has_drifted_back_in_step(sync: Product) -> No
     assert sync.finops.delete(customer_url("A-1"), {"cross-company": "true"}).status_code == 204
     writes = sync.writes()
     found = drifted(sync)
-    audit_log = AuditLog(sync.service.parts, "operator")
-    assert reconciling(sync).repair(found, audit_log) == 2
+    audit_log = sync.service.audit_log("operator")
+    assert reconciling(sync).repair(found, audit_log, sync.service.sender) == 2
     sync.drain()
     assert drifted(sync) == []
     assert sync.writes() == writes + 2
@@ -129,7 +129,7 @@ def test_a_repair_leaves_the_row_of_no_record_as_it_is(sync: Product) -> None:
     sync.linked(1)
     sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
     before = sync.snapshot()
-    assert reconciling(sync).repair(drifted(sync), AuditLog(sync.service.parts, "operator")) == 0
+    assert reconciling(sync).repair(drifted(sync), sync.service.audit_log("operator"), sync.service.sender) == 0
     assert sync.snapshot() == before
 
 
@@ -156,9 +156,9 @@ def test_a_weekly_comparison_gets_to_every_record_in_the_end(sync: Product, monk
     looked = list[str]()
     examine = Examining.examine
 
-    def slowly(self: Examining, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
+    def slowly(self: Examining, flow: Flow, ids: Sequence[str], *, trust: bool = True) -> list[Examined]:
         looked.extend(ids)
-        examined = examine(self, ids, trust=trust)
+        examined = examine(self, flow, ids, trust=trust)
         sync.clock.sleep(1000)
         return examined
 
@@ -170,8 +170,8 @@ def test_a_weekly_comparison_gets_to_every_record_in_the_end(sync: Product, monk
 
 def test_a_record_that_the_sync_knows_nothing_of_any_more_is_missing(sync: Product) -> None:
     (id, _) = sync.linked(2)
-    parts = sync.service.parts
-    parts.state.links.table.transact([Delete(sync.link(id).to_row())])
+    service = sync.service
+    service.state.links.table.transact([Delete(sync.link(id).to_row())])
     assert sync.finops.delete(customer_url("A-0"), {"cross-company": "true"}).status_code == 204
     assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.MISSING)]
 
@@ -184,7 +184,7 @@ def test_an_account_that_is_active_again_untold_is_missing_and_repaired(sync: Pr
     sync.edit(id, statecode=0, statuscode=1)
     (found,) = drifted(sync)
     assert (found.id, found.drift) == (id, Drift.MISSING)
-    reconciling(sync).repair([found], AuditLog(sync.service.parts, "operator"))
+    reconciling(sync).repair([found], sync.service.audit_log("operator"), sync.service.sender)
     sync.drain()
     sync.check_in_step([id])
 
@@ -207,13 +207,13 @@ def test_a_record_in_the_hands_of_a_worker_is_left_to_it(sync: Product) -> None:
     (id,) = sync.linked(1)
     changed_in_finops(sync, "A-0", OrganizationName="Changed by hand")
     link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
-    sync.service.parts.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
+    sync.service.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
     assert drifted(sync) == []
 
 
 def of_products(shop: Assortment) -> list[Drifted]:
-    parts = shop.service.parts
-    return list(Reconciling(parts, parts.flows["products"]).drifted())
+    service = shop.service
+    return list(service.reconciling("products").drifted())
 
 
 @pytest.mark.parametrize("price_items", ["automation", "sync"])
@@ -222,8 +222,8 @@ def test_products_in_step_have_not_drifted(price_items: str) -> None:
         shop.put("P-1", "P-2", ProductDescription="Red", UnitCost=3)
         shop.put("P-free", SalesPrice=0)
         shop.settle(3)
-        parts = shop.service.parts
-        looked = Reconciling(parts, parts.flows["products"])
+        service = shop.service
+        looked = service.reconciling("products")
         assert list(looked.drifted()) == []
         assert looked.compared == 3
 
@@ -241,8 +241,8 @@ def test_a_column_of_a_product_that_people_have_changed_is_found_and_repaired(
         (found,) = of_products(shop)
         assert (found.id, found.key, found.drift) == ("P-1", "P-1", Drift.DIFFERENT)
         assert (column, value, right) in [(of.field, of.old, of.new) for of in found.changes]
-        parts = shop.service.parts
-        assert Reconciling(parts, parts.flows["products"]).repair([found], AuditLog(parts, "operator")) == 1
+        service = shop.service
+        assert service.reconciling("products").repair([found], service.audit_log("operator"), service.sender) == 1
         shop.drain()
         assert of_products(shop) == []
 
@@ -256,8 +256,8 @@ def test_a_price_list_item_that_people_have_changed_is_found_and_repaired(price_
         shop.sales.send("PATCH", f"productpricelevels({item['productpricelevelid']})", {"amount": 1})
         (found,) = of_products(shop)
         assert [of.field for of in found.changes] == ["productpricelevel"]
-        parts = shop.service.parts
-        Reconciling(parts, parts.flows["products"]).repair([found], AuditLog(parts, "operator"))
+        service = shop.service
+        service.reconciling("products").repair([found], service.audit_log("operator"), service.sender)
         shop.drain()
         assert of_products(shop) == []
         (item,) = shop.items("P-1")
@@ -283,13 +283,13 @@ def test_a_product_that_is_gone_in_sales_is_missing() -> None:
             shop.sales.send("DELETE", f"productpricelevels({item['productpricelevelid']})")
         reply = shop.sales.send("DELETE", f"products({made['productid']})")
         assert reply.status_code == 204, reply.text
-        parts = shop.service.parts
-        assert [of.drift for of in Reconciling(parts, parts.flows["products"]).drifted()] == [Drift.MISSING]
+        service = shop.service
+        assert [of.drift for of in service.reconciling("products").drifted()] == [Drift.MISSING]
 
 
 def of_desk(desk: Trading, flow: str) -> list[Drifted]:
-    parts = desk.service.parts
-    return list(Reconciling(parts, parts.flows[flow]).drifted())
+    service = desk.service
+    return list(service.reconciling(flow).drifted())
 
 
 def test_contacts_of_both_kinds_and_what_they_have_left_have_not_drifted(desk: Trading) -> None:
@@ -333,8 +333,8 @@ def test_a_line_of_a_quotation_that_people_have_changed_is_found_and_repaired(de
     assert desk.finops.patch(line, {"RequestedSalesQuantity": 7}, {"cross-company": "true"}).status_code == 204
     (found,) = of_desk(desk, "quotations")
     assert [(of.line, of.field, of.old, of.new) for of in found.changes] == [(1, "RequestedSalesQuantity", 7, 2)]
-    parts = desk.service.parts
-    Reconciling(parts, parts.flows["quotations"]).repair([found], AuditLog(parts, "operator"))
+    service = desk.service
+    service.reconciling("quotations").repair([found], service.audit_log("operator"), service.sender)
     desk.tick()
     assert of_desk(desk, "quotations") == []
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.errors import NotSent, RecordRejected, SchemaDrift
-from shared.operations.examine import Examining
 from shared.records import SourceRow
 from shared.state.failures import Failure
 from shared.state.history import Histories
@@ -84,7 +83,7 @@ def test_a8_a_record_that_ends_when_its_target_row_is_gone_ends_and_makes_none(i
 def test_f1_a_drift_that_the_target_meets_blocks_until_the_target_can_be_looked_up_again() -> None:
     world = one()
     world.target.trouble = drifting
-    world.gates().meet(SchemaDrift(System.FINOPS, "field x is gone"), world.parts().flows["parents"], run="r")
+    world.gates().meet(SchemaDrift(System.FINOPS, "field x is gone"), world.service().flows["parents"], run="r")
     world.clock.sleep(2 * LONGEST_DRIFT_PAUSE_S)
     world.sweep()
     assert "field x is gone" in world.state.control.flow("parents").blocked
@@ -101,7 +100,7 @@ def drifting(_call: str) -> None:
 
 def test_f1_a_drift_that_blocks_a_flow_is_told_once(heard: Heard) -> None:
     world = one()
-    flow = world.parts().flows["parents"]
+    flow = world.service().flows["parents"]
     for run in ("r1", "r2"):
         world.gates().meet(SchemaDrift(System.FINOPS, "column x is gone"), flow, run=run)
     (told,) = heard.of("flow_blocked", flow="parents")
@@ -119,7 +118,7 @@ def test_of_a_long_list_of_failures_so_many_are_counted_and_no_more(listed: int,
         world.state.failures.put(
             Failure("parents", f"{number:06}", "finops.refused", "no", "mend it", first_seen=now, last_seen=now)
         )
-    flow = world.parts().flows["parents"]
+    flow = world.service().flows["parents"]
     assert (
         Observing("run", state=world.state, queues=world.queues, clock=world.clock).flow(flow).failures_open == counted
     )
@@ -169,7 +168,7 @@ def test_two_records_for_which_the_source_has_no_time_come_back_one_by_one(monke
 
 def looked_at(world: World, *ids: str) -> dict[str, str]:
     """What a look at records says: the cause of a refusal, or what would be done."""
-    found = Examining(world.parts(), world.parts().flows["parents"]).examine(ids)
+    found = world.service().examining.examine(world.service().flows["parents"], ids)
     return {each.id: each.failure.cause if each.failure is not None else str(each.kind) for each in found}
 
 

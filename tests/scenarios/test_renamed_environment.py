@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import OperatorNeeded
-from shared.operations.audit_log import AuditLog
-from shared.operations.control import FlowCommands
 from shared.state.checkpoints import Checkpoint
 from shared.systems import System
 from tests.support.invariants import check
@@ -129,5 +127,5 @@ def test_the_steering_of_a_renamed_organisation_asks_for_nothing() -> None:
         sync.linked(1)
         renamed(sync)
         sync.tick()
-        parts = sync.service.parts
-        assert FlowCommands(parts, AuditLog(parts, "operator")).accept(FLOW, sync.state.control.flow(FLOW).blocked)
+        service = sync.service
+        assert service.commands(service.audit_log("operator")).accept(FLOW, sync.state.control.flow(FLOW).blocked)

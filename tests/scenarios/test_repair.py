@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import RecordRejected
-from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.damaged_rows import Damages
+from shared.operations.audit_log import Refused
 from shared.operations.repair import Repairing, drop
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE
@@ -38,21 +37,21 @@ def in_memory(table: Table) -> MemoryTable:
 
 def damaged_link(sync: Product, id: str, **cells: Cell | None) -> None:
     """Somebody has damaged a link, and the sync has met it."""
-    links = in_memory(sync.service.parts.state.links.table)
+    links = in_memory(sync.service.state.links.table)
     damage(links, FLOW, link_key(id), cells or {"state": "parked"})
     sync.edit(id, name="Renamed meanwhile")
     sync.tick()
 
 
 def mending(sync: Product) -> Repairing:
-    parts = sync.service.parts
-    return Repairing(parts, parts.flows[FLOW], AuditLog(parts, "operator"))
+    service = sync.service
+    return service.repairing(FLOW, service.audit_log("operator"))
 
 
 def places(sync: Product) -> list[tuple[str, str, str]]:
     """Where the damages are."""
-    parts = sync.service.parts
-    return [(of.table, of.key, of.property) for of in Damages(parts).found(parts.flows)]
+    service = sync.service
+    return [(of.table, of.key, of.property) for of in service.damages().found(service.flows)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_a_record_whose_link_is_damaged_keeps_its_key_through_a_cleanup(sync: Pr
 
 def test_a_record_whose_link_is_lost_is_begun_anew_with_its_own_customer(sync: Product) -> None:
     (id,) = sync.linked(1)
-    links = sync.service.parts.state.links.table
+    links = sync.service.state.links.table
     links.transact([Delete(Row(FLOW, link_key(id), {}))])
     assert mending(sync).repair(id) == "A-0"
     sync.drain()
@@ -124,13 +123,13 @@ def test_a_record_that_a_worker_may_have_in_its_hands_is_left_alone(sync: Produc
 
 def test_a_record_gets_back_the_key_of_which_nobody_knows_the_owner(sync: Product) -> None:
     (id,) = sync.linked(1)
-    parts = sync.service.parts
-    keys = in_memory(parts.state.keys)
+    service = sync.service
+    keys = in_memory(service.state.keys)
     ((partition, key),) = keys.content()
     damage(keys, partition, key, {"flow": Foreign("float")})
     assert [place[0] for place in places(sync)] == ["keys"]
     with pytest.raises(Refused, match=rf"p2c repair accounts {id}"):
-        drop(parts, AuditLog(parts, "operator"), "keys", partition, key)
+        drop(service.damages(), service.audit_log("operator"), "keys", partition, key)
     assert mending(sync).repair(id) == "A-0"
     assert places(sync) == []
     with pytest.raises(Refused, match="nothing of"):
@@ -148,7 +147,7 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
         "control": [("dataverse", "gate"), ("accounts", "flow"), ("finops", "filter"), ("accounts", "strange")],
         "runs": [("accounts", "1"), ("audit", "1")],
     }
-    tables = Damages(sync.service.parts).tables
+    tables = sync.service.damages().tables
     for name, of in rows.items():
         for partition, key in of:
             cells = {"p00": "no bytes"} if key == "snapshot-000" else foreign
@@ -169,7 +168,7 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
 
 def test_what_an_operator_mends_or_accepts_is_not_dropped(sync: Product) -> None:
     (id,) = sync.linked(1)
-    state = sync.service.parts.state
+    state = sync.service.state
     damage(in_memory(state.links.table), FLOW, link_key(id), {"state": "parked"})
     damage(in_memory(state.control.table), FLOW, "environment", {"company": 7})
     rows = [("links", FLOW, link_key(id)), ("control", FLOW, "environment")]
@@ -180,7 +179,7 @@ def test_what_an_operator_mends_or_accepts_is_not_dropped(sync: Product) -> None
 
 
 def test_a_row_that_only_looks_like_a_link_is_dropped(sync: Product) -> None:
-    table = in_memory(sync.service.parts.state.links.table)
+    table = in_memory(sync.service.state.links.table)
     table.transact([Put(Row(FLOW, "L|x=000041", {"record_id": "x"}))])
     assert "Removed" in p2c("drop", "links", FLOW, "L|x=000041", "--yes")
 
@@ -190,8 +189,8 @@ def test_a_key_whose_owner_this_version_does_not_know_is_listed_and_mended(
     sync: Product, cells: dict[str, Cell | None]
 ) -> None:
     (id,) = sync.linked(1)
-    parts = sync.service.parts
-    keys = in_memory(parts.state.keys)
+    service = sync.service
+    keys = in_memory(service.state.keys)
     ((partition, key),) = keys.content()
     damage(keys, partition, key, cells)
     keys.transact(
@@ -206,7 +205,7 @@ def test_a_key_whose_owner_this_version_does_not_know_is_listed_and_mended(
 
 def test_a_damaged_row_is_found_whatever_letter_it_begins_with(sync: Product) -> None:
     sync.linked(1)
-    keys = in_memory(sync.service.parts.state.keys)
+    keys = in_memory(sync.service.state.keys)
     ((partition, _),) = keys.content()
     keys.transact([Put(Row(partition, "\U0001f600", {"key": 7}))])
     assert places(sync) == [("keys", "\U0001f600", "key")]
@@ -230,12 +229,12 @@ def test_a_damaged_key_goes_back_to_the_record_that_has_the_row_and_not_to_one_t
     world = with_stale_key()
     ((partition, key),) = world.keys_table.content()
     damage(world.keys_table, partition, key, {"record_id": None})
-    parts = world.parts()
-    mends = Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator"))
+    service = world.service()
+    mends = service.repairing("parents", service.audit_log("operator"))
     with pytest.raises(Refused, match="K is the key of parents p1: p2c repair parents p1"):
         mends.repair("a1")
     with pytest.raises(Refused, match="is the key of parents p1: p2c repair parents p1"):
-        drop(parts, AuditLog(parts, "operator"), "keys", partition, key)
+        drop(service.damages(), service.audit_log("operator"), "keys", partition, key)
     assert mends.repair("p1") == "K"
     world.settle(hours=0.1)
     check(world)
@@ -246,8 +245,8 @@ def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_m
     ((partition, key),) = world.keys_table.content()
     damage(world.keys_table, partition, key, {"record_id": None})
     damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})
-    parts = world.parts()
-    mends = Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator"))
+    service = world.service()
+    mends = service.repairing("parents", service.audit_log("operator"))
     with pytest.raises(Refused, match="may be whose this key is; p2c repair parents p1 first"):
         mends.repair("a1")
 
@@ -258,14 +257,14 @@ def test_a_record_that_is_begun_anew_is_still_known_by_the_key_that_it_had() -> 
     world.settle(hours=0.1)
     damage(world.links_table, "parents", link_key("p1"), {"state": "parked", "last_key": "Former"})
     world.clock.sleep(LIVE_S)
-    parts = world.parts()
-    assert Repairing(parts, parts.flows["parents"], AuditLog(parts, "operator")).repair("p1") == "K"
+    service = world.service()
+    assert service.repairing("parents", service.audit_log("operator")).repair("p1") == "K"
     assert world.state.links.load("parents", ["p1"])["p1"].last_key == "Former"
 
 
 def test_what_a_commit_leaves_for_the_next_pull_is_no_damaged_row(sync: Product) -> None:
     for row in (decided_row("products", "P-1", bytes(8)), decided_row("products", "P-2", None)):
-        sync.service.parts.state.links.table.transact([Put(row)])
+        sync.service.state.links.table.transact([Put(row)])
     assert [place for place in places(sync) if place[0] == "links"] == []
 
 
@@ -289,8 +288,8 @@ def test_the_command_line_shows_a_damaged_link_and_mends_it(sync: Product) -> No
 
 def test_a_damaged_checkpoint_is_told_with_its_remedy_and_dropped(sync: Product) -> None:
     ids = sync.linked(2)
-    parts = sync.service.parts
-    damage(in_memory(parts.state.snapshots), FLOW, "pull", {"phase": "later"})
+    service = sync.service
+    damage(in_memory(service.state.snapshots), FLOW, "pull", {"phase": "later"})
     assert "in table checkpoints" in p2c("sync", FLOW, "--full", code=3)
     assert "status" not in p2c("status", code=1)
     assert "Removed" in p2c("drop", "checkpoints", FLOW, "pull", "--yes")
@@ -307,31 +306,31 @@ def test_a_contact_is_begun_anew_at_the_row_that_the_mapping_names_of_those_that
         contact = desk.contact(account)
         desk.tick()
         desk.settle(3)
-        parts = desk.service.parts
-        before = parts.state.links.load("contacts", [contact])[contact]
+        service = desk.service
+        before = service.state.links.load("contacts", [contact])[contact]
         assert before.linked
-        damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": None, "route": 7})
+        damage(in_memory(service.state.links.table), "contacts", link_key(contact), {"state": None, "route": 7})
         desk.clock.sleep(LIVE_S)
-        mended = Repairing(parts, parts.flows["contacts"], AuditLog(parts, "operator")).repair(contact)
+        mended = service.repairing("contacts", service.audit_log("operator")).repair(contact)
         assert mended == before.target_key
         desk.settle(3)
-        after = parts.state.links.load("contacts", [contact])[contact]
+        after = service.state.links.load("contacts", [contact])[contact]
         assert (after.state, after.route, after.target_key) == (LinkState.WRITTEN, before.route, before.target_key)
 
 
 def test_a_record_that_waited_when_its_link_was_damaged_waits_no_longer_once_it_is_written() -> None:
     with trading() as desk:
-        parts = desk.service.parts
-        control = parts.state.control
+        service = desk.service
+        control = service.state.control
         control.change_flow("accounts", lambda now: replace(now, paused=True))
         contact = desk.contact(desk.account("A-1"))
         desk.tick()
-        assert [wait.child for wait in parts.state.waits.page("contacts", "", 10)[0]] == [contact]
-        damage(in_memory(parts.state.links.table), "contacts", link_key(contact), {"state": "parked"})
+        assert [wait.child for wait in service.state.waits.page("contacts", "", 10)[0]] == [contact]
+        damage(in_memory(service.state.links.table), "contacts", link_key(contact), {"state": "parked"})
         desk.clock.sleep(LIVE_S)
-        Repairing(parts, parts.flows["contacts"], AuditLog(parts, "operator")).repair(contact)
+        service.repairing("contacts", service.audit_log("operator")).repair(contact)
         control.change_flow("accounts", lambda now: replace(now, paused=False))
         desk.tick()
         desk.settle(3)
-        assert parts.state.links.load("contacts", [contact])[contact].state is LinkState.WRITTEN
-        assert parts.state.waits.page("contacts", "", 10)[0] == []
+        assert service.state.links.load("contacts", [contact])[contact].state is LinkState.WRITTEN
+        assert service.state.waits.page("contacts", "", 10)[0] == []

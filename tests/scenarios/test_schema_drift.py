@@ -10,9 +10,6 @@ import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.errors import SchemaDrift, StorageTrouble, Transient
-from shared.operations.audit_log import AuditLog
-from shared.operations.control import FlowCommands
-from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.run import Preflight
 from shared.records import Write
 from shared.state.control import BlockKind, FlowControl, MetDrift
@@ -88,7 +85,7 @@ def test_the_other_flows_of_both_systems_go_on() -> None:
 def test_a_block_of_another_kind_is_kept() -> None:
     world = drifted()
     world.state.control.change_flow(FLOW, lambda now: now.block(BlockKind.THRESHOLD, "500 gone", "walk"))
-    world.gates().meet(SchemaDrift(System.FINOPS, "x"), world.parts().flows[FLOW], run="r")
+    world.gates().meet(SchemaDrift(System.FINOPS, "x"), world.service().flows[FLOW], run="r")
     assert (control(world).blocked, control(world).met) == ("500 gone", None)
 
 
@@ -195,14 +192,14 @@ def test_a_probe_time_that_a_wrong_clock_has_set_is_not_believed() -> None:
 
 def test_what_an_operator_lifts_is_forgotten_and_what_a_sweep_lifts_is_not_for_a_day() -> None:
     world = drifted()
-    parts = world.parts()
-    FlowCommands(parts, AuditLog(parts, "operator@contoso")).unblock(FLOW, control(world).blocked)
+    service = world.service()
+    service.commands(service.audit_log("operator@contoso")).unblock(FLOW, control(world).blocked)
     assert control(world).met is None
     world = drifted()
     mend(world)
     minutes(world, 1)
     assert control(world).blocked == ""
-    flow = world.parts().flows[FLOW]
+    flow = world.service().flows[FLOW]
     world.gates().meet(SchemaDrift(System.FINOPS, "x"), flow, run="r")
     assert met(world).strikes == 3
     minutes(world, 10)
@@ -286,9 +283,9 @@ def test_what_the_metadata_says_takes_the_place_of_what_a_record_has_met(monkeyp
         assert isinstance(columns, dict)
         with monkeypatch.context() as without:
             without.delitem(columns, "telephone1")
-            parts = sync.service.parts
-            drift_blocks = DriftBlocks(parts, AuditLog(parts, "operator@contoso"))
-            drift_blocks.enforce(list(Preflight(parts, sync.deployment).checks()))
+            service = sync.service
+            drift_blocks = service.drift_blocks(service.audit_log("operator@contoso"))
+            drift_blocks.enforce(list(Preflight(service.systems, sync.deployment, service.clock.now()).checks()))
         assert "accounts lacks telephone1" in desk_control(sync, "accounts").blocked
         assert desk_control(sync, "accounts").met is None
         sync.settle(10)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared.bootstrap import Service
 from shared.errors import AccessRefused, StorageTrouble, Transient
 from shared.state.storage.queues import hold_queue
 from shared.sync.limits import Limits
@@ -181,7 +180,7 @@ def test_access_that_is_refused_is_told_beside_the_closed_gate(world: World, hea
 def test_trouble_of_the_storage_is_told_by_every_function(
     world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch, refused: bool, kind: str
 ) -> None:
-    service = Service(world.parts(), world.gates())
+    service = world.service()
 
     def fail(*_: object, **__: object) -> Any:
         raise StorageTrouble("Table Storage answered 403: Forbidden", refused=refused)

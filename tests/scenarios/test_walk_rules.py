@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors, systems
-from shared.bootstrap import Service
 from shared.records import References, SourceRow, WalkedRecord, WalkPage
 from shared.state.control import FlowControl
 from shared.state.decided_contents import decided_row
@@ -88,10 +87,8 @@ class Walking:
 
     def tick(self) -> set[str]:
         """One tick of the pull; the ids that it has queued."""
-        parts = self.world.parts()
-        flow = self.flow()
-        parts = replace(parts, flows={**parts.flows, NAME: flow})
-        Service(parts, self.world.gates()).pull(NAME)
+        service = self.world.service()
+        replace(service, flows={**service.flows, NAME: self.flow()}).pull(NAME)
         return self.take()
 
     def take(self) -> set[str]:

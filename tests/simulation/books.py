@@ -19,7 +19,7 @@ from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, Record, Row
 
 def books_of(process: Deployment) -> Books:
     """What the product says of every record."""
-    state, books = process.parts.state, Books()
+    state, books = process.service.state, Books()
     for flow in FLOWS:
         for link in state.links.walk(flow):
             books.entries[flow, link.id] = _entry(flow, link)
@@ -37,7 +37,7 @@ def books_of(process: Deployment) -> Books:
         if settings_of(*process.key).COMPANY in partition:
             owner = str(row.cells.get("flow")), str(row.cells.get("record_id"))
             books.keys[_entity_of(entity), str(row.cells.get("key"))] = owner
-    queues = process.parts.queues
+    queues = process.service.queues
     books.messages = {name: bodies for name, bodies in queues.lying().items() if bodies}  # type: ignore[attr-defined]
     return books
 
@@ -47,7 +47,7 @@ def _entity_of(partition: str) -> str:
 
 
 def _parked(process: Deployment, flow: str) -> list[tuple[str, tuple[str, str]]]:
-    state = process.parts.state
+    state = process.service.state
     found = []
     for link in state.links.walk(flow):
         for wait in state.waits.load(flow, list(link.waits)):
@@ -103,7 +103,7 @@ def _as_it_looks(process: Deployment, row: Row) -> Row:
     if row.of is None or not row.doubtful:
         return row
     flow, id = row.of
-    link = process.parts.state.links.load(flow, [id])[id]
+    link = process.service.state.links.load(flow, [id])[id]
     return row if fold(link.target_key or "") == fold(row.key) else replace(row, of=None, made=False)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.bootstrap import Service, limits_of, state_of
+from shared.bootstrap import limits_of, state_of
 from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.environment import FinopsSystem
 from shared.clients.finops.keys import FinopsKey
@@ -14,13 +14,13 @@ from shared.flows.contacts import mapping as contacts
 from shared.flows.quotations import mapping as quotations
 from shared.flows.spec import Systems
 from shared.records import References
+from shared.service import Service
 from shared.settings import Settings
 from shared.state.owners import Owners
 from shared.state.storage.tables import Table
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
-from shared.sync.parts import Parts
 from shared.sync.ports import Lookup, SystemPort, Target
 from shared.systems import System
 from tests.simulation.finops import Collection, Company, Documents, Products
@@ -59,11 +59,6 @@ class Deployment:
     clock: WorkerClock
 
     @property
-    def parts(self) -> Parts:
-        """What it is made of."""
-        return self.service.parts
-
-    @property
     def company(self) -> str:
         """The legal entity that it is for."""
         return self.key[2]
@@ -90,10 +85,18 @@ def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0)
     state = state_of(lambda name: tables[name])
     environment = Environment(named, systems, state.control, clock)
     count = iter(range(10**9))
-    parts = Parts(
-        flows, systems, environment, state, stage.queues, clock, limits_of(settings), lambda: f"{ids}-{next(count)}"
+    service = Service(
+        flows,
+        systems,
+        environment,
+        Gates(state.control, systems, clock),
+        state,
+        stage.queues,
+        clock,
+        limits_of(settings),
+        lambda: f"{ids}-{next(count)}",
     )
-    return Deployment(key, Service(parts, Gates(state.control, systems, clock)), clock)
+    return Deployment(key, service, clock)
 
 
 def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, Flow]:

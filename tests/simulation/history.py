@@ -70,7 +70,7 @@ class History:
         self.operators = Operators(self._company, self.played.counts, self._takings)
         self._company.is_tied = self.operators.is_tied
         for flow in FLOWS:
-            self.host.process.parts.state.control.save_flow(FlowControl(flow, paused=False))
+            self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
 
     def play(self) -> Played:
         """Play every act, let the system come to rest, and judge it. Raises AssertionError where the engine does what
@@ -245,7 +245,7 @@ class History:
         is mended: of a record whose link and key are both lost nobody knows what is its own."""
         if self.operators.damages(self.host.process):
             return
-        if not self.host.process.parts.environment.change_by_settings(act.flow):
+        if not self.host.process.service.environment.change_by_settings(act.flow):
             self.operators.has_damages = True
             self.played.counts[f"{act.what} damaged"] += spoil(self.stage, act.flow, act.what, dice)
 

@@ -8,15 +8,11 @@ from copy import deepcopy
 
 from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.audit_log import AuditLog, Refused
-from shared.operations.control import FlowCommands
-from shared.operations.damaged_rows import Damages
-from shared.operations.failures import Failing
-from shared.operations.forget import forget
 from shared.operations.link import Linking
-from shared.operations.repair import Repairing, drop
-from shared.operations.resync import Syncing
+from shared.operations.repair import drop
 from shared.operations.retarget import NewTarget
 from shared.records import SourceRow
+from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.links import link_key
 from shared.state.storage.tables import Cell, escape, unescape
@@ -62,11 +58,11 @@ class Operators:
     def look_after(self, process: Deployment, dice: random.Random) -> None:
         """What operators do in the end: have unlinked records looked at, let flows run, accept what blocks them. While
         they look for the first time at a walk that takes too much, people go on deleting."""
-        parts = process.parts
-        audit_log = AuditLog(parts, _WHO)
-        commands = FlowCommands(parts, audit_log)
+        service = process.service
+        audit_log = service.audit_log(_WHO)
+        commands = service.commands(audit_log)
         for flow in FLOWS:
-            control = parts.state.control.flow(flow)
+            control = service.state.control.flow(flow)
             if control.paused:
                 commands.resume(flow)
             if control.blocked and control.block_kind is not BlockKind.DRIFT:
@@ -83,14 +79,14 @@ class Operators:
             self._repair(process, audit_log)
         for flow in sorted(self._to_retry):
             # Nobody else tries them, also those that were dismissed: where the source has been mended they close.
-            if not parts.environment.change_by_settings(flow):
-                failing = Failing(parts)
+            if not service.environment.change_by_settings(flow):
+                failing = service.failing()
                 of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
                 failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], audit_log)
                 self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
-            if not parts.environment.change_by_settings(flow):
-                Syncing(parts, audit_log).some(flow, [id])
+            if not service.environment.change_by_settings(flow):
+                service.syncing(audit_log).some(flow, [id])
                 self._unlinked.remove((flow, id))
 
     def left_alone(self, process: Deployment) -> set[tuple[str, str]]:
@@ -103,46 +99,46 @@ class Operators:
         if not self.has_damages:
             return []
         mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
-        found = Damages(process.parts).found(FLOWS)
+        found = process.service.damages().found(FLOWS)
         return [of for of in found if of.table in mended and of.key.startswith(mended[of.table])]
 
     def _repair(self, process: Deployment, audit_log: AuditLog) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
-        parts = process.parts
+        service = process.service
         for damage in self.damages(process):
             if damage.table == "links":
                 record: tuple[str, str] | None = (damage.partition, unescape(damage.key).removeprefix("L|"))
             else:
                 record = self._owner_of(damage, process) if damage.table == "keys" else None
             if record is None:
-                drop(parts, audit_log, damage.table, damage.partition, damage.key)
+                drop(service.damages(), audit_log, damage.table, damage.partition, damage.key)
                 continue
             flow, id = record
-            Repairing(parts, parts.flows[flow], audit_log).repair(id)
+            service.repairing(flow, audit_log).repair(id)
             self.mended.add(record)
             self._counts[f"{damage.table} repaired"] += 1
 
     @staticmethod
     def _owner_of(damage: Damage, process: Deployment) -> tuple[str, str] | None:
         """The record whose link names a damaged key."""
-        parts = process.parts
+        service = process.service
         for name in FLOWS:
-            flow = parts.flows[name]
-            for link in parts.state.links.walk(name):
+            flow = service.flows[name]
+            for link in service.state.links.walk(name):
                 for route, key in link.owned:
-                    row = parts.state.keys_of(flow, flow.route(route)).row_of(key)
+                    row = service.state.keys_of(flow, flow.route(route)).row_of(key)
                     if (row.partition, row.key) == (damage.partition, damage.key):
                         return name, link.id
         return None
 
     def _accept(self, flow: str, process: Deployment, audit_log: AuditLog) -> None:
         """Accept what blocks a flow. Of another environment an operator knows whether our rows are there."""
-        parts = process.parts
-        control, commands = parts.state.control.flow(flow), FlowCommands(parts, audit_log)
+        service = process.service
+        control, commands = service.state.control.flow(flow), service.commands(audit_log)
         target: NewTarget | None = None
         if control.block_kind is BlockKind.ENVIRONMENT:
-            differences = parts.environment.differences(flow)
-            if may_be_another(parts.flows[flow].target_system, differences):
+            differences = service.environment.differences(flow)
+            if may_be_another(service.flows[flow].target_system, differences):
                 target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
         if control.block_kind is BlockKind.THRESHOLD:
             self._takings.note_accepted(flow, control.blocked)
@@ -151,10 +147,10 @@ class Operators:
             commands.unblock(flow, control.blocked)
 
     def _operate(self, act: Act, process: Deployment, dice: random.Random) -> None:
-        parts, flow = process.parts, act.flow
-        audit_log = AuditLog(parts, _WHO)
-        commands, failing = FlowCommands(parts, audit_log), Failing(parts)
-        known = sorted(link.id for link in parts.state.links.walk(flow))
+        service, flow = process.service, act.flow
+        audit_log = service.audit_log(_WHO)
+        commands, failing = service.commands(audit_log), service.failing()
+        known = sorted(link.id for link in service.state.links.walk(flow))
         match act.what:
             case "pause":
                 commands.pause(flow)
@@ -163,11 +159,11 @@ class Operators:
             case "accept":
                 self._accept(flow, process, audit_log)
             case "unblock":
-                commands.unblock(flow, parts.state.control.flow(flow).blocked)
+                commands.unblock(flow, service.state.control.flow(flow).blocked)
             case "sync some":
-                Syncing(parts, audit_log).some(flow, [dice.choice(known or ["?"])])
+                service.syncing(audit_log).some(flow, [dice.choice(known or ["?"])])
             case "sync all":
-                Syncing(parts, audit_log).everything(flow)
+                service.syncing(audit_log).everything(flow)
             case "retry":
                 failing.retry(flow, list(failing.walk(flow)), audit_log)
             case "dismiss":
@@ -178,8 +174,8 @@ class Operators:
             case "repair":
                 self._repair(process, audit_log)
             case _ if known:
-                linking = Linking(parts, parts.flows[flow], audit_log)
-                self._mend(act.what, self._chosen(known, linking, dice), linking, audit_log, dice)
+                linking = service.linking(flow, audit_log)
+                self._mend(act.what, self._chosen(known, linking, dice), linking, service, dice)
 
     @staticmethod
     def _chosen(known: list[str], linking: Linking, dice: random.Random) -> str:
@@ -188,11 +184,11 @@ class Operators:
         state = dice.choice(sorted(set(states.values())))
         return dice.choice([id for id in known if states[id] is state])
 
-    def _mend(self, what: str, id: str, linking: Linking, audit_log: AuditLog, dice: random.Random) -> None:
+    def _mend(self, what: str, id: str, linking: Linking, service: Service, dice: random.Random) -> None:
         state = linking.show(id).state
         self._counts[f"{what} in state {state}"] += 1
         if what == "forget":
-            self._forget(id, linking, audit_log)
+            self._forget(id, linking, service)
         elif what == "link":
             linking.link(id)
         else:
@@ -213,12 +209,12 @@ class Operators:
                 self._company.disown(record)
                 self._unlinked.add(record)
 
-    def _forget(self, id: str, linking: Linking, audit_log: AuditLog) -> None:
+    def _forget(self, id: str, linking: Linking, service: Service) -> None:
         """What a forgotten record has in its target is only people's now: should the record come back it is a new one,
         and nobody who names it finds a number."""
         record = linking.flow.name, id
         try:
-            forget(linking.parts, linking.flow, id, audit_log)
+            service.forget(linking.flow.name, id, service.audit_log(_WHO))
         finally:
             if self._cells(record) is None:
                 self._company.disown(record)

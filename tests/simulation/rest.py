@@ -72,7 +72,7 @@ def _deliver_all(host: Host, dice: random.Random) -> None:
 
 
 def _is_under_way(host: Host) -> bool:
-    state = host.process.parts.state
+    state = host.process.service.state
     # A record that its worker has left in a message that became poison is tried again when its failure is due.
     listed = {(of.flow, of.id) for flow in FLOWS for of in state.failures.page(flow, "", 1000)[0] if of.next_try}
     links = (link for flow in FLOWS for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
@@ -87,7 +87,7 @@ def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
     """When the last of the listed failures is tried again; `again` of those only that are listed for what has become of
     workers, which may be listed so once more before they are tried with care."""
     threads = host.stage.threads
-    failures = [of for flow in FLOWS for of in host.process.parts.state.failures.page(flow, "", 1000)[0]]
+    failures = [of for flow in FLOWS for of in host.process.service.state.failures.page(flow, "", 1000)[0]]
     if again:
         failures = [of for of in failures if of.cause in _OF_WORKERS]
     tries = [(of.next_try - threads.now()).total_seconds() for of in failures if of.next_try is not None]
@@ -111,7 +111,7 @@ def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None
 def _why(host: Host) -> str:
     books = books_of(host.process)
     doubts = [f"{record}: {entry.open_doubt}" for record, entry in books.entries.items() if entry.open_doubt]
-    control = host.process.parts.state.control
+    control = host.process.service.state.control
     closed = [f"{of}: {gate.reason}" for of in System if (gate := control.gate(of)).closed]
     blocked = [f"{flow}: {text}" for flow in FLOWS if (text := control.flow(flow).blocked)]
     return f"messages {books.messages}, doubts {doubts}, closed {closed}, blocked {blocked}"

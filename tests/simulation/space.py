@@ -117,7 +117,7 @@ def kind_of_step(step: str) -> str:
 
 def outcomes_in(process: Deployment) -> Iterator[str]:
     """What has become of records, as the product has kept it: outcomes by flow, and the causes of refusals."""
-    state = process.parts.state
+    state = process.service.state
     for flow in FLOWS:
         for run in state.runs.walk(flow):
             yield from (f"outcome {flow} {kind}" for kind in run.counts if run.kind == "apply")

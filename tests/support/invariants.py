@@ -17,7 +17,7 @@ _DECIDED = (LinkState.WRITTEN, LinkState.FILTERED, LinkState.ENDED, LinkState.WA
 def check(world: World) -> None:
     """Assert the invariants for every flow."""
     assert world.depth() == 0, "messages are left"
-    for flow in world.parts().flows.values():
+    for flow in world.service().flows.values():
         links = {link.id: link for link in world.state.links.walk(flow.name)}
         _accounted(world, flow, links)
         _listed(world, flow, links)
@@ -58,7 +58,7 @@ def _listed(world: World, flow: Flow, links: dict[str, Link]) -> None:
 
 def _keys_owned(world: World) -> None:
     """I2: every owned key has a living owner whose link names it, and every row that a link names has its key."""
-    flows = world.parts().flows
+    flows = world.service().flows
     for (partition, _), row in world.keys_table.content().items():
         owner = Owner(str(row.cells["flow"]), str(row.cells["route"]), str(row.cells["record_id"]))
         key, link = str(row.cells["key"]), world.state.links.load(owner.flow, [owner.id])[owner.id]

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from p2c.__main__ import app
 from p2c.connection import Connection
 from shared.operations.audit_log import AuditLog
+from shared.service import Service
 from shared.settings import Settings
-from shared.sync.parts import Parts
 from tests.support.product import Product
 
 
@@ -31,13 +31,13 @@ class ToProduct(Connection):
         return self.sync.settings
 
     @property
-    def parts(self) -> Parts:
+    def service(self) -> Service:
         assert self.sync is not None
-        return self.sync.service.parts
+        return self.sync.service
 
     @property
     def audit_log(self) -> AuditLog:
-        return AuditLog(self.parts, "operator@contoso")
+        return self.service.audit_log("operator@contoso")
 
 
 @contextmanager

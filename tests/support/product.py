@@ -12,12 +12,13 @@ from azure.core.credentials import AccessToken
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
-from shared.bootstrap import Service, assemble, state_of
+from shared.bootstrap import assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
 from shared.flows import FLOWS
 from shared.flows.spec import Deployment, Flows
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.read_only import ReadOnlyTable
+from shared.service import Service
 from shared.settings import Settings
 from shared.state.control import FlowControl
 from shared.state.failures import Failure
@@ -25,7 +26,6 @@ from shared.state.links import Link, LinkState
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Table
-from shared.sync.parts import Parts
 from shared.sync.state import State
 from shared.systems import System
 from tests.support.clock import ManualClock
@@ -104,9 +104,9 @@ class Product:
         """Have a token for another address of a system."""
         self._tokens[address] = self._tokens[origin]
 
-    def looking(self) -> Parts:
-        """The parts of somebody who must change nothing in the storage."""
-        return self._assembled(state_of(lambda name: ReadOnlyTable(self._table(name)))).parts
+    def looking(self) -> Service:
+        """The app for somebody who must change nothing in the storage."""
+        return self._assembled(state_of(lambda name: ReadOnlyTable(self._table(name))))
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
@@ -205,7 +205,7 @@ class Product:
 
     def writes(self) -> int:
         """How many writes were sent to F&O."""
-        finops = self.service.parts.systems[System.FINOPS]
+        finops = self.service.systems[System.FINOPS]
         assert isinstance(finops, FinopsSystem)
         return finops.requests.writes
 

@@ -145,7 +145,7 @@ class Trading(Assortment):
 
     def sent(self, system: System) -> tuple[int, int]:
         """How many reads and writes were sent to a system."""
-        counts = self.service.parts.systems[system].requests  # type: ignore[attr-defined]
+        counts = self.service.systems[system].requests  # type: ignore[attr-defined]
         return counts.reads, counts.writes
 
 

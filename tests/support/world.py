@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from shared import systems
-from shared.bootstrap import Service
 from shared.errors import SyncError
+from shared.service import Service
 from shared.state.audit import Audit
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
@@ -25,7 +25,6 @@ from shared.sync.environment import Environment
 from shared.sync.flow import Flow, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
-from shared.sync.parts import Parts
 from shared.sync.state import State
 from tests.support.clock import ManualClock
 from tests.support.doubles import (
@@ -126,18 +125,14 @@ class World:
         for flow in flows:
             self.state.control.save_flow(FlowControl(flow, paused=False))
 
-    def parts(self) -> Parts:
-        """Everything that an invocation is given; settings may have changed since the last one."""
+    def service(self) -> Service:
+        """The app as an invocation meets it; settings may have changed since the last one."""
         flows = {name: self._flow(name) for name in self.flows}
         environment = Environment(self.settings, self.systems, self.state.control, self.clock)
-        return Parts(
-            flows, self.systems, environment, self.state, self.queues, self.clock, self.limits,
+        return Service(
+            flows, self.systems, environment, self.gates(), self.state, self.queues, self.clock, self.limits,
             lambda: f"id{next(self._ids)}",
         )  # fmt: skip
-
-    def service(self) -> Service:
-        """The app as an invocation meets it."""
-        return Service(self.parts(), self.gates())
 
     def _flow(self, name: str) -> Flow:
         sales, finops = systems.System

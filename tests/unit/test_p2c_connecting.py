@@ -88,4 +88,4 @@ def test_without_state_no_account_matters(environment: pytest.MonkeyPatch, tmp_p
     environment.setenv(NAME, "No account")
     environment.setenv(TABLES, "https://other.queue.core.windows.net")
     assert connect(None, without_state=True).settings.COMPANY == "usmf"
-    assert connect(settings_file(tmp_path, AzureWebJobsStorage="x"), without_state=True).parts.flows
+    assert connect(settings_file(tmp_path, AzureWebJobsStorage="x"), without_state=True).service.flows

@@ -1,6 +1,7 @@
 """Is everything in place that the flows need? For the time before the first run, and whenever something looks wrong."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from shared.clients import quoting
@@ -30,7 +31,7 @@ from shared.operations.preflight.required_columns import CollectionUse, TableUse
 from shared.operations.preflight.states import States
 from shared.records import Json
 from shared.setupguide import section
-from shared.sync.parts import Parts
+from shared.sync.ports import SystemPort
 from shared.systems import System
 
 _LINE_ITEM = 0
@@ -41,11 +42,11 @@ _FILTERS = "keys that one filter of {} may name"
 class Preflight:
     """Checks a deployment. It only reads, with the operator's rights: those of the app may differ."""
 
-    def __init__(self, parts: Parts, deployment: Deployment) -> None:
+    def __init__(self, systems: Mapping[System, SystemPort], deployment: Deployment, now: datetime) -> None:
         self._deployment = deployment
         self._settings = deployment.settings
-        self._now = parts.clock.now()
-        dataverse, finops = parts.systems[System.DATAVERSE], parts.systems[System.FINOPS]
+        self._now = now
+        dataverse, finops = systems[System.DATAVERSE], systems[System.FINOPS]
         assert isinstance(dataverse, DataverseSystem)
         assert isinstance(finops, FinopsSystem)
         self._dataverse = dataverse

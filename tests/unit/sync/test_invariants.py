@@ -108,10 +108,10 @@ def test_a_commit_that_contradicts_a_rule_stores_nothing_of_it_and_lists_the_rec
     world = World()
     world.source.save("p1", number="K", name="Personal name")
     world.settle(hours=0.1)
-    parts = world.parts()
-    flow = parts.flows["parents"]
+    service = world.service()
+    flow = service.flows["parents"]
     message = HintMessage("parents", "run", (Hint("p1"),))
-    claiming = Claiming(flow, world.state.links, world.state.failures, parts.limits, "claim")
+    claiming = Claiming(flow, world.state.links, world.state.failures, service.limits, "claim")
     (claimed,) = claiming.claim(message).records
     of = BROKEN[rule](claimed)
     links, keys_of = world.state.links, partial(world.state.keys_of, flow)
@@ -129,7 +129,7 @@ def test_a_commit_that_contradicts_a_rule_stores_nothing_of_it_and_lists_the_rec
     assert (link.state, link.target_key, link.held_key, link.dirty) == (LinkState.REJECTED, "K", "K", True)
     listed = world.state.failures.load("parents", ["p1"])["p1"]
     assert (listed.cause, listed.next_try is not None) == ("invariant_broken", True)
-    assert set(parts.state.keys_of(flow, flow.route(ROUTE)).owners(["K"])) == {"K"}
+    assert set(service.state.keys_of(flow, flow.route(ROUTE)).owners(["K"])) == {"K"}
     world.settle(hours=2)
     assert world.state.failures.load("parents", ["p1"]) == {}
     assert world.state.links.load("parents", ["p1"])["p1"].state is LinkState.WRITTEN

@@ -1,0 +1,22 @@
+"""Records queued by an operator's command."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.state.storage.queues import Queues
+from shared.sync.hints import Hint, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Queues records to be looked at."""
+
+    queues: Queues
+    new_id: Callable[[], str]
+    hints_per_message: int
+
+    def send(self, flow: str, ids: Sequence[str]) -> int:
+        """Queue records by their ids; how many. Raises StorageTrouble."""
+        for message in messages(flow, self.new_id(), [Hint(id) for id in ids], self.hints_per_message):
+            self.queues.send(flow, message.to_body())
+        return len(ids)

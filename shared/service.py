@@ -1,0 +1,234 @@
+"""What a deployment can do: a method for each kind of function, and one for each kind of operators' command.
+
+Each is given what it needs, and no more.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.clients.http.correlation import correlated
+from shared.clients.http.deadline import reading_until
+from shared.clock import Clock
+from shared.errors import StateUnreadable, StorageTrouble
+from shared.invocations import Invocation, invoked
+from shared.operations.audit_log import AuditLog
+from shared.operations.cleanup import Cleanup
+from shared.operations.control import FlowCommands
+from shared.operations.damaged_rows import Damages
+from shared.operations.drift_blocks import DriftBlocks
+from shared.operations.dry_run import DryRun
+from shared.operations.examine import Examining
+from shared.operations.explain import Explaining
+from shared.operations.failures import Failing
+from shared.operations.forget import forget
+from shared.operations.link import Linking
+from shared.operations.lookup import locate
+from shared.operations.reconcile import Comparison, Reconciling
+from shared.operations.repair import Repairing
+from shared.operations.resync import Syncing
+from shared.operations.sender import Sender
+from shared.operations.status import Status, status_of
+from shared.state.storage.queues import Queues
+from shared.sync.apply.run import Apply
+from shared.sync.environment import Environment
+from shared.sync.flow import Flow
+from shared.sync.gates import Gates
+from shared.sync.limits import Limits
+from shared.sync.poison import Poison
+from shared.sync.ports import SystemPort
+from shared.sync.pull.run import Pull
+from shared.sync.state import State
+from shared.sync.sweep import Sweep
+from shared.systems import System
+from shared.telemetry import tell_damage, tell_trouble
+
+
+def new_id() -> str:
+    """A random id."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One deployment. Nothing is called until one of its methods is."""
+
+    flows: Mapping[str, Flow]
+    systems: Mapping[System, SystemPort]
+    environment: Environment
+    gates: Gates
+    state: State
+    queues: Queues
+    clock: Clock
+    limits: Limits
+    new_id: Callable[[], str] = new_id
+    history_days: int = 90
+
+    def pull(self, flow: str, invocation: Invocation | None = None) -> None:
+        """Find out which records have changed and queue hints."""
+        with self._run(flow, invocation) as run_id:
+            Pull(
+                self.flows[flow],
+                run_id,
+                gates=self.gates,
+                environment=self.environment,
+                state=self.state,
+                queues=self.queues,
+                clock=self.clock,
+                limits=self.limits,
+                new_id=self.new_id,
+            ).run()
+
+    def apply(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
+        """Write the records that a message names."""
+        with self._run(flow, invocation) as run_id:
+            Apply(
+                self.flows,
+                flow,
+                run_id,
+                claim_id=self.new_id(),
+                gates=self.gates,
+                environment=self.environment,
+                state=self.state,
+                queues=self.queues,
+                clock=self.clock,
+                limits=self.limits,
+            ).run(_text(body))
+
+    def poison(self, flow: str, body: bytes, invocation: Invocation | None = None) -> None:
+        """Split or list a message that failed too often."""
+        with self._run(flow, invocation) as run_id:
+            Poison(
+                self.flows[flow],
+                run_id,
+                failures=self.state.failures,
+                queues=self.queues,
+                clock=self.clock,
+                limits=self.limits,
+            ).run(_text(body))
+
+    def sweep(self, invocation: Invocation | None = None) -> None:
+        """Bring back what waits for something other than a change."""
+        with self._run(None, invocation) as run_id:
+            Sweep(
+                self.flows,
+                run_id,
+                gates=self.gates,
+                state=self.state,
+                queues=self.queues,
+                clock=self.clock,
+                limits=self.limits,
+            ).run()
+
+    def reconcile(self, invocation: Invocation | None = None) -> None:
+        """Compare both systems, and log what has drifted."""
+        with self._run(None, invocation) as run_id:
+            Comparison(self.examining, self.gates, run_id).run()
+
+    def cleanup(self, invocation: Invocation | None = None) -> None:
+        """Remove what is past its retention."""
+        with self._run(None, invocation) as run_id:
+            Cleanup(
+                self.flows,
+                run_id,
+                state=self.state,
+                environment=self.environment,
+                clock=self.clock,
+                limits=self.limits,
+                keep_days=self.history_days,
+            ).run()
+
+    @property
+    def examining(self) -> Examining:
+        """What would be written of records."""
+        return Examining(self.flows, self.state, self.clock, self.limits)
+
+    @property
+    def sender(self) -> Sender:
+        """Records queued by their ids."""
+        return Sender(self.queues, self.new_id, self.limits.hints_per_message)
+
+    def audit_log(self, who: str) -> AuditLog:
+        """The audit log, for the actions of one operator."""
+        return AuditLog(who, audit=self.state.audit, environment=self.environment, clock=self.clock, new_id=self.new_id)
+
+    def dry_run(self, flow: str) -> DryRun:
+        """What a first run would do with a flow."""
+        return DryRun(self.examining, self.flows[flow])
+
+    def explaining(self, flow: str) -> Explaining:
+        """Why records of a flow are, or are not, in step."""
+        return Explaining(self.examining, self.flows[flow])
+
+    def reconciling(self, flow: str) -> Reconciling:
+        """Both systems compared, for one flow."""
+        return Reconciling(self.examining, self.flows[flow])
+
+    def status(self, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
+        """How flows stand."""
+        named = [self.flows[flow] for flow in flows]
+        return status_of(named, state=self.state, queues=self.queues, clock=self.clock, lag_minutes=lag_minutes)
+
+    def locate(self, flow: str, text: str) -> str:
+        """The id of the record with an id or a number."""
+        return locate(self.state, self.flows[flow], text)
+
+    def failing(self) -> Failing:
+        """The failures of every flow."""
+        return Failing(state=self.state, sender=self.sender, clock=self.clock, limits=self.limits)
+
+    def commands(self, audit_log: AuditLog) -> FlowCommands:
+        """Which flows run."""
+        return FlowCommands(self.flows, audit_log, environment=self.environment, state=self.state, sender=self.sender)
+
+    def syncing(self, audit_log: AuditLog) -> Syncing:
+        """Records synced on demand."""
+        return Syncing(
+            self.flows,
+            audit_log,
+            sender=self.sender,
+            control=self.state.control,
+            checkpoints=self.state.checkpoints,
+        )
+
+    def drift_blocks(self, audit_log: AuditLog) -> DriftBlocks:
+        """Flows blocked by the findings of preflight."""
+        return DriftBlocks(self.flows, audit_log, control=self.state.control)
+
+    def linking(self, flow: str, audit_log: AuditLog) -> Linking:
+        """Links of a flow corrected by hand."""
+        return Linking(self.flows[flow], audit_log, self.examining, self.sender)
+
+    def forget(self, flow: str, id: str, audit_log: AuditLog) -> int:
+        """Remove what is stored of a record that is gone; how many rows."""
+        return forget(self.flows[flow], id, audit_log, state=self.state, limits=self.limits)
+
+    def damages(self) -> Damages:
+        """Rows that cannot be read."""
+        return Damages(self.flows, self.state)
+
+    def repairing(self, flow: str, audit_log: AuditLog) -> Repairing:
+        """Rows of a flow repaired."""
+        return Repairing(self.flows[flow], audit_log, self.flows, self.state, self.sender, self.clock, self.limits)
+
+    @contextmanager
+    def _run(self, flow: str | None, invocation: Invocation | None) -> Iterator[str]:
+        """The id of an invocation, the host's where there is one: its events carry it, and its requests ids that begin
+        with it. It reads as long as it has time. Storage trouble is also logged as an event: if it lasts, nothing
+        else can report it."""
+        run_id = self.new_id() if invocation is None else invocation.run
+        last_start = self.clock.monotonic() + self.limits.run_budget_s
+        with invoked(invocation), correlated(run_id), reading_until(last_start):
+            try:
+                yield run_id
+            except StorageTrouble as trouble:
+                tell_trouble(trouble, flow=flow, run=run_id)
+                raise
+            except StateUnreadable as unreadable:
+                tell_damage(unreadable.damage, flow=flow, run=run_id)
+                raise
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
