@@ -12,11 +12,7 @@ from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices, ProductMapper
 from shared.flows.quotations.mapping import QuotationMapper
-<<<<<<< HEAD
 from shared.flows.registry import FLOWS
-from shared.mapping import ranges
-=======
->>>>>>> main
 from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, range_of
 from shared.mapping.value_maps import ValueMaps

@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.flows.quotations.discounts import DiscountSplit, Split, line_discount, plain, split_discount
-<<<<<<< HEAD
 from shared.flows.registry import FLOWS
-from shared.mapping.words import DECIMALS, Unmappable
-=======
 from shared.mapping.amounts import DECIMALS
 from shared.mapping.words import Unmappable
->>>>>>> main
 from shared.records import Json
 
 MAPS = FLOWS.read_value_maps(None)
