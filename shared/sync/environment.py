@@ -15,7 +15,7 @@ COMPANY = "company"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An id that is not what it was."""
+    """An id that has changed."""
 
     name: str
     was: str
@@ -29,8 +29,8 @@ def describe(differences: Sequence[Difference]) -> str:
 
 
 def may_be_another(system: System, differences: Sequence[Difference]) -> bool:
-    """Whether a system may hold other rows than it did. Dataverse tells by the id of its organisation, whatever its
-    address is; F&O has nothing of the kind."""
+    """Whether a system may hold other rows than it did. Dataverse shows it by the id of its organisation,
+    whatever its address is; F&O has no such id."""
     names = {of.name for of in differences}
     if system is System.DATAVERSE:
         return f"{system}_identity" in names
@@ -38,11 +38,11 @@ def may_be_another(system: System, differences: Sequence[Difference]) -> bool:
 
 
 class Environment:
-    """Compares who we are talking to with who it was at the first run: a sandbox copy must not be synced unasked.
+    """Compares the environment with that of the first run: a sandbox copy must not be synced unasked.
 
-    `settings` are the ids that the settings name (both origins, the company). What the systems say of themselves is
-    asked once an hour per process: it can only change under us by a restored or copied environment. Each flow has an
-    environment of its own: what its links say is about that one, and an operator accepts another one flow by flow.
+    `settings` are the ids that the settings name (both origins, the company). What the systems say about themselves is
+    requested once an hour per process: it can only change if an environment is restored or copied. Each flow has its
+    own environment, which its links are about, and an operator accepts another one flow by flow.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Environment:
         self._asked: tuple[float, dict[str, str]] | None = None
 
     def change_by_settings(self, flow: str) -> str:
-        """What the settings have changed since the first run, as a sentence, empty when nothing. Costs one read of our
+        """What the settings have changed since the first run, as a sentence, empty if nothing. Costs one read of our
         table."""
         try:
             stored = self._control.environment(flow)
@@ -64,9 +64,9 @@ class Environment:
         return "" if stored is None else describe(_differences(stored, self._settings))
 
     def change(self, flow: str) -> str:
-        """What differs from the stored environment, as a sentence, empty when nothing. Stores it at the very first run.
+        """What differs from the stored environment, as a sentence, empty if nothing. Stores it at the very first run.
 
-        Raises SystemTrouble when a system cannot be asked.
+        Raises SystemTrouble if a system does not answer.
         """
         today = self._settings | self._identities()
         try:
@@ -79,13 +79,13 @@ class Environment:
         return describe(_differences(stored, today))
 
     def differences(self, flow: str) -> list[Difference]:
-        """What differs, asked anew. Raises SystemTrouble, and StateUnreadable."""
+        """What differs, by a new request. Raises SystemTrouble and StateUnreadable."""
         self._asked = None
         return _differences(self._control.environment(flow) or {}, self._settings | self._identities())
 
     def accept(self, flow: str, change: str) -> bool:
-        """Take today's environment as the right one: an operator has seen this `change`. False when it is another one
-        by now. Raises SystemTrouble."""
+        """Store the current environment as the right one: an operator has seen this `change`. False if it has changed
+        again meanwhile. Raises SystemTrouble."""
         today = self._settings | self._identities()
         try:
             stored = self._control.environment(flow)
@@ -103,8 +103,8 @@ class Environment:
 
 
 def _identity_of(system: SystemPort) -> str:
-    """What a system says it is. One that does not even know what it is asked for is another one altogether: that is
-    no matter of one flow."""
+    """The id that a system reports. A system that does not know the request is a different system, so this is trouble
+    of the system and not of one flow."""
     try:
         return system.identity()
     except SchemaDrift as unknown:
@@ -112,7 +112,7 @@ def _identity_of(system: SystemPort) -> str:
 
 
 def _unreadable(unreadable: StateUnreadable) -> str:
-    return f"nobody knows whether the environment changed: {unreadable}"
+    return f"it is not known whether the environment changed: {unreadable}"
 
 
 def _differences(stored: Mapping[str, str], today: Mapping[str, str]) -> list[Difference]:

@@ -1,8 +1,8 @@
 """Gates: open or blocked until, per system and per flow (protocol A1, F1).
 
-A system's gate is shared through the control table, since functions never share memory. It closes on a system's
-trouble and is reopened by one probe: whoever finds its time over takes the probe by ETag, the others see it closed.
-A drift of the schema closes no gate: the system is well, and the flows that do not use the column go on.
+A system's gate is shared through the control table, because functions share no memory. It closes on a system's
+trouble and is reopened by one probe: the first function that finds its time over takes the probe by ETag, the others
+see it closed. Schema drift closes no gate: the system is well, and the flows that do not use the column continue.
 """
 
 from collections.abc import Mapping
@@ -28,21 +28,21 @@ LONGEST_DRIFT_PAUSE_S = 3600.0
 DRIFT_FORGOTTEN_S = 24 * 3600.0
 _LONGEST_PAUSE = timedelta(seconds=LONGEST_RETRY_AFTER_S)
 _ROUNDS = 5
-_DRIFT_HELPS = "`p2c preflight` looks at every column of the flow; once it is mended the flow goes on by itself"
+_DRIFT_HELPS = "`p2c preflight` checks every column of the flow; once it is corrected, the flow continues automatically"
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Why nothing may be done now, and in how many seconds that may be over; None: nobody knows, an operator or a
-    threshold has closed it."""
+    """Why nothing may be done now, and in how many seconds that may be over; None if that is not known, because an
+    operator or a threshold has closed it."""
 
     reason: str
     opens_in_s: float | None = None
 
 
 class Gates:
-    """Answers whether a flow may work now, and closes a system's gate. Whoever probes keeps the others off for
-    `probe_lease_s`, also when it dies: as long as an answer is waited for."""
+    """Answers whether a flow may work now, and closes a system's gate. A probe keeps others from probing for
+    `probe_lease_s`, the longest wait for an answer, also if its worker dies."""
 
     def __init__(
         self,
@@ -57,20 +57,20 @@ class Gates:
         self.probe_lease_s = probe_lease_s
 
     def closed_for_pull(self, flow: Flow) -> Closed | None:
-        """Why a pull may not run now; None when it may. It needs its source only: hints may queue up."""
+        """Why a pull may not run now; None if it may. It needs only its source: hints may queue up."""
         return self._flow_closed(flow) or self.closed(flow.source_system)
 
     def closed_for_apply(self, flow: Flow) -> Closed | None:
-        """Why records may not be applied now; None when they may."""
+        """Why records may not be applied now; None if they may."""
         return self._flow_closed(flow) or self.systems_closed(flow)
 
     def systems_closed(self, flow: Flow) -> Closed | None:
-        """Why one of the flow's systems may not be called now; None when both may."""
+        """Why one of the flow's systems may not be called now; None if both may."""
         return self.closed(flow.source_system) or self.closed(flow.target_system)
 
     def meet(self, trouble: SystemTrouble, flow: Flow, *, run: str, record: str = "") -> None:
-        """Take in the trouble that a flow has met, with this record where it was one: a drift of the schema blocks the
-        flow, any other closes the system's gate. Raises StorageTrouble."""
+        """Record the trouble that a flow has met, and the record that met it, if any: schema drift blocks the flow, any
+        other trouble closes the system's gate. Raises StorageTrouble."""
         if isinstance(trouble, SchemaDrift):
             self._block(trouble, flow, run, trouble.record or record)
         else:
@@ -92,7 +92,7 @@ class Gates:
     def close(self, trouble: SystemTrouble) -> None:
         """Close a system's gate for as long as it asked, or for a growing time. The end moves forward only.
 
-        Raises StorageTrouble when others change the gate again and again.
+        Raises StorageTrouble if others change the gate again and again.
         """
         for _ in range(_ROUNDS):
             if self._try_to_close(trouble):
@@ -106,7 +106,7 @@ class Gates:
             until = now + timedelta(seconds=_asked_s(trouble))
             if gate.blocked_until is not None and until <= min(gate.blocked_until, now + _LONGEST_PAUSE):
                 return True
-            # Whoever is probing now will find the end moved and leave the gate closed.
+            # A worker that is probing now will find the end moved, and leave the gate closed.
             return self._control.save_gate(replace(gate, blocked_until=until, probed_until=None))
         recent = gate.closed_at is not None and (now - gate.closed_at).total_seconds() < STRIKES_FORGOTTEN_S
         return self._save_closed(gate, trouble, strikes=gate.strikes + 1 if recent else 1)
@@ -134,7 +134,7 @@ class Gates:
         return saved
 
     def note_answer(self, system: System) -> None:
-        """The system has answered a write: its back-off begins anew at the next trouble."""
+        """Note that the system has answered a write: its back-off starts again at the next trouble."""
         gate = self._control.gate(system)
         if gate.strikes and not gate.closed:
             self._control.save_gate(replace(gate, strikes=0))
@@ -150,7 +150,7 @@ class Gates:
         return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
 
     def closed(self, system: System) -> Closed | None:
-        """Why a system may not be asked now; None when it may."""
+        """Why a system may not be called now; None if it may."""
         gate = self._control.gate(system)
         if not gate.closed:
             return None
@@ -159,8 +159,8 @@ class Gates:
         return self._probe(gate)
 
     def _blocked_s(self, gate: Gate) -> float:
-        """For how many seconds more. An end that lies further away than the longest pause was set by a wrong clock, or
-        is read by one: it counts as the longest pause, from when it was written by the storage service's own clock."""
+        """How many seconds a gate stays closed. An end that is further away than the longest pause was set or read by a
+        wrong clock: it counts as the longest pause since it was written, by the storage service's own clock."""
         if gate.blocked_until is None:
             return 0.0
         seconds = (gate.blocked_until - self._clock.now()).total_seconds()
@@ -171,9 +171,9 @@ class Gates:
         return Closed(f"{gate.system} is blocked until {until}: {gate.reason}", self._blocked_s(gate))
 
     def _probe(self, gate: Gate) -> Closed | None:
-        """Ask the system, as the only one: the gate opens unless another worker has met trouble meanwhile."""
+        """Probe the system, as the only worker: the gate opens unless another worker has met trouble meanwhile."""
         now = self._clock.now()
-        # No two clocks are compared: that of whoever probes may be hours ahead.
+        # No two clocks are compared: the clock of the worker that probes may be hours ahead.
         probed_by_other = gate.probed_until is not None and gate.age_s < self.probe_lease_s
         lease = replace(gate, probed_until=now + timedelta(seconds=self.probe_lease_s))
         if probed_by_other or not self._control.save_gate(lease):
@@ -194,27 +194,27 @@ class Gates:
         return None
 
     def _not_probed(self, gate: Gate) -> Closed:
-        """No time was left for the question: whoever comes next may ask it."""
+        """No time was left for the probe: the next worker may take it."""
         current = self._control.gate(gate.system)
         if current.closed:
             self._control.save_gate(replace(current, probed_until=None))
         return Closed(f"{gate.system} could not be probed in time", PROBE_DELAY_S)
 
     def _note_failed_probe(self, gate: Gate, trouble: SystemTrouble) -> None:
-        """When all rounds are lost, others have moved the end forward."""
+        """If all rounds are lost, others have moved the end forward."""
         for _ in range(_ROUNDS):
             if self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1):
                 return
 
 
 def drift_pause_s(strikes: int) -> float:
-    """After how many seconds the sweep looks again whether a drift is over."""
+    """After how many seconds the sweep checks again whether a drift is over."""
     pause_s: float = FIRST_DRIFT_PAUSE_S * (1 << min(strikes - 1, 10))
     return min(pause_s, LONGEST_DRIFT_PAUSE_S)
 
 
 def strikes_of(control: FlowControl, now: datetime) -> int:
-    """How often a flow has met a drift of late."""
+    """How often a flow has met drift recently."""
     if control.met is None or (now - control.met.probe_at).total_seconds() > DRIFT_FORGOTTEN_S:
         return 0
     return control.met.strikes
@@ -232,7 +232,7 @@ def _asked_s(trouble: SystemTrouble) -> float:
 
 
 def _pause_s(trouble: SystemTrouble, strikes: int) -> float:
-    """What the system asked for, but never no pause at all; without such a time (or with 0) a growing one."""
+    """The pause that the system asked for; a growing one if it asked for none, or for 0."""
     asked = _asked_s(trouble)
     if asked > 0:
         return max(asked, FIRST_BACK_OFF_S)

@@ -1,4 +1,4 @@
-"""Hints: messages that say "look at these records". They carry ids, never rows, so nothing personal sits in queues."""
+"""Hints: messages that say "look at these records". They carry ids, never rows, so no queue holds personal data."""
 
 import base64
 import json
@@ -29,9 +29,9 @@ class HintUnreadable(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Look at this record. With a version it reports an ordinary change, which may be skipped when it has been
-    seen; without one the record is looked at in any case (gone, retried, asked for by an operator). A released one,
-    whose parent has moved, may be skipped when the record does not wait any more."""
+    """Look at this record. With a version it reports an ordinary change, which may be skipped if the version has been
+    seen. Without one the record is looked at in any case (gone, retried, asked for by an operator). A released one,
+    whose parent has moved, may be skipped if the record does not wait any more."""
 
     id: str
     version: int | None = None
@@ -41,7 +41,7 @@ class Hint:
 @dataclass(frozen=True, slots=True)
 class HintMessage:
     """The hints of one message. `run` is the correlation id of the pull (or sweep) that sent it; `ended` is the claim
-    of a worker that has come to its end and could not clear it, since a table failed."""
+    of a worker that has ended and could not clear it because a table failed."""
 
     flow: str
     run: str
@@ -50,7 +50,7 @@ class HintMessage:
     ended: str | None = None
 
     def to_body(self) -> str:
-        """The message text: ASCII, since a queue takes no text that XML cannot hold."""
+        """The message text: ASCII, because a queue accepts no text that XML cannot hold."""
         body: dict[str, Json] = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch}
         if self.ended is not None:
             body["ended"] = self.ended
@@ -77,7 +77,7 @@ def read_message(body: str) -> HintMessage:
     except ValueError as wrong:
         raise HintUnreadable(f"the body is not a hint: {_cut(str(wrong))}") from wrong
     if not isinstance(content, dict):
-        raise HintUnreadable("the body is not a hint: it is no object")
+        raise HintUnreadable("the body is not a hint: it is not an object")
     if content.get("format") != FORMAT:
         raise HintUnreadable(f"hint of format {_cut(repr(content.get('format')))}; this version reads format {FORMAT}")
     entries = content.get("hints")
@@ -89,7 +89,7 @@ def read_message(body: str) -> HintMessage:
 
 
 def _plain(body: str) -> str:
-    """What base64 stands for; any other text as it is. Blanks and line breaks may stand in base64."""
+    """The decoded text of base64, which may hold blanks and line breaks; any other text unchanged."""
     try:
         return base64.b64decode("".join(body.split()), validate=True).decode()
     except ValueError:
@@ -118,7 +118,7 @@ def _read_hint(entry: Json) -> Hint:
 
 
 def unusable_id(id: str) -> str:
-    """Why a message and our tables cannot carry an id, as the rest of a sentence; empty when they can."""
+    """Why a message or our tables cannot carry an id, as the rest of a sentence; empty if they can."""
     if not id:
         return "is empty"
     if has_half_pair(id) or "\0" in id:
@@ -134,8 +134,8 @@ def _cut(text: str) -> str:
 
 
 def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
-    """One hint per id: of several changes the highest version; of different kinds one that has the record looked at in
-    any case."""
+    """One hint per id. Several changes become the one with the highest version; hints of different kinds become one
+    that has the record looked at in any case."""
     merged: dict[str, Hint] = {}
     for hint in hints:
         earlier = merged.get(hint.id, hint)

@@ -1,7 +1,6 @@
-"""Records that were applied with what is not true any more, and of which nobody tells: another mapping than today's, or
-another key of a parent (protocol P7, W3).
+"""Records that were applied with an outdated mapping or parent key, and that no change reports (protocol P7, W3).
 
-Whoever notices that there may be some asks for a look (FlowControl.look_again). The sweep then goes through the links
+A function that notices that there may be some asks for a look (FlowControl.look_again). The sweep then reads the links
 once, when everything that a walk has sent is applied, and sends those that it finds.
 """
 
@@ -55,7 +54,8 @@ class Outdated:
         self._limits = limits
 
     def ask_children(self, flow: Flow) -> None:
-        """Have those looked for that know a relinked record of this flow by its former key. Raises StorageTrouble."""
+        """Ask for a look for records that know a relinked record of this flow by its former key. Raises
+        StorageTrouble."""
         children = dependents(self._flows, flow.name)
         if not children:
             return
@@ -67,7 +67,7 @@ class Outdated:
             relinked.told(rows)
 
     def look(self, flow: Flow, control: FlowControl, has_time: Callable[[], bool]) -> None:
-        """Go through the links of a flow if that is asked for, as far as there is time; the next run goes on. Raises
+        """Read the links of a flow if a look is asked for, as far as there is time; the next run continues. Raises
         StorageTrouble."""
         if not (control.look_again or control.look_cursor):
             return
@@ -84,7 +84,7 @@ class Outdated:
         self._state.control.change_flow(flow.name, lambda now: replace(now, look_cursor=cursor))
 
     def _today(self, flow: Flow) -> Flow | None:
-        """The flow with what its mapping looks up now; None where that cannot be read."""
+        """The flow with what its mapping looks up now; None if that cannot be read."""
         try:
             return flow.as_of(self._clock.now())
         except NotSent:
@@ -94,8 +94,8 @@ class Outdated:
             return None
 
     def _is_quiet(self, flow: Flow) -> bool:
-        """Whether the last walk was for today's mapping, and what it has sent is applied. Else most of what would be
-        found is on its way; and an instance with a former mapping must not look."""
+        """Whether the last walk was for today's mapping, and what it has sent is applied. Before that, most of what
+        would be found is still queued, and an instance with a former mapping must not look."""
         checkpoint = self._state.checkpoints.load(flow.name)
         if checkpoint is None or checkpoint.fingerprint != flow.fingerprint or checkpoint.cursor is not None:
             return False
@@ -104,7 +104,7 @@ class Outdated:
         return self._queues.depth(flow.name) <= self._limits.sweep_messages
 
     def _begin(self, flow: Flow) -> str:
-        """Take the request: one that comes from now on is for the next look."""
+        """Take the request: a later one is for the next look."""
 
         def change(now: FlowControl) -> FlowControl:
             return replace(now, look_again=False, look_cursor=_BEGINNING)
@@ -122,13 +122,9 @@ class Outdated:
             return key is not None and fold(key) != fold(of.key)
 
         for link in links:
-            # Whoever works on it now may have read before what has changed since.
-            in_work = link.claim.id is not None
-            if (
-                in_work
-                or link.seen.fingerprint not in (None, flow.fingerprint)
-                or any(map(is_other, link.seen.known_keys))
-            ):
+            # A worker that has claimed it may have read it before the change.
+            in_work, seen = link.claim.id is not None, link.seen
+            if in_work or seen.fingerprint not in (None, flow.fingerprint) or any(map(is_other, seen.known_keys)):
                 yield link.id
 
 

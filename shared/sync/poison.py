@@ -1,4 +1,4 @@
-"""Poison: a message that failed too often punishes nobody (protocol F3)."""
+"""Poison: finds the one record at fault in a message that failed too often (protocol F3)."""
 
 import hashlib
 
@@ -32,8 +32,8 @@ class Poison:
     def run(self, body: str) -> None:
         """Send each id of a message again alone; list the only id of a message, or an unreadable body, as failure.
 
-        When a table fails, the message is put anew: it never expires then, which the host's copy does. Raises
-        StorageTrouble when the queue fails as well.
+        If a table fails, the message is sent again, and never expires, unlike the host's copy. Raises StorageTrouble
+        if the queue fails as well.
         """
         try:
             self._run(body)
@@ -54,12 +54,12 @@ class Poison:
             message.hints[0].id,
             "poison",
             "the record could not be processed again and again",
-            "read the errors of the apply function that name it; the sync tries the record again by itself",
+            "read the errors of the apply function that name it; the sync retries the record automatically",
             may_retry=True,
         )
 
     def _split(self, message: HintMessage) -> None:
-        """Send each id alone. Those for which there is no time come back as a poison message of their own."""
+        """Send each id alone. Ids that there is no time for come back as a poison message of their own."""
         not_after = self._clock.monotonic() + self._limits.run_budget_s
         sent = 0
         for hint in message.hints:
@@ -79,7 +79,7 @@ class Poison:
             f"message-{digest}",
             "message_unreadable",
             f"{unreadable}; the body begins with: {visible(body[:500])}",
-            "find out who else writes into this queue; records are found again by their next change or a full read",
+            "find out who else writes to this queue; records are found again by their next change or a full read",
             may_retry=False,
         )
 

@@ -1,9 +1,9 @@
-"""Sweep: brings back what waits for something else than a change (protocol A1, F2, W1).
+"""Sweep: brings back what waits for something other than a change (protocol A1, F2, W1).
 
-Held messages return when their gate opens; waiting records when their parent is there; failures when their time has
-come; records that were applied with what is not true any more (see Outdated). What would vanish from
-a poison queue is put anew. Each part is bounded per run and goes on
-where it stopped; where the storage is slow the run ends early, so that the host never has to kill it.
+Held messages return when their gate opens, waiting records when their parent is linked, failures when they are due, and
+records that were applied with an outdated mapping or parent key (see Outdated). Messages that would expire in a poison
+queue are renewed. Each part is bounded per run and continues where it stopped. If the storage is slow the run ends
+early: the host must never have to kill it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from shared.telemetry import log_event, tell_damage
 
 _RECEIVED_AT_ONCE = 32
 _INVISIBLE_S = 60.0
-# How everything stands is told after the work, within this share of the work's time.
+# The states are reported after the work, within this share of its time.
 _TELLING = 1.4
 
 
@@ -64,8 +64,8 @@ class Sweep:
         self._began = clock.monotonic()
 
     def run(self) -> None:
-        """Sweep every flow whose gate is open; asking opens a gate whose time is over, after a probe, and lets a flow
-        go on whose drift is over. Then tell how everything stands."""
+        """Sweep every flow whose gate is open, then report the state of flows and systems. A gate whose time is over is
+        probed and opened, and a flow whose schema drift is over continues."""
         probing = Probing(
             self._run_id, gates=self._gates, links=self._state.links, control=self._state.control, clock=self._clock
         )
@@ -162,14 +162,14 @@ class Sweep:
                 parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
             ):
                 moved.add(wait.child)
-        # A wait that no link names would never go: that record is looked at in any case.
+        # A wait that no link names would stay for ever: that record is looked at in any case.
         unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}
         self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)])
         return after or ""
 
     def _named(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[Wait]:
-        """The waits that these children name. One that its record does not name is nobody's, and removed unless it has
-        changed since it was read. A record whose link is lost is sent once before."""
+        """The waits that these children name. A wait that its record does not name is removed, unless it has changed
+        since it was read. A record whose link is lost is sent once before."""
         page = [wait for wait in page if wait.child in children]
         named = [wait for wait in page if wait.stored_key in children[wait.child].waits]
         unnamed = [wait for wait in page if wait.stored_key not in children[wait.child].waits]
@@ -179,7 +179,7 @@ class Sweep:
         return named
 
     def _with_damaged_waits(self, flow: Flow, page: Sequence[Wait]) -> list[str]:
-        """The records of which a wait cannot be read: listed, so that their next commit writes their waits anew."""
+        """List the records with an unreadable wait: their next commit writes their waits again."""
         told = {wait.child: wait.damage for wait in page if wait.damage is not None}
         self._listing(flow).damaged(told)
         return sorted(told)
@@ -188,7 +188,7 @@ class Sweep:
         return Listing(flow, self._run_id, failures=self._state.failures, clock=self._clock)
 
     def _retry_failures(self, flow: Flow, control: FlowControl) -> str:
-        """Where the next sweep goes on; at the same place when there was no time for all that were due."""
+        """Where the next sweep continues: at the same place if there was no time for all that were due."""
         if not self._has_time():
             return control.failures_cursor
         limit = self._limits.sweep_rows
@@ -219,7 +219,7 @@ class Sweep:
 
 
 def _is_due(failure: Failure, now: datetime) -> bool:
-    """Whether its time has come; one that is further away than the longest pause was set by a wrong clock."""
+    """Whether it is due. A time that is further away than the longest pause was set by a wrong clock."""
     return failure.next_try is not None and (failure.next_try <= now or failure.next_try > now + LAST_RETRY)
 
 

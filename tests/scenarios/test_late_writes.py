@@ -8,12 +8,14 @@ from shared.errors import OutcomeUnknown, SyncError
 from shared.records import Write
 from shared.state.keys import Owner
 from shared.state.link_parts import ClaimKind
+from shared.state.links import LinkState
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
 from tests.scenarios.test_owned_keys import delete, keys_of, played_late
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check
+from tests.support.steps import Crash
 from tests.support.world import World
 
 LOST = OutcomeUnknown(System.FINOPS, "no answer")
@@ -93,12 +95,22 @@ def test_a_row_that_a_record_may_have_taken_over_goes_to_no_other_record(lands: 
     world.target.put_by_hand("K", name="Theirs")
     world.source.save("p1", number="K", name="First")
     world.target.lands, world.target.fault = lands, lambda _write: LOST
-    world.pull()
-    world.drain()
+    world.apply(hint("p1"))
+    world.target.trouble = die
+    for _ in range(2):
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        with pytest.raises(Crash):
+            world.apply(hint("p1"))
+    world.clock.sleep(world.limits.claim_live_s + 1)
+    world.apply(hint("p1"))
+    assert link(world, "p1").state is LinkState.REJECTED
+    world.target.trouble, world.target.fault = None, lambda _write: None
     world.source.save("p2", number="K", name="Second")
-    world.clock.sleep(world.limits.unsettled_live_s + 1)
-    world.target.fault = lambda _write: None
     world.apply(hint("p2"))
-    world.settle()
+    world.settle(hours=30)
     check(world)
     assert (link(world, "p1").target_key, link(world, "p2").target_key) == ("K", None)
+
+
+def die(_what: str) -> None:
+    raise Crash

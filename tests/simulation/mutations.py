@@ -144,7 +144,7 @@ def _ended_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) -> Dec
 
 MUTATIONS: Mapping[str, Mutation] = {
     "withdrawn_mapping_stays": Mutation(
-        "a mapping is changed and taken back; what was applied with it stays so",
+        "a mapping is changed and taken back; what was applied with it stays",
         321, "I1", _instead(Control, "ask_to_look_again", _nothing),
     ),
     "links_of_another_target_stay": Mutation(
@@ -156,7 +156,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         209, "Restless", _instead(dataverse, "is_at", lambda _link, _origin: True),
     ),
     "children_of_a_relinked_parent_stay": Mutation(
-        "nobody tells those that wait for a record that it has another number",
+        "records that wait for a parent do not learn that it has another number",
         947, "I3", _instead(Committing, "_relinked", lambda *_: []),
     ),
     "key_of_a_deleted_record_stays": Mutation(
@@ -164,7 +164,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         223, "I2", _instead(Record, "ended", _ended_with_its_key),
     ),
     "taken_for_a_row_of_others": Mutation(
-        "key_taken is told where a row of others stands in the way",
+        "a record is rejected as key_taken although somebody else's row is the reason",
         230, "I5", _instead(KeyOwnership, "_has_made", lambda *_: True),
     ),
     "fields_that_are_not_read": Mutation(
@@ -172,11 +172,11 @@ MUTATIONS: Mapping[str, Mutation] = {
         397, "I2", _instead(settling, "_agrees", _agrees_everywhere),
     ),
     "intents_are_ignored": Mutation(
-        "nobody finds out what became of a create without answer",
+        "a create without an answer is never settled",
         816, "I1", _instead(apply, "settle", lambda _flow, _flows, _keys, records: iter(records)),
     ),
     "row_of_a_late_worker_is_nobodys": Mutation(
-        "a row that a worker has made when another one had its record is nobody's",
+        "a row that a worker created while another one had the record has no owner",
         325, "I2", _instead(late, "_after_late_write", _only_dirty),
     ),
     "failure_of_a_gone_record_stays": Mutation(
@@ -188,11 +188,11 @@ MUTATIONS: Mapping[str, Mutation] = {
         563, "I1", _instead(tracked, "gone_hints", lambda *_: ()),
     ),
     "document_has_no_outcome": Mutation(
-        "what changed in the lines between two delta links is told by nobody",
+        "changes of lines between two delta links are missed",
         793, "I1", _instead(FurtherReader, "keep", lambda *_: True),
     ),
     "damaged_link_ends_the_sweep": Mutation(
-        "one link that cannot be read ends whatever reads it",
+        "one link that cannot be read ends everything that reads it",
         893, "AssertionError", _instead(links, "to_link", links.read_link),
     ),
     "half_a_pair_stops_the_pull": Mutation(
@@ -204,11 +204,11 @@ MUTATIONS: Mapping[str, Mutation] = {
         411, "Restless", _instead(Gates, "_blocked_s", _until_its_end),
     ),
     "dead_probe_keeps_a_gate_closed": Mutation(
-        "a worker dies as it asks a closed system, and others wait by its wrong clock",
+        "a worker dies while it probes a closed system, and others wait by its wrong clock",
         411, "Restless", _instead(Gates, "_probe", _probed_by_the_clock),
     ),
     "accepted_without_end": Mutation(
-        "a walk that was accepted may take away any number",
+        "a walk that was accepted may remove any number of records",
         19, "P4", _instead(FlowControl, "accept", _accept_all),
     ),
     "waiting_child_is_forgotten": Mutation(
@@ -220,15 +220,15 @@ MUTATIONS: Mapping[str, Mutation] = {
         311, "I1", _checkpoint_first,
     ),
     "commit_over_another_claim": Mutation(
-        "a commit is written, whoever has the record by then",
+        "a commit is written although another worker has claimed the record",
         430, "I5", _instead(committing, "link_operation", _written_whoever_holds_it),
     ),
     "unknown_outcome_is_forgotten": Mutation(
-        "a write without answer leaves neither claim nor mark",
+        "a write without an answer leaves neither claim nor mark",
         676, "I3", _instead(Record, "unsettled", _left_as_known),
     ),
     "difference_makes_a_row": Mutation(
-        "a difference goes by a call that can create",
+        "a difference is sent by a call that can create",
         343, "I3", _instead(Collection, "refusal", _refuses_no_upsert),
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a pull needs of a way to find changes."""
+"""What a pull needs from a way to find changes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ ENDED = (LinkState.DELETED, LinkState.NEW)
 class Step:
     """One page read: what to queue, and the checkpoint that is true once it is queued.
 
-    `gone` counts the walk so far, this page included; `known` is of how many records `gone` is a part, None for all
-    linked ones. `news` are the records of this page that count as changed if they are linked and would change
+    `gone` counts the walk so far, this page included; `known` is the number of records that `gone` is a part of, None
+    for all linked ones. `news` are the records of this page that count as changed if they are linked and would change
     (see Thresholds).
     """
 
@@ -33,27 +33,27 @@ class Step:
 
 
 class Reader(Protocol):
-    """One way to find out what has changed. `saves_each_step` is false where a checkpoint is true only together with
-    what `keep` writes, which is too much for every page. `source_name` names a further source (see Tracked)."""
+    """One way to find out what has changed. `saves_each_step` is false if a checkpoint is true only together with what
+    `keep` writes, which is too much for every page. `source_name` names a further source (see Tracked)."""
 
     saves_each_step: bool
     source_name: str | None
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """Where to go on from what was saved; None is the very first run."""
+        """Where to continue from what was saved; None is the very first run."""
 
     def next(self, checkpoint: Checkpoint) -> Step:
         """Read one page. Raises SystemTrouble."""
 
     def is_news(self, link: Link, change: Change) -> bool:
-        """Whether a linked record that a page tells of is not as it was seen; its content may be the same."""
+        """Whether a linked record on a page is not as it was seen; its content may be the same."""
 
     def keep(self, checkpoint: Checkpoint) -> bool:
-        """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
+        """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
 
 
 def gone_hints(flow: Flow, doubtful: Iterable[str]) -> tuple[Hint, ...]:
-    """Hints for those of the doubtful records that a read confirms to be gone (protocol P4)."""
+    """Hints for the doubtful records that a read confirms to be gone (protocol P4)."""
     ids = list(doubtful)
     existing = flow.source.existing(ids) if ids else frozenset()
     return tuple(Hint(id) for id in ids if id not in existing)

@@ -73,7 +73,7 @@ class Pull:
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.
 
-        Raises OperatorNeeded when the source has refused its own links too often.
+        Raises OperatorNeeded if the source has refused its own links too often.
         """
         closed = self._gates.closed_for_pull(self._flow)
         if closed is not None:
@@ -99,8 +99,8 @@ class Pull:
             self._state.runs.add(Run(self._flow.name, "pull", self._run_id, started, seconds, self._counts))
 
     def _with_basis(self) -> Flow:
-        """The flow as of now. While a target does not answer in which the mapping looks up, its source is read all the
-        same (hints may queue up), for what is known of the target."""
+        """The flow as of now. While the target does not answer the look-ups of the mapping, the source is read all the
+        same (hints may queue up), with what is known about the target."""
         flow, now = self._flow, self._clock.now()
         if flow.lookup is None or flow.lookup.system is flow.source_system:
             return flow.as_of(now)
@@ -132,7 +132,7 @@ class Pull:
         return PullEnd.CAUGHT_UP
 
     def _read(self, reader: Reader, deadline: float) -> PullEnd:
-        """Read a source up to now, as far as may be."""
+        """Read a source up to now, as far as time and limits allow."""
         checkpoint = self._begin(reader)
         if checkpoint is None:
             return PullEnd.OVERTAKEN
@@ -145,7 +145,7 @@ class Pull:
                 self._block(BlockKind.THRESHOLD, reason, checkpoint.walk, measured)
                 return PullEnd.BLOCKED
             self._send(step, reader)
-            # The next page may take as long to look at as any before.
+            # A look at the next page may take as long as any before.
             done = step.caught_up or self._clock.monotonic() + self._thresholds.longest_s >= deadline
             changed = measured.changed if step.after.walk == checkpoint.walk else 0
             checkpoint = replace(step.after, etag=checkpoint.etag, changed=changed)
@@ -161,9 +161,9 @@ class Pull:
         return PullEnd.OUT_OF_TIME
 
     def _begin(self, reader: Reader) -> Checkpoint | None:
-        """Where to go on. A new walk, above all its mapping, is noted before anything of it is sent: by that an
-        instance with the former mapping knows that it is superseded, and an operator can accept the walk. None when
-        another pull is ahead."""
+        """Where to continue. A new walk, above all its mapping, is stored before anything of it is sent: so an instance
+        with the former mapping knows that it is superseded, and an operator can accept the walk. None if another pull
+        is ahead."""
         loaded = self._state.checkpoints.load(self._flow.name, reader.source_name)
         checkpoint = reader.begin(loaded)
         if checkpoint.current_at is None:
@@ -171,8 +171,8 @@ class Pull:
         return checkpoint if checkpoint == loaded else self._save(checkpoint)
 
     def _readers(self) -> list[Reader]:
-        """The sources of the flow, its own last: by then the delta links of the others are kept, and what changes in
-        them while every record is read is told by these."""
+        """The sources of the flow, its own last: by then the delta links of the others are kept, and report what
+        changes in them while every record is read."""
         flow, run_id, new_id = self._flow, self._run_id, self._new_id
         state, links = self._state, self._state.links
         match flow.feed:
@@ -198,7 +198,7 @@ class Pull:
                 return [walking]
 
     def _save(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        """Save how far the walk has come; None when another pull is ahead."""
+        """Save how far the walk has come; None if another pull is ahead."""
         etag = self._state.checkpoints.save(checkpoint)
         return None if etag is None else replace(checkpoint, etag=etag)
 

@@ -1,4 +1,4 @@
-"""How much a walk may take away or change before its flow waits for an operator (protocol P4)."""
+"""How much a walk may remove or change before its flow waits for an operator (protocol P4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from shared.sync.pull.weigh import Differing, Weighed, Weighing
 _ALL = 100
 _EXAMPLES = 3
 _FIELDS_OF_EXAMPLE = 4
-# A page that is met shortly before the pull's end is looked at all the same, for a while: the function has more time.
+# A page read shortly before the pull's end is still looked at, for a while: the function has more time.
 _SHARE_OF_BUDGET = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How many linked records the walk changes so far, and what is too much of it; empty when nothing is. `gone` and
+    """How many linked records the walk changes so far, and which limit it exceeds; empty if none. `gone` and
     `shown_changed` are the counts that the excess names (0: not that one)."""
 
     changed: int
@@ -48,8 +48,8 @@ class _Part:
         return self.too_many_gone or self.too_many_changed
 
     def with_next(self, part: "_Part") -> "_Part":
-        """The walk up to a later page. A count of what was not met at the end of a walk is confirmed by reads later:
-        the highest one counts."""
+        """The walk up to a later page. Reads confirm the count of what was not met at the end of a walk later: the
+        highest count is kept."""
         return replace(
             part,
             differing=(*self.differing, *part.differing)[:_EXAMPLES],
@@ -63,12 +63,12 @@ class _Part:
 class Thresholds:
     """Measures one walk, page by page.
 
-    A record counts as changed when what is mapped of it is not what was applied. To know that costs a read of the
-    source, so versions and digests are asked first: on the last page of a walk only as many changes as would block the
-    flow are looked at. On a page that others follow all are: what is counted there cannot be looked at again.
+    A record counts as changed if its mapped content is not the applied content. To know that costs a read of the
+    source, so versions and digests are compared first: on the last page of a walk only as many changes as would block
+    the flow are looked at. On a page that others follow all are: what is counted there cannot be looked at again.
 
-    A walk that is too much is measured on to its end before anything of it is sent, so that an operator sees all of it.
-    What was accepted raises the limits of that walk, and no more.
+    A walk that exceeds a limit is measured to its end before anything of it is sent: an operator sees all of it. What
+    was accepted raises the limits of that walk only.
     """
 
     def __init__(self, flow: Flow, *, links: Links, control: Control, clock: Clock, limits: Limits) -> None:
@@ -80,13 +80,13 @@ class Thresholds:
         self._weighing = Weighing(flow, links=links, clock=clock)
         self._linked, self._counted_to = 0, 0
         self.longest_s = 0.0
-        """The longest time that the look at a page has taken."""
+        """The longest time that a look at a page has taken."""
         self.blind = False
-        """Whether the target does not answer in which the mapping looks up: then no record can be looked at."""
+        """Whether the target does not answer the look-ups of the mapping: then no record can be looked at."""
 
     def measure(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> Measured:
-        """Whether the walk may go on with a page. Where it may not, the reader has gone on to the end of the walk.
-        Raises SystemTrouble when the source does not answer, or the target does not and so many records may have
+        """Whether the walk may continue with a page. If it may not, the reader has read to the end of the walk. Raises
+        SystemTrouble if the source does not answer, or if the target does not answer and so many records may have
         changed that they must be looked at."""
         part = self._part(reader, checkpoint, step, deadline)
         if not part.is_excess:
@@ -148,7 +148,7 @@ class Thresholds:
         return _Part(changed, weighed.differing, weighed.unread, too_many_changed=beyond)
 
     def _suspects(self, reader: Reader, news: Sequence[Change]) -> list[Link]:
-        """The linked records that are not as they were seen, by version or digest."""
+        """The linked records whose version or digest is not the one that was seen."""
         links = self._links.load(self._flow.name, [change.id for change in news])
         return [links[of.id] for of in news if links[of.id].linked and reader.is_news(links[of.id], of)]
 
@@ -160,8 +160,8 @@ class Thresholds:
         return weighed
 
     def _is_change_beyond(self, changed: int, walk: str) -> bool:
-        """Whether more have changed than may. People go on working while an operator looks: beside what was accepted as
-        many may change as never block a flow."""
+        """Whether more have changed than the limit allows. People continue to work while an operator looks: besides
+        what was accepted, as many may change as never block a flow."""
         floor, percent = self._limits.gone_limit_count, self._limits.change_limit_percent
         if changed <= floor or changed <= self._count_linked(changed, percent) * percent // 100:
             return False
@@ -169,8 +169,8 @@ class Thresholds:
         return not accepted or changed > accepted + floor
 
     def _count_linked(self, count: int, percent: int) -> int:
-        """How many records are linked, exactly when they are so few that `count` exceeds `percent` of them. Counts
-        ahead, so that the pages of one walk together do not read the links again and again."""
+        """How many records are linked; exact if they are so few that `count` exceeds `percent` of them. Counts ahead:
+        the pages of one walk must not read the links again and again."""
         enough = -(-count * 100 // percent) if percent else 0
         if self._linked == self._counted_to < enough:
             self._counted_to = 2 * enough
@@ -178,7 +178,7 @@ class Thresholds:
         return self._linked
 
     def _shown(self, part: _Part, known: int | None, *, ended: bool) -> Measured:
-        """What an operator is told, and with it accepts."""
+        """What an operator is shown, and accepts."""
         told: list[str] = []
         if part.too_many_gone:
             told.append(f"{part.gone} of {self._known(part.gone, known)} known records would be gone")
@@ -195,7 +195,7 @@ class Thresholds:
 
 
 def _examples(of: _Part) -> str:
-    """Some of those that would change. Ids and names of fields only: the text is logged."""
+    """Some of the records that would change. Only ids and names of fields: the text is logged."""
     named = "; ".join(map(_example, of.differing[:_EXAMPLES]))
     unread = f" ({of.unread} of them could not be looked at in time)" if of.unread else ""
     return f"{unread}, such as {named}," if named else unread

@@ -38,15 +38,15 @@ class TrackedReader:
         self._new_id = new_id
         self._flow = flow
         self._source: TrackedSource = feed.source
-        # What has been seen of a document cannot be told from one version: its parts have versions of their own.
+        # One version does not say what has been seen of a document: its parts have versions of their own.
         self._is_of_parts = bool(feed.further)
         self._run_id = run_id
-        # A document whose lines stand on several pages changes once.
+        # A document whose lines are on several pages changes once.
         self._met: set[str] = set()
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
         """Where to continue. If the mapping has changed, every row is read again, and the delta link is kept. Without a
-        delta link a new epoch begins, also from a checkpoint that was restored: what went before is unknown."""
+        delta link a new epoch begins, also from a checkpoint that was restored: the changes before it are unknown."""
         flow, new = self._flow, self._new_id
         if checkpoint is None:
             first = Checkpoint(flow.name, epoch=new(), walk=new())
@@ -79,11 +79,11 @@ class TrackedReader:
 
     def is_news(self, link: Link, change: Change) -> bool:
         """Whether its version is not the one that was seen. A record that another source of the flow or an operator has
-        named meanwhile is no news. Versions go back where an older state was restored."""
+        named meanwhile does not count. Versions go back if an older state was restored."""
         return link.seen.version != change.version
 
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
-        """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
+        """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
         return True
 
     def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
@@ -99,8 +99,8 @@ class TrackedReader:
         return self._source.follow(checkpoint.delta_link)
 
     def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
-        """A refused next link begins again from the delta link. A refused delta link, or a link that leads elsewhere,
-        lets everything be read anew."""
+        """After a refused next link the walk restarts from the delta link. After a refused delta link, or a link that
+        leads elsewhere, everything is read again."""
         restarts = checkpoint.restarts + 1
         if isinstance(refused, LinkElsewhere):
             log_event("link_dropped", flow=self._flow.name, run=self._run_id, reason=str(refused))
@@ -115,7 +115,7 @@ class TrackedReader:
             raise OperatorNeeded(
                 self._flow.source_system,
                 f"{self._flow.name}: {self._flow.source_system} has refused its own links {restarts} times in a row "
-                f"({refused}); the walk begins anew at each tick, look at the source's health",
+                f"({refused}); the walk restarts at each tick, check the source's health",
                 said=refused.said,
             ) from refused
         return again
@@ -126,8 +126,8 @@ class TrackedReader:
         return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
 
     def _full_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
-        """A full walk in a new epoch may bring a restored or replaced table (protocol P4). What a walk for a changed
-        mapping changes was meant."""
+        """A full walk in a new epoch may bring a restored or replaced table (protocol P4). The changes of a walk for a
+        changed mapping are intended."""
         news = () if checkpoint.remapped else page.changes
         return Step(self._hints(page.changes), self._after_full(checkpoint, page), news=news, pages=1)
 
@@ -151,14 +151,14 @@ class TrackedReader:
         return Step(hints, after, gone, told, pages=1, caught_up=True)
 
     def _gone(self, page: ChangePage) -> list[str]:
-        """The records that a page takes away. A document of which one header is deleted may have others."""
+        """The records that a page removes. A document with one deleted header may have others."""
         ids = [change.id for change in page.changes if change.gone]
         existing = self._source.existing(ids) if ids and self._is_of_parts else frozenset()
         return [id for id in ids if id not in existing]
 
     def _count_gone(self, ids: list[str], so_far: int) -> int:
-        """How many linked records the walk takes away, these included; what has been seen gone already is not taken
-        away again. Links are asked only once the lower limit is passed: until then every id counts."""
+        """How many linked records the walk removes, these included; a record that has been seen gone is not counted
+        again. Links are read only once the lower limit is passed: until then every id counts."""
         if so_far + len(ids) <= self._limits.gone_limit_count:
             return so_far + len(ids)
         links = self._links.load(self._flow.name, ids).values()
@@ -169,7 +169,7 @@ class TrackedReader:
         return replace(new, phase=Phase.DELTA, remapped=False)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
-        """Linked records that the full walk did not bring, confirmed by a read: their deletion fell into a gap."""
+        """Linked records that the full walk did not bring, confirmed by a read: their deletion was not reported."""
         flow = self._flow
         links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and link.seen.epoch != checkpoint.epoch)
@@ -181,8 +181,8 @@ class TrackedReader:
 
 
 class FurtherReader(TrackedReader):
-    """Follows a further source, whose changes name records of the flow's own (protocol P2). It needs no walk over
-    everything: whoever begins to read the flow's own source reads every record, after this one's delta link is kept."""
+    """Follows a further source, whose changes name records of the flow (protocol P2). It needs no walk over everything:
+    the first read of the flow's own source reads every record, after this one's delta link is kept."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class FurtherReader(TrackedReader):
         self._lost_changes = False
 
     def begin(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        """Where to go on from what was saved; None is the very first run."""
+        """Where to continue from what was saved; None is the very first run."""
         if checkpoint is not None:
             return checkpoint
         new = self._new_id
@@ -210,7 +210,7 @@ class FurtherReader(TrackedReader):
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Let every record be read again if changes before a new delta link, and after the refused one, are unknown.
-        False when another pull is ahead."""
+        False if another pull is ahead."""
         if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
             return True
         own = self._checkpoints.load(self._flow.name)

@@ -20,8 +20,9 @@ from shared.telemetry import log_event
 class WalkedReader:
     """Walks by key; satisfies Reader.
 
-    A record whose digest is not the one that was queued last, or decided by since, is queued again. What a complete
-    walk did not meet may be gone: those links are looked up in the source, and only what a read confirms is queued.
+    A record is queued again if its digest is neither the last one queued nor the one of a later decision. What a
+    complete walk did not meet may be gone: those links are looked up in the source, and only what a read confirms is
+    queued.
     """
 
     saves_each_step = False
@@ -77,12 +78,12 @@ class WalkedReader:
             return Step(tuple(hints), replace(checkpoint, cursor=page.last), news=tuple(news), pages=1)
         return self._walk_ended(checkpoint, tuple(hints), tuple(news))
 
-    def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - digests have told
-        """Whether a linked record that a page tells of is not as it was seen; its content may be the same."""
+    def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - the digests differ
+        """Whether a linked record on a page is not as it was seen; its content may be the same."""
         return True
 
     def keep(self, checkpoint: Checkpoint) -> bool:
-        """Save what belongs to the checkpoint, before it; False when another pull is ahead."""
+        """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
         finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
         if not self._snapshot.save(finished=finished):
             return False
@@ -104,8 +105,8 @@ class WalkedReader:
         return checkpoint
 
     def _counted(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint, if none that is newer has been saved before. If it was restored, its snapshot is too old to
-        say what was queued: everything is looked at again."""
+        """The checkpoint, unless a newer one has been saved before. If it was restored, its snapshot is too old to say
+        what was queued: every record is evaluated again."""
         control, flow = self._control, self._flow.name
         walks = control.flow(flow).walks
         if checkpoint.number < walks:

@@ -1,5 +1,5 @@
-"""Which records that have changed in the source would change in the target as well: what is mapped of them differs from
-what was applied. A change of columns that no mapping reads is none."""
+"""Which records that have changed in the source would change in the target as well: their mapped content differs from
+the applied content. A change of columns that no mapping reads does not count."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _READ_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """A linked record of which something else is mapped than was applied: the fields, or the rule or cause by which it
-    is not for the target any more."""
+    """A linked record whose mapped content differs from the applied content: the fields, or the rule or cause by which
+    it is not for the target any more."""
 
     id: str
     what: tuple[str, ...]
@@ -29,7 +29,7 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What a look at records has found. `unread` is how many there was no time for."""
+    """The result of a look at records. `unread` is how many there was no time for."""
 
     differing: tuple[Differing, ...]
     unread: int = 0
@@ -41,7 +41,7 @@ class Weighed:
 
 
 class Weighing:
-    """Compares as apply does, and needs nothing of the target but its small tables. Memory is bounded by a batch."""
+    """Compares as apply does, and needs only the small tables of the target. Memory is bounded by a batch."""
 
     def __init__(self, flow: Flow, *, links: Links, clock: Clock) -> None:
         self._links = links
@@ -49,7 +49,7 @@ class Weighing:
         self._flow = flow
 
     def weigh(self, links: Sequence[Link], *, not_after: float) -> Weighed:
-        """Read the records of these links in bulk and tell which differ, as far as there is time. Raises
+        """Read the records of these links in bulk and return which differ, as far as there is time. Raises
         SystemTrouble."""
         found: list[Differing] = []
         for at in range(0, len(links), _READ_AT_ONCE):
@@ -68,8 +68,7 @@ class Weighing:
 
     @staticmethod
     def _news(of: Decided) -> tuple[str, ...]:
-        """What would become of a record that is not written; nothing where it waits, or is listed or has ended
-        already."""
+        """The outcome of a record that would not be written; nothing if it waits, or is listed or has ended already."""
         link = of.record.link
         news = {
             Kind.FILTERED: link.state is LinkState.WRITTEN,
