@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.discretion import named
 from shared.errors import SchemaDrift
-from shared.mapping.ranges import check_range, range_of
+from shared.mapping.ranges import Ranges, check_range, range_of
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import (
@@ -60,7 +60,8 @@ class FieldTable:
 
     `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off. `used`
     are the words that write anything.
-    `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that.
+    `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that. `ranges`
+    are the numbers that the columns of a target in Dataverse take.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class FieldTable:
         also_read: tuple[Column, ...] = (),
         source: System = System.DATAVERSE,
         lengths: str | None = None,
+        ranges: Ranges | None = None,
     ) -> None:
         overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
         self._source = source
@@ -89,7 +91,7 @@ class FieldTable:
         self._lengths_part = lengths or target_set
         usual = maps.lengths_of(self._lengths_part)
         self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
-        self._ranges = {field.name: range_of(target_set, field) for field in self.fields}
+        self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = _target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
         )

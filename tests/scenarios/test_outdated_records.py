@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
@@ -187,7 +187,6 @@ _MAPPERS = [FakeMapper(), Loud(), FakeMapper(fingerprint="f3"), Loud(fingerprint
 _DEEDS = ["0", "1", "2", "3", "pull", "look", "look", "look", "sweep", "edit"]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(_DEEDS), min_size=4, max_size=25), st.integers(0, 3))
 def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(acts: Sequence[str], last: int) -> None:
     world = in_step()
@@ -335,7 +334,6 @@ def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_chil
 _FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep", "move", "edit", "loud", "plain"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(_FAMILY), min_size=4, max_size=25))
 def test_whatever_numbers_parents_get_their_children_follow(acts: Sequence[str]) -> None:
     world = family()
