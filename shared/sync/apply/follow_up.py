@@ -115,10 +115,11 @@ class FollowUp:
 
     def _release_children(self, kept: Sequence[Decided]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
-        released: dict[str, set[str]] = defaultdict(set)
+        # Dictionaries keep the order, which a set does not: the children of each run get the same messages.
+        released: dict[str, dict[str, None]] = defaultdict(dict)
         for of in kept:
             for route in self._routes_that_release(of):
-                released[route].add(of.id)
+                released[route][of.id] = None
         waits = self._state.waits
         for flow in self._children:
             children: dict[str, None] = {}

@@ -39,11 +39,11 @@ def judge(flow: Flow, now: datetime, links_of: LinksOfParents, records: Sequence
 
 
 def links_of_parents(links: Links, parents: set[Parent]) -> dict[Parent, Link]:
-    """The links of parents."""
-    by_flow: dict[str, list[str]] = defaultdict(list)
+    """The links of parents, read in the order of their ids: that of a set differs between processes."""
+    by_flow: dict[str, set[str]] = defaultdict(set)
     for parent in parents:
-        by_flow[parent.flow].append(parent.id)
-    found = {flow: links.load(flow, list(dict.fromkeys(ids))) for flow, ids in by_flow.items()}
+        by_flow[parent.flow].add(parent.id)
+    found = {flow: links.load(flow, sorted(by_flow[flow])) for flow in sorted(by_flow)}
     return {parent: found[parent.flow][parent.id] for parent in parents}
 
 

@@ -89,9 +89,13 @@ def _noted(route: Route, planned: Planned) -> Link | None:
 
 
 def _with_values(planned: Planned, link: Link, write: Write) -> Link:
+    """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
+    intent does not count if the row has an id that is not ours."""
     if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
-        return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+        link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+        if write.create:
+            return link
     first = sorted(set(write.values) - set(link.content.applied) - set(link.content.touched))
     if not first:
         return link
