@@ -104,7 +104,7 @@ class Systems:
 @contextmanager
 def running_systems(ports: Ports) -> Iterator[Systems]:
     """Start everything but the functions; nothing is left behind. Raises DemoFailed, UserMistake, AzuriteFailed, and
-    TimeoutError where the identity's port is taken."""
+    TimeoutError if the identity's port is taken."""
     with tempfile.TemporaryDirectory(prefix="systems-") as folder, ExitStack() as stack:
         yield Systems(ports, Path(folder), stack)
 

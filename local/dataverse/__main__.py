@@ -118,7 +118,7 @@ def _places(data: Path | None, load: Path | None) -> tuple[Path | None, Path | N
 
 
 def _limits(parsed: argparse.Namespace) -> Limits | None:
-    """The numbers of service protection, None where it stays off. Raises ArgumentsRefused."""
+    """The numbers of service protection, None if it stays off. Raises ArgumentsRefused."""
     given = {name: getattr(parsed, name) for name in _LIMITS if getattr(parsed, name) is not None}
     if not parsed.protect:
         if given:

@@ -43,7 +43,7 @@ _LISTED = {
 def write_rows(organisation: Organisation, writer: Writer, entity: EntityType, name: str, request: Request) -> Reply:
     """POST of a bulk message to an entity set: 200 with the ids of new rows, otherwise 204.
 
-    Raises Refused: of the first row that is refused, and then no row is written; 404 where the table has no such
+    Raises Refused: of the first row that is refused, and then no row is written; 404 if the table has no such
     message.
     """
     message = _message(organisation, entity, name)

@@ -138,7 +138,7 @@ def _collection(source: Definition, name: str) -> Sequence[Definition]:
 
 
 def _picked(place: _Place, key: str) -> _Place:
-    """The one element that a key names. Raises Refused: 404 where there is none, 400 for a key of another kind."""
+    """The one element that a key names. Raises Refused: 404 if there is none, 400 for a key of another kind."""
     named = _NAMED.fullmatch(key)
     if place.one or (named and named["name"] not in (place.of.key, ID)):
         raise wrong_request(f"The key ({key}) is not valid for '{NAMESPACE}{place.of.name}'.")

@@ -68,7 +68,7 @@ class Writer:
             return self._organisation.change(entity, str(before[entity.primary_id]), changes | stamp)
 
     def delete(self, entity: EntityType, row: Row) -> None:
-        """The row and what cascades from it are gone. Raises Refused (405) where another row forbids it."""
+        """The row and what cascades from it are gone. Raises Refused (405) if another row forbids it."""
         organisation = self._organisation
         with organisation.store.transaction():
             of_quote = entity.name == quotes.LINE

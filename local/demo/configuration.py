@@ -37,7 +37,7 @@ BRISK: Mapping[str, str] = {
 class Configuration:
     """`settings` are the app settings but for the demo's own addresses; `claim_live_s` is how long the claim of a
     worker that died holds others off; `notes` are for the user. `value_maps` is the text of the value-map document
-    that goes with the sample records, None where the user has named his own or the one that is shipped will do.
+    that goes with the sample records, None if the user has named his own or the one that is shipped will do.
     """
 
     settings: Mapping[str, str]

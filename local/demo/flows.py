@@ -197,7 +197,7 @@ class Watched:
         return {row.id: self._judged(row, known(row)) for row in self.sources(systems)}
 
     def verdict(self, systems: Systems, id: str) -> Verdict | None:
-        """What the mapping makes of one source record, None when there is none."""
+        """What the mapping makes of one source record, None if there is none."""
         row = next(iter(self.sources(systems, id)), None)
         return None if row is None else self._judged(row, self.view.known(systems, id)(row))
 

@@ -46,7 +46,7 @@ class Program(Protocol):
         """Whether the process listens to queues and timers."""
 
     def news(self) -> str:
-        """Why a worker was started anew since the last look; empty when none was."""
+        """Why a worker was started anew since the last look; empty if none was."""
 
     def peak_memory_mb(self) -> float:
         """What the process has said of its memory at its end, 0 where it says nothing."""
@@ -154,7 +154,7 @@ class RealProgram:
 
 
 def command(environment: Mapping[str, str], folder: Path, port: int) -> list[str]:
-    """The command line of Microsoft's host on the app in a folder. Raises UserMistake where there is none."""
+    """The command line of Microsoft's host on the app in a folder. Raises UserMistake if there is none."""
     if named := environment.get(COMMAND_SETTING, "").strip():
         program, *more = shlex.split(named)
         if shutil.which(program) is None:

@@ -91,7 +91,7 @@ class Memory:
 
 
 def read_memory(root: Path) -> Memory | None:
-    """The memory of an earlier demo, None where there is none. Raises ValueError, KeyError and TypeError where it
+    """The memory of an earlier demo, None if there is none. Raises ValueError, KeyError and TypeError if it
     cannot be read."""
     file = root / MANIFEST
     if not file.exists():

@@ -50,7 +50,7 @@ class Part:
         self._child = self._stack.enter_context(child)
 
     def wait(self, ready: Callable[[], bool]) -> None:
-        """Wait until it can be used. Raises DemoFailed, and UserMistake where it refused its arguments."""
+        """Wait until it can be used. Raises DemoFailed, and UserMistake if it refused its arguments."""
         assert self._child is not None
         self._child.wait_until(ready)
 

@@ -79,7 +79,7 @@ class Account:
     Of `total` records, `settled` have come to an end that lasts until they change: written, not for the target, or
     rejected. `again` of the others had come to one before, and a worker is at them once more. `waits_for` counts those
     that wait by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker,
-    None where there is none.
+    None if there is none.
     """
 
     states: Mapping[LinkState, int]
@@ -196,7 +196,7 @@ class ProgressReader:
         return self._links.load(self._flow, [id])[id]
 
     def failure(self, id: str) -> Failure | None:
-        """Why a record is not in step, None when nothing is listed."""
+        """Why a record is not in step, None if nothing is listed."""
         return self._failures.load(self._flow, [id]).get(id)
 
     def failures(self) -> tuple[Failure, ...]:
@@ -209,7 +209,7 @@ class ProgressReader:
         return tuple(found)
 
     def closed(self) -> str:
-        """Why nothing moves, empty when it may."""
+        """Why nothing moves, empty if it may."""
         control = self._control.flow(self._flow)
         if control.blocked:
             return f"flow blocked: {control.blocked}"

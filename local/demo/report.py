@@ -66,7 +66,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a session came to. `requests` are all that each system answered, `trial` is None where there was none."""
+    """What a session came to. `requests` are all that each system answered, `trial` is None if there was none."""
 
     flows: Mapping[str, FlowResult]
     in_step: bool
@@ -100,7 +100,7 @@ def document(result: Result) -> dict[str, Json]:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder of the report, without an earlier one. Raises UserMistake where it cannot be written: before
+    """Make the folder of the report, without an earlier one. Raises UserMistake if it cannot be written: before
     anything is started."""
     if folder.is_file():
         raise UserMistake(f"--report {folder}: is a file; name a folder, which may be a new one.")

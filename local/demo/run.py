@@ -90,7 +90,7 @@ def _run(options: Options, console: Console, named: str) -> int:
 
 
 def require_space(keep: Path | None) -> None:
-    """Raises NoSpaceLeft before anything is written or started, and UserMistake where no file can be written."""
+    """Raises NoSpaceLeft before anything is written or started, and UserMistake if no file can be written."""
     space.require(_temporary(), _SPACE_MB if keep is None else _SPACE_SAMPLE_MB, named_by="TMPDIR")
     if keep is not None:
         # A folder that may not be looked into counts as one that is not there: the next one above it is on its disk.
@@ -118,7 +118,7 @@ def _logs_kept(here: Place) -> Iterator[None]:
 
 
 def _where_logs_are(here: Place) -> str:
-    """A sentence that names where the logs of all parts outlive the demo, empty where nothing can be kept."""
+    """A sentence that names where the logs of all parts outlive the demo, empty if nothing can be kept."""
     kept = here.folder("logs") if here.kept else logs.keep(here.folder("logs"))
     return "" if kept is None else f"The logs are in {kept}."
 

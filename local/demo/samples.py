@@ -40,7 +40,7 @@ def check_folder(folder: Path, known: frozenset[str]) -> str:
 
 
 def unit_group(folder: Path) -> str | None:
-    """The name of the only unit group of a checked folder, None where there is none or more than one."""
+    """The name of the only unit group of a checked folder, None if there is none or more than one."""
     names = {str(row["name"]) for row in _rows(folder / "uomschedules.jsonl") if "name" in row}
     return names.pop() if len(names) == 1 else None
 
@@ -58,7 +58,7 @@ def unit_pairs(folder: Path) -> dict[str, str]:
 
 def company_currency(folder: Path, wanted: str | None) -> str:
     """The accounting currency of the company in F&O: the one that is wanted, else what the price lists of a checked
-    folder leave to choose. Raises UserMistake where that cannot be known."""
+    folder leave to choose. Raises UserMistake if that cannot be known."""
     if wanted is not None:
         return _require_known(wanted.upper())
     codes = {str(row.get("transactioncurrencyid")): row.get("isocurrencycode") for row in _currencies(folder)}

@@ -245,6 +245,6 @@ def _runs(pid: int | None) -> bool:
 
 
 def require_node_modules() -> None:
-    """Raises UserMistake, before anything is started, where the storage emulator is not installed."""
+    """Raises UserMistake, before anything is started, if the storage emulator is not installed."""
     if not (ROOT / "node_modules" / "azurite").is_dir():
         raise UserMistake(f"{ROOT / 'node_modules'} holds no Azurite: run `make demo`, or `npm ci` in {ROOT}.")

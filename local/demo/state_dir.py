@@ -106,7 +106,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _found(root: Path, data: str, folder: str) -> Place | None:
-    """The state that an earlier demo left, None where the folder is empty."""
+    """The state that an earlier demo left, None if the folder is empty."""
     try:
         memory = read_memory(root)
     except (ValueError, KeyError, TypeError) as error:

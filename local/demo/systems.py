@@ -111,7 +111,7 @@ class Access:
         return self._sent("GET", address, None)
 
     def send(self, method: str, path: str, body: Mapping[str, Json] | None = None, **headers: str) -> dict[str, Json]:
-        """Change something; returns what was answered, empty when nothing. Raises DemoFailed."""
+        """Change something; returns what was answered, empty if nothing. Raises DemoFailed."""
         return self._sent(method, self.url + path, None if body is None else dict(body), headers)
 
     def counts(self) -> Counts:

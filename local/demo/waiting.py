@@ -46,7 +46,7 @@ class Running(Protocol):
 @dataclass(slots=True)
 class Wait:
     """Waits for some flows. `patience_s` is how long it goes on while nothing gets on at all; `gave_up` says
-    afterwards why it did, empty where all came into step."""
+    afterwards why it did, empty if all came into step."""
 
     running: Running
     stock: Stocktaking

@@ -47,7 +47,7 @@ class Assortment:
             return False
 
     def remove(self, record: Mapping[str, Json]) -> None:
-        """Take a product out: it is not sellable any more. Raises Refused where there is none."""
+        """Take a product out: it is not sellable any more. Raises Refused if there is none."""
         self._writer.delete(Target(self._of, self._key(record), cross=True, if_match=None))
 
     def generate(self, count: int) -> None:

@@ -37,7 +37,7 @@ class Checks:
         return {name: rules.normalise(name, value) for name, value in fitting.items()}
 
     def row(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where the finished row lacks something."""
+        """Raises Refused (400) if the finished row lacks something."""
         numbered = {sequence.name for sequence in rules.sequences}
         needed = [
             name
@@ -57,7 +57,7 @@ class Checks:
             raise row_failed(of.aot, *texts)
 
     def party(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where the party of a new row cannot be what the row is."""
+        """Raises Refused (400) if the party of a new row cannot be what the row is."""
         if rules.joined is None:
             return
         link = rules.joined.link
@@ -72,14 +72,14 @@ class Checks:
             raise field_failed(of.aot, link, text)
 
     def unique(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where another row of the company has a value that only one can have."""
+        """Raises Refused (400) if another row of the company has a value that only one can have."""
         for name in rules.unique:
             if self._other(of, row, name) is not None:
                 label = rules.label(name, of.properties[name].label)
                 raise record_exists(of.aot, rules.table, f"{label}: {row[name]}")
 
     def target(self, reference: Reference, value: Stored, company: Stored) -> Record | None:
-        """The row that a value names, None where there is none."""
+        """The row that a value names, None if there is none."""
         if not value:
             return None
         target = load_schema().entities[reference.target]

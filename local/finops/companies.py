@@ -20,7 +20,7 @@ def within_reach(of: EntityType, key: Row, company: str, *, cross: bool) -> bool
 
 
 def require_company(tables: Tables, company: str) -> str:
-    """The company in lower case. Raises Refused (400) where no legal entity has this id."""
+    """The company in lower case. Raises Refused (400) if no legal entity has this id."""
     legal_entities = load_schema().entities["LegalEntities"]
     if tables.find(legal_entities, {"LegalEntityId": company}) is None:
         raise bad_request(f"The company '{company}' does not exist.")

@@ -43,7 +43,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value cannot be, None if it can."""
     if name == "PartyType" and value not in (ORGANISATION, PERSON):
         return f"The value '{value}' in field 'Type' is not valid. Use {ORGANISATION} or {PERSON}."
     if name == "LanguageId" and value and value.casefold() not in _SPELLING:

@@ -178,7 +178,7 @@ def _arithmetic_operand(of: EntityType, node: object) -> Operand:
 
 
 def property_of(of: EntityType, name: str) -> Property:
-    """The property of that exact name. Raises Refused (400) where the entity has none."""
+    """The property of that exact name. Raises Refused (400) if the entity has none."""
     found = of.properties.get(name)
     if found is None:
         raise bad_request(f"Could not find a property named '{name}' on type '{of.full_name}'.")

@@ -19,7 +19,7 @@ class Way:
 
 
 def way_of(of: EntityType, name: str) -> Way:
-    """The way of that name. Raises Refused: 400 where the entity has none, 501 where it is not followed."""
+    """The way of that name. Raises Refused: 400 if the entity has none, 501 where it is not followed."""
     navigation = of.navigations.get(name)
     if navigation is None:
         raise bad_request(f"Could not find a property named '{name}' on type '{of.full_name}'.")

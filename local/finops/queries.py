@@ -28,7 +28,7 @@ _FORMAT = re.compile(r"json|application/json(;odata\.metadata=(full|minimal|none
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a read asks for. `top` is None where all rows are wanted; `skip` counts from the first match."""
+    """What a read asks for. `top` is None if all rows are wanted; `skip` counts from the first match."""
 
     cross_company: bool
     where: Condition | None

@@ -31,7 +31,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value cannot be, None if it can."""
     match name:
         case "ShippingSiteId":
             return storage.site_refusal(value)
@@ -73,7 +73,7 @@ def from_product(product: Row) -> Row:
 
 
 def product_refusal(product: Row) -> str | None:
-    """Why a product cannot be quoted, None where it can. The words are known for purchases, here they are inferred."""
+    """Why a product cannot be quoted, None if it can. The words are known for purchases, here they are inferred."""
     if product["IsSalesStopped"] == "Yes":
         return f"Item '{product['ProductNumber']}' is blocked for 'Sales order'."
     return None

@@ -40,7 +40,7 @@ class SalesDesk:
             return created
 
     def remove(self, quotation: Mapping[str, Json]) -> None:
-        """Delete a quotation, or only those of its lines that are named. Raises Refused where there is none."""
+        """Delete a quotation, or only those of its lines that are named. Raises Refused if there is none."""
         _, lines = _parted(quotation)
         with self._tables.writing():
             for line in lines:

@@ -52,7 +52,7 @@ class Enumeration:
 
     @property
     def initial(self) -> str | None:
-        """The member stored as 0; None where no member is: the only nulls the service answers."""
+        """The member stored as 0; None if no member is: the only nulls the service answers."""
         return next((name for name, value in self.members.items() if value == 0), None)
 
 

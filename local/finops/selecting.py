@@ -16,7 +16,7 @@ _OF_ODATA = frozenset({"$filter", "$orderby", "$top", "$skip", "$count", "$searc
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """Related records that are shown inside of each record; `select` is None where they are shown whole."""
+    """Related records that are shown inside of each record; `select` is None if they are shown whole."""
 
     way: Way
     select: tuple[str, ...] | None

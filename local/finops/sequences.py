@@ -17,7 +17,7 @@ class Sequences:
         self._manual = manual
 
     def check(self, of: EntityType, rules: Rules, given: Row) -> None:
-        """Raises Refused (400) for a number of the caller's own where the sequences do not allow one."""
+        """Raises Refused (400) for a number of the caller's own if the sequences do not allow one."""
         for sequence in rules.sequences:
             if self._manual or sequence.name not in given or self._names_party(of, sequence, given):
                 continue

@@ -62,7 +62,7 @@ class Writer:
     def create(self, of: EntityType, body: Mapping[str, Json]) -> Record:
         """Add a record and give it back whole, as it was before it was stored: texts with the blanks at their ends.
 
-        Raises Refused where the service would refuse it.
+        Raises Refused if the service would refuse it.
         """
         rules = SERVED[of.set_name]
         self._require_writable(of, rules)

@@ -165,7 +165,7 @@ class BlobTimerStatus:
         self._what = f"blob {CONTAINER}/{self._name}"
 
     def load(self) -> TimerStatus | None:
-        """Return the stored status; None when the timer never ran here."""
+        """Return the stored status; None if the timer never ran here."""
         blob = self._service.get_blob_client(CONTAINER, self._name)
         with _translated(self._what, StorageUnavailable):
             try:

@@ -21,7 +21,7 @@ class TimerStatusStore(Protocol):
     """Keeps one timer's status. Both methods raise `StorageUnavailable` when storage does not answer."""
 
     def load(self) -> TimerStatus | None:
-        """Return the stored status; None when there is none."""
+        """Return the stored status; None if there is none."""
 
     def save(self, status: TimerStatus) -> None:
         """Store the status."""
@@ -55,7 +55,7 @@ def status_as_json(status: TimerStatus) -> bytes:
 
 
 def parse_status(content: bytes) -> TimerStatus | None:
-    """Read a status blob; None when it cannot be read, as if the timer never ran."""
+    """Read a status blob; None if it cannot be read, as if the timer never ran."""
     try:
         document = json.loads(content)
         last, following, updated = (_moment(document[name]) for name in ("Last", "Next", "LastUpdated"))

@@ -99,7 +99,7 @@ def faults_and_exchanges(system: str, common: Common, *, throttle_body: str) -> 
 
 
 def serve(simulator: Simulator, common: Common) -> None:
-    """Serve until interrupted or terminated. Raises ArgumentsRefused where the port is taken, NoSpaceLeft."""
+    """Serve until interrupted or terminated. Raises ArgumentsRefused if the port is taken, NoSpaceLeft."""
     try:
         asyncio.run(_serve(simulator, common))
     except OSError as error:

@@ -19,7 +19,7 @@ class TokenCheck(Protocol):
     """Judges the Authorization header of a request."""
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """The reason why the header does not do, None if it does."""
         ...
 
 
@@ -32,7 +32,7 @@ class FixedToken:
         self._token = token.encode()
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """The reason why the header does not do, None if it does."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."
@@ -48,7 +48,7 @@ class SignedToken:
         self._clock = clock
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """The reason why the header does not do, None if it does."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."
@@ -81,7 +81,7 @@ def mint(key: bytes, audience: str, *, now: datetime, lifetime_s: int, client_id
 
 
 def bearer(authorization: str | None) -> str | None:
-    """The token of an Authorization header, None where the header has another form."""
+    """The token of an Authorization header, None if the header has another form."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.casefold() == "bearer" else None
 

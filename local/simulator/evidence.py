@@ -48,7 +48,7 @@ class Evidence:
 
 
 def evidence() -> Evidence | None:
-    """The file of this process in the folder that the environment names now; None where it names none."""
+    """The file of this process in the folder that the environment names now; None if it names none."""
     folder = os.environ.get(FOLDER)
     return _opened(Path(folder) / f"{os.getpid()}.jsonl") if folder else None
 

@@ -27,7 +27,7 @@ _BATCH_LINE = re.compile(rb"^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1\.1\r?$", r
 class Exchange:
     """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer.
 
-    `fault` is the kind of fault that was played instead of the answer or on top of it, empty where there was none.
+    `fault` is the kind of fault that was played instead of the answer or on top of it, empty if there was none.
     """
 
     time: str

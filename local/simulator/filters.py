@@ -59,7 +59,7 @@ def parse(text: str) -> Node:
 
 
 def require_nodes(tree: Node, limit: int | None) -> None:
-    """Raises TooManyNodes where a tree has more nodes than the limit of a service; None is no limit."""
+    """Raises TooManyNodes if a tree has more nodes than the limit of a service; None is no limit."""
     if limit is not None and _nodes(tree) > limit:
         raise TooManyNodes(limit)
 

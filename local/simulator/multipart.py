@@ -146,7 +146,7 @@ class _Reader:
 
 
 def _sections(body: bytes, boundary: str) -> list[bytes]:
-    """What stands between the boundaries. Raises BatchMalformed where the closing one is missing."""
+    """What stands between the boundaries. Raises BatchMalformed if the closing one is missing."""
     mark = re.compile(rb"\r?\n--" + re.escape(boundary.encode()) + rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)")
     text = b"\n" + body
     found: list[bytes] = []
@@ -183,7 +183,7 @@ def _headed(section: bytes) -> tuple[CIMultiDict[str], bytes]:
 
 
 def _parted(text: bytes) -> tuple[bytes, bytes] | None:
-    """What stands before and behind the first blank line, None where there is none."""
+    """What stands before and behind the first blank line, None if there is none."""
     found = _BLANK_LINE.search(text)
     return (text[: found.start()], text[found.end() :]) if found else None
 

@@ -82,7 +82,7 @@ class Simulator:
         return "https" if self._tls else "http"
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; port 0 takes a free one. Returns the port. Raises OSError where it is taken."""
+        """Listen; port 0 takes a free one. Returns the port. Raises OSError if it is taken."""
         server = web.Server(self._serve, access_log=None, max_line_size=_LONGEST_LINE, max_field_size=_LONGEST_LINE)
         runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await runner.setup()

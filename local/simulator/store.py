@@ -122,7 +122,7 @@ class Store:
             return self._connection.execute(sql, parameters).fetchall()
 
     def get(self, table: str, key: Mapping[str, Value]) -> Row | None:
-        """The row with these key values, None where there is none."""
+        """The row with these key values, None if there is none."""
         rows = self.select(f"SELECT * FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
         return rows[0] if rows else None
 

@@ -131,7 +131,7 @@ class ValueMaps(Part):
         return self.text_lengths.get(target_set, {})
 
     def country(self, name: str) -> str | None:
-        """The two-letter code of a country name or code; None when it is not listed."""
+        """The two-letter code of a country name or code; None if it is not listed."""
         return _code_of(name, self._country_codes)
 
     def lists_states(self, country: str) -> bool:
@@ -139,11 +139,11 @@ class ValueMaps(Part):
         return bool(self.states.get(country))
 
     def state(self, country: str, name: str) -> str | None:
-        """The F&O code of a state's name or code; None when it is not listed."""
+        """The F&O code of a state's name or code; None if it is not listed."""
         return _code_of(name, self._state_codes.get(country, {}))
 
     def currency(self, code: str) -> str | None:
-        """The F&O code of a currency; None when it is not listed."""
+        """The F&O code of a currency; None if it is not listed."""
         return self.currencies.get(code.strip().upper())
 
     @cached_property

@@ -21,7 +21,7 @@ class Known:
     """What a mapping may know besides the source record.
 
     `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
-    small tables of the target. `route` is the route on which the record is linked, None when on none. `keys` are the
+    small tables of the target. `route` is the route on which the record is linked, None if on none. `keys` are the
     target keys of those records of `Mapper.parents` that are linked. `numbers` are the line numbers that a document
     has ever used, with the identity of the line that has it (empty: of a line that is gone), and `revisions` the source
     rows that it was made from, by id with their number in the chain.
