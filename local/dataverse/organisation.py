@@ -16,7 +16,7 @@ from local.simulator.store import Column, Row, Store, Table, Value, quoted
 
 DELETIONS = "_deletions"
 VERSIONS = "versions"
-# Ids of what every organisation has. The same in every simulator, so that clients can be set up beforehand.
+# Ids of the rows that every organisation has. The same in every simulator, so that clients can be set up beforehand.
 _NAMESPACE = UUID("7b1f6a52-51c5-5b27-8c52-0a3f5a0f9d11")
 
 
@@ -104,7 +104,7 @@ class Organisation:
         return self.get(entity, row_id)
 
     def remove(self, entity: EntityType, row_id: str) -> None:
-        """Delete a row and note the deletion for whoever tracks changes."""
+        """Delete a row and note the deletion for change tracking."""
         self.store.delete(entity.name, {entity.primary_id: row_id})
         version = self.store.next_value(VERSIONS)
         self.store.insert(

@@ -1,4 +1,4 @@
-"""What the platform itself demands and fills in, table by table, whoever writes."""
+"""What the platform itself requires and fills in, table by table, for every caller."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

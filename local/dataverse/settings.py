@@ -13,7 +13,7 @@ class NotValid(StrEnum):
 
 
 class Stamp(StrEnum):
-    """When the delta token of a first tracked read is stamped: no source tells which one the service does."""
+    """When the delta token of a first tracked read is stamped: no source says which one the service does."""
 
     FIRST_PAGE = "first_page"
     """Nothing that changes during the read is lost."""

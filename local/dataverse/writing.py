@@ -14,7 +14,7 @@ from local.simulator.store import Row, Value, quoted
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who writes: the user whose rights count, and who really called where that is somebody else."""
+    """Who writes: the user whose rights count, and who really called if that is somebody else."""
 
     user_id: str
     on_behalf_of: str | None = None

@@ -17,7 +17,7 @@ _TRIES = 20
 
 class ContactScenes:
     """Edits contacts of accounts in Sales and shows each change arrive in F&O. `accounts` are those of the accounts
-    flow: where a contact may move."""
+    flow: a contact may move to these."""
 
     def __init__(self, stage: Stage, arrivals: Arrivals, accounts: Arrivals, sales: Sales) -> None:
         self._stage = stage

@@ -29,7 +29,7 @@ class Glance:
 
     `counts` sums the outcomes of all runs. `pulls` is how many pulls have ended; `first` and `last` are the
     beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves;
-    `blocked` is true when only an operator can change that.
+    `blocked` is true if only an operator can change that.
     """
 
     counts: Mapping[str, int]
@@ -74,12 +74,12 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known.
+    """The state of every source record of a flow: by rule, by cause, and those that are not known.
 
-    Of `total` records, `settled` have come to an end that lasts until they change: written, not for the target, or
-    rejected. `again` of the others had come to one before, and a worker is at them once more. `waits_for` counts those
-    that wait by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker,
-    None if there is none.
+    Of `total` records, `settled` have an outcome that lasts until they change: written, not for the target, or
+    rejected. `again` of the others had one before, and a worker has claimed them again. `waits_for` counts waiting
+    records by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker, None
+    if there is none.
     """
 
     states: Mapping[LinkState, int]
@@ -184,7 +184,7 @@ class ProgressReader:
         )
 
     def claimed(self) -> int:
-        """How many records are in the hands of a worker. Reads the whole partition."""
+        """How many records a worker has claimed. Reads the whole partition."""
         return sum(link.claim_id is not None for link in self._links.walk(self._flow))
 
     def written(self) -> list[str]:
@@ -241,7 +241,7 @@ def _closed(gate: Gate) -> str:
 
 
 def _rule(link: Link) -> str:
-    """The rule by which a record is not for the target; one that was there before is told apart."""
+    """The rule that keeps a record from the target, marked as ended if the record was there before."""
     rule = link.rule or "unnamed"
     return f"{ENDED}{rule}" if link.state is LinkState.ENDED else rule
 

@@ -57,8 +57,8 @@ def unit_pairs(folder: Path) -> dict[str, str]:
 
 
 def company_currency(folder: Path, wanted: str | None) -> str:
-    """The accounting currency of the company in F&O: the one that is wanted, else what the price lists of a checked
-    folder leave to choose. Raises UserMistake if that cannot be known."""
+    """The accounting currency of the company in F&O: the requested one, otherwise the only one in the price
+    lists of a checked folder. Raises UserMistake if that cannot be known."""
     if wanted is not None:
         return _require_known(wanted.upper())
     codes = {str(row.get("transactioncurrencyid")): row.get("isocurrencycode") for row in _currencies(folder)}
@@ -85,7 +85,7 @@ def _currencies(folder: Path) -> Iterator[Values]:
 
 
 def _rows(file: Path) -> Iterator[Values]:
-    """The records of a file whose lines were checked; none where there is no such file."""
+    """The records of a file whose lines were checked; none if there is no such file."""
     if not file.exists():
         return
     for _place, record in jsonlines.read(file):

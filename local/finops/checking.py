@@ -1,4 +1,4 @@
-"""Checks rows the way the service does: each given value by itself, then the finished row as a whole."""
+"""Checks rows the way the service does: each given value on its own, then the finished row as a whole."""
 
 from local.finops.parties import Parties
 from local.finops.refusals import field_failed, record_exists, row_failed
@@ -21,7 +21,7 @@ class Checks:
         self._parties = Parties(tables)
 
     def fields(self, of: EntityType, rules: Rules, given: Row, company: Stored) -> Row:
-        """The given values in the form in which they are kept. Raises Refused (400) for one that cannot be."""
+        """The given values in their stored form. Raises Refused (400) for an impossible one."""
         for name in given:
             if of.properties[name].read_only and not self._read_only_too:
                 # Which properties are read-only is inferred from their names, and so are these words.

@@ -15,7 +15,7 @@ def visible(of: EntityType, company: str, *, cross: bool) -> Condition:
 
 
 def within_reach(of: EntityType, key: Row, company: str, *, cross: bool) -> bool:
-    """Whether a key lies in a company that the request may touch."""
+    """Whether a key is in a company that the request may touch."""
     return cross or not of.company_specific or padded(str(key[COMPANY])) == padded(company)
 
 

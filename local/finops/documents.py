@@ -42,7 +42,7 @@ class Documents:
         self._tables.update(of, {name: header.row[name] for name in of.key}, {rules.owner.total: total}, {})
 
     def remove_dependents(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Delete what goes with a row. Raises Refused (400) if there is something that keeps it."""
+        """Delete what goes with a row. Raises Refused (400) if something depends on it."""
         keys = [
             (dependent, {COMPANY: row[COMPANY], dependent.link: row[dependent.link_target]})
             for dependent in rules.dependents

@@ -18,9 +18,9 @@ from local.simulator.store import quoted
 NUMBERS = frozenset({Kind.DECIMAL, Kind.INT32, Kind.INT64})
 MOMENTS = frozenset({Kind.DATE, Kind.DATE_TIME})
 
-# Stands before both parts of an enumeration literal; no string of a filter can hold it.
+# Prefix of both parts of an enumeration literal; no string of a filter can hold it.
 ENUM_MARK = "\0"
-# Stands before a name that begins like a word of the grammar.
+# Prefix of a name that begins like a word of the grammar.
 PLAIN_NAME = "_name_"
 
 _ARITHMETIC: Mapping[type, str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod"}
@@ -38,7 +38,7 @@ class Operand:
 
 
 def condition(of: EntityType, tree: object) -> Condition:
-    """The condition that a tree means. Raises Refused (400) for what the service cannot filter by."""
+    """The condition that a tree means. Raises Refused (400) for a filter that the service cannot apply."""
     match tree:
         case ast.BoolOp():
             return _both(of, tree)

@@ -53,7 +53,7 @@ def record_key(of: EntityType, text: str) -> Mapping[str, Stored]:
 
 
 def key_value(of: Property, literal: str) -> Stored:
-    """The value of one literal as it stands in a URL."""
+    """The value of one literal in a URL."""
     prefix, quote, quoted = literal.partition("'")
     text = quoted[:-1].replace("''", "'")
     match of.kind:

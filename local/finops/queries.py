@@ -94,7 +94,7 @@ def write_query(given: Mapping[str, str]) -> bool:
 
 
 def next_query(given: Mapping[str, str], delivered: int) -> str:
-    """The query string of the page after so many rows, as one opaque token beside the other options."""
+    """The query string of the page after so many rows, as one opaque token besides the other options."""
     token = urlsafe_b64encode(str(delivered).encode()).decode().rstrip("=")
     return urlencode({**given, SKIP_TOKEN: token})
 

@@ -93,7 +93,7 @@ class Reader:
 
 
 def _fetched(of: EntityType, query: Query) -> tuple[str, ...]:
-    """The properties that an answer is made of: what is shown, what addresses a record, what expansions go by."""
+    """The properties that an answer is made of: what is shown, what addresses a record, what expansions need."""
     columns = [name for expansion in query.expand for name in expansion.way.columns]
     return _with(query.select or tuple(of.properties), (*of.key, *columns))
 

@@ -33,8 +33,8 @@ def warehouse_refusal(value: str) -> str | None:
 
 
 def completed(row: Row, given: frozenset[str], site: str, warehouse: str) -> Row:
-    """A new row whose site and warehouse go together where only one of them was given: `site` and `warehouse` name
-    the properties. A given warehouse brings its site, a given site puts a foreign default out."""
+    """A new row whose site and warehouse fit each other if only one of them was given: `site` and `warehouse` name
+    the properties. A given warehouse brings its site, a given site removes a default of another site."""
     site_of = _site_of(row[warehouse])
     if not site_of or site_of == str(row[site]).rstrip(" "):
         return row

@@ -28,7 +28,7 @@ class TimerStatusStore(Protocol):
 
 
 def expected_status(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> TimerStatus:
-    """Return the status that holds at start: a changed schedule is never past due by what the old one promised."""
+    """Return the status at start: a changed schedule is never past due because of the former one."""
     if stored is None:
         return TimerStatus(None, schedule.after(now), now)
     basis = stored.last or stored.updated

@@ -34,7 +34,7 @@ class Request:
         return f"{self.raw_path}?{self.query}" if self.query else self.raw_path
 
     def header(self, name: str) -> str | None:
-        """The value of a header whatever its case; repeated ones joined by commas; None if it is missing."""
+        """The value of a header, in any case; repeated ones joined by commas; None if it is missing."""
         values = self.headers.getall(name, [])
         return ", ".join(values) if values else None
 
