@@ -5,8 +5,10 @@ A table stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; its
 
 import json
 import re
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from shared.flows import FLOWS
@@ -156,7 +158,31 @@ def resources() -> list[str]:
     return [header, "|---|---|---|---|---|", *rows]
 
 
-GENERATED = {
+_EXAMPLE = ROOT / "tests" / "flows" / "pricelists"
+
+
+def _file_of_flow(name: str) -> list[str]:
+    """A file of the flow that docs/adding-a-flow.md adds, as it stands in its folder there."""
+    text = (_EXAMPLE / name).read_text(encoding="utf-8").replace("tests.flows.", "shared.flows.")
+    path = f"shared/flows/pricelists/{name}"
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--quiet",
+        "--select",
+        "I",
+        "--fix",
+        "--stdin-filename",
+        path,
+        "-",
+    ]
+    sorted_ = subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return [f'```python title="{path}"', *sorted_.splitlines(), "```"]
+
+
+GENERATED: Mapping[str, Callable[[], list[str]]] = {
     "parameters": parameters,
     "resources": resources,
     "events": events,
@@ -167,6 +193,10 @@ GENERATED = {
     "products": products,
     "quotations": quotations,
     "quotation_lines": quotation_lines,
+    "pricelists_name": partial(_file_of_flow, "__init__.py"),
+    "pricelists_mapping": partial(_file_of_flow, "mapping.py"),
+    "pricelists_settings": partial(_file_of_flow, "settings.py"),
+    "pricelists_wiring": partial(_file_of_flow, "wiring.py"),
 }
 
 

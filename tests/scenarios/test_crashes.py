@@ -20,7 +20,7 @@ from tests.support.world import LEASE_S, PRODUCTS, TRADE, World
 CRASHES = (Crash, SyncError)
 Deed = Callable[[World], None]
 # Of the pairs of crashes, which share is tried at each change; `make nightly` tries all.
-SHARE = 16
+SHARE = 32
 
 
 def first_sync(world: World) -> None:

@@ -21,7 +21,7 @@ Deed = Callable[[World], None]
 
 
 # Of the steps before which somebody works beside, which share is tried at each change; `make nightly` tries all.
-SHARE = 4
+SHARE = 8
 
 
 def in_step() -> World:

@@ -402,7 +402,7 @@ def test_a_document_whose_state_cannot_be_kept_is_rejected_alone_and_nothing_is_
 Edit = tuple[int, Json]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(1, 5))), max_size=12))
 def test_any_edits_of_lines_end_in_step(edits: list[Edit]) -> None:
     world = written()

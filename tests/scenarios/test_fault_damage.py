@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected, StateUnreadable, Transient
@@ -107,7 +107,6 @@ def test_a_damaged_link_is_its_records_failure_and_everything_else_goes_on(cells
     assert world.depth() == 0
 
 
-@settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_whatever_row_of_a_flow_is_damaged_the_other_records_go_on(data: st.DataObject) -> None:
     world = family()

@@ -24,7 +24,8 @@ from tests.support.steps import Crash
 from tests.support.world import FAMILY, PRODUCTS, TRADE, restore
 
 # A walked source is walked each minute of its day: fewer of these.
-SEEDS = [(FAMILY, 10), (PRODUCTS, 4), (TRADE, 10)]
+# How many histories are played at each change, and how many in all at night.
+SEEDS = [(FAMILY, 5, 50), (PRODUCTS, 2, 20), (TRADE, 5, 50)]
 LENGTH = 50
 NUMBERS = ("K1", "K2", "K3", "k3")
 PEOPLES_NUMBERS = ("M1", "M2", "m2")
@@ -224,7 +225,15 @@ def _running(control: FlowControl, *, paused: bool = False) -> FlowControl:
     return replace(control, paused=paused)
 
 
-@pytest.mark.parametrize(("flows", "seed"), [(flows, seed) for flows, seeds in SEEDS for seed in range(seeds)], ids=str)
+@pytest.mark.parametrize(
+    ("flows", "seed"),
+    [
+        pytest.param(flows, seed, marks=() if seed < count else pytest.mark.nightly)
+        for flows, count, at_night in SEEDS
+        for seed in range(at_night)
+    ],
+    ids=str,
+)
 def test_any_history_of_numbers_ends_with_every_key_owned(flows: tuple[str, ...], seed: int) -> None:
     history = NumberHistory(seed, flows)
     history.play(LENGTH)

@@ -4,9 +4,10 @@ that was taken back before any pull saw it, or with the former key of a parent."
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
@@ -17,6 +18,7 @@ from shared.sync.flow import Flow
 from shared.sync.hints import Hint, HintMessage
 from shared.sync.limits import Limits
 from shared.systems import System
+from tests.scenarios.test_crashes import fresh, moments, steps_of
 from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import product
@@ -185,7 +187,6 @@ _MAPPERS = [FakeMapper(), Loud(), FakeMapper(fingerprint="f3"), Loud(fingerprint
 _DEEDS = ["0", "1", "2", "3", "pull", "look", "look", "look", "sweep", "edit"]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(_DEEDS), min_size=4, max_size=25), st.integers(0, 3))
 def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(acts: Sequence[str], last: int) -> None:
     world = in_step()
@@ -298,30 +299,41 @@ def test_what_cannot_follow_is_listed_until_it_can() -> None:
     check(world)
 
 
-def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_child_behind() -> None:
-    steps, number = 1, 0
-    while number < steps:
-        number += 1
-        world = family()
-        renumber(world, "people", "m2", "M9")
+def renumbered_family() -> World:
+    """A family whose second person has another number."""
+    world = family()
+    renumber(world, "people", "m2", "M9")
+    return world
+
+
+def follow(world: World) -> None:
+    """Pull and work until the sweep has told the children."""
+    world.pull("people")
+    world.drain()
+    world.sweep()
+    world.drain()
+
+
+@pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
+def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_child_behind(*, everywhere: bool) -> None:
+    total = steps_of(follow, renumbered_family)
+    of_effect = fresh(renumbered_family)
+    # A crash before a step that leaves nothing behind is the crash before the next one.
+    numbers = list(range(1, total + 1)) if everywhere else moments(of_effect, partial(follow, of_effect))
+    for number in numbers:
+        world = fresh(renumbered_family)
         world.steps.crash_at(world.steps.count + number)
-        try:
-            world.pull("people")
-            world.drain()
-            world.sweep()
-            world.drain()
-        except Crash:
-            steps = number + 1
+        with pytest.raises(Crash):
+            follow(world)
         world.settle(hours=1)
         assert world.document_target.rows["d1"]["customer"] == "M9"
         check(world)
-    assert number > 20
+    assert len(numbers) > 20
 
 
 _FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep", "move", "edit", "loud", "plain"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(_FAMILY), min_size=4, max_size=25))
 def test_whatever_numbers_parents_get_their_children_follow(acts: Sequence[str]) -> None:
     world = family()

@@ -167,21 +167,21 @@ class History:
         self.world.clock.sleep(self.random.choice([5, 60, 400, 800]))
 
 
-@pytest.mark.parametrize("seed", seeds(120, 500))
+@pytest.mark.parametrize("seed", seeds(60, 500))
 def test_any_history_ends_in_step(seed: int) -> None:
     history = History(seed)
     history.play(60)
     check(history.world)
 
 
-@pytest.mark.parametrize("seed", seeds(70, 300))
+@pytest.mark.parametrize("seed", seeds(35, 300))
 def test_any_history_of_a_walked_source_and_a_target_in_bulk_and_parts_ends_in_step(seed: int) -> None:
     history = History(seed, PRODUCTS)
     history.play(60)
     check(history.world)
 
 
-@pytest.mark.parametrize("seed", seeds(40, 200))
+@pytest.mark.parametrize("seed", seeds(20, 200))
 def test_any_history_of_routes_moving_keys_and_documents_ends_in_step(seed: int) -> None:
     history = History(seed, TRADE)
     history.play(60)

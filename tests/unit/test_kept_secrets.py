@@ -64,7 +64,6 @@ def refusal(call: Callable[[], object]) -> BaseException | None:
     return None
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.sampled_from([*CHECKED, *MISSPELLED]), SECRETS, WRONG)
 def test_a_setting_that_is_wrong_keeps_its_value(name: str, secret: str, wrong: str) -> None:
     refused = refusal(lambda: FLOWS.read_settings({**NEEDED, name: wrong.format(secret)}))
@@ -75,7 +74,6 @@ def test_a_setting_that_is_wrong_keeps_its_value(name: str, secret: str, wrong: 
         check_untold(refused)
 
 
-@settings(deadline=None, max_examples=100)
 @given(SECRETS, WRONG)
 def test_a_connection_string_that_the_storage_library_refuses_keeps_its_value(secret: str, wrong: str) -> None:
     refused = refusal(lambda: Storage(Account(connection_string=wrong.format(secret))))
@@ -98,7 +96,6 @@ VALUE = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.sampled_from([*document(), "Values"]), SECRETS, VALUE)
 def test_a_value_map_document_that_is_wrong_keeps_what_may_be_secret(
     part: str, secret: str, value: Callable[[str], object]
@@ -143,7 +140,6 @@ DAMAGES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=100)
 @given(SECRETS, DAMAGES, st.sampled_from(["plan", "status"]))
 def test_the_command_line_keeps_what_stands_in_a_settings_file(secret: str, damage: str, command: str) -> None:
     with TemporaryDirectory() as folder:
@@ -155,7 +151,6 @@ def test_the_command_line_keeps_what_stands_in_a_settings_file(secret: str, dama
     check_kept(ended.output)
 
 
-@settings(deadline=None, max_examples=100)
 @given(SECRETS, DAMAGES)
 def test_the_local_host_keeps_what_stands_in_a_settings_file(secret: str, damage: str) -> None:
     with TemporaryDirectory() as folder:
@@ -166,7 +161,6 @@ def test_the_local_host_keeps_what_stands_in_a_settings_file(secret: str, damage
     check_untold(refused)
 
 
-@settings(deadline=None, max_examples=60)
 @given(SECRETS, DAMAGES)
 def test_a_path_to_a_file_full_of_secrets_shows_none_of_them(secret: str, damage: str) -> None:
     with TemporaryDirectory() as folder:

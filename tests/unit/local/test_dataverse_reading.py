@@ -312,7 +312,7 @@ def lasting_world() -> Iterator[World]:
         yield running
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1, max_size=80))
 def test_any_text_survives_the_round_trip_and_is_found_by_filter(lasting_world: World, text: str) -> None:
     account = lasting_world.create("accounts", name=text)

@@ -24,7 +24,7 @@ def finops() -> Iterator[Caller]:
         yield caller
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=NUMBERS)
 def test_any_customer_number_is_found_by_filter_and_by_key_and_deleted(finops: Caller, number: str) -> None:
     created = finops.post("CustomersV3", {**CUSTOMER, "CustomerAccount": number})

@@ -1,0 +1,94 @@
+"""Whoever follows docs/adding-a-flow.md and docs/adding-a-field.md to the letter gets what they promise."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infra.compiler import MISSING
+from tests.support.patience import PATIENCE_S
+from tests.support.project import ROOT, project_files
+
+pytestmark = pytest.mark.process
+_BLOCK = re.compile(r"^```(python title=\"(?P<path>[^\"]+)\"|diff|sh)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
+# Large, and changed by no guide.
+_SHARED = Path("local") / "data"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, as a newcomer has it."""
+    copy = tmp_path / "project"
+    for file in project_files():
+        path = file.relative_to(ROOT)
+        if not path.is_relative_to(_SHARED):
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy / path)
+    (copy / _SHARED).symlink_to(ROOT / _SHARED)
+    (copy / ".venv").symlink_to(sys.prefix)
+    return copy
+
+
+def follow(guide: str, project: Path) -> list[str]:
+    """Do what each block of a guide says, from top to bottom; the commands that were run."""
+    text = (project / "docs" / guide).read_text(encoding="utf-8")
+    done: list[str] = []
+    for block in _BLOCK.finditer(text):
+        if block["path"]:
+            file = project / block["path"]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block["text"], encoding="utf-8")
+        elif block[1] == "diff":
+            applied = _run(["git", "apply", "-"], project, text=block["text"])
+            assert applied.returncode == 0, _told(applied)
+        else:
+            done += list(_commands(block["text"], project))
+    return done
+
+
+def _commands(block: str, project: Path) -> Iterator[str]:
+    for command in block.splitlines():
+        # A newcomer's project would install its environment first; this one has that of the tests, which stays.
+        ended = _run([*shlex.split(command), "--old-file=.venv/.ready"], project)
+        no_compiler = command == "make infra" and MISSING in ended.stderr
+        assert ended.returncode == 0 or no_compiler, _told(ended)
+        yield command
+
+
+def _run(command: list[str], project: Path, *, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GIT"))}
+    return subprocess.run(
+        command,
+        cwd=project,
+        input=text,
+        env={**environment, "GIT_CEILING_DIRECTORIES": str(project.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def _told(ended: subprocess.CompletedProcess[str]) -> str:
+    return f"{shlex.join(ended.args)}\n{ended.stdout}\n{ended.stderr}"
+
+
+def test_the_guide_for_a_flow_ends_with_a_flow_that_runs(project: Path) -> None:
+    assert follow("adding-a-flow.md", project) == [
+        "make infra",
+        "make docs",
+        "make unit ARGS=tests/scenarios/test_pricelists.py",
+    ]
+    assert '"pricelists-poison"' in (project / "infra" / "names.json").read_text(encoding="utf-8")
+    assert "| `PRICELISTS_SCHEDULE` |" in (project / "docs" / "settings.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_for_a_field_ends_with_a_field_that_is_mapped(project: Path) -> None:
+    assert len(follow("adding-a-field.md", project)) == 3
+    assert "`OrganizationPhoneticName`" in (project / "docs" / "mapping.md").read_text(encoding="utf-8")
