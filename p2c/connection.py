@@ -159,7 +159,7 @@ class Connection:
             return id
         if row is not None:
             return row_in_sales(row)
-        made_from = self.service.state.links.load(flow, [id])[id].revisions
+        made_from = self.service.state.links.load(flow, [id])[id].content.revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
     def addresses_of_rival(self, failure: Failure | None) -> list[str]:

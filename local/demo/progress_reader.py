@@ -9,7 +9,8 @@ from typing import Protocol
 from shared.state.checkpoints import Checkpoints, Phase
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
-from shared.state.links import ClaimKind, Link, Links, LinkState
+from shared.state.link_parts import ClaimKind
+from shared.state.links import Link, Links, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.storage.tables import Table
@@ -167,7 +168,7 @@ class ProgressReader:
         failed = {failure.id for failure in failures}
         decided = {id for id, link in links.items() if _is_decided(link, id in failed)}
         waiting = {id: link for id, link in links.items() if link.state is LinkState.WAITING}
-        claimed = [link for link in links.values() if link.claim_id is not None]
+        claimed = [link for link in links.values() if link.claim.id is not None]
         states = Counter(link.state for link in links.values())
         rules = Counter(_rule(link) for link in links.values() if link.state in _NOT_FOR_THE_TARGET)
         return Account(
@@ -180,12 +181,12 @@ class ProgressReader:
             settled=sum(id in decided and id not in waiting for id in ids),
             again=sum(link.state not in _UNDECIDED and link.id not in waiting for link in claimed),
             waits_for=dict(Counter(_parent_flow(link) for link in waiting.values()).most_common()),
-            claim_age_s=min((link.age_s for link in claimed if link.claim_kind is ClaimKind.WORKING), default=None),
+            claim_age_s=min((link.age_s for link in claimed if link.claim.kind is ClaimKind.WORKING), default=None),
         )
 
     def claimed(self) -> int:
         """How many records a worker has claimed. Reads the whole partition."""
-        return sum(link.claim_id is not None for link in self._links.walk(self._flow))
+        return sum(link.claim.id is not None for link in self._links.walk(self._flow))
 
     def written(self) -> list[str]:
         """The ids of the records that are in the target. Reads the whole partition."""
@@ -254,4 +255,4 @@ def _parent_flow(link: Link) -> str:
 def _is_decided(link: Link, failed: bool) -> bool:
     if link.state is LinkState.REJECTED:
         return failed
-    return link.state not in _UNDECIDED and link.claim_id is None
+    return link.state not in _UNDECIDED and link.claim.id is None

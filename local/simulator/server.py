@@ -61,6 +61,7 @@ class Simulator:
         controls: Mapping[str, Control] | None = None,
         authority: str = "https://login.microsoftonline.com/common/oauth2/authorize",
         clock: Clock = system_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.system = system
         self.faults = faults
@@ -72,6 +73,7 @@ class Simulator:
         self._tls = tls
         self._authority = authority
         self._clock = clock
+        self._sleep = sleep
         self._runner: web.ServerRunner | None = None
         self.failure: space.NoSpaceLeft | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -125,7 +127,7 @@ class Simulator:
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
         if self.faults.latency_ms:
-            await asyncio.sleep(self.faults.latency_ms / 1000)
+            await self._sleep(self.faults.latency_ms / 1000)
         reply = self._unauthorised(request)
         rule = None if reply else self.faults.hit(request.method, request.target)
         if reply is None:
@@ -168,7 +170,7 @@ class Simulator:
         """The reply of a rule that lets the handler run, or that cuts the connection."""
         match rule.kind:
             case Kind.SLOW:
-                await asyncio.sleep(rule.delay_s)
+                await self._sleep(rule.delay_s)
             case Kind.ERROR_AFTER:
                 return self._sent(request, _error(rule), rule)
             case Kind.TRUNCATE:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.discretion import named
 from shared.errors import SchemaDrift
-from shared.mapping.ranges import check_range, range_of
+from shared.mapping.ranges import Ranges, check_range, range_of
 from shared.mapping.value_maps import ValueMaps, mistaken
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import (
@@ -58,9 +58,9 @@ class Content:
 class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
-    `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off. `used`
-    are the words that write anything.
-    `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that.
+    `also_read` are columns that the flow needs besides those of its words, even if a deployment switches fields off.
+    `used` are the words that write anything. `lengths` is the part of `text_lengths` in the document, the target's name
+    unless another flow has that. `ranges` are the numbers that the columns of a target in Dataverse take.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class FieldTable:
         also_read: tuple[Column, ...] = (),
         source: System = System.DATAVERSE,
         lengths: str | None = None,
+        ranges: Ranges | None = None,
     ) -> None:
         overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
         self._source = source
@@ -89,7 +90,7 @@ class FieldTable:
         self._lengths_part = lengths or target_set
         usual = maps.lengths_of(self._lengths_part)
         self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
-        self._ranges = {field.name: range_of(target_set, field) for field in self.fields}
+        self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = _target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
         )
@@ -131,7 +132,7 @@ class FieldTable:
         return tuple(remark for word in self.used for remark in word.remarks(row, self._maps))
 
     def check_source(self, row: Values) -> None:
-        """Raises SchemaDrift when a column is not of the type that the mapping knows ."""
+        """Raises SchemaDrift if a column is not of the type that the mapping knows."""
         read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
             self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
@@ -243,7 +244,7 @@ def _column(attribute: object) -> str:
     return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
 
 
-# To make a model takes longer than all else of a mapping; that of the same columns is the same one.
+# To build a model takes longer than everything else in a mapping, so the same columns share one.
 @lru_cache(maxsize=64)
 def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:
     fields: dict[str, Any] = {_attribute(c.name): (_accepted(c.type) | None, None) for c in columns}

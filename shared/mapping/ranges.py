@@ -30,25 +30,19 @@ class Range:
         return f"at most {self.digits} digits" if self.minimum is None else f"{self.minimum} to {self.maximum}"
 
 
-# MinValue and MaxValue of the columns that are written to Dataverse, by entity set.
-DATAVERSE: Mapping[str, Mapping[str, Range]] = {
-    "products": {
-        "price": Range(0, 10**12),
-        "currentcost": Range(0, 10**12),
-        "quantitydecimal": Range(0, 5),
-    },
-    "productpricelevels": {"amount": Range(0, 10**14)},
-}
+# MinValue and MaxValue of the columns of a table of Dataverse, by column.
+Ranges = Mapping[str, Range]
 INT32 = Range(-(2**31), 2**31 - 1)
 _EXACT = Context(prec=200)
 # The digits of F&O's type for amounts and quantities.
 DECIMAL = Range(digits=32)
 
 
-def range_of(target_set: str, field: TargetField) -> Range | None:
-    """The numbers that a field accepts; None if it holds no number, or an option or a lookup."""
-    if target_set in DATAVERSE:
-        return DATAVERSE[target_set].get(field.name)
+def range_of(field: TargetField, columns: Ranges | None) -> Range | None:
+    """The numbers that a field accepts; None if it holds no number, or an option or a lookup. `columns` are the ranges
+    of the table, where it is one of Dataverse."""
+    if columns is not None:
+        return columns.get(field.name)
     return {int: INT32, Decimal: DECIMAL}.get(field.type)
 
 

@@ -8,7 +8,7 @@ come out, and what cannot be mapped raises Unmappable.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ class Ownership(StrEnum):
     OWNED = "owned"
     """Kept equal."""
     ON_CREATE = "on_create"
-    """Sent at creation only; people of the target may change it later."""
+    """Sent at creation only; users of the target may change it later."""
     OFF = "off"
     """Not sent."""
 
@@ -53,7 +53,7 @@ WireType = type[str] | type[int] | type[Decimal] | type[bool]
 @dataclass(frozen=True, slots=True)
 class Column:
     """A source column, or `navigation.column` of an expanded lookup, with the type that it has on the wire. `is_date`
-    says that the text is a day or a moment: it is no part of a fingerprint, since it changes nothing of a record."""
+    says that the text is a day or a moment: it is not part of a fingerprint, because it changes nothing in a record."""
 
     name: str
     type: WireType = str
@@ -141,7 +141,7 @@ def value_of(row: Values, path: str) -> Json:
 
 
 def length_of(text: str) -> int:
-    """How long a text is for both systems: they count UTF-16 code units, so that an emoji counts two."""
+    """The length of a text for both systems: they count UTF-16 code units, so an emoji counts two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -279,12 +279,6 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
     return Line((Column(source),), TargetField(target, ownership), "value map `currencies`, blank: default", read)
 
 
-# How many decimals a price keeps, as one of the row's columns.
-DECIMALS = "=decimals"
-# Digits for any amount of F&O (Edm.Decimal, up to 32 digits) with the decimals of Sales (up to 10).
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-
-
 def looked_up_name(target: str) -> str:
     """The name of the row that a lookup refers to, among the row's columns."""
     return f"={target}"
@@ -295,26 +289,6 @@ def looked_up(source: str, target: str, meaning: str, *, ownership: Ownership = 
     columns = (Column(source),) if source else ()
     name = looked_up_name(target)
     return Line(columns, TargetField(target, ownership, empty=None), meaning, lambda row, _maps: row.get(name))
-
-
-def rounded(source: str, target: str, *, blank_zero: bool = False) -> Line:
-    """An amount, rounded half up to the precision of the target; `blank_zero` leaves an amount of 0 out."""
-
-    def read(row: Values, _maps: ValueMaps) -> Json:
-        value, decimals = value_of(row, source), row.get(DECIMALS)
-        if value is None or not isinstance(decimals, int):
-            return None
-        amount = rounded_half_up(value, decimals)
-        return None if blank_zero and amount == 0 else amount
-
-    meaning = "rounded half up to the organisation's pricing precision" + ("; 0: blank" if blank_zero else "")
-    return Line((Column(source, Decimal),), TargetField(target, type=Decimal, empty=None), meaning, read)
-
-
-def rounded_half_up(value: Json, decimals: int) -> Decimal:
-    """A number rounded half up to some decimals."""
-    number = value if isinstance(value, Decimal) else Decimal(str(value))
-    return _EXACT.quantize(number, Decimal(1).scaleb(-decimals))
 
 
 def mapped_option(source: str, target: str, value_map: str) -> Line:

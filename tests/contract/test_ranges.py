@@ -13,7 +13,6 @@ from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices, ProductMapper
 from shared.flows.quotations.mapping import QuotationMapper
-from shared.mapping import ranges
 from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, range_of
 from shared.mapping.value_maps import ValueMaps
@@ -56,7 +55,7 @@ def test_a_number_for_finops_has_the_range_of_its_type(target_set: str, field: T
         "Edm.Int32": Range(INT32.start, INT32.stop - 1),
         "Edm.Decimal": Range(digits=MAX_DIGITS),
     }
-    assert range_of(target_set, field) == wanted[known["type"]]
+    assert range_of(field, None) == wanted[known["type"]]
 
 
 def test_a_number_for_sales_has_the_range_of_its_column() -> None:
@@ -67,13 +66,13 @@ def test_a_number_for_sales_has_the_range_of_its_column() -> None:
         for of in fields
         if of.type in (int, Decimal) and "options" not in known[of.name]
     }
-    assert {of.name: found for of in fields if (found := range_of(products.TARGET_SET, of))} == wanted
-    assert set(ranges.DATAVERSE[products.TARGET_SET]) == set(wanted)
+    assert {of.name: found for of in fields if (found := range_of(of, products.RANGES))} == wanted
+    assert products.RANGES.keys() == wanted.keys()
 
 
 def test_the_amount_of_an_item_has_the_range_of_its_column() -> None:
     known = attributes(products.ITEM_SET)[products.AMOUNT]
-    assert ranges.DATAVERSE[products.ITEM_SET] == {products.AMOUNT: Range(known["min"], known["max"])}
+    assert Range(known["min"], known["max"]) == products.AMOUNT_RANGE
 
 
 def test_every_amount_for_sales_is_rounded_to_the_precision_that_its_column_keeps() -> None:

@@ -145,7 +145,7 @@ class Product:
         assert self.depth() == 0
         for id in ids:
             link = self.link(id)
-            assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
+            assert (link.state, link.dirty, link.claim.id) == (LinkState.WRITTEN, False, None)
             (row,) = self.sales.rows(f"accounts?$select=name,accountnumber&$filter=accountid eq {id}")
             assert (self.customer(row["accountnumber"]) or {})["OrganizationName"] == row["name"]
             assert self.failure(id) is None

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem, Row, RowPage, TableRows
+from shared.clients.dataverse.sources import TrackedRows
 from shared.records import Change, ChangePage, Json, SourceRow, Values, fold
 
 REVISIONS, LINES = "revisions", "lines"
@@ -19,10 +20,10 @@ _MAX_ROUNDS = 3
 
 
 class Memory(Protocol):
-    """What each row belongs to, by flow and kind of row: the present owner first, then those that it has left."""
+    """What each row belongs to, by flow and kind of row: the present owner first, then the former ones."""
 
     def owners(self, flow: str, kind: str, ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-        """The owners of those of the rows that are known."""
+        """The owners of the known ones of the rows."""
 
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them."""
@@ -60,31 +61,20 @@ class DocumentTables:
     reads_lines_of: Callable[[Values], bool]
 
 
-class DataverseDocuments:
+class DataverseDocuments(TrackedRows):
     """The documents of one flow by number; satisfies the engine's TrackedSource."""
 
     def __init__(self, system: DataverseSystem, tables: DocumentTables, memory: Memory, flow: str) -> None:
         headers, lines = tables.headers, tables.lines
         self.tables = tables
         self._headers = TableRows(system, headers.entity_set, headers.id_column, [headers.number])
+        super().__init__(self._headers)
         self._lines = TableRows(system, lines.entity_set, lines.id_column)
         self._memory = memory
         self._flow = flow
 
-    def track_changes(self) -> ChangePage:
-        """The first page of a tracked walk over everything; its last page carries the delta link."""
-        return self._changes(self._headers.track_changes())
-
-    def list_rows(self) -> ChangePage:
-        """The first page of a plain walk over every row that exists, without a delta link."""
-        return self._changes(self._headers.list_rows())
-
-    def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
-        return self._changes(self._headers.follow(link))
-
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The documents that exist now, by number as asked for: every header that has it, with the lines of those whose
+        """The documents that exist now, by number as requested: every header that has it, with the lines of those whose
         lines are wanted. Header and lines are from one moment, unless somebody keeps changing the document."""
         asked = _by_folded_number(ids)
         pending = [same[0] for same in asked.values()]
@@ -145,7 +135,8 @@ class DataverseDocuments:
         present = {self._headers.id_of(row): self._number_of(row) for row in rows}
         return dict(self._memory.remember(self._flow, self._headers.entity_set, present)) if present else {}
 
-    def _changes(self, page: RowPage) -> ChangePage:
+    def changes_of(self, page: RowPage) -> ChangePage:
+        """The documents that have these headers now, and those that had them before."""
         numbers = self._remember(page.rows)
         gone = self._memory.owners(self._flow, self._headers.entity_set, page.gone) if page.gone else {}
         told: list[Change] = []
@@ -224,7 +215,7 @@ class DataverseDocuments:
         return SourceRow(newest.number, newest.version, values)
 
 
-class DataverseDocumentLines:
+class DataverseDocumentLines(TrackedRows):
     """The lines of documents as a further source of them; satisfies the engine's TrackedSource. Its changes name
     documents: a changed or deleted line is a change of the document that it belongs to, and of one that it has left.
     The version is that of the line: Dataverse counts in one sequence for all tables, so it compares with headers'."""
@@ -233,21 +224,9 @@ class DataverseDocumentLines:
         lines = documents.tables.lines
         self._documents = documents
         self._header_column = f"_{lines.header}_value"
-        self._rows = TableRows(system, lines.entity_set, lines.id_column, [self._header_column])
+        super().__init__(TableRows(system, lines.entity_set, lines.id_column, [self._header_column]))
         self._memory = memory
         self._flow = flow
-
-    def track_changes(self) -> ChangePage:
-        """The first page of a tracked walk over everything; its last page carries the delta link."""
-        return self._changes(self._rows.track_changes())
-
-    def list_rows(self) -> ChangePage:
-        """The first page of a plain walk over every row that exists, without a delta link."""
-        return self._changes(self._rows.list_rows())
-
-    def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
-        return self._changes(self._rows.follow(link))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         """The documents themselves."""
@@ -257,7 +236,8 @@ class DataverseDocumentLines:
         """Those of the documents that exist now."""
         return self._documents.existing(ids)
 
-    def _changes(self, page: RowPage) -> ChangePage:
+    def changes_of(self, page: RowPage) -> ChangePage:
+        """The documents that these lines belong to now, and those that they have left."""
         kind = self._rows.entity_set
         present = {self._rows.id_of(row): self._rows.lookup_of(row, self._header_column) for row in page.rows}
         headers = dict(self._memory.remember(self._flow, kind, present)) if present else {}
@@ -289,7 +269,7 @@ def _ids(headers: Iterable[_Header]) -> set[str]:
 
 
 def _by_folded_number(numbers: Iterable[str]) -> dict[str, list[str]]:
-    """The numbers that can be asked for, as they are given, by what Dataverse takes for the same."""
+    """The numbers that can be requested, as given, by the form that Dataverse compares."""
     found: dict[str, list[str]] = defaultdict(list)
     for number in dict.fromkeys(numbers):
         if number.strip(" ") and quoting.can_be_quoted(number):

@@ -1,8 +1,7 @@
-"""Dataverse as a source: tables with change tracking, read in bulk by id."""
+"""One environment of Dataverse: its rows, read in bulk by id, and the pages of its change tracking."""
 
 import re
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from shared.clients.http.filter_size import FilterSize, NoMemory, SizeMemory
 from shared.clients.http.origin import is_at, start_of
 from shared.clients.http.responses import ReadRefused
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
-from shared.records import Change, ChangePage, Json, SourceRow, fold
+from shared.records import Change, ChangePage, Json
 
 MAX_PAGE_SIZE = 5000
 MAX_IDS = 100
@@ -261,61 +260,6 @@ class TableRows:
         if not isinstance(id, str) or not quoting.is_guid(id):
             raise self.unreadable(f"a row has no valid {column}")
         return id.lower()
-
-
-class DataverseTable:
-    """One table as a source. `select` are the columns to read, `expand` the single-valued lookups with theirs."""
-
-    def __init__(
-        self,
-        system: DataverseSystem,
-        entity_set: str,
-        id_column: str,
-        select: Sequence[str],
-        expand: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        self._rows = TableRows(system, entity_set, id_column)
-        self._read = {"$select": self._rows.columns(select), "$expand": quoting.expansions(expand or {})}
-
-    def track_changes(self) -> ChangePage:
-        """The first page of a tracked walk over everything; its last page carries the delta link."""
-        return self._changes(self._rows.track_changes())
-
-    def list_rows(self) -> ChangePage:
-        """The first page of a plain walk over every row that exists, without a delta link."""
-        return self._changes(self._rows.list_rows())
-
-    def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
-        return self._changes(self._rows.follow(link))
-
-    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The rows that exist now, by id in lower case."""
-        read = (self._source_row(row) for row in self._rows.by_id(ids, self._read))
-        return {row.id: row for row in read}
-
-    def existing(self, ids: Sequence[str]) -> frozenset[str]:
-        """Those of the ids that exist now, in lower case."""
-        only_ids = {"$select": self._rows.id_column}
-        return frozenset(self._rows.id_of(row) for row in self._rows.by_id(ids, only_ids))
-
-    def ids_by(self, column: str, values: Sequence[str]) -> dict[str, list[str]]:
-        """The ids of the rows whose column has one of these texts, by the text as given."""
-        wanted = [value for value in dict.fromkeys(values) if quoting.can_be_quoted(value)]
-        found: dict[str, list[str]] = defaultdict(list)
-        columns = {"$select": quoting.columns([self._rows.id_column, column])}
-        for row in self._rows.by_value(column, wanted, columns) if wanted else ():
-            found[fold(str(row.get(column)))].append(self._rows.id_of(row))
-        return {value: found[fold(value)] for value in wanted if fold(value) in found}
-
-    def _changes(self, page: RowPage) -> ChangePage:
-        changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)
-        gone = (Change(id, None, gone=True) for id in page.gone)
-        return page.with_changes((*changed, *gone))
-
-    def _source_row(self, row: Row) -> SourceRow:
-        values = {name: value for name, value in row.items() if "@" not in name}
-        return SourceRow(self._rows.id_of(row), self._rows.version_of(row), values)
 
 
 def _paged(size: int) -> str:

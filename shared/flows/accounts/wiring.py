@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from shared.clients.dataverse.environment import DataverseTable
+from shared.clients.dataverse.sources import DataverseTable
 from shared.clients.finops.environment import FinopsCollection, FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.flows.accounts import ACCOUNTS

@@ -12,24 +12,14 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.flows.products.catalogue import Catalogue, LookedUp, NotThere
+from shared.mapping.amounts import rounded
 from shared.mapping.dates import today
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering
-from shared.mapping.ranges import DATAVERSE, check_range
+from shared.mapping.ranges import Range, Ranges, check_range
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
-from shared.mapping.words import (
-    Column,
-    Ownership,
-    Unmappable,
-    Word,
-    constant,
-    copy,
-    looked_up,
-    mapped_option,
-    rounded,
-    value_of,
-)
+from shared.mapping.words import Column, Ownership, Unmappable, Word, constant, copy, looked_up, mapped_option, value_of
 from shared.records import Json, References, SourceRow, TargetRow, Values
 from shared.systems import System
 
@@ -48,10 +38,13 @@ NUMBERING = Numbering(
     when_too_long="give the product a shorter number in F&O",
 )
 
+RANGES: Ranges = {"price": Range(0, 10**12), "currentcost": Range(0, 10**12), "quantitydecimal": Range(0, 5)}
+
 ITEM = "productpricelevel"
 ITEM_SET = "productpricelevels"
 ITEM_ID_COLUMN = "productpricelevelid"
 AMOUNT = "amount"
+AMOUNT_RANGE = Range(0, 10**14)
 CURRENCY_AMOUNT = {"pricingmethodcode": 1}
 _PLACE = ("pricelevelid", "uomid")
 # Beside the columns of an item as it was read: whether its id proves that the sync has made it.
@@ -137,7 +130,9 @@ class ProductMapper:
         self._maps = maps
         words = product_words(self.choices)
         require_known(maps, TARGET_SET, TARGET_SET, words)
-        self.table = FieldTable(TARGET_SET, TARGET_SET, words, maps, also_read=_ALSO_READ, source=System.FINOPS)
+        self.table = FieldTable(
+            TARGET_SET, TARGET_SET, words, maps, also_read=_ALSO_READ, source=System.FINOPS, ranges=RANGES
+        )
         self.fingerprint = self.table.fingerprint(self.choices)
         self._kept: tuple[References, Catalogue] | None = None
 
@@ -190,7 +185,7 @@ class ProductMapper:
         price = catalogue.rounded_price(values.get("SalesPrice"))
         if price == 0 and self.choices.zero_price is ZeroPrice.NO_ITEM:
             price = None
-        check_range("SalesPrice", AMOUNT, DATAVERSE[ITEM_SET][AMOUNT], price, target_set=ITEM_SET)
+        check_range("SalesPrice", AMOUNT, AMOUNT_RANGE, price, target_set=ITEM_SET)
         return {"pricelevelid": found.price_list, "uomid": found.unit, AMOUNT: price}
 
     def _catalogue(self, references: References) -> Catalogue:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+from shared.mapping.amounts import DECIMALS, rounded_half_up
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
-from shared.mapping.words import DECIMALS, Column, TargetField, Unmappable, rounded_half_up, value_of
+from shared.mapping.words import Column, TargetField, Unmappable, value_of
 from shared.records import Json, Values
 
 _QUANTITY, _MANUAL, _VOLUME = "quantity", "manualdiscountamount", "volumediscountamount"

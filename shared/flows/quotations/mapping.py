@@ -52,6 +52,7 @@ from shared.flows.quotations.words import (
     storage,
 )
 from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.amounts import DECIMALS
 from shared.mapping.date_columns import DateColumns, behaviors_of, beside
 from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable, require_known
@@ -60,7 +61,6 @@ from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Verdict
 from shared.mapping.words import (
-    DECIMALS,
     Column,
     Ownership,
     Unmappable,

@@ -5,9 +5,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shared.flows.sales_records import FieldRules
+from shared.mapping.amounts import rounded_half_up
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Rejected
-from shared.mapping.words import rounded_half_up
 from shared.records import Json, TargetRow, Values, fold
 
 PRODUCT_FIELD = "ProductNumber"

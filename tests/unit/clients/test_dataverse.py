@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from shared.clients.dataverse.environment import MAX_IDS, MAX_URL_LENGTH, DataverseSystem, DataverseTable
+from shared.clients.dataverse.environment import MAX_IDS, MAX_URL_LENGTH, DataverseSystem
+from shared.clients.dataverse.sources import DataverseTable
 from shared.clients.http.exchange import Answer, PreparedCall
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, Transient
 from shared.records import Change, Json

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from shared.flows import FLOWS
 from shared.flows.quotations.discounts import DiscountSplit, Split, line_discount, plain, split_discount
-from shared.mapping.words import DECIMALS, Unmappable
+from shared.mapping.amounts import DECIMALS
+from shared.mapping.words import Unmappable
 from shared.records import Json
 
 MAPS = FLOWS.read_value_maps(None)
