@@ -24,7 +24,7 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
 from local.identity import Identity, IdentityServer
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.control import Control
 from shared.state.storage.account import Account, Storage
 

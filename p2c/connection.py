@@ -21,7 +21,7 @@ from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment
 from shared.operations.audit_log import AuditLog
 from shared.operations.read_only import ReadOnlyTable

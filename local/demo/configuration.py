@@ -13,7 +13,7 @@ from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import loopback
 from local.demo.systems import Secrets
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import schedules
 
 # These lead to a system or prove an identity: the demo never takes them from outside, it must not reach anybody's

@@ -14,7 +14,7 @@ from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Sell
 from local.demo.stage import Stage, say_skipped
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.records import Json, Values
 

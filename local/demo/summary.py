@@ -12,7 +12,7 @@ from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
 from shared.visible import visible

@@ -14,7 +14,7 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment, Flows
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.read_only import ReadOnlyTable

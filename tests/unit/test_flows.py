@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from tests.support.project import ROOT, project_files
 
 LIST = Path("shared/flows/__init__.py")

@@ -12,7 +12,7 @@ from local.demo.comparison import Comparison, Difference
 from local.demo.progress_reader import Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate

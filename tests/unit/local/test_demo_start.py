@@ -19,7 +19,7 @@ from local.demo.logs import keep
 from local.demo.memory import MANIFEST
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED
 
