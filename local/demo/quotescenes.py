@@ -43,7 +43,7 @@ class QuoteScenes:
 
     @property
     def puzzle(self) -> str | None:
-        """The number of the quote that is asked about, None where there is none."""
+        """The number of the quote that is asked about, None if there is none."""
         return None if self._puzzle is None else self._puzzle[1]
 
     def write(self, folder: Path) -> None:

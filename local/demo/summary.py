@@ -20,7 +20,7 @@ from shared.visible import visible
 _ENTRIES_SHOWN = 8
 _EXAMPLES_SHOWN = 2
 _LONGEST_VALUE = 60
-# Shown where a flow has any.
+# Shown if a flow has any.
 _SELDOM = ("updated", "unchanged", "skipped", "deleted")
 
 
