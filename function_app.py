@@ -9,7 +9,7 @@ from collections.abc import Callable
 import azure.functions as func
 
 from shared.bootstrap import service
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Flows, FlowSpec
 from shared.invocations import Invocation
 from shared.service import Service

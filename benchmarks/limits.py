@@ -4,7 +4,7 @@ docs/performance.md."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 
 PARALLELISM = int(FLOWS.settings.model_fields["MAX_PARALLELISM"].default)
 PROTECTED_REQUESTS = 6000

@@ -16,8 +16,8 @@ from local.demo.errors import UserMistake
 from shared.bootstrap import assemble, state_of
 from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
-from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.registry import FLOWS
 from shared.service import Service
 from shared.state.failures import Failure
 from shared.state.storage.account import Account, Storage

@@ -16,7 +16,7 @@ from local.demo.flows import Watched
 from local.demo.session import Session, require_node_modules
 from local.demo.state_dir import place
 from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Access
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import schedules
 from shared.state.control import Control
 from shared.state.storage.account import Storage

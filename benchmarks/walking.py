@@ -14,8 +14,8 @@ from hashlib import blake2b
 
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS
-from shared.flows import FLOWS
 from shared.flows.products import PRODUCTS
+from shared.flows.registry import FLOWS
 from shared.records import SourceRow, WalkedRecord, WalkPage
 from shared.sync.flow import Flow, Walked
 

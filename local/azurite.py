@@ -23,7 +23,7 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 # Azurite reads nothing from its standard input. This makes it end when the pipe closes, which the system does
-# whatever way the parent dies, also by SIGKILL.
+# however the parent dies, also by SIGKILL.
 END_WITH_PARENT = (
     'data:text/javascript,process.stdin.on("end",()=>process.kill(process.pid,"SIGTERM")).resume().unref();'
 )
@@ -53,9 +53,9 @@ class Ports:
 
 
 class Azurite:
-    """Runs from `__enter__` to `__exit__`; keeps its data in memory, or in `directory` when one is given.
+    """Runs from `__enter__` to `__exit__`; keeps its data in memory, or in `directory` if one is given.
 
-    Give the `ports` of an earlier run to start again under the same connection string. `tell` gets a line when the
+    Give the `ports` of an earlier run to start again under the same connection string. `tell` gets a line if the
     start takes long.
     """
 
@@ -173,7 +173,7 @@ class Azurite:
             except queue.Empty:
                 continue
             if line is None:
-                raise AzuriteFailed(f"Azurite ended by itself; it said: {self.said}")
+                raise AzuriteFailed(f"Azurite stopped by itself; it said: {self.said}")
             if match := LISTENING.search(line):
                 found[match[1].lower()] = int(match[2])
             if len(found) == 3:
@@ -181,7 +181,7 @@ class Azurite:
         raise AzuriteFailed(f"Azurite did not come up: {why}; it said: {self.said}")
 
     def _listen(self, stream: IO[str], lines: "queue.Queue[str | None]") -> None:
-        """Read to the end, also what nobody waits for: a full pipe would stop the emulator."""
+        """Read to the end, also output that is not needed: a full pipe would stop the emulator."""
         with stream:
             for line in stream:
                 self._said.append(line)

@@ -1,4 +1,4 @@
-"""Output that takes any character, whatever the encoding of the console, pipe or file behind it."""
+"""Output that accepts any character, in any encoding of the console, pipe or file."""
 
 import io
 import sys

@@ -73,7 +73,7 @@ def _answer(identity: Identity, request: web.Request) -> web.Response:
         return _refusal(400, f"The api-version must be {API_VERSION}.")
     resource = request.query.get("resource", "")
     if not identity.allows(resource):
-        return _refusal(400, f"The resource {resource!r} is not one that this identity may ask for.")
+        return _refusal(400, f"The resource {resource!r} is not one that this identity may request a token for.")
     client_id = request.query.get("client_id", identity.client_id)
     if client_id != identity.client_id:
         return _refusal(400, f"No user-assigned identity has the client id {client_id!r}.")
@@ -156,7 +156,7 @@ async def serve(identity: Identity, port: int, stopped: asyncio.Event, ready: Ca
 
 
 def secret_file(path: Path) -> str:
-    """Return the secret in `path`; make a random one, readable by its owner only, where there is no file."""
+    """Return the secret in `path`; make a random one, readable by its owner only, if there is no file."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -209,7 +209,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--key-file", type=Path, required=True, help="signing key; made when missing")
     parser.add_argument("--header-file", type=Path, required=True, help="value of IDENTITY_HEADER; made when missing")
     parser.add_argument(
-        "--resource", action="append", required=True, metavar="URL", help="may be asked for; repeatable"
+        "--resource", action="append", required=True, metavar="URL", help="may be requested; repeatable"
     )
     parser.add_argument("--client-id", default=CLIENT_ID, help="client id of the identity (default: %(default)s)")
     parser.add_argument("--lifetime-seconds", type=int, default=LIFETIME_S, help="lifetime of a token")

@@ -20,7 +20,7 @@ class LinesUnreadable(Exception):
 
 
 def read(file: Path) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Each object of a file, with the place where it stands. Raises LinesUnreadable."""
+    """Each object of a file, with its place. Raises LinesUnreadable."""
     try:
         # A carriage return or a line feed ends a line: names may hold other line separators.
         with file.open(encoding=_encoding(file)) as lines:
@@ -30,7 +30,7 @@ def read(file: Path) -> Iterator[tuple[str, dict[str, Json]]]:
     except UnicodeError as error:
         raise LinesUnreadable(f"{file} is not UTF-8 text; save it as UTF-8.") from error
     except OSError as error:
-        raise LinesUnreadable(f"{file} cannot be read ({error.strerror}); mend or remove it.") from error
+        raise LinesUnreadable(f"{file} cannot be read ({error.strerror}); correct or remove it.") from error
 
 
 def _encoding(file: Path) -> str:
@@ -45,7 +45,7 @@ def _object(line: str, place: str) -> dict[str, Json]:
     try:
         record = exact_json.loads(line)
     except ValueError as error:
-        raise LinesUnreadable(f"{place} is no JSON ({error}); mend or remove it.") from error
+        raise LinesUnreadable(f"{place} is not JSON ({error}); correct or remove it.") from error
     if not isinstance(record, dict):
-        raise LinesUnreadable(f"{place} is no JSON object; mend or remove it.")
+        raise LinesUnreadable(f"{place} is not a JSON object; correct or remove it.")
     return record

@@ -11,7 +11,7 @@ import psutil
 # What a process does that only looks whether there is something to do takes less than this between two looks.
 _WORK_S = 0.5
 _TELL_AFTER_S, _TELL_EVERY_S = 10.0, 30.0
-# To look for what a process has started takes some milliseconds.
+# To find the processes that a process has started takes some milliseconds.
 _LOOK_EVERY_S = 0.5
 
 
@@ -39,8 +39,8 @@ class Clockwork:
 
 @dataclass
 class Patience:
-    """Ends when `effort` has stayed the same for `idle_s`, and after `most_s` whatever happens. What is waited for is
-    told when it takes long."""
+    """Ends when `effort` has stayed the same for `idle_s`, and in any case after `most_s`. Reports what it waits for if
+    it takes long."""
 
     what: str
     effort: Callable[[], object]
@@ -56,7 +56,7 @@ class Patience:
         self._seen = self.effort()
 
     def ended(self) -> str:
-        """Why there is no use in waiting on; empty while there is."""
+        """Why it is useless to wait longer; empty while it is not."""
         now = self.clock.monotonic()
         if now >= self._look_at:
             self._look_at = now + _LOOK_EVERY_S

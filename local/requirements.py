@@ -80,7 +80,7 @@ def for_the_site(requirements: str) -> str:
 
 def _pins_of_the_site(requirements: str) -> Iterator[str]:
     lines = "".join(line for line in requirements.splitlines(keepends=True) if not line.startswith("#"))
-    # A pin goes on in the next line, where its hashes are, for as long as a line ends in a backslash.
+    # A pin continues in the next line, with its hashes, as long as a line ends in a backslash.
     for pin in re.split(r"(?<!\\)\n", lines):
         head, *hashes = pin.split(" \\\n")
         if head:

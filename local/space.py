@@ -1,4 +1,4 @@
-"""A full disk is told by its name at once: nothing that is tried again will find more space."""
+"""A full disk is reported by its folder at once: a retry would not find more space."""
 
 import errno
 import shutil
@@ -28,8 +28,8 @@ def require(folder: Path, megabytes: int, *, named_by: str = "") -> None:
 
 
 def is_full(error: BaseException, folder: Path) -> bool:
-    """Whether an error of writing into a folder says that there is no space. SQLite says so in several ways: there the
-    free space decides."""
+    """Whether an error of writing into a folder means that there is no space. SQLite reports it in several ways: for
+    these the free space decides."""
     match error:
         case OSError():
             return error.errno in _FULL

@@ -4,8 +4,8 @@
     python -m local.states package/3rdparty/cldr
 
 The names are CLDR's in English and in the country's own languages, the codes the second part of ISO 3166-2, both of the
-lowest level: of provinces rather than regions. What the document lists already stays as it is: F&O's demonstration data
-has some codes of its own.
+lowest level: of provinces rather than regions. What the document lists already does not change: F&O's demonstration
+data has some codes of its own.
 """
 
 import json
@@ -58,7 +58,7 @@ _COUNTRIES_TOO = frozenset(
     {"cnhk", "cnmo", "cntw", "frbl", "frcp", "frmf", "frnc", "frpf", "frpm", "frtf", "frwf", "nlaw", "nlcw", "nlsx"}
     | {"nlbq1", "nlbq2", "nlbq3"}
 )
-# What some languages put around a name, and people leave out.
+# Words that some languages put around a name, and people leave out.
 _KIND = re.compile(
     r"(?:prov[ií]nc(?:i[ae]|e)(?:\s+autonoma)?|estado|[ck]antone?|województwo)\s+"
     r"(?:de\s+la\s+|de\s+|da\s+|das\s+|de[ils]\s+|della\s+|dell’|di\s+|du\s+|d’)?"
@@ -95,7 +95,7 @@ class Cldr:
             yield from self._lowest(part) if part in self._contained else (part,)
 
     def _names(self, language: str) -> dict[str, str]:
-        """The names by the id of a state. One with a remark in brackets is no name that people write."""
+        """The names by the id of a state. A name with a remark in brackets is not one that people write."""
         parsed = _parsed(self._common / "subdivisions" / f"{language}.xml").iter("subdivision")
         names = {
             str(each.get("type")): each.text.strip("\u00b2 ")
@@ -131,11 +131,11 @@ def _bare(name: str) -> str:
 
 
 def _parsed(file: Path) -> ElementTree.Element:
-    return ElementTree.parse(file).getroot()  # noqa: S314 - a file that whoever calls this has chosen
+    return ElementTree.parse(file).getroot()  # noqa: S314 - a file that the caller has chosen
 
 
 def main(folder: str) -> None:
-    """Write the document; what else is in it stays as it is written."""
+    """Write the document; its other parts do not change."""
     text = SHIPPED.read_text(encoding="utf-8")
     start = text.index(_PART) + len(_PART)
     states, end = json.JSONDecoder().raw_decode(text, start)

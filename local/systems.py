@@ -2,7 +2,7 @@
 
     python -m local.systems
 
-Every flow runs, and no timer ticks by itself: a function runs when you fire it (docs/debugging.md). The app settings
+Every flow runs, and no timer ticks: a function runs when you fire it (docs/debugging.md). The app settings
 that lead here are in .state/local.settings.json for as long as this runs, and in .state/local.env for a shell.
 """
 
@@ -24,7 +24,7 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
 from local.identity import Identity, IdentityServer
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.control import Control
 from shared.state.storage.account import Account, Storage
 
@@ -61,7 +61,7 @@ class Systems:
         self.settings = self._start(ports)
 
     def require_alive(self) -> None:
-        """Raises DemoFailed when a simulator has ended by itself."""
+        """Raises DemoFailed if a simulator has stopped by itself."""
         for child in self._children:
             child.require_alive()
 
@@ -104,13 +104,13 @@ class Systems:
 @contextmanager
 def running_systems(ports: Ports) -> Iterator[Systems]:
     """Start everything but the functions; nothing is left behind. Raises DemoFailed, UserMistake, AzuriteFailed, and
-    TimeoutError where the identity's port is taken."""
+    TimeoutError if the identity's port is taken."""
     with tempfile.TemporaryDirectory(prefix="systems-") as folder, ExitStack() as stack:
         yield Systems(ports, Path(folder), stack)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until Ctrl-C; 1 when a part does not start or ends by itself, 2 for a mistake in the settings."""
+    """Run until Ctrl-C; 1 if a part does not start or stops by itself, 2 for a mistake in the settings."""
     parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.systems", description=__doc__)
     parser.parse_args(arguments)
     try:

@@ -14,7 +14,7 @@ from p2c.connection import Connection, connect
 from p2c.mistakes import Mistake
 from p2c.output import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.audit_log import Refused
 from shared.operations.lookup import NotFound
 from shared.telemetry import QUIET

@@ -21,7 +21,7 @@ from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment
 from shared.operations.audit_log import AuditLog
 from shared.operations.read_only import ReadOnlyTable
@@ -159,7 +159,7 @@ class Connection:
             return id
         if row is not None:
             return row_in_sales(row)
-        made_from = self.service.state.links.load(flow, [id])[id].revisions
+        made_from = self.service.state.links.load(flow, [id])[id].content.revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
     def addresses_of_rival(self, failure: Failure | None) -> list[str]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
 from shared.mapping.words import Word

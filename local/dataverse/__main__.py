@@ -105,7 +105,7 @@ def _organisation(
 def _places(data: Path | None, load: Path | None) -> tuple[Path | None, Path | None]:
     """Where sample rows come from and where rows are kept. Nothing is ever written into a folder of samples."""
     if load is not None and not load.is_dir():
-        raise ArgumentsRefused(f"--load {load} is no folder; name one with *.jsonl files.")
+        raise ArgumentsRefused(f"--load {load} is not a folder; name one with *.jsonl files.")
     if data is None:
         return load, None
     if data.is_dir() and has_rows(data) and not (data / DATABASE).exists():
@@ -118,7 +118,7 @@ def _places(data: Path | None, load: Path | None) -> tuple[Path | None, Path | N
 
 
 def _limits(parsed: argparse.Namespace) -> Limits | None:
-    """The numbers of service protection, None where it stays off. Raises ArgumentsRefused."""
+    """The numbers of service protection, None if it is off. Raises ArgumentsRefused."""
     given = {name: getattr(parsed, name) for name in _LIMITS if getattr(parsed, name) is not None}
     if not parsed.protect:
         if given:

@@ -44,7 +44,7 @@ def segments(raw_path: str) -> list[Segment]:
 
 
 def target(entity: EntityType, key: str) -> Target:
-    """The row that the text in the parentheses names. Raises Refused (400) for a key that is none."""
+    """The row that the text in the parentheses names. Raises Refused (400) for a text that is not a key."""
     if GUID.fullmatch(key):
         return Target(entity, key.lower())
     values = _key_values(entity, key)
@@ -57,7 +57,7 @@ def target(entity: EntityType, key: str) -> Target:
         )
     for value in values.values():
         if isinstance(value, str) and TROUBLE & set(value):
-            raise wrong_request(f"The key value '{value}' holds a character that cannot stand in an address.")
+            raise wrong_request(f"The key value '{value}' holds a character that cannot be part of an address.")
     return Target(entity, None, values)
 
 

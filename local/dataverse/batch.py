@@ -51,9 +51,10 @@ class Batch:
     refusal: Callable[[Refused], Reply]
 
     def answer(self, request: Request) -> Reply:
-        """All answers; up to and including the first failure unless the caller prefers to go on.
+        """All answers; up to and including the first failure, unless the caller prefers to continue.
 
-        What was written before a failure stays, but for its own change set. Raises Refused (400) for what is no batch.
+        What was written before a failure stays, except in its own change set. Raises Refused (400) for a body that is
+        not a batch.
         """
         goes_on = _goes_on(request)
         answers: list[Answered] = []
@@ -117,7 +118,8 @@ def _goes_on(request: Request) -> bool:
 
 
 def _resolved(request: Request, written: References) -> Request:
-    """The request with addresses in place of $<Content-ID>. Raises Refused (400) for one that is not written yet."""
+    """The request with addresses in place of $<Content-ID>. Raises Refused (400) for a reference to a request that is
+    not written yet."""
     path, body = request.raw_path, request.body
     found = _REFERENCE.match(path)
     if found is not None:
@@ -132,7 +134,7 @@ def _resolved_body(body: bytes, written: References) -> bytes:
     try:
         return exact_json.dumps(_bound(exact_json.loads(body), written)).encode(errors="surrogatepass")
     except (ValueError, RecursionError):
-        # Whoever reads the body refuses it.
+        # The reader of the body refuses it.
         return body
 
 
@@ -149,7 +151,7 @@ def _bound(value: Json, written: References) -> Json:
 
 
 def _row(address: Json, written: References) -> Json:
-    """The address of a row, looked up where it is a reference."""
+    """The address of a row, looked up if it is a reference."""
     found = _REFERENCE.fullmatch(address) if isinstance(address, str) else None
     return address if found is None else _address(found["id"], written)
 

@@ -32,7 +32,7 @@ class Message(StrEnum):
     UPSERT = "UpsertMultiple"
 
 
-# A table knows UpsertMultiple where it knows both others; it is listed nowhere by itself.
+# A table has UpsertMultiple if it has both others; it is not listed separately.
 _LISTED = {
     Message.CREATE: (Message.CREATE,),
     Message.UPDATE: (Message.UPDATE,),
@@ -43,7 +43,7 @@ _LISTED = {
 def write_rows(organisation: Organisation, writer: Writer, entity: EntityType, name: str, request: Request) -> Reply:
     """POST of a bulk message to an entity set: 200 with the ids of new rows, otherwise 204.
 
-    Raises Refused: of the first row that is refused, and then no row is written; 404 where the table has no such
+    Raises Refused: of the first row that is refused, and then no row is written; 404 if the table has no such
     message.
     """
     message = _message(organisation, entity, name)
@@ -113,7 +113,7 @@ def _update(organisation: Organisation, writer: Writer, entity: EntityType, targ
         if entity.primary_id not in content:
             raise invalid_argument(f"UpdateMultiple takes rows by their id only: {entity.primary_id} is missing.")
         row_id = _row_id(entity, content)
-        # Of several targets for one row, the first counts and nobody hears of the others.
+        # Of several targets for one row, the first counts, and the others are dropped silently.
         if row_id not in seen:
             seen.add(row_id)
             before = organisation.get(entity, row_id)
@@ -143,12 +143,12 @@ def _addressed(entity: EntityType, content: Content) -> Target:
         return Target(entity, _row_id(entity, content))
     segment = row_segment(str(address))
     if segment.name != entity.entity_set or segment.key is None:
-        raise wrong_payload(f"The {_ID} '{address}' of a target is no row of {entity.entity_set}.")
+        raise wrong_payload(f"The {_ID} '{address}' of a target is not a row of {entity.entity_set}.")
     return target(entity, segment.key)
 
 
 def _row_id(entity: EntityType, content: Content) -> str:
     given = content[entity.primary_id]
     if not isinstance(given, str) or not GUID.fullmatch(given):
-        raise wrong_payload(f"The value {given!r} of '{entity.primary_id}' is no GUID.")
+        raise wrong_payload(f"The value {given!r} of '{entity.primary_id}' is not a GUID.")
     return given.lower()

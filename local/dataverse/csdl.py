@@ -40,7 +40,7 @@ def csdl(schema: Schema) -> bytes:
     for name, table in schema.sets.items():
         if table not in schema.entities and table in schema.ids:
             _add_referenced(root, container, name, table, schema.ids[table])
-    # The container stands last.
+    # The container comes last.
     root.remove(container)
     root.append(container)
     text: bytes = Xml.tostring(document, encoding="utf-8", xml_declaration=True)
@@ -78,7 +78,7 @@ def _collections(schema: Schema, entity: EntityType) -> Mapping[str, str]:
 
 
 def _add_referenced(root: Xml.Element, container: Xml.Element, entity_set: str, table: str, key: str) -> None:
-    """A table that others point to, of which nothing but the key is known."""
+    """A table that others refer to; only its key is known."""
     _add(_add_type(root, table, key), "Property", Name=key, Type="Edm.Guid")
     _add(container, "EntitySet", Name=entity_set, EntityType=f"{_ALIAS}.{table}")
 

@@ -1,4 +1,4 @@
-"""What the schema tells of tables, columns, keys and relationships, in the form of the metadata of the Web API."""
+"""What the schema says about tables, columns, keys and relationships, in the form of the Web API's metadata."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ _IMAGE_ID, _IMAGE = "entityimageid", "entityimage"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One element of metadata: its type, what is known of it, and where its navigations lead.
+    """One element of metadata: its type, what is known about it, and where its navigations lead.
 
-    A navigation that is not here is one of which nothing is known.
+    Nothing is known about a navigation that is not listed here.
     """
 
     of: MetadataType
@@ -80,7 +80,7 @@ def _table(schema: Schema, of: EntityType, language: int) -> Definition:
 def _many_to_one(schema: Schema, of: EntityType) -> list[Definition]:
     known = schema.relationships.get(of.name)
     if known is None:
-        raise not_simulated(f"the ManyToOneRelationships of the table {of.name}, which no source of the schema tells")
+        raise not_simulated(f"the ManyToOneRelationships of the table {of.name}, which no source describes")
     return [_relationship(each) for each in known]
 
 

@@ -84,7 +84,7 @@ def clear_reference(organisation: Organisation, writer: Writer, target: Target, 
 
 
 def find(organisation: Organisation, target: Target) -> Row | None:
-    """The row that an address means, None where there is none."""
+    """The row that an address means, None if there is none."""
     if target.row_id is not None:
         return organisation.find(target.entity, target.row_id)
     return organisation.by_key(target.entity, target.key)

@@ -36,7 +36,7 @@ def _item(part: str, text: str) -> Item:
 
 
 def _parts(text: str, separator: str) -> Iterator[str]:
-    """The text cut at separators that stand in no parentheses and no quotes."""
+    """The text cut at separators outside parentheses and quotes."""
     depth, start, quoted = 0, 0, False
     for position, character in enumerate(text):
         if character == "'":

@@ -46,7 +46,7 @@ def condition(
 ) -> Condition:
     """The condition that a decoded $filter means; `aliases` are the query options that start with @.
 
-    Raises Refused (400) for what the service cannot filter by.
+    Raises Refused (400) for a filter that the service cannot apply.
     """
     try:
         tree = parse(_prepared(text, aliases))
@@ -87,7 +87,7 @@ def _in_call(text: str, position: int) -> tuple[str, int]:
     try:
         values, end = json.JSONDecoder().raw_decode(text, head.end())
     except ValueError as error:
-        raise FilterRefused(f"The PropertyValues of In are no JSON array: {error}") from error
+        raise FilterRefused(f"The PropertyValues of In are not a JSON array: {error}") from error
     tail = _IN_TAIL.match(text, end)
     if tail is None or not isinstance(values, list) or not values:
         raise FilterRefused("In takes a JSON array of one value or more.")
@@ -232,7 +232,7 @@ def _in_value(of: Property, text: str) -> Value:
         return _moment(text)
     if of.kind in (Kind.GUID, Kind.LOOKUP):
         if not GUID.fullmatch(text):
-            raise FilterRefused(f"The value '{text}' is no GUID.")
+            raise FilterRefused(f"The value '{text}' is not a GUID.")
         return text.lower()
     return text
 

@@ -25,7 +25,7 @@ FILES = {
     "contacts.jsonl": "contact",
     "contacts_individuals.jsonl": "contact",
 }
-# Columns that the platform counts by itself: what a line says of them is not read.
+# Columns that the platform counts itself: their values in a line are not read.
 _COUNTED: Mapping[str, Row] = {"quote": {"revisionnumber": 0}}
 # What usually comes later: products by the sync, quotes from sales people who quote them.
 PRODUCTS = {
@@ -48,10 +48,10 @@ def has_rows(folder: Path) -> bool:
 
 def load_folder(organisation: Organisation, folder: Path, *, products: bool = False, skip: Skip | None = None) -> int:
     """Add the rows of all known files of the folder; returns how many. Raises LineRefused, and then adds none; with
-    `skip` a line that is refused is told there, and left out.
+    `skip` a refused line is reported there and left out.
 
     A file that is missing means no such rows; references to rows that are missing stay as they are. Products and
-    their quotes are loaded on demand only, since usually the sync brings the products.
+    their quotes are loaded on demand only, because usually the sync brings the products.
     """
     files = {**FILES, **PRODUCTS} if products else FILES
     count = 0
@@ -150,12 +150,12 @@ def _table(of: Property, content: dict[str, Json], place: str) -> str:
     """Which table a polymorphic lookup points to."""
     named = content.get(of.name + _LOGICAL_NAME, of.targets[0])
     if named not in of.targets:
-        raise LineRefused(f"{place}: column {of.name}: {named!r} is none of {', '.join(of.targets)}.")
+        raise LineRefused(f"{place}: column {of.name}: {named!r} is not one of {', '.join(of.targets)}.")
     return str(named)
 
 
 def _completed(entity: EntityType, row: Row) -> Row:
-    """The owner's share, and a status that goes with the state where the line names none."""
+    """The owner's share, and a status that fits the state if the line names none."""
     if "owninguser" in entity.columns:
         row["owninguser"] = row["ownerid"] if row.get("ownerid__type") == "systemuser" else None
     status = entity.columns.get("statuscode")

@@ -25,7 +25,7 @@ _NAMED = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?:'(?P<text>[^']*)'|(?P<id>[^']+))
 class _Place:
     """Where an address has come to: elements of a declared type, all or (`key`) one of them.
 
-    `root` is the collection as a context tells it, `cast` the narrower type behind it.
+    `root` is the collection as a context names it, `cast` the narrower type after it.
     """
 
     root: str
@@ -37,7 +37,7 @@ class _Place:
 
     @property
     def context(self) -> str:
-        """The place as the context of an answer tells it."""
+        """The place as the context of an answer names it."""
         return f"{self.root}{self.cast}"
 
     def behind(self, key: str, name: str) -> str:
@@ -48,7 +48,7 @@ class _Place:
 def read_metadata(organisation: Organisation, path: list[Segment], request: Request) -> Reply:
     """The elements of an address below EntityDefinitions or RelationshipDefinitions.
 
-    Raises Refused: 404 for unknown elements, 400 for unknown properties, 501 for what the schema does not tell.
+    Raises Refused: 404 for unknown elements, 400 for unknown properties, 501 for what the schema does not say.
     """
     options = read_options(request)
     place = _start(organisation, path[0], f"{request.base_url}{SERVICE}/$metadata#{path[0].name}")
@@ -75,7 +75,7 @@ class _Choice:
 
     @property
     def text(self) -> str:
-        """The choice as a context tells it."""
+        """The choice as a context names it."""
         if self.names is None:
             return ""
         inner = [f"{item.name}{_listed(item.options.get('$select'))}" for item in self.expanded]
@@ -92,7 +92,7 @@ def _start(organisation: Organisation, segment: Segment, root: str) -> _Place:
 
 
 def _step(place: _Place, segment: Segment) -> _Place:
-    """The place behind one more part of the address: a narrower type, or a navigation."""
+    """The place after one more part of the address: a narrower type, or a navigation."""
     further = _narrowed(place, segment.name) if segment.name.startswith(NAMESPACE) else _led(place, segment.name)
     return further if segment.key is None else _picked(further, segment.key)
 
@@ -100,7 +100,7 @@ def _step(place: _Place, segment: Segment) -> _Place:
 def _narrowed(place: _Place, name: str) -> _Place:
     of = derived_type(name, place.of)
     if of is None:
-        raise wrong_request(f"The type '{name}' is no sub-type of '{NAMESPACE}{place.of.name}'.")
+        raise wrong_request(f"The type '{name}' is not a sub-type of '{NAMESPACE}{place.of.name}'.")
     found = [each for each in place.found if each.of.is_a(of)]
     if place.one and not found:
         raise resource_missing(name)
@@ -133,19 +133,19 @@ def _target(name: str) -> MetadataType:
 
 def _collection(source: Definition, name: str) -> Sequence[Definition]:
     if name not in source.collections:
-        raise not_simulated(f"the {name} of {source.of.name} {source.name}, which the schema does not tell")
+        raise not_simulated(f"the {name} of {source.of.name} {source.name}, which the schema lacks")
     return source.collections[name]()
 
 
 def _picked(place: _Place, key: str) -> _Place:
-    """The one element that a key names. Raises Refused: 404 where there is none, 400 for a key of another kind."""
+    """The one element that a key names. Raises Refused: 404 if there is none, 400 for a key of another kind."""
     named = _NAMED.fullmatch(key)
     if place.one or (named and named["name"] not in (place.of.key, ID)):
         raise wrong_request(f"The key ({key}) is not valid for '{NAMESPACE}{place.of.name}'.")
     name, wanted = (named["name"], named["text"] or named["id"]) if named else (ID, key)
     for each in place.found:
         if each.content[name] == (wanted.lower() if name == ID else wanted):
-            # The service tells a table by its name and everything below it by its id.
+            # The service identifies a table by its name and everything below it by its id.
             told = f"'{each.name}'" if place.of is types.ENTITY else str(each.content[ID])
             return replace(place, found=[each], one=True, key=f"({told})")
     raise row_missing(place.of.name, wanted)
@@ -159,7 +159,7 @@ def _filtered(of: MetadataType, found: Iterable[Definition], text: str | None) -
 
 
 def _shown(place: _Place, each: Definition, chosen: _Choice) -> dict[str, Json]:
-    """An element as it is shown at a place; its id always is, its type where it is not the declared one."""
+    """An element as it is shown at a place; its id always, its type if it is not the declared one."""
     head: dict[str, Json] = {} if each.of is place.of else {"@odata.type": f"#{NAMESPACE}{each.of.name}"}
     row = {**head, **_selected(place.of, each, chosen.names)}
     for item in chosen.expanded:
@@ -174,7 +174,7 @@ def _selected(of: MetadataType, each: Definition, names: Sequence[str] | None) -
         if not of.declares(name):
             raise unknown_property(name, of.name)
         if name not in each.content:
-            raise not_simulated(f"the property {name} of {each.of.name} {each.name}, which the schema does not tell")
+            raise not_simulated(f"the property {name} of {each.of.name} {each.name}, which the schema lacks")
     return {**{name: each.content[name] for name in names}, ID: each.content[ID]}
 
 

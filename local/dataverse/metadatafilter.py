@@ -13,7 +13,7 @@ from local.simulator.filters import FilterRefused, Node, parse
 from shared.records import Json
 
 _ENUM = re.compile(rf"{re.escape(NAMESPACE)}(?P<type>\w+)'(?P<member>\w+)'|'(?:[^']|'')*'")
-# Stands in a text for a member of an enumeration, which the grammar does not know.
+# Replaces a member of an enumeration in a text: the grammar does not know these.
 _MARK = "\x1f"
 
 Test = Callable[[Definition], bool]
@@ -26,7 +26,7 @@ class _Member:
 
 
 def metadata_test(of: MetadataType, text: str) -> Test:
-    """Whether an element fits a decoded $filter. Raises Refused: 400 for what the type cannot be filtered by, 501 for
+    """Whether an element fits a decoded $filter. Raises Refused: 400 for a filter that does not fit the type, 501 for
     operators and functions that are not simulated."""
     try:
         return _test(of, parse(_ENUM.sub(_marked, text)))
@@ -108,10 +108,10 @@ def _found(each: Definition, path: list[str]) -> Json:
 
 
 def _check_types(path: list[str], enumeration: str | None, found: Json, value: Json | _Member) -> None:
-    """Raise Refused (400) where a property and a constant cannot be compared: an enumeration wants its own member."""
+    """Raise Refused (400) where a property and a constant cannot be compared: an enumeration needs its own member."""
     name = "/".join(path)
     if isinstance(found, dict | list):
-        raise wrong_request(f"The property {name} is no plain value; $filter takes a path, such as {name}/Value.")
+        raise wrong_request(f"The property {name} is not a plain value; $filter takes a path, such as {name}/Value.")
     if value is None or (found is None and not isinstance(value, _Member)):
         return
     given = value.enumeration if isinstance(value, _Member) else None

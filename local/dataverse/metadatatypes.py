@@ -1,7 +1,7 @@
 """The types of metadata in the Web API: which properties and navigations each declares.
 
-What a type declares and local/schemas does not tell is refused by name (501); what it does not declare is refused as
-the service refuses it (400).
+What a type declares and local/schemas does not describe is refused by name (501); what it does not declare is refused
+as the service refuses it (400).
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PROPERTY_ENUMS: Mapping[str, str] = MappingProxyType(
     {
         "AttributeType": "AttributeTypeCode",
         "EntityKeyIndexStatus": "EntityKeyIndexStatus",
-        # Texts and whole numbers have formats of their own, of which the schema tells nothing.
+        # Texts and whole numbers have formats of their own, which the schema does not describe.
         "Format": "DateTimeFormat",
         "OptionSetType": "OptionSetType",
         "OwnershipType": "OwnershipTypes",
@@ -29,7 +29,7 @@ PROPERTY_ENUMS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class MetadataType:
-    """One type. `key` is the property beside MetadataId that names an element in an address."""
+    """One type. `key` is the property, besides MetadataId, that names an element in an address."""
 
     name: str
     properties: frozenset[str]

@@ -81,7 +81,7 @@ def check_tracking(options: Options) -> None:
 
 
 def read_preferences(request: Request) -> Preferences:
-    """The Prefer header. Raises Refused (400) for a page size that is none; unknown preferences are ignored."""
+    """The Prefer header. Raises Refused (400) for an invalid page size; unknown preferences are ignored."""
     found = Preferences()
     page_size, track, representation, annotations = None, False, False, None
     applied: list[str] = []
@@ -90,7 +90,7 @@ def read_preferences(request: Request) -> Preferences:
         match name.strip().lower(), value.strip().strip('"'):
             case "odata.maxpagesize" | "maxpagesize", size:
                 if not re.fullmatch(r"[1-9]\d{0,8}", size):
-                    raise wrong_request(f"The odata.maxpagesize '{size}' is no positive whole number.")
+                    raise wrong_request(f"The odata.maxpagesize '{size}' is not a positive whole number.")
                 page_size = int(size)
                 applied.append(f"odata.maxpagesize={size}")
             case "odata.track-changes", _:

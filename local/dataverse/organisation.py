@@ -16,7 +16,7 @@ from local.simulator.store import Column, Row, Store, Table, Value, quoted
 
 DELETIONS = "_deletions"
 VERSIONS = "versions"
-# Ids of what every organisation has. The same in every simulator, so that clients can be set up beforehand.
+# Ids of the rows that every organisation has. The same in every simulator, so that clients can be set up beforehand.
 _NAMESPACE = UUID("7b1f6a52-51c5-5b27-8c52-0a3f5a0f9d11")
 
 
@@ -62,7 +62,7 @@ class Organisation:
         return self.schema.entities[name]
 
     def find(self, entity: EntityType, row_id: str) -> Row | None:
-        """The row of that id, None where there is none."""
+        """The row of that id, None if there is none."""
         return self.store.get(entity.name, {entity.primary_id: row_id})
 
     def get(self, entity: EntityType, row_id: str) -> Row:
@@ -84,7 +84,7 @@ class Organisation:
         return self.rows("organization")[0]
 
     def add(self, entity: EntityType, row: Mapping[str, Value]) -> Row:
-        """Store a new row under the next version. Raises Refused (412) where its id or a key is taken."""
+        """Store a new row under the next version. Raises Refused (412) if its id or a key is taken."""
         row = {**row, "versionnumber": self.store.next_value(VERSIONS)}
         self._check_keys(entity, row)
         try:
@@ -104,7 +104,7 @@ class Organisation:
         return self.get(entity, row_id)
 
     def remove(self, entity: EntityType, row_id: str) -> None:
-        """Delete a row and note the deletion for whoever tracks changes."""
+        """Delete a row and note the deletion for change tracking."""
         self.store.delete(entity.name, {entity.primary_id: row_id})
         version = self.store.next_value(VERSIONS)
         self.store.insert(
@@ -112,7 +112,7 @@ class Organisation:
         )
 
     def by_key(self, entity: EntityType, values: Mapping[str, Value]) -> Row | None:
-        """The row with these alternate key values, None where there is none."""
+        """The row with these alternate key values, None if there is none."""
         condition = " AND ".join(f"{quoted(name)} = ?" for name in values)
         found = self.store.select(f"SELECT * FROM {quoted(entity.name)} WHERE {condition}", tuple(values.values()))
         return found[0] if found else None

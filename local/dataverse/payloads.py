@@ -45,9 +45,9 @@ def read_body(body: bytes) -> Mapping[str, Json]:
     try:
         content = exact_json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise wrong_payload(f"Error identified in Payload provided by the user: it is no JSON ({error}).") from error
+        raise wrong_payload(f"Error identified in Payload provided by the user: it is not JSON ({error}).") from error
     if not isinstance(content, dict):
-        raise wrong_payload("Error identified in Payload provided by the user: it is no JSON object.")
+        raise wrong_payload("Error identified in Payload provided by the user: it is not a JSON object.")
     return content
 
 
@@ -120,7 +120,7 @@ def reference(organisation: Organisation, navigation: Navigation, address: str) 
     table = organisation.schema.sets.get(segment.name)
     if table is None or table not in navigation.targets or segment.key is None:
         raise wrong_payload(
-            f"The value '{address}' of {navigation.name}{_BIND} is no row of {' or '.join(navigation.targets)}."
+            f"The value '{address}' of {navigation.name}{_BIND} is not a row of {' or '.join(navigation.targets)}."
         )
     entity = organisation.schema.entities.get(table)
     if entity is None:

@@ -1,19 +1,19 @@
 """Service protection: what one user may ask of one web server, and what a request costs.
 
 Three limits hold side by side for each user on each web server. The number of requests and their combined execution
-time are reckoned over a window that slides: a request is refused once the window behind it is full, and from then on
-until the announced Retry-After is over. The number of requests at the same time is refused at once and holds nobody up
-longer than the others take. A `$batch` or a bulk message is one request that takes as long as all its parts.
+time are counted over a sliding window: a request is refused once the window before it is full, and from then on until
+the announced Retry-After is over. Too many requests at the same time are refused at once, for as long as the others
+take. A `$batch` or a bulk message is one request that takes as long as all its parts.
 
-The documents are silent on the following, so it is decided here:
-- a user is the client of the token; acting for somebody else (MSCRMCallerID) changes nothing;
+The documents do not say the following, so it is decided here:
+- a user is the client of the token; impersonation (MSCRMCallerID) changes nothing;
 - refused requests neither fill the window nor take time;
 - execution time counts when a request is over;
 - Retry-After is the time until one more request fits, in seconds rounded up; for the third limit it is 1 s;
-- a request that comes before that time is over, but not within `grace_s` of the first refusal (those were on their
-  way already), makes it longer by `extension_s`, to one window at most. For the third limit this is announced only;
+- a request that comes before that time is over, but not within `grace_s` of the first refusal (those had been
+  sent already), makes it longer by `extension_s`, to one window at most. For the third limit this is announced only;
 - the combined execution time may reach its limit, only what is above it is refused;
-- the affinity cookie is set when the request brings none that is known, and names its server to nobody.
+- the affinity cookie is set when the request brings none that is known, and does not reveal its server.
 """
 
 import asyncio

@@ -171,7 +171,7 @@ class _Slice:
 def _rows(organisation: Organisation, chosen: View, where: Condition, part: _Slice) -> list[Row]:
     parameters: list[Value] = list(where.parameters)
     sql = f"SELECT {columns_sql(chosen)} FROM {quoted(chosen.entity.name)} WHERE ({where.sql})"
-    # Without an order of its own a walk goes on behind the last id, so that it survives deletions between pages.
+    # Without an order of its own a walk continues after the last id: so it survives deletions between pages.
     if part.by_id and part.token:
         sql += f" AND {quoted(chosen.entity.primary_id)} > ?"
         parameters.append(part.token.last)
@@ -193,7 +193,7 @@ def columns_sql(chosen: View) -> str:
 
 
 def _top(options: Options, preferences: Preferences) -> int | None:
-    # The service ignores $top where a page size is asked for.
+    # The service ignores $top if a page size is requested.
     if "$top" not in options.given:
         return None
     top = whole_number(options.given["$top"], "$top")

@@ -1,4 +1,4 @@
-"""What the platform itself demands and fills in, table by table, whoever writes."""
+"""What the platform itself requires and fills in, table by table, for every caller."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -43,7 +43,7 @@ def decimals(organisation: Organisation, of: Property, row: Row) -> int | None:
 
 
 def state_changes(entity: EntityType, before: Row, changes: Row) -> Row:
-    """Changes with state and status that fit each other. Raises Refused (400) where they do not."""
+    """Changes with state and status that fit each other. Raises Refused (400) if they do not."""
     status_of = entity.properties.get("statuscode")
     if status_of is None or not {"statecode", "statuscode"} & set(changes):
         return changes

@@ -80,7 +80,7 @@ class Property:
 
     @property
     def type_column(self) -> str | None:
-        """Where the table of a polymorphic lookup is kept, None for every other property."""
+        """Where the table of a polymorphic lookup is stored, None for every other property."""
         return f"{self.column}__type" if len(self.targets) > 1 else None
 
 
@@ -133,8 +133,8 @@ class EntityType:
 class Schema:
     """All served tables, by logical name and by entity set.
 
-    `sets` also holds the entity sets that are only pointed to, and `ids` the primary keys of all whose key is known.
-    `relationships` are by the table that has the lookup; a table that is not there has some that no source told.
+    `sets` also holds the entity sets that are only referred to, and `ids` the primary keys of all whose key is known.
+    `relationships` are by the table that has the lookup; a table that is not listed has some that no source describes.
     """
 
     entities: Mapping[str, EntityType]
@@ -154,7 +154,7 @@ def load_schema(
 ) -> Schema:
     """The served tables, with the columns of the Prospect-to-cash solution unless it is dropped.
 
-    `tracked` overrules per table whether change tracking is enabled; without it tables of which no source tells are
+    `tracked` overrules per table whether change tracking is enabled; without it, tables that no source describes are
     not. `unique_account_number` adds the key that earlier versions of the solution had, `unique_product_number` one
     that a customizer declared on the product number: no organisation brings it along.
     """

@@ -31,7 +31,7 @@ THROTTLED = exact_json.dumps(
         }
     }
 )
-# What real clients ask the service for beside rows, and what it can do.
+# What real clients request besides rows, and what it can do.
 _NOT_SIMULATED = frozenset(
     {
         "BulkDelete",
@@ -211,7 +211,7 @@ class Service:
         if client is None:
             return APPLICATION_USER_ID
         users = self._organisation.rows("systemuser", applicationid=client.lower())
-        # The seeded application user stands for every client that has no user of its own.
+        # The seeded application user represents every client that has no user of its own.
         return str(users[0]["systemuserid"]) if users else APPLICATION_USER_ID
 
 

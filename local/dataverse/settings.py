@@ -13,7 +13,7 @@ class NotValid(StrEnum):
 
 
 class Stamp(StrEnum):
-    """When the delta token of a first tracked read is stamped: no source tells which one the service does."""
+    """When the delta token of a first tracked read is stamped: no source says which one the service does."""
 
     FIRST_PAGE = "first_page"
     """Nothing that changes during the read is lost."""
@@ -59,7 +59,7 @@ class Settings:
 
     `administrator` says that the application user is one, who may save quotes that are read-only for others. `no_bulk`
     names tables that get no bulk messages in a new organisation although the product documents them.
-    `max_filter_nodes` is how much one $filter may hold, None where that has no limit.
+    `max_filter_nodes` is how much one $filter may hold, None if that has no limit.
     """
 
     page_cap: int = 5000

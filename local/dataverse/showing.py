@@ -71,7 +71,7 @@ class Presenter:
         self._expanded = [_Expanded(organisation, of.entity, expansion) for expansion in of.expansions]
 
     def show(self, row: Row, *, context: str | None = None) -> str:
-        """One row as a JSON object, with the context in front where one is given."""
+        """One row as a JSON object, with the context in front if one is given."""
         members = [f'"@odata.context":{exact_json.dumps(context)}'] if context else []
         members.append(f'"@odata.etag":"{etag_text(row)}"')
         for part, name, render in self._parts:
@@ -82,7 +82,7 @@ class Presenter:
         return "{" + ",".join(members) + "}"
 
     def _annotations(self, of: Property, row: Row) -> list[str]:
-        """The annotations of one property, which stand directly before it."""
+        """The annotations of one property, which come directly before it."""
         return [
             f'"{of.name}@{term}":{exact_json.dumps(value)}'
             for term, value in _annotations(self._view.entity, of, row)
@@ -114,12 +114,12 @@ class _Expanded:
 
 
 def etag_text(row: Row) -> str:
-    """The etag of a row as it stands inside a JSON string."""
+    """The etag of a row as written inside a JSON string."""
     return f'W/\\"{row["versionnumber"]}\\"'
 
 
 def etag(row: Row) -> str:
-    """The etag of a row as it stands in a header."""
+    """The etag of a row as written in a header."""
     return f'W/"{row["versionnumber"]}"'
 
 

@@ -17,10 +17,10 @@ _INNER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PageToken:
-    """Where the next page goes on.
+    """Where the next page continues.
 
     `last` is the last id (or, in a delta read, the last version) of the page before; `since` and `until` bound the
-    versions of a tracked read; `gone` is the version of the last deletion that was told, None before the deletions.
+    versions of a tracked read; `gone` is the version of the last deletion that was reported, None before the deletions.
     """
 
     page: int
@@ -33,14 +33,14 @@ class PageToken:
 
 @dataclass(frozen=True, slots=True)
 class DeltaToken:
-    """Everything up to this version was told at this time."""
+    """Everything up to this version was reported at this time."""
 
     version: int
     at: datetime
 
 
 def write_page(token: PageToken, entity: str) -> str:
-    """The value of $skiptoken as it stands in the link."""
+    """The value of $skiptoken in the link."""
     bounds = "".join(
         f' {name}="{value}"'
         for name, value in (("since", token.since), ("until", token.until), ("gone", token.gone))
@@ -71,7 +71,7 @@ def read_page(text: str) -> PageToken:
 
 
 def write_delta(token: DeltaToken) -> str:
-    """The value of $deltatoken as it stands in the link."""
+    """The value of $deltatoken in the link."""
     return _small(quote(f"{token.version}!{token.at.astimezone(UTC).strftime(_MOMENT)}", safe=""))
 
 

@@ -28,7 +28,7 @@ from shared import exact_json
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One tracked read: who asks for what, from where on."""
+    """One tracked read: who requests what, from where on."""
 
     organisation: Organisation
     request: Request
@@ -51,7 +51,7 @@ class _TrackedPage:
 
 
 def is_tracked(request: Request) -> bool:
-    """Whether a read of a collection starts or goes on with change tracking."""
+    """Whether a read of a collection starts or continues change tracking."""
     options = read_options(request)
     token = options.given.get("$skiptoken", "")
     return "$deltatoken" in options.given or 'istracking="True"' in token or read_preferences(request).track_changes
@@ -72,7 +72,7 @@ def read_changes(organisation: Organisation, entity: EntityType, request: Reques
 
 
 def count_changes(organisation: Organisation, entity: EntityType, options: Options) -> int:
-    """How many changes a delta link would tell."""
+    """How many changes a delta link would report."""
     start = _start(organisation, options)
     since = start.since or 0
     sql = f"SELECT COUNT(*) FROM {quoted(entity.name)} WHERE versionnumber > ?"

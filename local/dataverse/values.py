@@ -12,7 +12,7 @@ from local.simulator.store import Column, Value
 from shared.records import Json
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-# Money shows four decimals, also where the precision of the column is lower.
+# Money shows four decimals, also if the precision of the column is lower.
 _MONEY_DECIMALS = 4
 _LARGEST = {Kind.INTEGER: 2**31, Kind.CHOICE: 2**31, Kind.BIG_INTEGER: 2**63}
 _EXPONENT_LIMIT = 30
@@ -48,7 +48,7 @@ def rounded(number: str, decimals: int) -> str:
 
 
 def moment(at: datetime) -> str:
-    """An instant as it is kept and shown: UTC, whole seconds."""
+    """An instant as it is stored and shown: UTC, whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -41,7 +41,7 @@ class _Wait:
             self.until = max(self.until, min(self.until + limits.extension_s, now + limits.window_s))
 
     def seconds(self, now: float) -> int:
-        # Rounded first, so that a sum of floats just above a whole number is not a second more.
+        # Rounded first, so a sum of floats just above a whole number is not a second more.
         return max(1, math.ceil(round(self.until - now, 6)))
 
 
@@ -58,7 +58,7 @@ class Load:
     queue: _Wait | None = None
 
     def slide(self, now: float, limits: Limits) -> None:
-        """Forget what lies before the window."""
+        """Forget what is before the window."""
         while self.arrivals and self.arrivals[0] + limits.window_s <= now:
             self.arrivals.popleft()
         while self.executions and self.executions[0][0] + limits.window_s <= now:

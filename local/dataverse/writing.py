@@ -14,7 +14,7 @@ from local.simulator.store import Row, Value, quoted
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who writes: the user whose rights count, and who really called where that is somebody else."""
+    """Who writes: the user whose rights count, and who really called if that is somebody else."""
 
     user_id: str
     on_behalf_of: str | None = None
@@ -68,7 +68,7 @@ class Writer:
             return self._organisation.change(entity, str(before[entity.primary_id]), changes | stamp)
 
     def delete(self, entity: EntityType, row: Row) -> None:
-        """The row and what cascades from it are gone. Raises Refused (405) where another row forbids it."""
+        """The row and what cascades from it are gone. Raises Refused (405) if another row forbids it."""
         organisation = self._organisation
         with organisation.store.transaction():
             of_quote = entity.name == quotes.LINE

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print("Ended by Ctrl-C; no process is left behind.")
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more: buffered output has nowhere to go.
+        # The reader has gone: buffered output has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 

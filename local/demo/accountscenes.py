@@ -105,7 +105,7 @@ class AccountScenes:
         return SourceRow(self._sales.create(values), 0, values)
 
     def _some_account(self) -> SourceRow:
-        """An account that is in F&O and may be edited; a new one where none is found."""
+        """An account that is in F&O and may be edited; a new one if none is found."""
         return self._arrivals.some(self._random) or self._new_account()
 
     def _show(self, account: SourceRow, what: str, seconds: float | None, *, then: str = "in F&O") -> None:

@@ -27,8 +27,8 @@ _ENDED = (LinkState.ENDED, LinkState.DELETED)
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Looks at one flow from outside, with both systems at hand. It remembers what it has seen: a record may appear and
-    end between two comparisons."""
+    """Looks at one flow from outside, in both systems. It remembers what it has seen: a record may appear and end
+    between two comparisons."""
 
     session: Session
     flow: Watched

@@ -1,4 +1,4 @@
-"""Runs a module, or another program, so that it ends with its parent process: `python -m local.demo.child_process 42
+"""Runs a module, or another program, that ends with its parent process: `python -m local.demo.child_process 42
 local.finops --port 0 ...`, `python -m local.demo.child_process 42 -- func start ...`.
 
 A process that is killed cannot end its children, so the child does it itself. For another program this works on Linux
@@ -26,7 +26,7 @@ def end_with_parent(parent: int) -> None:
     else:
         threading.Thread(target=_watch, args=(parent,), name="parent-watch", daemon=True).start()
     if os.getppid() != parent:
-        # It was gone before the signal was asked for.
+        # It was gone before the signal was requested.
         sys.exit(1)
 
 

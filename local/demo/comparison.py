@@ -38,8 +38,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`expected` and `present` count target records; the lists name them by key. `doubled` are those of which the
-    target has more than one."""
+    """`expected` and `present` count target records; the lists name them by key. `doubled` are those that the
+    target has more than once."""
 
     expected: int
     present: int
@@ -56,13 +56,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known from before.
+    """What is known from earlier.
 
-    `before`: keys in the target before the first sync, left alone unless adopted. `keys`: by source id, the key
+    `before`: keys in the target before the first sync, ignored unless adopted. `keys`: by source id, the key
     under which a record was expected at an earlier comparison; it never changes, and stays when its source ends.
     `refused`: ids of records that the target itself refuses at present, which no mapping can foresee.
     `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key; what it
-    leaves behind then is left alone. `left`: the keys that records had before the last one.
+    leaves behind is then ignored. `left`: the keys that records had before the last one.
     """
 
     before: frozenset[str] = frozenset()

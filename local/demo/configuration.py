@@ -13,7 +13,7 @@ from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 
@@ -25,7 +25,7 @@ _NOT_KNOWN_YET: Mapping[str, str] = {
     "FINOPS_URL": "http://127.0.0.1:2",
 }
 # A few records are in step at once where every flow looks often. Of their messages one is worked on at a time: what one
-# worker has in its hands while another wants it comes back after some time only.
+# worker has claimed while another wants it comes back only after some time.
 BRISK: Mapping[str, str] = {
     **{f"{flow.upper()}_SCHEDULE": "*/2 * * * * *" for flow in FLOWS.names},
     "AzureFunctionsJobHost__extensions__queues__batchSize": "1",
@@ -35,9 +35,9 @@ BRISK: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`settings` are the app settings but for the demo's own addresses; `claim_live_s` is how long the claim of a
+    """`settings` are the app settings except for the demo's own addresses; `claim_live_s` is how long the claim of a
     worker that died holds others off; `notes` are for the user. `value_maps` is the text of the value-map document
-    that goes with the sample records, None where the user has named his own or the one that is shipped will do.
+    that goes with the sample records, None if the user has named their own or the shipped one is sufficient.
     """
 
     settings: Mapping[str, str]
@@ -73,7 +73,7 @@ def read_configuration(
     """Read what the user has set, as the app will. Raises UserMistake with every mistake in one message.
 
     `unit_group` is the one of the sample records, `units` their units (symbol in F&O, name in Sales); `hasty` shortens
-    the time that a dead worker's claims hold, `brisk` is for a few records that should soon be in step.
+    the life of a dead worker's claims, `brisk` is for a few records that should soon be in step.
     """
     chosen = {name: value for name, value in environ.items() if value.strip()}
     quick = {**environment.QUICK, **(environment.HASTY if hasty else {}), **(BRISK if brisk else {})}
@@ -106,8 +106,8 @@ def read_configuration(
 
 
 def _with_units(group: str, units: Mapping[str, str]) -> str:
-    """The shipped value-map document for an organisation with another unit group, and with these units beside those
-    of the document that are named otherwise in both systems."""
+    """The shipped value-map document for an organisation with another unit group, and with these units in addition to
+    those of the document that have different names in the two systems."""
     content = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     defaults, shipped = content["defaults"], content["units"]

@@ -62,7 +62,7 @@ def watched_contacts(deployment: Deployment) -> Watched:
 
 @dataclass(frozen=True, slots=True)
 class PersonsAndCustomers:
-    """Both targets of contacts. A key says of which one it is."""
+    """Both targets of contacts. A key says which one it belongs to."""
 
     routes: Mapping[str, Collection]
     system: str = FINOPS
@@ -85,7 +85,7 @@ class ContactView:
     company: str
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
-        """What the mapping may know of a source record; read for one key, or for all of them."""
+        """What the mapping may know about a source record; read for one key, or for all of them."""
         now, customers = datetime.now(UTC), read_customers(systems, self.company)
 
         def known(row: SourceRow) -> Known:

@@ -17,7 +17,7 @@ _TRIES = 20
 
 class ContactScenes:
     """Edits contacts of accounts in Sales and shows each change arrive in F&O. `accounts` are those of the accounts
-    flow: where a contact may move."""
+    flow: a contact may move to these."""
 
     def __init__(self, stage: Stage, arrivals: Arrivals, accounts: Arrivals, sales: Sales) -> None:
         self._stage = stage
@@ -70,7 +70,7 @@ class ContactScenes:
         self._show(mapped, what, self._arrivals.seen(contact.id))
 
     def _some_person(self) -> tuple[SourceRow, Mapped] | None:
-        """A contact who is a contact person in F&O, None where none is found."""
+        """A contact who is a contact person in F&O, None if none is found."""
         for _ in range(_TRIES):
             contact = self._arrivals.some(self._random)
             mapped = None if contact is None else self._arrivals.mapped(contact.id)
@@ -79,7 +79,7 @@ class ContactScenes:
         return None
 
     def _another_account(self, contact: SourceRow) -> SourceRow | None:
-        """An account that the contact does not belong to, None where none is found."""
+        """An account that the contact does not belong to, None if none is found."""
         parent = str(contact.values.get(_PARENT)).lower()
         for _ in range(_TRIES):
             account = self._accounts.some(self._random)
@@ -88,7 +88,7 @@ class ContactScenes:
         return None
 
     def _row(self, mapped: Mapped) -> Mapping[str, Json]:
-        """The contact person as it is in F&O now, empty when it is not there."""
+        """The contact person as it is in F&O now, empty if it is not there."""
         rows = self._arrivals.flow.targets(self._arrivals.session.systems, mapped.key)
         return next((row for _, row in rows), {})
 

@@ -22,7 +22,7 @@ class Customers:
     kinds: Mapping[str, str]
 
     def key_of(self, parent: Parent) -> str | None:
-        """The customer account of an account or contact, None when it is no customer."""
+        """The customer account of an account or contact, None if it is not a customer."""
         number = self.numbers.get(parent)
         return number if number is not None and fold(number) in self.kinds else None
 

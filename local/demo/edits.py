@@ -59,7 +59,7 @@ class Fulfilment:
         self.access.control("DELETE", "products", {"dataAreaId": self.company, "ProductNumber": number})
 
     def group(self, group: str) -> Values | None:
-        """A customer group, None when there is none."""
+        """A customer group, None if there is none."""
         path = f"/data/CustomerGroups?{quoting.query(self._named(group))}"
         return next(self.access.rows(path), None)
 

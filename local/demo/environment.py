@@ -1,4 +1,4 @@
-"""The app settings of the demo: its own addresses and quick schedules, and whatever its user has set."""
+"""The app settings of the demo: its own addresses and quick schedules, and the settings of its user."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import loopback
 from local.demo.systems import Secrets
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import schedules
 
 # These lead to a system or prove an identity: the demo never takes them from outside, it must not reach anybody's
@@ -26,16 +26,16 @@ OWN = frozenset(
 )
 _FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
 
-# What the platform reads, as it is deployed (infra/app.bicep).
+# What the platform reads, as deployed (infra/app.bicep).
 PLATFORM: Mapping[str, str] = {"FUNCTIONS_WORKER_RUNTIME": "python", "PYTHON_THREADPOOL_THREAD_COUNT": "40"}
 
 
 def ticking(when: str, *functions: str) -> dict[str, str]:
-    """The settings by which the timers of flows, or of other functions, tick."""
+    """The settings that make the timers of flows, or of other functions, tick."""
     return {f"{name.upper()}_SCHEDULE": when for name in functions}
 
 
-# Far quicker than in production, so that there is something to watch; yet each look at Sales is a request.
+# Far more often than in production, so there is something to watch; yet each look at Sales is a request.
 QUICK: Mapping[str, str] = {
     **PLATFORM,
     **schedules(FLOWS.settings),
@@ -47,7 +47,7 @@ QUICK: Mapping[str, str] = {
 }
 
 # The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could
-# still land. Where one is killed before the eyes of the user, that is short: here nothing stalls, and nothing is far.
+# still arrive. If one is killed while the user watches, that is short: here nothing stalls, and nothing is far away.
 HASTY: Mapping[str, str] = {
     "AzureFunctionsJobHost__functionTimeout": "00:00:40",
     "REQUEST_TIMEOUT_S": "10",

@@ -1,4 +1,4 @@
-"""Why the demo cannot go on. The message is all that its user sees: it names the thing, the value and the remedy."""
+"""Why the demo cannot continue. The message is all that its user sees: it names the thing, the value and the remedy."""
 
 
 class DemoFailed(Exception):

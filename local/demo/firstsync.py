@@ -1,4 +1,4 @@
-"""Records what was there before the first sync, and compares both systems when they are in step."""
+"""Notes what existed before the first sync, and compares both systems when they are in step."""
 
 from local.demo.comparison import compare, expected_keys
 from local.demo.flows import Watched
@@ -21,7 +21,7 @@ def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> N
 def result_of(
     session: Session, place: Place, flows: tuple[Watched, ...], standings: Standings, *, in_step: bool
 ) -> Result:
-    """Compare both systems, and put together what the session came to. The keys that are expected are remembered."""
+    """Compare both systems, and collect the result of the session. The expected keys are stored."""
     results = {flow.name: _result(session, place, flow, standings[flow.name]) for flow in flows}
     counts = {name: counted.total for name, counted in session.counts().items()}
     return Result(results, in_step, session.peak_memory_mb, counts)

@@ -19,7 +19,7 @@ Systems = Mapping[str, Access]
 API = "/api/data/v9.2"
 _DATA = "/data"
 _ACROSS = {"cross-company": "true"}
-# Failures that the comparison works out by itself, from the source and from what was there before.
+# Failures that the comparison derives itself, from the source and from what existed before.
 _FORESEEN = frozenset({"key_taken", "key_changed", "target_exists"})
 
 
@@ -52,8 +52,8 @@ class Targets(Protocol):
 class Collection:
     """The rows of one collection of a system, each with its key; satisfies Sources and Targets.
 
-    `company` is that of F&O, empty for Dataverse; `by_id` says that the key is an id that stands bare in a filter.
-    `key_too` is a second part of the key. Only the rows count that have the values of `only`.
+    `company` is that of F&O, empty for Dataverse; `by_id` says that the key is an id, which a filter does not quote.
+    `key_too` is a second part of the key. Only rows with the values of `only` count.
     """
 
     system: str
@@ -116,7 +116,7 @@ class View(Protocol):
     """What is known about a flow besides the rows of its source and target."""
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
-        """What the mapping may know of a source record; read for one key, or for all of them."""
+        """What the mapping may know about a source record; read for one key, or for all of them."""
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """A verdict as the comparison takes it: what the target should hold, in the form in which it is presented."""
@@ -141,7 +141,7 @@ class PlainView:
     rules: TargetRules
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - nothing to read
-        """What the mapping may know of a source record; read for one key, or for all of them."""
+        """What the mapping may know about a source record; read for one key, or for all of them."""
         known = Known(datetime.now(UTC))
         return lambda _row: known
 
@@ -169,8 +169,8 @@ class PlainView:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address;
-    `moves` says that a record may get another key. `past_rules` are the filter rules which tell that a record may have
-    been for the target once, under its id as key."""
+    `moves` says that a record may get another key. `past_rules` are the filter rules that mean that a record may have
+    been in the target once, with its id as key."""
 
     name: str
     mapper: Mapper
@@ -197,7 +197,7 @@ class Watched:
         return {row.id: self._judged(row, known(row)) for row in self.sources(systems)}
 
     def verdict(self, systems: Systems, id: str) -> Verdict | None:
-        """What the mapping makes of one source record, None when there is none."""
+        """What the mapping makes of one source record, None if there is none."""
         row = next(iter(self.sources(systems, id)), None)
         return None if row is None else self._judged(row, self.view.known(systems, id)(row))
 

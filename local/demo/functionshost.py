@@ -1,4 +1,4 @@
-"""A functions host of the demo: started, killed, ended, and started again when it ends by itself."""
+"""A functions host of the demo: started, killed, ended, and restarted if it stops by itself."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _MOST_ENDS = 10
 class FunctionsHost:
     """A functions host on the app. Several may run on one storage account, each with a name of its own.
 
-    A host that ends by itself is started again, as the platform does: without storage, for one, no host stays up.
+    A host that stops by itself is restarted, as on the platform: without storage, for example, no host keeps running.
     `own` are settings of this host alone.
     """
 
@@ -82,8 +82,8 @@ class FunctionsHost:
         self.peak_memory_mb = max(self.peak_memory_mb, self._program.peak_memory_mb())
 
     def require_alive(self) -> None:
-        """Start it again when it has ended by itself; raises DemoFailed when that does not help. Notes how much memory
-        it takes, and tells when a worker was started anew."""
+        """Restart it if it has stopped by itself; raises DemoFailed if that does not help. Notes how much memory it
+        takes, and reports when a worker was restarted."""
         if self.pid is None:
             return
         if how := self._part.ended:

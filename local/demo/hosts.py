@@ -17,7 +17,7 @@ from local.demo.processes import ROOT, STOP_IDLE_S
 from local.demo.state_dir import free_ports
 
 COMMAND_SETTING, PYTHON_SETTING = "FUNCTIONS_HOST", "FUNCTIONS_HOST_PYTHON"
-# What a deployment takes, but for the packages: those are in the Python that the worker runs in.
+# What a deployment takes, except for the packages: those are in the Python that the worker runs in.
 _DEPLOYED = ("function_app.py", "host.json", "shared")
 # The host says that it has started in the first category. In the other one it warns of each table and queue that it
 # looks for in vain.
@@ -27,7 +27,7 @@ _TIMED_OUT = re.compile(r"Timeout value of \S+ (?:was )?exceeded by function:? '
 _DRAIN_S = 3
 # How long a message stays invisible that a host has fetched and was killed over; it renews what it is at.
 _LEASE_S = 20
-# And how long its timers stand still then: the least that a lease of a blob may last.
+# And how long its timers stop then: the shortest time that a lease of a blob may last.
 _LOCK_S = 15
 
 
@@ -46,10 +46,10 @@ class Program(Protocol):
         """Whether the process listens to queues and timers."""
 
     def news(self) -> str:
-        """Why a worker was started anew since the last look; empty when none was."""
+        """Why a worker was restarted since the last look; empty if none was."""
 
     def peak_memory_mb(self) -> float:
-        """What the process has said of its memory at its end, 0 where it says nothing."""
+        """The peak memory that the process reported at its end, 0 if it reported none."""
 
 
 class LocalProgram:
@@ -63,7 +63,7 @@ class LocalProgram:
         self._told = 0
 
     def prepare(self, settings_file: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-        """Its arguments: short times, so that little is waited for."""
+        """Its arguments: short times, to keep waits short."""
         self._ready.unlink(missing_ok=True)
         self._summary.unlink(missing_ok=True)
         self._told = 0
@@ -100,7 +100,7 @@ class RealProgram:
     """
 
     module = child_process.PROGRAM
-    # After SIGTERM it waits ten seconds for what runs.
+    # After SIGTERM it waits ten seconds for running functions.
     stop_idle_s = 15.0
 
     def __init__(self, folder: Path, log: Path, environment: Mapping[str, str]) -> None:
@@ -154,7 +154,7 @@ class RealProgram:
 
 
 def command(environment: Mapping[str, str], folder: Path, port: int) -> list[str]:
-    """The command line of Microsoft's host on the app in a folder. Raises UserMistake where there is none."""
+    """The command line of Microsoft's host on the app in a folder. Raises UserMistake if there is none."""
     if named := environment.get(COMMAND_SETTING, "").strip():
         program, *more = shlex.split(named)
         if shutil.which(program) is None:

@@ -28,7 +28,7 @@ def as_exceptions() -> Iterator[None]:
     def terminate(number: int, _frame: FrameType | None) -> None:
         raise Terminated(number)
 
-    # A shell gives background jobs an ignored SIGINT: asked for explicitly, it works there as well.
+    # A shell gives background jobs an ignored SIGINT: set explicitly, it works there as well.
     before = {signal.SIGINT: signal.signal(signal.SIGINT, interrupt)}
     before |= {number: signal.signal(number, terminate) for number in _ASKED_TO_END}
     try:

@@ -14,7 +14,7 @@ _TRACE = "Traceback (most recent call last):"
 
 
 def last_words(log: Path) -> str:
-    """The end of a log, for people: its last errors first, where it has any."""
+    """The end of a log, for people: its last errors first, if it has any."""
     lines = _tail(log)
     errors = _errors(lines)[-_ERRORS:]
     if not errors:
@@ -23,12 +23,12 @@ def last_words(log: Path) -> str:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log, empty where there is none."""
+    """The last line of a log, empty if there is none."""
     return next(reversed(_tail(log)), "")
 
 
 def keep(logs: Path) -> Path | None:
-    """Copy a folder of logs to where it outlives the demo; None where that cannot be done."""
+    """Copy a folder of logs to a place that outlives the demo; None if that cannot be done."""
     kept = Path(tempfile.gettempdir()) / f"prospect-to-cash-logs-{os.getpid()}"
     try:
         return Path(shutil.copytree(logs, kept, dirs_exist_ok=True))

@@ -1,4 +1,4 @@
-"""What the demo remembers from one start to the next: on disk before it goes on, whatever ends it."""
+"""What the demo remembers from one start to the next: on disk before it continues, however it ends."""
 
 import json
 import os
@@ -65,9 +65,9 @@ class Memory:
         part.replace(self.root / MANIFEST)
 
     def read_journal(self) -> None:
-        """Take what was expected before. A last line that was cut short is removed: what it says was never relied on.
+        """Read what was expected before. A last line that was cut short is removed: nothing has relied on it.
 
-        Raises ValueError for a line that is none of ours.
+        Raises ValueError for a line that is not ours.
         """
         journal = self.root / JOURNAL
         if not journal.exists():
@@ -81,7 +81,7 @@ class Memory:
                 case [str() as flow, str() as id, str() as key]:
                     self._take(flow, id, key)
                 case _:
-                    raise ValueError(f"{JOURNAL} holds a line that is no expectation")
+                    raise ValueError(f"{JOURNAL} holds a line that is not an expectation")
 
     def _take(self, flow: str, id: str, key: str) -> None:
         keys = self.keys.setdefault(flow, {})
@@ -91,7 +91,7 @@ class Memory:
 
 
 def read_memory(root: Path) -> Memory | None:
-    """The memory of an earlier demo, None where there is none. Raises ValueError, KeyError and TypeError where it
+    """The memory of an earlier demo, None if there is none. Raises ValueError, KeyError and TypeError if it
     cannot be read."""
     file = root / MANIFEST
     if not file.exists():

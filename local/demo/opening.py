@@ -24,8 +24,8 @@ FIRST_IN_WORST_ORDER = (PRODUCTS,)
 
 @dataclass(slots=True)
 class Opening:
-    """Lets everything flow that is there, and has it quoted. `gave_up` says afterwards why it did not come into step,
-    empty where it did."""
+    """Lets every existing record flow, and has it quoted. `gave_up` says afterwards why it did not come into step,
+    empty if it did."""
 
     options: Options
     console: Console

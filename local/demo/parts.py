@@ -32,7 +32,7 @@ class Part:
 
     @property
     def ended(self) -> str:
-        """How it has ended by itself; empty while it runs, and where it was ended on purpose."""
+        """How it has stopped by itself; empty while it runs, and if it was ended on purpose."""
         return "" if self._child is None else self._child.ended
 
     def begin(self, arguments: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -50,7 +50,7 @@ class Part:
         self._child = self._stack.enter_context(child)
 
     def wait(self, ready: Callable[[], bool]) -> None:
-        """Wait until it can be used. Raises DemoFailed, and UserMistake where it refused its arguments."""
+        """Wait until it can be used. Raises DemoFailed, and UserMistake if it refused its arguments."""
         assert self._child is not None
         self._child.wait_until(ready)
 
@@ -75,6 +75,6 @@ class Part:
         self._child = None
 
     def require_alive(self) -> None:
-        """Raises DemoFailed when it has ended by itself; one that was ended on purpose is no matter."""
+        """Raises DemoFailed if it has stopped by itself, and not if it was ended on purpose."""
         if self._child is not None:
             self._child.require_alive()

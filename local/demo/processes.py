@@ -14,7 +14,7 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.patience import Clock, Clockwork, Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# A child that starts or ends is waited for while it gets on; `_MOST` is for one that works and works.
+# A child that starts or ends is waited for while it progresses; `_MOST` bounds one that never finishes.
 START_IDLE_S, START_MOST_S = 60.0, 900.0
 STOP_IDLE_S, STOP_MOST_S = 8.0, 60.0
 _LOOK_EVERY_S = 0.02
@@ -27,7 +27,7 @@ def _say_nothing(_text: str) -> None:
 
 @dataclass(slots=True)
 class Child:
-    """A running module or program; its output goes to `log`. `tell` gets a line for the user when it takes long."""
+    """A running module or program; its output goes to `log`. `tell` gets a line for the user if it takes long."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -43,7 +43,7 @@ class Child:
 
     @property
     def ended(self) -> str:
-        """How it has ended by itself, empty while it runs. One that refused its arguments has not come to work."""
+        """How it has stopped by itself, empty while it runs. One that refused its arguments has never worked."""
         code = self.process.poll()
         if code is None or code == MISTAKE:
             return ""
@@ -56,10 +56,10 @@ class Child:
             return
         if code == MISTAKE:
             raise UserMistake(logs.last_line(self.log) or f"{self.name} refused its arguments")
-        raise DemoFailed(f"{self.name} ended by itself ({self.ended}). {logs.last_words(self.log)}")
+        raise DemoFailed(f"{self.name} stopped by itself ({self.ended}). {logs.last_words(self.log)}")
 
     def wait_for(self, file: Path) -> str:
-        """The content of the file by which the child says that it is ready."""
+        """The content of the file that the child writes when it is ready."""
         self.wait_until(file.exists)
         return file.read_text(encoding="utf-8").strip()
 
@@ -86,7 +86,7 @@ class Child:
         self.process.wait()
 
     def stop(self) -> None:
-        """End it and whatever it started: asked first, then killed."""
+        """End it and everything that it started: asked first, then killed."""
         if self.process.poll() is None:
             self.process.terminate()
             patience = self._patience(self.stop_idle_s, STOP_MOST_S, f"the {self.name} to end")

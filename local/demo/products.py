@@ -56,7 +56,7 @@ class ProductView:
     mapper: ProductMapper
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
-        """What the mapping may know of a source record; read for one key, or for all of them."""
+        """What the mapping may know about a source record; read for one key, or for all of them."""
         now = datetime.now(UTC)
         tables = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}
         references = {**tables, **read_behaviors(systems, price_lists.DATE_COLUMNS)}
@@ -98,7 +98,7 @@ class ProductView:
         return {**row, **lookups, products.STATE: self._state(row), products.ITEM: [dict(item) for item in own]}
 
     def _state(self, row: Values) -> Json:
-        """A published product that is being revised counts as active, and a draft where the sync does not publish."""
+        """A published product that is being revised counts as active, and a draft if the sync does not publish."""
         state = row[products.STATE]
         as_good = {products.UNDER_REVISION, *(() if self.mapper.choices.publish else (_DRAFT,))}
         return products.ACTIVE if state in as_good else state

@@ -1,4 +1,4 @@
-"""Shows how far the sync is: a picture that moves on a terminal, a line now and then where there is none."""
+"""Shows how far the sync is: a moving picture on a terminal, otherwise a line now and then."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ class Progress:
             self._live.stop()
 
     def show(self, positions: Positions, requests: Mapping[str, Requests]) -> None:
-        """Show where the flows stand now, and what is waited for when nothing has happened for a while."""
+        """Show the state of the flows, and what is waited for if nothing has happened for a while."""
         now = self._clock()
         # Requests and messages alone are not progress: every run of a timer sends requests.
         news = [
@@ -72,7 +72,7 @@ class Progress:
             self._tell(positions, now)
 
     def close(self, positions: Positions) -> None:
-        """Show how the flows stand at the end of the wait, where that was not shown already."""
+        """Show the state of the flows at the end of the wait, if it was not shown already."""
         now = self._clock()
         if self._live is None and now - self._began >= _LINE_EVERY_S and self._told != self._seen:
             self._tell(positions, now)
@@ -101,7 +101,7 @@ class Progress:
 
 
 def sentence(positions: Positions) -> str:
-    """Where the flows stand, as one line."""
+    """The state of the flows, as one line."""
     flows = ", ".join(_standing(flow, position) for flow, position in positions.items() if position.account.total)
     messages = sum(position.glance.messages for position in positions.values())
     settled = all(position.account.settled == position.account.total for position in positions.values())

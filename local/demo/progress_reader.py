@@ -9,7 +9,8 @@ from typing import Protocol
 from shared.state.checkpoints import Checkpoints, Phase
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
-from shared.state.links import ClaimKind, Link, Links, LinkState
+from shared.state.link_parts import ClaimKind
+from shared.state.links import Link, Links, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
 from shared.state.storage.tables import Table
@@ -29,7 +30,7 @@ class Glance:
 
     `counts` sums the outcomes of all runs. `pulls` is how many pulls have ended; `first` and `last` are the
     beginning of the first run and the end of the last one that did anything. `closed` is why nothing moves;
-    `blocked` is true when only an operator can change that.
+    `blocked` is true if only an operator can change that.
     """
 
     counts: Mapping[str, int]
@@ -74,12 +75,12 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where every source record of a flow stands: by rule, by cause, and those of which nothing is known.
+    """The state of every source record of a flow: by rule, by cause, and those that are not known.
 
-    Of `total` records, `settled` have come to an end that lasts until they change: written, not for the target, or
-    rejected. `again` of the others had come to one before, and a worker is at them once more. `waits_for` counts those
-    that wait by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker,
-    None where there is none.
+    Of `total` records, `settled` have an outcome that lasts until they change: written, not for the target, or
+    rejected. `again` of the others had one before, and a worker has claimed them again. `waits_for` counts waiting
+    records by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker, None
+    if there is none.
     """
 
     states: Mapping[LinkState, int]
@@ -167,7 +168,7 @@ class ProgressReader:
         failed = {failure.id for failure in failures}
         decided = {id for id, link in links.items() if _is_decided(link, id in failed)}
         waiting = {id: link for id, link in links.items() if link.state is LinkState.WAITING}
-        claimed = [link for link in links.values() if link.claim_id is not None]
+        claimed = [link for link in links.values() if link.claim.id is not None]
         states = Counter(link.state for link in links.values())
         rules = Counter(_rule(link) for link in links.values() if link.state in _NOT_FOR_THE_TARGET)
         return Account(
@@ -180,12 +181,12 @@ class ProgressReader:
             settled=sum(id in decided and id not in waiting for id in ids),
             again=sum(link.state not in _UNDECIDED and link.id not in waiting for link in claimed),
             waits_for=dict(Counter(_parent_flow(link) for link in waiting.values()).most_common()),
-            claim_age_s=min((link.age_s for link in claimed if link.claim_kind is ClaimKind.WORKING), default=None),
+            claim_age_s=min((link.age_s for link in claimed if link.claim.kind is ClaimKind.WORKING), default=None),
         )
 
     def claimed(self) -> int:
-        """How many records are in the hands of a worker. Reads the whole partition."""
-        return sum(link.claim_id is not None for link in self._links.walk(self._flow))
+        """How many records a worker has claimed. Reads the whole partition."""
+        return sum(link.claim.id is not None for link in self._links.walk(self._flow))
 
     def written(self) -> list[str]:
         """The ids of the records that are in the target. Reads the whole partition."""
@@ -196,7 +197,7 @@ class ProgressReader:
         return self._links.load(self._flow, [id])[id]
 
     def failure(self, id: str) -> Failure | None:
-        """Why a record is not in step, None when nothing is listed."""
+        """Why a record is not in step, None if nothing is listed."""
         return self._failures.load(self._flow, [id]).get(id)
 
     def failures(self) -> tuple[Failure, ...]:
@@ -209,7 +210,7 @@ class ProgressReader:
         return tuple(found)
 
     def closed(self) -> str:
-        """Why nothing moves, empty when it may."""
+        """Why nothing moves, empty if it may."""
         control = self._control.flow(self._flow)
         if control.blocked:
             return f"flow blocked: {control.blocked}"
@@ -241,7 +242,7 @@ def _closed(gate: Gate) -> str:
 
 
 def _rule(link: Link) -> str:
-    """The rule by which a record is not for the target; one that was there before is told apart."""
+    """The rule that keeps a record from the target, marked as ended if the record was there before."""
     rule = link.rule or "unnamed"
     return f"{ENDED}{rule}" if link.state is LinkState.ENDED else rule
 
@@ -254,4 +255,4 @@ def _parent_flow(link: Link) -> str:
 def _is_decided(link: Link, failed: bool) -> bool:
     if link.state is LinkState.REJECTED:
         return failed
-    return link.state not in _UNDECIDED and link.claim_id is None
+    return link.state not in _UNDECIDED and link.claim.id is None

@@ -106,14 +106,14 @@ class Quotations:
 
 @dataclass(frozen=True, slots=True)
 class QuotationView:
-    """What the mapping of a quote needs: under which number its customer is one in F&O. Lines are compared one by one,
-    whatever their numbers are; what F&O fills in by itself, where Sales says nothing, is not ours."""
+    """What the mapping of a quote needs: the number of its customer in F&O. Lines are compared one by one, independent
+    of their numbers; what F&O fills in itself, where Sales has nothing, is not ours."""
 
     mapper: QuotationMapper
     company: str
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
-        """What the mapping may know of a source record; read for one key, or for all of them."""
+        """What the mapping may know about a source record; read for one key, or for all of them."""
         now, customers = datetime.now(UTC), read_customers(systems, self.company)
         behaviors = read_behaviors(systems, quotations.DATE_COLUMNS)
         return lambda row: Known(now, references=behaviors, keys=customers.keys_of(self.mapper.parents(row)))
@@ -166,7 +166,7 @@ class QuotationView:
 
 
 def lines_of(row: Values) -> list[Values]:
-    """The lines of a quotation as it is presented."""
+    """The lines of a quotation as the comparison shows it."""
     return _listed(row.get(LINES))
 
 

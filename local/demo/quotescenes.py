@@ -14,7 +14,7 @@ from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Sell
 from local.demo.stage import Stage, say_skipped
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.records import Json, Values
 
@@ -43,7 +43,7 @@ class QuoteScenes:
 
     @property
     def puzzle(self) -> str | None:
-        """The number of the quote that is asked about, None where there is none."""
+        """The number of the quote that is asked about, None if there is none."""
         return None if self._puzzle is None else self._puzzle[1]
 
     def write(self, folder: Path) -> None:

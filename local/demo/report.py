@@ -18,7 +18,7 @@ REPORT, EXCHANGES = "report.json", "exchanges.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class FlowResult:
-    """What one flow did in this session, and how it stands at its end."""
+    """What one flow did in this session, and its state at the end."""
 
     glance: Glance
     account: Account
@@ -49,7 +49,7 @@ class FlowResult:
 class Trial:
     """What became of a batch during which the functions were killed and both systems throttled.
 
-    By flow: `touched` records had an edit to travel, `in_hand` of them were in the hands of the killed process.
+    By flow: `touched` records were edited, `in_hand` of them had been claimed by the killed process.
     `throttled` is how many requests were refused with 429. `lost`, `extra`, `doubled` and `stale` count records, by the
     comparison of both systems.
     """
@@ -66,7 +66,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a session came to. `requests` are all that each system answered, `trial` is None where there was none."""
+    """The result of a session. `requests` are all that each system answered, `trial` is None if there was none."""
 
     flows: Mapping[str, FlowResult]
     in_step: bool
@@ -100,7 +100,7 @@ def document(result: Result) -> dict[str, Json]:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder of the report, without an earlier one. Raises UserMistake where it cannot be written: before
+    """Make the folder of the report, without an earlier one. Raises UserMistake if it cannot be written, before
     anything is started."""
     if folder.is_file():
         raise UserMistake(f"--report {folder}: is a file; name a folder, which may be a new one.")
@@ -184,5 +184,5 @@ def _lines(log: Path) -> Iterator[str]:
 
 
 def _time(line: str) -> str:
-    # The time stands first in a line and sorts as text; a line that was cut short sorts by whatever it has.
+    # The time comes first in a line and sorts as text; a line that was cut short sorts by what it has.
     return line.split('"time": "', 1)[-1][:30]

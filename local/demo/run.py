@@ -39,7 +39,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 
 WELL, NOT_WELL = 0, 1
-# What the logs of a demo take, its state where that is kept, and a small sample of its records.
+# Space for the logs of a demo, its state if that is kept, and a small sample of its records.
 _SPACE_MB, _SPACE_KEPT_MB, _SPACE_SAMPLE_MB = 20, 100, 1
 # With slower answers the short times of a hasty app would not do.
 _HASTY_UP_TO_MS = 250.0
@@ -90,7 +90,7 @@ def _run(options: Options, console: Console, named: str) -> int:
 
 
 def require_space(keep: Path | None) -> None:
-    """Raises NoSpaceLeft before anything is written or started, and UserMistake where no file can be written."""
+    """Raises NoSpaceLeft before anything is written or started, and UserMistake if no file can be written."""
     space.require(_temporary(), _SPACE_MB if keep is None else _SPACE_SAMPLE_MB, named_by="TMPDIR")
     if keep is not None:
         # A folder that may not be looked into counts as one that is not there: the next one above it is on its disk.
@@ -109,7 +109,7 @@ def _temporary() -> Path:
 
 @contextmanager
 def _logs_kept(here: Place) -> Iterator[None]:
-    """Where the demo fails, the logs of its parts stay, and their place is named."""
+    """If the demo fails, the logs of its parts stay, and their place is named."""
     try:
         with space.named(here.root):
             yield
@@ -118,7 +118,7 @@ def _logs_kept(here: Place) -> Iterator[None]:
 
 
 def _where_logs_are(here: Place) -> str:
-    """A sentence that names where the logs of all parts outlive the demo, empty where nothing can be kept."""
+    """A sentence that names the place where the logs of all parts outlive the demo, empty if nothing can be kept."""
     kept = here.folder("logs") if here.kept else logs.keep(here.folder("logs"))
     return "" if kept is None else f"The logs are in {kept}."
 
@@ -163,7 +163,7 @@ def _play(
             result = act.play(stop=options.once)
         else:
             if options.once:
-                # Nothing moves any more while both systems are compared, and the host tells its peak memory.
+                # Nothing moves any more while both systems are compared, and the host reports its peak memory.
                 session.stop_functions()
             result = firstsync.result_of(session, here, flows, standings, in_step=in_step)
         _show(console, result)

@@ -31,7 +31,7 @@ def _tell_nobody(_text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record with its place: file and line. `source` is the record as it stands there, `values` what is sent."""
+    """A record with its place: file and line. `source` is the record as written there, `values` what is sent."""
 
     place: str
     source: Values
@@ -43,7 +43,7 @@ class Incomplete(Exception):
 
 
 class SampleQuotes:
-    """The quotes of a checked folder. `skipped` says of each record that was left out where it stands, and why."""
+    """The quotes of a checked folder. `skipped` gives place and reason of each record that was left out."""
 
     def __init__(self, access: Access, folder: Path) -> None:
         self._access = access
@@ -51,8 +51,8 @@ class SampleQuotes:
         self.skipped: list[str] = []
 
     def add_prices(self, catalogue: Catalogue, tell: Tell = _tell_nobody) -> int:
-        """Put the quoted products on the price lists of the quotes in other currencies; how many items. `tell` hears
-        how far it is."""
+        """Put the quoted products on the price lists of the quotes in other currencies; how many items. Reports
+        progress to `tell`."""
         lists = {
             str(each.values.get("quoteid")): each.values.get("_pricelevelid_value")
             for each in self._read("quotes.jsonl")
@@ -76,7 +76,7 @@ class SampleQuotes:
 
     def write(self, catalogue: Catalogue, tell: Tell = _tell_nobody) -> tuple[int, int]:
         """Write and activate the active quotes, with all their lines; how many of both. A quote with a product that
-        Sales does not have stays away. `tell` hears how far it is."""
+        Sales does not have is left out. Reports progress to `tell`."""
         lines, incomplete = self._lines(catalogue)
         quotes = [each for each in self._read("quotes.jsonl") if each.values.get("statecode") == _IS_ACTIVE]
         quotes = [quote for quote in quotes if str(quote.values.get("quoteid")) not in incomplete]
@@ -115,7 +115,7 @@ class SampleQuotes:
         return found
 
     def _sent(self, entity_set: str, table: str, message: str, rows: Sequence[Placed]) -> list[Placed]:
-        """Send records together, and one by one where that is refused; those that were taken."""
+        """Send records together, and one by one if that is refused; the accepted ones."""
         taken: list[Placed] = []
         for at in range(0, len(rows), _CHUNK):
             chunk = rows[at : at + _CHUNK]
@@ -163,7 +163,7 @@ class SampleQuotes:
         return list(self._access.rows(f"{API}/{entity_set}?{quoting.query({'$select': select})}"))
 
     def _read(self, name: str) -> Iterator[Placed]:
-        """The records of a checked file; none where there is no such file."""
+        """The records of a checked file; none if there is no such file."""
         file = self._folder / name
         if not file.is_file():
             return

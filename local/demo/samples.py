@@ -40,7 +40,7 @@ def check_folder(folder: Path, known: frozenset[str]) -> str:
 
 
 def unit_group(folder: Path) -> str | None:
-    """The name of the only unit group of a checked folder, None where there is none or more than one."""
+    """The name of the only unit group of a checked folder, None if there is none or more than one."""
     names = {str(row["name"]) for row in _rows(folder / "uomschedules.jsonl") if "name" in row}
     return names.pop() if len(names) == 1 else None
 
@@ -57,8 +57,8 @@ def unit_pairs(folder: Path) -> dict[str, str]:
 
 
 def company_currency(folder: Path, wanted: str | None) -> str:
-    """The accounting currency of the company in F&O: the one that is wanted, else what the price lists of a checked
-    folder leave to choose. Raises UserMistake where that cannot be known."""
+    """The accounting currency of the company in F&O: the requested one, otherwise the only one in the price
+    lists of a checked folder. Raises UserMistake if that cannot be known."""
     if wanted is not None:
         return _require_known(wanted.upper())
     codes = {str(row.get("transactioncurrencyid")): row.get("isocurrencycode") for row in _currencies(folder)}
@@ -85,7 +85,7 @@ def _currencies(folder: Path) -> Iterator[Values]:
 
 
 def _rows(file: Path) -> Iterator[Values]:
-    """The records of a file whose lines were checked; none where there is no such file."""
+    """The records of a file whose lines were checked; none if there is no such file."""
     if not file.exists():
         return
     for _place, record in jsonlines.read(file):

@@ -16,7 +16,7 @@ PICTURE_WIDTH = 118
 # What goes into a file or another program is not folded to any width.
 _UNFOLDED = 10_000
 _BETWEEN_COLUMNS = 3
-# What means something to a shell within double quotes, or to make.
+# Characters with a meaning for a shell within double quotes, or for make.
 _SPECIAL = frozenset('"$`\\!#')
 
 
@@ -62,7 +62,7 @@ def write(console: Console, text: str, *, style: str = "", indent: int = 0, hang
 
 
 def write_verbatim(console: Console, text: str, *, style: str = "") -> None:
-    """One line as it is, however long: what is to be pasted."""
+    """One unbroken line of any length, to be pasted."""
     console.print(Text(visible(text, lines=True), style=style), soft_wrap=True)
 
 

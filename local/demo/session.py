@@ -38,9 +38,9 @@ _PRIVATE = (KEY_FILE, ADMIN_FILE, _SETTINGS)
 class Session:
     """The running demo, from `__enter__` to `__exit__`, which leaves no process behind.
 
-    The functions do not run before `start_functions`. `tell` gets a line for what the user should know of, `more` are
-    further arguments of a simulator, by its system. What is killed and started again goes on where it was only if the
-    place is kept: otherwise storage and systems are in memory.
+    The functions do not run before `start_functions`. `tell` gets a line for what the user should know, `more` are
+    further arguments of a simulator, by its system. A part that is killed and restarted continues where it was only if
+    the place is kept: otherwise storage and systems are in memory.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Session:
 
     @property
     def logs(self) -> list[Path]:
-        """The exchange logs of both systems, where a report is asked for; complete once the session has ended."""
+        """The exchange logs of both systems, if a report is requested; complete once the session has ended."""
         return [self.simulators.exchanges(name) for name in SYSTEMS]
 
     @property
@@ -181,8 +181,8 @@ class Session:
         host.start(self._run / _SETTINGS, self._settings)
 
     def require_alive(self) -> None:
-        """Raise DemoFailed when one of the processes has ended by itself, NoSpaceLeft when the disk is full; note how
-        much memory the hosts take, and tell when a worker was started anew."""
+        """Raise DemoFailed if one of the processes has stopped by itself, NoSpaceLeft if the disk is full; note how
+        much memory the hosts take, and report when a worker was restarted."""
         space.require(self._place.root, _LEAST_FREE_MB)
         self.simulators.require_alive()
         if self.azurite.pid is not None and not _runs(self.azurite.pid):
@@ -245,6 +245,6 @@ def _runs(pid: int | None) -> bool:
 
 
 def require_node_modules() -> None:
-    """Raises UserMistake, before anything is started, where the storage emulator is not installed."""
+    """Raises UserMistake, before anything is started, if the storage emulator is not installed."""
     if not (ROOT / "node_modules" / "azurite").is_dir():
         raise UserMistake(f"{ROOT / 'node_modules'} holds no Azurite: run `make demo`, or `npm ci` in {ROOT}.")

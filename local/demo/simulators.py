@@ -28,7 +28,7 @@ class Company:
 
 @dataclass(slots=True)
 class Simulators:
-    """Starts and ends them, by name. What a system has answered to is on disk where the place is kept, also when it is
+    """Starts and ends them, by name. What a system has confirmed is on disk if the place is kept, even if it is
     killed the moment after; otherwise its records are in memory. `more` are further arguments, by system."""
 
     options: Options
@@ -47,15 +47,15 @@ class Simulators:
         }
 
     def url(self, name: str) -> str:
-        """Where a system answers; it stays the same."""
+        """The address of a system; it stays the same."""
         return f"http://127.0.0.1:{self.place.memory.ports[name]}"
 
     def exchanges(self, name: str) -> Path:
-        """The exchange log of a system, where a report is asked for."""
+        """The exchange log of a system, if a report is requested."""
         return self._file(f"{name}-exchanges.jsonl")
 
     def skipped(self, name: str) -> Path:
-        """What says which records of the folder a system has refused when it was filled; there only if it has."""
+        """The file that lists the records that a system refused when it was filled; it exists only if there are any."""
         return self._file(f"{name}.skipped")
 
     def begin(self) -> None:
@@ -89,7 +89,7 @@ class Simulators:
             part.stop()
 
     def require_alive(self) -> None:
-        """Raises DemoFailed when one has ended by itself."""
+        """Raises DemoFailed if one has stopped by itself."""
         for part in self._parts.values():
             part.require_alive()
 

@@ -50,7 +50,7 @@ class Stage:
         return tell
 
     def show(self, what: str, seconds: float | None, *, then: str, trouble: str = "") -> None:
-        """What somebody did, and after how many seconds it had arrived; None when it took too long."""
+        """What somebody did, and after how many seconds it had arrived; None if it took too long."""
         if seconds is None:
             self.say(f"{what}: not {then} after more than {PATIENCE_S:g} s {trouble}", style="red")
         else:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 
 class Standstill:
-    """Counts the seconds in which nothing has got on, from look to look.
+    """Counts the seconds without progress, from look to look.
 
-    A look takes a moment where nothing else runs. Where it takes longer the machine is busy, and what we wait for is
-    as slow as we are: so no look counts for more than `most_per_look_s`, and the wait grows with the slowness of the
-    machine.
+    A look takes a moment if nothing else runs. If it takes longer, the machine is busy, and what we wait for is as slow
+    as we are: so no look counts for more than `most_per_look_s`, and the wait grows with the slowness of the machine.
     """
 
     def __init__(self, most_per_look_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +26,7 @@ class Standstill:
         return self._looked_at - self._began
 
     def look(self, seen: object = None) -> float:
-        """Note what is seen now; the seconds that have been spent since it was another, 0 when it has just changed."""
+        """Note what is seen now; the counted seconds since it changed, 0 if it has just changed."""
         now = self._clock()
         if seen != self._seen:
             self._seen, self._began, self.spent_s = seen, now, 0.0
@@ -38,6 +37,6 @@ class Standstill:
 
 
 def stretched(seconds: float) -> float:
-    """A time limit of a quiet machine, for this one as busy as it is now."""
+    """A time limit of a quiet machine, extended for the present load of this one."""
     busy = os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 1.0
     return seconds * max(1.0, busy)

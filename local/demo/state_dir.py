@@ -1,4 +1,4 @@
-"""Where a demo keeps its state: a folder that goes with it, or one that the next demo continues in."""
+"""Where a demo keeps its state: a folder that is removed with it, or one that the next demo continues in."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ class Place:
 def place(keep: Path | None, *, data: str, folder: str, systems: tuple[str, ...]) -> Iterator[Place]:
     """The folder of this demo, locked against a second one. Without `keep` it is removed at the end.
 
-    `data` is the digest of the sample records, `folder` says for people where they are from. Raises UserMistake for a
+    `data` is the digest of the sample records, `folder` is their place, for messages. Raises UserMistake for a
     folder that cannot be used.
     """
     if keep is None:
@@ -60,7 +60,7 @@ def place(keep: Path | None, *, data: str, folder: str, systems: tuple[str, ...]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on now, all different."""
+    """Unused ports of the loopback interface, all different."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -106,7 +106,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _found(root: Path, data: str, folder: str) -> Place | None:
-    """The state that an earlier demo left, None where the folder is empty."""
+    """The state that an earlier demo left, None if the folder is empty."""
     try:
         memory = read_memory(root)
     except (ValueError, KeyError, TypeError) as error:
@@ -115,7 +115,7 @@ def _found(root: Path, data: str, folder: str) -> Place | None:
         return None
     if memory.data != data:
         raise UserMistake(
-            f"--keep {root}: was made with the records of {memory.folder}, now asked for is {folder}; "
+            f"--keep {root}: was made with the records of {memory.folder}, not with those of {folder}; "
             "name the same records, or a new folder."
         )
     _require_free(root, memory.ports)

@@ -18,7 +18,7 @@ Standings = Mapping[str, ProgressReader]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where one flow stands. `claims_until` is when the claims of a worker end at the latest, even if it has died."""
+    """The state of one flow. `claims_until` is when the claims of a worker end at the latest, even if it has died."""
 
     glance: Glance
     account: Account
@@ -26,7 +26,7 @@ class Position:
 
     @property
     def in_step(self) -> bool:
-        """Whether every record of the flow is decided and nothing goes on."""
+        """Whether every record of the flow is decided and nothing is under way."""
         return self.glance.quiet and not self.account.unaccounted and not self.account.claimed
 
     @property
@@ -69,7 +69,8 @@ class Stocktaking:
         self._taken: dict[str, _Taken] = {}
 
     def look(self, *, anew: bool = False) -> dict[str, Position]:
-        """Look now; `anew` takes every account anew, over the records that both systems have at this moment."""
+        """Look now; `anew` reads the state of every record again, over the records that both systems have at this
+        moment."""
         return {flow.name: self._look(flow, anew=anew) for flow in self._flows}
 
     def _look(self, flow: Watched, *, anew: bool) -> Position:

@@ -1,4 +1,4 @@
-"""The second part of the demo: an edit every few seconds, and when it arrives. It goes on until somebody ends it."""
+"""The second part of the demo: an edit every few seconds, and when it arrives. It continues until the user ends it."""
 
 import itertools
 import time

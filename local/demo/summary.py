@@ -12,7 +12,7 @@ from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.state.failures import Failure
 from shared.visible import visible
@@ -20,7 +20,7 @@ from shared.visible import visible
 _ENTRIES_SHOWN = 8
 _EXAMPLES_SHOWN = 2
 _LONGEST_VALUE = 60
-# Shown where a flow has any.
+# Shown if a flow has any.
 _SELDOM = ("updated", "unchanged", "skipped", "deleted")
 
 

@@ -21,7 +21,7 @@ from shared.records import Json, Values
 DATAVERSE, FINOPS = SYSTEMS = "dataverse", "finops"
 SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
 _TIMEOUT_S = 60.0
-# What may be asked again is asked again after so long, and that is told.
+# Requests that may be repeated are repeated after this time, and that is reported.
 _AGAIN_AFTER_S = 15.0
 _TOKEN_LIFETIME = timedelta(hours=1)
 _RENEW_BEFORE = timedelta(minutes=10)
@@ -59,7 +59,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What the demo shares with the simulators, made anew at each start."""
+    """The secrets that the demo shares with the simulators, new at each start."""
 
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     identity_header: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
@@ -75,9 +75,9 @@ class RequestRefused(DemoFailed):
 
 
 class Access:
-    """Speaks to one simulator at `url` (scheme, host and port); `tell` is how it says that no answer comes.
+    """Speaks to one simulator at `url` (scheme, host and port); `tell` reports that no answer comes.
 
-    What the `owner` asks is neither counted nor delayed; anybody else is a client like the sync.
+    Requests of the `owner` are neither counted nor delayed; any other caller is a client like the sync.
     """
 
     def __init__(self, name: str, url: str, shared: Secrets, *, owner: bool = True) -> None:
@@ -111,7 +111,7 @@ class Access:
         return self._sent("GET", address, None)
 
     def send(self, method: str, path: str, body: Mapping[str, Json] | None = None, **headers: str) -> dict[str, Json]:
-        """Change something; returns what was answered, empty when nothing. Raises DemoFailed."""
+        """Change something; returns what was answered, empty if nothing. Raises DemoFailed."""
         return self._sent(method, self.url + path, None if body is None else dict(body), headers)
 
     def counts(self) -> Counts:

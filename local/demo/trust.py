@@ -25,7 +25,7 @@ from shared.flows.products import PRODUCTS
 from shared.records import Json
 
 BATCH = 200
-# Answers take so long while the batch is on its way that the kill surely meets it.
+# The delay of answers while the batch is under way: long enough for the kill to meet it.
 _SLOW_MS: Mapping[str, float] = {DATAVERSE: 1200.0, FINOPS: 800.0}
 _STORM: Mapping[str, Json] = {"kind": "throttle", "retry_after": "2"}
 _STORM_S = 6.0
@@ -103,7 +103,7 @@ class Act:
             access.control("POST", "latency", {"latency_ms": Decimal(str(max(self.latency_ms, _SLOW_MS[access.name])))})
 
     def _kill(self) -> dict[str, int]:
-        """Kill the host when records of both flows are in its hands; how many were."""
+        """Kill the host when it has claimed records of both flows; how many it had."""
         self.stage.say("the functions are killed as soon as they work on records of both flows")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
@@ -151,8 +151,7 @@ def _raised(price: Json) -> Decimal:
 def trial_of(
     result: Result, touched: Mapping[str, int], in_hand: Mapping[str, int], throttled: int, seconds: float
 ) -> Trial:
-    """What the comparison says of the records. What is there although nothing asks for it is counted apart from what
-    is there more than once."""
+    """What the comparison says about the records. Extra records and duplicated records are counted separately."""
     compared = [flow.comparison for flow in result.flows.values()]
     return Trial(
         touched=touched,

@@ -8,7 +8,7 @@ _LEAST_S = 0.02
 
 
 def processor_seconds(hosts: Iterable[int]) -> float:
-    """The processor time that functions hosts and what they have started have used so far, 0 where none runs."""
+    """The processor time that functions hosts and what they have started have used so far, 0 if none runs."""
     used = 0.0
     for pid in hosts:
         try:

@@ -14,13 +14,13 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 
-# While something moves; and while nothing does, since every look takes time from what is waited for.
+# While something moves; and while nothing does, because every look takes time from what is waited for.
 _LOOK_EVERY_S, _LOOK_SELDOM_S = 0.5, 2.0
 _SELDOM_AFTER_S = 3.0
 _MOST_PER_LOOK_S = _LOOK_SELDOM_S + 0.5
 _PATIENCE_WHEN_BLOCKED_S = 6.0
 # What still waits for another record when nothing has moved for so long, and every flow has looked at its source so
-# often, goes on waiting.
+# often, continues to wait.
 _PATIENCE_FOR_WAITING_S = 8.0
 _PULLS_FOR_WAITING = 2
 
@@ -29,7 +29,7 @@ class Running(Protocol):
     """What is waited for."""
 
     def require_alive(self) -> None:
-        """Raise DemoFailed when one of the processes has ended by itself."""
+        """Raise DemoFailed if one of the processes has stopped by itself."""
 
     def counts(self) -> dict[str, Counts]:
         """What each system has answered so far."""
@@ -45,8 +45,8 @@ class Running(Protocol):
 
 @dataclass(slots=True)
 class Wait:
-    """Waits for some flows. `patience_s` is how long it goes on while nothing gets on at all; `gave_up` says
-    afterwards why it did, empty where all came into step."""
+    """Waits for some flows. `patience_s` is how long it continues without any progress; `gave_up` says
+    afterwards why it did, empty if all came into step."""
 
     running: Running
     stock: Stocktaking
@@ -59,9 +59,9 @@ class Wait:
     _used: float = 0.0
 
     def until_in_step(self) -> dict[str, Position]:
-        """Show the progress until all flows are in step, or nothing has moved for too long; where they stand then.
+        """Show the progress until all flows are in step, or nothing has moved for too long; their state then.
 
-        Raises DemoFailed when a process dies or does not answer.
+        Raises DemoFailed if a process dies or does not answer.
         """
         standstill = Standstill(_MOST_PER_LOOK_S, self.clock)
         self._used = vitals.processor_seconds(self.running.functions_pids)

@@ -7,7 +7,7 @@ from local.finops.tables import Row
 
 
 def address(of: EntityType, row: Row) -> str:
-    """Collection and key of a record, as they stand below /data. The row holds the key at least."""
+    """Collection and key of a record, as written below /data. The row holds at least the key."""
     return f"{of.set_name}({','.join(f'{name}={_literal(of, name, row)}' for name in of.key)})"
 
 

@@ -19,9 +19,9 @@ _ALL = 10**9
 
 
 class Assortment:
-    """The products as the people of the company keep them.
+    """The products as users of the company maintain them.
 
-    The currency of a product is the accounting currency of its company, whatever is given; the precision of a unit
+    The currency of a product is always the accounting currency of its company; the precision of a unit
     is that of the unit unless it is given.
     """
 
@@ -47,7 +47,7 @@ class Assortment:
             return False
 
     def remove(self, record: Mapping[str, Json]) -> None:
-        """Take a product out: it is not sellable any more. Raises Refused where there is none."""
+        """Take a product out: it is not sellable any more. Raises Refused if there is none."""
         self._writer.delete(Target(self._of, self._key(record), cross=True, if_match=None))
 
     def generate(self, count: int) -> None:
@@ -80,7 +80,7 @@ class Assortment:
 
     def _apply(self, method: str, record: object) -> str:
         if not isinstance(record, dict) or not isinstance(record.get(_NUMBER), str):
-            raise ValueError(f"{record!r} is no product; name its {_NUMBER}, a text.")  # noqa: TRY004
+            raise ValueError(f"{record!r} is not a product; name its {_NUMBER}, a text.")  # noqa: TRY004
         given = {name: exact_number(value) for name, value in record.items()}
         try:
             if method == "DELETE":

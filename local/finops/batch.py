@@ -38,9 +38,9 @@ class Batch:
     writing: Callable[[], AbstractContextManager[None]]
 
     def answer(self, request: Request) -> Reply:
-        """All answers: 200 whatever they are, since no member of a batch depends on another.
+        """All answers: always 200, because no member of a batch depends on another.
 
-        Raises Refused (400) for what is no batch.
+        Raises Refused (400) for a body that is not a batch.
         """
         return batch_reply(200, [self._answered(member) for member in _members(request)])
 

@@ -1,4 +1,4 @@
-"""Checks rows the way the service does: each given value by itself, then the finished row as a whole."""
+"""Checks rows the way the service does: each given value on its own, then the finished row as a whole."""
 
 from local.finops.parties import Parties
 from local.finops.refusals import field_failed, record_exists, row_failed
@@ -21,7 +21,7 @@ class Checks:
         self._parties = Parties(tables)
 
     def fields(self, of: EntityType, rules: Rules, given: Row, company: Stored) -> Row:
-        """The given values in the form in which they are kept. Raises Refused (400) for one that cannot be."""
+        """The given values in their stored form. Raises Refused (400) for an impossible one."""
         for name in given:
             if of.properties[name].read_only and not self._read_only_too:
                 # Which properties are read-only is inferred from their names, and so are these words.
@@ -37,7 +37,7 @@ class Checks:
         return {name: rules.normalise(name, value) for name, value in fitting.items()}
 
     def row(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where the finished row lacks something."""
+        """Raises Refused (400) if the finished row lacks something."""
         numbered = {sequence.name for sequence in rules.sequences}
         needed = [
             name
@@ -57,7 +57,7 @@ class Checks:
             raise row_failed(of.aot, *texts)
 
     def party(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where the party of a new row cannot be what the row is."""
+        """Raises Refused (400) if the party of a new row cannot be what the row is."""
         if rules.joined is None:
             return
         link = rules.joined.link
@@ -72,14 +72,14 @@ class Checks:
             raise field_failed(of.aot, link, text)
 
     def unique(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where another row of the company has a value that only one can have."""
+        """Raises Refused (400) if another row of the company has a value that only one can have."""
         for name in rules.unique:
             if self._other(of, row, name) is not None:
                 label = rules.label(name, of.properties[name].label)
                 raise record_exists(of.aot, rules.table, f"{label}: {row[name]}")
 
     def target(self, reference: Reference, value: Stored, company: Stored) -> Record | None:
-        """The row that a value names, None where there is none."""
+        """The row that a value names, None if there is none."""
         if not value:
             return None
         target = load_schema().entities[reference.target]

@@ -15,12 +15,12 @@ def visible(of: EntityType, company: str, *, cross: bool) -> Condition:
 
 
 def within_reach(of: EntityType, key: Row, company: str, *, cross: bool) -> bool:
-    """Whether a key lies in a company that the request may touch."""
+    """Whether a key is in a company that the request may touch."""
     return cross or not of.company_specific or padded(str(key[COMPANY])) == padded(company)
 
 
 def require_company(tables: Tables, company: str) -> str:
-    """The company in lower case. Raises Refused (400) where no legal entity has this id."""
+    """The company in lower case. Raises Refused (400) if no legal entity has this id."""
     legal_entities = load_schema().entities["LegalEntities"]
     if tables.find(legal_entities, {"LegalEntityId": company}) is None:
         raise bad_request(f"The company '{company}' does not exist.")

@@ -43,7 +43,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value is impossible, None if it is not."""
     match name:
         case "AssociatedContactType" if value != "Customer":
             # The environment has no vendors, prospects or contacts of contacts, so none can be named.

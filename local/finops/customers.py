@@ -43,7 +43,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value is impossible, None if it is not."""
     if name == "PartyType" and value not in (ORGANISATION, PERSON):
         return f"The value '{value}' in field 'Type' is not valid. Use {ORGANISATION} or {PERSON}."
     if name == "LanguageId" and value and value.casefold() not in _SPELLING:
@@ -59,7 +59,7 @@ def normalised(name: str, value: Stored) -> Stored:
 
 
 def derived(row: Row, given: frozenset[str]) -> Row:
-    """A new customer with its search name: the beginning of its name as it is cut, be it within blanks."""
+    """A new customer with its search name: the beginning of its name, cut also within blanks."""
     if "NameAlias" in given:
         return row
     return {**row, "NameAlias": name_of(row)[:ALIAS_LENGTH]}

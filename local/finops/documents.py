@@ -18,7 +18,7 @@ class Documents:
         self._tables = tables
 
     def require_open(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Raises Refused (400) where the row, or the document that it belongs to, cannot be changed any more."""
+        """Raises Refused (400) if the row, or the document that it belongs to, cannot be changed any more."""
         header = None if rules.owner is None else self._header(rules.owner, row)
         reason = rules.locked(row) or (header and SERVED[_entity(rules).set_name].locked(header.row))
         if reason:
@@ -42,7 +42,7 @@ class Documents:
         self._tables.update(of, {name: header.row[name] for name in of.key}, {rules.owner.total: total}, {})
 
     def remove_dependents(self, of: EntityType, rules: Rules, row: Row) -> None:
-        """Delete what goes with a row. Raises Refused (400) where there is something that keeps it."""
+        """Delete what goes with a row. Raises Refused (400) if something depends on it."""
         keys = [
             (dependent, {COMPANY: row[COMPANY], dependent.link: row[dependent.link_target]})
             for dependent in rules.dependents

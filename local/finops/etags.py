@@ -15,7 +15,7 @@ class Pair:
     record: int
 
     def text(self) -> str:
-        """As it stands inside a tag."""
+        """As written inside a tag."""
         return f"{self.version},{self.record}"
 
 

@@ -18,9 +18,9 @@ from local.simulator.store import quoted
 NUMBERS = frozenset({Kind.DECIMAL, Kind.INT32, Kind.INT64})
 MOMENTS = frozenset({Kind.DATE, Kind.DATE_TIME})
 
-# Stands before both parts of an enumeration literal; no string of a filter can hold it.
+# Prefix of both parts of an enumeration literal; no string of a filter can hold it.
 ENUM_MARK = "\0"
-# Stands before a name that begins like a word of the grammar.
+# Prefix of a name that begins like a word of the grammar.
 PLAIN_NAME = "_name_"
 
 _ARITHMETIC: Mapping[type, str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod"}
@@ -38,7 +38,7 @@ class Operand:
 
 
 def condition(of: EntityType, tree: object) -> Condition:
-    """The condition that a tree means. Raises Refused (400) for what the service cannot filter by."""
+    """The condition that a tree means. Raises Refused (400) for a filter that the service cannot apply."""
     match tree:
         case ast.BoolOp():
             return _both(of, tree)
@@ -178,7 +178,7 @@ def _arithmetic_operand(of: EntityType, node: object) -> Operand:
 
 
 def property_of(of: EntityType, name: str) -> Property:
-    """The property of that exact name. Raises Refused (400) where the entity has none."""
+    """The property of that exact name. Raises Refused (400) if the entity has none."""
     found = of.properties.get(name)
     if found is None:
         raise bad_request(f"Could not find a property named '{name}' on type '{of.full_name}'.")

@@ -17,7 +17,7 @@ _TOKEN = re.compile(
 
 
 def parse_filter(text: str, max_nodes: int | None = None) -> Node:
-    """The syntax tree of a $filter. Raises Refused (400) where it is not well formed, or has too many nodes."""
+    """The syntax tree of a $filter. Raises Refused (400) if it is not well formed, or has too many nodes."""
     if ENUM_MARK in text:
         raise bad_request("The $filter expression holds the character U+0000.")
     try:

@@ -8,7 +8,7 @@ from local.finops.values import Stored
 from local.simulator.store import padded
 
 MOST = 9_999_999
-"""The numbers have seven digits, so that they sort by number."""
+"""The numbers have seven digits, so they sort by number."""
 
 _MATERIALS = ("Aluminium", "Brass", "Carbon", "Chromium", "Copper", "Nylon", "Oak", "Rubber", "Steel", "Titanium")
 _STYLES = ("Classic", "Compact", "Deluxe", "Heavy-duty", "Lightweight", "Professional", "Standard", "Women's")
@@ -44,7 +44,7 @@ class _Dice:
 def generated_products(count: int, *, seed: int, units: Mapping[str, int]) -> Iterator[Row]:
     """So many products in the order of their numbers, without company and currency.
 
-    `units` are the symbols that there are, with their decimal precision; common ones are used where there are any.
+    `units` are the symbols that there are, with their decimal precision; common ones are used if there are any.
     """
     known = {padded(symbol): symbol for symbol in units}
     others = [known[unit] for unit in _OTHER_UNITS if unit in known] or sorted(units)

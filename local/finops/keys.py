@@ -39,7 +39,7 @@ def segments(path: str) -> tuple[Segment, ...]:
 def record_key(of: EntityType, text: str) -> Mapping[str, Stored]:
     """The key values in a pair of parentheses, in the order of the schema.
 
-    Raises Refused (400) where a part is missing, unknown, twice or of a wrong type.
+    Raises Refused (400) if a part is missing, unknown, twice or of a wrong type.
     """
     given: dict[str, Stored] = {}
     for name, literal in _parts(of, text):
@@ -53,7 +53,7 @@ def record_key(of: EntityType, text: str) -> Mapping[str, Stored]:
 
 
 def key_value(of: Property, literal: str) -> Stored:
-    """The value of one literal as it stands in a URL."""
+    """The value of one literal in a URL."""
     prefix, quote, quoted = literal.partition("'")
     text = quoted[:-1].replace("''", "'")
     match of.kind:

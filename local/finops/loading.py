@@ -42,10 +42,10 @@ def open_tables(
 ) -> Tables:
     """The rows of an environment, ready to serve.
 
-    `data` is where they are kept; None keeps them in memory. A folder of sample records (*.jsonl without a
+    `data` is where they are stored; None keeps them in memory. A folder of sample records (*.jsonl without a
     database) is never written into: it is loaded and kept in memory. A fresh environment gets the seeds and the
-    records of `load` and so many made-up `products`. Raises FolderRefused; with `skip` a record that is refused is told
-    there, and left out.
+    records of `load` and so many made-up `products`. Raises FolderRefused; with `skip` a refused record is reported
+    there and left out.
     """
     if load is not None and not load.is_dir():
         raise FolderRefused(f"There is no folder {load}; name a folder of *.jsonl files.")
@@ -112,7 +112,7 @@ def _load_record(tables: Tables, settings: Settings, set_name: str, record: dict
     except (Refused, KeyTaken) as error:
         text = str(error) or "its key is taken already"
         column = _refused_column(load_schema().entities[set_name], record, text)
-        raise RecordRefused(f"{place}: column {column}: {text.rstrip('.')}. Mend or remove it.") from error
+        raise RecordRefused(f"{place}: column {column}: {text.rstrip('.')}. Correct or remove it.") from error
 
 
 def _refused_column(of: EntityType, record: dict[str, Json], text: str) -> str:
@@ -141,7 +141,7 @@ def _load_product(
     unknown = [name for name in record if name not in _released_properties()]
     if unknown:
         raise RecordRefused(
-            f"{place}: column {unknown[0]}: it is no property of a released product. Mend or remove it."
+            f"{place}: column {unknown[0]}: it is not a property of a released product. Correct or remove it."
         )
     if not record.get("ProductNumber"):
         raise RecordRefused(f"{place}: column ProductNumber: it is missing. Give every product its number.")

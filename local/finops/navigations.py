@@ -1,5 +1,5 @@
-"""Ways from a record to others. The schema names them, but not the columns by which records belong together: those
-are known of documents and their lines alone, so no other way is followed."""
+"""Navigations from a record to others. The schema names them, but not the columns that connect the records. These are
+known for documents and their lines only, so no other navigation is followed."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Way:
 
 
 def way_of(of: EntityType, name: str) -> Way:
-    """The way of that name. Raises Refused: 400 where the entity has none, 501 where it is not followed."""
+    """The navigation of that name. Raises Refused: 400 if the entity has none, 501 if it is not followed."""
     navigation = of.navigations.get(name)
     if navigation is None:
         raise bad_request(f"Could not find a property named '{name}' on type '{of.full_name}'.")

@@ -28,7 +28,7 @@ class Parties:
         return any(self._tables.count(entity, _linked_to(entity, number)) > 0 for entity in entities)
 
     def shared(self, of: EntityType, number: object, names: frozenset[str]) -> Row:
-        """What the party of this number is already said to be, in the properties of `of`; nothing where it is new."""
+        """What the party of this number is already said to be, in the properties of `of`; nothing if it is new."""
         known = self._first(of, number, names)
         if known is not None:
             return known

@@ -28,7 +28,7 @@ _FORMAT = re.compile(r"json|application/json(;odata\.metadata=(full|minimal|none
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a read asks for. `top` is None where all rows are wanted; `skip` counts from the first match."""
+    """What a read asks for. `top` is None if all rows are wanted; `skip` counts from the first match."""
 
     cross_company: bool
     where: Condition | None
@@ -94,7 +94,7 @@ def write_query(given: Mapping[str, str]) -> bool:
 
 
 def next_query(given: Mapping[str, str], delivered: int) -> str:
-    """The query string of the page after so many rows, as one opaque token beside the other options."""
+    """The query string of the page after so many rows, as one opaque token besides the other options."""
     token = urlsafe_b64encode(str(delivered).encode()).decode().rstrip("=")
     return urlencode({**given, SKIP_TOKEN: token})
 

@@ -31,7 +31,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value is impossible, None if it is not."""
     match name:
         case "ShippingSiteId":
             return storage.site_refusal(value)
@@ -73,14 +73,14 @@ def from_product(product: Row) -> Row:
 
 
 def product_refusal(product: Row) -> str | None:
-    """Why a product cannot be quoted, None where it can. The words are known for purchases, here they are inferred."""
+    """Why a product cannot be quoted, None if it can. The texts are known for purchases, here they are inferred."""
     if product["IsSalesStopped"] == "Yes":
         return f"Item '{product['ProductNumber']}' is blocked for 'Sales order'."
     return None
 
 
 def product_complaints(row: Row, product: Row) -> tuple[str, ...]:
-    """What the line of a product lacks: the site, where the product is kept in stock."""
+    """What the line of a product lacks: the site, if the product is kept in stock."""
     stocked = product["ProductType"] == "Item" and product["IsStockedProduct"] == "Yes"
     if not stocked or row[SITE]:
         return ()

@@ -15,7 +15,7 @@ Row = Mapping[str, Stored]
 
 
 def refusal(name: str, value: str) -> str | None:
-    """Why a given value cannot be, None where it can."""
+    """Why a given value is impossible, None if it is not."""
     match name:
         case "LanguageId":
             return customers.refusal(name, value)
@@ -59,7 +59,7 @@ def complaints(row: Row) -> tuple[str, ...]:
 
 
 def locked(row: Row) -> str | None:
-    """Why neither the quotation nor its lines can be changed, None where they can; the words are our decision."""
+    """Why neither the quotation nor its lines can be changed, None if they can; the texts are our decision."""
     if row["SalesQuotationStatus"] in CLOSED:
         return f"Sales quotation {row['SalesQuotationNumber']} has status {row['SalesQuotationStatus']}."
     if row["GeneratedSalesOrderNumber"]:

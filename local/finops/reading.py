@@ -61,7 +61,7 @@ class Reader:
         return self._tables.count(of, self._where(of, query))
 
     def record(self, of: EntityType, key: Row, *, cross: bool) -> Record:
-        """The record of a key. Raises RecordUnknown where there is none in the companies that are seen."""
+        """The record of a key. Raises RecordUnknown if there is none in the companies that are seen."""
         found = self._tables.find(of, key)
         if found is None or not companies.within_reach(of, key, self._settings.company, cross=cross):
             raise RecordUnknown
@@ -93,7 +93,7 @@ class Reader:
 
 
 def _fetched(of: EntityType, query: Query) -> tuple[str, ...]:
-    """The properties that an answer is made of: what is shown, what addresses a record, what expansions go by."""
+    """The properties that an answer is made of: what is shown, what addresses a record, what expansions need."""
     columns = [name for expansion in query.expand for name in expansion.way.columns]
     return _with(query.select or tuple(of.properties), (*of.key, *columns))
 

@@ -9,7 +9,7 @@ from shared import exact_json
 from shared.records import Json
 
 JSON = "application/json; odata.metadata=minimal"
-# With no metadata at all a list still says how long it is and where it goes on.
+# Even without metadata a list says how long it is and where it continues.
 _ALWAYS = frozenset({"@odata.count", "@odata.nextLink"})
 
 
@@ -23,7 +23,7 @@ def body_reply(status: int, body: Mapping[str, Json], headers: Mapping[str, str]
 def detailed_reply(
     status: int, body: Mapping[str, Json], detail: Detail, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """A body of records with as much metadata as was asked for."""
+    """A body of records with as much metadata as was requested."""
     told = {
         name: value
         for name, value in body.items()
@@ -68,7 +68,7 @@ def route_unknown_reply(url: str) -> Reply:
 
 
 def declined_reply(declined: Declined) -> Reply:
-    """The status, with a page of the web server in front of the service where it has a title: HTML, no OData."""
+    """The status, with a page of the web server in front of the service if it has a title: HTML, not OData."""
     title = declined.title
     if not title:
         return empty_reply(declined.status)

@@ -74,7 +74,7 @@ class Sequence:
 class Joined:
     """A second table behind the entity, shared by all rows with the same `link`: it has its own pair in the tag.
 
-    `exclusive` says that no two rows of a company share one, where the environment is set up so.
+    `exclusive` says that no two rows of a company share one, if the environment is set up like that.
     """
 
     link: str

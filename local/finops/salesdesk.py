@@ -1,4 +1,4 @@
-"""Sales quotations as the sales people of the company work on them: beside the service, and free of its locks."""
+"""Sales quotations as F&O users edit them: without the service, and without its locks."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ class SalesDesk:
             return created
 
     def remove(self, quotation: Mapping[str, Json]) -> None:
-        """Delete a quotation, or only those of its lines that are named. Raises Refused where there is none."""
+        """Delete a quotation, or only those of its lines that are named. Raises Refused if there is none."""
         _, lines = _parted(quotation)
         with self._tables.writing():
             for line in lines:
@@ -96,7 +96,7 @@ class SalesDesk:
     def _line_key(self, quotation: Mapping[str, Json], line: Mapping[str, Json]) -> Row:
         number = line.get(_LINE)
         if not isinstance(number, int):
-            raise ValueError(f"{line!r} is no line; name its {_LINE}, a whole number.")  # noqa: TRY004
+            raise ValueError(f"{line!r} is not a line; name its {_LINE}, a whole number.")  # noqa: TRY004
         return {**self._key(quotation), _LINE: number}
 
 
@@ -104,7 +104,7 @@ def _parted(quotation: Mapping[str, Json]) -> tuple[dict[str, Json], list[dict[s
     """The properties of a quotation, and its lines."""
     lines = quotation.get(_LINES, [])
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-        raise ValueError(f"{_LINES} of {quotation[_NUMBER]} is no list of lines.")
+        raise ValueError(f"{_LINES} of {quotation[_NUMBER]} is not a list of lines.")
     values = {name: value for name, value in quotation.items() if name != _LINES}
     return values, [line for line in lines if isinstance(line, dict)]
 

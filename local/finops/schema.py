@@ -18,7 +18,7 @@ EMPTY_DATE_TIME = "1900-01-01T00:00:00Z"
 
 
 class Kind(StrEnum):
-    """What a property holds. The CSDL does not tell a date from a date-time; the values do."""
+    """What a property holds. The CSDL does not distinguish a date from a date-time; the values do."""
 
     STRING = "Edm.String"
     DECIMAL = "Edm.Decimal"
@@ -52,13 +52,13 @@ class Enumeration:
 
     @property
     def initial(self) -> str | None:
-        """The member stored as 0; None where no member is: the only nulls the service answers."""
+        """The member stored as 0; None if no member is: the only nulls the service answers."""
         return next((name for name, value in self.members.items() if value == 0), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property. `initial` is what a new record holds when nobody gave a value."""
+    """One property. `initial` is what a new record holds if no value was given."""
 
     name: str
     kind: Kind

@@ -16,7 +16,7 @@ _OF_ODATA = frozenset({"$filter", "$orderby", "$top", "$skip", "$count", "$searc
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """Related records that are shown inside of each record; `select` is None where they are shown whole."""
+    """Related records that are shown inside of each record; `select` is None if they are shown whole."""
 
     way: Way
     select: tuple[str, ...] | None
@@ -62,7 +62,7 @@ def _expansion(of: EntityType, text: str) -> Expansion:
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
-    """The parts between separators that stand in no parentheses and no quotes."""
+    """The parts between separators outside parentheses and quotes."""
     depth, start = 0, 0
     for token in _TOKEN.finditer(text):
         depth += {"(": 1, ")": -1}.get(token[0], 0)

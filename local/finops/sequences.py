@@ -1,4 +1,4 @@
-"""Number sequences: the numbers that the service gives where the caller brings none."""
+"""Number sequences: the numbers that the service assigns if the caller sends none."""
 
 from local.finops.parties import NUMBERS, Parties
 from local.finops.refusals import field_failed
@@ -17,7 +17,7 @@ class Sequences:
         self._manual = manual
 
     def check(self, of: EntityType, rules: Rules, given: Row) -> None:
-        """Raises Refused (400) for a number of the caller's own where the sequences do not allow one."""
+        """Raises Refused (400) for a number of the caller's own if the sequences do not allow one."""
         for sequence in rules.sequences:
             if self._manual or sequence.name not in given or self._names_party(of, sequence, given):
                 continue
@@ -41,7 +41,7 @@ class Sequences:
                 return number
 
     def _names_party(self, of: EntityType, sequence: Sequence, given: Row) -> bool:
-        """Whether the number is no new one but that of a party that exists."""
+        """Whether the number is that of an existing party instead of a new one."""
         return _of_parties(of, sequence) and self._parties.exist(given[sequence.name])
 
     def _chosen(self, rules: Rules, sequence: Sequence, row: Row) -> str:

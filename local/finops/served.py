@@ -44,7 +44,7 @@ SERVED: Mapping[str, Rules] = {
         dependents=(
             Dependent(quotations.SET_NAME, "RequestingCustomerAccountNumber", "CustomerAccount", "Sales quotations"),
             Dependent(quotations.SET_NAME, "InvoiceCustomerAccountNumber", "CustomerAccount", "Sales quotations"),
-            # No source tells what becomes of the contacts of a customer; that they go with it is our decision.
+            # No source says what happens to the contacts of a customer; that they are deleted with it is our decision.
             Dependent(contacts.SET_NAME, "AssociatedContactNumber", "CustomerAccount", "Contacts", cascades=True),
         ),
         accept=customers.refusal,

@@ -1,4 +1,4 @@
-"""One F&O environment behind its address: routes requests and turns refusals into answers."""
+"""One F&O environment at its address: routes requests and turns refusals into answers."""
 
 from collections.abc import Mapping
 
@@ -191,10 +191,10 @@ def _entity(name: str) -> EntityType:
 
 
 def _unserved(name: str, below: str) -> Exception:
-    """The refusal of what lies below a collection or a record: an action or a navigation, or nothing at all."""
+    """The refusal of an address below a collection or a record: an action or a navigation, or nothing at all."""
     of = _entity(name)
     if below.startswith(f"{NAMESPACE}."):
-        # No source at hand lists the actions of the real service.
+        # No available source lists the actions of the real service.
         return not_simulated(f"the action '{below}' of '{name}'")
     if below in of.navigations:
         return not_simulated(f"the address of the navigation '{below}' of '{name}'; use $expand")

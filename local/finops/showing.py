@@ -24,7 +24,7 @@ class Detail(StrEnum):
 
 
 def detail_of(accepted: str) -> Detail:
-    """The detail that an Accept header or $format names first; minimal where it names none."""
+    """The detail that an Accept header or $format names first; minimal if it names none."""
     found = _DETAIL.search(accepted)
     return Detail(found[1].lower()) if found else Detail.MINIMAL
 
@@ -41,7 +41,7 @@ class Form:
     ) -> dict[str, Json]:
         """The JSON object of a record: what is said about it, the selected properties, then what is expanded.
 
-        The row holds the key as well where all metadata is asked for.
+        The row holds the key as well if all metadata is requested.
         """
         members = self._about(of, record)
         for name in select or of.properties:

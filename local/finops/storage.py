@@ -19,22 +19,22 @@ Row = Mapping[str, Stored]
 
 
 def site_refusal(value: str) -> str | None:
-    """Why a site cannot be, None where it can."""
+    """Why a site cannot be, None if it can."""
     if not value or value.rstrip(" ") in SITE_OF.values():
         return None
     return f"The value '{value}' in field 'Site' is not found in the related table 'Sites'."
 
 
 def warehouse_refusal(value: str) -> str | None:
-    """Why a warehouse cannot be, None where it can."""
+    """Why a warehouse cannot be, None if it can."""
     if not value or _site_of(value):
         return None
     return f"The value '{value}' in field 'Warehouse' is not found in the related table 'Warehouses'."
 
 
 def completed(row: Row, given: frozenset[str], site: str, warehouse: str) -> Row:
-    """A new row whose site and warehouse go together where only one of them was given: `site` and `warehouse` name
-    the properties. A given warehouse brings its site, a given site puts a foreign default out."""
+    """A new row whose site and warehouse fit each other if only one of them was given: `site` and `warehouse` name
+    the properties. A given warehouse brings its site, a given site removes a default of another site."""
     site_of = _site_of(row[warehouse])
     if not site_of or site_of == str(row[site]).rstrip(" "):
         return row
@@ -51,5 +51,5 @@ def complaints(row: Row, site: str, warehouse: str) -> tuple[str, ...]:
 
 
 def _site_of(warehouse: Stored) -> str:
-    """The site of a warehouse, empty where there is no such warehouse. Blanks at the end do not count."""
+    """The site of a warehouse, empty if there is no such warehouse. Blanks at the end do not count."""
     return SITE_OF.get(str(warehouse).rstrip(" "), "")

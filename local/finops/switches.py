@@ -46,7 +46,7 @@ class Switches:
             self._conflicts.clear()
 
     def require(self, of: EntityType, right: Right) -> None:
-        """Raises Refused (403) where the right was taken."""
+        """Raises Refused (403) if the right was taken."""
         with self._lock:
             if (of.set_name, right) in self._taken:
                 raise right_missing(of.aot)

@@ -45,13 +45,13 @@ class Tables:
     """All collections. Every call is safe from any thread; `writing` makes several calls one transaction."""
 
     def __init__(self, path: Path | None, *, seed: int) -> None:
-        """Open the database file, or one in memory where `path` is None; missing tables are made."""
+        """Open the database file, or one in memory if `path` is None; missing tables are created."""
         self._seed = seed
         self._store = Store([_table(load_schema().entities[name]) for name in SERVED], path)
         install(self._store)
 
     def copied(self) -> "Tables":
-        """The same rows in memory, to go on with by themselves."""
+        """A copy of the same rows in memory."""
         tables = copy(self)
         tables._store = self._store.copied()
         install(tables._store)
@@ -154,7 +154,7 @@ class Tables:
         yield from (FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD), 0, 0)
 
     def _version(self) -> int:
-        # Counted in the database, so that a restart does not draw the same versions again.
+        # Counted in the database: a restart must not use the same versions again.
         drawn = self._store.next_value("_version")
         return random.Random(f"{self._seed}:{drawn}").randint(FRESH_VERSION + 1, LARGEST_VERSION)
 

@@ -7,8 +7,8 @@ Documented are the status 429, the text, a Retry-After that may be missing, and 
 priority of their app or user in the throttling priority mapping. The documents are silent on the following, so it is
 decided here:
 - which priorities a pressure refuses: medium refuses low, high refuses low and medium; high priority always passes;
-- all clients of the simulator have the one priority of its settings, medium where nothing is said;
-- every request with a valid token is judged, whatever its address; a `$batch` is one request, refused as a whole;
+- all clients of the simulator have the one priority of its settings, medium if nothing is said;
+- every request with a valid token is judged, for any address; a `$batch` is one request, refused as a whole;
 - the body around the text has no innererror: the request never reached the business logic;
 - the pressure lasts until it is changed; waiting out a Retry-After does not end it.
 """
@@ -67,7 +67,7 @@ class Pressure:
     def control(self, method: str, body: object) -> object:
         """Control `pressure`: POST {"level": "high", "retry_after": 5}; without retry_after, or null: no such header.
 
-        DELETE relieves the pressure and counts anew. `seen` and `refused` count requests.
+        DELETE relieves the pressure and resets the counts. `seen` and `refused` count requests.
         """
         match method, body:
             case "POST", {"level": str() as level, **others} if others.keys() <= {"retry_after"}:
@@ -95,7 +95,7 @@ def _level(text: str) -> Level:
     try:
         return Level(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no level of pressure; one of: {', '.join(Level)}.") from error
+        raise ValueError(f"{text!r} is not a level of pressure; choose one of: {', '.join(Level)}.") from error
 
 
 def _seconds(given: object) -> int | None:

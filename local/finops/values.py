@@ -55,7 +55,7 @@ def shown(of: Property, value: Stored) -> Json:
 
 
 def exact(of: Property, number: Decimal) -> str:
-    """A decimal in full digits without trailing zeros, so that equal numbers are equal texts."""
+    """A decimal in full digits without trailing zeros, so equal numbers are equal texts."""
     if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
         raise _cannot_convert(of, str(number))
     text = format(number, "f")
@@ -65,7 +65,7 @@ def exact(of: Property, number: Decimal) -> str:
 
 
 def moment(of: Property, text: str) -> str:
-    """A time stamp in UTC to the second; a date keeps its day and lies at noon."""
+    """A time stamp in UTC to the second; a date keeps its day and becomes noon."""
     if not _TIMESTAMP.fullmatch(text):
         raise _cannot_convert(of, text)
     try:
@@ -108,5 +108,5 @@ def _guid(of: Property, value: str) -> str:
 
 
 def _cannot_convert(of: Property, value: Json) -> Exception:
-    # The OData library behind the service names type and value, not the property.
+    # The OData library of the service names type and value, not the property.
     return bad_request(f"Cannot convert the literal '{value}' to the expected type '{of.edm_type}'.")

@@ -60,9 +60,9 @@ class Writer:
         self._parties = Parties(tables)
 
     def create(self, of: EntityType, body: Mapping[str, Json]) -> Record:
-        """Add a record and give it back whole, as it was before it was stored: texts with the blanks at their ends.
+        """Add a record and return it whole, as it was before it was stored: texts with the blanks at their ends.
 
-        Raises Refused where the service would refuse it.
+        Raises Refused if the service would refuse it.
         """
         rules = SERVED[of.set_name]
         self._require_writable(of, rules)
@@ -83,7 +83,7 @@ class Writer:
         but names and types, no other record of its party changes. Raises Refused and KeyTaken."""
         rules = SERVED[of.set_name]
         with self._tables.writing():
-            # Totals are counted together anew, from the lines that are imported.
+            # Totals are calculated again from the imported lines.
             given = {name: value for name, value in _given(of, body).items() if name not in rules.counted}
             given = {name: rules.normalise(name, value) for name, value in given.items()}
             row = self._filled(of, rules, given, {})
@@ -214,7 +214,7 @@ def _given(of: EntityType, body: Mapping[str, Json]) -> Row:
     kind = body.get("@odata.type", of.full_name)
     if not isinstance(kind, str) or kind.removeprefix("#") != of.full_name:
         raise bad_request(f"The type '{kind}' of the body is not '{of.full_name}'.")
-    # Other annotations, and those of single properties, are no properties; clients send them.
+    # Clients also send other annotations, and those of single properties: these are not properties.
     names = [name for name in body if "@" not in name]
     unknown = [name for name in names if name not in of.properties]
     if unknown:

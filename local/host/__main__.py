@@ -1,6 +1,6 @@
 """Runs the functions of an app on this machine: `python -m local.host --app .`
 
-The host is this process, which starts its worker as another one and starts that anew when it dies.
+The host is this process. It starts its worker as another one, and restarts it when it dies.
 """
 
 import os

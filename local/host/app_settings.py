@@ -10,7 +10,7 @@ from local.host.errors import SettingsInvalid
 REFERENCE = re.compile(r"%([^%]+)%")
 PLAIN_NAME = re.compile(r"[A-Za-z_.:]{1,64}")
 
-# The emulator's account and key are published constants; `UseDevelopmentStorage=true` stands for them.
+# The emulator's account and key are published constants; `UseDevelopmentStorage=true` means these.
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -46,7 +46,7 @@ class AppSettings(Mapping[str, str]):
             environment.setdefault(name, value)
 
     def resolve(self, text: str, *, where: str) -> str:
-        """Return `text` with every `%NAME%` replaced; raise `SettingsInvalid` naming `where` when one is missing."""
+        """Return `text` with every `%NAME%` replaced; raise `SettingsInvalid` naming `where` if one is missing."""
 
         def value_of(found: re.Match[str]) -> str:
             value = self.get(found[1])
@@ -62,7 +62,7 @@ class AppSettings(Mapping[str, str]):
         if not value:
             raise SettingsInvalid(f"{where}: {self._no_connection(name)}")
         if not _leads_to_an_account(value):
-            raise SettingsInvalid(f"{where}: {name} is no connection string: copy the whole one of the account")
+            raise SettingsInvalid(f"{where}: {name} is not a connection string: copy the whole one of the account")
         return DEVELOPMENT_STORAGE if value.strip().rstrip(";") == "UseDevelopmentStorage=true" else value
 
     def _no_connection(self, name: str) -> str:

@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trigger", action="append", default=[], metavar="NAME", help="fire this timer once at start")
     parser.add_argument("--lease-seconds", type=float, default=LEASE_S, help="invisibility of a fetched message")
     parser.add_argument("--lock-seconds", type=int, default=LOCK_S, help="15 to 60: a timer's lock after a kill")
-    parser.add_argument("--drain-seconds", type=float, default=DRAIN_S, help="how long running functions may go on")
+    parser.add_argument("--drain-seconds", type=float, default=DRAIN_S, help="how long running functions may continue")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Time as the host sees it: passed in, so that tests need not wait for it."""
+"""Time as the host sees it: passed in, so tests need not wait for it."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""JSON files of an app, as editors save them. They may hold keys, so nothing of their content stands in a message."""
+"""JSON files of an app, as editors save them. They may hold keys, so no message shows any of their content."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ HIDDEN = "set (its value is not shown)"
 
 
 def read_document(path: Path, missing: str) -> object:
-    """The content of a JSON file; `missing` is the remedy where it is not there. Raises SettingsInvalid, to which no
-    error of a parser is chained: it would hold the whole document."""
+    """The content of a JSON file; `missing` is the remedy if it does not exist. Raises SettingsInvalid without a
+    chained error of the parser, which would hold the whole document."""
     try:
         content = path.read_bytes()
         return json.loads(content.decode(json.detect_encoding(content)).removeprefix("\ufeff"))

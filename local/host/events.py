@@ -1,4 +1,4 @@
-"""What the host tells an observer: one frozen record for each thing that happened."""
+"""What the host reports to an observer: one frozen record for each thing that happened."""
 
 import dataclasses
 from collections.abc import Callable

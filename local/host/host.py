@@ -34,10 +34,10 @@ log = logging.getLogger("Host.Startup")
 
 STORAGE_SETTING = "AzureWebJobsStorage"
 THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
-# How long the worker of a killed host may go on.
+# How long the worker of a killed host may continue.
 ABANDONED_S = 600.0
 CRASHED, WORKER_LOST = 1, 3
-# How long the real host waits after SIGTERM for what runs.
+# How long the real host waits after SIGTERM for running functions.
 DRAIN_S = 10.0
 # The real host kills a worker so long after one of its functions ran over the limit.
 KILL_AFTER_S = 2.0
@@ -48,8 +48,8 @@ class Host:
 
     `lease_s` is how long a fetched message stays invisible (the real host's 10 minutes unless a crash test shortens
     it), `lock_s` how long the lock of a timer lasts that is not renewed (60 s, or a crash test's 15), `drain_s` how
-    long running functions may go on after `request_stop`. `on_event` is never called by two
-    threads at once. `so_far` is what was counted before the worker was started anew.
+    long running functions may continue after `request_stop`. `on_event` is never called by two
+    threads at once. `so_far` are the counts before the worker was restarted.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Host:
 
     @property
     def exit_code(self) -> int:
-        """0, `CRASHED`, or `WORKER_LOST`; a lost worker is of no account where the host was asked to stop."""
+        """0, `CRASHED`, or `WORKER_LOST`; a lost worker does not count if the host was asked to stop."""
         return 0 if self._exit_code == WORKER_LOST and self._stop_asked else self._exit_code
 
     def start(self) -> None:
@@ -130,7 +130,7 @@ class Host:
         """Run a timer function once, out of schedule."""
         timer = self._timers.get(name)
         if timer is None:
-            raise HostError(f"{name} is no timer function of this app: choose from {', '.join(self._timers) or 'none'}")
+            raise HostError(f"{name} is not a timer of this app: choose from {', '.join(self._timers) or 'none'}")
         timer.fire_now()
 
     def request_stop(self) -> None:
@@ -146,15 +146,15 @@ class Host:
         os._exit(CRASHED)
 
     def wait(self) -> int:
-        """Wait for the request to stop or a reason to, stop gracefully, return the exit code. `WORKER_LOST`: whoever
-        runs the host starts its process anew."""
+        """Wait for the request to stop or a reason to, stop gracefully, return the exit code. `WORKER_LOST`: the caller
+        restarts the process of the host."""
         self._stopping.wait()
         return self.stop()
 
     def stop(self) -> int:
-        """Let running functions finish, stop listening, give the timers' locks back; return the exit code.
+        """Let running functions finish, stop listening, release the timers' locks; return the exit code.
 
-        A host that was asked to stop goes on to take messages and to fire timers until nothing runs, or its time is
+        A host that was asked to stop continues to take messages and to fire timers until nothing runs, or its time is
         over. What still runs then ends with the process; its messages come back after their lease.
         """
         self._stopping.set()
@@ -172,7 +172,7 @@ class Host:
             if left:
                 log.warning("%d functions are still running; their messages come back after the lease", left)
         if self.exit_code != WORKER_LOST:
-            # The next worker of this host goes on with them.
+            # The next worker of this host continues with them.
             for timer in self._timers.values():
                 timer.close()
         is_idle = left == 0 and self._exit_code == 0
@@ -186,7 +186,7 @@ class Host:
         return SoFar(self._so_far.restarts + 1, self._lost_by, self._tally.as_dict(), self._peak_memory_mb())
 
     def summary(self) -> dict[str, object]:
-        """Return peak memory in megabytes, the exit code, how often the worker was started anew, and the counts of
+        """Return peak memory in megabytes, the exit code, how often the worker was restarted, and the counts of
         each function."""
         return {
             "peak_memory_mb": self._peak_memory_mb(),
@@ -266,7 +266,7 @@ class Host:
             with self._observing:
                 self._observer(event)
         except OSError as error:
-            # What happened cannot be told any more, on a full disk above all.
+            # What happened cannot be reported any more, above all on a full disk.
             self._crash("its own events", error)
 
     def _drain(self) -> int:
@@ -274,11 +274,11 @@ class Host:
         if self._exit_code != WORKER_LOST:
             return self._invoker.wait_until_idle(self._drain_s)
         left = self._invoker.wait_until_idle(min(self._drain_s, KILL_AFTER_S))
-        self._invoker.fail_running(WorkerLost(f"the worker is started anew: {self._lost_by}"))
+        self._invoker.fail_running(WorkerLost(f"the worker is restarted: {self._lost_by}"))
         return left
 
     def _lose_worker(self, reason: str) -> None:
-        log.error("The worker is started anew: %s; shorten its work or raise the limit", reason)
+        log.error("The worker is restarted: %s; shorten its work or raise the limit", reason)
         self._lost_by = self._lost_by or reason
         self._exit_code = self._exit_code or WORKER_LOST
         self._stopping.set()
@@ -290,7 +290,7 @@ class Host:
 
 
 def _host_id(directory: Path) -> str:
-    """Derive an id from the app's folder, so that two apps on one account keep separate timer statuses."""
+    """Derive an id from the app's folder, so two apps on one account keep separate timer statuses."""
     return "local-" + hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
 
 

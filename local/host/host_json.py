@@ -98,7 +98,7 @@ class HostJson(_Section):
 
 def read_host_json(path: Path, settings: Mapping[str, str] | None = None) -> HostJson:
     """Read host.json under the `AzureFunctionsJobHost__...` overrides of `settings`."""
-    document = read_document(path, "an app needs a host.json beside function_app.py")
+    document = read_document(path, "an app needs a host.json next to function_app.py")
     return parse_host_json(document, settings or {})
 
 

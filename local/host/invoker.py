@@ -1,4 +1,4 @@
-"""Runs functions on the worker's threads, ends their wait when they run too long, tells how each one ended."""
+"""Runs functions on the worker's threads, ends their wait if they run too long, reports how each one ended."""
 
 import asyncio
 import inspect
@@ -40,7 +40,7 @@ class FunctionTimeout(Exception):
 
 
 class WorkerLost(Exception):
-    """The worker is started anew, and whatever else ran in it is lost."""
+    """The worker is restarted, and everything else that ran in it is lost."""
 
 
 class Pool(Protocol):
@@ -83,7 +83,7 @@ def _run_and_close(loop: asyncio.AbstractEventLoop) -> None:
 
 @dataclass(eq=False)
 class _Run:
-    """One invocation; whoever ends it first, its thread or the watchdog, ends it alone."""
+    """One invocation. Either its thread or the watchdog ends it: only the first of the two."""
 
     function: AppFunction
     arguments: Mapping[str, object]
@@ -234,5 +234,5 @@ class Invoker:
 
 
 def function_timed_out(name: str, timeout_s: float) -> str:
-    """Return the reason for starting the worker anew, which is what the real host does."""
+    """Return the reason for restarting the worker, which is what the real host does."""
     return f"{name} ran over functionTimeout ({timeout_s:g} s)"

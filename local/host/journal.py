@@ -1,5 +1,5 @@
-"""What host and worker tell each other: the host what was before, the worker which messages it holds, so that these are
-given back when it dies."""
+"""What host and worker tell each other: the host what happened before, the worker which messages it holds. The host
+gives these back if the worker dies."""
 
 import json
 import os
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from local.host.triggers import QueueAddress
 
 VARIABLE = "LOCAL_HOST_JOURNAL"
-"""Names the descriptor to write to, the host's process, and what tells it from others: `7:4711:UUID`."""
+"""Names the descriptor to write to, the host's process, and what distinguishes it from others: `7:4711:UUID`."""
 SO_FAR = "LOCAL_HOST_SO_FAR"
 _LOOK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
 class SoFar:
-    """What a worker is told of those before it: how often one was started anew, why the last time, the counts of each
+    """What a worker learns about those before it: how often one was restarted, why the last time, the counts of each
     function, and the largest resident size. A worker that dies leaves neither of the last two."""
 
     restarts: int = 0
@@ -38,7 +38,7 @@ class Journal:
         self._host = host
         self._lock = threading.Lock()
         self.instance = instance
-        """Stays the same while the host lives, whatever becomes of its workers; empty without a host."""
+        """Stays the same while the host lives, through all of its workers; empty without a host."""
 
     def holds(self, address: "QueueAddress", message: "Message") -> None:
         """The worker has a message, under a new pop receipt."""
@@ -58,12 +58,12 @@ class Journal:
         self._write({"end": True})
 
     def when_the_host_is_gone(self, act: Callable[[], None]) -> None:
-        """Call `act` once the host's process is no more."""
+        """Call `act` once the host's process has ended."""
         if self._descriptor is not None:
             threading.Thread(target=self._watch, args=(act,), name="host", daemon=True).start()
 
     def is_orphan(self) -> bool:
-        """Whether the host's process is no more."""
+        """Whether the host's process has ended."""
         return self._descriptor is not None and os.getppid() != self._host
 
     def _watch(self, act: Callable[[], None]) -> None:
@@ -85,7 +85,8 @@ class Journal:
 
 
 def journal_of(environ: MutableMapping[str, str]) -> Journal:
-    """The journal that the host has prepared, removed from the environment: it is none of the functions' concern."""
+    """The journal that the host has prepared, removed from the environment, because it does not concern the
+    functions."""
     described = environ.pop(VARIABLE, "")
     if not described:
         return Journal()
@@ -94,6 +95,6 @@ def journal_of(environ: MutableMapping[str, str]) -> Journal:
 
 
 def take_over(environ: MutableMapping[str, str]) -> SoFar:
-    """What the host has told of the workers before, removed from the environment."""
+    """What the host has reported about the former workers, removed from the environment."""
     told = environ.pop(SO_FAR, "")
     return SoFar(**json.loads(told)) if told else SoFar()

@@ -36,7 +36,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
         return record.levelno >= self._level_of(_category(record)) and bool(super().filter(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a traceback follows where there is one."""
+        """Return the line; a traceback follows if there is one."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         short = SHORT.get(record.levelname, record.levelname)
         invocation = f" {found}" if (found := _invocation_id()) else ""

@@ -27,7 +27,7 @@ class Loop:
         self._wake.set()
 
     def close(self, timeout_s: float) -> None:
-        """End after the step that runs now; wait for it at most `timeout_s`."""
+        """End after the current step; wait for it at most `timeout_s`."""
         self._closed.set()
         self._wake.set()
         if self._thread is not None:

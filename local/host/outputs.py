@@ -36,7 +36,7 @@ def output_parameters(function: AppFunction) -> dict[str, OutputValue]:
 
 
 def send_outputs(function: AppFunction, parameters: dict[str, OutputValue], returned: object, send: SendOutput) -> None:
-    """Send everything that the function set or returned; raise TypeError for what a queue cannot hold."""
+    """Send everything that the function set or returned; raise TypeError for a value that a queue cannot hold."""
     values: dict[str, object] = {name: parameter.get() for name, parameter in parameters.items()}
     if any(binding.name == RETURN for binding in function.others):
         values[RETURN] = returned

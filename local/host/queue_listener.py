@@ -202,7 +202,7 @@ class QueueListener:
             self._wake()
 
     def _settling(self, message: Message, settle: Callable[[], object]) -> None:
-        """A message that is no longer ours needs nothing more. One that cannot be settled costs the host; it comes back
+        """A message that is no longer ours needs nothing more. One that cannot be settled ends the host, and comes back
         after its lease."""
         try:
             settle()
@@ -213,7 +213,7 @@ class QueueListener:
             self._lose_storage(error)
 
     def _lose_storage(self, error: Exception) -> None:
-        """As in the real host, where the exception is nobody's."""
+        """As in the real host, where the exception belongs to no function."""
         self._fetching = False
         self._on_lost_storage(self.name, error)
 

@@ -30,20 +30,20 @@ class Queue(Protocol):
         """The queue's name."""
 
     def receive(self, count: int, *, lease_s: float) -> list[Message]:
-        """Lease up to `count` messages; raise `QueueMissing` when there is no such queue."""
+        """Lease up to `count` messages; raise `QueueMissing` if there is no such queue."""
 
     def set_visible_in(self, message: Message, seconds: float) -> Message:
         """Renew the lease or release it (0); the result carries the new pop receipt. Raise `MessageGone`."""
 
     def delete(self, message: Message) -> None:
-        """Delete the message; raise `MessageGone` when it is not ours any more."""
+        """Delete the message; raise `MessageGone` if it is not ours any more."""
 
     def send(self, text: str) -> None:
-        """Add a message with the service's default time to live (7 days), creating the queue when it is missing."""
+        """Add a message with the service's default time to live (7 days), creating the queue if it is missing."""
 
 
 def decode_body(text: str, encoding: Encoding) -> bytes:
-    """Return a message's body; raise ValueError when it is not in the expected encoding. Blanks and line breaks within
+    """Return a message's body; raise ValueError if it is not in the expected encoding. Blanks and line breaks within
     base64 do not matter."""
     if encoding == "none":
         return text.encode()

@@ -21,7 +21,7 @@ class Schedule:
         self._where = where
         fields = self.expression.split()
         if BEYOND_NCRONTAB.search(self.expression) or (len(fields) == 6 and SUNDAY_AS_SEVEN.search(fields[5])):
-            raise SettingsInvalid(f"{where} is {HIDDEN}: L, W, # and weekday 7 are no NCRONTAB")
+            raise SettingsInvalid(f"{where} is {HIDDEN}: L, W, # and weekday 7 are not part of NCRONTAB")
         if not _is_readable(self.expression):
             remedy = "write {second} {minute} {hour} {day} {month} {weekday}"
             raise SettingsInvalid(f"{where} is {HIDDEN} and no NCRONTAB expression: {remedy}")
@@ -37,7 +37,7 @@ class Schedule:
             raise SettingsInvalid(f"{self._where} is {HIDDEN} and never occurs: correct it") from None
 
     def is_shorter_than_a_minute(self, moment: datetime) -> bool:
-        """True when two of the next occurrences lie less than a minute apart."""
+        """True if two of the next occurrences are less than a minute apart."""
         for _ in range(10):
             following = self.after(moment := self.after(moment))
             if following - moment < timedelta(minutes=1):

@@ -93,9 +93,9 @@ class AzureQueue:
         )
 
     def receive(self, count: int, *, lease_s: float) -> list[Message]:
-        """Lease up to `count` messages; raise `QueueMissing` when there is no such queue."""
+        """Lease up to `count` messages; raise `QueueMissing` if there is no such queue."""
         with _translated(self._what, QueueMissing):
-            # One page is one request: more would go on asking until the queue is empty.
+            # One page is one request: more would continue until the queue is empty.
             pages = self._client.receive_messages(messages_per_page=count, visibility_timeout=round(lease_s)).by_page()
             return [
                 Message(
@@ -127,12 +127,12 @@ class AzureQueue:
         )
 
     def delete(self, message: Message) -> None:
-        """Delete the message; raise `MessageGone` when it is not ours any more."""
+        """Delete the message; raise `MessageGone` if it is not ours any more."""
         with _translated(f"message {message.id} of {self._what}", MessageGone):
             self._client.delete_message(message.id, message.pop_receipt)
 
     def send(self, text: str) -> None:
-        """Add a message with the service's default time to live, creating the queue when it is missing."""
+        """Add a message with the service's default time to live, creating the queue if it is missing."""
         with _translated(self._what, StorageUnavailable):
             try:
                 self._client.send_message(text)
@@ -165,7 +165,7 @@ class BlobTimerStatus:
         self._what = f"blob {CONTAINER}/{self._name}"
 
     def load(self) -> TimerStatus | None:
-        """Return the stored status; None when the timer never ran here."""
+        """Return the stored status; None if the timer never ran here."""
         blob = self._service.get_blob_client(CONTAINER, self._name)
         with _translated(self._what, StorageUnavailable):
             try:
@@ -174,7 +174,7 @@ class BlobTimerStatus:
                 return None
 
     def save(self, status: TimerStatus) -> None:
-        """Store the status, creating the container when it is missing."""
+        """Store the status, creating the container if it is missing."""
         blob = self._service.get_blob_client(CONTAINER, self._name)
         with _translated(self._what, StorageUnavailable):
             try:
@@ -195,8 +195,8 @@ class BlobTimerStatus:
 
 
 class BlobTimerLock:
-    """The lease of a blob, under the name that the real host gives it: whoever holds it fires the timer. Workers of one
-    host, which an `instance` names, hold it one after the other."""
+    """The lease of a blob, under the name that the real host gives it: the host that holds it fires the timer. Workers
+    of one host, which an `instance` names, hold it one after the other."""
 
     def __init__(self, connection_string: str, host_id: str, function: str, lease_s: int, instance: str = "") -> None:
         self._service = BlobServiceClient.from_connection_string(

@@ -1,5 +1,5 @@
-"""The host beside its worker: a worker that gives up is followed by the next one; when one dies, its messages come back
-before that, and the third death ends the host."""
+"""The host as the parent of its worker. A worker that gives up is followed by the next one. When a worker dies, its
+messages come back before that, and the third death ends the host."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CRASHED = 1
 MOST_DEATHS = 3
 FORGET_DEATHS_AFTER_S = 30 * 60.0
-# As a shell tells the end by a signal.
+# As a shell reports an end by a signal.
 _BY_SIGNAL = 128
 
 
@@ -43,7 +43,7 @@ class Deaths:
 
 
 class Worker:
-    """A worker's process and what it has told."""
+    """A worker's process and what it has reported."""
 
     def __init__(self, so_far: SoFar, instance: str) -> None:
         reading, writing = os.pipe()
@@ -56,12 +56,12 @@ class Worker:
         self.has_ended = False
         """Whether it has ended by its own will."""
         self.left: SoFar | None = None
-        """What the next one shall be told, where it has given up."""
+        """What to tell the next worker, if this one has given up."""
         self.held: dict[str, dict[str, Any]] = {}
-        """The messages in its hands, by id."""
+        """The messages that it holds, by id."""
 
     def wait(self) -> int:
-        """Listen until it is no more; its exit code."""
+        """Listen until it has ended; its exit code."""
         with self._pipe as lines:
             for line in lines:
                 self._hear(line)
@@ -80,7 +80,7 @@ class Worker:
 
 
 class Stop:
-    """Requests to stop. They go on to the worker, also to one that starts while they come."""
+    """Requests to stop. They are passed to the worker, also to one that starts at that moment."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -133,7 +133,7 @@ def give_back(held: dict[str, dict[str, Any]]) -> None:
     storage does not let it."""
     if not held:
         return
-    # What takes memory is loaded when it is needed.
+    # Modules that take memory are loaded when they are needed.
     from local.host import givingback  # noqa: PLC0415
 
     givingback.give_back(list(held.values()), sys.argv[1:])

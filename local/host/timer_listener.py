@@ -1,7 +1,7 @@
 """One timer trigger: fires on schedule, one run at a time, and once at start for what it missed.
 
-A run that is longer than its interval is followed by the next one at once, as on the real host: what comes next counts
-from the start of the run that has ended.
+A run that is longer than its interval is followed by the next one at once, as on the real host: the next occurrence
+counts from the start of the run that has ended.
 """
 
 import logging
@@ -75,7 +75,7 @@ class TimerListener:
         """Do what is due; return the seconds until something is due again."""
         until_lock_s = self._singleton.step()
         if not self._singleton.held:
-            # Whoever gets the lock begins with what the status says.
+            # The host that gets the lock begins with what the status says.
             self._next = None
             return until_lock_s
         return min(until_lock_s, self._step())

@@ -23,10 +23,10 @@ class TimerLock(Protocol):
 
 
 class Singleton:
-    """Keeps asking for a lock, and for keeping it. Without a lock nobody else is expected.
+    """Keeps trying to get a lock, and to keep it. Without a lock no other host is expected.
 
-    A lease of 60 s is renewed at half time. A host that does not get it asks again after 60 s: a host that is killed
-    leaves its timers standing for 60 to 90 s.
+    A lease of 60 s is renewed at half time. A host that does not get it tries again after 60 s: if a host is killed,
+    its timers stop for 60 to 90 s.
     """
 
     def __init__(self, lock: TimerLock | None, clock: Clock, name: str, lease_s: float = LEASE_S) -> None:
@@ -62,7 +62,7 @@ class Singleton:
         try:
             self._held = lock.take()
         except StorageUnavailable as error:
-            # What is held goes on until the lease is over.
+            # The lock stays held until the lease is over.
             log.warning("The lock of timer %s is not renewed: %s", self._name, error)
             self._ask_at_s = now_s + _ASK_AGAIN_S
             return

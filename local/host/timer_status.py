@@ -21,14 +21,14 @@ class TimerStatusStore(Protocol):
     """Keeps one timer's status. Both methods raise `StorageUnavailable` when storage does not answer."""
 
     def load(self) -> TimerStatus | None:
-        """Return the stored status; None when there is none."""
+        """Return the stored status; None if there is none."""
 
     def save(self, status: TimerStatus) -> None:
         """Store the status."""
 
 
 def expected_status(stored: TimerStatus | None, schedule: Schedule, now: datetime) -> TimerStatus:
-    """Return the status that holds at start: a changed schedule is never past due by what the old one promised."""
+    """Return the status at start: a changed schedule is never past due because of the former one."""
     if stored is None:
         return TimerStatus(None, schedule.after(now), now)
     basis = stored.last or stored.updated
@@ -55,7 +55,7 @@ def status_as_json(status: TimerStatus) -> bytes:
 
 
 def parse_status(content: bytes) -> TimerStatus | None:
-    """Read a status blob; None when it cannot be read, as if the timer never ran."""
+    """Read a status blob; None if it cannot be read, as if the timer never ran."""
     try:
         document = json.loads(content)
         last, following, updated = (_moment(document[name]) for name in ("Last", "Next", "LastUpdated"))

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{full}\n")
         code = CRASHED
     except SystemExit:
-        # The command line was not understood, or help was asked for.
+        # The command line was not understood, or help was requested.
         journal.end()
         raise
     if code != WORKER_LOST:
@@ -105,7 +105,7 @@ def _event_writer(path: Path | None) -> OnEvent:
 
 
 def _write_json(path: Path | None, content: dict[str, object]) -> None:
-    """Whoever waits for the file sees all of it or nothing."""
+    """A reader that waits for the file sees all of it or nothing."""
     if path is None:
         return
     part = path.with_name(path.name + ".part")
@@ -121,7 +121,7 @@ def _explain(error: AppInvalid) -> None:
 
 
 def end(exit_code: int) -> NoReturn:
-    """End the process; a function that is still running holds a thread that nobody can end."""
+    """End the process; a function that is still running holds a thread that cannot be ended."""
     sys.stderr.flush()
     if threading.active_count() > 1:
         os._exit(exit_code)

@@ -90,7 +90,7 @@ def common_from(parsed: argparse.Namespace) -> Common:
 
 
 def faults_and_exchanges(system: str, common: Common, *, throttle_body: str) -> tuple[Faults, ExchangeLog]:
-    """The faults and the record of exchanges that the arguments ask for. Raises ArgumentsRefused."""
+    """The faults and the record of exchanges that the arguments name. Raises ArgumentsRefused."""
     try:
         exchanges = ExchangeLog(system, file=common.exchanges)
     except OSError as error:
@@ -99,7 +99,7 @@ def faults_and_exchanges(system: str, common: Common, *, throttle_body: str) -> 
 
 
 def serve(simulator: Simulator, common: Common) -> None:
-    """Serve until interrupted or terminated. Raises ArgumentsRefused where the port is taken, NoSpaceLeft."""
+    """Serve until interrupted or terminated. Raises ArgumentsRefused if the port is taken, NoSpaceLeft."""
     try:
         asyncio.run(_serve(simulator, common))
     except OSError as error:
@@ -156,14 +156,14 @@ def _tls(parsed: argparse.Namespace) -> Tls | None:
         case Path() as certificate, Path() as key:
             for file in (certificate, key):
                 if not file.is_file():
-                    raise ArgumentsRefused(f"--tls-cert / --tls-key: {file} is no file.")
+                    raise ArgumentsRefused(f"--tls-cert / --tls-key: {file} is not a file.")
             return Tls(certificate, key)
     raise ArgumentsRefused("--tls-cert and --tls-key go together: give both or none.")
 
 
 def _admin_token(file: Path | None) -> str:
     if file is None:
-        # Nobody knows it: the control plane is closed.
+        # The secret is not known to anybody: the control plane is closed.
         return secrets.token_urlsafe(32)
     token = _read(file, "--admin-token-file")
     if not token:

@@ -19,7 +19,7 @@ class TokenCheck(Protocol):
     """Judges the Authorization header of a request."""
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """Why the header is not accepted, None if it is."""
         ...
 
 
@@ -32,7 +32,7 @@ class FixedToken:
         self._token = token.encode()
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """Why the header is not accepted, None if it is."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."
@@ -48,7 +48,7 @@ class SignedToken:
         self._clock = clock
 
     def refusal(self, authorization: str | None) -> str | None:
-        """The reason why the header does not do, None where it does."""
+        """Why the header is not accepted, None if it is."""
         token = bearer(authorization)
         if token is None:
             return "The Authorization header carries no bearer token."
@@ -81,7 +81,7 @@ def mint(key: bytes, audience: str, *, now: datetime, lifetime_s: int, client_id
 
 
 def bearer(authorization: str | None) -> str | None:
-    """The token of an Authorization header, None where the header has another form."""
+    """The token of an Authorization header, None if the header has another form."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.casefold() == "bearer" else None
 
@@ -105,7 +105,7 @@ def system_clock() -> datetime:
 
 
 def _claims(token: str, key: bytes) -> Mapping[str, object]:
-    # The times are compared with our own clock, so that a test can move it.
+    # The times are compared with our own clock, so a test can move it.
     options: Options = {
         "require": ["aud", "exp", "nbf"],
         "verify_exp": False,

@@ -14,11 +14,11 @@ PREFIX = "/_simulator/"
 TOKEN_HEADER = "x-simulator-admin-token"  # noqa: S105 - the name of a header
 
 Control = Callable[[str, object], object]
-"""Takes method and JSON body (None without one), returns JSON. Raises ValueError for a body that will not do."""
+"""Takes method and JSON body (None without one), returns JSON. Raises ValueError for an invalid body."""
 
 
 class ControlPlane:
-    """Answers the requests of whoever runs the simulator; the services' clients never come here."""
+    """Answers the requests of the simulator's operator; clients of the service never use it."""
 
     def __init__(
         self, faults: Faults, exchanges: ExchangeLog, admin_token: str, controls: Mapping[str, Control] | None = None

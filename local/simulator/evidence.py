@@ -1,6 +1,6 @@
-"""Exchanges kept for somebody who checks what went over the wire, whichever simulators of this process took part.
+"""Exchanges kept for checks of what went over the wire, from all simulators of this process.
 
-Two variables of the environment ask for it: a folder, where each process appends to a file of its own, and the
+Two variables of the environment enable this: a folder, where each process appends to a file of its own, and the
 occasion that each exchange is kept under. Without both nothing is kept.
 """
 
@@ -32,7 +32,7 @@ class Evidence:
         atexit.register(self._file.close)
 
     def add(self, exchange: Mapping[str, object]) -> None:
-        """Keep an exchange where it has an occasion. It may lie in memory until the process ends."""
+        """Keep an exchange if it has an occasion. It may stay in memory until the process ends."""
         occasion = os.environ.get(OCCASION)
         if not occasion:
             return
@@ -42,13 +42,13 @@ class Evidence:
                 self._file.write(json.dumps({"test": occasion, **exchange}) + "\n")
 
     def flush(self) -> None:
-        """Bring what lies in memory into the file."""
+        """Write the exchanges in memory to the file."""
         with self._lock:
             self._file.flush()
 
 
 def evidence() -> Evidence | None:
-    """The file of this process in the folder that the environment names now; None where it names none."""
+    """The file of this process in the folder that the environment names now; None if it names none."""
     folder = os.environ.get(FOLDER)
     return _opened(Path(folder) / f"{os.getpid()}.jsonl") if folder else None
 

@@ -25,9 +25,9 @@ _BATCH_LINE = re.compile(rb"^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1\.1\r?$", r
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request with its answer, verbatim but for the Authorization header. `status` 0: cut without an answer.
+    """One request with its answer, verbatim except for the Authorization header. `status` 0: cut without an answer.
 
-    `fault` is the kind of fault that was played instead of the answer or on top of it, empty where there was none.
+    `fault` is the kind of fault that was played instead of the answer or on top of it, empty if there was none.
     """
 
     time: str
@@ -43,8 +43,8 @@ class Exchange:
 
 
 class ExchangeLog:
-    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines, up to `most_bytes`: there the
-    file ends with a line that says so. Where the environment asks for evidence, every exchange goes there as well.
+    """Keeps the last exchanges in memory and, given a file, all of them as JSON lines, up to `most_bytes`; then the
+    file ends with a line that says so. If the environment enables evidence, every exchange goes there as well.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ExchangeLog:
             }
 
     def reset(self) -> None:
-        """Start counting anew and forget the kept exchanges; the file stays."""
+        """Reset the counts and forget the kept exchanges; the file stays."""
         with self._lock:
             self._ring.clear()
             for counter in (self._reads, self._writes, self._operations, self._statuses):
@@ -111,7 +111,7 @@ class ExchangeLog:
             self._evidence.flush()
 
     def close(self) -> None:
-        """Flush and close the file; recording goes on in memory."""
+        """Flush and close the file; recording continues in memory."""
         with self._lock:
             if self._file is not None:
                 self._end(self._file)
@@ -148,7 +148,7 @@ class ExchangeLog:
 
 
 def _end_of_log(last: Exchange) -> Exchange:
-    """The line that stands where a log has reached its limit: an exchange of nothing, with a word why."""
+    """The line at the end of a log that has reached its limit: an empty exchange that says why."""
     why = "The log has reached its limit and ends here; the exchanges went on."
     return Exchange(last.time, last.system, "", "", {}, "", 0, {}, why, "")
 
@@ -185,5 +185,5 @@ def _exchange(system: str, time: datetime, request: Request, reply: Reply | None
 
 
 def _text(body: bytes) -> str:
-    # Bytes that are no UTF-8 survive as lone surrogates, which JSON writes as escapes.
+    # Bytes that are not UTF-8 survive as lone surrogates, which JSON writes as escapes.
     return body.decode("utf-8", errors="surrogateescape")

@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of trouble and whom it hits.
+    """One kind of trouble and the requests that it affects.
 
     `methods` empty = every method; `path` is searched in path and query as sent; `times` None = until removed;
     `retry_after` is sent as it is (seconds or HTTP date), None = no such header; `body` is `json`, `html` or a text
@@ -98,7 +98,7 @@ class Faults:
         return rule_id
 
     def remove(self, rule_id: int) -> bool:
-        """Switch a rule off; False where it was not on."""
+        """Switch a rule off; False if it was not on."""
         with self._lock:
             return self._active.pop(rule_id, None) is not None
 
@@ -155,7 +155,7 @@ def rule_from(given: Mapping[str, object]) -> Rule:
     try:
         kind = Kind(str(given.get("kind")))
     except ValueError as error:
-        raise ValueError(f"{given.get('kind')!r} is no kind of fault; one of: {', '.join(Kind)}.") from error
+        raise ValueError(f"{given.get('kind')!r} is not a kind of fault; choose one of: {', '.join(Kind)}.") from error
     return Rule(
         kind=kind,
         methods=_methods(given.get("methods")),

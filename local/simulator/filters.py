@@ -33,7 +33,7 @@ class Condition:
 
 
 class FilterRefused(ValueError):
-    """The text is no filter, or one that the service does not understand; the message says why."""
+    """The text is not a filter, or one that the service does not understand; the message says why."""
 
 
 class TooManyNodes(FilterRefused):
@@ -59,14 +59,14 @@ def parse(text: str) -> Node:
 
 
 def require_nodes(tree: Node, limit: int | None) -> None:
-    """Raises TooManyNodes where a tree has more nodes than the limit of a service; None is no limit."""
+    """Raises TooManyNodes if a tree has more nodes than the limit of a service; None is no limit."""
     if limit is not None and _nodes(tree) > limit:
         raise TooManyNodes(limit)
 
 
 def _nodes(tree: Node) -> int:
-    """How many nodes Microsoft's OData stack takes a filter for: of 100 nodes 19 comparisons pass and 20 do not, as is
-    reported of services. A comparison is five: itself, the field and the row that has it, the value, and the word that
+    """How many nodes Microsoft's OData stack counts in a filter: with 100 nodes 19 comparisons pass and 20 do not, as
+    reported for services. A comparison is five: itself, the field and the row that has it, the value, and the word that
     joins it to the others; the filter itself is one more. That each value of a list counts is our assumption."""
     count, pending = 1, [tree]
     while pending:
@@ -119,7 +119,7 @@ def joined(conditions: list[str], word: str) -> str:
 
 
 def outside_literals(text: str) -> Iterator[tuple[bool, str]]:
-    """The text cut into what stands outside quotes (True) and quoted strings (False), in order."""
+    """The text cut into parts outside quotes (True) and quoted strings (False), in order."""
     for position, part in enumerate(text.split("'")):
         if position % 2 == 0:
             yield True, part

@@ -1,4 +1,4 @@
-"""What both simulators share when they load sample records: whoever loads them may skip those that are refused."""
+"""What both simulators share when they load sample records: the caller may skip refused ones."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ def noting_in(file: Path | None) -> Skip | None:
 
 def column_in(record: Mapping[str, object], text: str) -> str:
     """The column of a record that a refusal is about: one that it names, otherwise one whose value it shows; empty
-    where it does neither."""
+    if it does neither."""
     words = set(re.findall(r"\w+", text))
     named = [name for name in record if name in words]
     values = {name: str(value) for name, value in record.items() if value and "@" not in name}

@@ -12,7 +12,7 @@ Headers = CIMultiDictProxy[str]
 class Request:
     """A request exactly as it was sent: nothing in `raw_path` and `query` is decoded.
 
-    `query` is the text after the question mark, empty where there is none; `base_url` is scheme, host and port as
+    `query` is the text after the question mark, empty if there is none; `base_url` is scheme, host and port as
     the client addressed them, without a trailing slash.
     """
 
@@ -34,7 +34,7 @@ class Request:
         return f"{self.raw_path}?{self.query}" if self.query else self.raw_path
 
     def header(self, name: str) -> str | None:
-        """The value of a header whatever its case; repeated ones joined by commas; None where it is missing."""
+        """The value of a header, in any case; repeated ones joined by commas; None if it is missing."""
         values = self.headers.getall(name, [])
         return ", ".join(values) if values else None
 

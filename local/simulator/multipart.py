@@ -19,7 +19,7 @@ _LINE_END, _BLANK_LINE = re.compile(r"\r?\n"), re.compile(rb"\r?\n\r?\n")
 
 
 class BatchMalformed(Exception):
-    """The body is no batch that a service takes; nothing of it was carried out."""
+    """The body is not a batch that a service accepts; nothing of it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Answer:
 
 Member = Part | ChangeSet
 Answered = Answer | tuple[Answer, ...]
-"""What a member of a batch comes to: one answer, or those of every request of a change set that was carried out."""
+"""The result of a member of a batch: one answer, or those of every request of a change set that was carried out."""
 
 
 def read_batch(request: Request, *, folder: str = "", inherited: Sequence[str] = ()) -> tuple[Member, ...]:
     """The members of a batch, in order. Raises BatchMalformed.
 
-    An address that is neither absolute nor starts with a slash is put behind `folder`; headers that are `inherited`
-    hold for every part that does not bring its own.
+    An address that is neither absolute nor starts with a slash is appended to `folder`; headers that are `inherited`
+    apply to every part that does not bring its own.
     """
     given = {name: value for name in inherited if (value := request.header(name)) is not None}
     reader = _Reader(request.base_url, folder, given)
@@ -73,7 +73,7 @@ def parts_of(members: Iterable[Member]) -> list[Part]:
 
 
 def check_ids(parts: Iterable[Part]) -> None:
-    """Raise BatchMalformed where two requests have the same Content-ID."""
+    """Raise BatchMalformed if two requests have the same Content-ID."""
     seen: set[str] = set()
     for part in parts:
         if part.content_id in seen:
@@ -103,7 +103,7 @@ class _Reader:
         parts = tuple(self._part(*_headed(inner)) for inner in sections)
         for part in parts:
             if part.request.method == "GET":
-                raise BatchMalformed(f"GET {part.request.target} stands in a change set, which takes writes only.")
+                raise BatchMalformed(f"GET {part.request.target} is in a change set, which accepts only writes.")
             if part.content_id is None:
                 raise BatchMalformed(f"A request of a change set lacks the header {CONTENT_ID}: {part.request.target}.")
         check_ids(parts)
@@ -121,7 +121,7 @@ class _Reader:
         line, *lines = _LINE_END.split(_text(head))
         found = _REQUEST_LINE.fullmatch(line)
         if found is None:
-            raise BatchMalformed(f"'{line}' is no request line, such as GET /path HTTP/1.1.")
+            raise BatchMalformed(f"'{line}' is not a request line, such as GET /path HTTP/1.1.")
         headers = CIMultiDict(self._inherited)
         headers.update(_header_pairs(lines))
         path, _, query = self._local(found["address"]).partition("?")
@@ -130,10 +130,10 @@ class _Reader:
 
     @staticmethod
     def _headed_request(content: bytes) -> tuple[bytes, bytes]:
-        """Head and body. The line end before a boundary may be that of the blank line behind the head."""
+        """Head and body. The line end before a boundary may be that of the blank line after the head."""
         parted = _parted(content)
         if parted is None and not content.endswith(b"\n"):
-            raise BatchMalformed("A request has no blank line behind its headers.")
+            raise BatchMalformed("A request has no blank line after its headers.")
         return parted or (content.rstrip(b"\r\n"), b"")
 
     def _local(self, address: str) -> str:
@@ -146,7 +146,7 @@ class _Reader:
 
 
 def _sections(body: bytes, boundary: str) -> list[bytes]:
-    """What stands between the boundaries. Raises BatchMalformed where the closing one is missing."""
+    """The parts between the boundaries. Raises BatchMalformed if the closing one is missing."""
     mark = re.compile(rb"\r?\n--" + re.escape(boundary.encode()) + rb"(?P<last>--)?[ \t]*(?:(?=\r?\n)|\Z)")
     text = b"\n" + body
     found: list[bytes] = []
@@ -177,13 +177,13 @@ def _headed(section: bytes) -> tuple[CIMultiDict[str], bytes]:
     """Headers and content of a section, which begins with the line end of its boundary."""
     parted = _parted(section)
     if parted is None:
-        raise BatchMalformed("A part has no blank line behind its headers.")
+        raise BatchMalformed("A part has no blank line after its headers.")
     head, content = parted
     return CIMultiDict(_header_pairs(_LINE_END.split(_text(head))[1:])), content
 
 
 def _parted(text: bytes) -> tuple[bytes, bytes] | None:
-    """What stands before and behind the first blank line, None where there is none."""
+    """The text before and after the first blank line, None if there is none."""
     found = _BLANK_LINE.search(text)
     return (text[: found.start()], text[found.end() :]) if found else None
 
@@ -193,7 +193,7 @@ def _header_pairs(lines: Iterable[str]) -> list[tuple[str, str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise BatchMalformed(f"'{line}' is no header, such as Content-Type: {_OPERATION}.")
+            raise BatchMalformed(f"'{line}' is not a header, such as Content-Type: {_OPERATION}.")
         pairs.append((name.strip(), value.strip()))
     return pairs
 

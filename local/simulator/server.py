@@ -23,7 +23,7 @@ __all__ = ["Guard", "Handler", "Reply", "Request", "Simulator", "Tls", "running"
 Handler = Callable[[Request], Reply]
 
 Guard = Callable[[Request, Handler], Awaitable[Reply]]
-"""Stands before the handler: calls it or answers in its place, and may wait, which holds up no other request."""
+"""Called before the handler: calls it or answers in its place, and may wait, which holds up no other request."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ ADMIN_HEADER = "x-simulator-admin"
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
-# Far above what the services take in a URL, so that the handler decides what is too long.
+# Far above the limits of the services for a URL: the handler decides what is too long.
 _LONGEST_LINE = 1_000_000
 _START_LIMIT_S = 30.0
 
@@ -84,7 +84,7 @@ class Simulator:
         return "https" if self._tls else "http"
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; port 0 takes a free one. Returns the port. Raises OSError where it is taken."""
+        """Listen; port 0 takes a free one. Returns the port. Raises OSError if it is taken."""
         server = web.Server(self._serve, access_log=None, max_line_size=_LONGEST_LINE, max_field_size=_LONGEST_LINE)
         runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await runner.setup()
@@ -106,7 +106,7 @@ class Simulator:
         try:
             return await self._replied(incoming, await self._received(incoming))
         except space.NoSpaceLeft as full:
-            # Nothing that is tried again would find more space: whoever runs the simulator ends it.
+            # A retry would not find more space: the simulator's caller ends it.
             self.failure = full
             self.on_failure()
             return _response(

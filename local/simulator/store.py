@@ -19,7 +19,7 @@ Row = dict[str, Value]
 
 
 class Column(StrEnum):
-    """How a column is kept. The declaration carries the collation, so that comparisons and ORDER BY follow it."""
+    """How a column is stored. The declaration carries the collation, so comparisons and ORDER BY follow it."""
 
     TEXT = "TEXT COLLATE padded"
     """Any text; compared as SQL Server does, without regard to case and to blanks at its end."""
@@ -42,7 +42,7 @@ class Table:
 
 
 class _Connection(sqlite3.Connection):
-    """Names the folder of which the disk is full."""
+    """Names the folder whose disk is full."""
 
     folder = Path(tempfile.gettempdir())
 
@@ -122,12 +122,12 @@ class Store:
             return self._connection.execute(sql, parameters).fetchall()
 
     def get(self, table: str, key: Mapping[str, Value]) -> Row | None:
-        """The row with these key values, None where there is none."""
+        """The row with these key values, None if there is none."""
         rows = self.select(f"SELECT * FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
         return rows[0] if rows else None
 
     def insert(self, table: str, row: Mapping[str, Value]) -> None:
-        """Add a row. Raises sqlite3.IntegrityError where the primary key is taken."""
+        """Add a row. Raises sqlite3.IntegrityError if the primary key is taken."""
         marks = ", ".join("?" * len(row))
         self.execute(f"INSERT INTO {quoted(table)} ({listed(tuple(row))}) VALUES ({marks})", tuple(row.values()))
 
@@ -158,7 +158,7 @@ class Store:
             return int(self._connection.execute(sql, (counter, first)).fetchone()[0])
 
     def counter(self, counter: str) -> int:
-        """The last number of a named sequence, 0 where none was taken."""
+        """The last number of a named sequence, 0 if none was taken."""
         rows = self.tuples("SELECT value FROM _counters WHERE name = ?", (counter,))
         return int(rows[0][0] or 0) if rows else 0
 

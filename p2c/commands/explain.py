@@ -67,8 +67,8 @@ def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequenc
         say(f"  What helps: {told.action}", style="green")
     if examined.row is not None:
         table([f"what {told.source} holds now", "value"], _flat(examined.row.values))
-    if examined.link.applied:
-        table([f"what the sync keeps equal in {told.target}", "as last written"], _flat(examined.link.applied))
+    if examined.link.content.applied:
+        table([f"what the sync keeps equal in {told.target}", "as last written"], _flat(examined.link.content.applied))
 
 
 def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:

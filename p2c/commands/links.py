@@ -73,7 +73,7 @@ def show_link(of: Link, cells: Mapping[str, object] | None = None) -> None:
     rows: list[tuple[str, object]] = [
         ("state", of.state), ("rule", of.rule), ("route", of.route), ("key in the target", of.target_key),
         ("id in the target", of.target_id), ("key that it owns", of.held_key), ("dirty", of.dirty),
-        ("claimed", of.claim_kind), ("waits for", ", ".join(of.waits)),
+        ("claimed", of.claim.kind), ("waits for", ", ".join(of.waits)),
         ("has left", ", ".join(f"{left.route} {left.key}" for left in of.former)),
     ]  # fmt: skip
-    table(["", of.id], [*rows, *((f"applied {name}", value) for name, value in of.applied.items())])
+    table(["", of.id], [*rows, *((f"applied {name}", value) for name, value in of.content.applied.items())])

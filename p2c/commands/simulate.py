@@ -19,7 +19,7 @@ from p2c.endings import INTERRUPTED, UNREAD
 from p2c.mistakes import Mistake
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.sample import sample_of
 

@@ -8,7 +8,7 @@ from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
 from p2c.arguments import whole_number
 from p2c.output import age, as_json, say, table, words
 from shared.counting import counted
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.status import Status
 from shared.systems import System
 

@@ -55,7 +55,7 @@ def today(now: datetime, zone: ZoneInfo) -> date:
 
 
 def noon_utc(day: date) -> str:
-    """A day as F&O stores it: noon UTC, so that no zone can move it."""
+    """A day as F&O stores it: noon UTC, which no zone can move to another day."""
     return f"{day.isoformat()}T12:00:00Z"
 
 

@@ -58,10 +58,9 @@ class Content:
 class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
-    `also_read` are columns that the flow needs besides those of its words, whatever a deployment switches off. `used`
-    are the words that write anything.
-    `lengths` is the part of `text_lengths` in the document, the target's name unless another flow has that. `ranges`
-    are the numbers that the columns of a target in Dataverse take.
+    `also_read` are columns that the flow needs besides those of its words, even if a deployment switches fields off.
+    `used` are the words that write anything. `lengths` is the part of `text_lengths` in the document, the target's name
+    unless another flow has that. `ranges` are the numbers that the columns of a target in Dataverse take.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class FieldTable:
         return tuple(remark for word in self.used for remark in word.remarks(row, self._maps))
 
     def check_source(self, row: Values) -> None:
-        """Raises SchemaDrift when a column is not of the type that the mapping knows ."""
+        """Raises SchemaDrift if a column is not of the type that the mapping knows."""
         read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
             self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
@@ -245,7 +244,7 @@ def _column(attribute: object) -> str:
     return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
 
 
-# To make a model takes longer than all else of a mapping; that of the same columns is the same one.
+# To build a model takes longer than everything else in a mapping, so the same columns share one.
 @lru_cache(maxsize=64)
 def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:
     fields: dict[str, Any] = {_attribute(c.name): (_accepted(c.type) | None, None) for c in columns}

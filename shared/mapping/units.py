@@ -38,14 +38,14 @@ Units = Annotated[list[UnitPair], AfterValidator(_one_to_one)]
 
 
 def finops_unit(units: Sequence[UnitPair], name: str) -> str | None:
-    """The symbol in F&O of a unit of Sales; None when it is not listed."""
+    """The symbol in F&O of a unit of Sales; None if it is not listed."""
     wanted = _fold(name)
     found = (pair.finops for pair in units if pair.direction != "to_sales" and _fold(pair.sales) == wanted)
     return next(found, None)
 
 
 def sales_unit(units: Sequence[UnitPair], symbol: str) -> str | None:
-    """The name in Sales of a unit of F&O; None when it is not listed."""
+    """The name in Sales of a unit of F&O; None if it is not listed."""
     wanted = _fold(symbol)
     found = (pair.sales for pair in units if pair.direction != "to_finops" and _fold(pair.finops) == wanted)
     return next(found, None)

@@ -102,7 +102,7 @@ class Condition(Part):
 
 class ValueMaps(Part):
     """The document, without what belongs to one flow only (its model extends this one). Names of countries and states
-    are compared trimmed, without case, and without accents where that leaves one name.
+    are compared trimmed, without case, and without accents if that leaves one name.
 
     The parts of `text_lengths` and `ownership` are those of the mappings of the flows.
     """
@@ -118,12 +118,12 @@ class ValueMaps(Part):
 
     @cached_property
     def in_order(self) -> str:
-        """The document as one text, the same whatever the order of its names. Every mapping takes it into its
-        fingerprint, and it is long."""
+        """The document as one text, the same for any order of its names. Every mapping takes it into its fingerprint,
+        and it is long."""
         return exact_json.dumps(_ordered(self.model_dump()))
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
-        """What the document says of the ownership of a flow's fields."""
+        """What the document says about the ownership of a flow's fields."""
         return self.ownership.get(flow, {})
 
     def lengths_of(self, target_set: str) -> Mapping[str, Length]:
@@ -131,7 +131,7 @@ class ValueMaps(Part):
         return self.text_lengths.get(target_set, {})
 
     def country(self, name: str) -> str | None:
-        """The two-letter code of a country name or code; None when it is not listed."""
+        """The two-letter code of a country name or code; None if it is not listed."""
         return _code_of(name, self._country_codes)
 
     def lists_states(self, country: str) -> bool:
@@ -139,11 +139,11 @@ class ValueMaps(Part):
         return bool(self.states.get(country))
 
     def state(self, country: str, name: str) -> str | None:
-        """The F&O code of a state's name or code; None when it is not listed."""
+        """The F&O code of a state's name or code; None if it is not listed."""
         return _code_of(name, self._state_codes.get(country, {}))
 
     def currency(self, code: str) -> str | None:
-        """The F&O code of a currency; None when it is not listed."""
+        """The F&O code of a currency; None if it is not listed."""
         return self.currencies.get(code.strip().upper())
 
     @cached_property
@@ -177,7 +177,7 @@ def as_known_to(model: type[Maps], maps: ValueMaps) -> Maps:
 
 
 def _by_name_or_code(codes: Mapping[str, str]) -> Mapping[str, str]:
-    """Codes by name and by themselves; where a name looks like another's code, the name counts. A name is also found
+    """Codes by name and by themselves; if a name looks like another's code, the name counts. A name is also found
     without its accents, unless that is another's name."""
     exact = {folded(code): code for code in codes.values()} | {folded(name): code for name, code in codes.items()}
     plain: dict[str, set[str]] = defaultdict(set)

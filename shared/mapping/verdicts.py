@@ -1,4 +1,4 @@
-"""What a mapping says of one source record. The engine acts on these and knows nothing else of a flow."""
+"""What a mapping says about one source record. The engine acts on these and knows nothing else about a flow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Known:
     """What a mapping may know besides the source record.
 
     `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
-    small tables of the target. `route` is the route on which the record is linked, None when on none. `keys` are the
+    small tables of the target. `route` is the route on which the record is linked, None if on none. `keys` are the
     target keys of those records of `Mapper.parents` that are linked. `numbers` are the line numbers that a document
     has ever used, with the identity of the line that has it (empty: of a line that is gone), and `revisions` the source
     rows that it was made from, by id with their number in the chain.
@@ -40,8 +40,8 @@ class Known:
 class Filtered:
     """The record is not for the target. `rule` is a name that an operator understands, such as `inactive`.
 
-    `ends` is true for a rule under which a record that was linked before has come to its end
-    (rules.md, Ends): the target row stays and the outcome is counted apart.
+    `ends` is true for a rule that ends a record that was linked before (rules.md, Ends): the target row stays and the
+    outcome is counted separately.
     """
 
     rule: str
@@ -50,7 +50,7 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter rule in words; `remedy` is what whoever wants the record in the target does."""
+    """A filter rule in words; `remedy` says what to do if the record should be in the target."""
 
     meaning: str
     remedy: str
@@ -60,7 +60,7 @@ class Filter:
 class Rejected:
     """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
     people and names field and value; `remedy` says what to do. `looked_up` is true when something was missing in the
-    target's small tables, which may have been read some minutes ago. `value` is what is wrong in the record, where
+    target's small tables, which may have been read some minutes ago. `value` is what is wrong in the record, if
     cases of one cause differ in it: a name that is not listed, or the column of a text that is too long."""
 
     cause: str
@@ -92,11 +92,11 @@ class Mapped:
     """The record as the target should hold it.
 
     `owned` fields are kept equal; `on_create` fields are sent at creation only. A value of None is blank: left
-    out at creation, sent as the field's empty value only where we had written something before. `route` is the route
-    that the record takes, None in a flow that has one only. Of a document, `lines` are its lines by number, `numbers`
-    and `revisions` what these of Known are to be from now on, and `reused` says why it is another document than the
-    linked one, whose key it has: it may take over the target row only where adoption is allowed. `remarks` are for
-    whoever looks before anything is written.
+    out at creation, sent as the field's empty value only if we had written something before. `route` is the route
+    that the record takes, None in a flow that has one only. For a document, `lines` are its lines by number, `numbers`
+    and `revisions` the new values of those in Known, and `reused` says why it is another document than the linked one,
+    whose key it has: it may take over the target row only if adoption is allowed. `remarks` are shown before anything
+    is written.
     """
 
     key: str

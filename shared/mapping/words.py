@@ -27,7 +27,7 @@ class Ownership(StrEnum):
     OWNED = "owned"
     """Kept equal."""
     ON_CREATE = "on_create"
-    """Sent at creation only; people of the target may change it later."""
+    """Sent at creation only; users of the target may change it later."""
     OFF = "off"
     """Not sent."""
 
@@ -53,7 +53,7 @@ WireType = type[str] | type[int] | type[Decimal] | type[bool]
 @dataclass(frozen=True, slots=True)
 class Column:
     """A source column, or `navigation.column` of an expanded lookup, with the type that it has on the wire. `is_date`
-    says that the text is a day or a moment: it is no part of a fingerprint, since it changes nothing of a record."""
+    says that the text is a day or a moment: it is not part of a fingerprint, because it changes nothing in a record."""
 
     name: str
     type: WireType = str
@@ -141,7 +141,7 @@ def value_of(row: Values, path: str) -> Json:
 
 
 def length_of(text: str) -> int:
-    """How long a text is for both systems: they count UTF-16 code units, so that an emoji counts two."""
+    """The length of a text for both systems: they count UTF-16 code units, so an emoji counts two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -186,7 +186,7 @@ def _kind(of: Planned) -> Kind:
 
 def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
     """The fields that differ from what the target holds, as far as that is known: as read, or as last written."""
-    old: Values = link.applied if write.before is None else write.before.values
+    old: Values = link.content.applied if write.before is None else write.before.values
     there = {} if write.create else old
     changed = tuple(_fields(write.values, there, route, None))
     yield from changed

@@ -42,8 +42,9 @@ class Linking:
         link = self._free(id)
         self.require_linked(link)
         self.audit_log.note("unlink", self.flow.name, f"{id} {link.target_key}")
+        unseen = replace(link.seen, fingerprint=None)
         unlinked = replace(
-            link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, fingerprint=None, dirty=False
+            link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, seen=unseen, dirty=False
         )
         self._save(link, unlinked)
         self._release(id, link.owned)
@@ -76,8 +77,9 @@ class Linking:
             raise Refused(f"{key} belongs to {owner.flow} {owner.id}; unlink that one first")
         # What was written is unknown: the next sync compares with the row itself.
         linked = replace(
-            link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True, fingerprint=None,
-            intent=None, applied={}, former=(), state=LinkState.RETRYING,
+            link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True,
+            seen=replace(link.seen, fingerprint=None), content=replace(link.content, applied={}),
+            intent=None, former=(), state=LinkState.RETRYING,
         )  # fmt: skip
         try:
             self._save(link, linked)

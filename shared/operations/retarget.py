@@ -216,7 +216,8 @@ def _doubted(link: Link) -> Link | None:
     if link.state not in (LinkState.ENDED, LinkState.DELETED):
         return replace(link, dirty=True)
     # Should the record come back, the fields that it had filled are known still.
-    return replace(link, dirty=True, applied={}, touched=tuple(sorted({*link.touched, *link.applied})))
+    touched = tuple(sorted({*link.content.touched, *link.content.applied}))
+    return replace(link, dirty=True, content=replace(link.content, applied={}, touched=touched))
 
 
 def _anew(link: Link) -> Link | None:
@@ -227,12 +228,10 @@ def _anew(link: Link) -> Link | None:
         link.without_target(ended=False),
         former=(),
         state=link.state if link.state in _KEPT_STATES else LinkState.NEW,
-        fingerprint=None,
+        seen=replace(link.seen, fingerprint=None),
         dirty=False,
         attempts=0,
         unknowns=0,
         unanswered=0,
-        unfinished=0,
-        claim_id=None,
-        claim_kind=None,
+        claim=replace(link.claim.ended(), unfinished=0),
     )

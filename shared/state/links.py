@@ -5,7 +5,7 @@ Partition = flow, row = `L|id`: one row per record, whatever its routes are, so 
 together.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -13,6 +13,7 @@ from itertools import islice
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
 from shared.records import Json, fold
+from shared.state.link_parts import Claim, LinkContent, Seen, read_claim, read_content, read_seen
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
 
@@ -36,13 +37,6 @@ class LinkState(StrEnum):
     DELETED = "deleted"
 
 
-class ClaimKind(StrEnum):
-    """Why a claim exists: a worker is processing the record, or a request of unknown outcome may still arrive."""
-
-    WORKING = "working"
-    UNSETTLED = "unsettled"
-
-
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the first write of a record was about to send: a create, after a first look found nothing under `key`, or an
@@ -53,16 +47,6 @@ class Intent:
 
     key: str
     sent: tuple[dict[str, Json], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownKey:
-    """The target key by which a record knew another one when it was last judged (see Known.keys)."""
-
-    flow: str
-    route: str
-    id: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +68,15 @@ class FormerTarget:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The sync state of one record.
+    """The sync state of one record: where it is, and in its parts what was written of it, who works on it and what was
+    seen of its source.
 
-    `route` is that of `target_key`, `held_key` and `intent`; `former` are targets that the record has left. `applied`
-    is the content of the owned fields as last written; `seen_version` counts within `seen_epoch` only.
-    `dirty` means that the target may differ from `applied`. `held_key` is the target key that the record owns in
-    the keys table; `target_key` is the one that a commit has made final, `target_id` the target's own id of the row
-    where it does not follow from the key. `touched` names the owned fields that a
-    write in flight fills for the first time, so that they can be emptied again even if its answer was lost.
-    `last_claim` is the claim of the last commit: it tells a repeated success of our own from a conflict.
-    `unanswered` counts the writes since the last decision that got no clear answer, `unknowns` those of them that count
-    against the record (protocol F1). `unfinished` counts the workers in a row that have claimed the record and not come
-    to its end; one that was listed for it keeps one, so that it is taken up alone.
-    Of a document, `lines` are digests of the lines as last written by number, `numbers` the line numbers that were ever
-    used (see Known.numbers), `line_fields` the owned fields that any of its lines has ever filled, which can be emptied
-    again, `noted` the numbers of lines that a write in flight adds or takes over, and `revisions` the source rows that
-    it was made from (see Known.revisions).
-    `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
-    surely removed.
-    `known_keys` are the keys of other records by which it was last judged; `last_key` is the key that those may know
-    that wait for this one: under which it is linked, or was before (see Route.moves).
+    `route` is that of `target_key`, `held_key` and `intent`; `former` are targets that the record has left. `held_key`
+    is the target key that the record owns in the keys table; `target_key` is the one that a commit has made final,
+    `target_id` the target's own id of the row where it does not follow from the key. `last_key` is the key that those
+    may know that wait for this one: under which it is linked, or was before (see Route.moves).
+    `dirty` means that the target may differ from the applied content. `unanswered` counts the writes since the last
+    decision that got no clear answer, `unknowns` those of them that count against the record (protocol F1).
     `damage` says that the row is there and cannot be read: then nothing is known of the record but its id, nobody may
     take it for a new one, and the row is written by nobody but an operator's repair.
     """
@@ -116,28 +89,15 @@ class Link:
     target_key: str | None = None
     target_id: str | None = None
     held_key: str | None = None
-    applied: dict[str, Json] = field(default_factory=dict)
     intent: Intent | None = None
-    touched: tuple[str, ...] = ()
-    lines: dict[int, str] = field(default_factory=dict)
-    numbers: dict[int, str] = field(default_factory=dict)
-    line_fields: tuple[str, ...] = ()
-    noted: tuple[int, ...] = ()
-    revisions: dict[str, int] = field(default_factory=dict)
-    places: tuple[dict[str, Json], ...] = ()
     former: tuple[FormerTarget, ...] = ()
-    known_keys: tuple[KnownKey, ...] = ()
     last_key: str | None = None
-    fingerprint: str | None = None
-    seen_version: int | None = None
-    seen_epoch: str | None = None
-    claim_id: str | None = None
-    claim_kind: ClaimKind | None = None
-    last_claim: str | None = None
+    content: LinkContent = field(default_factory=LinkContent)
+    claim: Claim = field(default_factory=Claim)
+    seen: Seen = field(default_factory=Seen)
     dirty: bool = False
     attempts: int = 0
     unknowns: int = 0
-    unfinished: int = 0
     unanswered: int = 0
     waits: tuple[str, ...] = ()
     etag: str | None = None
@@ -192,8 +152,7 @@ class Link:
             target_key=last.key,
             held_key=last.key,
             intent=None,
-            applied={},
-            touched=(),
+            content=replace(self.content, applied={}, touched=()),
             former=tuple(others),
         )
 
@@ -210,15 +169,8 @@ class Link:
             target_key=None,
             target_id=None,
             held_key=None,
-            applied={},
             intent=None,
-            touched=(),
-            lines={},
-            numbers={},
-            line_fields=(),
-            noted=(),
-            revisions={},
-            places=(),
+            content=LinkContent(),
             former=former,
         )
 
@@ -246,32 +198,19 @@ class Link:
             "target_key": self.target_key,
             "target_id": self.target_id,
             "held_key": self.held_key,
-            "applied": exact_json.dumps(self.applied) if self.applied else None,
             "intent_key": self.intent.key if self.intent else None,
             "intent_sent": exact_json.dumps(list(self.intent.sent)) if self.intent else None,
-            "touched": exact_json.dumps(list(self.touched)) if self.touched else None,
-            "lines": _numbered_text(self.lines),
-            "numbers": _numbered_text(self.numbers),
-            "noted": exact_json.dumps(list(self.noted)) if self.noted else None,
-            "revisions": exact_json.dumps(dict(self.revisions)) if self.revisions else None,
-            "places": exact_json.dumps(list(self.places)) if self.places else None,
-            "line_fields": exact_json.dumps(list(self.line_fields)) if self.line_fields else None,
             "former": _former_text(self.former),
-            "known_keys": _known_text(self.known_keys),
             "last_key": self.last_key,
-            "fingerprint": self.fingerprint,
-            "seen_version": None if self.seen_version is None else str(self.seen_version),
-            "seen_epoch": self.seen_epoch,
-            "claim_id": self.claim_id,
-            "claim_kind": self.claim_kind.value if self.claim_kind else None,
-            "last_claim": self.last_claim,
             "dirty": self.dirty,
             "attempts": self.attempts,
             "unknowns": self.unknowns,
             "unanswered": self.unanswered,
-            "unfinished": self.unfinished or None,
             "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
             "record_id": self.id,
+            **self.content.cells(),
+            **self.claim.cells(),
+            **self.seen.cells(),
         }
         return Row(escape(self.flow), link_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -306,29 +245,16 @@ def read_link(flow: str, stored: Stored) -> Link:
         target_key=cells.maybe_text("target_key"),
         target_id=cells.maybe_text("target_id"),
         held_key=cells.maybe_text("held_key"),
-        applied=cells.json_object("applied"),
         intent=_intent(cells),
-        touched=cells.texts("touched"),
-        lines=cells.numbered("lines"),
-        numbers=cells.numbered("numbers"),
-        line_fields=cells.texts("line_fields"),
         former=_former(cells),
-        revisions=cells.counted("revisions"),
-        places=cells.objects("places"),
-        noted=cells.counts("noted"),
-        known_keys=_known_keys(cells),
         last_key=cells.maybe_text("last_key"),
-        fingerprint=cells.maybe_text("fingerprint"),
-        seen_version=cells.maybe_digits("seen_version"),
-        seen_epoch=cells.maybe_text("seen_epoch"),
-        claim_id=cells.maybe_text("claim_id"),
-        claim_kind=cells.maybe_word("claim_kind", ClaimKind),
-        last_claim=cells.maybe_text("last_claim"),
+        content=read_content(cells),
+        claim=read_claim(cells),
+        seen=read_seen(cells),
         dirty=cells.flag("dirty"),
         attempts=cells.number("attempts"),
         unknowns=cells.number("unknowns"),
         unanswered=cells.number("unanswered"),
-        unfinished=cells.number("unfinished", 0),
         waits=_waits(cells),
         etag=stored.etag,
         age_s=stored.age_s,
@@ -339,20 +265,8 @@ def _former_text(former: Sequence[FormerTarget]) -> str | None:
     return exact_json.dumps([[left.route, left.key, left.ended, left.inherited] for left in former]) if former else None
 
 
-def _known_text(known: Sequence[KnownKey]) -> str | None:
-    return exact_json.dumps([[of.flow, of.route, of.id, of.key] for of in known]) if known else None
-
-
-def _numbered_text(texts: Mapping[int, str]) -> str | None:
-    return exact_json.dumps({str(number): text for number, text in texts.items()}) if texts else None
-
-
 def _former(cells: Cells) -> tuple[FormerTarget, ...]:
     return tuple(FormerTarget(*of) for of in cells.entries("former", (str, str, bool, bool), "former targets"))
-
-
-def _known_keys(cells: Cells) -> tuple[KnownKey, ...]:
-    return tuple(KnownKey(*of) for of in cells.entries("known_keys", (str, str, str, str), "keys of other records"))
 
 
 def _intent(cells: Cells) -> Intent | None:

@@ -20,7 +20,7 @@ def damage_of(link: Link, flow: Flow) -> Damage | None:
     if link.route is None and (link.linked or link.intent is not None):
         return _damage(link, "route", "is missing")
     details = [route.detail for route in flow.routes.values() if route.detail is not None]
-    if not all(detail.is_readable(link.applied, link.places) for detail in details):
+    if not all(detail.is_readable(link.content.applied, link.content.places) for detail in details):
         return _damage(link, "applied", "or places is not what the mapping keeps")
     return None
 

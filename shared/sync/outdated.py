@@ -13,7 +13,8 @@ from shared.mapping.verdicts import Parent
 from shared.records import fold
 from shared.state.checkpoints import Phase
 from shared.state.control import FlowControl
-from shared.state.links import KnownKey, Link
+from shared.state.link_parts import KnownKey
+from shared.state.links import Link
 from shared.state.relinked import Relinked
 from shared.state.storage.queues import Queues
 from shared.sync.apply.judge import links_of_parents
@@ -113,7 +114,7 @@ class Outdated:
 
     def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
         links = [link for link in links if link.state not in ENDED]
-        known = {_parent(of) for link in links for of in link.known_keys}
+        known = {_parent(of) for link in links for of in link.seen.known_keys}
         parents = links_of_parents(self._state.links, known)
 
         def is_other(of: KnownKey) -> bool:
@@ -122,8 +123,8 @@ class Outdated:
 
         for link in links:
             # A worker that has claimed it may have read it before the change.
-            in_work = link.claim_id is not None
-            if in_work or link.fingerprint not in (None, flow.fingerprint) or any(map(is_other, link.known_keys)):
+            in_work, seen = link.claim.id is not None, link.seen
+            if in_work or seen.fingerprint not in (None, flow.fingerprint) or any(map(is_other, seen.known_keys)):
                 yield link.id
 
 

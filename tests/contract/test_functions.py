@@ -17,7 +17,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient
 
 from local.host.host_json import seconds_of
 from shared.bootstrap import forget_service, service
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.storage.account import TABLES
 from shared.sync.hints import Hint, HintMessage
 from tests.contract import worker_library

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from tests.unit.mapping.samples import account, mapped, maps, owned_as
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import OnHold
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Known, Mapped

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, late_columns
+from shared.flows.registry import FLOWS
 from tests.contract.test_mapping_schema import SCHEMAS, dataverse, finops
 from tests.contract.test_products_schema import attributes, navigations, table
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import quote_rows
 from shared.flows.quotations import rules as quotation_rules
 from shared.flows.quotations import words as quotation_words
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate, header_words, line_words
 from shared.flows.quotations.rules import QuotationStatus
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.words import Word

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, account_words
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
 from shared.mapping.value_maps import ValueMaps

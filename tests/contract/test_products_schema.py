@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
+from shared.flows.registry import FLOWS
 from shared.mapping.words import columns_of
 from tests.contract.test_mapping_schema import dataverse, finops
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from local.finops.values import INT32, MAX_DIGITS
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
 from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices, ProductMapper
 from shared.flows.quotations.mapping import QuotationMapper
+from shared.flows.registry import FLOWS
 from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, range_of
 from shared.mapping.value_maps import ValueMaps

@@ -21,7 +21,7 @@ from local.demo.selling import Seller
 from local.demo.session import Session
 from local.demo.state_dir import place
 from local.demo.systems import SYSTEMS
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.storage.queues import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from shared.sync.hints import Hint, messages
 from tests.e2e.marked import AMOUNT, MARK, marked_texts
 from tests.e2e.rehearsal import Rehearsal, rehearsing

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from tests.e2e.host_log import Line, read_lines, telemetry
 from tests.e2e.rehearsed import (
     ACTS,

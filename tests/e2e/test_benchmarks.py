@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import operations, snapshot, throttling
-from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.telemetry import EVENTS
 from tests.e2e.host_log import read_lines
 from tests.e2e.marked import AMOUNT, MARK

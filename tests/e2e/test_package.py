@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite import Azurite
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import schedules
 from shared.state.storage.account import Account, Storage
 from tests.e2e.packaging import write_package

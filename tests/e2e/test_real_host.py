@@ -10,7 +10,7 @@ import pytest
 
 from local.demo.arguments import FUNC
 from local.demo.functionshost import FunctionsHost
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from tests.e2e.demonstration import assert_everything_is_written, run_once
 from tests.e2e.test_demo import SAMPLE, SMALL
 from tests.e2e.two_hosts.plans import Deed, Edit

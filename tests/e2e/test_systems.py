@@ -11,8 +11,8 @@ from local import azurite, systems
 from local.demo.state_dir import free_ports
 from local.systems import Ports
 from shared.bootstrap import build
-from shared.flows import FLOWS
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.registry import FLOWS
 from shared.state.storage.account import Account, Storage
 
 pytestmark = pytest.mark.process

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
 from tests.e2e.two_hosts.running import running_hosts

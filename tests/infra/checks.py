@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.storage.account import TABLES
 from tests.infra.names import names, schedule_settings, trigger_queues
 from tests.infra.snapshots import Snapshot

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import SCHEDULE, schedules
 from tests.infra.names import names, timers
 from tests.support.project import ROOT

@@ -6,7 +6,7 @@ from typing import Any
 
 from function_app import app_of
 from local.requirements import SITE_PYTHON
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.storage.account import TABLES
 
 # The host starts nothing without a schedule, and takes a time limit that is not given for its own.

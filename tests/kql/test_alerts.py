@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.systems import System
 from tests.kql.alerts import Alert, Telemetry, alerts
 from tests.kql.evaluation import Row

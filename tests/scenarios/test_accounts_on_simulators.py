@@ -4,7 +4,8 @@ import pytest
 
 from local.simulator.faults import Faults, Kind, Rule
 from shared.errors import OperatorNeeded
-from shared.state.links import ClaimKind, LinkState
+from shared.state.link_parts import ClaimKind
+from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.faults import FAULTS, READS, WRITES, name_of
 from tests.support.product import FLOW, Product
@@ -116,7 +117,7 @@ def test_a_lost_answer_to_a_create_keeps_the_claim_until_it_is_settled_by_the_ke
     id = sync.account("A-1")
     sync.tick()
     assert sync.customers() == 1
-    assert sync.link(id).claim_kind is ClaimKind.UNSETTLED
+    assert sync.link(id).claim.kind is ClaimKind.UNSETTLED
     sync.settle(10)
     sync.check_in_step([id])
 

@@ -10,7 +10,8 @@ from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncEr
 from shared.mapping.verdicts import Parent
 from shared.records import SourceRow, Write
 from shared.state.failures import Failure
-from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import Link, LinkState
 from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Replace
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
@@ -64,7 +65,7 @@ def refuse(refusal: SyncError) -> Callable[[Write], SyncError | None]:
 def claim_as_other(world: World, id: str, kind: ClaimKind = ClaimKind.WORKING) -> None:
     """Another worker has claimed a record just now."""
     held = link(world, id)
-    claimed = replace(held, claim_id="other", claim_kind=kind)
+    claimed = replace(held, claim=Claim("other", kind))
     world.links_table.transact([Replace(claimed.to_row(), held.etag or "")])
 
 
@@ -149,7 +150,7 @@ def test_a2_a_hint_of_a_seen_version_is_skipped_without_reading_the_source() -> 
     world = one()
     seen = link(world, "p1")
     reads = world.steps.names.count("source.read")
-    world.apply(hint("p1", version=seen.seen_version, epoch=seen.seen_epoch))
+    world.apply(hint("p1", version=seen.seen.version, epoch=seen.seen.epoch))
     assert world.steps.names.count("source.read") == reads
 
 
@@ -157,16 +158,16 @@ def test_a2_a_hint_of_a_seen_version_is_skipped_without_reading_the_source() -> 
 def test_a2_only_an_ordinary_hint_on_a_clean_link_of_this_epoch_and_mapping_is_skipped(unlike: str) -> None:
     world = one()
     seen = link(world, "p1")
-    assert seen.seen_version is not None
-    version: int | None = seen.seen_version
-    epoch = seen.seen_epoch
+    assert seen.seen.version is not None
+    version: int | None = seen.seen.version
+    epoch = seen.seen.epoch
     match unlike:
         case "no version":
             version = None
         case "other epoch":
             epoch = "another"
         case "newer version":
-            version = seen.seen_version + 1
+            version = seen.seen.version + 1
         case "dirty":
             world.links_table.transact([Replace(replace(seen, dirty=True).to_row(), seen.etag or "")])
         case "other fingerprint":
@@ -518,7 +519,7 @@ def test_a9_an_unknown_result_keeps_the_claim_and_the_record_comes_back_after_fi
     world.pull()
     world.drain()
     held = link(world, "p1")
-    assert (held.claim_kind, held.dirty) == (ClaimKind.UNSETTLED, True)
+    assert (held.claim.kind, held.dirty) == (ClaimKind.UNSETTLED, True)
     world.apply(hint("p1"))
     assert world.target.rows["p1"]["name"] == "First", "the first request may still land"
     world.clock.sleep(world.limits.unsettled_live_s + 10)
@@ -540,7 +541,7 @@ def test_a9_a_commit_that_meets_a_foreign_version_marks_the_link_dirty_and_sends
     world.steps.at[start + commit - begin] = lambda: claim_as_other(world, "p1")
     world.apply(hint("p1"))
     assert link(world, "p1").dirty
-    assert link(world, "p1").claim_id == "other"
+    assert link(world, "p1").claim.id == "other"
     assert world.queues.depth("parents") == 1
     world.settle()
     check(world)

@@ -11,7 +11,7 @@ import pytest
 
 from shared.bootstrap import limits_of
 from shared.errors import NotSent
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.control import Gate
 from shared.state.failures import Failure
 from shared.state.runs import Run

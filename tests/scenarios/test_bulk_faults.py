@@ -38,7 +38,7 @@ def in_step(world: Assortment, expected: list[str], price: float = 12.5) -> None
     assert world.products() == len(expected)
     for number in expected:
         link = world.link(number)
-        assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None), number
+        assert (link.state, link.dirty, link.claim.id) == (LinkState.WRITTEN, False, None), number
         found = world.product(number)
         assert found is not None
         assert (found["price"], found["statecode"]) == (price, 0), number

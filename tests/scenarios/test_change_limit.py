@@ -8,6 +8,7 @@ import pytest
 from shared.errors import LinkRefused
 from shared.records import SourceRow
 from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.link_parts import LinkContent, Seen
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Operation, Put
 from shared.sync.flow import WEEK_S
@@ -204,7 +205,7 @@ def test_a_restored_table_is_measured_by_its_content_whatever_its_versions(what:
     world.documents.trouble = refuse
     links = world.state.links.load("documents", list(world.documents.rows))
     for link in links.values():
-        world.links_table.transact([Put(replace(link, seen_version=10_000).to_row())])
+        world.links_table.transact([Put(replace(link, seen=replace(link.seen, version=10_000)).to_row())])
     world.settle()
     would_change = f"{COUNT} of {COUNT} linked records would change" in blocked(world, "documents")
     assert would_change == (what == "name")
@@ -271,8 +272,9 @@ def linked(count: int) -> World:
     for number in range(count):
         id, name = f"r{number}", f"Name {number}"
         world.source.save(id, number=f"R{number}", name=name)
-        link = Link("parents", id, ROUTE, state=LinkState.WRITTEN, target_key=f"R{number}", applied={"name": name})
-        operations.append(Put(replace(link, seen_version=number + 1, seen_epoch="e", fingerprint="f1").to_row()))
+        content, seen = LinkContent({"name": name}), Seen(number + 1, "e", "f1")
+        link = Link("parents", id, ROUTE, state=LinkState.WRITTEN, target_key=f"R{number}", content=content, seen=seen)
+        operations.append(Put(link.to_row()))
     for at in range(0, count, 100):
         world.links_table.transact(operations[at : at + 100])
     delta_link = f"{world.source.version}:0:0:delta"

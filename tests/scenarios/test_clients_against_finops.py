@@ -21,9 +21,9 @@ from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncError, Transient
-from shared.flows import FLOWS
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductMapper
+from shared.flows.registry import FLOWS
 from shared.records import Json, Write
 from shared.systems import System
 from tests.support.channels import open_channel

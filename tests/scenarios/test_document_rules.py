@@ -79,7 +79,7 @@ def test_numbers_of_lines_that_are_gone_are_remembered() -> None:
     world = written()
     world.documents.remove_line("d1", 2)
     world.settle()
-    assert link(world).numbers == {1: "id1", 2: "", 3: "id3"}
+    assert link(world).content.numbers == {1: "id1", 2: "", 3: "id3"}
 
 
 def test_lines_that_people_of_the_target_have_added_stay() -> None:

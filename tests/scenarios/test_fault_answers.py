@@ -14,7 +14,7 @@ from shared.clients.finops.environment import FinopsCollection, FinopsSystem, Fi
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.exchange import Answer
 from shared.errors import OperatorNeeded, SchemaDrift
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.verdicts import Verdict
 from shared.records import SourceRow, Write
 from shared.state.control import BlockKind

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.errors import OutcomeUnknown, Transient
 from shared.service import Service
 from shared.state.control import Gate
-from shared.state.links import ClaimKind
+from shared.state.link_parts import ClaimKind
 from shared.sync.gates import LONGEST_RETRY_AFTER_S, Gates
 from shared.sync.hints import Hint, HintMessage
 from shared.systems import System
@@ -102,7 +102,7 @@ def test_a_claim_keeps_others_off_for_its_time_by_the_storage_clock_whatever_our
             world.apply(hint("p1"))
         live_s = world.limits.claim_live_s
     held = world.state.links.load("parents", ["p1"])["p1"]
-    assert held.claim_kind is kind
+    assert held.claim.kind is kind
     world.target.fault = lambda _write: None
     open_gates(world)
     world.ours.hours = -hours

@@ -34,7 +34,7 @@ def test_one_message_in_the_hands_of_several_workers_at_once_makes_each_customer
         assert sync.customers() == len(ids)
         for id in ids:
             link = sync.link(id)
-            assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
+            assert (link.state, link.dirty, link.claim.id) == (LinkState.WRITTEN, False, None)
             assert sync.failure(id) is None
         assert sync.depth() == 0
 

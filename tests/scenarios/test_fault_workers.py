@@ -101,7 +101,7 @@ def test_a_worker_that_dies_once_leaves_nothing_listed() -> None:
     deadly.is_mended = True
     world.settle(hours=0.5)
     assert listed(world) == {}
-    assert [link.unfinished for link in world.state.links.walk("parents")] == [0] * MANY
+    assert [link.claim.unfinished for link in world.state.links.walk("parents")] == [0] * MANY
     check(world)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from function_app import app_of
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
 from shared.flows.checks import CheckResult
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Flows
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.preflight.run import Preflight

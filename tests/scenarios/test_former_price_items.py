@@ -72,7 +72,7 @@ def test_another_unit_leaves_no_item_of_the_former_one(way: str) -> None:
         assert (amounts(world), is_clean(world)) == ({("USD", "Box"): 110}, True)
         world.change("P-1", SalesPrice=0)
         world.settle(1)
-        assert (amounts(world), world.link("P-1").places) == ({}, ())
+        assert (amounts(world), world.link("P-1").content.places) == ({}, ())
 
 
 @pytest.mark.parametrize("way", WAYS)

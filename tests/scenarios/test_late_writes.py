@@ -7,7 +7,8 @@ import pytest
 from shared.errors import OutcomeUnknown, SyncError
 from shared.records import Write
 from shared.state.keys import Owner
-from shared.state.links import ClaimKind, LinkState
+from shared.state.link_parts import ClaimKind
+from shared.state.links import LinkState
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
@@ -82,7 +83,7 @@ def test_a_late_write_without_answer_is_looked_for_when_it_can_land_no_more() ->
         world.target.fault = lambda write: LOST if write.values.get("name") == "Second" else None
 
     overtaken(world, "parents", hint("p1"), lost)
-    assert link(world, "p1").claim_kind is ClaimKind.UNSETTLED
+    assert link(world, "p1").claim.kind is ClaimKind.UNSETTLED
     world.settle()
     check(world)
     assert world.target.rows["p1"]["name"] == "Third"

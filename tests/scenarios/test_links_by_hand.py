@@ -10,7 +10,8 @@ from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.link import Linking
 from shared.state.history import Histories
 from shared.state.keys import Owner
-from shared.state.links import ClaimKind, LinkState
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import LinkState
 from shared.state.storage.tables import Delete, Replace
 from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product
@@ -135,12 +136,12 @@ def test_a_record_that_a_worker_takes_meanwhile_keeps_its_link(sync: Product) ->
     service = sync.service
 
     def claim() -> None:
-        link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+        link = replace(sync.link(id), claim=Claim("worker", ClaimKind.WORKING))
         service.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
 
     with pytest.raises(Refused, match="changed meanwhile"):
         service.forget(FLOW, id, Meddling(sync, claim))
-    assert sync.link(id).claim_id == "worker"
+    assert sync.link(id).claim.id == "worker"
 
 
 def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:

@@ -19,7 +19,8 @@ from shared.operations.retarget import NewTarget
 from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.failures import FIRST_RETRY, Failure, failure_key, renewed
-from shared.state.links import ClaimKind, LinkState
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import LinkState
 from shared.state.storage.tables import Replace
 from shared.sync import flow_states as observing
 from shared.sync.apply.outcome import Kind
@@ -403,7 +404,7 @@ def test_a_failure_that_was_renewed_while_others_were_sent_again_is_left_as_it_i
 
 def claim(sync: Product, id: str) -> None:
     """A worker has the record in its hands."""
-    link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+    link = replace(sync.link(id), claim=Claim("worker", ClaimKind.WORKING))
     service(sync).state.links.table.transact([Replace(link.to_row(), link.etag or "")])
 
 
@@ -461,7 +462,7 @@ def test_a_link_is_marked_whoever_else_has_changed_it(sync: Product) -> None:
     stale = sync.link(id)
     claim(sync, id)
     assert mark_dirty(service(sync).state.links, stale)
-    assert (sync.link(id).dirty, sync.link(id).claim_id) == (True, "worker")
+    assert (sync.link(id).dirty, sync.link(id).claim.id) == (True, "worker")
 
 
 def test_an_unreadable_message_is_dismissed_by_the_name_of_its_failure(sync: Product) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.sender import Sender
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product

@@ -15,9 +15,9 @@ from local.finops.schema import Kind as FinopsKind
 from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
-from shared.flows import FLOWS
 from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales

@@ -305,7 +305,7 @@ def test_a_rolled_back_deployment_ends_on_the_former_mapping() -> None:
     world.settle()
     check(world)
     links = world.state.links.load("parents", ["p0", "p1", "p2"])
-    assert {link.fingerprint for link in links.values()} == {"f1"}
+    assert {link.seen.fingerprint for link in links.values()} == {"f1"}
 
 
 def test_p5_a_pull_stops_at_its_time_budget_and_goes_on_at_the_next_tick() -> None:

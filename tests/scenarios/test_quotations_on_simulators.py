@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.flows import FLOWS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from shared.state.links import LinkState
 from shared.sync.flow import LOOKUP_KEPT_S
 from shared.systems import System

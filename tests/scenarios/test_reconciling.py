@@ -10,7 +10,8 @@ import pytest
 from shared.operations import reconcile as module
 from shared.operations.examine import Examined, Examining
 from shared.operations.reconcile import Drift, Drifted, Reconciling
-from shared.state.links import ClaimKind, LinkState
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import LinkState
 from shared.state.storage.tables import Delete, Replace
 from shared.sync.flow import Flow
 from tests.support.assortment import Assortment, assortment
@@ -206,7 +207,7 @@ def test_a_record_that_would_be_rejected_and_is_not_listed_is_told(sync: Product
 def test_a_record_in_the_hands_of_a_worker_is_left_to_it(sync: Product) -> None:
     (id,) = sync.linked(1)
     changed_in_finops(sync, "A-0", OrganizationName="Changed by hand")
-    link = replace(sync.link(id), claim_id="worker", claim_kind=ClaimKind.WORKING)
+    link = replace(sync.link(id), claim=Claim("worker", ClaimKind.WORKING))
     sync.service.state.links.table.transact([Replace(link.to_row(), link.etag or "")])
     assert drifted(sync) == []
 

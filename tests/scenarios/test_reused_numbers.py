@@ -85,7 +85,7 @@ def test_it_takes_the_quotation_over_where_adoption_is_allowed(desk: Trading) ->
     desk.settle(1)
     assert (customer(desk), list(found(desk)["lines"]), cause(desk)) == (SECOND, [1], None)
     link = desk.link(NUMBER)
-    assert (link.state, link.dirty, link.revisions) == (LinkState.WRITTEN, False, {second: 0})
+    assert (link.state, link.dirty, link.content.revisions) == (LinkState.WRITTEN, False, {second: 0})
 
 
 def test_it_gets_a_quotation_of_its_own_once_the_former_one_is_deleted(desk: Trading) -> None:
@@ -95,7 +95,7 @@ def test_it_gets_a_quotation_of_its_own_once_the_former_one_is_deleted(desk: Tra
     desk.clock.sleep(3600)
     desk.settle(1)
     assert (customer(desk), list(found(desk)["lines"]), cause(desk)) == (SECOND, [1], None)
-    assert desk.link(NUMBER).revisions == {second: 0}
+    assert desk.link(NUMBER).content.revisions == {second: 0}
 
 
 def test_a_quote_that_is_restored_under_its_id_goes_on(desk: Trading) -> None:

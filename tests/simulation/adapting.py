@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import ValueMaps
 from tests.simulation.company import Pool, standard_pools
 from tests.simulation.finops import COMPANIES

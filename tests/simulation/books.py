@@ -57,8 +57,8 @@ def _parked(process: Deployment, flow: str) -> list[tuple[str, tuple[str, str]]]
 
 def _entry(flow: str, link: Link) -> Entry:
     doubts = [f"its link cannot be read: {link.damage}"] if link.damage is not None else []
-    if link.claim_id:
-        doubts.append(f"a claim stands ({link.claim_kind})")
+    if link.claim.id:
+        doubts.append(f"a claim stands ({link.claim.kind})")
     if link.dirty and link.state is LinkState.WRITTEN:
         doubts.append("its row may hold something else")
     if link.intent and link.state in (LinkState.NEW, LinkState.RETRYING):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.errors import FileUnreadable, SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.text_files import read_text
 from tests.simulation.census import census
 from tests.simulation.material import STANDARD, Material

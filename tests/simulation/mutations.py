@@ -96,7 +96,7 @@ _unsettled = Record.unsettled
 
 def _left_as_known(self: Record, **how: Any) -> Decided:
     of = _unsettled(self, **how)
-    clean = replace(of.outcome.link, dirty=not self.trusted, claim_id=None, claim_kind=None)
+    clean = replace(of.outcome.link, dirty=not self.trusted, claim=of.outcome.link.claim.ended())
     return replace(of, outcome=replace(of.outcome, link=clean))
 
 

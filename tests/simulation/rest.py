@@ -77,7 +77,7 @@ def _is_under_way(host: Host) -> bool:
     listed = {(of.flow, of.id) for flow in FLOWS for of in state.failures.page(flow, "", 1000)[0] if of.next_try}
     links = (link for flow in FLOWS for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
     return (
-        any((link.dirty and link.state is LinkState.WRITTEN) or link.claim_id for link in links)
+        any((link.dirty and link.state is LinkState.WRITTEN) or link.claim.id for link in links)
         or any(state.control.gate(system).closed for system in System)
         or any(state.control.flow(flow).blocked for flow in FLOWS)
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
 from shared.flows.accounts.wiring import account_mapper
 from shared.flows.contacts.mapping import ContactMapper
@@ -17,6 +16,7 @@ from shared.flows.products.mapping import ProductMapper
 from shared.flows.products.wiring import product_mapper
 from shared.flows.quotations.mapping import QuotationMapper
 from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment
 from shared.mapping.value_maps import ValueMaps
 from shared.settings import Settings

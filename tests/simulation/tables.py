@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.flows import FLOWS
 from shared.flows.products import catalogue
 from shared.flows.products.catalogue import ProductMaps
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.records import Json, Values
 from tests.simulation.company import small_tables

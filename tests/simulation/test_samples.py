@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from local.demo.arguments import SAMPLES
 from local.demo.sampling import choose
 from shared import exact_json
-from shared.flows import FLOWS
 from shared.flows.accounts.settings import AccountSettings
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import SourceRow, Values, Write
 from tests.simulation import deployment

@@ -40,7 +40,7 @@ def _accounted(world: World, flow: Flow, links: dict[str, Link]) -> None:
     """I1: every source record is written, filtered, waiting, rejected or deleted."""
     for id in world.sources[flow.name].rows:
         assert links[id].state in _DECIDED, f"{id} is {links[id].state}"
-        assert links[id].claim_id is None, f"{id} is still claimed"
+        assert links[id].claim.id is None, f"{id} is still claimed"
         failures = world.state.failures.load(flow.name, [id])
         assert (id in failures) == (links[id].state is LinkState.REJECTED), f"{id}: failure row and link disagree"
 
@@ -112,7 +112,7 @@ def _in_step(world: World, flow: Flow, links: dict[str, Link]) -> None:
 def _known(world: World, flow: Flow, row: SourceRow, link: Link) -> Known:
     parents = {of: world.state.links.load(of.flow, [of.id])[of.id] for of in flow.mapper.parents(row)}
     keys = {of: key for of, parent in parents.items() if (key := parent.key_on(of.route)) is not None}
-    return Known(world.clock.now(), route=link.route if link.linked else None, keys=keys, numbers=link.numbers)
+    return Known(world.clock.now(), route=link.route if link.linked else None, keys=keys, numbers=link.content.numbers)
 
 
 def _row_in_step(id: str, mapped: Mapped, route: Route) -> None:

@@ -14,7 +14,7 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.bootstrap import assemble, state_of
 from shared.clients.finops.environment import FinopsSystem
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment, Flows
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.read_only import ReadOnlyTable
@@ -145,7 +145,7 @@ class Product:
         assert self.depth() == 0
         for id in ids:
             link = self.link(id)
-            assert (link.state, link.dirty, link.claim_id) == (LinkState.WRITTEN, False, None)
+            assert (link.state, link.dirty, link.claim.id) == (LinkState.WRITTEN, False, None)
             (row,) = self.sales.rows(f"accounts?$select=name,accountnumber&$filter=accountid eq {id}")
             assert (self.customer(row["accountnumber"]) or {})["OrganizationName"] == row["name"]
             assert self.failure(id) is None

@@ -9,8 +9,8 @@ from typing import Any
 from local.dataverse.loading import load_folder
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
-from shared.flows import FLOWS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from shared.systems import System
 from tests.support.assortment import Assortment
 from tests.unit.local import dataverse_world, finops_environment

@@ -11,7 +11,7 @@ from benchmarks import __main__, document, operations
 from benchmarks.limits import lowest_bound
 from benchmarks.records import write_samples
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 
 LIMIT = Limit(requests=2, window_s=10.0)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from p2c.__main__ import app
-from shared.flows import FLOWS
 from shared.flows.quotations.quote_rows import FILTERS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import Condition, Defaults
 from shared.settings import settings_table
 from shared.state.links import LinkState

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from tests.support.project import ROOT, project_files
 
-LIST = Path("shared/flows/__init__.py")
+LIST = Path("shared/flows/registry.py")
 FOLDERS = [LIST.parent / name for name in FLOWS.names]
 DEPLOYED = ("shared", "p2c", "infra", "function_app.py")
 

@@ -16,7 +16,7 @@ from local.host.host_json import parse_host_json
 from local.host.schedule import Schedule
 from p2c.__main__ import app
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.state.storage.account import Account, Storage
 from tests.support.secret import SECRETS, check_kept, check_untold
 from tests.unit.mapping.samples import document

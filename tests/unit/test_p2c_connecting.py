@@ -7,7 +7,7 @@ import pytest
 
 from p2c.connection import connect
 from p2c.mistakes import Mistake
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.storage_settings import ACCOUNT_NAME, CONNECTION, SERVICES
 
 SYSTEMS = {

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.stage import NEVER, timers
 from local.demo import environment
 from local.demo.configuration import read_configuration
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import schedules
 from tests.infra.names import schedule_settings
 from tests.infra.snapshots import DEFAULT, read_snapshot

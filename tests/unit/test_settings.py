@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.settings import Settings, settings_table
 
 NEEDED = {

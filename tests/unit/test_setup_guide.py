@@ -15,7 +15,7 @@ from shared.clients.finops.environment import FinopsSystem
 from shared.clients.http.channel import Channel
 from shared.clients.http.origin import Origin
 from shared.exact_json import loads
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.flows.spec import Systems
 from shared.records import Json
 from shared.settings import settings_table

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 
 SYSTEMS = {
     "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",

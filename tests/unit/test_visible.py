@@ -25,6 +25,7 @@ from shared.operations.dry_run import summary_of
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.failures import Cause
 from shared.state.failures import Failure
+from shared.state.link_parts import LinkContent
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.apply.outcome import Kind
 from shared.sync.limits import Limits
@@ -78,7 +79,7 @@ def test_a_table_shows_its_texts_as_they_are(heading: str, text: str) -> None:
 @given(TEXTS)
 def test_every_report_survives_every_text_and_is_obeyed_in_nothing(text: str) -> None:
     of = failure(text)
-    link = Link("accounts", text, target_key=text, rule=text, applied={text: text}, waits=(text,),
+    link = Link("accounts", text, target_key=text, rule=text, content=LinkContent({text: text}), waits=(text,),
                 former=(FormerTarget(text, text),))  # fmt: skip
     examined = Examined(link, None, Kind.REJECTED, key=text, failure=of, changes=(FieldChange(text, text, Decimal(1)),))
     summary = summary_of([examined])

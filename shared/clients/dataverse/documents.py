@@ -20,10 +20,10 @@ _MAX_ROUNDS = 3
 
 
 class Memory(Protocol):
-    """What each row belongs to, by flow and kind of row: the present owner first, then those that it has left."""
+    """What each row belongs to, by flow and kind of row: the present owner first, then the former ones."""
 
     def owners(self, flow: str, kind: str, ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-        """The owners of those of the rows that are known."""
+        """The owners of the known ones of the rows."""
 
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them."""
@@ -74,7 +74,7 @@ class DataverseDocuments(TrackedRows):
         self._flow = flow
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The documents that exist now, by number as asked for: every header that has it, with the lines of those whose
+        """The documents that exist now, by number as requested: every header that has it, with the lines of those whose
         lines are wanted. Header and lines are from one moment, unless somebody keeps changing the document."""
         asked = _by_folded_number(ids)
         pending = [same[0] for same in asked.values()]
@@ -269,7 +269,7 @@ def _ids(headers: Iterable[_Header]) -> set[str]:
 
 
 def _by_folded_number(numbers: Iterable[str]) -> dict[str, list[str]]:
-    """The numbers that can be asked for, as they are given, by what Dataverse takes for the same."""
+    """The numbers that can be requested, as given, by the form that Dataverse compares."""
     found: dict[str, list[str]] = defaultdict(list)
     for number in dict.fromkeys(numbers):
         if number.strip(" ") and quoting.can_be_quoted(number):

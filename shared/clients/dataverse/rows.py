@@ -207,7 +207,7 @@ class RowWriter:
 
 def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
     """The places of the rows by what is done, turn after turn: a further write of a row waits for the next one, since
-    a bulk message takes the first write of a row and drops the others without a word (dataverse-web-api, section 7)."""
+    a bulk message takes the first write of a row and drops the others silently (dataverse-web-api, section 7)."""
     turns: list[dict[str, list[int]]] = []
     before: Counter[str] = Counter()
     for place, row in enumerate(rows):

@@ -26,8 +26,8 @@ class Detail:
     """A row that belongs to the record, at most one per `place` (columns that say which one it is).
 
     It is passed as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
-    None says that there should be no such row. In a row as it was read `field` holds all such rows, as a list, and
-    `proof` beside their columns whether their id proves that we have created them. `written_by_others` is true if an
+    None says that there should be no such row. In a row that was read, `field` holds all such rows, as a list, and
+    `proof` says whether their id proves that we have created them. `written_by_others` is true if an
     automation in Dataverse writes it: then we only ever remove it.
     """
 
@@ -46,9 +46,9 @@ class Detail:
 class RecordTable:
     """A table whose rows are the records of a flow.
 
-    `columns` are those that the mapping writes, `also_read` those that it wants to see besides, `late` those that a
+    `columns` are those that the mapping writes, `also_read` further ones that it reads, `late` those that a
     creation leaves out and sends afterwards; `status_of` the status that goes with a state, `already` the states of a
-    row that count as a wanted one when the row was read (publishing what is published).
+    row that count as the requested one (publishing a published row).
     """
 
     table: WriteTable

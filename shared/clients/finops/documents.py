@@ -84,7 +84,7 @@ class FinopsDocuments:
         return BatchPart("PATCH", url, encoded(line.values))
 
     def _refused_part(self, answer: Answer, count: int) -> Answer | None:
-        """The answer that refuses the change set, None when it is applied. Raises what an answer means for the system,
+        """The answer that refuses the change set, None if it is applied. Raises what an answer means for the system,
         and OutcomeUnknown if one is missing."""
         # A refused change set has a single answer, whose Content-ID may name any request: only statuses count.
         parts = multipart.read_parts(answer)

@@ -104,7 +104,7 @@ class FinopsTable:
         self._mark = mark or {}
 
     def rows(self, keys: Sequence[str]) -> list[Row]:
-        """The rows of these keys; more where a key has several parts."""
+        """The rows of these keys; more if a key has several parts."""
         return self.system.rows_by_key(self.entity_set, keys, self._keys_url)
 
     def find(self, keys: Sequence[str]) -> dict[str, Row]:
@@ -136,7 +136,7 @@ class FinopsTable:
         return self.system.url(self.entity_set + segment, ACROSS)
 
     def checked(self, answer: Answer) -> Refusal:
-        """What an answer that refuses a record says. Raises SchemaDrift when the mapping does not fit the schema."""
+        """What an answer that refuses a record says. Raises SchemaDrift if the mapping does not fit the schema."""
         refusal = read_refusal(answer)
         if refusal.schema_drift:
             raise SchemaDrift(
@@ -148,7 +148,7 @@ class FinopsTable:
         return refusal
 
     def exists_already(self, key: str, refusal: Refusal) -> RecordRejected:
-        """The refusal of a creation under a key that a record has."""
+        """The refusal of a create with a key that a record has already."""
         return RecordRejected(
             "target_exists",
             f"{key} exists in {self.entity_set} already: {refusal.text}",

@@ -26,7 +26,7 @@ class FinopsKey:
         return (COMPANY, *self.constants, *self.fields)
 
     def segment(self, key: str, further: Mapping[str, Literal] | None = None) -> str:
-        """The key as it stands in an address; `further` are parts below the record, such as a line's number.
+        """The key as written in an address; `further` are parts below the record, such as a line's number.
 
         Raises RecordRejected for a key that no address can hold.
         """

@@ -20,7 +20,7 @@ _STACK = re.compile(r"\s+at [A-Z]\w*(?:\.\w+)+\(.*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The parts of a refusal. `text` is for people, `field` and `row` name the place where F&O names one."""
+    """The parts of a refusal. `text` is for people, `field` and `row` name the place if F&O names one."""
 
     status: int
     text: str

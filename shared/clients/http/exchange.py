@@ -16,7 +16,7 @@ class PreparedCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered. `complete` is false when the body broke off or was longer than we take."""
+    """What the server answered. `complete` is false if the body broke off or was too long."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Answer:
     complete: bool = True
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whatever its case."""
+        """The value of a header, in any case."""
         wanted = name.lower()
         return next((value for given, value in self.headers.items() if given.lower() == wanted), None)
 

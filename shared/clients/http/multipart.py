@@ -73,7 +73,7 @@ def read_answers(answer: Answer, count: int) -> list[Answer | None]:
 
 
 def read_parts(answer: Answer) -> list[Answer]:
-    """The answers of a batch in the order in which they came, whatever numbers they carry."""
+    """The answers of a batch in the order in which they came, independent of their numbers."""
     return [part for _, part in _parts(answer)]
 
 

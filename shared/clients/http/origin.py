@@ -30,14 +30,14 @@ class Origin:
         """The origin of a configured environment URL.
 
         Raises SettingsInvalid, which does not show it, unless it is https (http on this computer only) with a host and
-        nothing behind it.
+        nothing after it.
         """
         found = _origin(url)
         if found is None:
             raise SettingsInvalid("the address of an environment cannot be read; write it as https://HOST, in ASCII")
         if urlsplit(url).path not in ("", "/") or "?" in url or "#" in url:
             raise SettingsInvalid(
-                "the address of an environment has a path, query or fragment behind it; give https://HOST only"
+                "the address of an environment has a path, query or fragment after it; give https://HOST only"
             )
         if found.scheme == "http" and not is_loopback(found.host):
             raise SettingsInvalid(

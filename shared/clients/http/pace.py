@@ -19,7 +19,7 @@ _GROWTH = 0.01
 _MOST_DOUBLINGS = 30
 # So few requests cannot fill a window: another client did, or the system is busy with something else.
 _FEW = 10
-# Unused turns are made up for, up to this share of a window.
+# Unused turns are kept, up to this share of a window.
 _CAUGHT_UP = 0.05
 _MOST_KEPT = 10_000
 

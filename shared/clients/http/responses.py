@@ -30,7 +30,7 @@ _NOT_KNOWN = re.compile(
     r"could not find a property named '|property '[^']*' does not exist on type '|resource not found for the segment '",
     re.IGNORECASE,
 )
-# Microsoft's OData stack names its setting in the text, whatever else the service adds.
+# Microsoft's OData stack names its setting in the text, besides what the service adds.
 _TOO_MANY_NODES = re.compile(rb"node count limit|MaxNodeCount")
 _LONGEST_TEXT = 500
 
@@ -220,4 +220,4 @@ def _is_readable(answer: Answer) -> bool:
 
 
 def _kind(answer: Answer) -> str:
-    return f"no JSON but {answer.header('Content-Type') or 'nothing'}"
+    return f"not JSON but {answer.header('Content-Type') or 'nothing'}"

@@ -103,8 +103,9 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
 def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Decided:
     record = planned.record
     added = {line.number for line in planned.write.lines if line.action is LineAction.CREATE}
-    noted = tuple(number for number in record.link.noted if number not in added)
-    record = replace(record, link=replace(record.link, noted=noted))
+    content = record.link.content
+    content = replace(content, noted=tuple(number for number in content.noted if number not in added))
+    record = replace(record, link=replace(record.link, content=content))
     attempts = record.link.attempts + 1
     may_repeat = attempts < limits.max_attempts
     if refusal.cause != "target_exists":

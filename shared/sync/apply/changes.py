@@ -29,13 +29,13 @@ class Changes:
 
     def difference(self, judged: Judged) -> dict[str, Json]:
         """The owned fields whose mapped value is not the applied one."""
-        owned, applied = judged.content.owned, judged.record.link.applied
+        owned, applied = judged.content.owned, judged.record.link.content.applied
         changed = {name: value for name, value in owned.items() if value != applied.get(name)}
         return {name: self._route.rules.empty(name) if value is None else value for name, value in changed.items()}
 
     def changed_lines(self, judged: Judged) -> set[int]:
         """The numbers of lines that were added, changed or removed since they were applied."""
-        now, applied = digests(judged.content), judged.record.link.lines
+        now, applied = digests(judged.content), judged.record.link.content.lines
         return {number for number in {*now, *applied} if now.get(number) != applied.get(number)}
 
     def update(self, judged: Judged) -> Write:
@@ -64,7 +64,7 @@ class Changes:
         added: Mapping[str, Json] = {}
         if row.ours and (link.intent is not None or not link.linked):
             added = filled(content.on_create)
-        elif self._route.adoption is not None and not (link.linked and link.applied):
+        elif self._route.adoption is not None and not (link.linked and link.content.applied):
             adopted = self._route.adoption.adopt(row)
             if isinstance(adopted, Rejected):
                 return adopted
@@ -76,7 +76,7 @@ class Changes:
 
     def noted_places(self, judged: Judged) -> tuple[dict[str, Json], ...]:
         """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
-        known = judged.record.link.places
+        known = judged.record.link.content.places
         return (*known, *(dict(place) for place in self.places_now(judged) if place not in known))
 
     def places_now(self, judged: Judged) -> tuple[Values, ...]:
@@ -90,7 +90,7 @@ class Changes:
         if detail is None:
             return ()
         there = () if row is None else detail.places_of_ours(row)
-        known: tuple[Values, ...] = judged.record.link.places
+        known: tuple[Values, ...] = judged.record.link.content.places
         ours = (*known, *(place for place in there if place not in known))
         return tuple(place for place in ours if place not in self.places_now(judged))
 
@@ -109,7 +109,7 @@ class Changes:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
-        ours = set(row.lines) if is_taken_over else {*link.lines, *link.noted}
+        ours = set(row.lines) if is_taken_over else {*link.content.lines, *link.content.noted}
         trusted = judged.record.trusted and link.linked
         numbers = self.changed_lines(judged) if trusted else {*content.lines, *ours}
         taken = [number for number in numbers if number in content.lines and number in row.lines.keys() - ours]
@@ -145,14 +145,14 @@ class Changes:
         we have made for an earlier record with this key, or have left before, that may be any of them."""
         owned, link = judged.content.owned, judged.record.link
         taken_over = not link.linked and (row.ours or link.was_at(self._route.name, judged.content.key))
-        ours = set(owned) if taken_over else {*link.applied, *link.touched}
+        ours = set(owned) if taken_over else {*link.content.applied, *link.content.touched}
         emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
         return filled(owned) | emptied
 
 
 def takes_over(link: Link) -> bool:
     """Whether a document that is in the target is not the record's own yet, as far as its link knows."""
-    return not link.linked or not link.numbers
+    return not link.linked or not link.content.numbers
 
 
 def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:
@@ -201,7 +201,7 @@ def _line_values(judged: Judged, line: MappedLine, rules: DocumentRules) -> Iter
     for name, value in line.owned.items():
         if value is not None:
             yield name, value
-        elif name in judged.record.link.line_fields:
+        elif name in judged.record.link.content.line_fields:
             yield name, rules.empty_line(name)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from shared.errors import Damage
 from shared.state.failures import Failures
-from shared.state.links import ClaimKind, Link, Links, LinkState
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import Link, Links, LinkState
 from shared.sync.apply.record import Record
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
@@ -72,18 +73,18 @@ class Claiming:
         return Claimed(self._records(hints, free, taken, written.etags), skipped, busy, alone, damaged)
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
-        if not is_clean(link) or link.state is LinkState.RETRYING or link.fingerprint != self.flow.fingerprint:
+        if not is_clean(link) or link.state is LinkState.RETRYING or link.seen.fingerprint != self.flow.fingerprint:
             return False
         if hint.released:
             # Whoever has decided it since then has looked at the parent that has moved.
             return link.etag is not None and not link.waits
-        if hint.version is None or epoch is None or link.seen_epoch != epoch:
+        if hint.version is None or epoch is None or link.seen.epoch != epoch:
             return False
-        return link.seen_version is not None and link.seen_version >= hint.version
+        return link.seen.version is not None and link.seen.version >= hint.version
 
     def _write(self, free: Mapping[str, Link], taken: Mapping[str, Link]) -> Written:
         groups = [Group(free[id], (link_operation(link),)) for id, link in taken.items()]
-        return LinkWriter(self.links, lambda now: now.claim_id == self.claim_id).write(groups)
+        return LinkWriter(self.links, lambda now: now.claim.id == self.claim_id).write(groups)
 
     def _records(
         self, hints: Mapping[str, Hint], free: Mapping[str, Link], taken: Mapping[str, Link], etags: Mapping[str, str]
@@ -104,16 +105,14 @@ class Claiming:
     def _claimed(self, link: Link, ended: str | None) -> Link:
         return replace(
             link,
-            claim_id=self.claim_id,
-            claim_kind=ClaimKind.WORKING,
+            claim=Claim(self.claim_id, ClaimKind.WORKING, link.claim.last, _unfinished(link, ended)),
             dirty=not is_clean(link),
-            unfinished=_unfinished(link, ended),
         )
 
 
 def is_clean(link: Link) -> bool:
     """Whether the target is trusted to hold what was applied: no earlier claim is left, and it is not dirty."""
-    return link.claim_id is None and not link.dirty
+    return link.claim.id is None and not link.dirty
 
 
 def claim_ends_in(link: Link, limits: Limits) -> float:
@@ -121,21 +120,21 @@ def claim_ends_in(link: Link, limits: Limits) -> float:
 
     The age is the storage service's own: no two clocks are compared.
     """
-    if link.claim_id is None:
+    if link.claim.id is None:
         return 0.0
-    live_s = limits.unsettled_live_s if link.claim_kind is ClaimKind.UNSETTLED else limits.claim_live_s
+    live_s = limits.unsettled_live_s if link.claim.kind is ClaimKind.UNSETTLED else limits.claim_live_s
     return max(0.0, live_s - link.age_s)
 
 
 def _unfinished(link: Link, ended: str | None) -> int:
     """How many workers in a row have not come to the end of a record whose claim has expired; the one whose claim has
     `ended` has."""
-    left = link.claim_id is not None and link.claim_kind is ClaimKind.WORKING and link.claim_id != ended
-    return link.unfinished + left
+    left = link.claim.id is not None and link.claim.kind is ClaimKind.WORKING and link.claim.id != ended
+    return link.claim.unfinished + left
 
 
 def _delay_s(link: Link, wait_s: float) -> float:
     """A worker is mostly done soon, so look again soon; an unsettled request needs its whole time. In steps, so that
     records that were claimed together come back together."""
     whole_s = math.ceil((wait_s + _MARGIN_S) / _STEP_S) * _STEP_S
-    return whole_s if link.claim_kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, whole_s)
+    return whole_s if link.claim.kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, whole_s)

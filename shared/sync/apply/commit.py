@@ -11,6 +11,7 @@ from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
+from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
 from shared.state.relinked import relinked_row
 from shared.state.snapshots import UNKNOWN
@@ -74,7 +75,7 @@ class Committing:
         fitting = [self._fitting(self._sound(of)) for of in records]
         decided = [of for of, _ in fitting]
         self._release_dropped(decided)
-        writer = LinkWriter(self._links, lambda now: now.last_claim == self._claim_id)
+        writer = LinkWriter(self._links, lambda now: now.claim.last == self._claim_id)
         written = writer.write([group for _, group in fitting])
         overtaken = [of for of in decided if of.id in written.foreign]
         note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
@@ -131,19 +132,14 @@ class Committing:
         return Group(link, tuple(operations))
 
     def _seen(self, record: Record, outcome: Outcome) -> Link:
-        link = self._known_as(replace(outcome.link, last_claim=self._claim_id))
+        link = self._known_as(outcome.link)
+        claim = replace(link.claim, last=self._claim_id)
         if outcome.kind not in DECIDED:
-            return link
-        link = replace(link, unfinished=1 if outcome.reason == CRASHED else 0)
-        version = record.row.version if record.row else link.seen_version
-        epoch = self._message.epoch or link.seen_epoch
-        return replace(
-            link,
-            seen_version=version,
-            seen_epoch=epoch,
-            fingerprint=self._flow.fingerprint,
-            known_keys=record.known_keys,
-        )
+            return replace(link, claim=claim)
+        version = record.row.version if record.row else link.seen.version
+        epoch = self._message.epoch or link.seen.epoch
+        claim = replace(claim, unfinished=1 if outcome.reason == CRASHED else 0)
+        return replace(link, claim=claim, seen=Seen(version, epoch, self._flow.fingerprint, record.known_keys))
 
     def _known_as(self, link: Link) -> Link:
         if link.target_key is None or self._flow.route(link.route).moves:

@@ -23,7 +23,7 @@ _REMEDY = (
 def list_crashed(records: Sequence[Record]) -> Iterator[Record | Decided]:
     """Let those records be failures that workers do not come to the end of."""
     for record in records:
-        if record.link.unfinished >= _MOST_UNFINISHED:
-            yield record.rejected(CRASHED, _MESSAGE.format(count=record.link.unfinished), _REMEDY)
+        if record.link.claim.unfinished >= _MOST_UNFINISHED:
+            yield record.rejected(CRASHED, _MESSAGE.format(count=record.link.claim.unfinished), _REMEDY)
         else:
             yield record

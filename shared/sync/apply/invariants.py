@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from shared.errors import InvariantBroken
 from shared.records import fold
-from shared.state.links import ClaimKind, Link, LinkState, Place
+from shared.state.link_parts import ClaimKind
+from shared.state.links import Link, LinkState, Place
 from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome
 from shared.sync.apply.record import Decided
@@ -67,7 +68,7 @@ def _broken(stored: Link, outcome: Outcome) -> Iterator[Invariant]:
         yield Invariant.FAILURE_WITHOUT_REJECTION
     if (outcome.kind is Kind.WAITING and not outcome.waits) or not all(wait.parent for wait in outcome.waits):
         yield Invariant.WAIT_WITHOUT_PARENT
-    if decided and link.claim_id is not None and link.claim_kind is not ClaimKind.UNSETTLED:
+    if decided and link.claim.id is not None and link.claim.kind is not ClaimKind.UNSETTLED:
         yield Invariant.CLAIM_LEFT
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import KEY_SEPARATOR, References, SourceRow, fold
-from shared.state.links import KnownKey, Link, Links, LinkState
+from shared.state.link_parts import KnownKey
+from shared.state.links import Link, Links, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Decided, Ending, Judged, Record
@@ -75,11 +76,11 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
     keys = {parent: key for parent, key in found.items() if key is not None}
     known = replace(
         shared,
-        applied=link.applied,
+        applied=link.content.applied,
         route=link.route if link.linked else None,
         keys=keys,
-        numbers=link.numbers,
-        revisions=link.revisions if link.linked else {},
+        numbers=link.content.numbers,
+        revisions=link.content.revisions if link.linked else {},
     )
     try:
         verdict = flow.mapper.evaluate(row, known)
@@ -114,8 +115,8 @@ def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Decided:
     """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
     link = record.link
     changes = flow.route(link.route).rules.ended() if link.linked else {}
-    if any(link.applied.get(name) != of for name, of in changes.items()):
-        content = Mapped(link.target_key or "", {**link.applied, **changes}, {}, route=link.route)
+    if any(link.content.applied.get(name) != of for name, of in changes.items()):
+        content = Mapped(link.target_key or "", {**link.content.applied, **changes}, {}, route=link.route)
         return Judged(record, content, ending)
     return record.ended(ending.kind, ending.state, reason=ending.rule)
 

@@ -93,7 +93,7 @@ def _without(ownership: KeyOwnership, link: Link, owned: OwnedKey) -> Link:
     rest = link.without_key(owned.owner.route, owned.key)
     if ownership.is_there(owned.owner):
         return rest
-    return replace(rest, state=LinkState.DELETED, dirty=False, claim_id=None, claim_kind=None)
+    return replace(rest, state=LinkState.DELETED, dirty=False, claim=rest.claim.ended())
 
 
 def _write(links: Links, link: Link) -> str | None:

@@ -7,7 +7,8 @@ from functools import partial
 
 from shared.records import fold
 from shared.state.keys import Owner
-from shared.state.links import ClaimKind, FormerTarget, Link, Links
+from shared.state.link_parts import ClaimKind
+from shared.state.links import FormerTarget, Link, Links
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Decided
@@ -51,9 +52,9 @@ def _begun_key(of: Decided) -> str | None:
 def _after_late_work(of: Decided, now: Link) -> Link | None:
     """The link after a late worker's write. Where that got no clear answer it may land yet, and others are held off."""
     changed, made = _after_late_write(of, now), of.outcome.link
-    if changed is None or changed.claim_id is not None or made.claim_kind is not ClaimKind.UNSETTLED:
+    if changed is None or changed.claim.id is not None or made.claim.kind is not ClaimKind.UNSETTLED:
         return changed
-    return replace(changed, claim_id=made.claim_id, claim_kind=ClaimKind.UNSETTLED)
+    return replace(changed, claim=replace(changed.claim, id=made.claim.id, kind=ClaimKind.UNSETTLED))
 
 
 def _after_late_write(of: Decided, now: Link) -> Link | None:
@@ -77,16 +78,18 @@ def _as_filled(now: Link, of: Decided) -> Link:
     if of.outcome.kind in _WITHOUT_WRITE or now.route != stored.route or _place(now) != _place(stored):
         return now
     sent = {name for values in (stored.intent.sent if stored.intent else ()) for name in values}
-    filled = {*now.touched, *stored.touched, *stored.applied, *sent} - set(now.applied)
-    return replace(
-        now,
+    ours, theirs = stored.content, now.content
+    filled = {*theirs.touched, *ours.touched, *ours.applied, *sent} - set(theirs.applied)
+    content = replace(
+        theirs,
         touched=tuple(sorted(filled)),
-        line_fields=tuple(sorted({*now.line_fields, *stored.line_fields})),
-        noted=tuple(sorted({*now.noted, *stored.noted})),
-        numbers={**stored.numbers, **now.numbers},
-        revisions=now.revisions or stored.revisions,
-        places=(*now.places, *(place for place in stored.places if place not in now.places)),
+        line_fields=tuple(sorted({*theirs.line_fields, *ours.line_fields})),
+        noted=tuple(sorted({*theirs.noted, *ours.noted})),
+        numbers={**ours.numbers, **theirs.numbers},
+        revisions=theirs.revisions or ours.revisions,
+        places=(*theirs.places, *(place for place in ours.places if place not in theirs.places)),
     )
+    return replace(now, content=content)
 
 
 def _place(link: Link) -> str:

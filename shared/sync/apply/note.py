@@ -48,8 +48,8 @@ def _too_large(route: Route, planned: Planned) -> Decided | None:
     """The outcome of a record whose link cannot hold what is about to be written."""
     record, write = planned.record, planned.write
     sent = (*record.sent_for(write.key), dict(write.values))
-    applied = {**record.link.applied, **write.values}
-    link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), applied=applied)
+    content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
+    link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), content=content)
     try:
         check_size((link if planned.judged.leaves else target_of(route, planned).on(link)).to_row())
     except RowTooLarge as large:
@@ -74,16 +74,17 @@ def _noted(route: Route, planned: Planned) -> Link | None:
         ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
         if write.before is not None and takes_over(record.link):
             ours |= set(write.before.lines)
-        link = replace(
-            link,
+        content = replace(
+            link.content,
             numbers=dict(target.numbers),
-            revisions={**link.revisions, **target.revisions},
+            revisions={**link.content.revisions, **target.revisions},
             line_fields=target.line_fields,
-            noted=tuple(sorted({*link.noted, *ours})),
+            noted=tuple(sorted({*link.content.noted, *ours})),
         )
-    places = Changes(route).noted_places(judged) if judged.ending is None else link.places
-    if places != link.places:
-        link = replace(link, places=places)
+        link = replace(link, content=content)
+    places = Changes(route).noted_places(judged) if judged.ending is None else link.content.places
+    if places != link.content.places:
+        link = replace(link, content=replace(link.content, places=places))
     return link if link is not record.link or not record.found.linked else None
 
 
@@ -91,14 +92,23 @@ def _with_values(planned: Planned, link: Link, write: Write) -> Link:
     if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
         return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
-    first = sorted(set(write.values) - set(link.applied) - set(link.touched))
-    return replace(link, touched=(*link.touched, *first)) if first else link
+    first = sorted(set(write.values) - set(link.content.applied) - set(link.content.touched))
+    if not first:
+        return link
+    return replace(link, content=replace(link.content, touched=(*link.content.touched, *first)))
 
 
 def _same_note(now: Link, noted: Link) -> bool:
-    return now.claim_id == noted.claim_id and _note_of(now) == _note_of(noted)
+    return now.claim.id == noted.claim.id and _note_of(now) == _note_of(noted)
 
 
 def _note_of(link: Link) -> tuple[object, ...]:
     at = link.held_key, link.target_key, link.intent
-    return (*at, link.touched, link.numbers, link.noted, link.revisions, link.places)
+    return (
+        *at,
+        link.content.touched,
+        link.content.numbers,
+        link.content.noted,
+        link.content.revisions,
+        link.content.places,
+    )

@@ -87,17 +87,21 @@ class WrittenTarget:
 
     def on(self, link: Link) -> Link:
         """The link with this target."""
-        return replace(
-            link,
-            route=self.route,
-            target_key=self.key,
-            target_id=self.id,
-            held_key=self.key,
+        content = replace(
+            link.content,
             lines=dict(self.lines),
             numbers=dict(self.numbers),
             line_fields=self.line_fields,
             noted=(),
             places=tuple(map(dict, self.places)),
             revisions=dict(self.revisions),
+        )
+        return replace(
+            link,
+            route=self.route,
+            target_key=self.key,
+            target_id=self.id,
+            held_key=self.key,
+            content=content,
             former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
         )

@@ -51,14 +51,14 @@ class KeyOwnership:
         the target. Raises SystemTrouble."""
         if self._is_damaged(link):
             return True
-        return not self._is_abandoned(owned, link, record.link.claim_id) and self.is_there(owned.owner)
+        return not self._is_abandoned(owned, link, record.link.claim.id) and self.is_there(owned.owner)
 
     def yields(self, owned: OwnedKey, link: Link, record: Record) -> bool:
         """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands; and its link can
         be read. Raises SystemTrouble."""
         if self._is_damaged(link):
             return False
-        if self._is_abandoned(owned, link, record.link.claim_id):
+        if self._is_abandoned(owned, link, record.link.claim.id):
             return True
         return claim_ends_in(link, self.limits) <= 0 and not self.is_there(owned.owner)
 
@@ -129,8 +129,8 @@ class KeyOwnership:
         so one that is not there is lost: nobody knows what its record has in the target."""
         if link.etag is None:
             return False
-        claimed_by_other = link.claim_id != claim_id and claim_ends_in(link, self.limits) > 0
-        coming_back = link.claim_id != claim_id and link.state is LinkState.RETRYING
+        claimed_by_other = link.claim.id != claim_id and claim_ends_in(link, self.limits) > 0
+        coming_back = link.claim.id != claim_id and link.state is LinkState.RETRYING
         return not (link.may_have_made(owned.owner.route, owned.key) or claimed_by_other or coming_back)
 
 

@@ -137,7 +137,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Decided
         case NumbersTaken(numbers):
             # Whoever maps it again knows that these are not to be had.
             taken = {**judged.content.numbers, **dict.fromkeys(numbers, "")}
-            link = replace(judged.record.link, numbers=taken)
+            link = judged.record.link
+            link = replace(link, content=replace(link.content, numbers=taken))
             return replace(judged.record, link=link).retried(delay_s=0.0)
         case None:
             return unchanged(route, judged)

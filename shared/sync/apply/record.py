@@ -6,7 +6,8 @@ from shared.errors import SyncError
 from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Write
 from shared.state.failures import Failure
-from shared.state.links import ClaimKind, Intent, KnownKey, Link, LinkState
+from shared.state.link_parts import ClaimKind, KnownKey
+from shared.state.links import Intent, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome, Rejection, WrittenTarget
 from shared.sync.hints import Hint
@@ -95,17 +96,15 @@ class Record:
             state=state,
             rule=reason or None,
             dirty=not self.trusted if applied is None else False,
-            applied=self.link.applied if applied is None else applied,
             intent=self.link.intent if applied is None else None,
-            touched=self.link.touched if applied is None else (),
+            content=link.content if applied is None else replace(link.content, applied=applied, touched=()),
             # A key that was meant for a move is given up with it.
             held_key=link.target_key or link.held_key,
             attempts=0,
             unknowns=0 if rejection is None else self.link.unknowns,
             unanswered=0,
             waits=tuple(wait.key for wait in waits),
-            claim_id=None,
-            claim_kind=None,
+            claim=self.link.claim.ended(),
         )
         if kind is Kind.DELETED and not link.linked:
             # Nothing of it came to the target: its number is free.
@@ -123,14 +122,14 @@ class Record:
         """The present target row has ended: the record comes back at once, to be written under the key that it holds
         already."""
         left = replace(self.link.without_target(ended=True), route=self.link.route, held_key=self.link.held_key)
-        link = replace(left, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        link = replace(left, state=LinkState.RETRYING, claim=self.link.claim.ended())
         return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
     def as_new(self) -> "Decided":
         """The row that the record was linked to is gone, and was another's: it comes back at once as a new record that
         holds the key."""
         new = replace(self.link.without_target(ended=False), route=self.link.route, held_key=self.link.target_key)
-        link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim_id=None, claim_kind=None)
+        link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim=self.link.claim.ended())
         return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
     def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Decided":
@@ -141,8 +140,7 @@ class Record:
             intent=self.link.intent or (None if self.link.linked else self.dropped),
             dirty=self.link.dirty or not self.trusted or attempts > 0,
             attempts=attempts or self.link.attempts,
-            claim_id=None,
-            claim_kind=None,
+            claim=self.link.claim.ended(),
         )
         return Decided(self, Outcome(Kind.RETRIED, link, delay_s=delay_s))
 
@@ -154,7 +152,7 @@ class Record:
             self.link,
             state=LinkState.REJECTED if rejection else LinkState.RETRYING,
             dirty=True,
-            claim_kind=ClaimKind.UNSETTLED,
+            claim=replace(self.link.claim, kind=ClaimKind.UNSETTLED),
             unknowns=unknowns,
             unanswered=unanswered,
             waits=() if rejection else self.link.waits,

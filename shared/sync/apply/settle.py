@@ -72,8 +72,9 @@ def _settled(route: Route, record: Record, intent: Intent, row: TargetRow) -> Re
         return replace(record, link=replace(record.link, intent=None))
     # Where a record has several parts the intent stays until all of them are written: the creation is not finished.
     kept = intent if row.ours else None
+    content = replace(record.link.content, applied=applied)
     link = replace(
-        record.link, route=route.name, target_key=intent.key, held_key=intent.key, intent=kept, applied=applied
+        record.link, route=route.name, target_key=intent.key, held_key=intent.key, intent=kept, content=content
     )
     return replace(record, link=link, trusted=False)
 

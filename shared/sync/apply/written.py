@@ -43,7 +43,7 @@ def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...],
             ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields
         )
     # Only what the end changes was written: the rest stays in doubt.
-    doubtful = replace(record, link=replace(record.link, applied=applied))
+    doubtful = replace(record, link=replace(record.link, content=replace(record.link.content, applied=applied)))
     return doubtful.ended(ending.kind, ending.state, reason=ending.rule, fields=fields)
 
 
@@ -51,9 +51,15 @@ def _target(route: Route, judged: Judged, target_id: str | None) -> WrittenTarge
     link, content = judged.record.link, judged.content
     key = link.key_on(route.name) or content.key
     if judged.ending is not None:
-        kept = link.lines, link.numbers, link.line_fields, link.places, link.revisions
+        kept = (
+            link.content.lines,
+            link.content.numbers,
+            link.content.line_fields,
+            link.content.places,
+            link.content.revisions,
+        )
         return WrittenTarget(route.name, key, target_id, *kept)
-    fields = tuple(sorted({*link.line_fields, *line_fields(content)}))
+    fields = tuple(sorted({*link.content.line_fields, *line_fields(content)}))
     places = Changes(route).places_now(judged)
     return WrittenTarget(
         route.name, key, target_id, digests(content), content.numbers, fields, places, content.revisions

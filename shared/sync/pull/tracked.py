@@ -80,7 +80,7 @@ class TrackedReader:
     def is_news(self, link: Link, change: Change) -> bool:
         """Whether its version is not the one that was seen. A record that another source of the flow or an operator has
         named meanwhile does not count. Versions go back if an older state was restored."""
-        return link.seen_version != change.version
+        return link.seen.version != change.version
 
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
@@ -172,7 +172,7 @@ class TrackedReader:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion was not reported."""
         flow = self._flow
         links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
-        doubtful = (link.id for link in links if link.state not in ENDED and link.seen_epoch != checkpoint.epoch)
+        doubtful = (link.id for link in links if link.state not in ENDED and link.seen.epoch != checkpoint.epoch)
         missing = gone_hints(flow, doubtful)
         gone = checkpoint.gone + len(missing)
         if after is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows import FLOWS
 from shared.flows.products import PRODUCTS
+from shared.flows.registry import FLOWS
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
 from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
 

@@ -11,7 +11,7 @@ from local.demo.flows import Systems, Watched
 from local.demo.selling import Catalogue, Seller, Wanted
 from local.demo.systems import DATAVERSE, FINOPS, Access, Secrets
 from local.finops.settings import Settings as FinopsSettings
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from tests.support.assortment import VALUE_MAPS, Assortment
 from tests.unit.local import dataverse_world, finops_environment
 

@@ -79,8 +79,8 @@ def test_a_reference_to_a_missing_row_stays(tmp_path: Path) -> None:
         (_account(numberofemployees="many"), "'many'"),
         (_account(customertypecode=99), "column customertypecode"),
         ({"name": "A"}, "column accountid"),
-        ("{", "no JSON"),
-        ("[]", "no JSON object"),
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
         (_account(), "id " + ACCOUNT),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_host_that_never_becomes_ready_again_is_given_up(tmp_path: Path, told:
             ended(host)
             host.require_alive()
         ended(host)
-        with pytest.raises(DemoFailed, match=r"functions host ended by itself \(exit code 3\)"):
+        with pytest.raises(DemoFailed, match=r"functions host stopped by itself \(exit code 3\)"):
             host.require_alive()
     assert script.started == 11
 

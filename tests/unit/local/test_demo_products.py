@@ -10,8 +10,8 @@ from local.demo.flows import Systems
 from local.demo.products import watched_products
 from local.demo.systems import Access, Secrets
 from shared import exact_json
-from shared.flows import FLOWS
 from shared.flows.products.mapping import ITEM
+from shared.flows.registry import FLOWS
 from shared.records import Values
 from tests.support.assortment import VALUE_MAPS, Assortment, assortment
 from tests.support.patience import PATIENCE_S

@@ -12,12 +12,13 @@ from local.demo.comparison import Comparison, Difference
 from local.demo.progress_reader import Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
-from shared.state.links import ClaimKind, Link, LinkState
+from shared.state.link_parts import ClaimKind
+from shared.state.links import Link, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues

@@ -8,8 +8,8 @@ import pytest
 
 from local.demo.quotations import AMOUNT, LINES
 from local.demo.selling import LOST, Wanted
-from shared.flows import FLOWS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from tests.unit.local.demo_trade import Trade, trade
 from tests.unit.local.finops_documents import header_url, line_url
 

@@ -19,7 +19,7 @@ from local.demo.logs import keep
 from local.demo.memory import MANIFEST
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED
 
@@ -98,7 +98,7 @@ def test_records_in_utf_16_are_those_of_the_same_file_in_utf_8(tmp_path: Path) -
 
 @pytest.mark.parametrize("line", ['{"a": ', "[1]", '{"a": NaN}', "text"])
 def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path, line: str) -> None:
-    with pytest.raises(UserMistake, match=r"accounts\.jsonl line 2 .*mend or remove it"):
+    with pytest.raises(UserMistake, match=r"accounts\.jsonl line 2 .*correct or remove it"):
         samples.check_folder(folder_of(tmp_path, accounts='{"a": 1}\n' + line), FILES)
 
 
@@ -346,7 +346,7 @@ def test_a_child_that_refuses_its_arguments_is_quoted_to_the_user(tmp_path: Path
 def test_a_child_that_dies_shows_its_last_lines(tmp_path: Path) -> None:
     with ExitStack() as stack:
         child = stack.enter_context(started(tmp_path, "local.no_such_module"))
-        with pytest.raises(DemoFailed, match=r"ended by itself \(exit code 1\)(?s:.*)No module named"):
+        with pytest.raises(DemoFailed, match=r"stopped by itself \(exit code 1\)(?s:.*)No module named"):
             child.wait_for(tmp_path / "never")
 
 

@@ -161,7 +161,12 @@ GOOD = {**CONNECTION, "TICK": "0 * * * * *", "WORK": "work-items"}
         ({**GOOD, "WORK": None}, ["tick"], [], "function work, binding message, queueName refers to %WORK%"),
         ({**GOOD, "AzureWebJobsStorage": ""}, ["tick"], [], "holds a storage connection string"),
         ({**GOOD, "AzureWebJobsStorage": None}, ["tick"], [], "holds a storage connection string"),
-        ({**GOOD, "AzureWebJobsStorage": "AccountKey=a2V5"}, ["tick"], [], "is no connection string: copy the whole"),
+        (
+            {**GOOD, "AzureWebJobsStorage": "AccountKey=a2V5"},
+            ["tick"],
+            [],
+            "is not a connection string: copy the whole",
+        ),
     ],
 )
 def test_a_mistake_in_a_setting_disables_that_function_alone(

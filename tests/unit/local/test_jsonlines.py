@@ -40,5 +40,5 @@ def test_another_encoding_is_refused_in_one_sentence(tmp_path: Path, content: by
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    with pytest.raises(jsonlines.LinesUnreadable, match=r"cannot be read \(Is a directory\); mend or remove it"):
+    with pytest.raises(jsonlines.LinesUnreadable, match=r"cannot be read \(Is a directory\); correct or remove it"):
         list(jsonlines.read(tmp_path))

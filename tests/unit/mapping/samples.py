@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared import exact_json
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper
+from shared.flows.registry import FLOWS
 from shared.mapping.date_columns import DateColumns, metadata_of
 from shared.mapping.value_maps import SHIPPED, ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountMapper
+from shared.flows.registry import FLOWS
 from shared.mapping.verdicts import Mapped
 from shared.records import Json
 from tests.unit.mapping.samples import KNOWN, account, adventureworks, mapped, mapper, owned_as

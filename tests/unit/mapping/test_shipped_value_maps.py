@@ -4,7 +4,7 @@ import pytest
 
 from local.states import LANGUAGES
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from tests.unit.mapping.samples import maps
 

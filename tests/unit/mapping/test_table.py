@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SchemaDrift, SettingsInvalid
-from shared.flows import FLOWS
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper, DeliveryAddress, OnHold, PartyNumber
+from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
 from shared.mapping.scope import Scope
@@ -201,7 +201,7 @@ def test_the_fingerprint_is_the_same_for_the_same_document_in_another_order() ->
 def test_the_fingerprint_is_the_same_in_every_process() -> None:
     program = (
         "from shared.flows.accounts.mapping import AccountMapper\n"
-        "from shared.flows import FLOWS\n"
+        "from shared.flows.registry import FLOWS\n"
         "import sys; sys.stdout.write(AccountMapper(FLOWS.read_value_maps(None)).fingerprint)"
     )
     for seed in ("1", "2"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 from tests.unit.mapping.samples import document, maps

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flows import FLOWS
+from shared.flows.registry import FLOWS
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.field_table import FieldTable
 from shared.mapping.words import Line, Unmappable, choice, day, joined, length_of, yes_no

@@ -17,7 +17,8 @@ from shared.state.failures import STATE_UNREADABLE, Failure, Failures, read_fail
 from shared.state.filter_sizes import FilterSizes, read_size
 from shared.state.history import Histories, history_row, read_entry
 from shared.state.keys import Keys, Owner, read_key
-from shared.state.links import ClaimKind, FormerTarget, Intent, Link, Links, LinkState, link_key, read_link
+from shared.state.link_parts import Claim, ClaimKind, LinkContent, Seen
+from shared.state.links import FormerTarget, Intent, Link, Links, LinkState, link_key, read_link
 from shared.state.owners import Owners, read_owners
 from shared.state.runs import Run, Runs, read_run
 from shared.state.snapshots import BUCKETS, Sight, Snapshot, digest, read_bucket
@@ -31,9 +32,9 @@ NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 FLOW = "contacts"
 LINK = Link(
     FLOW, "a|b", route="r", state=LinkState.WAITING, rule="x", target_key="K", target_id="i", held_key="K",
-    applied={"name": "x"}, intent=Intent("K", ({"a": 1},)), touched=("t",), lines={1: "d"}, numbers={2: "n"},
-    line_fields=("f",), noted=(3,), revisions={"q": 4}, places=({"p": None},), former=(FormerTarget("r", "J", True),),
-    fingerprint="f", seen_version=2**63, seen_epoch="e", claim_id="c", claim_kind=ClaimKind.WORKING, last_claim="l",
+    intent=Intent("K", ({"a": 1},)), former=(FormerTarget("r", "J", True),),
+    content=LinkContent({"name": "x"}, ("t",), {1: "d"}, {2: "n"}, ("f",), (3,), {"q": 4}, ({"p": None},)),
+    seen=Seen(2**63, "e", "f"), claim=Claim("c", ClaimKind.WORKING, "l"),
     dirty=True, waits=(Wait(FLOW, "a|b", "accounts", "customer", "p").key,),
 )  # fmt: skip
 FAILURE = Failure(

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from shared.errors import InvariantBroken
+from shared.state.link_parts import Claim
 from shared.state.links import FormerTarget, Intent, Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.batch import OnItsWay
@@ -63,7 +64,7 @@ BROKEN: dict[str, Break] = {
     "rejected_without_failure": ended(Kind.REJECTED, LinkState.REJECTED),
     "failure_without_rejection": ended(Kind.FILTERED, LinkState.FILTERED, rejection=REJECTION),
     "wait_without_parent": ended(Kind.WAITING, LinkState.WAITING),
-    "claim_left": ended(Kind.FILTERED, LinkState.FILTERED, lambda link: replace(link, claim_id="c")),
+    "claim_left": ended(Kind.FILTERED, LinkState.FILTERED, lambda link: replace(link, claim=Claim("c"))),
 }  # fmt: skip
 
 

@@ -1,0 +1,155 @@
+"""What a link holds beside the place of its record: what was written, who works on it, and what was seen of the source.
+Each part knows its columns of the link's row."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from shared import exact_json
+from shared.records import Json
+from shared.state.storage.cells import Cells
+from shared.state.storage.tables import Cell
+
+
+class ClaimKind(StrEnum):
+    """Why a claim exists: a worker is processing the record, or a request of unknown outcome may still arrive."""
+
+    WORKING = "working"
+    UNSETTLED = "unsettled"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who works on a record; an `id` of None: nobody. `last` is the claim of the last commit: it tells a repeated
+    success of our own from a conflict. `unfinished` counts the workers in a row that have claimed the record and not
+    come to its end; one that was listed for it keeps one, so that it is taken up alone."""
+
+    id: str | None = None
+    kind: ClaimKind | None = None
+    last: str | None = None
+    unfinished: int = 0
+
+    def ended(self) -> "Claim":
+        """Nobody works on the record any more."""
+        return replace(self, id=None, kind=None)
+
+    def cells(self) -> dict[str, Cell | None]:
+        """Its columns."""
+        return {
+            "claim_id": self.id,
+            "claim_kind": self.kind.value if self.kind else None,
+            "last_claim": self.last,
+            "unfinished": self.unfinished or None,
+        }
+
+
+def read_claim(cells: Cells) -> Claim:
+    """A claim from its columns. Raises StateUnreadable."""
+    return Claim(
+        id=cells.maybe_text("claim_id"),
+        kind=cells.maybe_word("claim_kind", ClaimKind),
+        last=cells.maybe_text("last_claim"),
+        unfinished=cells.number("unfinished", 0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """The target key by which a record knew another one when it was last judged (see Known.keys)."""
+
+    flow: str
+    route: str
+    id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a record was last decided by: the version of its source row, which counts within `epoch` only, the
+    fingerprint of the mapping, and the keys of other records."""
+
+    version: int | None = None
+    epoch: str | None = None
+    fingerprint: str | None = None
+    known_keys: tuple[KnownKey, ...] = ()
+
+    def cells(self) -> dict[str, Cell | None]:
+        """Its columns."""
+        return {
+            "seen_version": None if self.version is None else str(self.version),
+            "seen_epoch": self.epoch,
+            "fingerprint": self.fingerprint,
+            "known_keys": _listed([of.flow, of.route, of.id, of.key] for of in self.known_keys),
+        }
+
+
+def read_seen(cells: Cells) -> Seen:
+    """What was seen, from its columns. Raises StateUnreadable."""
+    known = cells.entries("known_keys", (str, str, str, str), "keys of other records")
+    return Seen(
+        version=cells.maybe_digits("seen_version"),
+        epoch=cells.maybe_text("seen_epoch"),
+        fingerprint=cells.maybe_text("fingerprint"),
+        known_keys=tuple(KnownKey(*of) for of in known),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LinkContent:
+    """What was written of a record. `applied` is the content of the owned fields as last written. `touched` names the
+    owned fields that a write in flight fills for the first time, so that they can be emptied again even if its answer
+    was lost.
+
+    Of a document, `lines` are digests of the lines as last written by number, `numbers` the line numbers that were ever
+    used (see Known.numbers), `line_fields` the owned fields that any of its lines has ever filled, which can be emptied
+    again, `noted` the numbers of lines that a write in flight adds, and `revisions` the source rows that it was made
+    from (see Known.revisions).
+
+    `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
+    surely removed.
+    """
+
+    applied: dict[str, Json] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
+    lines: dict[int, str] = field(default_factory=dict)
+    numbers: dict[int, str] = field(default_factory=dict)
+    line_fields: tuple[str, ...] = ()
+    noted: tuple[int, ...] = ()
+    revisions: dict[str, int] = field(default_factory=dict)
+    places: tuple[dict[str, Json], ...] = ()
+
+    def cells(self) -> dict[str, Cell | None]:
+        """Its columns."""
+        return {
+            "applied": exact_json.dumps(self.applied) if self.applied else None,
+            "touched": _listed(self.touched),
+            "lines": _numbered(self.lines),
+            "numbers": _numbered(self.numbers),
+            "line_fields": _listed(self.line_fields),
+            "noted": _listed(self.noted),
+            "revisions": exact_json.dumps(dict(self.revisions)) if self.revisions else None,
+            "places": _listed(self.places),
+        }
+
+
+def read_content(cells: Cells) -> LinkContent:
+    """What was written, from its columns. Raises StateUnreadable."""
+    return LinkContent(
+        applied=cells.json_object("applied"),
+        touched=cells.texts("touched"),
+        lines=cells.numbered("lines"),
+        numbers=cells.numbered("numbers"),
+        line_fields=cells.texts("line_fields"),
+        noted=cells.counts("noted"),
+        revisions=cells.counted("revisions"),
+        places=cells.objects("places"),
+    )
+
+
+def _listed(items: Iterable[Json]) -> str | None:
+    listed = list(items)
+    return exact_json.dumps(listed) if listed else None
+
+
+def _numbered(texts: Mapping[int, str]) -> str | None:
+    return exact_json.dumps({str(number): text for number, text in texts.items()}) if texts else None
