@@ -9,12 +9,11 @@ from p2c.texts import short
 def audit(limit: Limit = 100, json: Json = False) -> None:
     """Show what operators have done."""
     with connected() as to:
-        audit_log = to.service.state.audit.latest(limit or 100)
+        entries = to.service.state.audit.latest(limit or 100)
         if json:
-            as_json(audit_log)
+            as_json(entries)
         else:
             rows = (
-                (entry.time, entry.who, entry.what, entry.flow, short(entry.subject), entry.reason)
-                for entry in audit_log
+                (entry.time, entry.who, entry.what, entry.flow, short(entry.subject), entry.reason) for entry in entries
             )
             table(["when (UTC)", "who", "what", "flow", "on", "why"], rows)

@@ -19,7 +19,7 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
 from shared.sync.apply.read import read
-from shared.sync.apply.record import Decided, Planned, Record
+from shared.sync.apply.record import Concluded, Planned, Record
 from shared.sync.apply.settle import back_at_former, settle
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
@@ -126,11 +126,11 @@ class Examining:
         return [
             _planned(flow, of, foresight) if isinstance(of, Planned) else _decided(flow, of, contents.get(of.id), now)
             for of in batch.latest()
-            if isinstance(of, Planned | Decided)
+            if isinstance(of, Planned | Concluded)
         ]
 
 
-def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Decided]:
+def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
     for record in records:
         if (damage := damage_of(record.link, flow)) is not None:
             yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
@@ -142,7 +142,7 @@ def _is_held(link: Link, limits: Limits) -> bool:
     return claim_ends_in(link, limits) > 0
 
 
-def _decided(flow: Flow, of: Decided, content: Mapped | None, now: datetime) -> Examined:
+def _decided(flow: Flow, of: Concluded, content: Mapped | None, now: datetime) -> Examined:
     record, outcome = of.record, of.outcome
     why, number = outcome.rejection, flow.number_of(record.row)
     return Examined(
@@ -169,7 +169,7 @@ def _planned(flow: Flow, of: Planned, foresight: Foresight) -> Examined:
         key=of.key if judged.leaves else write.key,
         route=route.name,
         changes=tuple(_changes(route, link, write)),
-        adopts=write.before is not None and not link.linked and link.intent is None,
+        adopts=write.before is not None and not link.linked and record.link.intent is None,
         listed=record.failure is not None,
         leaves=write.key if judged.leaves else None,
         reason=judged.ending.rule if judged.ending else "",

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from shared.state.keys import OwnedKey
 from shared.sync.apply.ownership import KeyOwnership, has_row
-from shared.sync.apply.record import Decided, Planned
+from shared.sync.apply.record import Concluded, Planned
 
 
 def look_at_keys(
     ownership: KeyOwnership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
-) -> Iterator[Planned | Decided]:
+) -> Iterator[Planned | Concluded]:
     """Give its outcome to each record whose key another one has, and keeps. `promised` are the records that would have
     a key by then, by collection and folded key: the first gets it, and whoever comes later finds it taken. Raises
     SystemTrouble."""
@@ -28,7 +28,7 @@ def look_at_keys(
         yield looked
 
 
-def _beside_owner(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
+def _beside_owner(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Concluded:
     record = planned.record
     if (damage := ownership.damage_of(owned)) is not None:
         return ownership.reject_unknown(record, planned.key, damage)

@@ -1,4 +1,4 @@
-"""Decided contents: row `D|id` in a record's own partition, written with its commit, names the content of the source
+"""Concluded contents: row `D|id` in a record's own partition, written with its commit, names the content of the source
 record that the commit is based on. Only for sources that are walked: their pull moves the rows into its snapshot, so
 that the next walk compares with what was applied and not with what was queued (protocol P3)."""
 

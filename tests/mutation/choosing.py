@@ -35,22 +35,25 @@ _BEHIND = {
     "state": {"operations": _OPERATIONS, "storage": _STORAGE},
 }
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
-_SUBJECTS = {
-    "owning": "key",
-    "claiming": "apply",
-    "committing": "apply",
-    "judging": "blame",
-    "settling": "blame",
-    "probing": "gate",
+SUBJECTS = {
+    "keys": "key",
+    "ownership": "key",
+    "note": "key",
+    "claim": "apply",
+    "commit": "apply",
+    "follow_up": "apply",
+    "record": "apply",
+    "judge": "blame",
+    "settle": "blame",
+    "answers": "blame",
+    "drift_probe": "gate",
     "walked": "walk",
     "thresholds": "walk",
     "tracked": "pull",
     "poison": "apply",
-    "planning": "document",
-    "writing": "document",
-    "parts": "document",
-    "routeplan": "route",
-    "work": "apply",
+    "changes": "document",
+    "send": "document",
+    "plan": "route",
     "control": "gate",
     "snapshots": "walk",
     "checkpoints": "pull",
@@ -98,7 +101,7 @@ def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> 
 
 
 def _ordered(tests: Iterable[str], file: str, distances: dict[str, int]) -> tuple[str, ...]:
-    subject = _SUBJECTS.get(Path(file).stem, Path(file).stem)
+    subject = SUBJECTS.get(Path(file).stem, Path(file).stem)
 
     def rank(test: str) -> tuple[bool, bool, int, str]:
         return not _is_named_for(test, file), subject not in Path(test).stem, distances.get(test, 99), test

@@ -57,6 +57,20 @@ def test_an_adoption_that_is_interrupted_is_completed(kind: Kind) -> None:
         assert (world.link("P-1").state, world.failure("P-1"), state_of(world)) == (LinkState.WRITTEN, None, ACTIVE)
 
 
+def test_a_field_that_a_lost_adoption_has_filled_is_emptied_with_the_field_of_the_source() -> None:
+    with assortment(PRODUCTS_ON_EXISTING="adopt") as world:
+        there(world, "active")
+        world.put("P-1", ProductDescription="Red")
+        world.sales.faults.add(Rule(Kind.DROP_AFTER, WRITES, path="UpdateMultiple", times=1))
+        world.tick()
+        found = world.product("P-1")
+        assert (found is not None and found["description"], world.link("P-1").linked) == ("Red", False)
+        world.change("P-1", ProductDescription="")
+        world.settle(12)
+        found = world.product("P-1")
+        assert (found is not None and found["description"], world.failure("P-1")) == (None, None)
+
+
 @pytest.mark.parametrize(("state", "told"), [("a draft", "a draft"), ("retired", "retired")])
 def test_where_the_sync_does_not_publish_one_that_cannot_be_quoted_is_listed_and_untouched(
     state: str, told: str

@@ -25,7 +25,7 @@ from shared.sync.apply import settle as settling
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
-from shared.sync.apply.record import Decided, Record
+from shared.sync.apply.record import Concluded, Record
 from shared.sync.gates import Gates
 from shared.sync.pull import run as pull
 from shared.sync.pull import tracked
@@ -67,7 +67,7 @@ def _agrees_everywhere(route: Any, sent: Mapping[str, Any], row: Mapping[str, An
     return all(route.rules.agree(name, value, row.get(name)) for name, value in sent.items())
 
 
-def _only_dirty(_of: Decided, now: Link) -> Link | None:
+def _only_dirty(_of: Concluded, now: Link) -> Link | None:
     return None if now.etag is None else replace(now, dirty=True)
 
 
@@ -94,7 +94,7 @@ def _accept_all(self: FlowControl) -> FlowControl:
 _unsettled = Record.unsettled
 
 
-def _left_as_known(self: Record, **how: Any) -> Decided:
+def _left_as_known(self: Record, **how: Any) -> Concluded:
     of = _unsettled(self, **how)
     clean = replace(of.outcome.link, dirty=not self.trusted, claim=of.outcome.link.claim.ended())
     return replace(of, outcome=replace(of.outcome, link=clean))
@@ -131,11 +131,11 @@ def _checkpoint_first() -> Iterator[None]:
         yield
 
 
-_ended = Record.ended
+_concluded = Record.concluded
 
 
-def _ended_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) -> Decided:
-    of = _ended(self, kind, state, **how)
+def _concluded_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) -> Concluded:
+    of = _concluded(self, kind, state, **how)
     if kind is not Kind.DELETED or self.link.linked:
         return of
     kept = replace(of.outcome.link, route=self.link.route, held_key=self.link.held_key)
@@ -161,7 +161,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "key_of_a_deleted_record_stays": Mutation(
         "a record that was refused and then deleted keeps its number",
-        223, "I2", _instead(Record, "ended", _ended_with_its_key),
+        223, "I2", _instead(Record, "concluded", _concluded_with_its_key),
     ),
     "taken_for_a_row_of_others": Mutation(
         "a record is rejected as key_taken although somebody else's row is the reason",

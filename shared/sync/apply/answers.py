@@ -17,7 +17,7 @@ from shared.errors import (
 from shared.records import LineAction
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
-from shared.sync.apply.record import Decided, Planned, Sent
+from shared.sync.apply.record import Concluded, Planned, Sent
 from shared.sync.apply.written import written
 from shared.sync.flow import Flow, Route
 from shared.sync.gates import Gates
@@ -66,7 +66,7 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
 
 def read_answers(
     flow: Flow, route: Route, limits: Limits, blame: Blame, sent: Sequence[Sent]
-) -> Iterator[Planned | Decided]:
+) -> Iterator[Planned | Concluded]:
     """Give each record its outcome by what the target has answered; one whose row is gone is planned once more, as a
     complete record (protocol A8)."""
     for of in sent:
@@ -87,20 +87,20 @@ def read_answers(
                 raise other
 
 
-def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Decided:
+def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Concluded:
     """The target row is gone: dirty, and written once more as a complete record."""
     judged, record = planned.judged, planned.record
     if judged.leaves:
         return record.at_its_next_target()
     if judged.ending is not None:
-        return record.ended(judged.ending.kind, judged.ending.state, reason=judged.ending.rule)
+        return record.concluded(judged.ending.kind, judged.ending.state, reason=judged.ending.rule)
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     doubtful = judged.with_link(record.link, trusted=False)
     return Planned(doubtful, Changes(route).create(doubtful))
 
 
-def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Decided:
+def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Concluded:
     record = planned.record
     added = {line.number for line in planned.write.lines if line.action is LineAction.CREATE}
     content = record.link.content
@@ -119,7 +119,7 @@ def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Decid
     return record.rejected(refusal.cause, str(refusal), refusal.remedy)
 
 
-def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown: OutcomeUnknown) -> Decided:
+def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown: OutcomeUnknown) -> Concluded:
     record = planned.record
     unanswered, unknowns = record.link.unanswered + 1, record.link.unknowns + blame.counts
     if unknowns >= limits.max_attempts:

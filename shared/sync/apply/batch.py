@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from shared.sync.apply.record import Decided, Record
+from shared.sync.apply.record import Concluded, Record
 
 
 class OnItsWay(Protocol):
@@ -28,12 +28,12 @@ class Batch:
     def __init__(self, records: Iterable[OnItsWay]) -> None:
         self._latest = {of.id: of for of in records}
 
-    def take(self, results: Iterable[Next | Decided]) -> list[Next]:
+    def take(self, results: Iterable[Next | Concluded]) -> list[Next]:
         """Keep what a stage yields. Returns what it leaves undecided, in the order of the message."""
         undecided: dict[str, Next] = {}
         for result in results:
             self._latest[result.id] = result
-            if not isinstance(result, Decided):
+            if not isinstance(result, Concluded):
                 undecided[result.id] = result
         return [undecided[id] for id in self._latest if id in undecided]
 
@@ -43,4 +43,4 @@ class Batch:
 
     def undecided(self) -> list[Record]:
         """What is known of the records that no stage has decided yet."""
-        return [of.record for of in self._latest.values() if not isinstance(of, Decided)]
+        return [of.record for of in self._latest.values() if not isinstance(of, Concluded)]

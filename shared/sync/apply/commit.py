@@ -22,7 +22,7 @@ from shared.sync.apply.invariants import check
 from shared.sync.apply.late import note_late_writes
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome
 from shared.sync.apply.ownership import KeysOf
-from shared.sync.apply.record import Decided, Record
+from shared.sync.apply.record import Concluded, Record
 from shared.sync.apply.release import release
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
@@ -37,11 +37,11 @@ class Committed:
     """What was to be committed; `overtaken` are the ids of the records whose link somebody else has changed: they are
     dirty now and must be sent again."""
 
-    decided: Sequence[Decided]
+    decided: Sequence[Concluded]
     overtaken: frozenset[str]
 
     @property
-    def kept(self) -> list[Decided]:
+    def kept(self) -> list[Concluded]:
         """The records whose outcome is stored."""
         return [of for of in self.decided if of.id not in self.overtaken]
 
@@ -81,7 +81,7 @@ class Committing:
         note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
         return Committed(decided, frozenset(written.foreign))
 
-    def _sound(self, of: OnItsWay) -> Decided:
+    def _sound(self, of: OnItsWay) -> Concluded:
         """A commit that contradicts the protocol is not made. The record is listed, keeps all that its link says, and
         is tried again by the sweep."""
         try:
@@ -99,7 +99,7 @@ class Committing:
             as_stored = replace(of.record, link=of.record.stored, trusted=False)
             return as_stored.rejected("invariant_broken", f"{broken}: nothing is stored of it", remedy)
 
-    def _fitting(self, of: Decided) -> tuple[Decided, Group]:
+    def _fitting(self, of: Concluded) -> tuple[Concluded, Group]:
         """A record with its operations. When they do not fit into one transaction, this one record is rejected."""
         group = self._group(of)
         try:
@@ -111,13 +111,13 @@ class Committing:
             return rejected, self._group(rejected)
         return of, group
 
-    def _release_dropped(self, decided: Sequence[Decided]) -> None:
+    def _release_dropped(self, decided: Sequence[Concluded]) -> None:
         """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
         stored = {of.id: of.record.stored for of in decided}
         dropped = {of.id: of.record.stored.owned - of.outcome.link.owned for of in decided}
         release(self._flow, self._links, self._keys_of, dropped, stored)
 
-    def _group(self, of: Decided) -> Group:
+    def _group(self, of: Concluded) -> Group:
         record, outcome = of.record, of.outcome
         link = self._seen(record, outcome)
         if outcome.kind is Kind.DELETED and not link.owned:

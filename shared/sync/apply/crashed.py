@@ -3,7 +3,7 @@ F5). A claim that nobody has cleared tells of them, so no message and no row is 
 
 from collections.abc import Iterator, Sequence
 
-from shared.sync.apply.record import Decided, Record
+from shared.sync.apply.record import Concluded, Record
 
 CRASHED = "crashed"
 """The cause of a record that workers do not come to the end of."""
@@ -20,7 +20,7 @@ _REMEDY = (
 )
 
 
-def list_crashed(records: Sequence[Record]) -> Iterator[Record | Decided]:
+def list_crashed(records: Sequence[Record]) -> Iterator[Record | Concluded]:
     """Let those records be failures that workers do not come to the end of."""
     for record in records:
         if record.link.claim.unfinished >= _MOST_UNFINISHED:

@@ -12,7 +12,7 @@ from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
 from shared.sync.apply.commit import Committed
 from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.record import Decided
+from shared.sync.apply.record import Concluded
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, messages
@@ -80,7 +80,7 @@ class FollowUp:
         self._release_children(committed.kept)
         self._look_once_more(committed.kept)
 
-    def _send_back(self, message: HintMessage, kept: Sequence[Decided], at_once: int) -> None:
+    def _send_back(self, message: HintMessage, kept: Sequence[Concluded], at_once: int) -> None:
         """Records that are not decided come back: after their delay, or when the gate opens."""
         delays: dict[float | None, list[Hint]] = defaultdict(list)
         for of in kept:
@@ -93,7 +93,7 @@ class FollowUp:
             queue, wait_s = in_place
             self._send(queue, message.epoch, hints, wait_s, at_once=at_once)
 
-    def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Decided]) -> None:
+    def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Concluded]) -> None:
         """What was committed with another mapping than that of the last walk must not stay so. Told after the commit:
         a walk or a look that begins later finds it, and a worker that dies before it leaves the message to another.
 
@@ -113,12 +113,13 @@ class FollowUp:
         else:
             self._state.control.ask_to_look_again(self._flow.name)
 
-    def _release_children(self, kept: Sequence[Decided]) -> None:
+    def _release_children(self, kept: Sequence[Concluded]) -> None:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
-        released: dict[str, set[str]] = defaultdict(set)
+        # Dictionaries keep the order, which a set does not: the children of each run get the same messages.
+        released: dict[str, dict[str, None]] = defaultdict(dict)
         for of in kept:
             for route in self._routes_that_release(of):
-                released[route].add(of.id)
+                released[route][of.id] = None
         waits = self._state.waits
         for flow in self._children:
             children: dict[str, None] = {}
@@ -140,7 +141,7 @@ class FollowUp:
             sent += len(message.hints)
         return sent
 
-    def _routes_that_release(self, of: Decided) -> Iterable[str]:
+    def _routes_that_release(self, of: Concluded) -> Iterable[str]:
         """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
         is filtered or has ended now."""
         outcome, found = of.outcome, of.record.found
@@ -151,7 +152,7 @@ class FollowUp:
         newly = link.linked and not (found.linked and found.route == link.route)
         return (link.route,) if newly and link.route is not None else ()
 
-    def _look_once_more(self, kept: Sequence[Decided]) -> None:
+    def _look_once_more(self, kept: Sequence[Concluded]) -> None:
         """A parent may have been committed between our look and our parking: then nobody else sends the child."""
         parked = [of for of in kept if of.outcome.waits]
         parents = links_of_parents(self._state.links, {p for of in parked for p in of.record.parents})

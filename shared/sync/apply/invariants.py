@@ -12,7 +12,7 @@ from shared.state.link_parts import ClaimKind
 from shared.state.links import Link, LinkState, Place
 from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome
-from shared.sync.apply.record import Decided
+from shared.sync.apply.record import Concluded
 
 _STATES = {
     Kind.CREATED: LinkState.WRITTEN,
@@ -40,10 +40,10 @@ class Invariant(StrEnum):
     CLAIM_LEFT = "claim_left"
 
 
-def check(of: OnItsWay) -> Decided:
+def check(of: OnItsWay) -> Concluded:
     """A record with its outcome, as the stages have left it. Raises InvariantBroken, naming what its commit would
     contradict."""
-    if not isinstance(of, Decided):
+    if not isinstance(of, Concluded):
         raise InvariantBroken(Invariant.NO_OUTCOME, f"the link of {of.id} of {of.record.link.flow}")
     outcome, link = of.outcome, of.outcome.link
     broken = next(_broken(of.record.stored, outcome), None)

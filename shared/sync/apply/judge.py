@@ -12,7 +12,7 @@ from shared.state.link_parts import KnownKey
 from shared.state.links import Link, Links, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.record import Decided, Ending, Judged, Record
+from shared.sync.apply.record import Concluded, Ending, Judged, Record
 from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
 
 OUT_OF_SCOPE = "out_of_scope"
@@ -26,7 +26,9 @@ LOOKUP_FRESH_S = 5.0
 LinksOfParents = Callable[[set[Parent]], Mapping[Parent, Link]]
 
 
-def judge(flow: Flow, now: datetime, links_of: LinksOfParents, records: Sequence[Record]) -> Iterator[Judged | Decided]:
+def judge(
+    flow: Flow, now: datetime, links_of: LinksOfParents, records: Sequence[Record]
+) -> Iterator[Judged | Concluded]:
     """Give every record its mapped content or an outcome. `links_of` loads the links of parents: linked means
     committed, not claimed. Raises SystemTrouble when the target's small tables cannot be read."""
     evaluated = {of.record.id: of for of in _evaluate(flow, now, links_of, records, LOOKUP_KEPT_S)}
@@ -39,11 +41,11 @@ def judge(flow: Flow, now: datetime, links_of: LinksOfParents, records: Sequence
 
 
 def links_of_parents(links: Links, parents: set[Parent]) -> dict[Parent, Link]:
-    """The links of parents."""
-    by_flow: dict[str, list[str]] = defaultdict(list)
+    """The links of parents, read in the order of their ids: that of a set differs between processes."""
+    by_flow: dict[str, set[str]] = defaultdict(set)
     for parent in parents:
-        by_flow[parent.flow].append(parent.id)
-    found = {flow: links.load(flow, list(dict.fromkeys(ids))) for flow, ids in by_flow.items()}
+        by_flow[parent.flow].add(parent.id)
+    found = {flow: links.load(flow, sorted(by_flow[flow])) for flow in sorted(by_flow)}
     return {parent: found[parent.flow][parent.id] for parent in parents}
 
 
@@ -91,37 +93,37 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
     return _Evaluated(replace(record, known_keys=known_keys), verdict, parents)
 
 
-def _judge_row(flow: Flow, record: Record) -> Judged | Decided:
+def _judge_row(flow: Flow, record: Record) -> Judged | Concluded:
     """A record that is gone, or not in the scope of the first run."""
     if record.row is None:
         return _end(flow, record, Ending(Kind.DELETED, LinkState.DELETED, "deleted"))
-    return record.ended(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
+    return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
 
 
-def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Decided:
+def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Concluded:
     record = of.record
     match of.verdict:
         case Filtered(rule, ends) if ends and record.link.linked:
             return _end(flow, record, Ending(Kind.ENDED, LinkState.ENDED, rule))
         case Filtered(rule):
-            return record.ended(Kind.FILTERED, LinkState.FILTERED, reason=rule)
+            return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=rule)
         case Rejected() as rejected:
             return record.rejected(rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
         case Mapped() as mapped:
             return _judge_mapped(flow, record, mapped, of.parents)
 
 
-def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Decided:
+def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Concluded:
     """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
     link = record.link
     changes = flow.route(link.route).rules.ended() if link.linked else {}
     if any(link.content.applied.get(name) != of for name, of in changes.items()):
         content = Mapped(link.target_key or "", {**link.content.applied, **changes}, {}, route=link.route)
         return Judged(record, content, ending)
-    return record.ended(ending.kind, ending.state, reason=ending.rule)
+    return record.concluded(ending.kind, ending.state, reason=ending.rule)
 
 
-def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[Parent, Link]) -> Judged | Decided:
+def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[Parent, Link]) -> Judged | Concluded:
     route = flow.route(mapped.route)
     committed = record.link.key_on(route.name)
     if committed is not None and not _may_become(committed, mapped.key, route):
@@ -136,7 +138,7 @@ def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[P
     return _waiting(flow, record, parents) or Judged(record, mapped)
 
 
-def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Decided | None:
+def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Concluded | None:
     """The outcome of a record of which a parent is not linked."""
     unlinked = [parent for parent in record.parents if parents[parent].key_on(parent.route) is None]
     if not unlinked:
@@ -148,8 +150,8 @@ def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Deci
     if filtered:
         # It stays parked: when the parent is no longer filtered, the parent's commit sends it again.
         reason = f"{PARENT_FILTERED} {filtered[0].rule}"
-        return record.ended(Kind.FILTERED, LinkState.FILTERED, reason=reason, waits=waits)
-    return record.ended(Kind.WAITING, LinkState.WAITING, waits=waits)
+        return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=reason, waits=waits)
+    return record.concluded(Kind.WAITING, LinkState.WAITING, waits=waits)
 
 
 def _is_begun(link: Link) -> bool:

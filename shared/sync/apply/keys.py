@@ -9,17 +9,17 @@ from shared.state.keys import OwnedKey
 from shared.state.links import FormerTarget, Link, Links, LinkState
 from shared.sync.apply.claim import BUSY_DELAY_S
 from shared.sync.apply.ownership import KeyOwnership, has_row
-from shared.sync.apply.record import Decided, Occupied, Planned, Record
+from shared.sync.apply.record import Concluded, Occupied, Planned, Record
 from shared.sync.link_writer import Group, LinkWriter, link_operation
 
 
-def reject_occupied(ownership: KeyOwnership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Decided]:
+def reject_occupied(ownership: KeyOwnership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Concluded]:
     """List the records whose target row is somebody else's. Raises SystemTrouble."""
     for of in planned:
         yield of if isinstance(of, Planned) else ownership.reject_occupied(of)
 
 
-def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
     """Take the keys of the records that are not linked under theirs yet; a record whose key another one has gets its
     outcome. Raises SystemTrouble."""
     yield from (of for of in planned if not of.needs_key)
@@ -58,7 +58,7 @@ def _confirmed(ownership: KeyOwnership, record: Record, left: FormerTarget) -> R
     return replace(record, link=record.link.without_key(left.route, left.key))
 
 
-def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Decided:
+def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Concluded:
     """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the record
     is rejected."""
     record = planned.record

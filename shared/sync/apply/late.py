@@ -11,7 +11,7 @@ from shared.state.link_parts import ClaimKind
 from shared.state.links import FormerTarget, Link, Links
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeysOf
-from shared.sync.apply.record import Decided
+from shared.sync.apply.record import Concluded
 from shared.sync.apply.release import release
 from shared.sync.flow import Flow
 from shared.sync.link_writer import change_link
@@ -20,7 +20,7 @@ _WITHOUT_WRITE = (Kind.UNCHANGED, Kind.FILTERED, Kind.WAITING)
 
 
 def note_late_writes(
-    flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Decided], foreign: Mapping[str, Link]
+    flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Concluded], foreign: Mapping[str, Link]
 ) -> None:
     """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
     hold either write. Raises StorageTrouble."""
@@ -32,7 +32,7 @@ def note_late_writes(
         release(flow, links, keys_of, {of.id: of.record.stored.owned - now[of.id].owned for of in overtaken}, now)
 
 
-def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Decided], links: Mapping[str, Link]) -> None:
+def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Mapping[str, Link]) -> None:
     """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
     record that has got one meanwhile keeps it."""
     for of in overtaken:
@@ -41,7 +41,7 @@ def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Decided], links: Mappi
             keys_of(route).own({key: Owner(flow.name, route.name, of.id)})
 
 
-def _begun_key(of: Decided) -> str | None:
+def _begun_key(of: Concluded) -> str | None:
     """The key under which a late worker has, or may have, written a record for the first time; None where it has not:
     a row that it has updated is known already."""
     made, intent = of.outcome.link, of.record.stored.intent
@@ -49,7 +49,7 @@ def _begun_key(of: Decided) -> str | None:
     return intent.key if intent is not None and begun else None
 
 
-def _after_late_work(of: Decided, now: Link) -> Link | None:
+def _after_late_work(of: Concluded, now: Link) -> Link | None:
     """The link after a late worker's write. Where that got no clear answer it may land yet, and others are held off."""
     changed, made = _after_late_write(of, now), of.outcome.link
     if changed is None or changed.claim.id is not None or made.claim.kind is not ClaimKind.UNSETTLED:
@@ -57,7 +57,7 @@ def _after_late_work(of: Decided, now: Link) -> Link | None:
     return replace(changed, claim=replace(changed.claim, id=made.claim.id, kind=ClaimKind.UNSETTLED))
 
 
-def _after_late_write(of: Decided, now: Link) -> Link | None:
+def _after_late_write(of: Concluded, now: Link) -> Link | None:
     """The link of a record, as another worker has left it, after a late worker's write. A row that the late one has
     made is the record's own, and looked for once more; so is one that it may have made, such as one of whose parts a
     later one was not sent."""
@@ -71,7 +71,7 @@ def _after_late_write(of: Decided, now: Link) -> Link | None:
     return replace(now, dirty=True)
 
 
-def _as_filled(now: Link, of: Decided) -> Link:
+def _as_filled(now: Link, of: Concluded) -> Link:
     """The link with what the late write may have filled and added in the row that the record has now: the next worker
     empties and removes what is not to be there."""
     stored = of.record.stored

@@ -11,7 +11,7 @@ from shared.state.links import Intent, Link, Links, Place
 from shared.state.storage.tables import check_size
 from shared.sync.apply.changes import Changes, takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S
-from shared.sync.apply.record import Decided, Planned
+from shared.sync.apply.record import Concluded, Planned
 from shared.sync.apply.written import target_of
 from shared.sync.flow import Route
 from shared.sync.link_writer import Group, LinkWriter, link_operation
@@ -21,7 +21,7 @@ _SENT_KEPT = 3
 Release = Callable[[Mapping[str, Iterable[Place]], Mapping[str, Link]], int]
 
 
-def note(route: Route, links: Links, release: Release, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+def note(route: Route, links: Links, release: Release, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
     """Write into each link what is new of that. A record whose link somebody else has changed comes back; one whose
     state cannot be kept is rejected before the target has seen it. Keys that a note drops are released before."""
     notes: dict[str, Link] = {}
@@ -44,7 +44,7 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
             yield of.record.retried(delay_s=BUSY_DELAY_S)
 
 
-def _too_large(route: Route, planned: Planned) -> Decided | None:
+def _too_large(route: Route, planned: Planned) -> Concluded | None:
     """The outcome of a record whose link cannot hold what is about to be written."""
     record, write = planned.record, planned.write
     sent = (*record.sent_for(write.key), dict(write.values))
@@ -89,9 +89,13 @@ def _noted(route: Route, planned: Planned) -> Link | None:
 
 
 def _with_values(planned: Planned, link: Link, write: Write) -> Link:
+    """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
+    intent does not count if the row has an id that is not ours."""
     if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
-        return replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+        link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+        if write.create:
+            return link
     first = sorted(set(write.values) - set(link.content.applied) - set(link.content.touched))
     if not first:
         return link

@@ -10,7 +10,7 @@ from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Link, Links, LinkState
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.record import Decided, Occupied, Planned, Record
+from shared.sync.apply.record import Concluded, Occupied, Planned, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.flow import Flow, Route
 from shared.sync.limits import Limits
@@ -75,14 +75,14 @@ class KeyOwnership:
             first[key] = next((of for of in wanted if self.owner(of.id) == owner), wanted[0])
         return first
 
-    def reject_rivals(self, planned: Sequence[Planned], first: Mapping[str, Planned]) -> Iterator[Decided]:
+    def reject_rivals(self, planned: Sequence[Planned], first: Mapping[str, Planned]) -> Iterator[Concluded]:
         """List the others that want the same key."""
         for of in planned:
             goes_on = first[fold(of.key)]
             if of is not goes_on:
                 yield self.reject_taken(of.record, of.key, self.owner(goes_on.id))
 
-    def reject_occupied(self, occupied: Occupied) -> Decided:
+    def reject_occupied(self, occupied: Occupied) -> Concluded:
         """List a record whose target row is there already, by whoever has made it. Raises SystemTrouble."""
         record, key = occupied.record, occupied.judged.content.key
         owned = self.keys.owners([key]).get(key)
@@ -96,12 +96,12 @@ class KeyOwnership:
             "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
         )
 
-    def reject_unknown(self, record: Record, key: str, damage: Damage) -> Decided:
+    def reject_unknown(self, record: Record, key: str, damage: Damage) -> Concluded:
         """List a record whose number somebody has, and nobody knows who. It does not hold the key: else it would be
         taken for the owner once the key is mended."""
         return record.taken_back().rejected(STATE_UNREADABLE, str(damage), damage.remedy, value=key)
 
-    def reject_taken(self, record: Record, key: str, owner: Owner) -> Decided:
+    def reject_taken(self, record: Record, key: str, owner: Owner) -> Concluded:
         """List a record whose number is another one's, which is named as people know it: by its flow and number."""
         number = key.partition(KEY_SEPARATOR)[0] if self.route.moves else key
         return record.taken_back().rejected(

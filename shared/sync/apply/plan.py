@@ -8,7 +8,7 @@ from shared.errors import RecordRejected
 from shared.mapping.verdicts import Rejected
 from shared.records import TargetRow, Write, fold
 from shared.sync.apply.changes import Changes, NumbersTaken
-from shared.sync.apply.record import Decided, Judged, Occupied, Planned
+from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
 from shared.sync.flow import Flow, Route
 
@@ -38,7 +38,7 @@ def by_route(flow: Flow, judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     return found
 
 
-def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied | Decided]:
+def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied | Concluded]:
     """Give each record of one route a write or an outcome. Raises SystemTrouble when a look-up fails."""
     yield from _plan_leaving(route, [of for of in judged if of.leaves])
     doubtful = []
@@ -55,7 +55,7 @@ def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied 
             yield _plan_by_target(route, of, found.get(of.content.key))
 
 
-def plan_taken_over(route: Route, planned: Sequence[Planned]) -> Iterator[Planned | Decided]:
+def plan_taken_over(route: Route, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
     """Plan anew the writes to rows that were taken over, as the link says by now, from a record that is gone: such a
     row was written by us, and what that record has filled is emptied as well."""
     for of in planned:
@@ -81,7 +81,7 @@ def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned |
             yield Planned(of, Write(of.id, link.target_key or "", values, create=False, target_id=link.target_id))
 
 
-def _plan_difference(route: Route, judged: Judged) -> Planned | Decided | None:
+def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None:
     """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes of a
     document depends on its lines as they are: it gets no write here and is looked up, as is whatever is not clean."""
     if not (judged.record.trusted and judged.record.link.linked and judged.content.reused is None):
@@ -92,7 +92,7 @@ def _plan_difference(route: Route, judged: Judged) -> Planned | Decided | None:
     return None if route.document is not None else Planned(judged, changes.update(judged))
 
 
-def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Occupied | Decided:
+def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Occupied | Concluded:
     link = judged.record.link
     if judged.ending is not None:
         return _plan_ending(route, judged, row)
@@ -105,7 +105,7 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     return _plan_row(route, judged, row)
 
 
-def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Decided:
+def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Concluded:
     """Another document has the number of the linked one. Where the target has none any more the number is free."""
     if row is None:
         return judged.record.as_new()
@@ -114,7 +114,7 @@ def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Re
     return judged.record.rejected(reused.cause, reused.message, reused.remedy)
 
 
-def _plan_creation(route: Route, judged: Judged) -> Planned | Decided:
+def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
     try:
         route.target.check_key(judged.content.key)
     except RecordRejected as impossible:
@@ -122,7 +122,7 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Decided:
     return Planned(judged, Changes(route).create(judged, alone=_goes_alone(judged)))
 
 
-def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Decided:
+def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """What is written to a row as it was read."""
     changes, alone = Changes(route), _goes_alone(judged)
     match (
@@ -144,12 +144,12 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Decided
             return unchanged(route, judged)
 
 
-def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Decided:
+def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:
     """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
     ending = judged.ending
     assert ending is not None
     if row is None:
-        return judged.record.ended(ending.kind, ending.state, reason=ending.rule)
+        return judged.record.concluded(ending.kind, ending.state, reason=ending.rule)
     values, alone = dict(route.rules.ended()), _goes_alone(judged)
     write = Write(judged.id, judged.content.key, values, create=False, target_id=row.id, before=row, alone=alone)
     return Planned(judged, write)

@@ -77,7 +77,7 @@ class Record:
         before = None if self.before is None else replace(self.before, former=named.former)
         return replace(self, before=before, link=named, stored=named)
 
-    def ended(
+    def concluded(
         self,
         kind: Kind,
         state: LinkState,
@@ -88,8 +88,8 @@ class Record:
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         rejection: Rejection | None = None,
-    ) -> "Decided":
-        """The record is decided: its claim goes. Content that was written in full makes the link clean."""
+    ) -> "Concluded":
+        """The record gets its outcome: its claim goes. Content that was written in full makes the link clean."""
         link = self.link if target is None else target.on(self.link)
         link = replace(
             link,
@@ -109,30 +109,30 @@ class Record:
         if kind is Kind.DELETED and not link.linked:
             # Nothing of it came to the target: its number is free.
             link = replace(link, route=None, held_key=None, intent=None)
-        return Decided(self, Outcome(kind, link, reason, rejection, waits, fields))
+        return Concluded(self, Outcome(kind, link, reason, rejection, waits, fields))
 
     def rejected(
         self, cause: str, message: str, remedy: str, *, value: str = "", rival: tuple[str, str] | None = None
-    ) -> "Decided":
+    ) -> "Concluded":
         """The record becomes a failure (protocol F2)."""
         rejection = Rejection(cause, message, remedy, value, rival)
-        return self.ended(Kind.REJECTED, LinkState.REJECTED, reason=cause, rejection=rejection)
+        return self.concluded(Kind.REJECTED, LinkState.REJECTED, reason=cause, rejection=rejection)
 
-    def at_its_next_target(self) -> "Decided":
+    def at_its_next_target(self) -> "Concluded":
         """The present target row has ended: the record comes back at once, to be written under the key that it holds
         already."""
         left = replace(self.link.without_target(ended=True), route=self.link.route, held_key=self.link.held_key)
         link = replace(left, state=LinkState.RETRYING, claim=self.link.claim.ended())
-        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
+        return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
-    def as_new(self) -> "Decided":
+    def as_new(self) -> "Concluded":
         """The row that the record was linked to is gone, and was another's: it comes back at once as a new record that
         holds the key."""
         new = replace(self.link.without_target(ended=False), route=self.link.route, held_key=self.link.target_key)
         link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim=self.link.claim.ended())
-        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
+        return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
-    def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Decided":
+    def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Concluded":
         """Nothing was applied and nothing is decided: the claim goes, the record comes back."""
         link = replace(
             self.link,
@@ -142,11 +142,11 @@ class Record:
             attempts=attempts or self.link.attempts,
             claim=self.link.claim.ended(),
         )
-        return Decided(self, Outcome(Kind.RETRIED, link, delay_s=delay_s))
+        return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=delay_s))
 
     def unsettled(
         self, *, delay_s: float | None, unknowns: int, unanswered: int, rejection: Rejection | None = None
-    ) -> "Decided":
+    ) -> "Concluded":
         """A request may still land: the claim stays and holds others off, the link is dirty (protocol A9)."""
         link = replace(
             self.link,
@@ -158,12 +158,12 @@ class Record:
             waits=() if rejection else self.link.waits,
         )
         kind = Kind.REJECTED if rejection else Kind.UNSETTLED
-        return Decided(self, Outcome(kind, link, rejection.cause if rejection else "", rejection, delay_s=delay_s))
+        return Concluded(self, Outcome(kind, link, rejection.cause if rejection else "", rejection, delay_s=delay_s))
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """A record with its outcome: no later stage sees it."""
+class Concluded:
+    """A record with its outcome, which may be that it comes back: no later stage sees it."""
 
     record: Record
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""Creates of unknown outcome, found out about before anything else is decided (protocol A6)."""
+"""First writes of unknown outcome, found out about before anything else is decided (protocol A6)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,7 +94,7 @@ def _owned(
 
 
 def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
-    """What our creates may have left in a row; None when the row is not ours."""
+    """What our first writes may have left in a row; None when the row is not ours."""
     if row.ours:
         # Any of them may have come through, and its parts one by one: what one of them has filled may be filled.
         return {name: value for sent in intent.sent for name, value in sent.items()}

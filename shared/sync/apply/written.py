@@ -6,7 +6,7 @@ from shared.records import Json
 from shared.state.links import LinkState
 from shared.sync.apply.changes import Changes, digests, filled, line_fields
 from shared.sync.apply.outcome import Kind, WrittenTarget
-from shared.sync.apply.record import Decided, Judged, Planned
+from shared.sync.apply.record import Concluded, Judged, Planned
 from shared.sync.flow import Route
 
 # How many of the written fields the history of a record names.
@@ -18,7 +18,7 @@ def target_of(route: Route, planned: Planned) -> WrittenTarget:
     return _target(route, planned.judged, planned.write.target_id)
 
 
-def written(route: Route, planned: Planned) -> Decided:
+def written(route: Route, planned: Planned) -> Concluded:
     """The write is applied."""
     write = planned.write
     fields = (*write.values, *(f"line {line.number}" for line in write.lines))
@@ -26,25 +26,25 @@ def written(route: Route, planned: Planned) -> Decided:
     return _finished(route, planned.judged, kind, fields[:_FIELDS_KEPT], write.target_id)
 
 
-def unchanged(route: Route, judged: Judged) -> Decided:
+def unchanged(route: Route, judged: Judged) -> Concluded:
     """The target has all that is mapped."""
     return _finished(route, judged, Kind.UNCHANGED, (), judged.record.link.target_id)
 
 
-def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...], target_id: str | None) -> Decided:
+def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...], target_id: str | None) -> Concluded:
     record, ending = judged.record, judged.ending
     applied: dict[str, Json] = filled(judged.content.owned)
     if ending is None:
         target = _target(route, judged, target_id)
-        return record.ended(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields)
+        return record.concluded(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields)
     if record.trusted:
         target = _target(route, judged, target_id)
-        return record.ended(
+        return record.concluded(
             ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields
         )
     # Only what the end changes was written: the rest stays in doubt.
     doubtful = replace(record, link=replace(record.link, content=replace(record.link.content, applied=applied)))
-    return doubtful.ended(ending.kind, ending.state, reason=ending.rule, fields=fields)
+    return doubtful.concluded(ending.kind, ending.state, reason=ending.rule, fields=fields)
 
 
 def _target(route: Route, judged: Judged, target_id: str | None) -> WrittenTarget:

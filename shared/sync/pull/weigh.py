@@ -11,7 +11,7 @@ from shared.state.links import Link, Links, LinkState
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.judge import judge, links_of_parents
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.record import Decided, Judged, Record
+from shared.sync.apply.record import Concluded, Judged, Record
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
 
@@ -63,11 +63,11 @@ class Weighing:
         records = [Record.of(Hint(link.id), link, trusted=True, row=rows[link.id]) for link in links if link.id in rows]
         links_of = partial(links_of_parents, self._links)
         for judged in judge(self._flow, self._clock.now(), links_of, records):
-            if what := self._news(judged) if isinstance(judged, Decided) else self._difference(judged):
+            if what := self._news(judged) if isinstance(judged, Concluded) else self._difference(judged):
                 yield Differing(judged.id, what)
 
     @staticmethod
-    def _news(of: Decided) -> tuple[str, ...]:
+    def _news(of: Concluded) -> tuple[str, ...]:
         """The outcome of a record that would not be written; nothing if it waits, or is listed or has ended already."""
         link = of.record.link
         news = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.choosing import SUBJECTS
 from tests.mutation.judging import Verdict
 from tests.mutation.mutants import Mutant
 from tests.mutation.report import reaches_goals, tell
@@ -113,3 +114,10 @@ def test_a_survivor_is_told_as_a_diff_with_the_command_that_plays_it_again() -> 
     assert 'make mutate ARGS="--mutant shared/sync/apply/record.py:AddNot:0"' in told
     assert "sync: 1 of 2 mutants killed (50.0 %; goal 95 %)" in told
     assert "3 more are named as equivalent" in told
+
+
+def test_rule_tests_are_chosen_for_modules_that_exist() -> None:
+    modules = {file.stem for file in (ROOT / "shared").rglob("*.py")}
+    rules = [file.name for file in (ROOT / "tests" / "scenarios").glob("test_*_rules.py")]
+    assert sorted(SUBJECTS.keys() - modules) == []
+    assert [part for part in SUBJECTS.values() if not any(part in name for name in rules)] == []

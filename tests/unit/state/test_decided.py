@@ -1,4 +1,4 @@
-"""Decided contents: what a pull takes over, and what stays for the next one."""
+"""Concluded contents: what a pull takes over, and what stays for the next one."""
 
 import pytest
 

@@ -17,7 +17,7 @@ from shared.sync.apply.claim import Claiming
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.invariants import check
 from shared.sync.apply.outcome import Kind, Rejection, WrittenTarget
-from shared.sync.apply.record import Decided, Record
+from shared.sync.apply.record import Concluded, Record
 from shared.sync.hints import Hint, HintMessage
 from tests.support.doubles import ROUTE
 from tests.support.world import World
@@ -31,8 +31,8 @@ WAIT = Wait("parents", "p1", "others", ROUTE, "o1")
 def ended(kind: Kind, state: LinkState, change: Callable[[Link], Link] = lambda link: link, **more: object) -> Break:
     """The record ends so, and its link is changed behind that."""
 
-    def end(of: Record) -> Decided:
-        decided = of.ended(kind, state, **more)  # type: ignore[arg-type]
+    def end(of: Record) -> Concluded:
+        decided = of.concluded(kind, state, **more)  # type: ignore[arg-type]
         return replace(decided, outcome=replace(decided.outcome, link=change(decided.outcome.link)))
 
     return end
@@ -97,7 +97,7 @@ def test_what_contradicts_a_rule_is_an_error_that_names_it(rule: str) -> None:
 
 
 def test_a_wait_for_nobody_is_an_error() -> None:
-    of = record().ended(Kind.WAITING, LinkState.WAITING, waits=(replace(WAIT, parent=""),))
+    of = record().concluded(Kind.WAITING, LinkState.WAITING, waits=(replace(WAIT, parent=""),))
     with pytest.raises(InvariantBroken, match="wait_without_parent"):
         check(of)
 
