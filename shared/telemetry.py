@@ -46,7 +46,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "pull_skipped": Event("a pull did not run: its flow or its source is closed", {**_RUN, "reason": "by what"}),
         "full_walk": Event(
-            "a walk looks at every product again: its time has come, or the mapping or what it looks up has changed",
+            "a walk looks at every record again: its time has come, or the mapping or what it looks up has changed",
             _RUN,
         ),
         "checkpoint_restored": Event(
