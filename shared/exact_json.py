@@ -60,7 +60,7 @@ def _written(value: Json) -> str:
         case list():
             return "[" + ",".join(map(_written, value)) + "]"
         case dict():
-            return "{" + ",".join(f"{_text(key)}:{_written(of)}" for key, of in value.items()) + "}"
+            return "{" + ",".join(f"{_text(key)}:{_written(each)}" for key, each in value.items()) + "}"
 
 
 def _is_deeper(value: Json, most: int) -> bool:
@@ -71,8 +71,8 @@ def _is_deeper(value: Json, most: int) -> bool:
             return False
         level = [
             part
-            for of in level
-            for part in (of.values() if isinstance(of, dict) else of)
+            for each in level
+            for part in (each.values() if isinstance(each, dict) else each)
             if isinstance(part, list | dict)
         ]
     return bool(level)

@@ -227,4 +227,4 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None:
         return f"{low} to {high}" if high is not None else f"{low} or more"
-    return str(schema.get("form") or next((of["form"] for of in schema.get("anyOf", ()) if "form" in of), ""))
+    return str(schema.get("form") or next((each["form"] for each in schema.get("anyOf", ()) if "form" in each), ""))

@@ -103,7 +103,9 @@ def _accounts(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     named = parts.get("accountname", _EMULATOR if "usedevelopmentstorage" in parts else "")
     found = {CONNECTION: named, ACCOUNT_NAME: given.get(ACCOUNT_NAME, "").strip()}
     yield from ((setting, account) for setting, account in found.items() if _IN_PLACE.fullmatch(account))
-    addresses = {f"{of.capitalize()}Endpoint in {CONNECTION}": parts.get(f"{of}endpoint", "") for of in SERVICES}
+    addresses = {
+        f"{service.capitalize()}Endpoint in {CONNECTION}": parts.get(f"{service}endpoint", "") for service in SERVICES
+    }
     addresses |= {setting: given.get(setting, "") for setting in SERVICES.values()}
     for setting, address in addresses.items():
         account = account_of_address(address)

@@ -66,9 +66,9 @@ def source_tables(
     """A table of Sales whose changes are followed, as its mappings read it, and the tables behind its lookups. A
     navigation that is not named here leads to a currency."""
     mappings = tuple(mappings)
-    blocks = {word.source: word for of in mappings for word in of.used if isinstance(word, AddressBlock)}
+    blocks = {word.source: word for mapping in mappings for word in mapping.used if isinstance(word, AddressBlock)}
     yield UsedTable(entity_set, id_column, {}, tracked=True, dates=dates or {}, blocks=tuple(blocks.values()))
-    for column in (column for of in mappings for column in of.columns):
+    for column in (column for mapping in mappings for column in mapping.columns):
         navigation, dot, name = column.name.rpartition(".")
         behind = {CURRENCY.column: CURRENCY, **navigations}[navigation] if dot else None
         types = {attribute_of(name): _type_of(name, column.type, is_date=column.is_date)}
@@ -86,12 +86,12 @@ def of_any_type(columns: Iterable[str]) -> Columns:
 
 def of_types(columns: Iterable[Column]) -> Columns:
     """Columns of Sales with their types."""
-    return {attribute_of(of.name): _type_of(of.name, of.type, is_date=of.is_date) for of in columns}
+    return {attribute_of(column.name): _type_of(column.name, column.type, is_date=column.is_date) for column in columns}
 
 
 def written(fields: Iterable[TargetField], *texts: str) -> Columns:
     """Fields of F&O that are written, and texts that are read with them."""
-    types = {of.name: in_finops(of.type, is_date=of.empty == EMPTY_DATE) for of in fields}
+    types = {each.name: in_finops(each.type, is_date=each.empty == EMPTY_DATE) for each in fields}
     return {**dict.fromkeys(texts, in_finops(str)), **types}
 
 

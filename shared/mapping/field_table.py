@@ -75,7 +75,7 @@ class FieldTable:
         lengths: str | None = None,
         ranges: Ranges | None = None,
     ) -> None:
-        overrides = {name: Ownership(of) for name, of in maps.ownership_of(flow).items()}
+        overrides = {name: Ownership(value) for name, value in maps.ownership_of(flow).items()}
         self._source = source
         self._target_set = target_set
         self._words = words
@@ -123,8 +123,8 @@ class FieldTable:
             origin = self._origin(name, row)
             check_range(origin, name, self._ranges[name], value, target_set=self._target_set)
         self._check_target(values)
-        owned = {name: of for name, of in values.items() if self._by_name[name].ownership is Ownership.OWNED}
-        on_create = {name: of for name, of in values.items() if name not in owned}
+        owned = {name: value for name, value in values.items() if self._by_name[name].ownership is Ownership.OWNED}
+        on_create = {name: value for name, value in values.items() if name not in owned}
         return Content(owned, on_create, self.remarks(row))
 
     def remarks(self, row: Values) -> tuple[Remark, ...]:

@@ -234,7 +234,7 @@ def _ordered(value: Json) -> Json:
     """The same value with its names in order: their order in a document means nothing."""
     if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in sorted(value)}
-    return [_ordered(of) for of in value] if isinstance(value, list) else value
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
 
 
 # Parts of a place that are pydantic's names for the branches of a union.

@@ -72,14 +72,14 @@ class Damages:
         places = [
             (table, partition) for table in ("links", "checkpoints", "control", "runs") for partition in partitions
         ]
-        routes = [(self.flows[flow], of) for flow in flows for of in self.flows[flow].routes.values()]
-        keys = dict.fromkeys(self.state.keys_of(flow, of).partition for flow, of in routes)
+        routes = [(self.flows[flow], route) for flow in flows for route in self.flows[flow].routes.values()]
+        keys = dict.fromkeys(self.state.keys_of(flow, route).partition for flow, route in routes)
         places += [("keys", partition) for partition in keys]
-        places += [("control", escape(of)) for of in System]
+        places += [("control", escape(each)) for each in System]
         return [*places, ("runs", AUDIT)]
 
     def _reader(self, table: str, stored: Stored) -> Read | None:
-        flow = next((of for of in self.flows.values() if escape(of.name) == stored.row.partition), None)
+        flow = next((flow for flow in self.flows.values() if escape(flow.name) == stored.row.partition), None)
         key = stored.row.key
         match table:
             case "links" if flow is not None:

@@ -121,12 +121,14 @@ class Examining:
             planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
             owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
             batch.take(plan_taken_over(route, owning))
-        contents = {of.id: of.content for of in judged}
+        contents = {each.id: each.content for each in judged}
         now = self.clock.now()
         return [
-            _planned(flow, of, foresight) if isinstance(of, Planned) else _decided(flow, of, contents.get(of.id), now)
-            for of in batch.latest()
-            if isinstance(of, Planned | Concluded)
+            _planned(flow, each, foresight)
+            if isinstance(each, Planned)
+            else _decided(flow, each, contents.get(each.id), now)
+            for each in batch.latest()
+            if isinstance(each, Planned | Concluded)
         ]
 
 

@@ -44,7 +44,7 @@ def foreseen_links(examining: Examining, parents: set[Parent]) -> tuple[dict[Par
             by_flow[parent.flow].append(parent)
     for name, unlinked in by_flow.items():
         ids = [parent.id for parent in unlinked]
-        examined = {of.id: of for of in FirstRunPlan(examining, examining.flows[name]).examine(ids)}
+        examined = {each.id: each for each in FirstRunPlan(examining, examining.flows[name]).examine(ids)}
         for parent in unlinked:
             of, link = examined[parent.id], links[parent]
             if of.kind in (Kind.CREATED, Kind.UPDATED) and of.route == parent.route:

@@ -14,17 +14,17 @@ def look_at_keys(
     """Give its outcome to each record whose key another one has, and keeps. `promised` are the records that would have
     a key by then, by collection and folded key: the first gets it, and whoever comes later finds it taken. Raises
     SystemTrouble."""
-    yield from (of for of in planned if not of.needs_key)
-    new = [of for of in planned if of.needs_key]
+    yield from (each for each in planned if not each.needs_key)
+    new = [each for each in planned if each.needs_key]
     first = ownership.first_of(new)
     yield from ownership.reject_rivals(new, first)
-    owners = ownership.keys.owners([of.key for of in first.values()]) if first else {}
-    for key, of in first.items():
-        looked = of if of.key not in owners else _beside_owner(ownership, of, owners[of.key])
+    owners = ownership.keys.owners([each.key for each in first.values()]) if first else {}
+    for key, value in first.items():
+        looked = value if value.key not in owners else _beside_owner(ownership, value, owners[value.key])
         if isinstance(looked, Planned):
-            holder = promised.setdefault((ownership.route.entity, key), of.id)
-            if holder != of.id:
-                looked = ownership.reject_taken(of.record, of.key, ownership.owner(holder))
+            holder = promised.setdefault((ownership.route.entity, key), value.id)
+            if holder != value.id:
+                looked = ownership.reject_taken(value.record, value.key, ownership.owner(holder))
         yield looked
 
 

@@ -85,7 +85,7 @@ class Reconciling:
     def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog, sender: Sender) -> int:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
-        for batch in _batches(of.id for of in drifted if of.id is not None):
+        for batch in _batches(each.id for each in drifted if each.id is not None):
             audit_log.note("repair", self._flow.name, " ".join(batch))
             links = self._state.links
             marked = (
@@ -107,7 +107,11 @@ class Reconciling:
         examined = self._examining.examine(self._flow, ids, trust=False)
         self.compared += len(examined)
         at_rest = [each for each in examined if claim_ends_in(each.link, self._examining.limits) == 0]
-        return [Drifted(of.id, of.key, drift, of.changes) for of in at_rest if (drift := _drift_of(of)) is not None]
+        return [
+            Drifted(each.id, each.key, drift, each.changes)
+            for each in at_rest
+            if (drift := _drift_of(each)) is not None
+        ]
 
     def _gone(self) -> Iterator[Look]:
         """The records that are gone in the source, which the sync has not noticed."""

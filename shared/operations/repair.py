@@ -112,8 +112,10 @@ class Repairing:
         found = []
         for route in self.flow.routes.values():
             owner = Owner(self.flow.name, route.name, id)
-            own = (of for keys in _keys_of(self.state, self.flow, route) for of in keys.walk() if of.owner == owner)
-            names = list({fold(of.key): of.key for of in own}.values())
+            own = (
+                each for keys in _keys_of(self.state, self.flow, route) for each in keys.walk() if each.owner == owner
+            )
+            names = list({fold(each.key): each.key for each in own}.values())
             rows = route.target.find(names) if names and not self._is_moving else {}
             found += [_Place(route, key, rows.get(key)) for key in names]
         return found
@@ -128,7 +130,7 @@ class Repairing:
         if not there:
             return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
         at = self._present(link.id, there)
-        former = tuple(FormerTarget(of.route.name, of.key) for of in there if of is not at)
+        former = tuple(FormerTarget(each.route.name, each.key) for each in there if each is not at)
         row_id = at.row.id if at.row is not None else None
         return replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id, former=former)
 
@@ -162,7 +164,7 @@ class Repairing:
         links_of = partial(links_of_parents, self.state.links)
         judged = next(judge(self.flow, self.clock.now(), links_of, [record]))
         mapped = judged.content if isinstance(judged, Judged) else None
-        by_mapping = (of for of in there if mapped is not None and of.is_at(mapped.route, mapped.key))
+        by_mapping = (each for each in there if mapped is not None and each.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])
 
     def _save(self, begun: Link) -> None:
@@ -196,7 +198,7 @@ def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key:
 
 def _require_droppable(flows: Mapping[str, Flow], state: State, table: str, stored: Stored) -> None:
     row = stored.row
-    flow = next((of for of in flows.values() if escape(of.name) == row.partition), None)
+    flow = next((flow for flow in flows.values() if escape(flow.name) == row.partition), None)
     if table == "links" and flow is not None and link_key(id := unescape(row.key).removeprefix("L|")) == row.key:
         raise Refused(f"row {row.key} says what {id} has in the target: p2c repair {flow.name} {id}")
     if table == "control" and flow is not None and row.key == ENVIRONMENT:
@@ -215,7 +217,7 @@ def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
     named: list[Link] = []
     damaged: Damage | None = None
     for flow in flows.values():
-        routes = {of.name for of in flow.routes.values() if row.partition in _partitions(state, flow, of)}
+        routes = {route.name for route in flow.routes.values() if row.partition in _partitions(state, flow, route)}
         for link in state.links.walk(flow.name) if routes else ():
             damaged = damage_of(link, flow) or damaged
             of_row = [(route, key) for route, key in _named(link) if route in routes and escape(fold(key)) == row.key]

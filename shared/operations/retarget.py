@@ -59,7 +59,7 @@ class Retargeting:
         self._state = state
         self._sender = sender
         self._differences = differences
-        self._former_company = next((of.was for of in differences if of.name == COMPANY), None)
+        self._former_company = next((difference.was for difference in differences if difference.name == COMPANY), None)
 
     def require(self, target: NewTarget | None) -> NewTarget:
         """What the target is, according to the systems and an operator. Raises Refused if only an operator can tell and
@@ -98,7 +98,7 @@ class Retargeting:
     @property
     def _can_be_same(self) -> bool:
         """Whether only the address of the target is another one."""
-        names = {of.name for of in self._differences}
+        names = {difference.name for difference in self._differences}
         return self._flow.target_system is System.FINOPS and not names & {"finops_identity", COMPANY}
 
     def _same_text(self) -> str:
@@ -183,7 +183,7 @@ class Retargeting:
                 damage = damage_of_key(owned, keys.row_of(key), self._flows)
                 if damage is not None:
                     raise Refused(f"{damage}; {damage.remedy}; then accept again")
-            yield route, {of.key: of.owner for key, of in found.items() if of.owner in owners[key]}
+            yield route, {value.key: value.owner for key, value in found.items() if value.owner in owners[key]}
 
     def _read_anew(self) -> None:
         """No delta link of the former source is followed, and versions seen there no longer count."""

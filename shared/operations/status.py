@@ -21,7 +21,7 @@ _UNREADABLE = "unreadable"
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
 # A skipped record was no work.
-_OUTCOMES = tuple(of for of in Kind if of is not Kind.SKIPPED)
+_OUTCOMES = tuple(each for each in Kind if each is not Kind.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,15 @@ class _Looking:
                 applied.update(run.counts)
             if run.started < since and last_pull is not None:
                 break
-        links = Counter(_UNREADABLE if of.damage else str(of.state) for of in self.state.links.walk(flow.name))
+        links = Counter(_UNREADABLE if each.damage else str(each.state) for each in self.state.links.walk(flow.name))
         state = Observing("", state=self.state, queues=self.queues, clock=self.clock).flow(flow)
         # What is counted every minute needs a limit, and dismissed failures may come first.
         state = replace(state, failures_open=sum(1 for _ in failures_of(self.state.failures, flow.name)))
         allowed_s = 60 * (self.lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
         met = self.state.control.flow(flow.name).met if state.blocked else None
         said = "" if met is None else met.said
-        by_state = {of: links[of] for of in (*map(str, LinkState), _UNREADABLE) if links[of]}
-        outcomes = {str(of): applied[of] for of in _OUTCOMES if applied[of]}
+        by_state = {each: links[each] for each in (*map(str, LinkState), _UNREADABLE) if links[each]}
+        outcomes = {str(outcome): applied[outcome] for outcome in _OUTCOMES if applied[outcome]}
         return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
 
 

@@ -36,7 +36,7 @@ class Tracing:
     def _trace(self, parents: Sequence[Parent], left: int) -> Traced:
         found = [self._one(parent, left) for parent in parents[:_TOLD]]
         more = f", and {len(parents) - _TOLD} more" if len(parents) > _TOLD else ""
-        return Traced("; and for ".join(of.words for of in found) + more, found[0].remedy)
+        return Traced("; and for ".join(each.words for each in found) + more, found[0].remedy)
 
     def _one(self, parent: Parent, left: int) -> Traced:
         flow = self._examining.flows[parent.flow]

@@ -63,7 +63,7 @@ class Checkpoint:
 
     def with_mapping(self, fingerprint: str) -> "Checkpoint":
         """The same position, for a mapping that may have changed."""
-        former = [of for of in (self.fingerprint, *self.superseded) if of is not None and of != fingerprint]
+        former = [each for each in (self.fingerprint, *self.superseded) if each is not None and each != fingerprint]
         superseded = tuple(dict.fromkeys(former))[:_SUPERSEDED_KEPT]
         remapped = self.fingerprint is not None and self.fingerprint != fingerprint
         return replace(self, fingerprint=fingerprint, superseded=superseded, remapped=remapped)

@@ -69,7 +69,9 @@ class DecidedContents:
         if not self._taken:
             return
         found = self._rows(max(self._taken) + " ")
-        same = [Row(of.row.partition, of.row.key, {}) for of in found if self._taken.get(of.row.key) == of.etag]
+        same = [
+            Row(each.row.partition, each.row.key, {}) for each in found if self._taken.get(each.row.key) == each.etag
+        ]
         apply_where_possible(self._table, [Delete(row, self._taken[row.key]) for row in same])
 
     def _rows(self, end: str) -> Iterator[Stored]:

@@ -138,7 +138,9 @@ class Failures:
     def save_all(self, failures: Sequence[Failure]) -> int:
         """Overwrite the versions that were read; how many were written. Failures that were resolved or renewed
         meanwhile are left as they are."""
-        return apply_where_possible(self._table, [Replace(of.to_row(), of.etag or "") for of in failures])
+        return apply_where_possible(
+            self._table, [Replace(failure.to_row(), failure.etag or "") for failure in failures]
+        )
 
 
 def _to_failure(flow: str, stored: Stored) -> Failure:

@@ -125,10 +125,10 @@ class Keys:
         keys = list({fold(key): key for key in owned}.values())
         for at in range(0, len(keys), MAX_TRANSACTION_ROWS):
             found = self.owners(keys[at : at + MAX_TRANSACTION_ROWS])
-            ours = [of for key, of in found.items() if of.owner == owned[key]]
+            ours = [value for key, value in found.items() if value.owner == owned[key]]
             try:
                 if ours:
-                    self._table.transact([Delete(self._row(of.key, of.owner), of.etag) for of in ours])
+                    self._table.transact([Delete(self._row(each.key, each.owner), each.etag) for each in ours])
             except RowConflict:
                 for one in ours:
                     self.release(one)

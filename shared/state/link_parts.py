@@ -79,7 +79,7 @@ class Seen:
             "seen_version": None if self.version is None else str(self.version),
             "seen_epoch": self.epoch,
             "fingerprint": self.fingerprint,
-            "known_keys": _listed([of.flow, of.route, of.id, of.key] for of in self.known_keys),
+            "known_keys": _listed([key.flow, key.route, key.id, key.key] for key in self.known_keys),
         }
 
 
@@ -90,7 +90,7 @@ def read_seen(cells: Cells) -> Seen:
         version=cells.maybe_digits("seen_version"),
         epoch=cells.maybe_text("seen_epoch"),
         fingerprint=cells.maybe_text("fingerprint"),
-        known_keys=tuple(KnownKey(*of) for of in known),
+        known_keys=tuple(KnownKey(*each) for each in known),
     )
 
 

@@ -266,7 +266,7 @@ def _former_text(former: Sequence[FormerTarget]) -> str | None:
 
 
 def _former(cells: Cells) -> tuple[FormerTarget, ...]:
-    return tuple(FormerTarget(*of) for of in cells.entries("former", (str, str, bool, bool), "former targets"))
+    return tuple(FormerTarget(*entry) for entry in cells.entries("former", (str, str, bool, bool), "former targets"))
 
 
 def _intent(cells: Cells) -> Intent | None:

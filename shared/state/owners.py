@@ -43,7 +43,7 @@ class Owners:
         """
         known = self.owners(flow, kind, present)
         owners = {id: _moved(known.get(id, ()), owner) for id, owner in present.items()}
-        rows = [_row(flow, kind, id, of) for id, of in owners.items() if of != known.get(id)]
+        rows = [_row(flow, kind, id, owner) for id, owner in owners.items() if owner != known.get(id)]
         for transaction in split_into_transactions([[Put(row)] for row in rows]):
             self._table.transact([put for group in transaction for put in group])
         return owners
@@ -54,7 +54,7 @@ def _row_key(kind: str, id: str) -> str:
 
 
 def _moved(known: Sequence[str], owner: str) -> tuple[str, ...]:
-    former = [of for of in known if of != owner]
+    former = [each for each in known if each != owner]
     return (owner, *former[:_FORMER_KEPT])
 
 

@@ -75,7 +75,7 @@ class Probing:
         links_of = partial(links_of_parents, self._links)
         judged = Batch(records).take(judge(flow, self._clock.now(), links_of, records))
         for name, of_route in by_route(flow, judged).items():
-            flow.route(name).target.find([of.content.key for of in of_route])
+            flow.route(name).target.find([each.content.key for each in of_route])
 
     def _release(self, flow: Flow, blocked: str) -> None:
         def change(now: FlowControl) -> FlowControl | None:

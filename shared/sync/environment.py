@@ -24,14 +24,14 @@ class Difference:
 
 def describe(differences: Sequence[Difference]) -> str:
     """The differences as a sentence, empty when there are none."""
-    changed = (f"{of.name} was {of.was} and is {of.now}" for of in differences)
+    changed = (f"{difference.name} was {difference.was} and is {difference.now}" for difference in differences)
     return f"the environment changed: {'; '.join(changed)}" if differences else ""
 
 
 def may_be_another(system: System, differences: Sequence[Difference]) -> bool:
     """Whether a system may hold other rows than it did. Dataverse shows it by the id of its organisation,
     whatever its address is; F&O has no such id."""
-    names = {of.name for of in differences}
+    names = {difference.name for difference in differences}
     if system is System.DATAVERSE:
         return f"{system}_identity" in names
     return bool(names & {f"{system}_origin", f"{system}_identity", COMPANY})

@@ -97,7 +97,7 @@ class Observing:
         except StateUnreadable as unreadable:
             tell_damage(unreadable.damage, flow=flow.name, run=self._run_id)
             return None
-        ages = [self._age_s(of.current_at) for of in checkpoints if of is not None]
+        ages = [self._age_s(checkpoint.current_at) for checkpoint in checkpoints if checkpoint is not None]
         return max((age for age in ages if age is not None), default=None)
 
     def _age_s(self, moment: datetime | None) -> int | None:

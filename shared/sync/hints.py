@@ -84,7 +84,7 @@ def read_message(body: str) -> HintMessage:
     if not isinstance(entries, list) or not entries:
         raise HintUnreadable("a hint without ids")
     flow, run = _name("flow", content.get("flow")), _name("run", content.get("run"))
-    epoch, ended = (None if content.get(of) is None else _name(of, content[of]) for of in ("epoch", "ended"))
+    epoch, ended = (None if content.get(each) is None else _name(each, content[each]) for each in ("epoch", "ended"))
     return HintMessage(flow, run, tuple(map(_read_hint, entries)), epoch, ended)
 
 

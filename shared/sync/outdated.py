@@ -114,7 +114,7 @@ class Outdated:
 
     def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
         links = [link for link in links if link.state not in ENDED]
-        known = {_parent(of) for link in links for of in link.seen.known_keys}
+        known = {_parent(key) for link in links for key in link.seen.known_keys}
         parents = links_of_parents(self._state.links, known)
 
         def is_other(of: KnownKey) -> bool:

@@ -28,7 +28,7 @@ def entity(file: str, name: str) -> dict[str, Any]:
 
 ACCOUNT = entity("dataverse-schema.json", "account")
 FIELDS = {field["name"]: field for field in entity("finops-schema.json", TARGET_SET)["fields"]}
-FRESH = {name: of["new_record_value"] for name, of in FIELDS.items() if of.get("new_record_value") in ("", 0)}
+FRESH = {name: field["new_record_value"] for name, field in FIELDS.items() if field.get("new_record_value") in ("", 0)}
 
 
 def test_an_organisation_without_the_prospect_to_cash_solution_can_answer_the_read() -> None:

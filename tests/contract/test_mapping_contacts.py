@@ -79,7 +79,9 @@ def test_the_shipped_text_lengths_are_those_that_the_schema_calls_unverified(
 
 @pytest.mark.parametrize(("target_set", "table"), TABLES)
 def test_no_field_that_the_server_computes_is_written(target_set: str, table: FieldTable) -> None:
-    computed = {name for name, of in fields(target_set).items() if of["read_only"] or of.get("read_only_inferred")}
+    computed = {
+        name for name, field in fields(target_set).items() if field["read_only"] or field.get("read_only_inferred")
+    }
     assert not computed & {*table.target_fields}
 
 
@@ -87,19 +89,21 @@ def test_no_field_that_the_server_computes_is_written(target_set: str, table: Fi
 def test_an_enumeration_is_emptied_by_its_member_of_value_zero(target_set: str, table: FieldTable) -> None:
     known = fields(target_set)
     for name in {"Gender", "MaritalStatus", "PersonGender", "PersonMaritalStatus"} & {*table.target_fields}:
-        (zero,) = (of["name"] for of in finops()["enums"][known[name]["enum"]]["members"] if of["value"] == 0)
+        (zero,) = (each["name"] for each in finops()["enums"][known[name]["enum"]]["members"] if each["value"] == 0)
         assert (table.empty(name), table.agree(name, None, zero)) == (zero, True)
 
 
 def test_a_field_of_a_new_customer_is_blank_as_the_mapping_empties_it() -> None:
-    fresh = {name: of.get("new_record_value") for name, of in fields(contacts.CUSTOMER_SET).items()}
+    fresh = {name: field.get("new_record_value") for name, field in fields(contacts.CUSTOMER_SET).items()}
     blank = {name: fresh[name] for name in WIDEST.customer.target_fields if fresh[name] in ("", "Unknown", "None")}
     assert {"PersonLastName", "InvoiceAddressCity", "PersonGender"} <= blank.keys()
     assert {name: WIDEST.customer.empty(name) for name in blank} == blank
 
 
 def test_the_mandatory_fields_of_a_customer_have_values_for_the_barest_contact() -> None:
-    mandatory = [name for name, of in fields(contacts.CUSTOMER_SET).items() if of["mandatory"] and not of["key"]]
+    mandatory = [
+        name for name, field in fields(contacts.CUSTOMER_SET).items() if field["mandatory"] and not field["key"]
+    ]
     row = SourceRow("1", 1, {contacts.KEY_COLUMN: "CON-1", "lastname": "Bo", "msdynce_isactivecustomer": True})
     found = ContactMapper(MAPS).evaluate(row, Known(START))
     assert isinstance(found, Mapped)
@@ -117,7 +121,7 @@ def test_government_id_and_spouse_are_never_written() -> None:
 
 
 def test_an_inactive_contact_is_the_option_that_the_mapping_means() -> None:
-    (state,) = (of for of in dataverse()["contact"]["attributes"] if of["name"] == "statecode")
+    (state,) = (each for each in dataverse()["contact"]["attributes"] if each["name"] == "statecode")
     assert {option["label"]: option["value"] for option in state["options"]} == {"Active": 0, "Inactive": 1}
 
 
@@ -134,7 +138,7 @@ def test_every_option_of_gender_and_marital_status_has_a_member() -> None:
         ("gendercode", "Gender", contacts.GENDERS),
         ("familystatuscode", "MaritalStatus", contacts.MARITAL_STATUSES),
     ):
-        (known,) = (of for of in dataverse()["contact"]["attributes"] if of["name"] == column)
+        (known,) = (each for each in dataverse()["contact"]["attributes"] if each["name"] == column)
         assert set(codes) == {option["value"] for option in known["options"]}
         assert set(codes.values()) <= members(contacts.PERSON_SET, name)
         assert set(codes.values()) <= members(contacts.CUSTOMER_SET, f"Person{name}")
@@ -146,5 +150,5 @@ def test_the_source_table_is_read_by_its_id() -> None:
 
 
 def test_the_longest_contact_number_of_sales_fits_into_finops() -> None:
-    (number,) = (of for of in dataverse()["contact"]["attributes"] if of["name"] == contacts.KEY_COLUMN)
+    (number,) = (each for each in dataverse()["contact"]["attributes"] if each["name"] == contacts.KEY_COLUMN)
     assert number["max_length"] <= contacts.KEY_LENGTH

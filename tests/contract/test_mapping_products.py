@@ -34,7 +34,7 @@ def sent(choices: ProductChoices) -> set[str]:
 
 
 def lookup(entity_set: str, column: str) -> Mapping[str, Any]:
-    (found,) = (of for of in table(entity_set)["lookups"] if of["attribute"] == column)
+    (found,) = (each for each in table(entity_set)["lookups"] if each["attribute"] == column)
     return dict(found)
 
 
@@ -54,7 +54,7 @@ def test_a_creation_sends_only_what_a_creation_takes(choices: ProductChoices) ->
     columns = {name: COLUMNS[name] for name in first if name not in products.LOOKUPS}
     lookups = {name: lookup(products.TARGET_SET, name) for name in first if name in products.LOOKUPS}
     known = [*columns.values(), *lookups.values()]
-    assert [of for of in known if of["read_only"] or not of.get("valid_for_create", True)] == []
+    assert [each for each in known if each["read_only"] or not each.get("valid_for_create", True)] == []
     assert {LOOKUPS[name]["writable"] for name in lookups} == {"create+update"}
 
 
@@ -62,7 +62,7 @@ def test_a_creation_sends_only_what_a_creation_takes(choices: ProductChoices) ->
 def test_an_update_sends_only_what_an_update_takes(choices: ProductChoices) -> None:
     names = sent(choices)
     known = [lookup(products.TARGET_SET, n) if n in products.LOOKUPS else COLUMNS[n] for n in names]
-    assert [of for of in known if of["read_only"] or not of.get("valid_for_update", True)] == []
+    assert [each for each in known if each["read_only"] or not each.get("valid_for_update", True)] == []
 
 
 def test_the_price_list_of_a_product_is_taken_by_an_update_only() -> None:
@@ -78,16 +78,24 @@ def test_the_lookups_that_are_bound_are_those_of_the_table_and_no_others(choices
 
 
 def test_every_column_that_a_new_product_must_have_is_sent_or_follows_from_the_key() -> None:
-    must = {of["name"] for of in COLUMNS.values() if _required(of) and not of["read_only"]}
-    must |= {of["attribute"] for of in table(products.TARGET_SET)["lookups"] if _required(of) and not of["read_only"]}
+    must = {column["name"] for column in COLUMNS.values() if _required(column) and not column["read_only"]}
+    must |= {
+        each["attribute"] for each in table(products.TARGET_SET)["lookups"] if _required(each) and not each["read_only"]
+    }
     given = sent(ProductChoices()) | {products.ID_COLUMN, products.KEY_COLUMN}
     assert must - given == {"productstructure"}
     assert COLUMNS["productstructure"]["default"] == 1
 
 
 def test_every_column_that_a_new_item_must_have_is_sent() -> None:
-    must = {of["name"] for of in attributes(products.ITEM_SET).values() if _required(of) and not of["read_only"]}
-    must |= {of["attribute"] for of in table(products.ITEM_SET)["lookups"] if _required(of) and not of["read_only"]}
+    must = {
+        attribute["name"]
+        for attribute in attributes(products.ITEM_SET).values()
+        if _required(attribute) and not attribute["read_only"]
+    }
+    must |= {
+        each["attribute"] for each in table(products.ITEM_SET)["lookups"] if _required(each) and not each["read_only"]
+    }
     given = {products.ITEM_ID_COLUMN, products.AMOUNT, *products.CURRENCY_AMOUNT, *products.ITEM_LOOKUPS}
     assert must
     assert must <= given
@@ -103,7 +111,7 @@ def test_the_columns_of_an_item_can_be_changed_but_for_its_place() -> None:
 
 def test_money_is_kept_with_the_organisations_pricing_precision() -> None:
     money = [COLUMNS["price"], COLUMNS["currentcost"], attributes(products.ITEM_SET)[products.AMOUNT]]
-    assert {of["precision_source"] for of in money} == {"organization.pricingdecimalprecision"}
+    assert {each["precision_source"] for each in money} == {"organization.pricingdecimalprecision"}
     assert attributes(catalogue.ORGANIZATION)["pricingdecimalprecision"]["max"] == 10
 
 
@@ -117,13 +125,13 @@ def test_a_column_of_the_small_tables_has_the_type_that_is_read(entity_set: str,
 
 @pytest.mark.parametrize("entity_set", catalogue.TABLES)
 def test_every_column_of_the_small_tables_is_an_id_a_lookup_or_has_a_known_type(entity_set: str) -> None:
-    ids = {table(entity_set)["primary_id"], *(of["value_property"] for of in table(entity_set)["lookups"])}
+    ids = {table(entity_set)["primary_id"], *(each["value_property"] for each in table(entity_set)["lookups"])}
     assert set(catalogue.TABLES[entity_set]) - ids <= set(READ_TYPES)
 
 
 @pytest.mark.parametrize("entity_set", [catalogue.CURRENCIES, catalogue.UNIT_GROUPS, catalogue.PRICE_LISTS])
 def test_active_is_0_in_the_small_tables_that_have_a_state(entity_set: str) -> None:
-    options = {of["label"]: of["value"] for of in attributes(entity_set)["statecode"]["options"]}
+    options = {attribute["label"]: attribute["value"] for attribute in attributes(entity_set)["statecode"]["options"]}
     assert options == {"Active": 0, "Inactive": 1}
 
 
@@ -133,8 +141,8 @@ def test_a_unit_has_no_state() -> None:
 
 def test_the_mark_comes_with_the_solution_and_nothing_else_does() -> None:
     content = json.loads((SCHEMAS / "dataverse-schema.json").read_text(encoding="utf-8"))
-    plain = {of["name"] for of in content["entities"]["product"]["attributes"]}
-    plain |= {of["attribute"] for of in content["entities"]["product"]["lookups"]}
+    plain = {each["name"] for each in content["entities"]["product"]["attributes"]}
+    plain |= {each["attribute"] for each in content["entities"]["product"]["lookups"]}
     assert sent(ProductChoices()) - plain == {"msdynce_ismaintainedexternally"}
 
 
@@ -150,7 +158,7 @@ def test_the_longest_unit_name_and_currency_code_are_longer_in_sales_than_in_fin
 
 
 def test_a_product_type_that_finops_knows_is_in_the_shipped_value_map() -> None:
-    members = {of["name"] for of in finops()["enums"][FIELDS["ProductType"]["enum"]]["members"]}
+    members = {each["name"] for each in finops()["enums"][FIELDS["ProductType"]["enum"]]["members"]}
     assert set(MAPS.product_types) == members
 
 

@@ -28,7 +28,7 @@ TARGETS = [(quotations.TARGET_SET, EVERY_HEADER_WORD), (quotations.TARGET_LINE_S
 
 
 def attribute(table: str, name: str) -> Mapping[str, Any]:
-    (found,) = (of for of in dataverse()[table]["attributes"] if of["name"] == name)
+    (found,) = (each for each in dataverse()[table]["attributes"] if each["name"] == name)
     return dict(found)
 
 
@@ -42,7 +42,7 @@ def fields(target_set: str) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize("choices", CHOICES)
 def test_every_column_of_a_quote_that_the_mapping_reads_exists_with_its_type(choices: QuotationChoices) -> None:
-    columns = tuple(of for of in QuotationMapper(MAPS, choices).header.columns if of.name != "expireson")
+    columns = tuple(column for column in QuotationMapper(MAPS, choices).header.columns if column.name != "expireson")
     assert list(source_mistakes(quotations.HEADER_SET, columns)) == []
 
 
@@ -55,9 +55,11 @@ def test_the_day_of_expiry_is_a_day_and_the_other_dates_are_midnights_of_a_user(
     assert attribute("quote", "expireson")["edm_type"] == "Edm.Date"
     midnights = [
         attribute("quote", "effectiveto"),
-        *(attribute(of, "requestdeliveryby") for of in ("quote", "quotedetail")),
+        *(attribute(each, "requestdeliveryby") for each in ("quote", "quotedetail")),
     ]
-    assert {(of["date_behavior"], of["date_format"]) for of in midnights} == {("UserLocal", "DateOnly")}
+    assert {(midnight["date_behavior"], midnight["date_format"]) for midnight in midnights} == {
+        ("UserLocal", "DateOnly")
+    }
 
 
 @pytest.mark.parametrize(("target_set", "words"), TARGETS)
@@ -112,7 +114,9 @@ def test_a_line_number_of_sales_fits_into_finops() -> None:
 
 
 def test_the_source_tables_are_read_by_their_ids() -> None:
-    assert [(dataverse()[of]["entity_set"], dataverse()[of]["primary_id"]) for of in ("quote", "quotedetail")] == [
+    assert [
+        (dataverse()[each]["entity_set"], dataverse()[each]["primary_id"]) for each in ("quote", "quotedetail")
+    ] == [
         (quotations.HEADER_SET, quote_rows.HEADER_ID_COLUMN),
         (quotations.LINE_SET, quote_rows.LINE_ID_COLUMN),
     ]

@@ -54,7 +54,7 @@ def _document(name: str) -> dict[str, Any]:
 
 def source_mistakes(entity_set: str, columns: tuple[Column, ...]) -> Iterator[str]:
     """What Dataverse would refuse of a read, or answer in another type."""
-    (table,) = (of for of in dataverse().values() if of.get("entity_set") == entity_set)
+    (table,) = (each for each in dataverse().values() if each.get("entity_set") == entity_set)
     for column in columns:
         navigation, dot, name = column.name.rpartition(".")
         owner = _expanded(table, navigation) if dot else table
@@ -156,12 +156,12 @@ def test_every_hold_status_is_a_member_of_its_enumeration() -> None:
 
 
 def test_an_inactive_account_is_the_option_that_the_mapping_means() -> None:
-    options = next(of for of in dataverse()["account"]["attributes"] if of["name"] == "statecode")["options"]
+    options = next(each for each in dataverse()["account"]["attributes"] if each["name"] == "statecode")["options"]
     assert {option["label"]: option["value"] for option in options} == {"Active": 0, "Inactive": 1}
 
 
 def test_the_longest_account_number_of_sales_fits_into_finops() -> None:
-    number = next(of for of in dataverse()["account"]["attributes"] if of["name"] == accounts.KEY_COLUMN)
+    number = next(each for each in dataverse()["account"]["attributes"] if each["name"] == accounts.KEY_COLUMN)
     assert number["max_length"] <= accounts.KEY_LENGTH
 
 

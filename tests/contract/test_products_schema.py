@@ -20,7 +20,7 @@ TYPES = {str: {"Edm.String"}, int: {"Edm.Int32"}, Decimal: {"Edm.Decimal"}, bool
 
 def table(entity_set: str) -> Mapping[str, Any]:
     """A table of Sales by its entity set."""
-    (found,) = (of for of in dataverse().values() if of.get("entity_set") == entity_set)
+    (found,) = (each for each in dataverse().values() if each.get("entity_set") == entity_set)
     return found
 
 
@@ -106,7 +106,9 @@ def test_every_column_of_the_small_tables_exists(entity_set: str) -> None:
 
 
 def test_product_types_are_members_and_options() -> None:
-    members = {of["name"] if isinstance(of, dict) else of for of in finops()["enums"]["EcoResProductType"]["members"]}
+    members = {
+        each["name"] if isinstance(each, dict) else each for each in finops()["enums"]["EcoResProductType"]["members"]
+    }
     options = {option["value"] for option in attributes(products.TARGET_SET)["producttypecode"]["options"]}
     shipped = FLOWS.read_value_maps(None).product_types
     assert set(shipped) <= members

@@ -44,13 +44,13 @@ NUMBERS = [
 
 
 def attributes(entity_set: str) -> dict[str, Mapping[str, Any]]:
-    (table,) = (of for of in dataverse().values() if of.get("entity_set") == entity_set)
+    (table,) = (each for each in dataverse().values() if each.get("entity_set") == entity_set)
     return {attribute["name"]: attribute for attribute in table["attributes"]}
 
 
-@pytest.mark.parametrize(("target_set", "field"), NUMBERS, ids=[f"{of}.{field.name}" for of, field in NUMBERS])
+@pytest.mark.parametrize(("target_set", "field"), NUMBERS, ids=[f"{number}.{field.name}" for number, field in NUMBERS])
 def test_a_number_for_finops_has_the_range_of_its_type(target_set: str, field: TargetField) -> None:
-    (known,) = (of for of in finops()["entities"][target_set]["fields"] if of["name"] == field.name)
+    (known,) = (each for each in finops()["entities"][target_set]["fields"] if each["name"] == field.name)
     wanted = {
         "Edm.Int32": Range(INT32.start, INT32.stop - 1),
         "Edm.Decimal": Range(digits=MAX_DIGITS),
@@ -62,11 +62,11 @@ def test_a_number_for_sales_has_the_range_of_its_column() -> None:
     known = attributes(products.TARGET_SET)
     fields = ProductMapper(SHIPPED).table.fields
     wanted = {
-        of.name: Range(known[of.name]["min"], known[of.name]["max"])
-        for of in fields
-        if of.type in (int, Decimal) and "options" not in known[of.name]
+        field.name: Range(known[field.name]["min"], known[field.name]["max"])
+        for field in fields
+        if field.type in (int, Decimal) and "options" not in known[field.name]
     }
-    assert {of.name: found for of in fields if (found := range_of(of, products.RANGES))} == wanted
+    assert {field.name: found for field in fields if (found := range_of(field, products.RANGES))} == wanted
     assert products.RANGES.keys() == wanted.keys()
 
 
@@ -77,7 +77,7 @@ def test_the_amount_of_an_item_has_the_range_of_its_column() -> None:
 
 def test_every_amount_for_sales_is_rounded_to_the_precision_that_its_column_keeps() -> None:
     known = {**attributes(products.TARGET_SET), products.AMOUNT: attributes(products.ITEM_SET)[products.AMOUNT]}
-    amounts = [of.name for of in ProductMapper(SHIPPED).table.fields if of.type is Decimal]
+    amounts = [field.name for field in ProductMapper(SHIPPED).table.fields if field.type is Decimal]
     assert sorted(amounts) == ["currentcost", "price"]
     for name in (*amounts, products.AMOUNT):
         assert known[name]["precision_source"] == "organization.pricingdecimalprecision", name
@@ -85,7 +85,7 @@ def test_every_amount_for_sales_is_rounded_to_the_precision_that_its_column_keep
 
 def test_every_text_for_sales_has_the_length_of_its_column() -> None:
     known = attributes(products.TARGET_SET)
-    fields = [of for of in ProductMapper(SHIPPED, ProductChoices()).table.fields if of.type is str]
-    lengths = {of.name: of.max_length for of in fields if of.name not in products.LOOKUPS}
+    fields = [field for field in ProductMapper(SHIPPED, ProductChoices()).table.fields if field.type is str]
+    lengths = {field.name: field.max_length for field in fields if field.name not in products.LOOKUPS}
     assert lengths == {name: known[name]["max_length"] for name in lengths}
     assert known[products.KEY_COLUMN]["max_length"] == products.NUMBER_LENGTH

@@ -49,7 +49,7 @@ def write_marked_samples(folder: Path) -> Chosen:
 
 def marked_texts(table: str) -> Row:
     """The mark in every text column of a table of Sales that a user may fill."""
-    return {of.name: value for of, value in _texts(load_schema().entities[table])}
+    return {text.name: value for text, value in _texts(load_schema().entities[table])}
 
 
 def _chosen() -> Chosen:
@@ -88,11 +88,11 @@ def _marked(chosen: Chosen) -> Chosen:
 
 
 def _texts(entity: EntityType) -> Iterator[tuple[Any, str]]:
-    for of in entity.properties.values():
-        if of.kind not in TEXTS or not of.on_create or any(part in of.name for part in _KEPT):
+    for property_ in entity.properties.values():
+        if property_.kind not in TEXTS or not property_.on_create or any(part in property_.name for part in _KEPT):
             continue
-        if (of.max_length or len(MARK)) >= len(MARK):
-            yield of, MARK
+        if (property_.max_length or len(MARK)) >= len(MARK):
+            yield property_, MARK
 
 
 def _read(name: str) -> list[Row]:

@@ -26,7 +26,7 @@ def figures(tmp_path: Path) -> Path:
     """A document with a place for all figures."""
     names = (*FLOWS.names, "throttling", "snapshot", "operations")
     file = tmp_path / "figures.md"
-    file.write_text("".join(f"<!-- bench:{of} -->\n<!-- /bench:{of} -->\n" for of in names), encoding="utf-8")
+    file.write_text("".join(f"<!-- bench:{name} -->\n<!-- /bench:{name} -->\n" for name in names), encoding="utf-8")
     return file
 
 

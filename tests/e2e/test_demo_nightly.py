@@ -32,7 +32,7 @@ def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(t
     first = run_once(keep, tmp_path / "first")
     assert_everything_is_written(first, tmp_path / "first", SAMPLE)
     asked = {
-        name: {system: sum(of.values()) for system, of in first["flows"][name]["requests"].items()}
+        name: {system: sum(value.values()) for system, value in first["flows"][name]["requests"].items()}
         for name in first["flows"]
     }
     assert asked["accounts"]["finops"] <= 1.1 * SAMPLE.accounts

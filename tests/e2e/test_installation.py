@@ -63,7 +63,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             continue
         line = block.partition("--hash")[0].strip()
         pin = Requirement(line)
-        name, (version,) = canonicalize_name(pin.name), (of.version for of in pin.specifier)
+        name, (version,) = canonicalize_name(pin.name), (each.version for each in pin.specifier)
         project = folder / "simple" / name
         project.mkdir(parents=True, exist_ok=True)
         pinned = wheel(project, name, version, needs(name))
@@ -89,8 +89,8 @@ def test_a_newer_release_of_every_package_changes_nothing(pip: str, index: tuple
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     installed = {
-        canonicalize_name(of["metadata"]["name"]): of["metadata"]["version"]
-        for of in json.loads(report.read_text(encoding="utf-8"))["install"]
+        canonicalize_name(each["metadata"]["name"]): each["metadata"]["version"]
+        for each in json.loads(report.read_text(encoding="utf-8"))["install"]
     }
     expected = {}
     for line in requirements.read_text(encoding="utf-8").splitlines():

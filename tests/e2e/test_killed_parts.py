@@ -38,7 +38,7 @@ def test_the_emulator_has_after_a_kill_what_was_brought_to_disk(tmp_path: Path) 
         azurite.kill()
         azurite.start()
         assert storage.table("links").read("p", ["r"])["r"].row.cells == {"cell": "kept"}
-        assert [of.body for of in storage.queues.receive("accounts", limit=32, invisible_s=1)] == ["kept too"]
+        assert [each.body for each in storage.queues.receive("accounts", limit=32, invisible_s=1)] == ["kept too"]
 
 
 def test_a_simulator_has_after_a_kill_what_it_has_answered_to(tmp_path: Path) -> None:

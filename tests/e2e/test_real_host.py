@@ -79,9 +79,9 @@ def test_the_third_death_of_a_worker_ends_the_host_and_loses_and_doubles_nothing
 def assert_nothing_is_lost(stage: Running) -> None:
     """Both systems are alike, and no record is listed or without an outcome. Ends the host."""
     result = stage.compared()
-    assert {name: of.comparison for name, of in result.flows.items() if not of.comparison.clean} == {}
+    assert {name: flow.comparison for name, flow in result.flows.items() if not flow.comparison.clean} == {}
     assert result.unaccounted == 0
-    assert [of for flow in result.flows.values() for of in flow.account.failures] == []
+    assert [failure for flow in result.flows.values() for failure in flow.account.failures] == []
 
 
 def kill_worker(stage: Running) -> None:

@@ -40,10 +40,10 @@ def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garba
         assert stage.settle() == ""
         result = stage.compared()
 
-        wrong = {name: of.comparison for name, of in result.flows.items() if not of.comparison.clean}
+        wrong = {name: flow.comparison for name, flow in result.flows.items() if not flow.comparison.clean}
         assert wrong == {}
         assert result.unaccounted == 0
-        listed = {(of.flow, of.id) for flow in result.flows.values() for of in flow.account.failures}
+        listed = {(failure.flow, failure.id) for flow in result.flows.values() for failure in flow.account.failures}
         assert listed == stage.littered
         assert set(stage.queues.depths()) <= {"marks"}
         assert len(stage.in_hand) == sum(isinstance(step, Strike) for step in steps)
@@ -51,7 +51,7 @@ def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garba
 
         assert all(stage.tables.remove(*stray) for stray in STRAYS)
         for flow in FLOWS.names:
-            ids = sorted(id for of, id in stage.littered if of == flow)
+            ids = sorted(id for value, id in stage.littered if value == flow)
             stage.ask("dismiss", flow, *ids, "--reason", "put there by the test", "--yes")
         assert json.loads(stage.ask("failures", "--json")) == []
 

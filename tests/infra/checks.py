@@ -85,11 +85,11 @@ def schedules(snapshot: Snapshot) -> list[str]:
 
 def queues(snapshot: Snapshot) -> list[str]:
     """Queues and tables are those of the code, and the triggers listen to no other."""
-    made = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
+    made = {each.name for each in snapshot.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
     needed = {queue for flow in FLOWS for queue in flow.queues}
     wrong = [f"storage.bicep: the queue {name} is missing; add it" for name in needed - made]
     wrong += [f"storage.bicep: no code knows the queue {name}; remove it" for name in made - needed]
-    tables = {of.name for of in snapshot.of("Microsoft.Storage/storageAccounts/tableServices/tables")}
+    tables = {each.name for each in snapshot.of("Microsoft.Storage/storageAccounts/tableServices/tables")}
     wrong += [f"storage.bicep: the table {name} is missing; add it" for name in set(TABLES) - tables]
     wrong += [f"storage.bicep: no code knows the table {name}; remove it" for name in tables - set(TABLES)]
     wrong += [f"function_app.py: the queue {name} is not made; add it" for name in trigger_queues() - made]
@@ -135,14 +135,14 @@ def tags(snapshot: Snapshot) -> list[str]:
     """What carries tags carries azd's, and the app that of its service."""
     name = snapshot.one("Microsoft.Resources/resourceGroups").body["tags"]["azd-env-name"]
     wrong = [
-        f"{of.kind} {of.name} has not the tag azd-env-name={name}; azd would not find it"
-        for of in snapshot.resources
-        if "tags" in of.body and of.body["tags"].get("azd-env-name") != name
+        f"{resource.kind} {resource.name} has not the tag azd-env-name={name}; azd would not find it"
+        for resource in snapshot.resources
+        if "tags" in resource.body and resource.body["tags"].get("azd-env-name") != name
     ]
     wrong += [
-        f"{of.kind} {of.name} has no tags"
-        for of in snapshot.resources
-        if _takes_tags(of.body) and "tags" not in of.body
+        f"{resource.kind} {resource.name} has no tags"
+        for resource in snapshot.resources
+        if _takes_tags(resource.body) and "tags" not in resource.body
     ]
     return wrong
 
@@ -158,9 +158,9 @@ def one_group(snapshot: Snapshot) -> list[str]:
     # An id that only the deployment knows is an expression.
     within = (group, f"[extensionResourceId('{group}", f"[resourceId('{subscription}', '{name}', ")
     return [
-        f"{of.kind} {of.name} lies outside the resource group: `azd down` would leave it"
-        for of in snapshot.resources
-        if not of.id.startswith(within)
+        f"{resource.kind} {resource.name} lies outside the resource group: `azd down` would leave it"
+        for resource in snapshot.resources
+        if not resource.id.startswith(within)
     ]
 
 

@@ -54,7 +54,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 
 def inventory() -> list[Item]:
     """What the snapshots hold, in the order of KINDS. Raises LookupError for a kind that is not listed there."""
-    usual, whole = ([of.kind for of in read_snapshot(name).resources] for name in (DEFAULT, NETWORK))
+    usual, whole = ([resource.kind for resource in read_snapshot(name).resources] for name in (DEFAULT, NETWORK))
     if unknown := {*usual, *whole} - KINDS.keys():
         raise LookupError(f"tests/infra/inventory.py does not say what {', '.join(sorted(unknown))} is for and costs")
     return [

@@ -75,6 +75,9 @@ def _verdict(report: Any, resources: int) -> Verdict:
     if summary.get("parsing_errors", 0) or not summary.get("passed") or summary.get("resource_count", 0) < resources:
         return Verdict((), frozenset(), f"checkov has not read all {resources} resources: {summary}")
     failures = report["results"]["failed_checks"]
-    counted = [of for of in failures if of["check_id"] not in SWITCHED_OFF]
-    told = [f"{of['file_path'].lstrip('/')}: {of['resource']}: {of['check_id']} {of['check_name']}" for of in counted]
-    return Verdict(tuple(told), frozenset(of["check_id"] for of in failures) & SWITCHED_OFF.keys(), "")
+    counted = [failure for failure in failures if failure["check_id"] not in SWITCHED_OFF]
+    told = [
+        f"{each['file_path'].lstrip('/')}: {each['resource']}: {each['check_id']} {each['check_name']}"
+        for each in counted
+    ]
+    return Verdict(tuple(told), frozenset(failure["check_id"] for failure in failures) & SWITCHED_OFF.keys(), "")

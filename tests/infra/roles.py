@@ -28,7 +28,7 @@ _SCOPES = {
 
 def roles(snapshot: Snapshot) -> list[str]:
     """Identities have the roles that they need and no other, each on one resource that is made here."""
-    given = {_given(of, snapshot) for of in snapshot.of(ASSIGNMENTS)}
+    given = {_given(each, snapshot) for each in snapshot.of(ASSIGNMENTS)}
     missing = [
         f"access.bicep: {who} on {where} lacks {ROLES[who, where, role]}" for who, where, role in ROLES.keys() - given
     ]
@@ -41,7 +41,9 @@ def roles(snapshot: Snapshot) -> list[str]:
 
 def _given(assignment: Resource, snapshot: Snapshot) -> tuple[str, str, str]:
     scope = _scope(assignment.id)
-    where = next((_SCOPES.get(of.kind, of.kind) for of in snapshot.resources if of.id == scope), scope)
+    where = next(
+        (_SCOPES.get(resource.kind, resource.kind) for resource in snapshot.resources if resource.id == scope), scope
+    )
     whom = "operators" if assignment.properties["principalType"] == "Group" else "app"
     return whom, where, assignment.properties["roleDefinitionId"].rpartition("/")[2]
 
@@ -58,7 +60,7 @@ def _scope(assignment: str) -> str:
 def named_after_their_owner(snapshot: Snapshot) -> list[str]:
     """The name of an assignment follows from the object id of its owner: one that is made anew gets another name."""
     return [
-        f"access.bicep: the name {of.name} does not follow from the principal id {of.properties['principalId']}"
-        for of in snapshot.of(ASSIGNMENTS)
-        if of.properties["principalType"] != "Group" and "principalId" not in str(of.body["name"])
+        f"access.bicep: the name {each.name} does not follow from the principal id {each.properties['principalId']}"
+        for each in snapshot.of(ASSIGNMENTS)
+        if each.properties["principalType"] != "Group" and "principalId" not in str(each.body["name"])
     ]

@@ -95,7 +95,7 @@ def desk(tmp_path: Path) -> Desk:
 def providers(**states: str) -> Answer:
     """What `az provider list` says: everything is registered, but for these."""
     usual = ["App", "Insights", "ManagedIdentity", "Network", "OperationalInsights", "Storage", "Web", "Compute"]
-    listed = [{"name": f"Microsoft.{of}", "state": states.get(of, "Registered")} for of in usual]
+    listed = [{"name": f"Microsoft.{each}", "state": states.get(each, "Registered")} for each in usual]
     return json.dumps(listed), 0
 
 
@@ -128,7 +128,7 @@ def test_every_provider_of_the_templates_is_registered_and_that_which_the_networ
         from register_providers import PROVIDERS
     finally:
         sys.path.remove(str(HOOKS))
-    used = {of.kind.partition("/")[0] for of in read_snapshot(NETWORK).resources}
+    used = {resource.kind.partition("/")[0] for resource in read_snapshot(NETWORK).resources}
     # These are there in every subscription.
     assert set(PROVIDERS) == used - {"Microsoft.Authorization", "Microsoft.Resources"} | {"Microsoft.App"}
 
@@ -236,7 +236,7 @@ def azd_hooks() -> dict[str, dict[str, Any]]:
 
 
 def test_azd_calls_every_hook_on_every_system() -> None:
-    called = {event: (of["posix"]["run"], of["windows"]["run"]) for event, of in azd_hooks().items()}
+    called = {event: (hook["posix"]["run"], hook["windows"]["run"]) for event, hook in azd_hooks().items()}
     scripts = {"preprovision": "register_providers", "postup": "next_steps"}
     scripts |= {"prepackage": "vendor_packages", "postdeploy": "count_functions"}
     assert called == {

@@ -33,7 +33,7 @@ def python_of_the_site() -> Path | None:
     wanted = str(names()["python"])
     named = [shutil.which(f"python{wanted}"), sys.executable]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    places = [Path(of) for of in named if of] + sorted(pyenv.glob(f"{wanted}.*/bin/python"))
+    places = [Path(each) for each in named if each] + sorted(pyenv.glob(f"{wanted}.*/bin/python"))
     return next((place for place in places if version_of(place) == wanted), None)
 
 
@@ -130,7 +130,7 @@ def vendored(tmp_path: Path, *wheels: Path) -> "subprocess.CompletedProcess[str]
     shutil.copytree(ROOT / "infra" / "hooks", root / "infra" / "hooks", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "infra" / "names.json", root / "infra")
     (root / "requirements").mkdir()
-    hashes = " ".join(f"--hash=sha256:{hashlib.sha256(of.read_bytes()).hexdigest()}" for of in wheels)
+    hashes = " ".join(f"--hash=sha256:{hashlib.sha256(each.read_bytes()).hexdigest()}" for each in wheels)
     (root / "requirements" / "site.txt").write_text(f"thing==1.0 {hashes}\n", encoding="utf-8")
     stale = root / ".python_packages" / "lib" / "site-packages" / "stale.py"
     stale.parent.mkdir(parents=True)

@@ -7,7 +7,7 @@ from tests.infra.snapshots import DEFAULT, NETWORK, Snapshot, read_snapshot
 def test_the_linter_finds_the_one_mistake_that_was_made_and_no_rule_is_switched_off_without_need() -> None:
     """A storage account that takes old TLS, beside what is deployed: a run of the linter takes seconds."""
     mistaken = read_snapshot(DEFAULT).changed(
-        lambda of: next(body for body in of.values() if body["type"] == "Microsoft.Storage/storageAccounts")[
+        lambda each: next(body for body in each.values() if body["type"] == "Microsoft.Storage/storageAccounts")[
             "properties"
         ].update(minimumTlsVersion="TLS1_0")
     )

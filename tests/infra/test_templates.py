@@ -39,7 +39,7 @@ def drop(kind: str, name: str) -> Callable[[Snapshot], Snapshot]:
     """Take a resource out."""
 
     def dropped(snapshot: Snapshot) -> Snapshot:
-        left = [of.body for of in snapshot.resources if (of.kind, of.name) != (kind, name)]
+        left = [resource.body for resource in snapshot.resources if (resource.kind, resource.name) != (kind, name)]
         assert len(left) < len(snapshot.resources)
         return Snapshot({**snapshot.content, "predictedResources": left})
 
@@ -64,7 +64,7 @@ def test_every_parameters_file_has_its_snapshot() -> None:
 
 
 def test_lock_network_and_roles_of_operators_are_made_on_request_only() -> None:
-    usual, whole = ({of.kind for of in read_snapshot(name).resources} for name in (DEFAULT, NETWORK))
+    usual, whole = ({resource.kind for resource in read_snapshot(name).resources} for name in (DEFAULT, NETWORK))
     assert usual < whole
     assert {kind.partition("/")[0] for kind in whole - usual} == {"Microsoft.Network", "Microsoft.Authorization"}
     (lock,) = read_snapshot(NETWORK).of("Microsoft.Authorization/locks")
@@ -95,80 +95,90 @@ def test_the_host_gets_a_file_of_its_form_with_the_time_limit_of_the_code() -> N
 @pytest.mark.parametrize(
     ("check", "mistake", "named"),
     [
-        (checks.settings, lambda of: of[SETTINGS]["properties"].pop("PRODUCTS_SCOPE"), "PRODUCTS_SCOPE is missing"),
-        (checks.settings, lambda of: of[SETTINGS]["properties"].update(COMPANIES="x"), "COMPANIES is not known"),
+        (checks.settings, lambda each: each[SETTINGS]["properties"].pop("PRODUCTS_SCOPE"), "PRODUCTS_SCOPE is missing"),
+        (checks.settings, lambda each: each[SETTINGS]["properties"].update(COMPANIES="x"), "COMPANIES is not known"),
         (
             checks.settings,
-            lambda of: of[SETTINGS]["properties"].update(SWEEP_SCHEDULE="31 * * * * *"),
+            lambda each: each[SETTINGS]["properties"].update(SWEEP_SCHEDULE="31 * * * * *"),
             "SWEEP_SCHEDULE is '31 * * * * *'",
         ),
         (
             checks.settings,
-            lambda of: of[SETTINGS]["properties"].update(AzureFunctionsJobHost__functionTimeout=""),
+            lambda each: each[SETTINGS]["properties"].update(AzureFunctionsJobHost__functionTimeout=""),
             "AzureFunctionsJobHost__functionTimeout is ''",
         ),
-        (checks.schedules, lambda of: of[SETTINGS]["properties"].pop("SWEEP_SCHEDULE"), "SWEEP_SCHEDULE is not set"),
+        (
+            checks.schedules,
+            lambda each: each[SETTINGS]["properties"].pop("SWEEP_SCHEDULE"),
+            "SWEEP_SCHEDULE is not set",
+        ),
         (
             checks.queues,
-            lambda of: of["Microsoft.Storage/storageAccounts/queueServices/queues/accounts-hold"].update(
+            lambda each: each["Microsoft.Storage/storageAccounts/queueServices/queues/accounts-hold"].update(
                 name="a/b/accounts-held"
             ),
             "no code knows the queue accounts-held",
         ),
         (
             checks.queues,
-            lambda of: of["Microsoft.Storage/storageAccounts/tableServices/tables/control"].update(name="a/b/controls"),
+            lambda each: each["Microsoft.Storage/storageAccounts/tableServices/tables/control"].update(
+                name="a/b/controls"
+            ),
             "the table control is missing",
         ),
         (
             checks.members,
-            lambda of: first(of, "Microsoft.Web/serverfarms")["sku"].update(tier="FlexConsumptio"),
+            lambda each: first(each, "Microsoft.Web/serverfarms")["sku"].update(tier="FlexConsumptio"),
             "sku.tier of Microsoft.Web/serverfarms is 'FlexConsumptio'",
         ),
         (
             checks.members,
-            lambda of: first(of, SITE)["properties"]["functionAppConfig"]["deployment"]["storage"].update(type="blob"),
+            lambda each: first(each, SITE)["properties"]["functionAppConfig"]["deployment"]["storage"].update(
+                type="blob"
+            ),
             "storage.type of Microsoft.Web/sites is 'blob'",
         ),
         (
             checks.hardening,
-            lambda of: first(of, "Microsoft.Storage/storageAccounts")["properties"].update(allowSharedKeyAccess=True),
+            lambda each: first(each, "Microsoft.Storage/storageAccounts")["properties"].update(
+                allowSharedKeyAccess=True
+            ),
             "allowSharedKeyAccess of Microsoft.Storage/storageAccounts is True",
         ),
         (
             checks.hardening,
-            lambda of: first(of, "Microsoft.Insights/components")["properties"].pop("DisableLocalAuth"),
+            lambda each: first(each, "Microsoft.Insights/components")["properties"].pop("DisableLocalAuth"),
             "DisableLocalAuth of Microsoft.Insights/components is None",
         ),
         (
             checks.runtime,
-            lambda of: first(of, SITE)["properties"]["functionAppConfig"]["runtime"].update(version="3.13"),
+            lambda each: first(each, SITE)["properties"]["functionAppConfig"]["runtime"].update(version="3.13"),
             "the site has Python '3.13'",
         ),
-        (checks.tags, lambda of: first(of, SITE).update(tags={}), "has not the tag azd-env-name=contoso-test"),
-        (checks.tags, lambda of: first(of, SITE).pop("tags"), "has no tags"),
+        (checks.tags, lambda each: first(each, SITE).update(tags={}), "has not the tag azd-env-name=contoso-test"),
+        (checks.tags, lambda each: first(each, SITE).pop("tags"), "has no tags"),
         (
             checks.one_group,
-            lambda of: first(of, SITE).update(id="/subscriptions/s/resourceGroups/other/providers/x"),
+            lambda each: first(each, SITE).update(id="/subscriptions/s/resourceGroups/other/providers/x"),
             "lies outside the resource group",
         ),
         (
             roles,
-            lambda of: first(of, ASSIGNMENTS)["properties"].update(
+            lambda each: first(each, ASSIGNMENTS)["properties"].update(
                 roleDefinitionId="x/17d1049b-9a84-46fb-8f53-869881c3d3ab"
             ),
             "17d1049b-9a84-46fb-8f53-869881c3d3ab, which nothing needs",
         ),
         (
             roles,
-            lambda of: first(of, ASSIGNMENTS).update(
+            lambda each: first(each, ASSIGNMENTS).update(
                 id=f"/subscriptions/s/resourceGroups/rg/providers/{ASSIGNMENTS}/x"
             ),
             "on /subscriptions/s/resourceGroups/rg has the role",
         ),
         (
             named_after_their_owner,
-            lambda of: first(of, ASSIGNMENTS).update(name="[guid('a', 'b')]"),
+            lambda each: first(each, ASSIGNMENTS).update(name="[guid('a', 'b')]"),
             "does not follow from the principal id",
         ),
     ],
@@ -179,8 +189,8 @@ def test_a_mistake_is_found_and_named(check: Check, mistake: Mistake, named: str
 
 def test_a_role_that_is_missing_is_named() -> None:
     snapshot = read_snapshot(NETWORK)
-    taken = next(of for of in snapshot.of(ASSIGNMENTS) if of.properties["principalType"] == "ServicePrincipal")
-    left = [of.body for of in snapshot.resources if of is not taken and of.id != taken.id]
+    taken = next(each for each in snapshot.of(ASSIGNMENTS) if each.properties["principalType"] == "ServicePrincipal")
+    left = [resource.body for resource in snapshot.resources if resource is not taken and resource.id != taken.id]
     (missing,) = roles(Snapshot({**snapshot.content, "predictedResources": left}))
     assert missing.startswith("access.bicep: app on")
     assert " lacks " in missing

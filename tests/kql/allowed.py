@@ -19,8 +19,8 @@ _REFUSED_FUNCTIONS = {"now"}
 def refused_in_alerts(query: str) -> list[str]:
     """What an alert must not use, and every pipe that begins with something else than a table."""
     (parsed,) = parse({"query": query}).values()
-    statements = [of[1] if of[0] == "SeparatedElement" else of for of in parsed.tree[2][1:]]
-    named = {_name(of[2]): of[4] for of in statements if of[0] == "LetStatement"}
+    statements = [each[1] if each[0] == "SeparatedElement" else each for each in parsed.tree[2][1:]]
+    named = {_name(statement[2]): statement[4] for statement in statements if statement[0] == "LetStatement"}
     return sorted({*_refused(parsed.tree), *_beginnings(statements, named)})
 
 

@@ -59,7 +59,7 @@ def _events(tree: Any) -> Iterator[str]:
 def _fields(events: list[str]) -> set[str]:
     """What stands in these events; in any event where none is named. An unknown event is told by itself."""
     known = [EVENTS[name] for name in events if name in EVENTS] or EVENTS.values()
-    return {_EVENT} | {field for of in known for field in (*of.fields, *of.optional)}
+    return {_EVENT} | {field for each in known for field in (*each.fields, *each.optional)}
 
 
 def _texts(tree: Any) -> Iterator[str]:

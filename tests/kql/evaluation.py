@@ -79,22 +79,22 @@ class _Query:
             case ["SortOperator", _, _, "by", order]:
                 return _sorted(rows, _listed(order))
             case ["JoinOperator", "join", parameters, other, ["JoinOnClause", "on", keys]]:
-                kind = {_name(of[1]): _text(of[3]) for of in _listed(parameters)}.get("kind", "innerunique")
+                kind = {_name(each[1]): _text(each[3]) for each in _listed(parameters)}.get("kind", "innerunique")
                 return _joined(kind, rows, self._rows(other), [_name(key) for key in _listed(keys)])
         raise Unknown(f"the operator {tree[0]}")
 
 
 def _data_table(schema: Tree, cells: Tree) -> Rows:
-    names = [_name(of[1]) for of in _listed(schema[2])]
+    names = [_name(each[1]) for each in _listed(schema[2])]
     given = [_value(cell, {}) for cell in _listed(cells)]
     return [dict(zip(names, given[at : at + len(names)], strict=True)) for at in range(0, len(given), len(names))]
 
 
 def _columns(tree: Tree, row: Row) -> Row:
     found: Row = {}
-    for of in _listed(tree):
+    for each in _listed(tree):
         # A column may use one that stands before it.
-        found[_column_name(of)] = _value(_unnamed(of), {**row, **found})
+        found[_column_name(each)] = _value(_unnamed(each), {**row, **found})
     return found
 
 
@@ -109,10 +109,10 @@ def _distinct(columns: Tree, rows: Rows) -> Rows:
 
 def _summarized(rows: Rows, aggregates: Iterable[Tree], by: Sequence[Tree]) -> Rows:
     def key(row: Row) -> Row:
-        return {_column_name(of): _value(_unnamed(of), row) for of in by}
+        return {_column_name(each): _value(_unnamed(each), row) for each in by}
 
     keyed = sorted(((key(row), row) for row in rows), key=lambda pair: repr(list(pair[0].values())))
-    groups = [(name, [row for _, row in of]) for name, of in groupby(keyed, key=lambda pair: pair[0])]
+    groups = [(name, [row for _, row in value]) for name, value in groupby(keyed, key=lambda pair: pair[0])]
     if not by and not groups:
         groups = [({}, [])]
     listed = list(aggregates)
@@ -121,12 +121,12 @@ def _summarized(rows: Rows, aggregates: Iterable[Tree], by: Sequence[Tree]) -> R
 
 def _aggregated(aggregates: Iterable[Tree], rows: Rows) -> Row:
     found: Row = {}
-    for of in aggregates:
-        call = _unnamed(of)
+    for aggregate in aggregates:
+        call = _unnamed(aggregate)
         if call[0] == "FunctionCallExpression" and _name(call[1]) == "arg_max":
             found |= _arg_max(_arguments(call), rows)
         else:
-            found[_column_name(of)] = _aggregate(call, rows)
+            found[_column_name(aggregate)] = _aggregate(call, rows)
     return found
 
 
@@ -148,12 +148,12 @@ def _arg_max(arguments: Sequence[Tree], rows: Rows) -> Row:
     first, *others = arguments
     known = [row for row in rows if _value(first, row) is not None]
     best = max(known, key=lambda row: _value(first, row), default={})
-    return {_column_name(of): _value(of, best) if best else None for of in (first, *others)}
+    return {_column_name(each): _value(each, best) if best else None for each in (first, *others)}
 
 
 def _sorted(rows: Rows, order: Sequence[Tree]) -> Rows:
-    for of in reversed(order):
-        column, *ordering = of[1:] if of[0] == "OrderedExpression" else (of,)
+    for each in reversed(order):
+        column, *ordering = each[1:] if each[0] == "OrderedExpression" else (each,)
         falling = not ordering or "asc" not in ordering[0]
         rows = sorted(rows, key=lambda row: _value(column, row), reverse=falling)
     return rows
@@ -237,7 +237,7 @@ def _arguments(call: Tree) -> list[Tree]:
 
 def _listed(tree: Tree) -> list[Tree]:
     """The elements of a list, without the commas between them."""
-    return [of[1] if of[0] == "SeparatedElement" else of for of in tree[1:]]
+    return [each[1] if each[0] == "SeparatedElement" else each for each in tree[1:]]
 
 
 def _unnamed(tree: Tree) -> Tree:

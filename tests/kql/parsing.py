@@ -74,7 +74,7 @@ def parse(queries: Mapping[str, str]) -> dict[str, Parsed]:
     parser.stdin.flush()
     answer = parser.stdout.readline()
     assert answer, "the parser does not run; `make test` installs it"
-    return {name: Parsed(of["tree"], tuple(of["errors"])) for name, of in json.loads(answer).items()}
+    return {name: Parsed(value["tree"], tuple(value["errors"])) for name, value in json.loads(answer).items()}
 
 
 @cache

@@ -18,11 +18,11 @@ def parsed() -> dict[str, Parsed]:
 
 def test_every_query_parses_and_uses_only_tables_and_columns_that_exist(parsed: dict[str, Parsed]) -> None:
     assert len(parsed) == len(alerts()) + len(workbook_queries())
-    assert {name: of.errors for name, of in parsed.items() if of.errors} == {}
+    assert {name: value.errors for name, value in parsed.items() if value.errors} == {}
 
 
 def test_every_query_uses_only_events_and_fields_that_the_app_logs(parsed: dict[str, Parsed]) -> None:
-    assert {name: found for name, of in parsed.items() if (found := breaches(of.tree))} == {}
+    assert {name: found for name, value in parsed.items() if (found := breaches(value.tree))} == {}
 
 
 @pytest.mark.parametrize("name", alerts())

@@ -30,11 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LookupError as wrong:
         parser.error(str(wrong))
     if parsed.list:
-        typer.echo("\n".join("\n".join([of.name, *of.diff(ROOT)[2:], ""]) for of in mutants))
+        typer.echo("\n".join("\n".join([mutant.name, *mutant.diff(ROOT)[2:], ""]) for mutant in mutants))
         return 0
     known = read_equivalents()
-    equivalent = [] if parsed.mutant else [of for of in mutants if any(each.is_of(of, ROOT) for each in known)]
-    judged = [of for of in mutants if of not in equivalent]
+    equivalent = (
+        [] if parsed.mutant else [mutant for mutant in mutants if any(each.is_of(mutant, ROOT) for each in known)]
+    )
+    judged = [mutant for mutant in mutants if mutant not in equivalent]
     prepare()
     if not parsed.no_check and (failed := failing_unchanged(ROOT, _all_stages(judged, parsed), jobs=parsed.jobs)):
         typer.echo("\n".join(["These fail without any change; mend them first:", *failed]), err=True)
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _judge(mutants: Sequence[Mutant], equivalent: int, parsed: argparse.Namespace) -> int:
     began, verdicts = time.monotonic(), list[Verdict]()
-    for verdict in judge(ROOT, mutants, lambda of: _stages(of.file, parsed), jobs=parsed.jobs):
+    for verdict in judge(ROOT, mutants, lambda each: _stages(each.file, parsed), jobs=parsed.jobs):
         verdicts.append(verdict)
         told = f"{len(verdicts)}/{len(mutants)} {verdict.mutant.name}: {verdict.killed_by or 'SURVIVED'}"
         typer.echo(told, err=True)
@@ -72,9 +74,9 @@ def _stages(file: str, parsed: argparse.Namespace) -> list[Stage]:
 
 def _all_stages(mutants: Sequence[Mutant], parsed: argparse.Namespace) -> list[Stage]:
     """Each test that may judge one of them, once."""
-    stages = [of for file in {of.file for of in mutants} for of in _stages(file, parsed)]
-    files = sorted({file for of in stages for file in of.files})
-    return [Stage("unchanged", tuple(files)), *{of for of in stages if of.seeds}]
+    stages = [stage for file in {mutant.file for mutant in mutants} for stage in _stages(file, parsed)]
+    files = sorted({file for stage in stages for file in stage.files})
+    return [Stage("unchanged", tuple(files)), *{stage for stage in stages if stage.seeds}]
 
 
 def _again(parsed: argparse.Namespace) -> str:

@@ -84,12 +84,12 @@ def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> 
     distances, stages = _distances(root, file), list[Stage]()
 
     def add(name: str, tests: Iterable[str]) -> None:
-        known = {test for of in stages for test in of.files}
-        if files := _ordered((of for of in tests if of in distances and of not in known), file, distances):
+        known = {test for stage in stages for test in stage.files}
+        if files := _ordered((test for test in tests if test in distances and test not in known), file, distances):
             stages.append(Stage(name, files))
 
     unit = _glob(root, ["tests/unit/**/test_*.py"])
-    add("nearest", (of for of in unit if distances.get(of) == 1 or _is_named_for(of, file)))
+    add("nearest", (each for each in unit if distances.get(each) == 1 or _is_named_for(each, file)))
     for name, patterns in _BEFORE.items():
         add(name, _glob(root, patterns))
     if seeds:
@@ -128,12 +128,12 @@ def _distances(root: Path, file: str) -> dict[str, int]:
 @lru_cache
 def _importing(root: Path) -> dict[str, set[str]]:
     """By module, the modules that import it."""
-    files = {module_of(of): of for of in _glob(root, ["shared/**/*.py", "local/**/*.py", "tests/**/*.py"])}
+    files = {module_of(each): each for each in _glob(root, ["shared/**/*.py", "local/**/*.py", "tests/**/*.py"])}
     importing: dict[str, set[str]] = {}
-    for of in files.values():
-        for name in _imported(ast.parse((root / of).read_text(encoding="utf-8"))):
+    for file in files.values():
+        for name in _imported(ast.parse((root / file).read_text(encoding="utf-8"))):
             if name in files:
-                importing.setdefault(files[name], set()).add(of)
+                importing.setdefault(files[name], set()).add(file)
     return importing
 
 
@@ -141,9 +141,9 @@ def _imported(tree: ast.Module) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {of.name for of in node.names}
+            names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module} | {f"{node.module}.{of.name}" for of in node.names}
+            names |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
     return names
 
 

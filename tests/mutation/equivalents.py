@@ -31,7 +31,7 @@ def read_equivalents(path: Path = LIST) -> list[Equivalent]:
 
 def outdated(equivalents: list[Equivalent], root: Path) -> list[Equivalent]:
     """Those whose line is gone or cannot be changed that way."""
-    return [of for of in equivalents if not _exists(of, root)]
+    return [equivalent for equivalent in equivalents if not _exists(equivalent, root)]
 
 
 def _exists(equivalent: Equivalent, root: Path) -> bool:
@@ -44,6 +44,8 @@ def _exists(equivalent: Equivalent, root: Path) -> bool:
         if " ".join(line.split()) == equivalent.line
     }
     of_line = [
-        of for of in mutants_of(root, equivalent.file) if any(of.span[0][0] <= at <= of.span[1][0] for at in numbers)
+        each
+        for each in mutants_of(root, equivalent.file)
+        if any(each.span[0][0] <= at <= each.span[1][0] for at in numbers)
     ]
     return any(equivalent.is_of(mutant, root) for mutant in of_line)

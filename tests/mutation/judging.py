@@ -53,8 +53,8 @@ def judge(
                 trial = _Trial(mutant, Change(mutant.file, mutant.source(root)), list(stages_for(mutant)))
                 trial.running = start(root, trial.left.pop(0), trial.change)
                 trials.append(trial)
-            over = first_finished([of.running for of in trials])
-            trial = next(of for of in trials if of.running is over)
+            over = first_finished([trial.running for trial in trials])
+            trial = next(trial for trial in trials if trial.running is over)
             trials.remove(trial)
             failed = over.finish()
             if failed is None and trial.left:

@@ -24,7 +24,7 @@ def _found(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
             yield node.returns
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from (of for of in node.decorator_list if _named(of) in _DECORATORS)
+            yield from (each for each in node.decorator_list if _named(each) in _DECORATORS)
     for statement in tree.body:
         match statement:
             case ast.Assign(value=ast.BinOp(op=ast.BitOr()) as alias):

@@ -69,7 +69,7 @@ class Mutant:
 def mutant_of(name: str, root: Path) -> Mutant:
     """A mutant by its name. Raises LookupError for one that does not exist."""
     file, operator, occurrence = name.rsplit(":", maxsplit=2)
-    found = [of for of in mutants_of(root, file, everything=True) if of.name == f"{file}:{operator}:{occurrence}"]
+    found = [each for each in mutants_of(root, file, everything=True) if each.name == f"{file}:{operator}:{occurrence}"]
     if not found:
         raise LookupError(f"there is no mutant {name}: the code has changed since, or the name is wrong")
     return found[0]
@@ -79,7 +79,7 @@ def mutants_of(root: Path, file: str, *, everything: bool = False) -> list[Mutan
     """Every mutant of a module; with `everything` also those that mean nothing (see meaningless)."""
     text = _text(root / file)
     left_out = () if everything else meaningless(text)
-    return [of for of in _mutants(file, text) if not any(_within(of.span, span) for span in left_out)]
+    return [mutant for mutant in _mutants(file, text) if not any(_within(mutant.span, span) for span in left_out)]
 
 
 def sample(root: Path, files: Sequence[str], size: int, seed: str) -> list[Mutant]:
@@ -97,7 +97,7 @@ def sample(root: Path, files: Sequence[str], size: int, seed: str) -> list[Mutan
         several = list(ways[place])
         dice.shuffle(several)
         # At a place where no change means anything there is nothing to judge.
-        found += list(islice((of for of in several if of.means_something(root)), 1))
+        found += list(islice((each for each in several if each.means_something(root)), 1))
     return found
 
 

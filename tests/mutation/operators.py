@@ -125,13 +125,13 @@ def _has_effect(statement: NodeOrLeaf) -> bool:
 def _memberships(node: NodeOrLeaf) -> list[NodeOrLeaf]:
     if node.type != "comparison" or not isinstance(node, BaseNode):
         return []
-    return [of for of in node.children[1::2] if _code(of).split() in (["in"], ["not", "in"])]
+    return [child for child in node.children[1::2] if _code(child).split() in (["in"], ["not", "in"])]
 
 
 def _operators() -> Mapping[str, Operator]:
     offered = OperatorProvider()
     ours: tuple[type[Operator], ...] = (RemoveStatement, SwapMembership, NegateFilter)
-    return {name: offered[name]() for name in _OF_COSMIC_RAY} | {of.__name__: of() for of in ours}
+    return {name: offered[name]() for name in _OF_COSMIC_RAY} | {each.__name__: each() for each in ours}
 
 
 OPERATORS = _operators()

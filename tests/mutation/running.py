@@ -87,11 +87,11 @@ def start(root: Path, stage: Stage, change: Change | None) -> Running:
 
 def first_finished(running: Sequence[Running]) -> Running:
     """Wait until one of them is over, or has had its time."""
-    left_s = max(min(of.began + WALL_S for of in running) - time.monotonic(), 0.0)
-    ready = select.select([of.reading for of in running], [], [], left_s)[0]
+    left_s = max(min(each.began + WALL_S for each in running) - time.monotonic(), 0.0)
+    ready = select.select([each.reading for each in running], [], [], left_s)[0]
     if ready:
-        return next(of for of in running if of.reading == ready[0])
-    return min(running, key=lambda of: of.began)
+        return next(each for each in running if each.reading == ready[0])
+    return min(running, key=lambda each: each.began)
 
 
 def _in_child(run: Callable[[], str | None], writing: int) -> None:

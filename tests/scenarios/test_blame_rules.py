@@ -173,7 +173,9 @@ def test_a_request_of_a_hundred_records_without_an_answer_is_one_trouble_and_its
     gate = world.state.control.gate(System.DATAVERSE)
     assert (gate.closed, gate.strikes) == (True, 1)
     links = world.state.links.load("products", [f"i{number}" for number in range(100)])
-    assert {(of.unanswered, of.unknowns) for of in links.values()} == {(1, 1)}, "suspected, as the system had answered"
+    assert {(each.unanswered, each.unknowns) for each in links.values()} == {(1, 1)}, (
+        "suspected, as the system had answered"
+    )
     world.settle()
     check(world)
     assert [len(request) for request in target.requests] == [100, *[1] * 100]

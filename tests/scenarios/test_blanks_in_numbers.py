@@ -57,7 +57,7 @@ def test_of_two_contacts_whose_numbers_differ_by_a_blank_the_second_is_refused(d
     desk.tick()
     assert (desk.link(first).state, list(desk.persons())) == (LinkState.WRITTEN, [("C-1", "A-1")])
     failures = [desk.failure(id) for id in others]
-    assert [of.cause for of in failures if of is not None] == ["key_taken"] * 2
+    assert [failure.cause for failure in failures if failure is not None] == ["key_taken"] * 2
 
 
 def _refused_by_sales(desk: Trading, account: str, number: str) -> str:

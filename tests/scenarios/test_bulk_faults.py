@@ -51,7 +51,7 @@ def in_step(world: Assortment, expected: list[str], price: float = 12.5) -> None
         *((way, rule) for way in WAYS for rule in SPOT_FAULTS),
         *(pytest.param(WAYS[0], rule, marks=pytest.mark.nightly) for rule in OTHER_FAULTS),
     ],
-    ids=lambda of: of if isinstance(of, str) else name_of(of),
+    ids=lambda each: each if isinstance(each, str) else name_of(each),
 )
 def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_product(way: str, rule: Rule) -> None:
     with selling(way) as world:

@@ -110,7 +110,7 @@ def test_more_real_changes_than_the_limit_block_name_examples_and_a_comparison_f
     assert "(name)" in reason
     assert f"p2c reconcile {flow}" in reason
     service = world.service()
-    drifted = [of.id for of in service.reconciling(flow).drifted()]
+    drifted = [each.id for each in service.reconciling(flow).drifted()]
     assert sorted(map(str, drifted)) == sorted(changed)
 
 
@@ -306,7 +306,7 @@ def test_a_job_that_touches_accounts_stops_nothing() -> None:
         assert f"{ids[0]} (" in sync.state.control.flow("accounts").blocked
         assert "OrganizationName" in sync.state.control.flow("accounts").blocked
         found = answer("reconcile", "accounts", code=1)["drifted"]
-        assert sorted(of["id"] for of in found) == sorted(ids[:4])
+        assert sorted(each["id"] for each in found) == sorted(ids[:4])
 
 
 def touch_contacts(count: int, *, real: bool) -> str:

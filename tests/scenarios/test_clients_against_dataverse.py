@@ -807,7 +807,7 @@ def test_a_trouble_of_the_first_part_keeps_the_others_back(sales: Sales) -> None
 
 
 def lookup(sales: Sales) -> DataverseLookup:
-    return DataverseLookup(sales.system, {name: LookupTable(of) for name, of in catalogue.TABLES.items()})
+    return DataverseLookup(sales.system, {name: LookupTable(table) for name, table in catalogue.TABLES.items()})
 
 
 def test_the_small_tables_are_read_whole_with_the_columns_of_the_catalogue() -> None:

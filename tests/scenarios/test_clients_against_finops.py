@@ -274,7 +274,9 @@ def test_what_stays_during_a_walk_is_met_once_while_others_come_and_go(
             removed(environment, there.pop(number.casefold()))
 
     ids = met(source_of(environment, page_rows=page_rows), move)
-    assert {of for of in ids if of.casefold() not in touched} == {there[key] for key in there if key not in touched}
+    assert {each for each in ids if each.casefold() not in touched} == {
+        there[key] for key in there if key not in touched
+    }
     assert len(ids) == len(set(ids))
 
 

@@ -57,7 +57,10 @@ def test_a_change_of_a_line_alone_is_noticed_and_sends_that_line_only() -> None:
     world.documents.save_line("d1", 2, 21)
     world.settle()
     check(world)
-    assert (dict(last(world).values), [(of.number, of.action, dict(of.values)) for of in last(world).lines]) == (
+    assert (
+        dict(last(world).values),
+        [(line.number, line.action, dict(line.values)) for line in last(world).lines],
+    ) == (
         {},
         [(2, LineAction.UPDATE, {"quantity": 21})],
     )
@@ -71,7 +74,10 @@ def test_a_deleted_and_an_added_line_are_deleted_and_added_with_the_header_in_on
     world.settle()
     check(world)
     assert quantities(world) == {1: 10, 3: 30, 4: 40}
-    assert [(of.number, of.action) for of in last(world).lines] == [(2, LineAction.DELETE), (4, LineAction.CREATE)]
+    assert [(line.number, line.action) for line in last(world).lines] == [
+        (2, LineAction.DELETE),
+        (4, LineAction.CREATE),
+    ]
     assert dict(last(world).values) == {"name": "Renamed"}
 
 
@@ -384,7 +390,7 @@ def test_a_document_of_500_lines_is_kept_and_changed() -> None:
     world.documents.save_line("d1", 250, 1)
     world.settle()
     check(world)
-    assert [of.number for of in last(world).lines] == [250]
+    assert [line.number for line in last(world).lines] == [250]
 
 
 def test_a_document_whose_state_cannot_be_kept_is_rejected_alone_and_nothing_is_sent() -> None:

@@ -119,7 +119,9 @@ def test_documents_are_created_and_found_with_every_line(environment: Environmen
     assert environment.write(*writes) == [None] * 60
     found = environment.quotations.find([*numbers, "Q-none"])
     assert {key: row.values["SalesQuotationName"] for key, row in found.items()} == {key: key for key in numbers}
-    assert {key: sorted(row.lines) for key, row in found.items()} == {key: list(of) for key, of in numbers.items()}
+    assert {key: sorted(row.lines) for key, row in found.items()} == {
+        key: list(number) for key, number in numbers.items()
+    }
     assert all(line["RequestedSalesQuantity"] == number for number, line in found["Q-59"].lines.items())
 
 

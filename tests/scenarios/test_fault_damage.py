@@ -48,7 +48,9 @@ def damage(table: MemoryTable, partition: str, key: str, cells: Mapping[str, Cel
     """Somebody changes a row by hand: None takes a property away."""
     row = table.content()[escape(partition), key]
     damaged = {**row.cells, **cells}
-    table.transact([Put(Row(row.partition, key, {name: of for name, of in damaged.items() if of is not None}))])
+    table.transact(
+        [Put(Row(row.partition, key, {name: value for name, value in damaged.items() if value is not None}))]
+    )
 
 
 def family() -> World:
@@ -82,7 +84,7 @@ def change_all(world: World, name: str) -> None:
 
 def causes(world: World, flow: str) -> dict[str, str]:
     """The listed failures."""
-    return {of.id: of.cause for of in world.state.failures.page(flow, "", 100)[0]}
+    return {each.id: each.cause for each in world.state.failures.page(flow, "", 100)[0]}
 
 
 @pytest.mark.parametrize("cells", DAMAGES.values(), ids=DAMAGES)
@@ -387,7 +389,7 @@ def test_a_product_whose_remembered_content_has_another_form_holds_up_no_other(c
             shop.change(number, ProductName="Second")
         shop.settle(16)
         named = {number: (shop.product(number) or {})["name"] for number in ("P-1", "P-2", "P-3")}
-        failures = {of.id: of.cause for of in shop.service.state.failures.page("products", "", 9)[0]}
+        failures = {each.id: each.cause for each in shop.service.state.failures.page("products", "", 9)[0]}
         assert (named["P-1"], named["P-3"]) == ("Second", "Second")
         assert failures == {} if named["P-2"] == "Second" else failures == {"P-2": STATE_UNREADABLE}
         assert shop.depth() == 0

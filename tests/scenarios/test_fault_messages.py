@@ -30,7 +30,7 @@ HOSTILE = {
 
 def listed(world: World, flow: str = "parents") -> dict[str, str]:
     """The open failures by id, with their cause."""
-    return {of.id: of.cause for of in world.state.failures.page(flow, "", 100)[0]}
+    return {each.id: each.cause for each in world.state.failures.page(flow, "", 100)[0]}
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)

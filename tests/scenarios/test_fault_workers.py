@@ -43,7 +43,7 @@ def deadly_world(deadly: Deadly) -> World:
 
 
 def listed(world: World) -> dict[str, str]:
-    return {of.id: of.cause for of in world.state.failures.page("parents", "", 100)[0]}
+    return {each.id: each.cause for each in world.state.failures.page("parents", "", 100)[0]}
 
 
 @pytest.mark.parametrize("end", [Crash, SyncError], ids=["a death", "an error of its own"])

@@ -44,7 +44,7 @@ class Trading(Product):
     def functions(self) -> Mapping[str, Any]:
         """The functions of the app, by name."""
         app = app_of(FIVE, lambda _: self.service)
-        return {str(of.get_function_name()): of.get_user_function() for of in app.get_functions()}
+        return {str(function.get_function_name()): function.get_user_function() for function in app.get_functions()}
 
     def sync(self) -> None:
         """The timers of pull and sweep run, and every message is received."""
@@ -124,9 +124,11 @@ def test_a_failure_is_tried_again_by_the_sweep(sync: Trading) -> None:
 
 
 def test_its_functions_listen_to_its_queues_and_its_schedule() -> None:
-    triggers = {str(of.get_function_name()): of.get_trigger() for of in app_of(FIVE).get_functions()}
-    bound = {name: of.get_dict_repr() for name, of in triggers.items() if of and name.startswith(PRICELISTS)}
-    assert {name: of.get("queueName", of.get("schedule")) for name, of in bound.items()} == {
+    triggers = {str(function.get_function_name()): function.get_trigger() for function in app_of(FIVE).get_functions()}
+    bound = {
+        name: trigger.get_dict_repr() for name, trigger in triggers.items() if trigger and name.startswith(PRICELISTS)
+    }
+    assert {name: value.get("queueName", value.get("schedule")) for name, value in bound.items()} == {
         "pricelists_pull": "%PRICELISTS_SCHEDULE%",
         "pricelists_apply": "pricelists",
         "pricelists_poison": "pricelists-poison",
@@ -162,7 +164,7 @@ def test_a_filtered_record_is_explained_in_its_own_words(sync: Trading) -> None:
 
 def test_a_plan_tells_what_a_first_run_would_do(sync: Trading) -> None:
     id = sync.price_list("Retail", description="For shops")
-    planned = {of.id: of for of in sync.service.dry_run(sync.engine.name).of_all()}
+    planned = {each.id: each for each in sync.service.dry_run(sync.engine.name).of_all()}
     assert (planned[id].kind, planned[id].key) == (Kind.CREATED, "Retail")
     assert sync.group("Retail") is None
 

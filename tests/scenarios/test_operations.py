@@ -543,9 +543,13 @@ def test_contacts_and_quotes_are_planned_before_their_accounts_are_there() -> No
         (of_quote,) = planned(desk, "quotations")
         values = {change.field: change.new for change in of_quote.changes}
         assert (of_quote.kind, values["RequestingCustomerAccountNumber"]) == (Kind.CREATED, "A-1")
-        assert [(of.flow, of.id) for of in (*of_contact.parents, *of_quote.parents)] == [("accounts", account)] * 2
+        assert [(each.flow, each.id) for each in (*of_contact.parents, *of_quote.parents)] == [
+            ("accounts", account)
+        ] * 2
         desk.tick()
-        assert [of.kind for flow in ("contacts", "quotations") for of in planned(desk, flow)] == [Kind.UNCHANGED] * 2
+        assert [each.kind for flow in ("contacts", "quotations") for each in planned(desk, flow)] == [
+            Kind.UNCHANGED
+        ] * 2
         assert desk.quotation(number) is not None
 
 
@@ -564,7 +568,7 @@ def test_two_records_with_one_number_are_told_wherever_they_stand(
         sync.account(number)
     before = sync.snapshot()
     examined = list(service(sync).dry_run(FLOW).of_all())
-    assert sorted(of.kind for of in examined) == [Kind.CREATED, Kind.CREATED, Kind.CREATED, Kind.REJECTED]
+    assert sorted(each.kind for each in examined) == [Kind.CREATED, Kind.CREATED, Kind.CREATED, Kind.REJECTED]
     assert sync.snapshot() == before
     sync.tick()
     assert sync.customers() == 3

@@ -412,4 +412,4 @@ def test_contacts_and_quotes_follow_an_account_to_another_number() -> None:
         assert desk.persons()[number, "A-1"]["IsInactive"] == "Yes"
         assert (desk.quotation(open_one) or {})["RequestingCustomerAccountNumber"] == "A-9"
         failures, _ = desk.state.failures.page("quotations", "", 10)
-        assert [of.cause for of in failures] == ["quotation_status"]
+        assert [failure.cause for failure in failures] == ["quotation_status"]

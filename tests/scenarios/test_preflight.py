@@ -152,7 +152,7 @@ def test_what_nobody_can_see_is_listed_with_its_step() -> None:
 def test_what_the_flows_use_exists_in_both_schemas() -> None:
     with product() as sync:
         deployment = sync.deployment
-    entities = {of.entity_set: of for of in load_schema().entities.values()}
+    entities = {entity.entity_set: entity for entity in load_schema().entities.values()}
     for use in tables_of_sales(deployment):
         assert use.columns <= set(entities[use.entity_set].columns), use.entity_set
         assert use.logical_name == entities[use.entity_set].name

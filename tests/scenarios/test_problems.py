@@ -23,7 +23,7 @@ def shown_as_failure(flow: str, id: str, cause: str, count: int = 1) -> Any:
     assert standing["state"]["failures_open"] == count
     (group,) = answer("failures", flow)
     assert (group["cause"], group["count"]) == (cause, count)
-    assert id in [of["failure"]["id"] for of in answer("failures", flow, "--cause", cause)]
+    assert id in [each["failure"]["id"] for each in answer("failures", flow, "--cause", cause)]
     told = answer("explain", flow, id)
     assert told["failure"]["cause"] == cause
     assert told["action"]
@@ -287,7 +287,7 @@ def test_a_price_that_somebody_has_changed_in_sales() -> None:
         assert reply.status_code == 204
         assert shown_without_failure("products", "P-1", code=0)["action"] == ""
         (found,) = answer("reconcile", "products", code=1)["drifted"]
-        assert {of["field"] for of in found["changes"]} == {"price", "productpricelevel"}
+        assert {each["field"] for each in found["changes"]} == {"price", "productpricelevel"}
         p2c("reconcile", "products", "--repair", code=1)
         shop.drain()
         in_step("products", "P-1")

@@ -55,13 +55,13 @@ def test_a_field_that_people_have_changed_in_the_target_is_found_with_both_value
 def test_a_customer_that_is_gone_is_missing(sync: Product) -> None:
     (id, _) = sync.linked(2)
     assert sync.finops.delete(customer_url("A-0"), {"cross-company": "true"}).status_code == 204
-    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.MISSING)]
+    assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.MISSING)]
 
 
 def test_a_record_that_is_gone_untold_is_extra(sync: Product) -> None:
     (id, _) = sync.linked(2)
     assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
-    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.EXTRA)]
+    assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.EXTRA)]
 
 
 def test_a_comparison_changes_nothing(sync: Product) -> None:
@@ -144,7 +144,7 @@ def test_a_comparison_without_time_goes_on_where_it_stopped(sync: Product, monke
         found += looked.drifted(behind=position, not_after=0.0)
         assert (looked.compared, looked.complete) == (1, False)
         position = looked.position
-    assert len({of.id for of in found}) == 3
+    assert len({each.id for each in found}) == 3
     looked = reconciling(sync)
     assert list(looked.drifted(behind=position)) == []
     assert looked.complete
@@ -174,7 +174,7 @@ def test_a_record_that_the_sync_knows_nothing_of_any_more_is_missing(sync: Produ
     service = sync.service
     service.state.links.table.transact([Delete(sync.link(id).to_row())])
     assert sync.finops.delete(customer_url("A-0"), {"cross-company": "true"}).status_code == 204
-    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.MISSING)]
+    assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.MISSING)]
 
 
 def test_an_account_that_is_active_again_untold_is_missing_and_repaired(sync: Product) -> None:
@@ -193,13 +193,13 @@ def test_an_account_that_is_active_again_untold_is_missing_and_repaired(sync: Pr
 def test_an_account_that_has_ended_untold_is_extra(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.edit(id, statecode=1, statuscode=2)
-    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.EXTRA)]
+    assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.EXTRA)]
 
 
 def test_a_record_that_would_be_rejected_and_is_not_listed_is_told(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.edit(id, address1_country="Atlantis")
-    assert [(of.id, of.drift) for of in drifted(sync)] == [(id, Drift.DIFFERENT)]
+    assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.DIFFERENT)]
     sync.tick()
     assert drifted(sync) == []
 
@@ -241,7 +241,7 @@ def test_a_column_of_a_product_that_people_have_changed_is_found_and_repaired(
         shop.sales.send("PATCH", f"products({product_id(shop, 'P-1')})", {column: value})
         (found,) = of_products(shop)
         assert (found.id, found.key, found.drift) == ("P-1", "P-1", Drift.DIFFERENT)
-        assert (column, value, right) in [(of.field, of.old, of.new) for of in found.changes]
+        assert (column, value, right) in [(change.field, change.old, change.new) for change in found.changes]
         service = shop.service
         assert service.reconciling("products").repair([found], service.audit_log("operator"), service.sender) == 1
         shop.drain()
@@ -256,7 +256,7 @@ def test_a_price_list_item_that_people_have_changed_is_found_and_repaired(price_
         (item,) = shop.items("P-1")
         shop.sales.send("PATCH", f"productpricelevels({item['productpricelevelid']})", {"amount": 1})
         (found,) = of_products(shop)
-        assert [of.field for of in found.changes] == ["productpricelevel"]
+        assert [change.field for change in found.changes] == ["productpricelevel"]
         service = shop.service
         service.reconciling("products").repair([found], service.audit_log("operator"), service.sender)
         shop.drain()
@@ -285,7 +285,7 @@ def test_a_product_that_is_gone_in_sales_is_missing() -> None:
         reply = shop.sales.send("DELETE", f"products({made['productid']})")
         assert reply.status_code == 204, reply.text
         service = shop.service
-        assert [of.drift for of in service.reconciling("products").drifted()] == [Drift.MISSING]
+        assert [each.drift for each in service.reconciling("products").drifted()] == [Drift.MISSING]
 
 
 def of_desk(desk: Trading, flow: str) -> list[Drifted]:
@@ -323,7 +323,7 @@ def test_a_contact_person_is_extra_only_if_it_says_that_it_comes_from_sales(
     }  # fmt: skip
     assert desk.finops.post("CDSContactPersonsV2", person).status_code == 201
     expected = [(None, "CON-9/A-1", Drift.EXTRA)] * extra
-    assert [(of.id, of.key, of.drift) for of in of_desk(desk, "contacts")] == expected
+    assert [(each.id, each.key, each.drift) for each in of_desk(desk, "contacts")] == expected
 
 
 def test_a_line_of_a_quotation_that_people_have_changed_is_found_and_repaired(desk: Trading) -> None:
@@ -333,7 +333,9 @@ def test_a_line_of_a_quotation_that_people_have_changed_is_found_and_repaired(de
     line = f"CDSSalesQuotationLines(dataAreaId='usmf',LineCreationSequenceNumber=1,SalesQuotationNumber='{number}')"
     assert desk.finops.patch(line, {"RequestedSalesQuantity": 7}, {"cross-company": "true"}).status_code == 204
     (found,) = of_desk(desk, "quotations")
-    assert [(of.line, of.field, of.old, of.new) for of in found.changes] == [(1, "RequestedSalesQuantity", 7, 2)]
+    assert [(change.line, change.field, change.old, change.new) for change in found.changes] == [
+        (1, "RequestedSalesQuantity", 7, 2)
+    ]
     service = desk.service
     service.reconciling("quotations").repair([found], service.audit_log("operator"), service.sender)
     desk.tick()

@@ -162,7 +162,7 @@ def test_two_records_for_which_the_source_has_no_time_come_back_one_by_one(monke
     with monkeypatch.context() as patched:
         patched.setattr(world.source, "read", read)
         world.apply(hint("p1", "p2"))
-    sent = [[of.id for of in read_message(body).hints] for body in world.queues.bodies("parents")]
+    sent = [[each.id for each in read_message(body).hints] for body in world.queues.bodies("parents")]
     assert sorted(sent) == [["p1"], ["p2"]]
 
 

@@ -55,7 +55,7 @@ def test_a_delta_link_to_the_former_address_is_dropped_and_everything_is_read_in
     after = checkpoint(world, "parents")
     assert after.epoch != before.epoch
     assert (after.delta_link or "").startswith("renamed/")
-    assert [of["reason"] for of in events(caplog, "link_dropped") if of["flow"] == "parents"] == [
+    assert [event["reason"] for event in events(caplog, "link_dropped") if event["flow"] == "parents"] == [
         "a link leads to a instead of renamed"
     ]
     assert not world.state.control.gate(System.DATAVERSE).closed

@@ -51,7 +51,7 @@ def mending(sync: Product) -> Repairing:
 def places(sync: Product) -> list[tuple[str, str, str]]:
     """Where the damages are."""
     service = sync.service
-    return [(of.table, of.key, of.property) for of in service.damages().found(service.flows)]
+    return [(each.table, each.key, each.property) for each in service.damages().found(service.flows)]
 
 
 @pytest.mark.parametrize(
@@ -148,15 +148,15 @@ def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
         "runs": [("accounts", "1"), ("audit", "1")],
     }
     tables = sync.service.damages().tables
-    for name, of in rows.items():
-        for partition, key in of:
+    for name, row in rows.items():
+        for partition, key in row:
             cells = {"p00": "no bytes"} if key == "snapshot-000" else foreign
             tables[name].transact([Put(Row(partition, key, cells))])
-    expected = {(name, partition, key) for name, of in rows.items() for partition, key in of}
+    expected = {(name, partition, key) for name, row in rows.items() for partition, key in row}
     told = answer("damaged", code=1)
-    assert {(of["table"], of["partition"], of["key"]) for of in told} == expected
+    assert {(each["table"], each["partition"], each["key"]) for each in told} == expected
     assert "Z|strange" in p2c("damaged", "accounts", code=1)
-    assert all(of["remedy"] for of in told)
+    assert all(each["remedy"] for each in told)
     for place in expected:
         assert "Removed" in p2c("drop", *place, "--yes")
     assert answer("damaged") == []
@@ -172,10 +172,10 @@ def test_what_an_operator_mends_or_accepts_is_not_dropped(sync: Product) -> None
     damage(in_memory(state.links.table), FLOW, link_key(id), {"state": "parked"})
     damage(in_memory(state.control.table), FLOW, "environment", {"company": 7})
     rows = [("links", FLOW, link_key(id)), ("control", FLOW, "environment")]
-    assert {(of["table"], of["partition"], of["key"]) for of in answer("damaged", code=1)} == set(rows)
+    assert {(each["table"], each["partition"], each["key"]) for each in answer("damaged", code=1)} == set(rows)
     assert f"p2c repair {FLOW} {id}" in p2c("drop", *rows[0], "--yes", code=2)
     assert f"p2c accept {FLOW}" in p2c("drop", *rows[1], "--yes", code=2)
-    assert {(of["table"], of["partition"], of["key"]) for of in answer("damaged", code=1)} == set(rows)
+    assert {(each["table"], each["partition"], each["key"]) for each in answer("damaged", code=1)} == set(rows)
 
 
 def test_a_row_that_only_looks_like_a_link_is_dropped(sync: Product) -> None:

@@ -46,7 +46,7 @@ class Shelf:
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         found = {id: self.rows[id] for id in ids if id in self.rows}
-        return {id: SourceRow(id, None, {"number": id, "name": of}, digest(of)) for id, of in found.items()}
+        return {id: SourceRow(id, None, {"number": id, "name": value}, digest(value)) for id, value in found.items()}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         return frozenset(id for id in ids if id in self.rows)

@@ -100,7 +100,7 @@ def _tell(report: Report, again: Callable[[Script], Played], *, shrinks: bool, c
         typer.echo(f"never reached: {name}")
     first_of: dict[str, list[int]] = {}
     examples: dict[str, Played] = {}
-    for played in sorted(report.broken, key=lambda of: of.script.seed):
+    for played in sorted(report.broken, key=lambda each: each.script.seed):
         kind = kind_of(played.problems[0])
         first_of.setdefault(kind, []).append(played.script.seed)
         examples.setdefault(kind, played)

@@ -39,7 +39,7 @@ def _words(maps: ValueMaps) -> _Words:
     countries = list(dict.fromkeys([*named, *maps.countries]))[:2]
     code = maps.country(countries[0]) if countries else None
     states = maps.states.get(code, {}) if code else {}
-    units = [(of.sales, of.finops) for of in maps.units][:2]
+    units = [(unit.sales, unit.finops) for unit in maps.units][:2]
     return _Words(
         countries=countries or [None],
         state=next(iter(states), None),

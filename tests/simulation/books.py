@@ -84,7 +84,7 @@ def facts_of(
         for entity in (CUSTOMERS, PERSONS, QUOTATIONS)
     }
     targets["products"] = _products(stage, process)
-    removed = {(entity, key) for of, entity, key in finops.removed if of == company}
+    removed = {(entity, key) for value, entity, key in finops.removed if value == company}
     return Facts(
         now=stage.threads.now(),
         mapper_of=process.mappers.of,

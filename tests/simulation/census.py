@@ -43,7 +43,7 @@ class Share:
 
     def lines(self) -> Iterator[str]:
         """In words, with the share of each end in percent."""
-        totals = {kind: sum(count for (of, _), count in self.ends.items() if of == kind) for kind in _KINDS}
+        totals = {kind: sum(count for (end, _), count in self.ends.items() if end == kind) for kind in _KINDS}
         told = ", ".join(f"{count} {kind} ({self._percent(count)})" for kind, count in totals.items() if count)
         yield f"{self.flow}: {counted(self.records, 'record')}{': ' if told else ''}{told}"
         for end, count in self.ends.most_common():
@@ -90,7 +90,9 @@ class _Census:
         mapper = self._mappers.of(flow)
         parents = mapper.parents(row)
         keys = {
-            of: self._keys[(of.flow, of.id), of.route] for of in parents if ((of.flow, of.id), of.route) in self._keys
+            parent: self._keys[(parent.flow, parent.id), parent.route]
+            for parent in parents
+            if ((parent.flow, parent.id), parent.route) in self._keys
         }
         try:
             verdict = mapper.evaluate(row, Known(self._now, references=self._references, keys=keys))

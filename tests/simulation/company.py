@@ -294,10 +294,10 @@ class Company:
                 self._new_quote(row["quotenumber"], 0, customer, dice)
         elif fate < 0.25 and row["statecode"] == 1 and len(rows) < 7:
             sales.save("quotes", id, {"statecode": 3, "statuscode": 7})
-            same = [of for of in rows.values() if of["quotenumber"] == row["quotenumber"]]
-            number = 1 + max(of["revisionnumber"] for of in same)
+            same = [each for each in rows.values() if each["quotenumber"] == row["quotenumber"]]
+            number = 1 + max(each["revisionnumber"] for each in same)
             copy = self._new_quote(row["quotenumber"], number, {}, dice, like=row)
-            for line in [of for of in sales.tables["quotedetails"].rows.values() if of["_quoteid_value"] == id]:
+            for line in [row for row in sales.tables["quotedetails"].rows.values() if row["_quoteid_value"] == id]:
                 self._new_line(copy, line)
         else:
             further = customer if dice.random() < 0.2 else {}
@@ -332,7 +332,7 @@ class Company:
     def _remove_quote(self, id: str) -> None:
         """Dataverse deletes the lines of a deleted quote."""
         sales = self.stage.sales
-        for line in [of for of, row in sales.tables["quotedetails"].rows.items() if row["_quoteid_value"] == id]:
+        for line in [each for each, row in sales.tables["quotedetails"].rows.items() if row["_quoteid_value"] == id]:
             sales.remove("quotedetails", line)
         sales.remove("quotes", id)
 
@@ -474,9 +474,12 @@ class Company:
         if flow == "products":
             return bool(self.stage.sales.writers)
         owned = (
-            row.of for (of, _), rows in self.stage.finops.collections.items() if of == company for row in rows.values()
+            row.of
+            for (collection, _), rows in self.stage.finops.collections.items()
+            if collection == company
+            for row in rows.values()
         )
-        return any(of is not None and of[0] == flow for of in owned)
+        return any(each is not None and each[0] == flow for each in owned)
 
     def disown(self, record: tuple[str, str]) -> None:
         """An operator has taken a record off its row: the row is only people's now, with all that stands in it."""
@@ -485,7 +488,7 @@ class Company:
                 if row.of == record:
                     row.of = None
                     row.touched.update(row.values)
-        self.stage.sales.writers = {id: of for id, of in self.stage.sales.writers.items() if of != record}
+        self.stage.sales.writers = {id: writer for id, writer in self.stage.sales.writers.items() if writer != record}
 
     def of_others(self, dice: random.Random) -> None:
         """People of the target do something to a row of theirs, or of ours."""

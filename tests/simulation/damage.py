@@ -35,7 +35,7 @@ def spoil(stage: Stage, flow: str, what: str, dice: random.Random) -> bool:
     if not rows:
         return False
     row, (name, value) = dice.choice(rows), dice.choice(_SPOILT[what])
-    cells = {of: cell for of, cell in row.cells.items() if of != name}
+    cells = {each: cell for each, cell in row.cells.items() if each != name}
     table.put_back(
         row.partition, row.key, (Row(row.partition, row.key, cells | ({} if value is None else {name: value})),)
     )

@@ -208,7 +208,7 @@ class Documents(Collection):
         self._line_fields = tuple(lines)
 
     def _shown(self, row: Row) -> TargetRow:
-        lines = {number: {name: of.get(name) for name in self._line_fields} for number, of in row.lines.items()}
+        lines = {number: {name: line.get(name) for name in self._line_fields} for number, line in row.lines.items()}
         return TargetRow({name: row.values.get(name) for name in self._fields}, lines=lines)
 
     def refusal(self, write: Write) -> SyncError | None:

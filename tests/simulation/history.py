@@ -234,8 +234,8 @@ class History:
             case "lose":
                 table.put_back(act.flow, "pull", None)
             case "tokens refused":
-                for of in self.stage.sales.tables.values():
-                    of.forgotten = self.stage.sales.version
+                for each in self.stage.sales.tables.values():
+                    each.forgotten = self.stage.sales.version
             case "tokens of lines refused":
                 self._company.edit_line(dice)
                 self.stage.sales.tables["quotedetails"].forgotten = self.stage.sales.version

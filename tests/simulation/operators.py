@@ -82,7 +82,7 @@ class Operators:
             if not service.environment.change_by_settings(flow):
                 failing = service.failing()
                 of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
-                failing.retry(flow, [of for of in of_flow if of.cause == "text_not_sendable"], audit_log)
+                failing.retry(flow, [each for each in of_flow if each.cause == "text_not_sendable"], audit_log)
                 self._to_retry.remove(flow)
         for flow, id in sorted(self._unlinked):
             if not service.environment.change_by_settings(flow):
@@ -100,7 +100,7 @@ class Operators:
             return []
         mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
         found = process.service.damages().found(FLOWS)
-        return [of for of in found if of.table in mended and of.key.startswith(mended[of.table])]
+        return [each for each in found if each.table in mended and each.key.startswith(mended[each.table])]
 
     def _repair(self, process: Deployment, audit_log: AuditLog) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
@@ -169,7 +169,7 @@ class Operators:
             case "dismiss":
                 first = list(failing.walk(flow))[:1]
                 rows = sources_of(self._company.stage, process.company)[flow]
-                self._dismissed |= {(flow, of.id): deepcopy(rows.get(of.id)) for of in first}
+                self._dismissed |= {(flow, each.id): deepcopy(rows.get(each.id)) for each in first}
                 failing.dismiss(flow, first, "known", audit_log)
             case "repair":
                 self._repair(process, audit_log)

@@ -171,9 +171,9 @@ class Oracle:
         if flow == "contacts" and (self._of.get((CUSTOMERS, record)) or self._was_customer(record)):
             route = "customer"
         if flow == "products":
-            items = [item for of in self._rows_of(record) for item in _items(of)]
+            items = [item for each in self._rows_of(record) for item in _items(each)]
             # Of a product that was taken over nobody but its row says on which list it is.
-            lists = [item["pricelevelid"] for item in [of for of in items if of["ours"]] or items]
+            lists = [item["pricelevelid"] for item in [item for item in items if item["ours"]] or items]
             applied = {products.ITEM: {"pricelevelid": lists[0]}} if lists else {}
         return Known(now=self._facts.now, applied=applied, references=self._facts.references, route=route, keys=keys)
 
@@ -265,7 +265,7 @@ class Oracle:
         """Each line of ours has one that agrees, and none is left; numbers are the product's own matter."""
         left = dict(row.lines)
         for line in mapped.lines.values():
-            found = next((of for of, theirs in left.items() if _line_agrees(rules, line.owned, theirs)), None)
+            found = next((value for value, theirs in left.items() if _line_agrees(rules, line.owned, theirs)), None)
             if found is None:
                 yield Problem("I3", record, f"no line of {row.key} is {_short(dict(line.owned))}")
             else:
@@ -284,7 +284,7 @@ class Oracle:
         if entry.state == "written" and any(self._rows_of(record)):
             # An operator has taken the parent off its row: what hangs there stays until the parent has another one.
             return
-        filtered = [of for of in parents if self._is_filtered(of)]
+        filtered = [parent for parent in parents if self._is_filtered(parent)]
         wanted = "filtered" if filtered else "waiting"
         if entry.state != wanted:
             yield Problem(
@@ -302,8 +302,12 @@ class Oracle:
         if verdict is None or isinstance(verdict, Filtered):
             return True
         # A child waits for the route of a customer, which a contact person never takes.
-        missing = [of for of in verdict.parents if self._key_of(of) is None] if isinstance(verdict, Mapped) else []
-        return any(self._is_filtered((of.flow, of.id)) for of in missing)
+        missing = (
+            [parent for parent in verdict.parents if self._key_of(parent) is None]
+            if isinstance(verdict, Mapped)
+            else []
+        )
+        return any(self._is_filtered((each.flow, each.id)) for each in missing)
 
     # Which failures are true.
 
@@ -315,7 +319,7 @@ class Oracle:
             case "target_exists":
                 return row is not None and not (row.made and row.of == record) and flow not in self._facts.adopts
             case "key_changed":
-                return any(fold(of.key) != fold(mapped.key) for of in self._rows_of(record)) or self._is_tied(
+                return any(fold(each.key) != fold(mapped.key) for each in self._rows_of(record)) or self._is_tied(
                     record, mapped
                 )
             case "simulated.refused":

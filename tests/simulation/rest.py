@@ -74,7 +74,9 @@ def _deliver_all(host: Host, dice: random.Random) -> None:
 def _is_under_way(host: Host) -> bool:
     state = host.process.service.state
     # A record that its worker has left in a message that became poison is tried again when its failure is due.
-    listed = {(of.flow, of.id) for flow in FLOWS for of in state.failures.page(flow, "", 1000)[0] if of.next_try}
+    listed = {
+        (each.flow, each.id) for flow in FLOWS for each in state.failures.page(flow, "", 1000)[0] if each.next_try
+    }
     links = (link for flow in FLOWS for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
     return (
         any((link.dirty and link.state is LinkState.WRITTEN) or link.claim.id for link in links)
@@ -87,10 +89,10 @@ def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
     """When the last of the listed failures is tried again; `again` of those only that are listed for what has become of
     workers, which may be listed so once more before they are tried with care."""
     threads = host.stage.threads
-    failures = [of for flow in FLOWS for of in host.process.service.state.failures.page(flow, "", 1000)[0]]
+    failures = [each for flow in FLOWS for each in host.process.service.state.failures.page(flow, "", 1000)[0]]
     if again:
-        failures = [of for of in failures if of.cause in _OF_WORKERS]
-    tries = [(of.next_try - threads.now()).total_seconds() for of in failures if of.next_try is not None]
+        failures = [failure for failure in failures if failure.cause in _OF_WORKERS]
+    tries = [(failure.next_try - threads.now()).total_seconds() for failure in failures if failure.next_try is not None]
     due = [threads.seconds + seconds for seconds in tries]
     return max((at for at in due if at <= horizon), default=None)
 
@@ -112,6 +114,6 @@ def _why(host: Host) -> str:
     books = books_of(host.process)
     doubts = [f"{record}: {entry.open_doubt}" for record, entry in books.entries.items() if entry.open_doubt]
     control = host.process.service.state.control
-    closed = [f"{of}: {gate.reason}" for of in System if (gate := control.gate(of)).closed]
+    closed = [f"{each}: {gate.reason}" for each in System if (gate := control.gate(each)).closed]
     blocked = [f"{flow}: {text}" for flow in FLOWS if (text := control.flow(flow).blocked)]
     return f"messages {books.messages}, doubts {doubts}, closed {closed}, blocked {blocked}"

@@ -258,7 +258,7 @@ class ModelRows(RowWriter):
             return RecordRejected("target_exists", f"{row.id} exists", remedy="adopt it")
         price_list = row.values.get("pricelevelid")
         if price_list is not None and all(
-            of["pricelevelid"] != price_list for of in sales.tables["pricelevels"].rows.values()
+            row["pricelevelid"] != price_list for row in sales.tables["pricelevels"].rows.values()
         ):
             return RecordRejected(
                 "dataverse.reference_missing", f"no price list {price_list}", remedy="wait", repeatable=True
@@ -270,7 +270,7 @@ class ModelRows(RowWriter):
             )
         number = row.values.get("productnumber")
         if table.entity_set == "products" and any(
-            fold(str(of.get("productnumber"))) == fold(str(number)) for of in held.values()
+            fold(str(each.get("productnumber"))) == fold(str(number)) for each in held.values()
         ):
             return RecordRejected("target_exists", f"the number {number} exists", remedy="adopt it")
         return None

@@ -31,7 +31,7 @@ class Sample:
         }
         return Sample(
             {
-                flow: [SourceRow(of.id, of.version, complete[flow](of.values)) for of in rows]
+                flow: [SourceRow(row.id, row.version, complete[flow](row.values)) for row in rows]
                 for flow, rows in self.records.items()
             },
             self.references,
@@ -56,7 +56,7 @@ def _document(row: Values, mappers: Mappers) -> dict[str, Json]:
 def rows_in(row: Values, name: str) -> list[dict[str, Json]]:
     """The rows that are nested in a row."""
     nested = row.get(name)
-    return [of for of in nested if isinstance(of, dict)] if isinstance(nested, list) else []
+    return [each for each in nested if isinstance(each, dict)] if isinstance(nested, list) else []
 
 
 def read_sample(text: str) -> Sample:
@@ -67,7 +67,7 @@ def read_sample(text: str) -> Sample:
             raise TypeError("no object")
         references = document["references"]
         return Sample(
-            {flow: [_record(of) for of in document[flow]] for flow in FLOWS},  # type: ignore[union-attr]
+            {flow: [_record(each) for each in document[flow]] for flow in FLOWS},  # type: ignore[union-attr]
             {name: list(rows) for name, rows in references.items()},  # type: ignore[union-attr, arg-type]
         )
     except (ValueError, TypeError, KeyError, AttributeError) as wrong:

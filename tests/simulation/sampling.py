@@ -148,8 +148,10 @@ def _by_id(rows: Iterable[SourceRow]) -> dict[str, Values]:
 
 def _newest(row: SourceRow) -> list[Values]:
     """The revision of a quote that was made last."""
-    revisions = sorted(rows_in(row.values, quote_rows.REVISIONS), key=lambda of: int(str(of["revisionnumber"] or 0)))
-    return [dict(of) for of in revisions[-1:]]
+    revisions = sorted(
+        rows_in(row.values, quote_rows.REVISIONS), key=lambda each: int(str(each["revisionnumber"] or 0))
+    )
+    return [dict(revision) for revision in revisions[-1:]]
 
 
 def _without_lines(header: Values) -> Values:

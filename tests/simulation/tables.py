@@ -26,7 +26,7 @@ def tables_for(maps: str, sample: Sample) -> Mapping[str, Sequence[Values]]:
     if catalogue.CURRENCIES not in given:
         tables[catalogue.CURRENCIES] = _currencies(known, sample)
     lists = given.get(catalogue.PRICE_LISTS) or _price_lists(known, tables[catalogue.CURRENCIES])
-    tables[catalogue.PRICE_LISTS] = [{**of, "begindate": None, "enddate": None} for of in lists]
+    tables[catalogue.PRICE_LISTS] = [{**each, "begindate": None, "enddate": None} for each in lists]
     return tables
 
 
@@ -46,7 +46,7 @@ def _currencies(maps: ValueMaps, sample: Sample) -> Rows:
 
 
 def _codes_in(sample: Sample) -> Iterator[str]:
-    for row in (of.values for rows in sample.records.values() for of in rows):
+    for row in (row.values for rows in sample.records.values() for row in rows):
         for values in (row, *rows_in(row, "revisions")):
             currency = values.get("transactioncurrencyid")
             code = currency.get("isocurrencycode") if isinstance(currency, dict) else values.get("CurrencyCode")
@@ -56,7 +56,7 @@ def _codes_in(sample: Sample) -> Iterator[str]:
 
 def _units(maps: ValueMaps) -> dict[str, Rows]:
     group = _id(_GROUP, 0)
-    names = dict.fromkeys(of.sales for of in maps.units)
+    names = dict.fromkeys(unit.sales for unit in maps.units)
     return {
         catalogue.UNIT_GROUPS: [{"uomscheduleid": group, "name": maps.defaults.unit_group, "statecode": 0}],
         catalogue.UNITS: [

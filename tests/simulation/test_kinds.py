@@ -38,14 +38,17 @@ def test_a_kind_that_comes_back_is_found_by_its_shortened_history(name: str) -> 
 
 
 def test_the_documentation_tells_every_kind_with_what_finds_it() -> None:
-    rows = [f"| `{name}` | {of.what} | seed {of.seed}, {of.finds} |" for name, of in MUTATIONS.items()]
+    rows = [
+        f"| `{name}` | {mutation.what} | seed {mutation.seed}, {mutation.finds} |"
+        for name, mutation in MUTATIONS.items()
+    ]
     table = "\n".join(["| mutation | what happens then | found by |", "|---|---|---|", *rows])
     told = _DOCUMENT.read_text(encoding="utf-8")
     assert f"\n\n{table}\n\n" in told, f"docs/simulation.md has another table than this one:\n{table}"
 
 
 def test_each_seed_is_one_of_those_that_are_searched() -> None:
-    assert all(0 <= seed < _SEARCHED for seed in (of.seed for of in MUTATIONS.values()))
+    assert all(0 <= seed < _SEARCHED for seed in (mutation.seed for mutation in MUTATIONS.values()))
 
 
 @pytest.mark.nightly

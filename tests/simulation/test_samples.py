@@ -81,7 +81,7 @@ def read(folder: Path, maps: str = MAPS) -> Sample:
 def shares(sample: Sample, maps: str = MAPS) -> dict[str, Share]:
     """What becomes of the records of a sample, by flow."""
     material = Material(maps, sample)
-    return {of.flow: of for of in census(material.completed, material.mappers, material.tables, NOW)}
+    return {each.flow: each for each in census(material.completed, material.mappers, material.tables, NOW)}
 
 
 def changed(**changes: object) -> str:
@@ -174,7 +174,8 @@ def test_the_census_counts_how_each_record_ends_and_names_the_first_one(tmp_path
 
 def test_the_shipped_sample_ends_as_its_columns_say(adventure_works: Material) -> None:
     found = {
-        of.flow: of for of in census(adventure_works.completed, adventure_works.mappers, adventure_works.tables, NOW)
+        each.flow: each
+        for each in census(adventure_works.completed, adventure_works.mappers, adventure_works.tables, NOW)
     }
     for flow in ("accounts", "products", "quotations"):
         assert set(found[flow].ends) == {("written", "")}
@@ -203,7 +204,7 @@ def test_a_history_has_few_records_of_the_sample_and_only_values_that_occur(
         for column, values in pool.columns.items():
             occur = {exact_json.dumps(row[column]) for row in rows}
             deeds = {"statecode", "merged", "msdynce_isactivecustomer"}
-            assert column in deeds or {exact_json.dumps(of) for of in values} - {f'"{LEFT_OUT}"'} <= occur
+            assert column in deeds or {exact_json.dumps(value) for value in values} - {f'"{LEFT_OUT}"'} <= occur
     accounts = {*pools["accounts"].ids}
     parents = [row["parentcustomerid_account"] for row in pools["contacts"].rows]
     assert {parent["accountid"] for parent in parents if parent is not None} <= accounts
@@ -232,13 +233,13 @@ def test_a_flow_without_records_in_the_sample_plays_with_made_up_ones(tmp_path: 
 
 def test_histories_of_the_shipped_sample_end_as_they_must(adventure_works: Material) -> None:
     played = [play(write_script(seed), adventure_works) for seed in range(3)]
-    assert {of.script.seed: of.problems for of in played if of.problems} == {}
+    assert {each.script.seed: each.problems for each in played if each.problems} == {}
 
 
 def test_histories_of_the_shipped_value_map_end_as_they_must() -> None:
     material = Material(SHIPPED.read_text(encoding="utf-8"))
     played = [play(write_script(seed), material) for seed in range(3)]
-    assert {of.script.seed: of.problems for of in played if of.problems} == {}
+    assert {each.script.seed: each.problems for each in played if each.problems} == {}
 
 
 OWN_MAPS = {
@@ -269,7 +270,7 @@ OWN_MAPS = {
 @pytest.mark.parametrize("name", OWN_MAPS)
 def test_histories_of_another_value_map_end_as_they_must(name: str) -> None:
     played = [play(write_script(seed), Material(OWN_MAPS[name])) for seed in range(20, 23)]
-    assert {of.script.seed: of.problems for of in played if of.problems} == {}
+    assert {each.script.seed: each.problems for each in played if each.problems} == {}
 
 
 class Forgetful(Collection):
@@ -327,8 +328,8 @@ def test_every_variant_differs_from_how_it_began_with_the_users_document() -> No
 
 def test_settings_that_the_users_document_forbids_are_left_out() -> None:
     maps = OWN_MAPS["fields are off or sent at creation"]
-    (variant,) = [name for name, of in VARIANTS.items() if of.get("ACCOUNTS_ON_HOLD_WHEN_ENDED") == "All"]
-    kept, left_out = (deployment_of((variant, URL, COMPANIES[0], of)) for of in (MAPS, maps))
+    (variant,) = [name for name, variant in VARIANTS.items() if variant.get("ACCOUNTS_ON_HOLD_WHEN_ENDED") == "All"]
+    kept, left_out = (deployment_of((variant, URL, COMPANIES[0], each)) for each in (MAPS, maps))
     assert kept.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "All"
     assert left_out.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "off"
 

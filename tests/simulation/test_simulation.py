@@ -21,7 +21,7 @@ _SEEDS = 200
 @pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
 def test_random_histories_end_as_they_must(first: int) -> None:
     played = [play(write_script(seed)) for seed in range(first, first + _AT_ONCE)]
-    assert {of.script.seed: of.problems for of in played if of.problems} == {}
+    assert {each.script.seed: each.problems for each in played if each.problems} == {}
 
 
 @pytest.mark.parametrize("path", _KEPT, ids=lambda path: path.stem)
@@ -31,8 +31,8 @@ def test_a_history_that_was_broken_once_ends_as_it_must(path: Path) -> None:
 
 def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps() -> None:
     played = [play(write_script(seed)) for seed in range(5)]
-    assert all(len(of.script.acts) == STEPS for of in played)
-    assert sum(of.steps for of in played) > 10 * 5 * STEPS
+    assert all(len(each.script.acts) == STEPS for each in played)
+    assert sum(each.steps for each in played) > 10 * 5 * STEPS
 
 
 _INTERRUPTED = """

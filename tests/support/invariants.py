@@ -110,8 +110,10 @@ def _in_step(world: World, flow: Flow, links: dict[str, Link]) -> None:
 
 
 def _known(world: World, flow: Flow, row: SourceRow, link: Link) -> Known:
-    parents = {of: world.state.links.load(of.flow, [of.id])[of.id] for of in flow.mapper.parents(row)}
-    keys = {of: key for of, parent in parents.items() if (key := parent.key_on(of.route)) is not None}
+    parents = {
+        parent: world.state.links.load(parent.flow, [parent.id])[parent.id] for parent in flow.mapper.parents(row)
+    }
+    keys = {each: key for each, parent in parents.items() if (key := parent.key_on(each.route)) is not None}
     return Known(world.clock.now(), route=link.route if link.linked else None, keys=keys, numbers=link.content.numbers)
 
 
@@ -132,7 +134,7 @@ def _row_in_step(id: str, mapped: Mapped, route: Route) -> None:
 
 def left(link: Link, route: str) -> list[str]:
     """The keys of the target rows that a record has left on a route."""
-    return [of.key for of in link.former if isinstance(of, FormerTarget) and of.route == route]
+    return [each.key for each in link.former if isinstance(each, FormerTarget) and each.route == route]
 
 
 def _target(route: Route) -> FakeTarget:

@@ -115,7 +115,7 @@ class Product:
     def account(self, number: str | None = "A-1", **values: object) -> str:
         """Create an account in Sales; its id."""
         body = {"name": f"Account {number}", "accountnumber": number, **values}
-        return self.sales.create("accounts", **{name: of for name, of in body.items() if of is not None})
+        return self.sales.create("accounts", **{name: value for name, value in body.items() if value is not None})
 
     def edit(self, id: str, **values: object) -> None:
         """Change an account in Sales."""
@@ -189,7 +189,9 @@ class Product:
     def _messages(self) -> int:
         """How many messages lie in the queues of all flows."""
         return sum(
-            self.queues.depth(name) for of in self.flows.names for name in (of, hold_queue(of), poison_queue(of))
+            self.queues.depth(name)
+            for each in self.flows.names
+            for name in (each, hold_queue(each), poison_queue(each))
         )
 
     def snapshot(self) -> dict[str, object]:

@@ -65,13 +65,15 @@ class DocumentMapper(FakeMapper):
             return Filtered("draft", ends=True)
         parents = self.parents(row)
         owned = {"name": values.get("name"), "customer": known.keys.get(parents[0])}
-        ever, given = dict(known.numbers), {of: number for number, of in known.numbers.items() if of}
+        ever, given = dict(known.numbers), {each: number for number, each in known.numbers.items() if each}
         for own in lines_of(row):
             if f"id{own}" not in given:
                 given[f"id{own}"] = own if own not in ever else max(ever) + 1
                 ever[given[f"id{own}"]] = f"id{own}"
-        lines = {given[f"id{own}"]: MappedLine({"quantity": of, "note": None}) for own, of in lines_of(row).items()}
-        numbers = {number: of if number in lines else "" for number, of in ever.items()}
+        lines = {
+            given[f"id{own}"]: MappedLine({"quantity": value, "note": None}) for own, value in lines_of(row).items()
+        }
+        numbers = {number: value if number in lines else "" for number, value in ever.items()}
         return Mapped(row.id, owned, {"group": "10"}, parents, lines=lines, numbers=numbers)
 
     def refusal(self, row: TargetRow) -> Rejected | None:
@@ -92,7 +94,7 @@ class DocumentMapper(FakeMapper):
 def lines_of(row: SourceRow) -> dict[int, Json]:
     """The quantities of a document's lines."""
     lines = row.values.get("lines")
-    return {int(number): of for number, of in lines.items()} if isinstance(lines, dict) else {}
+    return {int(number): line for number, line in lines.items()} if isinstance(lines, dict) else {}
 
 
 @dataclass
@@ -120,11 +122,11 @@ class DocumentSource(FakeSource):
 
     def remove_line(self, id: str, number: int) -> None:
         """Delete a line."""
-        self._put(id, {name: of for name, of in self._lines(id).items() if name != str(number)})
+        self._put(id, {name: line for name, line in self._lines(id).items() if name != str(number)})
         self.lines.remove(f"{id}#{number}")
 
     def _lines(self, id: str) -> dict[str, Json]:
-        return {str(number): of for number, of in lines_of(self.rows[id]).items()}
+        return {str(number): value for number, value in lines_of(self.rows[id]).items()}
 
     def _put(self, id: str, lines: dict[str, Json]) -> None:
         row = self.rows[id]

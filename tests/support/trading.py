@@ -33,7 +33,7 @@ class Trading(Assortment):
             self.service.pull(flow)
         for _ in range(400):
             received = [
-                (flow, of) for flow in FLOWS.names for of in self.queues.receive(flow, limit=1, invisible_s=600)
+                (flow, each) for flow in FLOWS.names for each in self.queues.receive(flow, limit=1, invisible_s=600)
             ]
             for flow, message in received:
                 self.service.apply(flow, message.body.encode())

@@ -60,7 +60,7 @@ def test_exchanges_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
         {"time": (begin + timedelta(seconds=2)).isoformat(), "status": 429, "response_headers": {"Retry-After": "7"}},
         {"time": begin.isoformat(), "status": 200, "response_headers": {}},
     ]
-    (tmp_path / "log").write_text("".join(json.dumps(of) + "\n" for of in exchanges), encoding="utf-8")
+    (tmp_path / "log").write_text("".join(json.dumps(exchange) + "\n" for exchange in exchanges), encoding="utf-8")
     assert list(read_exchanges(tmp_path / "log")) == [Asked(0.0, None), Asked(2.0, 7.0)]
 
 

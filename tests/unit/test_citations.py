@@ -64,7 +64,7 @@ def citations_of(text: str, *, rules_only: bool = False) -> Citations:
     if rules_only:
         doubtful += [(match, ruled) for match in _found(_A_RULE, text)]
     for match, known in doubtful:
-        if not any(of.start() <= match.start() and match.end() <= of.end() for of in known):
+        if not any(each.start() <= match.start() and match.end() <= each.end() for each in known):
             found.unknown.append(text[max(0, match.start() - 30) : match.end() + 30])
     return found
 
@@ -127,23 +127,23 @@ def test_citations_are_found_in_code_tests_and_documents() -> None:
 
 
 def test_every_rule_that_is_cited_is_in_the_protocol() -> None:
-    assert {(file, rule) for file, of in cited().items() for rule in of.rules - RULES} == set()
+    assert {(file, rule) for file, value in cited().items() for rule in value.rules - RULES} == set()
 
 
 def test_every_fact_that_is_cited_is_in_the_references() -> None:
-    assert {(file, fact) for file, of in cited().items() for fact in of.facts - FACTS} == set()
+    assert {(file, fact) for file, value in cited().items() for fact in value.facts - FACTS} == set()
 
 
 def test_every_section_of_a_document_that_is_cited_exists() -> None:
-    assert [(file, *part) for file, of in cited().items() for part in of.parts if not is_part(*part)] == []
+    assert [(file, *part) for file, value in cited().items() for part in value.parts if not is_part(*part)] == []
 
 
 def test_every_citation_has_a_form_that_can_be_resolved() -> None:
-    assert [(file, text) for file, of in cited().items() for text in of.unknown] == []
+    assert [(file, text) for file, value in cited().items() for text in value.unknown] == []
 
 
 def test_every_entry_of_the_references_is_cited() -> None:
-    elsewhere = {fact for file, of in cited().items() for fact in of.facts if file != "docs/references.md"}
+    elsewhere = {fact for file, value in cited().items() for fact in value.facts if file != "docs/references.md"}
     assert sorted(FACTS - elsewhere) == []
 
 

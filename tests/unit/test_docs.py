@@ -98,10 +98,10 @@ def causes() -> set[str]:
 def rules() -> set[str]:
     """Every filter rule of the mappings, and the engine's own."""
     found = {
-        _text(of[0], names)
+        _text(call[0], names)
         for folder in ("mapping", "flows")
-        for called, of, names in _calls(folder)
-        if called == "Filtered" and of
+        for called, call, names in _calls(folder)
+        if called == "Filtered" and call
     }
     return {*found - {""}, *FILTERS, "out_of_scope"}
 

@@ -16,7 +16,7 @@ LEAVES = (
     | st.text()
     | st.decimals(allow_nan=False, allow_infinity=False, places=6).map(lambda d: d + Decimal("0.000000"))
 )
-VALUES = st.recursive(LEAVES, lambda of: st.lists(of) | st.dictionaries(st.text(), of), max_leaves=20)
+VALUES = st.recursive(LEAVES, lambda each: st.lists(each) | st.dictionaries(st.text(), each), max_leaves=20)
 
 
 @given(VALUES)
@@ -44,7 +44,7 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=[]))
-ANY_VALUES = st.recursive(LEAVES | TEXTS, lambda of: st.lists(of) | st.dictionaries(TEXTS, of), max_leaves=20)
+ANY_VALUES = st.recursive(LEAVES | TEXTS, lambda each: st.lists(each) | st.dictionaries(TEXTS, each), max_leaves=20)
 
 
 @given(ANY_VALUES)

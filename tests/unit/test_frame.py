@@ -43,7 +43,7 @@ def made() -> set[str]:
     for name in RULES:
         path = VARIABLES[name]
         while "$" in path:
-            path = re.sub(r"\$\((\w+)\)", lambda of: VARIABLES[of[1]], path)
+            path = re.sub(r"\$\((\w+)\)", lambda each: VARIABLES[each[1]], path)
         files.add(path)
     return TARGETS | files
 
@@ -93,7 +93,7 @@ def launches() -> list[dict[str, Any]]:
 
 def test_every_task_calls_what_exists() -> None:
     assert {label: wrong for label, task in tasks().items() if (wrong := unknown(task["command"]))} == {}
-    assert [of for task in tasks().values() for of in task.get("dependsOn", []) if of not in tasks()] == []
+    assert [each for task in tasks().values() for each in task.get("dependsOn", []) if each not in tasks()] == []
 
 
 def test_a_task_in_the_background_says_when_it_is_ready() -> None:
@@ -161,7 +161,7 @@ def test_the_hooks_before_a_commit_are_the_tools_of_the_lock_and_fetch_nothing()
     assert hooks.keys() >= {"ruff-format", "ruff-check", "mypy", "codespell"}
     assert {hook["language"] for hook in hooks.values()} == {"unsupported"}, "nothing is installed for them"
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["lint"]
-    locked = {re.match(r"[\w-]+", of)[0] for of in lint if isinstance(of, str)}  # type: ignore[index]
+    locked = {re.match(r"[\w-]+", each)[0] for each in lint if isinstance(each, str)}  # type: ignore[index]
     programs = {Path(hook["entry"].split()[0]) for hook in hooks.values()}
     assert {program.name for program in programs} <= locked
     assert [str(program) for program in programs if not (ROOT / program).exists()] == []

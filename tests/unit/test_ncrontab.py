@@ -12,8 +12,8 @@ from shared.ncrontab import check
 from tests.support.project import ROOT
 
 TABLE = json.loads((ROOT / "tests" / "unit" / "ncrontab.json").read_text(encoding="utf-8"))
-TAKEN = {of["expression"]: of["next"] for of in TABLE if of["next"] is not None}
-REFUSED = [of["expression"] for of in TABLE if of["next"] is None]
+TAKEN = {each["expression"]: each["next"] for each in TABLE if each["next"] is not None}
+REFUSED = [each["expression"] for each in TABLE if each["next"] is None]
 # The host reads these as something that nobody means.
 UNMEANT = {
     "0 0 0 * * FRI-MON": "the field for the weekday",

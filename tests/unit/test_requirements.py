@@ -41,7 +41,7 @@ def asked_for(pinned: list[Requirement]) -> Iterator[tuple[str, Requirement]]:
             continue  # another platform's
         for wanted in map(Requirement, wants):
             environments = [{"extra": extra} for extra in (*pin.extras, "")]
-            if wanted.marker is None or any(wanted.marker.evaluate(of) for of in environments):
+            if wanted.marker is None or any(wanted.marker.evaluate(environment) for environment in environments):
                 yield pin.name, wanted
 
 
@@ -66,9 +66,11 @@ def test_the_lock_is_that_of_the_project_file() -> None:
 def test_every_extra_that_a_pinned_package_asks_for_stands_in_the_line_of_its_package() -> None:
     pinned = pins(REQUIREMENTS)
     extras = {canonicalize_name(pin.name): pin.extras for pin in pinned}
-    wanted = [(by, of) for by, of in asked_for(pinned) if of.extras]
+    wanted = [(by, value) for by, value in asked_for(pinned) if value.extras]
     assert wanted, "the rule is about something"
-    assert [(by, str(of)) for by, of in wanted if not of.extras <= extras.get(canonicalize_name(of.name), set())] == []
+    assert [
+        (by, str(value)) for by, value in wanted if not value.extras <= extras.get(canonicalize_name(value.name), set())
+    ] == []
 
 
 def test_a_pin_keeps_its_marker_and_hashes_beside_its_extras() -> None:
@@ -77,12 +79,12 @@ def test_a_pin_keeps_its_marker_and_hashes_beside_its_extras() -> None:
 
 
 def test_everything_that_the_app_asks_for_is_deployed_and_nothing_of_the_command_line() -> None:
-    asked = {canonicalize_name(Requirement(of).name) for of in PROJECT["project"]["dependencies"]}
+    asked = {canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["dependencies"]}
     deployed = {canonicalize_name(pin.name) for pin in pins(REQUIREMENTS)}
     assert asked - deployed == ONLY_THE_COMMAND_LINE
 
 
 def test_the_lock_pins_the_linter_of_the_infrastructure_beside_the_tests_that_it_clashes_with() -> None:
     locked = tomllib.loads(LOCK.read_text(encoding="utf-8"))["package"]
-    assert len({of["version"] for of in locked if of["name"] == "packaging"}) > 1
-    assert "checkov" in {of["name"] for of in locked}
+    assert len({each["version"] for each in locked if each["name"] == "packaging"}) > 1
+    assert "checkov" in {each["name"] for each in locked}

@@ -37,8 +37,8 @@ def test_every_query_of_the_runbook_uses_only_tables_columns_events_and_fields_t
         for number, query in enumerate(queries)
     }
     parsed = parse(whole).items()
-    assert {name: of.errors for name, of in parsed if of.errors} == {}
-    assert {name: found for name, of in parsed if (found := breaches(of.tree))} == {}
+    assert {name: value.errors for name, value in parsed if value.errors} == {}
+    assert {name: found for name, value in parsed if (found := breaches(value.tree))} == {}
 
 
 @pytest.mark.parametrize("name", alerts())

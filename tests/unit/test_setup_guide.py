@@ -72,7 +72,7 @@ def constants() -> frozenset[str]:
 def schema(name: str) -> dict[str, dict[str, Any]]:
     """The tables or collections of a system by entity set."""
     loaded = cast(dict[str, Any], loads((SCHEMAS / name).read_text(encoding="utf-8")))
-    return {str(of["entity_set"]): of for of in loaded["entities"].values()}
+    return {str(each["entity_set"]): each for each in loaded["entities"].values()}
 
 
 class Recorder:
@@ -148,7 +148,9 @@ def test_every_variable_of_the_release_is_explained() -> None:
 def used_tables() -> set[str]:
     """Entity sets of Sales that the code names, or reaches through a column that only they have."""
     words = {word for text in constants() for word in re.findall(r"\w+", text)}
-    return {name for name, of in schema("dataverse-schema.json").items() if name in words or of["primary_id"] in words}
+    return {
+        name for name, value in schema("dataverse-schema.json").items() if name in words or value["primary_id"] in words
+    }
 
 
 def test_the_tables_in_the_role_for_sales_are_those_that_the_code_uses() -> None:
@@ -185,7 +187,7 @@ def test_change_tracking_is_asked_for_where_the_flows_follow_changes() -> None:
             for source in (flow.feed.source, *flow.feed.further.values()):
                 source.track_changes()
     tracked = {subject for subject, prefer in sales.asked if "track-changes" in prefer}
-    logical = {of["logical_name"]: name for name, of in schema("dataverse-schema.json").items()}
+    logical = {value["logical_name"]: name for name, value in schema("dataverse-schema.json").items()}
     listed = table_after("### 2.4 Change tracking", GUIDE)
     assert {logical[row["table"]] for row in listed} == tracked
     assert {row["flow"] for row in listed} == {name for name, flow in built.items() if isinstance(flow.feed, Tracked)}
@@ -219,9 +221,9 @@ def test_commands_reach_tables_of_the_app_by_the_operators_own_identity() -> Non
 
 def as_stored(cells: Mapping[str, str]) -> Row:
     """The row that the Azure CLI writes: a property without a type that is no number is a text."""
-    kinds = {name.removesuffix("@odata.type"): of for name, of in cells.items() if name.endswith("@odata.type")}
-    values = {name: of for name, of in cells.items() if name not in ("PartitionKey", "RowKey") and "@" not in name}
-    typed = {name: of == "true" if kinds.get(name) == "Edm.Boolean" else of for name, of in values.items()}
+    kinds = {name.removesuffix("@odata.type"): cell for name, cell in cells.items() if name.endswith("@odata.type")}
+    values = {name: cell for name, cell in cells.items() if name not in ("PartitionKey", "RowKey") and "@" not in name}
+    typed = {name: value == "true" if kinds.get(name) == "Edm.Boolean" else value for name, value in values.items()}
     return Row(cells["PartitionKey"].replace("$flow", "accounts"), cells["RowKey"], typed)
 
 
@@ -238,7 +240,7 @@ def test_a_flow_without_a_row_is_resumed_by_the_command() -> None:
 def test_a_flow_stays_paused_when_the_type_is_forgotten() -> None:
     _, _, cells = next(entities())
     rows = MemoryTable(ManualClock())
-    rows.transact([Put(as_stored({name: of for name, of in cells.items() if "@" not in name}))])
+    rows.transact([Put(as_stored({name: cell for name, cell in cells.items() if "@" not in name}))])
     assert Control(rows).flow("accounts").paused
 
 
@@ -287,7 +289,7 @@ def test_the_requests_for_a_thousand_records_are_the_measured_ones() -> None:
     assert sent["first sync of accounts"] == f"{min(reads)} to {max(reads)} reads"
     assert sent["accounts, nothing changed"] == f"{min(unchanged)} to {max(unchanged)} reads"
     (product_reads,), (product_writes,) = (
-        measured("Products", "first sync", f"Sales {of}") for of in ("reads", "writes")
+        measured("Products", "first sync", f"Sales {each}") for each in ("reads", "writes")
     )
     assert sent["first sync of products"] == f"{product_reads} reads, {product_writes} bulk writes"
     (changed,) = measured("Products", "1 % changed", "Sales writes")
@@ -302,7 +304,7 @@ def test_the_estimate_adds_up() -> None:
     rows = table_after("## 11. Costs", GUIDE)
     items = {row["item"]: row["a month"] for row in rows}
     total = int(items.pop("**sum**").strip("*").removeprefix("about "))
-    low, high = (sum(float(of.split(" to ")[place]) for of in items.values()) for place in (0, -1))
+    low, high = (sum(float(item.split(" to ")[place]) for item in items.values()) for place in (0, -1))
     assert low - 0.5 <= total <= high + 0.5
 
 

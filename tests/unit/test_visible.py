@@ -52,7 +52,7 @@ def is_tame(text: str) -> bool:
     """Whether nothing in it is obeyed, but line breaks between our own lines."""
     turning = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
     return not any(
-        unicodedata.category(of) in ("Cc", "Cs", "Zl", "Zp") or of in turning for of in text.replace("\n", "")
+        unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") or each in turning for each in text.replace("\n", "")
     )
 
 

@@ -112,10 +112,10 @@ def test_a_workflow_may_only_read_unless_a_job_says_otherwise(file: Path) -> Non
 
 def test_only_preview_and_deployment_may_ask_for_an_identity_and_only_two_jobs_may_write() -> None:
     granted = {
-        (file.stem, job): of["permissions"]
+        (file.stem, job): each["permissions"]
         for file in WORKFLOWS
-        for job, of in jobs(read(file.stem)).items()
-        if "permissions" in of
+        for job, each in jobs(read(file.stem)).items()
+        if "permissions" in each
     }
     assert granted == {
         ("codeql", "analyze"): {"contents": "read", "security-events": "write"},
@@ -133,9 +133,9 @@ def test_nothing_runs_with_rights_on_the_code_of_strangers(file: Path) -> None:
 @every_workflow
 def test_no_secret_is_used(file: Path) -> None:
     expressions = INTERPOLATED.findall(file.read_text(encoding="utf-8"))
-    named = {of for text in expressions for of in re.findall(r"\bsecrets\b\s*\.?\s*(\w*)", text)}
+    named = {each for text in expressions for each in re.findall(r"\bsecrets\b\s*\.?\s*(\w*)", text)}
     assert named <= {"GITHUB_TOKEN"}
-    assert [job for job, of in jobs(read(file.stem)).items() if "secrets" in of] == []
+    assert [job for job, each in jobs(read(file.stem)).items() if "secrets" in each] == []
 
 
 @every_workflow
@@ -145,7 +145,9 @@ def test_a_shell_line_holds_no_expression(file: Path) -> None:
 
 @every_workflow
 def test_every_job_has_a_time_limit(file: Path) -> None:
-    assert [job for job, of in jobs(read(file.stem)).items() if "steps" in of and "timeout-minutes" not in of] == []
+    assert [
+        job for job, each in jobs(read(file.stem)).items() if "steps" in each and "timeout-minutes" not in each
+    ] == []
 
 
 @every_workflow
@@ -379,16 +381,26 @@ def test_the_parameters_of_the_variables_reach_azd(tmp_path: Path) -> None:
 
 def test_dependencies_of_every_kind_are_renewed_in_groups() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
-    assert {of["package-ecosystem"] for of in updates} == {"uv", "pip", "npm", "github-actions", "devcontainers"}
-    assert all(of["groups"] and of["cooldown"]["default-days"] >= 7 for of in updates)
-    folders = {ROOT / folder.strip("/") for of in updates for folder in of.get("directories", [of.get("directory")])}
+    assert {update["package-ecosystem"] for update in updates} == {
+        "uv",
+        "pip",
+        "npm",
+        "github-actions",
+        "devcontainers",
+    }
+    assert all(update["groups"] and update["cooldown"]["default-days"] >= 7 for update in updates)
+    folders = {
+        ROOT / folder.strip("/")
+        for update in updates
+        for folder in update.get("directories", [update.get("directory")])
+    }
     assert {action.parent for action in ACTIONS} <= folders
     assert [folder for folder in folders if not folder.is_dir()] == []
 
 
 def test_what_is_written_from_the_lock_is_not_renewed_beside_it() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
-    (lock,) = (of for of in updates if of["package-ecosystem"] == "uv")
+    (lock,) = (update for update in updates if update["package-ecosystem"] == "uv")
     assert lock["exclude-paths"] == ["requirements.txt", "requirements/**"]
-    (pins,) = (of for of in updates if of["package-ecosystem"] == "pip")
-    assert [of["dependency-name"] for of in pins["ignore"]] == ["pip"], "old ones on purpose"
+    (pins,) = (update for update in updates if update["package-ecosystem"] == "pip")
+    assert [pin["dependency-name"] for pin in pins["ignore"]] == ["pip"], "old ones on purpose"

@@ -81,7 +81,7 @@ class DataverseDocuments(TrackedRows):
         found: dict[str, SourceRow] = {}
         for _ in range(_MAX_ROUNDS):
             # A filter treats more texts as equal than we do, such as those that differ by an accent.
-            documents = {key: of for key, of in self._read_headers(pending).items() if key in asked}
+            documents = {key: header for key, header in self._read_headers(pending).items() if key in asked}
             changing = self._read_lines([header for headers in documents.values() for header in headers])
             found |= {key: self._document(headers) for key, headers in documents.items()}
             pending = [asked[key][0] for key, headers in documents.items() if changing & _ids(headers)]
@@ -243,12 +243,12 @@ class DataverseDocumentLines(TrackedRows):
         headers = dict(self._memory.remember(self._flow, kind, present)) if present else {}
         headers |= self._memory.owners(self._flow, kind, page.gone) if page.gone else {}
         versions = {self._rows.id_of(row): self._rows.version_of(row) for row in page.rows}
-        numbers = self._documents.numbers_of(header for of in headers.values() for header in of)
+        numbers = self._documents.numbers_of(header for each in headers.values() for header in each)
         return page.with_changes(
             _one_per_document(
                 Change(number, versions.get(id))
-                for id, of in headers.items()
-                for header in of
+                for id, each in headers.items()
+                for header in each
                 for number in numbers.get(header, ())
             )
         )
@@ -286,7 +286,7 @@ def _one_per_document(changes: Iterable[Change]) -> list[Change]:
     """Changes of the same document as one: the highest version, gone only if nothing else is reported. A blank
     number names no document."""
     merged: dict[str, Change] = {}
-    for change in (of for of in changes if of.id.strip(" ")):
+    for change in (change for change in changes if change.id.strip(" ")):
         other = merged.setdefault(change.id, change)
         version = max((v for v in (other.version, change.version) if v is not None), default=None)
         merged[change.id] = Change(change.id, version, gone=other.gone and change.gone)

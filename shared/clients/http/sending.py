@@ -69,7 +69,7 @@ def send_each(
         return None
 
     results = channel.gather([partial(result, write) for write in writes])
-    return {write.id: of for write, of in zip(writes, results, strict=True)}
+    return {write.id: each for write, each in zip(writes, results, strict=True)}
 
 
 def _reason(error: SystemTrouble) -> str:

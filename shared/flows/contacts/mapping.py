@@ -214,7 +214,7 @@ class ContactMapper(SalesMapper):
 
 def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
     """What an end sets must be ours to set back when the contact comes back."""
-    if name not in {of.name for of in table.fields if of.ownership is Ownership.OWNED}:
+    if name not in {each.name for each in table.fields if each.ownership is Ownership.OWNED}:
         raise SettingsInvalid(
             f"{what}, and ownership.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
             f"remove ownership.{part}.{name}"

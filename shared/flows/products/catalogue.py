@@ -192,7 +192,7 @@ class Catalogue:
             for code, currency in sorted(self.currencies.items())
         }
         units: dict[str, Json] = {
-            symbol: self._unit_id(symbol) for symbol in sorted({of.finops for of in self._maps.units})
+            symbol: self._unit_id(symbol) for symbol in sorted({unit.finops for unit in self._maps.units})
         }
         return {"decimals": self.price_decimals, "price lists": valid, "units": units}
 
@@ -202,11 +202,11 @@ class Catalogue:
             self._price_lists = price_lists(self._price_list_rows, self._references, self._zone)
         forced = self._forced.get(currency.code)
         return [
-            of.id
-            for of in self._price_lists
-            if of.currency == currency.id
-            and of.is_valid(today)
-            and (forced is None or folded_name(of.name) == folded_name(forced))
+            each.id
+            for each in self._price_lists
+            if each.currency == currency.id
+            and each.is_valid(today)
+            and (forced is None or folded_name(each.name) == folded_name(forced))
         ]
 
     def _unit_id(self, symbol: str) -> str | None:

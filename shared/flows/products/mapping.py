@@ -220,7 +220,7 @@ class ProductMapper:
         """Whether what is remembered of a product has the form in which this mapping keeps it."""
         item = content.get(ITEM)
         kept = [] if item is None else [item]
-        return all(isinstance(of, dict) and AMOUNT in of and _is_place(of) for of in kept) and all(
+        return all(isinstance(each, dict) and AMOUNT in each and _is_place(each) for each in kept) and all(
             map(_is_place, places)
         )
 

@@ -35,7 +35,7 @@ def price_lists(rows: Iterable[Values], references: References, zone: ZoneInfo) 
     """The price lists by name. Raises SchemaDrift where it is not told how their date columns behave."""
     behaviors = behaviors_of(references, _TABLE, DATE_COLUMNS[_TABLE])
     found = (_price_list(row, behaviors, zone) for row in rows)
-    return tuple(sorted(found, key=lambda of: folded_name(of.name)))
+    return tuple(sorted(found, key=lambda each: folded_name(each.name)))
 
 
 def folded_name(name: Json) -> str:

@@ -96,8 +96,8 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
 def uses(deployment: Deployment) -> Uses:
     """What the flow reads and writes."""
     table = product_mapper(deployment).table
-    read = UsedCollection(products.ENTITY_SET, {of.name: in_finops(of.type) for of in table.columns})
-    names = {of.name: LOOKUP if of.name in products.LOOKUPS else in_sales(of.type) for of in table.fields}
+    read = UsedCollection(products.ENTITY_SET, {column.name: in_finops(column.type) for column in table.columns})
+    names = {field.name: LOOKUP if field.name in products.LOOKUPS else in_sales(field.type) for field in table.fields}
     also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
     product = UsedTable(
         products.TARGET_SET, products.ID_COLUMN, {products.KEY_COLUMN: in_sales(str), **also_read, **names}

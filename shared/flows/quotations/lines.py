@@ -53,7 +53,7 @@ def number_lines(places: Sequence[Place], used: Mapping[int, str]) -> Numbered:
 def _kept(identities: Sequence[str], used: Mapping[int, str]) -> dict[int, int]:
     """The lines that have a number already."""
     numbers = {_own(identity): number for number, identity in used.items() if identity}
-    return {index: numbers[_own(of)] for index, of in enumerate(identities) if _own(of) in numbers}
+    return {index: numbers[_own(identity)] for index, identity in enumerate(identities) if _own(identity) in numbers}
 
 
 def _inherited(identities: Sequence[str], given: Mapping[int, int], used: Mapping[int, str]) -> dict[int, int]:
@@ -63,7 +63,7 @@ def _inherited(identities: Sequence[str], given: Mapping[int, int], used: Mappin
     for number, identity in sorted(used.items(), reverse=True):
         if identity and number not in taken:
             vacant[_place(identity)].append(number)
-    heirs = [(index, _place(of)) for index, of in sorted(enumerate(identities), key=lambda each: each[1])]
+    heirs = [(index, _place(identity)) for index, identity in sorted(enumerate(identities), key=lambda each: each[1])]
     return {index: vacant[place].pop() for index, place in heirs if index not in given and vacant.get(place)}
 
 

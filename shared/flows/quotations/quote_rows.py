@@ -78,9 +78,9 @@ def chosen_of(revisions: Sequence[Values]) -> Values | None:
 def require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
     """Revisions of one quote differ in their number; two quotes that were given the same one would take turns."""
     number = revision_number(chosen)
-    rivals = [of for of in revisions if is_active(of) and revision_number(of) == number]
+    rivals = [revision for revision in revisions if is_active(revision) and revision_number(revision) == number]
     if len(rivals) > 1:
-        ids = ", ".join(sorted(f"{of.get('name')!r} ({of.get(HEADER_ID_COLUMN)})" for of in rivals))
+        ids = ", ".join(sorted(f"{rival.get('name')!r} ({rival.get(HEADER_ID_COLUMN)})" for rival in rivals))
         raise Unmappable(
             "number_ambiguous",
             f"{KEY_COLUMN} {chosen.get(KEY_COLUMN)} is the number of several active quotes of revision {number}: {ids}",
@@ -90,7 +90,10 @@ def require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
 
 def why_none_is_active(revisions: Sequence[Values]) -> str:
     for rule, (state, reason) in ENDS.items():
-        if any(of.get("statecode") == state and reason in (None, of.get("statuscode")) for of in revisions):
+        if any(
+            revision.get("statecode") == state and reason in (None, revision.get("statuscode"))
+            for revision in revisions
+        ):
             return rule
     return "closed"
 

@@ -12,7 +12,7 @@ _STATUSES = tuple(status.value for status in QuotationStatus)
 
 
 def _statuses(text: str) -> str:
-    given = [of.strip() for of in text.split(",") if of.strip()]
+    given = [each.strip() for each in text.split(",") if each.strip()]
     if not given or not set(given) <= set(_STATUSES):
         raise ValueError(f"write one or more of {', '.join(_STATUSES)}, separated by commas")
     return ",".join(given)

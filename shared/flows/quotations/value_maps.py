@@ -37,4 +37,4 @@ class QuotationMaps(ValueMaps):
 
     @cached_property
     def _storage(self) -> Mapping[str, StorageDimensions]:
-        return {fold(trimmed(product)): of for product, of in self.storage.items()}
+        return {fold(trimmed(product)): value for product, value in self.storage.items()}

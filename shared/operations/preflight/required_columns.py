@@ -47,7 +47,7 @@ def tables_of_sales(deployment: Deployment) -> tuple[TableUse, ...]:
     for flow in deployment.flows:
         for table in flow.uses(deployment).sales:
             found[table.entity_set].append((flow.name, table))
-    return tuple(_joined(name, of) for name, of in found.items())
+    return tuple(_joined(name, value) for name, value in found.items())
 
 
 def collections_of_finops(deployment: Deployment) -> tuple[CollectionUse, ...]:
@@ -57,8 +57,8 @@ def collections_of_finops(deployment: Deployment) -> tuple[CollectionUse, ...]:
         for collection in flow.uses(deployment).finops:
             found[collection.entity_set].append((flow.name, collection))
     return tuple(
-        CollectionUse(name, _by_flow(of), next((used.key for _, used in of if used.key), ""))
-        for name, of in found.items()
+        CollectionUse(name, _by_flow(value), next((used.key for _, used in value if used.key), ""))
+        for name, value in found.items()
     )
 
 
@@ -69,15 +69,15 @@ def _joined(name: str, used: list[tuple[str, UsedTable]]) -> TableUse:
         flows=_by_flow(used),
         id_column=tables[0].id_column,
         tracked=any(table.tracked for table in tables),
-        dates={column: of for table in tables for column, of in table.dates.items()},
+        dates={column: date for table in tables for column, date in table.dates.items()},
         blocks=tuple({block.source: block for table in tables for block in table.blocks}.values()),
     )
 
 
 def _by_flow(used: Iterable[tuple[str, UsedTable | UsedCollection]]) -> Mapping[str, Columns]:
     found: dict[str, Columns] = {}
-    for flow, of in used:
-        columns = {**found.get(flow, {}), **of.columns}
+    for flow, value in used:
+        columns = {**found.get(flow, {}), **value.columns}
         if columns:
             found[flow] = columns
     return found

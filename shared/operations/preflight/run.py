@@ -120,7 +120,7 @@ class Preflight:
     def _attributes(self, use: TableUse) -> Iterator[Check]:
         address = self._definitions(f"{_place(use)}/Attributes", "LogicalName,AttributeType")
         rows = self._dataverse.rows("Attributes", address)
-        there = {str(of["LogicalName"]): str(of.get("AttributeType") or "") for of in rows if of.get("LogicalName")}
+        there = {str(row["LogicalName"]): str(row.get("AttributeType") or "") for row in rows if row.get("LogicalName")}
         yield from _columns(SALES, use, there)
 
     def _tracking(self, use: TableUse) -> Iterator[Check]:
@@ -207,9 +207,9 @@ def _place(use: TableUse) -> str:
 
 
 def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
-    for of in properties if isinstance(properties, list) else ():
-        if isinstance(of, dict) and of.get("Name"):
-            yield str(of["Name"]), known_in_finops(str(of.get("DataType")))
+    for each in properties if isinstance(properties, list) else ():
+        if isinstance(each, dict) and each.get("Name"):
+            yield str(each["Name"]), known_in_finops(str(each.get("DataType")))
 
 
 def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
@@ -223,16 +223,18 @@ def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterato
     remedy = (
         "columns msdynce_* come with the Prospect-to-cash solution; otherwise compare the mapping with the environment"
     )
-    drift = {flow: f"{name} lacks {', '.join(of)}" for flow, of in missing.items() if of}
+    drift = {flow: f"{name} lacks {', '.join(value)}" for flow, value in missing.items() if value}
     yield _drifted(area, f"{name} has the columns of the mapping", use, found, remedy, drift)
     other = {
-        flow: sorted(of for of, names in columns.items() if of in there and not fits(names, there[of]))
+        flow: sorted(column for column, names in columns.items() if column in there and not fits(names, there[column]))
         for flow, columns in use.flows.items()
     }
-    found = ", ".join(f"{of} is {there[of]}" for of in _every(other))
+    found = ", ".join(f"{each} is {there[each]}" for each in _every(other))
     remedy = "schema drift: compare the column's type with the mapping"
     drift = {
-        flow: ", ".join(f"{name}.{column} is {there[column]}" for column in of) for flow, of in other.items() if of
+        flow: ", ".join(f"{name}.{column} is {there[column]}" for column in value)
+        for flow, value in other.items()
+        if value
     }
     yield _drifted(area, f"{name} has them with the types of the mapping", use, found, remedy, drift)
 

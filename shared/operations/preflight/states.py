@@ -43,7 +43,7 @@ class States:
     def _met(self, block: AddressBlock, row: Values) -> list[tuple[str, str]]:
         """Cause and country. An unknown country is reported with the record that has it."""
         try:
-            return [(of.cause, of.value.partition(" ")[0]) for of in block.remarks(row, self._maps)]
+            return [(remark.cause, remark.value.partition(" ")[0]) for remark in block.remarks(row, self._maps)]
         except Unmappable:
             return []
 
@@ -53,7 +53,7 @@ def _check(what: str, met: Counter[tuple[str, str]], *, bounded: bool) -> Check:
         return Check(SALES, what, CheckResult.WELL)
     told = []
     for cause, words in _CAUSES.items():
-        counts = Counter({country: count for (of, country), count in met.items() if of == cause})
+        counts = Counter({country: count for (value, country), count in met.items() if value == cause})
         told += [f"{words}: {_in_words(counts)}"] if counts else []
     first = f" (of the first {_ROWS} rows)" if bounded else ""
     return Check(SALES, what, CheckResult.BY_HAND, "; ".join(told) + first, _REMEDY)

@@ -68,7 +68,7 @@ class MemoryTable:
         """At most `limit` rows with start <= key < end, in key order."""
         self.step(f"{self.name}.scan")
         with self._lock:
-            keys = sorted(key for of, key in self._rows if of == partition and start <= key < end)
+            keys = sorted(key for row, key in self._rows if row == partition and start <= key < end)
             return [self._stored(partition, key) for key in keys[:limit]]
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:

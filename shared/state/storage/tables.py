@@ -123,7 +123,7 @@ def storable(row: Row) -> Row:
     """The row with texts that storage can hold: half of a surrogate pair becomes its number."""
     if not any(isinstance(cell, str) and has_half_pair(cell) for cell in row.cells.values()):
         return row
-    whole = {name: whole_characters(of) if isinstance(of, str) else of for name, of in row.cells.items()}
+    whole = {name: whole_characters(cell) if isinstance(cell, str) else cell for name, cell in row.cells.items()}
     return replace(row, cells=whole)
 
 

@@ -45,23 +45,23 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
     gate had been opened by a probe, and more than five hours have passed.
     """
     # Records that shared a request share its error: that is one trouble.
-    troubles = list({id(of.answer): of.answer for of in sent if isinstance(of.answer, SystemTrouble)}.values())
+    troubles = list({id(each.answer): each.answer for each in sent if isinstance(each.answer, SystemTrouble)}.values())
     plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
     drift = next((trouble for trouble in plain if isinstance(trouble, SchemaDrift)), None)
     if drift is not None:
-        gates.meet(drift, flow, run=run_id, record=next(of.id for of in sent if of.answer is drift))
+        gates.meet(drift, flow, run=run_id, record=next(each.id for each in sent if each.answer is drift))
         return Blame()
     if plain:
         gates.close(plain[0])
         return Blame()
-    if any(_is_answer(of.answer) for of in sent):
+    if any(_is_answer(each.answer) for each in sent):
         gates.note_answer(flow.target_system)
         return Blame(counts=True)
     if not troubles:
         return Blame()
     suspicious = len(troubles) < _GENERAL_TROUBLE and gates.has_answered(flow.target_system)
     gates.close(troubles[0])
-    return Blame(suspicious, lone=sum(isinstance(of.answer, SystemTrouble) for of in sent) == 1)
+    return Blame(suspicious, lone=sum(isinstance(each.answer, SystemTrouble) for each in sent) == 1)
 
 
 def read_answers(
@@ -69,20 +69,20 @@ def read_answers(
 ) -> Iterator[Planned | Concluded]:
     """Give each record its outcome by what the target has answered; one whose row is gone is planned once more, as a
     complete record (protocol A8)."""
-    for of in sent:
-        match of.answer:
-            case None if of.planned.judged.leaves:
-                yield of.record.at_its_next_target()
+    for each in sent:
+        match each.answer:
+            case None if each.planned.judged.leaves:
+                yield each.record.at_its_next_target()
             case None:
-                yield written(route, of.planned)
+                yield written(route, each.planned)
             case RecordMissing():
-                yield _repeat_in_full(route, limits, of.planned)
+                yield _repeat_in_full(route, limits, each.planned)
             case RecordRejected() as refusal:
-                yield _refused(limits, of.planned, refusal)
+                yield _refused(limits, each.planned, refusal)
             case OutcomeUnknown() as unknown:
-                yield _unknown(flow, limits, blame, of.planned, unknown)
+                yield _unknown(flow, limits, blame, each.planned, unknown)
             case NotSent() | Transient() | OperatorNeeded():
-                yield of.record.retried()
+                yield each.record.retried()
             case other:
                 raise other
 

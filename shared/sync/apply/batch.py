@@ -26,7 +26,7 @@ class Batch:
     has yielded counts also when it meets trouble later."""
 
     def __init__(self, records: Iterable[OnItsWay]) -> None:
-        self._latest = {of.id: of for of in records}
+        self._latest = {record.id: record for record in records}
 
     def take(self, results: Iterable[Next | Concluded]) -> list[Next]:
         """Keep what a stage yields. Returns what it leaves undecided, in the order of the message."""
@@ -43,4 +43,4 @@ class Batch:
 
     def undecided(self) -> list[Record]:
         """What is known of the records that no stage has decided yet."""
-        return [of.record for of in self._latest.values() if not isinstance(of, Concluded)]
+        return [each.record for each in self._latest.values() if not isinstance(each, Concluded)]

@@ -117,8 +117,8 @@ class Changes:
             return NumbersTaken(frozenset(taken))
         wanted = self.difference(judged) if trusted else self._everything_owned(judged, row)
         agree = self._route.rules.agree
-        values = {name: of for name, of in wanted.items() if not agree(name, of, row.values.get(name))}
-        lines = tuple(of for number in sorted(numbers) for of in self._line(judged, row, number, rules))
+        values = {name: value for name, value in wanted.items() if not agree(name, value, row.values.get(name))}
+        lines = tuple(each for number in sorted(numbers) for each in self._line(judged, row, number, rules))
         if not values and not lines and link.linked:
             return None
         refusal = rules.refusal(row) if values or lines else None
@@ -136,7 +136,7 @@ class Changes:
             yield _new(number, line)
         else:
             ours = _line_values(judged, line, rules)
-            values = {name: of for name, of in ours if not rules.agree_on_line(name, of, there.get(name))}
+            values = {name: value for name, value in ours if not rules.agree_on_line(name, value, there.get(name))}
             if values:
                 yield LineWrite(number, LineAction.UPDATE, values)
 

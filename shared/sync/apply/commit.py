@@ -43,7 +43,7 @@ class Committed:
     @property
     def kept(self) -> list[Concluded]:
         """The records whose outcome is stored."""
-        return [of for of in self.decided if of.id not in self.overtaken]
+        return [each for each in self.decided if each.id not in self.overtaken]
 
 
 class Committing:
@@ -72,12 +72,12 @@ class Committing:
 
     def commit(self, records: Sequence[OnItsWay]) -> Committed:
         """Commit every outcome."""
-        fitting = [self._fitting(self._sound(of)) for of in records]
-        decided = [of for of, _ in fitting]
+        fitting = [self._fitting(self._sound(record)) for record in records]
+        decided = [value for value, _ in fitting]
         self._release_dropped(decided)
         writer = LinkWriter(self._links, lambda now: now.claim.last == self._claim_id)
         written = writer.write([group for _, group in fitting])
-        overtaken = [of for of in decided if of.id in written.foreign]
+        overtaken = [each for each in decided if each.id in written.foreign]
         note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
         return Committed(decided, frozenset(written.foreign))
 
@@ -113,8 +113,8 @@ class Committing:
 
     def _release_dropped(self, decided: Sequence[Concluded]) -> None:
         """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
-        stored = {of.id: of.record.stored for of in decided}
-        dropped = {of.id: of.record.stored.owned - of.outcome.link.owned for of in decided}
+        stored = {each.id: each.record.stored for each in decided}
+        dropped = {each.id: each.record.stored.owned - each.outcome.link.owned for each in decided}
         release(self._flow, self._links, self._keys_of, dropped, stored)
 
     def _group(self, of: Concluded) -> Group:

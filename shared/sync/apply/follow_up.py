@@ -73,7 +73,7 @@ class FollowUp:
             self._send(self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
         self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
         if committed.overtaken:
-            overtaken = [Hint(of.id) for of in committed.decided if of.id in committed.overtaken]
+            overtaken = [Hint(each.id) for each in committed.decided if each.id in committed.overtaken]
             self._send(self._flow.name, None, overtaken, BUSY_DELAY_S)
         self._send_back(message, committed.kept, sent_back_at_once)
         self._tell_of_another_mapping(claimed.skipped, committed.kept)
@@ -83,11 +83,11 @@ class FollowUp:
     def _send_back(self, message: HintMessage, kept: Sequence[Concluded], at_once: int) -> None:
         """Records that are not decided come back: after their delay, or when the gate opens."""
         delays: dict[float | None, list[Hint]] = defaultdict(list)
-        for of in kept:
-            if of.outcome.kind is Kind.RETRIED:
-                delays[of.outcome.delay_s].append(of.record.hint)
-            elif of.outcome.kind is Kind.UNSETTLED:
-                delays[of.outcome.delay_s].append(Hint(of.id))
+        for each in kept:
+            if each.outcome.kind is Kind.RETRIED:
+                delays[each.outcome.delay_s].append(each.record.hint)
+            elif each.outcome.kind is Kind.UNSETTLED:
+                delays[each.outcome.delay_s].append(Hint(each.id))
         for delay_s, hints in delays.items():
             in_place = place_of_undecided(self._flow, self._gates) if delay_s is None else (self._flow.name, delay_s)
             queue, wait_s = in_place
@@ -100,7 +100,7 @@ class FollowUp:
         After a deployment an instance with the former mapping may take a message of the new walk: it leaves its records
         to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
         walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
-        ids = [hint.id for hint in skipped] + [of.id for of in kept if of.needs_no_second_try]
+        ids = [hint.id for hint in skipped] + [each.id for each in kept if each.needs_no_second_try]
         try:
             checkpoint = self._state.checkpoints.load(self._flow.name)
         except StateUnreadable:
@@ -117,9 +117,9 @@ class FollowUp:
         """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
         # Dictionaries keep the order, which a set does not: the children of each run get the same messages.
         released: dict[str, dict[str, None]] = defaultdict(dict)
-        for of in kept:
-            for route in self._routes_that_release(of):
-                released[route][of.id] = None
+        for each in kept:
+            for route in self._routes_that_release(each):
+                released[route][each.id] = None
         waits = self._state.waits
         for flow in self._children:
             children: dict[str, None] = {}
@@ -154,15 +154,15 @@ class FollowUp:
 
     def _look_once_more(self, kept: Sequence[Concluded]) -> None:
         """A parent may have been committed between our look and our parking: then nobody else sends the child."""
-        parked = [of for of in kept if of.outcome.waits]
-        parents = links_of_parents(self._state.links, {p for of in parked for p in of.record.parents})
+        parked = [each for each in kept if each.outcome.waits]
+        parents = links_of_parents(self._state.links, {p for each in parked for p in each.record.parents})
         moved = [
-            Hint(of.id, released=True)
-            for of in parked
-            if of.outcome.kind is Kind.WAITING
+            Hint(each.id, released=True)
+            for each in parked
+            if each.outcome.kind is Kind.WAITING
             and all(
                 parents[parent].key_on(parent.route) is not None or parents[parent].keeps_off(parent.route)
-                for parent in of.record.parents
+                for parent in each.record.parents
             )
         ]
         self._send(self._flow.name, None, moved, 0)

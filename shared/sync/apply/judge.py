@@ -31,10 +31,10 @@ def judge(
 ) -> Iterator[Judged | Concluded]:
     """Give every record its mapped content or an outcome. `links_of` loads the links of parents: linked means
     committed, not claimed. Raises SystemTrouble when the target's small tables cannot be read."""
-    evaluated = {of.record.id: of for of in _evaluate(flow, now, links_of, records, LOOKUP_KEPT_S)}
-    missing = [of.record for of in evaluated.values() if _lacks_a_name(of.verdict)]
+    evaluated = {each.record.id: each for each in _evaluate(flow, now, links_of, records, LOOKUP_KEPT_S)}
+    missing = [each.record for each in evaluated.values() if _lacks_a_name(each.verdict)]
     if missing:
-        evaluated |= {of.record.id: of for of in _evaluate(flow, now, links_of, missing, LOOKUP_FRESH_S)}
+        evaluated |= {each.record.id: each for each in _evaluate(flow, now, links_of, missing, LOOKUP_FRESH_S)}
     for record in records:
         of = evaluated.get(record.id)
         yield _judge_row(flow, record) if of is None else _judge_verdict(flow, of)
@@ -74,7 +74,7 @@ def _evaluate(
 
 def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record: Record, row: SourceRow) -> _Evaluated:
     link = record.link
-    found = {of: parents[of].key_on(of.route) for of in flow.mapper.parents(row)}
+    found = {parent: parents[parent].key_on(parent.route) for parent in flow.mapper.parents(row)}
     keys = {parent: key for parent, key in found.items() if key is not None}
     known = replace(
         shared,
@@ -89,7 +89,7 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
     except SchemaDrift as drift:
         drift.record = record.id
         raise
-    known_keys = tuple(KnownKey(of.flow, of.route, of.id, key) for of, key in keys.items())
+    known_keys = tuple(KnownKey(each.flow, each.route, each.id, key) for each, key in keys.items())
     return _Evaluated(replace(record, known_keys=known_keys), verdict, parents)
 
 
@@ -117,7 +117,7 @@ def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Concluded:
     """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
     link = record.link
     changes = flow.route(link.route).rules.ended() if link.linked else {}
-    if any(link.content.applied.get(name) != of for name, of in changes.items()):
+    if any(link.content.applied.get(name) != change for name, change in changes.items()):
         content = Mapped(link.target_key or "", {**link.content.applied, **changes}, {}, route=link.route)
         return Judged(record, content, ending)
     return record.concluded(ending.kind, ending.state, reason=ending.rule)

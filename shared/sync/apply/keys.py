@@ -15,19 +15,19 @@ from shared.sync.link_writer import Group, LinkWriter, link_operation
 
 def reject_occupied(ownership: KeyOwnership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Concluded]:
     """List the records whose target row is somebody else's. Raises SystemTrouble."""
-    for of in planned:
-        yield of if isinstance(of, Planned) else ownership.reject_occupied(of)
+    for each in planned:
+        yield each if isinstance(each, Planned) else ownership.reject_occupied(each)
 
 
 def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
     """Take the keys of the records that are not linked under theirs yet; a record whose key another one has gets its
     outcome. Raises SystemTrouble."""
-    yield from (of for of in planned if not of.needs_key)
-    new = [of for of in planned if of.needs_key]
+    yield from (each for each in planned if not each.needs_key)
+    new = [each for each in planned if each.needs_key]
     first = ownership.first_of(new)
     yield from ownership.reject_rivals(new, first)
-    taken = ownership.keys.own({of.key: ownership.owner(of.id) for of in first.values()})
-    yield from (of for of in first.values() if of.key not in taken)
+    taken = ownership.keys.own({each.key: ownership.owner(each.id) for each in first.values()})
+    yield from (each for each in first.values() if each.key not in taken)
     for key, owned in taken.items():
         yield _take_over(ownership, first[fold(key)], owned)
 

@@ -24,21 +24,23 @@ def note_late_writes(
 ) -> None:
     """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
     hold either write. Raises StorageTrouble."""
-    for of in overtaken:
-        change_link(links, foreign[of.id], partial(_after_late_work, of))
+    for each in overtaken:
+        change_link(links, foreign[each.id], partial(_after_late_work, each))
     if overtaken:
-        now = links.load(flow.name, [of.id for of in overtaken])
+        now = links.load(flow.name, [each.id for each in overtaken])
         _own(flow, keys_of, overtaken, now)
-        release(flow, links, keys_of, {of.id: of.record.stored.owned - now[of.id].owned for of in overtaken}, now)
+        release(
+            flow, links, keys_of, {each.id: each.record.stored.owned - now[each.id].owned for each in overtaken}, now
+        )
 
 
 def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Mapping[str, Link]) -> None:
     """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
     record that has got one meanwhile keeps it."""
-    for of in overtaken:
-        key, route = _begun_key(of), flow.route(of.record.stored.route) if of.record.stored.route else None
-        if key is not None and route is not None and links[of.id].may_have_made(route.name, key):
-            keys_of(route).own({key: Owner(flow.name, route.name, of.id)})
+    for each in overtaken:
+        key, route = _begun_key(each), flow.route(each.record.stored.route) if each.record.stored.route else None
+        if key is not None and route is not None and links[each.id].may_have_made(route.name, key):
+            keys_of(route).own({key: Owner(flow.name, route.name, each.id)})
 
 
 def _begun_key(of: Concluded) -> str | None:

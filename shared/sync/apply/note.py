@@ -25,23 +25,23 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
     """Write into each link what is new of that. A record whose link somebody else has changed comes back; one whose
     state cannot be kept is rejected before the target has seen it. Keys that a note drops are released before."""
     notes: dict[str, Link] = {}
-    for of in planned:
-        too_large = _too_large(route, of)
-        noted = None if too_large else _noted(route, of)
+    for each in planned:
+        too_large = _too_large(route, each)
+        noted = None if too_large else _noted(route, each)
         if noted is not None:
-            notes[of.id] = noted
+            notes[each.id] = noted
         else:
-            yield too_large or of
-    noting = [of for of in planned if of.id in notes]
-    dropped = {of.id: of.record.stored.owned - notes[of.id].owned for of in noting}
-    release(dropped, {of.id: of.record.stored for of in noting})
+            yield too_large or each
+    noting = [each for each in planned if each.id in notes]
+    dropped = {each.id: each.record.stored.owned - notes[each.id].owned for each in noting}
+    release(dropped, {each.id: each.record.stored for each in noting})
     groups = [Group(link, (link_operation(link),)) for link in notes.values()]
     written = LinkWriter(links, lambda now: _same_note(now, notes[now.id])).write(groups)
-    for of in noting:
-        if of.id in written.etags:
-            yield of.with_record(of.record.noted(replace(notes[of.id], etag=written.etags[of.id])))
+    for item in noting:
+        if item.id in written.etags:
+            yield item.with_record(item.record.noted(replace(notes[item.id], etag=written.etags[item.id])))
         else:
-            yield of.record.retried(delay_s=BUSY_DELAY_S)
+            yield item.record.retried(delay_s=BUSY_DELAY_S)
 
 
 def _too_large(route: Route, planned: Planned) -> Concluded | None:

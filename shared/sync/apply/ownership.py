@@ -65,22 +65,22 @@ class KeyOwnership:
     def first_of(self, planned: Sequence[Planned]) -> dict[str, Planned]:
         """The record that goes on, by its folded key: the owner where several want the same one."""
         rivals: dict[str, list[Planned]] = defaultdict(list)
-        for of in planned:
-            rivals[fold(of.key)].append(of)
+        for each in planned:
+            rivals[fold(each.key)].append(each)
         contested = [key for key, wanted in rivals.items() if len(wanted) > 1]
         owners = self.keys.owners(contested) if contested else {}
         first: dict[str, Planned] = {}
         for key, wanted in rivals.items():
             owner = owners[key].owner if key in owners else None
-            first[key] = next((of for of in wanted if self.owner(of.id) == owner), wanted[0])
+            first[key] = next((each for each in wanted if self.owner(each.id) == owner), wanted[0])
         return first
 
     def reject_rivals(self, planned: Sequence[Planned], first: Mapping[str, Planned]) -> Iterator[Concluded]:
         """List the others that want the same key."""
-        for of in planned:
-            goes_on = first[fold(of.key)]
-            if of is not goes_on:
-                yield self.reject_taken(of.record, of.key, self.owner(goes_on.id))
+        for each in planned:
+            goes_on = first[fold(each.key)]
+            if each is not goes_on:
+                yield self.reject_taken(each.record, each.key, self.owner(goes_on.id))
 
     def reject_occupied(self, occupied: Occupied) -> Concluded:
         """List a record whose target row is there already, by whoever has made it. Raises SystemTrouble."""

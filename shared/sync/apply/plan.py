@@ -16,54 +16,54 @@ from shared.sync.flow import Flow, Route
 def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
     """Each record on the route that it takes. One that is linked elsewhere leaves that target: on another route at
     once, which leaves the row there as it is; on the same one after the row under the former key has been ended."""
-    for of in judged:
-        route, link = flow.route(of.content.route), of.record.link
+    for each in judged:
+        route, link = flow.route(each.content.route), each.record.link
         if not link.linked:
-            yield of
+            yield each
         elif link.route != route.name:
-            yield of.with_link(link.without_target(ended=False))
-        elif fold(link.target_key or "") == fold(of.content.key):
-            yield of
+            yield each.with_link(link.without_target(ended=False))
+        elif fold(link.target_key or "") == fold(each.content.key):
+            yield each
         elif route.rules.ended():
-            yield replace(of, leaves=True)
+            yield replace(each, leaves=True)
         else:
-            yield of.with_link(link.without_target(ended=True))
+            yield each.with_link(link.without_target(ended=True))
 
 
 def by_route(flow: Flow, judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     """The records by the name of the route that they take."""
     found: dict[str, list[Judged]] = defaultdict(list)
-    for of in judged:
-        found[flow.route(of.content.route).name].append(of)
+    for each in judged:
+        found[flow.route(each.content.route).name].append(each)
     return found
 
 
 def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied | Concluded]:
     """Give each record of one route a write or an outcome. Raises SystemTrouble when a look-up fails."""
-    yield from _plan_leaving(route, [of for of in judged if of.leaves])
+    yield from _plan_leaving(route, [each for each in judged if each.leaves])
     doubtful = []
-    for of in judged:
-        if not of.leaves:
-            planned = _plan_difference(route, of)
+    for item in judged:
+        if not item.leaves:
+            planned = _plan_difference(route, item)
             if planned is None:
-                doubtful.append(of)
+                doubtful.append(item)
             else:
                 yield planned
     if doubtful:
-        found = route.target.find([of.content.key for of in doubtful])
-        for of in doubtful:
-            yield _plan_by_target(route, of, found.get(of.content.key))
+        found = route.target.find([each.content.key for each in doubtful])
+        for entry in doubtful:
+            yield _plan_by_target(route, entry, found.get(entry.content.key))
 
 
 def plan_taken_over(route: Route, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
     """Plan anew the writes to rows that were taken over, as the link says by now, from a record that is gone: such a
     row was written by us, and what that record has filled is emptied as well."""
-    for of in planned:
-        row = of.write.before
-        if not of.judged.leaves and row is not None and of.needs_key and _was_there(route, of.judged):
-            yield _plan_row(route, of.judged, row)
+    for each in planned:
+        row = each.write.before
+        if not each.judged.leaves and row is not None and each.needs_key and _was_there(route, each.judged):
+            yield _plan_row(route, each.judged, row)
         else:
-            yield of
+            yield each
 
 
 def _was_there(route: Route, judged: Judged) -> bool:
@@ -72,13 +72,13 @@ def _was_there(route: Route, judged: Judged) -> bool:
 
 def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned | Occupied]:
     """A record leaves its row only for a key that it can have."""
-    found = route.target.find([of.content.key for of in leaving]) if leaving else {}
-    for of in leaving:
-        if of.content.key in found and not (_was_there(route, of) or route.adopt_existing):
-            yield Occupied(of)
+    found = route.target.find([each.content.key for each in leaving]) if leaving else {}
+    for item in leaving:
+        if item.content.key in found and not (_was_there(route, item) or route.adopt_existing):
+            yield Occupied(item)
         else:
-            link, values = of.record.link, dict(route.rules.ended())
-            yield Planned(of, Write(of.id, link.target_key or "", values, create=False, target_id=link.target_id))
+            link, values = item.record.link, dict(route.rules.ended())
+            yield Planned(item, Write(item.id, link.target_key or "", values, create=False, target_id=link.target_id))
 
 
 def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None:

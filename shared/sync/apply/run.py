@@ -205,17 +205,17 @@ class Apply:
         return self._clock.monotonic()
 
     def _report(self, message: HintMessage, claimed: Claimed, committed: Committed, run: Run) -> None:
-        counts: Counter[str] = Counter(of.outcome.kind for of in committed.decided)
+        counts: Counter[str] = Counter(each.outcome.kind for each in committed.decided)
         counts[Kind.REJECTED] += len(claimed.damaged)
         counts["skipped"] += len(claimed.skipped)
         counts["alone"] += len(claimed.alone)
         counts["busy"] += sum(map(len, claimed.busy.values()))
         counts["overtaken"] += len(committed.overtaken)
-        counts["read"] += sum(of.record.row is not None for of in committed.decided)
+        counts["read"] += sum(each.record.row is not None for each in committed.decided)
         counts = +counts
         self._state.runs.add(replace(run, counts=counts))
         ms = round(run.seconds * 1000)
         log_event("batch_applied", flow=run.flow, run=run.id, sent_by=message.run, ms=ms, **counts)
-        for of in committed.decided:
-            if of.outcome.rejection is not None:
-                log_event("record_rejected", flow=run.flow, run=run.id, id=of.id, cause=of.outcome.reason)
+        for item in committed.decided:
+            if item.outcome.rejection is not None:
+                log_event("record_rejected", flow=run.flow, run=run.id, id=item.id, cause=item.outcome.reason)

@@ -13,8 +13,8 @@ def send(target: Target, planned: Sequence[Planned], *, not_after: float) -> Ite
     only a first part was applied is not trusted any more."""
     if not planned:
         return
-    by_id = {of.id: of for of in planned}
-    for id, answer in target.write([of.write for of in planned], not_after=not_after).items():
+    by_id = {each.id: each for each in planned}
+    for id, answer in target.write([each.write for each in planned], not_after=not_after).items():
         of = by_id[id]
         if isinstance(answer, PartlyApplied):
             yield Sent(of.with_record(replace(of.record, trusted=False)), answer.error)

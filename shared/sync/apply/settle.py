@@ -43,7 +43,7 @@ def settle(
         route, keys = flow.route(name), keys_of(flow.route(name))
         found = route.target.find([intent.key for intent in intents.values()])
         owners = keys.owners([intent.key for intent in intents.values()])
-        damaged = {key for key, of in owners.items() if damage_of_key(of, keys.row_of(key), flows) is not None}
+        damaged = {key for key, owner in owners.items() if damage_of_key(owner, keys.row_of(key), flows) is not None}
         there = {id: intent for id, intent in intents.items() if intent.key in found.keys() - damaged}
         owned = _owned(keys, owners, Owner(flow.name, route.name, ""), there, looks_only=looks_only)
         for id, intent in intents.items():

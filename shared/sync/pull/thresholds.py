@@ -150,7 +150,7 @@ class Thresholds:
     def _suspects(self, reader: Reader, news: Sequence[Change]) -> list[Link]:
         """The linked records whose version or digest is not the one that was seen."""
         links = self._links.load(self._flow.name, [change.id for change in news])
-        return [links[of.id] for of in news if links[of.id].linked and reader.is_news(links[of.id], of)]
+        return [links[each.id] for each in news if links[each.id].linked and reader.is_news(links[each.id], each)]
 
     def _weigh(self, suspects: Sequence[Link], deadline: float) -> Weighed:
         began = self._clock.monotonic()

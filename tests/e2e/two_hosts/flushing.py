@@ -68,6 +68,8 @@ class Disk:
     def _changed_ms(self, service: str) -> float:
         """When the file was last written in which the contents of messages, or of blobs, lie."""
         for collection in json.loads(self._text(f"{service}_extent"))["collections"]:
-            times = [of.get(name, 0) for of in collection["data"] for name in ("lastModifiedInMS", "LastModifyInMS")]
+            times = [
+                each.get(name, 0) for each in collection["data"] for name in ("lastModifiedInMS", "LastModifyInMS")
+            ]
             return float(max(times, default=0))
         return 0.0

@@ -85,7 +85,7 @@ class People:
         return sorted(rows, key=lambda row: str(row.values[key]) if key else row.id)
 
     def _watched(self, flow: str) -> Watched:
-        return next(of for of in self.configuration.flows if of.name == flow)
+        return next(each for each in self.configuration.flows if each.name == flow)
 
     def _awake(self, flow: str) -> list[SourceRow]:
         return [row for row in self._rows(flow) if row.values.get("statecode") == 0]
@@ -185,7 +185,7 @@ class People:
         def has_come() -> bool:
             catalogue = Seller(self.session.sales).catalogue()
             found.append(catalogue)
-            return all(of.number in catalogue.products and _is_priced(catalogue, of.number) for of in wanted)
+            return all(each.number in catalogue.products and _is_priced(catalogue, each.number) for each in wanted)
 
         self.until("the products are in Sales", has_come)
         return found[-1]

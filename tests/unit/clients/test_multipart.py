@@ -108,4 +108,4 @@ def test_parts_within_parts_without_end_and_numbers_without_end_are_no_answers()
     number = "9" * 5_000
     part = f"--b0\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--b0--"
     answer = Answer(200, {"Content-Type": "multipart/mixed; boundary=b0"}, part.encode())
-    assert [of.status for of in read_answers(answer, 1) if of is not None] == [204]
+    assert [each.status for each in read_answers(answer, 1) if each is not None] == [204]

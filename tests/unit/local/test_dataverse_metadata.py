@@ -71,7 +71,7 @@ def test_tables_are_filtered_by_plain_values_and_enumerations(
     if found is None:
         owner = "OrganizationOwned" if "OrganizationOwned" in condition else "UserOwned"
         without = "product" if "product" in condition else "account"
-        found = [name for name, of in every.items() if of["OwnershipType"] == owner and name != without]
+        found = [name for name, value in every.items() if value["OwnershipType"] == owner and name != without]
     assert result == found
     assert found
 
@@ -289,10 +289,10 @@ def declared(document: Xml.Element) -> dict[str, set[str]]:
     """The properties and navigations of every type of a CSDL document, with those of its base types."""
     found: dict[str, set[str]] = {}
     bases: dict[str, str | None] = {}
-    for of in document.iter(f"{EDM}EntityType"):
-        members = [*of.iter(f"{EDM}Property"), *of.iter(f"{EDM}NavigationProperty")]
-        found[of.attrib["Name"]] = {each.attrib["Name"] for each in members}
-        bases[of.attrib["Name"]] = of.attrib.get("BaseType", "").removeprefix("mscrm.") or None
+    for item in document.iter(f"{EDM}EntityType"):
+        members = [*item.iter(f"{EDM}Property"), *item.iter(f"{EDM}NavigationProperty")]
+        found[item.attrib["Name"]] = {each.attrib["Name"] for each in members}
+        bases[item.attrib["Name"]] = item.attrib.get("BaseType", "").removeprefix("mscrm.") or None
     for name in found:
         above = bases[name]
         while above is not None:
@@ -316,14 +316,14 @@ def test_the_document_declares_every_served_table_and_what_each_has(world: World
     reply = world.get("$metadata")
     assert reply.headers["Content-Type"].startswith("application/xml")
     document = Xml.fromstring(reply.content)
-    sets = {of.attrib["Name"] for of in document.iter(f"{EDM}EntitySet")}
+    sets = {each.attrib["Name"] for each in document.iter(f"{EDM}EntitySet")}
     listed = {str(each["name"]) for each in row(world, "")["value"]}
     assert listed <= sets
     assert "territories" in sets
     types = declared(document)
-    for of in world.organisation.schema.entities.values():
-        missing = set(of.properties) - types[of.name]
-        assert not missing, of.name
+    for entity in world.organisation.schema.entities.values():
+        missing = set(entity.properties) - types[entity.name]
+        assert not missing, entity.name
     assert {"quoteid", "quote_details", "customerid_account"} <= types["quote"] | types["quotedetail"]
 
 
@@ -338,6 +338,6 @@ def test_the_document_and_the_types_declare_all_that_is_told_of_tables(world: Wo
 
 def test_alternate_keys_stand_in_the_document(world: World) -> None:
     document = Xml.fromstring(world.get("$metadata").content)
-    [contact] = [of for of in document.iter(f"{EDM}EntityType") if of.attrib["Name"] == "contact"]
+    [contact] = [each for each in document.iter(f"{EDM}EntityType") if each.attrib["Name"] == "contact"]
     names = {each.attrib.get("PropertyPath") for each in contact.iter(f"{EDM}PropertyValue")}
     assert "msdynce_contactnumber" in names

@@ -74,10 +74,10 @@ def test_a_contact_who_has_ended_is_looked_at_for_being_inactive(running: Trade,
     past = Past(keys={id: f"contact {own}/{number}"}, moves=True)
     running.shop.sales.patch(f"contacts({id})", {"statecode": 1}, If_Match="*")
     different = running.compared(CONTACTS, past).different
-    assert [of.field for of in different if of.key == f"contact {own}/{number}"] == ["IsInactive"]
+    assert [each.field for each in different if each.key == f"contact {own}/{number}"] == ["IsInactive"]
     running.sync()
     found = running.compared(CONTACTS, past)
-    assert f"contact {own}/{number}" not in [*found.extra, *(of.key for of in found.different)]
+    assert f"contact {own}/{number}" not in [*found.extra, *(each.key for each in found.different)]
 
 
 def test_a_contact_who_has_moved_is_expected_at_the_new_account(running: Trade, number: str) -> None:

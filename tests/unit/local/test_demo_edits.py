@@ -112,8 +112,8 @@ def test_a_customer_group_goes_and_comes_back_as_it_was(fulfilment: Fulfilment) 
     fulfilment.restore_group(before)
     after = fulfilment.group("10")
     assert after is not None
-    assert {name: of for name, of in after.items() if "@" not in name} == {
-        name: of for name, of in before.items() if "@" not in name
+    assert {name: value for name, value in after.items() if "@" not in name} == {
+        name: value for name, value in before.items() if "@" not in name
     }
 
 

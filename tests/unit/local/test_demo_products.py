@@ -171,8 +171,8 @@ def test_a_product_that_vanished_is_looked_at_for_being_retired(
     shop.tick()
     past = Past(keys={number: number})
     shop.take_away(number)
-    assert [of.field for of in compared(systems, past).different if of.key == number] == ["statecode"]
+    assert [each.field for each in compared(systems, past).different if each.key == number] == ["statecode"]
     shop.tick()
     found = compared(systems, past)
-    assert [of for of in found.different if of.key == number] == []
+    assert [each for each in found.different if each.key == number] == []
     assert number not in found.extra

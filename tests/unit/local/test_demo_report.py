@@ -77,8 +77,8 @@ def assert_form(value: object, form: object, path: str = "report") -> None:
     if isinstance(form, dict):
         assert isinstance(value, dict), path
         assert value.keys() == form.keys(), path
-        for name, of in form.items():
-            assert_form(value[name], of, f"{path}.{name}")
+        for name, each in form.items():
+            assert_form(value[name], each, f"{path}.{name}")
     else:
         assert isinstance(value, form), path  # type: ignore[arg-type]
 

@@ -155,7 +155,7 @@ def test_the_metadata_says_that_the_entity_is_read_only(finops: Caller) -> None:
     path = f"/Metadata/PublicEntities?$filter=EntitySetName eq '{SET}'"
     [entity] = finops.send("GET", path).json()["value"]
     assert entity["IsReadOnly"]
-    assert not any(of["AllowEdit"] or of["AllowEditOnCreate"] for of in entity["Properties"])
+    assert not any(each["AllowEdit"] or each["AllowEditOnCreate"] for each in entity["Properties"])
 
 
 def walked(finops: Caller, company: str, size: int) -> list[str]:

@@ -300,8 +300,8 @@ def test_the_metadata_document_names_container_and_sets(finops: Caller) -> None:
 def test_public_entities_are_found_by_set_name_and_by_name(finops: Caller) -> None:
     found = finops.send("GET", "/Metadata/PublicEntities", {"$filter": "EntitySetName eq 'CustomersV3'"}).json()
     one = finops.send("GET", "/Metadata/PublicEntities('CustomerV3')").json()
-    assert [of["Name"] for of in found["value"]] == [one["Name"]] == ["CustomerV3"]
-    account = next(of for of in one["Properties"] if of["Name"] == "CustomerAccount")
+    assert [each["Name"] for each in found["value"]] == [one["Name"]] == ["CustomerV3"]
+    account = next(each for each in one["Properties"] if each["Name"] == "CustomerAccount")
     assert (account["TypeName"], account["DataType"], account["IsKey"]) == ("Edm.String", "String", True)
     assert finops.send("GET", "/Metadata/PublicEntities('CustomersV3')").status_code == 404
 
@@ -313,11 +313,11 @@ def test_public_enumerations_show_members_with_values(finops: Caller) -> None:
 
 def test_data_entities_tell_the_aot_name(finops: Caller) -> None:
     found = finops.send("GET", "/Metadata/DataEntities", {"$filter": "PublicCollectionName eq 'CustomersV3'"}).json()
-    assert [of["Name"] for of in found["value"]] == ["CustCustomerV3Entity"]
+    assert [each["Name"] for each in found["value"]] == ["CustCustomerV3Entity"]
 
 
 def test_the_service_document_lists_the_served_collections(finops: Caller) -> None:
-    names = [of["name"] for of in finops.get("").json()["value"]]
+    names = [each["name"] for each in finops.get("").json()["value"]]
     assert {"CustomersV3", "CustomerGroups", "Currencies", "UnitsOfMeasure", "LegalEntities"} <= set(names)
 
 

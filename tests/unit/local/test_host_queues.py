@@ -186,7 +186,9 @@ def test_a_body_that_is_not_base64_is_poison_at_its_first_delivery_and_never_rea
     assert not world.seen
     assert not world.queue.messages
     assert [message.text for message in world.poison.messages.values()] == ["not base64!"]
-    assert [(of.ran, of.dequeue_count) for of in world.events if isinstance(of, MessagePoisoned)] == [(False, 1)]
+    assert [(event.ran, event.dequeue_count) for event in world.events if isinstance(event, MessagePoisoned)] == [
+        (False, 1)
+    ]
 
 
 def test_the_line_of_a_message_that_is_given_up_has_the_category_of_the_extension(

@@ -22,7 +22,7 @@ def cldr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cldr:
     common = tmp_path / "common"
     (common / "supplemental").mkdir(parents=True)
     (common / "subdivisions").mkdir()
-    groups = "".join(f'<subgroup type="{of}" contains="{" ".join(parts)}"/>' for of, parts in CONTAINED.items())
+    groups = "".join(f'<subgroup type="{value}" contains="{" ".join(parts)}"/>' for value, parts in CONTAINED.items())
     (common / "supplemental" / "subdivisions.xml").write_text(f"<data>{groups}</data>", encoding="utf-8")
     for language, names in NAMES.items():
         named = "".join(f'<subdivision type="{id}">{name}</subdivision>' for id, name in names.items())

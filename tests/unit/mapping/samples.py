@@ -50,9 +50,9 @@ def metadata(columns: DateColumns, **behaviors: str) -> References:
     return {
         metadata_of(table): tuple(
             {"LogicalName": column, "DateTimeBehavior": {"Value": behaviors.get(column, str(delivered))}}
-            for column, delivered in of.items()
+            for column, delivered in each.items()
         )
-        for table, of in columns.items()
+        for table, each in columns.items()
     }
 
 

@@ -160,7 +160,7 @@ def test_the_number_that_sales_shows_of_the_account_does_not_count() -> None:
 @example("C" * 20)
 def test_a_contact_person_stays_under_the_number_and_the_account_of_its_key(number: str) -> None:
     person, customer = (
-        mapped(contact(msdynce_contactnumber=number, msdynce_isactivecustomer=of)) for of in (False, True)
+        mapped(contact(msdynce_contactnumber=number, msdynce_isactivecustomer=each)) for each in (False, True)
     )
     assert person.key.split("/") == [number, "ACC-7"]
     assert customer.key == number

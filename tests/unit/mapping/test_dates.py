@@ -21,7 +21,7 @@ LOCAL, DATE_ONLY, INDEPENDENT = Behavior.USER_LOCAL, Behavior.DATE_ONLY, Behavio
 NAMES = (resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()
 ZONES = st.sampled_from(NAMES).map(ZoneInfo)
 DAYS = st.dates(date(1970, 1, 2), date(2060, 12, 31))
-TIMES = st.times().map(lambda of: of.replace(microsecond=0))
+TIMES = st.times().map(lambda each: each.replace(microsecond=0))
 # Two years with every rule for summer time that is in force.
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)
 

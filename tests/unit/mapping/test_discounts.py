@@ -85,7 +85,10 @@ def test_both_fields_are_sent_where_there_is_no_discount() -> None:
 
 
 def test_a_discount_is_emptied_by_zero() -> None:
-    assert {of.name: of.empty for of in DiscountSplit().fields} == {"LineDiscountAmount": 0, "FixedPriceCharges": 0}
+    assert {field.name: field.empty for field in DiscountSplit().fields} == {
+        "LineDiscountAmount": 0,
+        "FixedPriceCharges": 0,
+    }
 
 
 def test_more_decimals_than_the_precision_are_refused() -> None:

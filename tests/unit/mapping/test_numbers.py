@@ -92,6 +92,6 @@ def test_keys_of_two_parts_are_equal_exactly_when_each_part_is(
     one: tuple[str, str], other: tuple[str, str], blanks: str
 ) -> None:
     same = tuple(map(fold, one)) == tuple(map(fold, other))
-    first, second = (composite(number + blanks, of) for number, of in (one, other))
+    first, second = (composite(number + blanks, value) for number, value in (one, other))
     assert (fold(first) == fold(composite(*other))) is same
     assert second == composite(*other)

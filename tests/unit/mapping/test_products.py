@@ -513,7 +513,7 @@ def test_no_digit_of_a_sample_price_or_cost_is_lost_with_a_precision_of_4() -> N
 def test_200_sample_products_have_a_price_of_0_and_no_item() -> None:
     known = knowing(sample_references(), decimals=4)
     items = [item(mapped(row, known, SAMPLE_MAPPER)) for row in sample_products()]
-    assert sum(of["amount"] is None for of in items) == 200
+    assert sum(each["amount"] is None for each in items) == 200
 
 
 class Asked(UserDict[str, tuple[Values, ...]]):

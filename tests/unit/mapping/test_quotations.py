@@ -195,7 +195,7 @@ def test_the_currency_is_the_one_of_the_value_map() -> None:
 
 def test_the_shipping_address_goes_as_a_whole_block() -> None:
     sent = mapped(quote(header(**SHIP_TO, shipto_name="Dock"))).owned
-    assert {name: of for name, of in sent.items() if name.startswith("DeliveryAddress")} == {
+    assert {name: value for name, value in sent.items() if name.startswith("DeliveryAddress")} == {
         "DeliveryAddressName": "Dock",
         "DeliveryAddressStreet": "1 Way\nHall 2",
         "DeliveryAddressCity": "Seattle",
@@ -424,7 +424,9 @@ def test_a_document_without_the_parts_of_quotations_has_their_defaults() -> None
 def test_a_product_is_shipped_from_where_the_value_map_says() -> None:
     mapping = mapper(storage={"D0002": {"site": "2", "warehouse": "22"}, "D0003": {"site": "3", "warehouse": ""}})
     lines = mapped(quote(header(line(1), line(2, product="D0002"), line(3, product="D0003"))), mapping).lines
-    shipped = {n: (of.on_create["ShippingSiteId"], of.on_create["ShippingWarehouseId"]) for n, of in lines.items()}
+    shipped = {
+        n: (each.on_create["ShippingSiteId"], each.on_create["ShippingWarehouseId"]) for n, each in lines.items()
+    }
     assert shipped == {1: ("1", "13"), 2: ("2", "22"), 3: ("3", None)}
 
 
@@ -456,7 +458,7 @@ def test_lines_are_numbered_as_in_sales_and_the_numbers_are_told() -> None:
 def test_a_line_that_was_deleted_keeps_its_number() -> None:
     before = mapped(quote(header(line(1), line(2)))).numbers
     after = mapped(quote(header(line(2), line(1, quotedetailid="new", product="D0009"))), numbers=before)
-    assert {number: of.owned["ProductNumber"] for number, of in after.lines.items()} == {2: "D0001", 3: "D0009"}
+    assert {number: each.owned["ProductNumber"] for number, each in after.lines.items()} == {2: "D0001", 3: "D0009"}
     assert after.numbers[1] == ""
 
 
@@ -464,7 +466,7 @@ def test_a_revision_keeps_the_numbers_of_its_lines() -> None:
     before = mapped(quote(header(line(1), line(2, product="D0002")))).numbers
     revised = header(line(2, quotedetailid="y", product="D0002"), line(1, quotedetailid="x"), line(3), revisionnumber=1)
     after = mapped(quote(header(statecode=CLOSED, statuscode=7), revised), numbers=before)
-    assert {number: of.owned["ProductNumber"] for number, of in after.lines.items()} == {
+    assert {number: each.owned["ProductNumber"] for number, each in after.lines.items()} == {
         1: "D0001",
         2: "D0002",
         3: "D0001",
@@ -527,7 +529,7 @@ def test_values_of_finops_agree_as_it_stores_them() -> None:
 def test_numbers_that_dataverse_writes_differently_are_the_same_content() -> None:
     one = mapped_line(quantity=Decimal("3.0000000000"), manualdiscountamount=Decimal("1.50")).owned
     other = mapped_line(quantity=3, manualdiscountamount=Decimal("1.5000")).owned
-    assert {name: str(of) for name, of in one.items()} == {name: str(of) for name, of in other.items()}
+    assert {name: str(value) for name, value in one.items()} == {name: str(value) for name, value in other.items()}
 
 
 # Choices of a deployment
@@ -573,7 +575,7 @@ def test_every_choice_changes_the_fingerprint() -> None:
         replace(choices, requested_date=RequestedDate.RECEIPT),
         replace(choices, addresses=AddressRules(street_number=True)),
     ]
-    prints = [mapper(of).fingerprint for of in (choices, *others)]
+    prints = [mapper(each).fingerprint for each in (choices, *others)]
     prints.append(mapper(ownership={"quotation_lines": {"SalesPrice": "off"}}).fingerprint)
     assert len(set(prints)) == len(prints)
     assert mapper().fingerprint == prints[0]

@@ -170,7 +170,7 @@ def test_the_same_name_may_stand_twice_with_the_same_code() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
-        lambda of: st.lists(of) | st.dictionaries(st.text(), of),
+        lambda each: st.lists(each) | st.dictionaries(st.text(), each),
         max_leaves=8,
     )
 )

@@ -55,11 +55,11 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another_one() -> N
 
 
 def test_a_sample_takes_more_of_a_large_module_than_of_a_small_one() -> None:
-    places = {file: {of.place for of in mutants_of(ROOT, file)} for file in SYNC}
+    places = {file: {each.place for each in mutants_of(ROOT, file)} for file in SYNC}
     everywhere, taken = sum(map(len, places.values())), sample(ROOT, SYNC, 60, "1")
     for file, of_file in places.items():
         fair = 60 * len(of_file) / everywhere
-        assert abs(sum(of.file == file for of in taken) - fair) <= 2
+        assert abs(sum(each.file == file for each in taken) - fair) <= 2
 
 
 def test_a_mutant_is_found_again_by_its_name() -> None:
@@ -77,21 +77,21 @@ def test_the_nearest_tests_come_first_and_the_simulation_behind_the_rules(part: 
     file = {"sync": "hints", "mapping": "numbers", "clients": "http/pace", "state": "snapshots"}[part]
     stages = stages_for(ROOT, f"shared/{part}/{file}.py", seeds=5)
     assert stages[0].files[0] == f"tests/unit/{part}/test_{Path(file).name}.py"
-    names = [of.name for of in stages]
+    names = [stage.name for stage in stages]
     assert names.index("simulation") > max(names.index(name) for name in names if name in {"unit", "rules"})
-    files = [file for of in stages for file in of.files]
+    files = [file for stage in stages for file in stage.files]
     assert len(files) == len(set(files))
 
 
 def test_every_equivalent_mutant_can_still_be_made_and_has_its_reason() -> None:
     known = read_equivalents()
-    assert [of for of in known if not of.reason] == []
+    assert [each for each in known if not each.reason] == []
     assert outdated(known, ROOT) == []
 
 
 def test_an_equivalent_mutant_is_known_wherever_its_line_moves(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text("\n\nif 1:\n    x = 7\n", encoding="utf-8")
-    up = next(of for of in mutants_of(tmp_path, "tiny.py") if of.changes(tmp_path)[1] == "x = 8")
+    up = next(each for each in mutants_of(tmp_path, "tiny.py") if each.changes(tmp_path)[1] == "x = 8")
     named = Equivalent("tiny.py", "x = 7", "x = 8", "x is not read")
     assert named.is_of(up, tmp_path)
     assert outdated([named, Equivalent("tiny.py", "x = 9", "x = 8", "x is not read")], tmp_path)[0].line == "x = 9"

@@ -86,7 +86,7 @@ KINDS = {
         history_row(FLOW, "a", time=NOW, claim="c", run="r", outcome="created", fields="a,b"), read_entry
     ),
     "owners": Kind(
-        rows_of(lambda at: [Owners(at).remember(FLOW, "quotes", {"a": of}) for of in ("1", "2")])[0],
+        rows_of(lambda at: [Owners(at).remember(FLOW, "quotes", {"a": each}) for each in ("1", "2")])[0],
         lambda stored: read_owners(FLOW, stored),
     ),
     "decided": Kind(decided_row(FLOW, "a|b", digest("x")), lambda stored: read_decided(FLOW, stored)),

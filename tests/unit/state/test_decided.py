@@ -29,7 +29,7 @@ def decide(at: MemoryTable, **contents: bytes | None) -> None:
 
 
 def taken(at: MemoryTable) -> dict[str, bytes | None]:
-    return {of.id: of.content for of in DecidedContents(at, FLOW).take()}
+    return {each.id: each.content for each in DecidedContents(at, FLOW).take()}
 
 
 def test_every_content_of_the_flow_is_taken_and_then_removed_with_nothing_else() -> None:

@@ -39,7 +39,7 @@ def test_the_last_owner_told_is_the_present_one(first: dict[str, str], second: d
     owners.remember("quotations", "quotes", first)
     told = owners.remember("quotations", "quotes", second)
     known = owners.owners("quotations", "quotes", [*first, *second, "not met"])
-    assert {id: of[0] for id, of in known.items()} == first | second
+    assert {id: value[0] for id, value in known.items()} == first | second
     assert told == {id: known[id] for id in second}
 
 
