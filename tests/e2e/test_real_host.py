@@ -33,7 +33,9 @@ def test_the_small_sample_is_written_on_the_real_host_as_on_ours(tmp_path: Path)
     assert_everything_is_written(first, report, SAMPLE)
 
 
-def test_a_worker_that_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_and_storage_that_is_away_for_50_seconds_lose_and_double_nothing(
+    tmp_path: Path,
+) -> None:
     with running_hosts(tmp_path, FUNC, count=1) as stage:
         (host,) = stage.session.hosts
         assert stage.settle() == ""
@@ -42,19 +44,10 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> No
         kill_worker(stage)
         assert stage.settle() == ""
         assert host.pid == pid
-        assert_nothing_is_lost(stage)
 
-
-# The same on our own host is at each change a part of tests/e2e/test_two_hosts.py.
-@pytest.mark.nightly
-def test_storage_that_is_away_for_50_seconds_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    with running_hosts(tmp_path, FUNC, count=1) as stage:
-        (host,) = stage.session.hosts
-        assert stage.settle() == ""
-        pid = host.pid
         # What a host had fetched that ends would come back after ten minutes only: so nothing is under way here.
         start_storage = stage.kill_storage()
-        people_work(stage, 1)
+        people_work(stage, 2)
         back_at_s = time.monotonic() + _AWAY_S
         stage.until("storage has been away for so long", lambda: time.monotonic() >= back_at_s)
         start_storage()
