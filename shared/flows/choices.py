@@ -1,13 +1,15 @@
-"""What several flows make of settings."""
+"""What several flows make of settings, and how they reach F&O."""
 
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from shared.clients.dataverse.lookup import LookupTable
+from shared.clients.finops.environment import FinopsCollection, FinopsTable
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import SELECT, DateColumns, metadata_of
 from shared.mapping.scope import Scope
 from shared.settings import Settings
+from shared.sync.flow import Route, TargetRules
 
 
 def scope_of(text: str, settings: Settings) -> Scope:
@@ -33,3 +35,8 @@ def address_rules_of(settings: Settings) -> AddressRules:
 def how_dates_behave(columns: DateColumns) -> dict[str, LookupTable]:
     """The small tables that say how date columns of Sales behave."""
     return {metadata_of(table): LookupTable(SELECT) for table in columns}
+
+
+def route_to(table: FinopsTable, name: str, rules: TargetRules, *, adopt: bool, moves: bool = False) -> Route:
+    """A route to a collection of F&O whose rows are written one by one."""
+    return Route(name, table.entity_set, FinopsCollection(table), rules, adopt_existing=adopt, moves=moves)

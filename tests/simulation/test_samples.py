@@ -369,7 +369,7 @@ def test_a_record_that_cannot_be_played_is_named(
 
 def test_a_line_that_is_no_json_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "accounts.jsonl").write_text("{", encoding="utf-8")
-    assert "accounts.jsonl line 1 is no JSON" in told(capsys, "--sample", str(tmp_path))
+    assert "accounts.jsonl line 1 is not JSON" in told(capsys, "--sample", str(tmp_path))
 
 
 def test_a_value_map_that_is_none_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from shared.clients.dataverse.sources import DataverseTable
-from shared.clients.finops.environment import FinopsCollection, FinopsTable
+from shared.clients.finops.environment import FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
@@ -16,12 +16,12 @@ from shared.flows.accounts.mapping import (
     PartyNumber,
 )
 from shared.flows.accounts.settings import AccountSettings
-from shared.flows.choices import address_rules_of, scope_of
+from shared.flows.choices import address_rules_of, route_to, scope_of
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
-from shared.sync.flow import Route, Tracked
+from shared.sync.flow import Tracked
 from shared.systems import System
 
 
@@ -49,15 +49,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
     return Wiring(
         feed=Tracked(table),
-        routes=(
-            Route(
-                "customer",
-                accounts.TARGET_SET,
-                FinopsCollection(customers),
-                mapper.rules,
-                adopt_existing=mapper.choices.adopt_existing,
-            ),
-        ),
+        routes=(route_to(customers, "customer", mapper.rules, adopt=mapper.choices.adopt_existing),),
         mapper=mapper,
         numbered=partial(table.ids_by, accounts.KEY_COLUMN),
         number_column=accounts.KEY_COLUMN,

@@ -3,13 +3,13 @@
 from functools import partial
 
 from shared.clients.dataverse.sources import DataverseTable
-from shared.clients.finops.environment import FinopsCollection, FinopsTable
+from shared.clients.finops.environment import FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.quoting import EnumMember
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import OnHold
-from shared.flows.choices import address_rules_of, scope_of
+from shared.flows.choices import address_rules_of, route_to, scope_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, ContactMaps
@@ -55,14 +55,7 @@ def _person(deployment: Deployment, systems: Systems, mapper: ContactMapper) -> 
     }
     key = FinopsKey(deployment.settings.COMPANY, contacts.PERSON_KEY, constants)
     persons = FinopsTable(systems.finops, contacts.PERSON_SET, key, mapper.person.target_fields, contacts.PERSON_MARK)
-    return Route(
-        contacts.PERSON,
-        contacts.PERSON_SET,
-        FinopsCollection(persons),
-        mapper.person_rules,
-        adopt_existing=mapper.choices.adopt_existing,
-        moves=True,
-    )
+    return route_to(persons, contacts.PERSON, mapper.person_rules, adopt=mapper.choices.adopt_existing, moves=True)
 
 
 def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -> Route:
@@ -70,13 +63,7 @@ def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -
     customers = FinopsTable(
         systems.finops, contacts.CUSTOMER_SET, key, mapper.customer.target_fields, contacts.CUSTOMER_MARK
     )
-    return Route(
-        contacts.CUSTOMER,
-        contacts.CUSTOMER_SET,
-        FinopsCollection(customers),
-        mapper.customer_rules,
-        adopt_existing=mapper.choices.adopt_existing,
-    )
+    return route_to(customers, contacts.CUSTOMER, mapper.customer_rules, adopt=mapper.choices.adopt_existing)
 
 
 def uses(deployment: Deployment) -> Uses:

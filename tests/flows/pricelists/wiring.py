@@ -3,14 +3,14 @@
 from functools import partial
 
 from shared.clients.dataverse.sources import DataverseTable
-from shared.clients.finops.environment import FinopsCollection, FinopsTable
+from shared.clients.finops.environment import FinopsTable
 from shared.clients.finops.keys import FinopsKey
-from shared.flows.choices import scope_of
+from shared.flows.choices import route_to, scope_of
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
-from shared.sync.flow import Route, Tracked
+from shared.sync.flow import Tracked
 from shared.systems import System
 from tests.flows.pricelists import PRICELISTS
 from tests.flows.pricelists import mapping as pricelists
@@ -33,11 +33,10 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     mapper = pricelist_mapper(deployment)
     table = DataverseTable(systems.dataverse, pricelists.ENTITY_SET, pricelists.ID_COLUMN, mapper.select, mapper.expand)
     key = FinopsKey(deployment.settings.COMPANY, (pricelists.KEY_FIELD,))
-    groups = FinopsCollection(FinopsTable(systems.finops, pricelists.TARGET_SET, key, mapper.table.target_fields))
-    adopt = mapper.choices.adopt_existing
+    groups = FinopsTable(systems.finops, pricelists.TARGET_SET, key, mapper.table.target_fields)
     return Wiring(
         feed=Tracked(table),
-        routes=(Route("group", pricelists.TARGET_SET, groups, mapper.rules, adopt_existing=adopt),),
+        routes=(route_to(groups, "group", mapper.rules, adopt=mapper.choices.adopt_existing),),
         mapper=mapper,
         numbered=partial(table.ids_by, pricelists.KEY_COLUMN),
         number_column=pricelists.KEY_COLUMN,
