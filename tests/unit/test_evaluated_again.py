@@ -1,0 +1,65 @@
+"""docs/settings.md names the settings whose change makes the sync evaluate records again, and no other."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from p2c.connection import Connection
+from shared.flows.registry import FLOWS
+from shared.mapping.value_maps import SHIPPED
+from tests.support.project import ROOT
+
+_DEPLOYMENT = {
+    "DATAVERSE_URL": "https://contoso.crm.dynamics.com",
+    "FINOPS_URL": "https://contoso.operations.dynamics.com",
+    "COMPANY": "usmf",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+}
+# Other values than the defaults, of settings that accept any text of a form.
+_OTHER = {
+    "ACCOUNTS_SCOPE": "linked",
+    "CONTACTS_SCOPE": "linked",
+    "QUOTATIONS_SCOPE": "linked",
+    "QUOTATIONS_STATUSES": "Created",
+    "BUSINESS_TIME_ZONE": "Europe/Berlin",
+}
+_VALUE_MAPS = "the content of the value-map document"
+
+
+def fingerprints(settings: dict[str, str]) -> dict[str, str]:
+    service = Connection({**_DEPLOYMENT, **settings}, looks_only=True, without_state=True).service
+    return {name: flow.mapper.fingerprint for name, flow in service.flows.items()}
+
+
+def other_values() -> Iterator[tuple[str, str]]:
+    """Each setting that has a value other than its default, with that value."""
+    for name, field in FLOWS.settings.model_fields.items():
+        kind: Any = field.annotation
+        if name in _OTHER:
+            yield name, _OTHER[name]
+        elif get_origin(kind) is Literal:
+            yield name, next(value for value in get_args(kind) if value != field.default)
+        elif kind is bool:
+            yield name, str(not field.default).lower()
+        elif kind in (int, float):
+            yield name, str(field.default + 1)
+
+
+def test_the_settings_that_evaluate_records_again_are_listed_with_their_flows() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    table = text.partition("evaluates every record of these flows again")[2].partition("\n## ")[0]
+    listed = {
+        name.strip("`"): set(flows.split(", "))
+        for names, flows in re.findall(r"^\| (.*[A-Z].*) \| ([a-z, ]+) \|$", table, re.MULTILINE)
+        for name in names.split(", ")
+    }
+    usual = fingerprints({})
+    given = [(name, {name: value}) for name, value in other_values()]
+    maps = SHIPPED.read_text(encoding="utf-8").replace('"unit_group": "Default unit"', '"unit_group": "Units"')
+    given.append((_VALUE_MAPS, {"VALUE_MAPS": maps}))
+    found: dict[str, set[str]] = {}
+    for name, settings in given:
+        now = fingerprints(settings)
+        if flows := {flow for flow in usual if usual[flow] != now[flow]}:
+            found[name] = flows
+    assert found == listed
