@@ -11,7 +11,7 @@ from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
 from shared.state.failures import STATE_UNREADABLE, Failure
 from shared.state.links import Link
-from shared.sync.apply.batch import Batch
+from shared.sync.apply.batch import Batch, OnItsWay
 from shared.sync.apply.claim import claim_ends_in, is_clean
 from shared.sync.apply.judge import LinksOfParents, judge, links_of_parents
 from shared.sync.apply.keys import reject_occupied
@@ -126,10 +126,14 @@ class Examining:
         return [
             _planned(flow, each, foresight)
             if isinstance(each, Planned)
-            else _decided(flow, each, contents.get(each.id), now)
+            else _decided(flow, _concluded(each), contents.get(each.id), now)
             for each in batch.latest()
-            if isinstance(each, Planned | Concluded)
         ]
+
+
+def _concluded(latest: OnItsWay) -> Concluded:
+    assert isinstance(latest, Concluded), f"no stage says what becomes of {latest.id}"
+    return latest
 
 
 def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
