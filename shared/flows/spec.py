@@ -12,7 +12,7 @@ from pydantic import create_model
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
 from shared.flows.checks import Check
-from shared.flows.uses import Uses
+from shared.flows.required_columns import RequiredColumns
 from shared.mapping.value_maps import ValueMaps, model_of, read_value_maps
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
@@ -61,9 +61,9 @@ class FlowSpec:
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
     document. `parents` are the flows whose records its own wait for.
 
-    `uses` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters` are the rules
-    of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty where the id of a
-    record does not lead to one; `row_in_sales` finds the id of that row in a record whose own id is something else.
+    `required_columns` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters`
+    are the rules of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty if
+    the id of a record does not lead to one; `row_in_sales` finds the id of that row in a record with another id.
     """
 
     name: str
@@ -73,7 +73,7 @@ class FlowSpec:
     lengths: tuple[str, ...]
     ownership: tuple[str, ...]
     wire: Callable[["Deployment", Systems], Wiring]
-    uses: Callable[["Deployment"], Uses]
+    required_columns: Callable[["Deployment"], RequiredColumns]
     checks_of_sales: Callable[["Deployment", DataverseSystem, datetime], Iterable[Check]] = _nothing
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sales_table: str = ""

@@ -17,9 +17,16 @@ from shared.flows.accounts.mapping import (
 )
 from shared.flows.accounts.settings import AccountSettings
 from shared.flows.choices import address_rules_of, route_to, scope_of
+from shared.flows.required_columns import (
+    RequiredColumns,
+    UsedCollection,
+    UsedTable,
+    of_any_type,
+    source_tables,
+    written,
+)
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Tracked
 from shared.systems import System
@@ -56,11 +63,11 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
 
 
-def uses(deployment: Deployment) -> Uses:
+def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper = account_mapper(deployment)
     filtered = UsedTable(accounts.ENTITY_SET, accounts.ID_COLUMN, of_any_type(mapper.select))
-    return Uses(
+    return RequiredColumns(
         (filtered, *source_tables(accounts.ENTITY_SET, accounts.ID_COLUMN, (mapper.table,), {})),
         (
             UsedCollection(
@@ -79,7 +86,7 @@ ACCOUNTS_FLOW = FlowSpec(
     lengths=(accounts.TARGET_SET,),
     ownership=(accounts.ENTITY_SET,),
     wire=wire,
-    uses=uses,
+    required_columns=required_columns,
     filters={
         **OF_SALES,
         "account_filter": Filter(

@@ -14,9 +14,17 @@ from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, ContactMaps
 from shared.flows.contacts.settings import ContactSettings
+from shared.flows.required_columns import (
+    Behind,
+    RequiredColumns,
+    UsedCollection,
+    UsedTable,
+    of_any_type,
+    source_tables,
+    written,
+)
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.flows.uses import Behind, UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
 from shared.systems import System
@@ -66,7 +74,7 @@ def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -
     return route_to(customers, contacts.CUSTOMER, mapper.customer_rules, adopt=mapper.choices.adopt_existing)
 
 
-def uses(deployment: Deployment) -> Uses:
+def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper = contact_mapper(deployment)
     account = Behind("parentcustomerid", accounts.ENTITY_SET, accounts.ID_COLUMN)
@@ -79,7 +87,7 @@ def uses(deployment: Deployment) -> Uses:
     )
     key = (*contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY)
     customers = written(mapper.customer.fields, contacts.CUSTOMER_KEY)
-    return Uses(
+    return RequiredColumns(
         (filtered, *read),
         (
             UsedCollection(contacts.PERSON_SET, written(mapper.person.fields, *key)),
@@ -97,7 +105,7 @@ CONTACTS_FLOW = FlowSpec(
     lengths=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     ownership=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     wire=wire,
-    uses=uses,
+    required_columns=required_columns,
     filters={
         **OF_SALES,
         "contact_filter": Filter(

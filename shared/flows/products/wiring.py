@@ -14,8 +14,8 @@ from shared.flows.products.catalogue import ProductMaps
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
 from shared.flows.products.preflight import catalogue_checks
 from shared.flows.products.settings import ProductSettings
+from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, of_types
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.flows.uses import UsedCollection, UsedTable, Uses, of_types
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.mapping.words import Column
 from shared.sync.flow import Route, Walked
@@ -93,7 +93,7 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
     )
 
 
-def uses(deployment: Deployment) -> Uses:
+def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     table = product_mapper(deployment).table
     read = UsedCollection(products.ENTITY_SET, {column.name: in_finops(column.type) for column in table.columns})
@@ -108,7 +108,7 @@ def uses(deployment: Deployment) -> Uses:
         products.ITEM_ID_COLUMN,
         {**dict.fromkeys(products.ITEM_LOOKUPS, LOOKUP), products.AMOUNT: in_sales(Decimal), **constants},
     )
-    return Uses((product, item, *_small_tables()), (read,))
+    return RequiredColumns((product, item, *_small_tables()), (read,))
 
 
 def _small_tables() -> Iterator[UsedTable]:
@@ -130,6 +130,6 @@ PRODUCTS_FLOW = FlowSpec(
     lengths=(products.TARGET_SET,),
     ownership=(products.TARGET_SET,),
     wire=wire,
-    uses=uses,
+    required_columns=required_columns,
     checks_of_sales=catalogue_checks,
 )

@@ -24,8 +24,8 @@ from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, R
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
 from shared.flows.quotations.value_maps import QuotationMaps
+from shared.flows.required_columns import Behind, RequiredColumns, UsedCollection, UsedTable, source_tables, written
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.flows.uses import Behind, UsedCollection, UsedTable, Uses, source_tables, written
 from shared.mapping.type_names import LOOKUP, in_finops
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
@@ -102,13 +102,13 @@ def _sales_quotations(deployment: Deployment, systems: Systems, mapper: Quotatio
     )
 
 
-def uses(deployment: Deployment) -> Uses:
+def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     of, mapper = quotations, quotation_mapper(deployment)
     header, line = of.DATE_COLUMNS[of.HEADER_TABLE], of.DATE_COLUMNS[of.LINE_TABLE]
     fields = written(mapper.header.fields, of.KEY_FIELD, quotation_rules.STATUS_FIELD, quotation_rules.ORDER_FIELD)
     lines = {**written(mapper.lines.fields, of.KEY_FIELD), of.LINE_KEY_FIELD: in_finops(int)}
-    return Uses(
+    return RequiredColumns(
         (
             *source_tables(of.HEADER_SET, quote_rows.HEADER_ID_COLUMN, (mapper.header,), _NAVIGATIONS, dates=header),
             *source_tables(of.LINE_SET, quote_rows.LINE_ID_COLUMN, (mapper.lines,), _NAVIGATIONS, dates=line),
@@ -135,7 +135,7 @@ QUOTATIONS_FLOW = FlowSpec(
     lengths=(quotations.TARGET_SET, quotations.TARGET_LINE_SET),
     ownership=(quotations.HEADER_PART, quotations.LINE_PART),
     wire=wire,
-    uses=uses,
+    required_columns=required_columns,
     filters={
         "draft": Filter("the quote is a draft, and no other revision is active", "activate it"),
         "won": Filter("the quote was won", "nothing: order it"),

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from shared.flows.required_columns import Columns, UsedCollection, UsedTable
 from shared.flows.spec import Deployment
-from shared.flows.uses import Columns, UsedCollection, UsedTable
 from shared.mapping.addresses import AddressBlock
 from shared.mapping.dates import Behavior
 
@@ -45,7 +45,7 @@ def tables_of_sales(deployment: Deployment) -> tuple[TableUse, ...]:
     """Every table of Sales that is read or written."""
     found: dict[str, list[tuple[str, UsedTable]]] = defaultdict(list)
     for flow in deployment.flows:
-        for table in flow.uses(deployment).sales:
+        for table in flow.required_columns(deployment).sales:
             found[table.entity_set].append((flow.name, table))
     return tuple(_joined(name, value) for name, value in found.items())
 
@@ -54,7 +54,7 @@ def collections_of_finops(deployment: Deployment) -> tuple[CollectionUse, ...]:
     """Every collection of F&O that is read or written."""
     found: dict[str, list[tuple[str, UsedCollection]]] = defaultdict(list)
     for flow in deployment.flows:
-        for collection in flow.uses(deployment).finops:
+        for collection in flow.required_columns(deployment).finops:
             found[collection.entity_set].append((flow.name, collection))
     return tuple(
         CollectionUse(name, _by_flow(value), next((used.key for _, used in value if used.key), ""))

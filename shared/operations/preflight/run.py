@@ -63,18 +63,18 @@ class Preflight:
         yield who
         if who.verdict is not CheckResult.WELL:
             return
-        uses = tables_of_sales(self._deployment)
-        there = {use.entity_set for use in uses}
+        required = tables_of_sales(self._deployment)
+        there = {use.entity_set for use in required}
         try:
             there = self._entity_sets()
         except SystemTrouble as trouble:
             yield unanswered(SALES, "the list of tables (EntityDefinitions)", trouble)
-        for use in uses:
+        for use in required:
             yield from self._table(use, exists=use.entity_set in there)
         yield from part(SALES, _ORGANISATION, self._organisation)
         for flow in self._deployment.flows:
             yield from flow.checks_of_sales(self._deployment, self._dataverse, self._now)
-        table = next((use for use in uses if use.tracked), None)
+        table = next((use for use in required if use.tracked), None)
         if table is not None:
             yield from part(SALES, _FILTERS.format(table.entity_set), partial(self._filters_of_sales, table))
 
@@ -84,13 +84,13 @@ class Preflight:
         yield company
         if company.verdict is not CheckResult.WELL:
             return
-        uses = collections_of_finops(self._deployment)
-        for use in uses:
+        required = collections_of_finops(self._deployment)
+        for use in required:
             yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
         yield self._customer_group()
-        keyed = next((use for use in uses if use.key), None)
+        keyed = next((use for use in required if use.key), None)
         if keyed is not None:
             yield from part(FINOPS, _FILTERS.format(keyed.entity_set), partial(self._filters_of_finops, keyed))
 

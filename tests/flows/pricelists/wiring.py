@@ -6,9 +6,16 @@ from shared.clients.dataverse.sources import DataverseTable
 from shared.clients.finops.environment import FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.flows.choices import route_to, scope_of
+from shared.flows.required_columns import (
+    RequiredColumns,
+    UsedCollection,
+    UsedTable,
+    of_any_type,
+    source_tables,
+    written,
+)
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.flows.uses import UsedCollection, UsedTable, Uses, of_any_type, source_tables, written
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Tracked
 from shared.systems import System
@@ -43,13 +50,13 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
 
 
-def uses(deployment: Deployment) -> Uses:
+def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper, key = pricelist_mapper(deployment), pricelists.KEY_FIELD
     filtered = UsedTable(pricelists.ENTITY_SET, pricelists.ID_COLUMN, of_any_type(mapper.select))
     read = source_tables(pricelists.ENTITY_SET, pricelists.ID_COLUMN, (mapper.table,), {})
     groups = UsedCollection(pricelists.TARGET_SET, written(mapper.table.fields, key), key=key)
-    return Uses((filtered, *read), (groups,))
+    return RequiredColumns((filtered, *read), (groups,))
 
 
 PRICELISTS_FLOW = FlowSpec(
@@ -61,7 +68,7 @@ PRICELISTS_FLOW = FlowSpec(
     lengths=(pricelists.TARGET_SET,),
     ownership=(pricelists.PART,),
     wire=wire,
-    uses=uses,
+    required_columns=required_columns,
     filters={
         **OF_SALES,
         "pricelist_filter": Filter(

@@ -36,7 +36,7 @@ class UsedCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
+class RequiredColumns:
     """Everything that a flow uses. A table may stand here more than once."""
 
     sales: tuple[UsedTable, ...]
