@@ -17,7 +17,7 @@ from shared.operations.filters import in_words
 from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
-from shared.state.link_parts import ClaimKind
+from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
@@ -125,7 +125,7 @@ def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemorySt
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
     add_link(storage, "not one of them", LinkState.WRITTEN, target_key="A2")
     add_link(storage, "waits", LinkState.WAITING, waits=(wait.key,))
-    add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
+    add_link(storage, "claimed", LinkState.WRITTEN, claim=Claim("c", ClaimKind.WORKING))
     account = reader.account_for(["written", "waits", "claimed", "never seen"])
     assert (account.settled, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
     assert account.claim_age_s is not None
@@ -144,7 +144,7 @@ def test_a_record_that_is_looked_at_in_vain_again_and_again_is_no_progress(
 
 def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_link(storage, "retrying", LinkState.RETRYING)
-    add_link(storage, "claimed", LinkState.WRITTEN, claim_id="c", claim_kind=ClaimKind.WORKING)
+    add_link(storage, "claimed", LinkState.WRITTEN, claim=Claim("c", ClaimKind.WORKING))
     add_link(storage, "rejected without a reason", LinkState.REJECTED)
     ids = ["retrying", "claimed", "rejected without a reason", "never seen"]
     account = reader.account_for(ids)
@@ -241,7 +241,7 @@ def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorag
 def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
     storage: MemoryStorage, reader: ProgressReader
 ) -> None:
-    add_link(storage, "claimed", LinkState.NEW, claim_id="c", claim_kind=ClaimKind.WORKING)
+    add_link(storage, "claimed", LinkState.NEW, claim=Claim("c", ClaimKind.WORKING))
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
     assert (reader.claimed(), reader.written()) == (1, ["written"])
 
