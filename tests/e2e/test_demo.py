@@ -77,7 +77,7 @@ def assert_pictures(folder: Path) -> None:
     assert len([row for row in shown[: end + 1] if not _PROGRESS.search(row.strip())]) <= 50
     explained = rows_of(folder / "explain.svg")
     assert explained[0].startswith("$ p2c explain quotations QUO-")
-    assert any("What helps: give the discount to the lines" in row for row in explained)
+    assert any("What helps: move the discount to the lines" in row for row in explained)
 
 
 def assert_only_two_names_are_written(report: Report) -> None:

@@ -144,7 +144,7 @@ QUOTATIONS_FLOW = FlowSpec(
         "submitted": Filter("the quote was closed as submitted", _AFTER_ALL),
         "revised": Filter("the quote was closed by a revision that does not exist any more", "revise it once more"),
         "closed": Filter("the quote was closed for a reason of your own", _AFTER_ALL),
-        "header_discount": Filter("the quote as a whole has a discount", "give the discount to the lines"),
+        "header_discount": Filter("the quote as a whole has a discount", "move the discount to the lines"),
         "no_lines": Filter("the quote is empty", "add lines"),
         "write_in_line": Filter("a line has no product, only a text", "quote a product of F&O"),
         "own_product": Filter("a line has a product that does not come from F&O", "quote the product of F&O"),
