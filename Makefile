@@ -29,6 +29,8 @@ PARALLEL := -n auto --dist worksteal
 QUICK := tests/unit $(wildcard tests/scenarios/test_*_rules.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
+# A newer npm is no concern of whoever tries the demo.
+export npm_config_update_notifier := false
 unexport VIRTUAL_ENV
 # The tests and the demo start many processes; without compiled files each compiles all its modules again, in a second.
 unexport PYTHONDONTWRITEBYTECODE

@@ -1,4 +1,4 @@
-"""docs/settings.md names the settings whose change makes the sync evaluate records again, and no other."""
+"""What settings make of the mappings; docs/settings.md names those whose change evaluates records again, no other."""
 
 import re
 from collections.abc import Iterator
@@ -63,3 +63,11 @@ def test_the_settings_that_evaluate_records_again_are_listed_with_their_flows() 
         if flows := {flow for flow in usual if usual[flow] != now[flow]}:
             found[name] = flows
     assert found == listed
+
+
+def test_every_value_that_a_setting_allows_makes_a_mapping() -> None:
+    allowed = {name: get_args(field.annotation) for name, field in FLOWS.settings.model_fields.items()}
+    tried = [(name, value) for name, values in allowed.items() for value in values if isinstance(value, str)]
+    assert len(tried) > 30
+    for name, value in tried:
+        assert fingerprints({name: value}).keys() == set(FLOWS.names), (name, value)

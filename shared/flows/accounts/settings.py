@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.setting_types import Schedule, Scope
 from shared.settings import Settings
 
-OnHold = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"]
+OnHoldWhenEnded = Literal["off", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"]
 
 
 class AccountSettings(Settings):
@@ -26,6 +26,6 @@ class AccountSettings(Settings):
     ACCOUNTS_DELIVERY_ADDRESS: Literal["second", "first"] = Field(
         default="second", description="Address block that becomes the delivery address"
     )
-    ACCOUNTS_ON_HOLD_WHEN_ENDED: OnHold = Field(
+    ACCOUNTS_ON_HOLD_WHEN_ENDED: OnHoldWhenEnded = Field(
         default="off", description="OnHoldStatus of the customer of an ended account"
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.flows.accounts.settings import OnHold
+from shared.flows.accounts.settings import OnHoldWhenEnded
 from shared.setting_types import Schedule, Scope
 from shared.settings import Settings
 
@@ -23,6 +23,6 @@ class ContactSettings(Settings):
     CONTACTS_PARTY_NUMBER: Literal["contact_number", "finops"] = Field(
         default="contact_number", description="Party number of a new customer that is a contact"
     )
-    CONTACTS_ON_HOLD_WHEN_ENDED: OnHold = Field(
+    CONTACTS_ON_HOLD_WHEN_ENDED: OnHoldWhenEnded = Field(
         default="off", description="OnHoldStatus of the customer of an ended contact"
     )
