@@ -187,19 +187,19 @@ class Collection:
 
     def _apply(self, write: Write, *, late: bool) -> None:
         rows, folded, record = self._rows, self._key.folded(write.key), (self._flow, write.id)
-        row, owner = rows.get(folded), record
+        row, owner, overwritten = rows.get(folded), record, None
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
         elif row.of is not None and row.of != record and not row.doubtful and self._environment.exists(row.of):
             if late:
                 # No target can refuse it (protocol A3): the row stays the other record's, which is to mend it.
                 self._environment.weather.met("rows of others met by a late write")
-                owner = row.of
+                owner, overwritten = row.of, record
             else:
                 self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
         elif row.of is None and not row.made:
             self._environment.weather.met("rows adopted")
-        row.of, row.doubtful = owner, False
+        row.of, row.doubtful, row.overwritten = owner, False, overwritten
         row.values.update(write.values)
         row.touched.difference_update(write.values)
         self._environment.writes += 1
@@ -232,6 +232,8 @@ class Documents(Collection):
         super()._apply(write, late=late)
         row = self._rows[self._key.folded(write.key)]
         row.values.setdefault("SalesQuotationStatus", "Created")
+        # A document is compared, and written again only where it differs.
+        row.overwritten = None
         for line in write.lines:
             if line.action is LineAction.DELETE:
                 del row.lines[line.number]
