@@ -244,7 +244,11 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
         console = Console(width=160)
         options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS, host=kind)
         with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
-            settings = {**configuration.settings_in(here.folder("run")), **_HOST, **(_REAL_HOST if kind == FUNC else {})}
+            settings = {
+                **configuration.settings_in(here.folder("run")),
+                **_HOST,
+                **(_REAL_HOST if kind == FUNC else {}),
+            }
             session = Session(options, here, settings, names, currency, tell=console.print)
             with session:
                 firstsync.note_before(session, here, configuration.flows)
