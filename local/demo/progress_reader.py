@@ -12,7 +12,7 @@ from shared.state.failures import Failure, Failures
 from shared.state.link_parts import ClaimKind
 from shared.state.links import Link, Links, LinkState
 from shared.state.runs import Run, Runs
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.queues import Queues, hold_queue, poison_queue
 from shared.state.storage.tables import Table
 from shared.systems import System
 
@@ -155,8 +155,8 @@ class ProgressReader:
             phase=checkpoint.phase if checkpoint else None,
             idle=checkpoint is not None and checkpoint.phase in _IDLE and checkpoint.cursor is None,
             hints=self._queues.depth(self._flow),
-            held=self._queues.depth(self._flow + HOLD_SUFFIX),
-            poison=self._queues.depth(self._flow + POISON_SUFFIX),
+            held=self._queues.depth(hold_queue(self._flow)),
+            poison=self._queues.depth(poison_queue(self._flow)),
             closed=self.closed(),
             blocked=bool(self._control.flow(self._flow).blocked),
         )

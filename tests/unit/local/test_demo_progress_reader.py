@@ -21,7 +21,7 @@ from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.queues import Queues, queues_of
 from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
 from shared.systems import System
@@ -101,9 +101,9 @@ def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, read
             Checkpoints(storage.table("checkpoints")).save(replace(IDLE, cursor="next"))
         case _:
             Checkpoints(storage.table("checkpoints")).save(IDLE)
-    suffixes = {"queued": "", "held": HOLD_SUFFIX, "poison": POISON_SUFFIX}
-    if kind in suffixes:
-        storage.queues.send(FLOW + suffixes[kind], "body", delay_s=300)
+    queue = dict(zip(("queued", "held", "poison"), queues_of(FLOW), strict=True))
+    if kind in queue:
+        storage.queues.send(queue[kind], "body", delay_s=300)
     assert reader.glance().quiet is (kind == "none")
 
 
@@ -195,10 +195,12 @@ def test_the_tables_tell_each_reason_with_its_remedy() -> None:
         assert told in text
 
 
-@pytest.mark.parametrize("rule", [*FLOWS.filters, "out_of_scope", "parent filtered by inactive"])
+@pytest.mark.parametrize(
+    "rule", [*(rule for flow in FLOWS for rule in flow.filters), "out_of_scope", "parent filtered by inactive"]
+)
 def test_a_filter_is_told_in_the_words_of_the_operators_command_line(rule: str) -> None:
     text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0))).split())
-    assert f"{rule}: {in_words(rule, FLOWS.filters).meaning} -> {in_words(rule, FLOWS.filters).remedy}" in text
+    assert f"{rule}: {in_words(rule, FLOWS).meaning} -> {in_words(rule, FLOWS).remedy}" in text
 
 
 def test_records_that_wait_are_told_by_what_they_wait_for() -> None:
