@@ -91,7 +91,7 @@ def confirm(question: str, yes: bool) -> None:
 def connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
     """The deployment. Every error becomes one sentence and an exit code."""
     try:
-        yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
+        yield connect(FLOWS, _given["settings"], looks_only=looks_only, without_state=without_state)
     except (Mistake, NotFound, Refused) as mistake:
         _end(str(mistake), MISTAKE)
     except OperatorNeeded as needed:

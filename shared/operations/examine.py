@@ -9,19 +9,15 @@ from shared.clock import Clock
 from shared.mapping.verdicts import Mapped, Parent, Remark
 from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
-from shared.state.failures import STATE_UNREADABLE, Failure
+from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.sync.apply.batch import Batch, OnItsWay
-from shared.sync.apply.claim import claim_ends_in, is_clean
-from shared.sync.apply.judge import LinksOfParents, judge, links_of_parents
-from shared.sync.apply.keys import reject_occupied
+from shared.sync.apply.claim import is_clean
+from shared.sync.apply.judge import LinksOfParents, links_of_parents
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.ownership import KeyOwnership
-from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
-from shared.sync.apply.read import read
+from shared.sync.apply.plan import plan_taken_over
+from shared.sync.apply.planning import Planning
 from shared.sync.apply.record import Concluded, Planned, Record
-from shared.sync.apply.settle import back_at_former, settle
-from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
@@ -109,18 +105,19 @@ class Examining:
             for id in wanted
         ]
         batch = Batch(loaded)
-        reading = batch.take(read(flow.source, loaded))
-        readable = batch.take(_reject_damaged(flow, reading))
-        keys_of, is_held = partial(state.keys_of, flow), partial(_is_held, limits=self.limits)
-        settled = batch.take(settle(flow, self.flows, keys_of, readable, looks_only=True, is_held=is_held))
-        settled = batch.take(back_at_former(settled))
-        judged = batch.take(judge(flow, self.clock.now(), foresight.links_of, settled))
-        for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
-            route = flow.route(name)
-            ownership = KeyOwnership(flow, route, keys_of(route), state.links, self.flows, self.limits)
-            planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
+        planning = Planning(
+            flow=flow,
+            flows=self.flows,
+            state=state,
+            clock=self.clock,
+            limits=self.limits,
+            links_of=foresight.links_of,
+            looks_only=True,
+        )
+        judged = planning.judged(batch, loaded)
+        for ownership, planned in planning.planned(batch, judged):
             owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
-            batch.take(plan_taken_over(route, owning))
+            batch.take(plan_taken_over(ownership.route, owning))
         contents = {each.id: each.content for each in judged}
         now = self.clock.now()
         return [
@@ -134,18 +131,6 @@ class Examining:
 def _concluded(latest: OnItsWay) -> Concluded:
     assert isinstance(latest, Concluded), f"no stage says what becomes of {latest.id}"
     return latest
-
-
-def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
-    for record in records:
-        if (damage := damage_of(record.link, flow)) is not None:
-            yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
-        else:
-            yield record
-
-
-def _is_held(link: Link, limits: Limits) -> bool:
-    return claim_ends_in(link, limits) > 0
 
 
 def _decided(flow: Flow, of: Concluded, content: Mapped | None, now: datetime) -> Examined:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from shared.sync.apply.record import Record
+from shared.state.failures import STATE_UNREADABLE
+from shared.sync.apply.record import Concluded, Record
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Tracked
 from shared.sync.ports import Source
 
@@ -14,6 +16,15 @@ def read(source: Source, records: Sequence[Record]) -> Iterator[Record]:
     rows = source.read([record.id for record in records])
     for record in records:
         yield replace(record, row=rows.get(record.id))
+
+
+def reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
+    """List the records whose link nobody may work with. Apply has left these out when it claimed the others."""
+    for record in records:
+        if (damage := damage_of(record.link, flow)) is not None:
+            yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
+        else:
+            yield record
 
 
 def remember_parts(flow: Flow, records: Sequence[Record]) -> None:
