@@ -28,7 +28,7 @@ _Settings = TypeVar("_Settings", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Systems:
-    """Both systems, and who owns which keys of documents."""
+    """Both systems, and the owners of the rows of documents."""
 
     dataverse: DataverseSystem
     finops: FinopsSystem
@@ -54,7 +54,7 @@ def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datet
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FlowSpec:
-    """A flow in the words of its folder.
+    """What a flow says of itself.
 
     `name` is also the name of its queue, and begins those of its functions and settings; `source` and `target` are the
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the

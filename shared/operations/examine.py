@@ -36,14 +36,14 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One record as it stands, and what would become of it.
+    """One record as it is now, and what apply would do with it.
 
-    `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
-    UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
-    not linked yet, `listed` that a failure of it is on the list, open or dismissed. `reason` is the rule or cause,
-    `failure` why it would be rejected, `parents` for whom it would wait; of one that would be written, whom the same
-    run would write before it. `leaves` is the key of the row that it would end before it gets another one. `remarks`
-    say what of it the target does not get.
+    `link` is what is stored, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
+    UPDATED with their `changes` if something would be written. `adopts` says that a target row exists which is not
+    linked yet, `listed` that a failure of the record is on the list, open or dismissed. `reason` is the rule or cause,
+    `failure` why it would be rejected. `parents` are the records that it would wait for; of a record that would be
+    written, those that the same run would write before it. `leaves` is the key of the row that it would end before it
+    gets another one. `remarks` are the values that the target does not get.
     """
 
     link: Link
@@ -73,9 +73,9 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What a look takes for done although it is not: by itself nothing. `links_of` loads the links of parents as they
+    """What a dry run assumes to be done already; by default nothing. `links_of` loads the links of parents as they
     would be, `promised` are the records that would have a key by then, by collection and folded key, and `foreseen` the
-    parents that are taken for linked."""
+    parents that count as linked."""
 
     links_of: LinksOfParents
     promised: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Examining:
         self, flow: Flow, ids: Sequence[str], *, trust: bool = True, foresight: Foresight | None = None
     ) -> list[Examined]:
         """Every record, in the order of `ids`: the stages of apply up to the write, with keys looked at instead of
-        taken. Without `trust` what was last written counts for nothing: the target's own rows are compared. Raises
+        taken. Without `trust`, the applied content does not count, and the target's own rows are compared. Raises
         SystemTrouble and StorageTrouble."""
         foresight = foresight or Foresight(partial(links_of_parents, self.state.links))
         wanted, state = list(dict.fromkeys(ids)), self.state
@@ -176,7 +176,7 @@ def _kind(of: Planned) -> Kind:
 
 
 def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
-    """The fields that differ from what the target holds, as far as that is known: as read, or as last written."""
+    """The fields that differ from what the target holds: as it was read, or as it was last written."""
     old: Values = link.content.applied if write.before is None else write.before.values
     there = {} if write.create else old
     changed = tuple(_fields(write.values, there, route, None))
@@ -192,7 +192,7 @@ def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
 
 
 def _left(write: Write, route: Route, told: Collection[str]) -> Iterator[FieldChange]:
-    """What belongs to the row at places where nothing of ours should be any more."""
+    """The dependent rows at places where none of ours should be any more."""
     if route.detail is None or write.before is None:
         return
     left = route.detail.left_at(write.former, write.before)

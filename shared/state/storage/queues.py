@@ -40,7 +40,7 @@ class Queues(Protocol):
         """Remove a received message; one that is gone already is no error."""
 
     def depth(self, queue: str) -> int:
-        """About how many messages lie in the queue, invisible ones included."""
+        """About how many messages are in the queue, invisible ones included."""
 
     def head(self, queue: str) -> Head | None:
         """The message that is next to be received; None when none is visible."""

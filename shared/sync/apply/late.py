@@ -1,5 +1,5 @@
-"""Late writes: what a worker has done to the target after another one had taken its record. The record's link is told,
-so that the next worker finds and mends it (protocol A9)."""
+"""Late writes: what a worker has done to the target after another worker has taken its record. It is noted in the
+record's link, so that the next worker finds and corrects it (protocol A9)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,8 +35,8 @@ def note_late_writes(
 
 
 def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Mapping[str, Link]) -> None:
-    """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
-    record that has got one meanwhile keeps it."""
+    """Take the keys of rows that a late worker has created, or may have created, and that are noted as the record's. If
+    another record got one meanwhile, it keeps it."""
     for each in overtaken:
         key, route = _begun_key(each), flow.route(each.record.stored.route) if each.record.stored.route else None
         if key is not None and route is not None and links[each.id].may_have_made(route.name, key):
@@ -44,15 +44,16 @@ def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Map
 
 
 def _begun_key(of: Concluded) -> str | None:
-    """The key under which a late worker has, or may have, written a record for the first time; None where it has not:
-    a row that it has updated is known already."""
+    """The key under which a late worker has, or may have, written a record for the first time. None if it has updated a
+    row: that row is known already."""
     made, intent = of.outcome.link, of.record.stored.intent
     begun = made.route is not None and (made.linked or made.intent is not None)
     return intent.key if intent is not None and begun else None
 
 
 def _after_late_work(of: Concluded, now: Link) -> Link | None:
-    """The link after a late worker's write. Where that got no clear answer it may land yet, and others are held off."""
+    """The link after a late worker's write. If the write got no clear answer it may still be applied, and other workers
+    are kept off."""
     changed, made = _after_late_write(of, now), of.outcome.link
     if changed is None or changed.claim.id is not None or made.claim.kind is not ClaimKind.UNSETTLED:
         return changed
@@ -60,9 +61,9 @@ def _after_late_work(of: Concluded, now: Link) -> Link | None:
 
 
 def _after_late_write(of: Concluded, now: Link) -> Link | None:
-    """The link of a record, as another worker has left it, after a late worker's write. A row that the late one has
-    made is the record's own, and looked for once more; so is one that it may have made, such as one of whose parts a
-    later one was not sent."""
+    """The link of a record, as another worker has left it, after a late worker's write. A row that the late worker has
+    created, or may have created, is noted as the record's own and looked up again, also if a later part of the record
+    was not sent."""
     stored, key = of.record.stored, _begun_key(of)
     if key is None or stored.route is None or now.may_have_made(stored.route, key):
         return None if now.etag is None else _as_filled(replace(now, dirty=True), of)
@@ -74,8 +75,8 @@ def _after_late_write(of: Concluded, now: Link) -> Link | None:
 
 
 def _as_filled(now: Link, of: Concluded) -> Link:
-    """The link with what the late write may have filled and added in the row that the record has now: the next worker
-    empties and removes what is not to be there."""
+    """The link with what the late write may have filled and added in the record's present row: the next worker empties
+    and removes what must not be there."""
     stored = of.record.stored
     if of.outcome.kind in _WITHOUT_WRITE or now.route != stored.route or _place(now) != _place(stored):
         return now

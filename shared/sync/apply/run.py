@@ -77,9 +77,9 @@ class Apply:
     def run(self, body: str) -> None:
         """Apply one message.
 
-        When a table fails, the message is sent again, so that an outage of hours is no poison of its records. Raises
-        HintUnreadable for a body that is no hint, and StorageTrouble when the queue fails as well: the message then
-        comes back by its dequeue count.
+        If a table fails, the message is sent again, so that its records do not become poison in an outage of hours.
+        Raises HintUnreadable for a body that is no hint, and StorageTrouble if the queue fails as well: then the host
+        delivers the message again and counts it.
         """
         message = read_message(body)
         try:
@@ -102,7 +102,7 @@ class Apply:
             return
         flow, state, limits = self._flow, self._state, self._limits
         claimed = Claiming(flow, state.links, state.failures, limits, self._claim_id).claim(message)
-        # Its own row cannot be read: that is this one record's failure.
+        # A record whose row cannot be read is listed as its own failure.
         Listing(flow, self._run_id, failures=state.failures, clock=self._clock).damaged(claimed.damaged)
         batch = Batch(claimed.records)
         self._decide(batch, claimed.records, not_after=began + limits.run_budget_s)
@@ -151,7 +151,7 @@ class Apply:
             for ownership, planned in planning.planned(batch, judged):
                 self._write(batch, ownership, planned, not_after=not_after)
         except NotSent:
-            # So many records cannot be read in time: they come back in smaller messages.
+            # So many records cannot be read in time, so they come back in smaller messages.
             self._sent_back_at_once = max(1, len(records) // 2)
             batch.take(record.retried() for record in batch.undecided())
         except SystemTrouble as trouble:
@@ -184,8 +184,8 @@ class Apply:
         return closed
 
     def _know_the_basis(self) -> bool:
-        """What the mapping looks up belongs to it: the links that this invocation commits say what they were made
-        with. False when the small tables cannot be read."""
+        """Read what the mapping looks up for every record: the committed links name it in their fingerprint. False if
+        the small tables cannot be read."""
         try:
             self._flow = self._flow.as_of(self._clock.now())
         except NotSent:

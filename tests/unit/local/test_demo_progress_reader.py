@@ -14,7 +14,8 @@ from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
-from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
+from shared.state.checkpoint_parts import Phase, Position, Walk
+from shared.state.checkpoints import Checkpoint, Checkpoints
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
 from shared.state.link_parts import Claim, ClaimKind
@@ -28,7 +29,7 @@ from shared.systems import System
 from tests.support.clock import START, ManualClock
 
 FLOW, ROUTE = "accounts", "customer"
-IDLE = Checkpoint(FLOW, "epoch", "walk", phase=Phase.DELTA, delta_link="link")
+IDLE = Checkpoint(FLOW, "epoch", Walk("walk"), position=Position(Phase.DELTA, delta_link="link"))
 
 
 @dataclass
@@ -96,9 +97,9 @@ def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, read
         add_run(storage, "pull", "p", at_s=1, pages=1)
     match kind:
         case "reading":
-            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, phase=Phase.FULL))
+            Checkpoints(storage.table("checkpoints")).save(IDLE.in_phase(Phase.FULL))
         case "resuming":
-            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, cursor="next"))
+            Checkpoints(storage.table("checkpoints")).save(IDLE.at("next"))
         case _:
             Checkpoints(storage.table("checkpoints")).save(IDLE)
     queue = dict(zip(("queued", "held", "poison"), queues_of(FLOW), strict=True))
@@ -233,10 +234,10 @@ def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int)
 def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_run(storage, "pull", "p", at_s=1, pages=1)
     checkpoints = Checkpoints(storage.table("checkpoints"))
-    checkpoint = Checkpoint(FLOW, "epoch", "walk", phase=Phase.WALK)
+    checkpoint = Checkpoint(FLOW, "epoch", Walk("walk"), position=Position(Phase.WALK))
     etag = checkpoints.save(checkpoint)
     assert reader.glance().quiet
-    checkpoints.save(replace(checkpoint, cursor="A1", etag=etag))
+    checkpoints.save(replace(checkpoint.at("A1"), etag=etag))
     assert not reader.glance().quiet
 
 
