@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import Damage, StateUnreadable
 from shared.state.storage.cells import Cells
-from shared.state.storage.tables import Cell, Row, Stored, Table, escape, unescape
+from shared.state.storage.tables import Cell, Row, Stored, Table, escape, key_order, unescape
 
 _MOST_CHILDREN = 1000
 _MOST_WAITS = 3000
@@ -116,8 +116,8 @@ class Waits:
         """
         prefix = f"W|{parent_flow}|{parent_route}|"
         if len(parents) > _FEW_PARENTS:
-            keys = [escape(prefix + parent) for parent in parents]
-            stored = self._table.scan(escape(flow), start=f"{min(keys)}|", end=f"{max(keys)}}}", limit=_MOST_WAITS)
+            keys = sorted((escape(prefix + parent) for parent in parents), key=key_order)
+            stored = self._table.scan(escape(flow), start=f"{keys[0]}|", end=f"{keys[-1]}}}", limit=_MOST_WAITS)
             if len(stored) < _MOST_WAITS:
                 waits = [_to_wait(flow, row) for row in stored]
                 return [wait.child for wait in waits if wait.parent in parents]

@@ -18,7 +18,19 @@ from shared.state.storage.account import Account, Storage
 from shared.state.storage.azure_tables import AzureTable
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Head, Queues
-from shared.state.storage.tables import Cell, Delete, Foreign, Insert, Operation, Put, Replace, Row, Table, escape
+from shared.state.storage.tables import (
+    LAST_KEY,
+    Cell,
+    Delete,
+    Foreign,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Table,
+    escape,
+)
 from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
 
@@ -122,6 +134,18 @@ def test_a_scan_is_ordered_bounded_and_half_open(table: Table) -> None:
     assert [stored.row.key for stored in scanned] == ["L|a", "L|b"]
     rest = table.scan("p", start=scanned[-1].row.key + " ", end="L}", limit=2)
     assert [stored.row.key for stored in rest] == ["L|c"]
+
+
+def test_many_rows_are_read_as_a_range_and_none_is_missed(table: Table) -> None:
+    table.transact([Insert(row(f"L|{number:03}")) for number in range(40)])
+    wanted = [f"L|{number:03}" for number in range(10, 60, 3)]
+    assert sorted(table.read("p", wanted)) == [key for key in wanted if key < "L|040"]
+
+
+def test_keys_are_ordered_by_utf_16_and_none_comes_after_the_last(table: Table) -> None:
+    keys = ["A", "a", "\u00e9", "\U0001f600", "\uff21"]
+    table.transact([Insert(row(key)) for key in reversed(keys)])
+    assert [stored.row.key for stored in table.scan("p", start=" ", end=LAST_KEY, limit=10)] == keys
 
 
 def test_an_etag_of_a_transaction_is_the_one_that_is_read(table: Table) -> None:

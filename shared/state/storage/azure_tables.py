@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from azure.core import MatchConditions
@@ -19,6 +20,7 @@ from azure.data.tables import (
 
 from shared.errors import RowConflict
 from shared.invocations import map_in_context
+from shared.state.storage.ranges import PAGE, read_rows
 from shared.state.storage.storage_errors import is_not_made, storage_errors
 from shared.state.storage.tables import (
     Cell,
@@ -39,7 +41,7 @@ _KEYS = ("PartitionKey", "RowKey")
 
 
 class AzureTable:
-    """One table. Point reads run in parallel: the service answers them by key, an OR of keys would scan."""
+    """One table. Reads of single rows run in parallel."""
 
     def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
         self._client = client
@@ -48,9 +50,17 @@ class AzureTable:
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
+
+        def scan(first: str, end: str, limit: int) -> Sequence[Stored]:
+            return self.scan(partition, start=first, end=end, limit=limit)
+
+        found = read_rows(keys, scan, partial(self._read_each, partition))
+        return {stored.row.key: stored for stored in found}
+
+    def _read_each(self, partition: str, keys: Sequence[str]) -> Sequence[Stored]:
         with storage_errors(self._place):
             found = list(map_in_context(self._readers, lambda key: self._read_one(partition, key), keys))
-        return {stored.row.key: stored for stored in found if stored is not None}
+        return [stored for stored in found if stored is not None]
 
     def _read_one(self, partition: str, key: str) -> Stored | None:
         dates: list[datetime] = []
@@ -70,7 +80,7 @@ class AzureTable:
             entities = self._client.query_entities(
                 "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
                 parameters={"partition": partition, "start": start, "end": end},
-                results_per_page=min(limit, 1000),
+                results_per_page=min(limit, PAGE),
                 raw_response_hook=_keep_date(dates),
             )
             for entity in entities:

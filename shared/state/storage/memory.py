@@ -23,6 +23,7 @@ from shared.state.storage.tables import (
     Row,
     Stored,
     check_size,
+    key_order,
     storable,
 )
 
@@ -68,8 +69,9 @@ class MemoryTable:
         """At most `limit` rows with start <= key < end, in key order."""
         self.step(f"{self.name}.scan")
         with self._lock:
-            keys = sorted(key for row, key in self._rows if row == partition and start <= key < end)
-            return [self._stored(partition, key) for key in keys[:limit]]
+            first, last = key_order(start), key_order(end)
+            keys = [key for row, key in self._rows if row == partition and first <= key_order(key) < last]
+            return [self._stored(partition, key) for key in sorted(keys, key=key_order)[:limit]]
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""

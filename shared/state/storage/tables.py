@@ -28,8 +28,8 @@ MAX_ROW_BYTES = 1024 * 1024
 MAX_TRANSACTION_ROWS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_KEY_CHARACTERS = 512
-# After every row key: no letter comes later.
-LAST_KEY = "\U0010ffff"
+# After every row key: no letter comes later in the order of the service.
+LAST_KEY = "\uffff"
 _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
 _LAST_CHARACTER = 0x10FFFF
@@ -112,6 +112,11 @@ def escape(text: str) -> str:
 def unescape(key: str) -> str:
     """The text that `escape` turned into a key; other texts stay as they are."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) <= _LAST_CHARACTER else found[0], key)
+
+
+def key_order(key: str) -> bytes:
+    """Sorts keys as the service does: by UTF-16, and not by characters."""
+    return key.encode("utf-16-be", "surrogatepass")
 
 
 def is_key(text: str) -> bool:

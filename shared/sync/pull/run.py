@@ -15,6 +15,7 @@ from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
 from shared.state.runs import Run
 from shared.state.storage.queues import Queues
+from shared.state.storage.tables import key_order
 from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, Tracked, Walked
@@ -219,7 +220,8 @@ class Pull:
         limit = self._limits.hints_per_message
         # What was seen counts in the epoch of the records' own source.
         epoch = step.after.epoch if reader.source_name is None else None
-        usable = [hint for hint in step.hints if not unusable_id(hint.id)]
+        # The links of a message lie side by side in storage, and are read at once.
+        usable = sorted((hint for hint in step.hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
         for message in messages(self._flow.name, self._run_id, usable, limit, epoch=epoch):
             self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(step.hints):

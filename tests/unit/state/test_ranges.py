@@ -1,0 +1,83 @@
+"""Many rows in few requests: all that are there are found, and what lies side by side costs one request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.state.storage.ranges import PAGE, read_rows
+from shared.state.storage.tables import LAST_KEY, Row, Stored, key_order
+
+
+@dataclass
+class Partition:
+    """Rows as the service has them, with the requests that it has answered."""
+
+    rows: Sequence[str]
+    scans: list[int] = field(default_factory=list)
+    reads: int = 0
+
+    def scan(self, first: str, end: str, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows from `first` to before `end`."""
+        self.scans.append(limit)
+        within = [key for key in self.rows if key_order(first) <= key_order(key) < key_order(end)]
+        return [_stored(key) for key in sorted(within, key=key_order)[:limit]]
+
+    def read_each(self, keys: Sequence[str]) -> Sequence[Stored]:
+        """A request for each key."""
+        self.reads += len(keys)
+        return [_stored(key) for key in keys if key in self.rows]
+
+    def found(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """How often each of the keys is found."""
+        found = [stored.row.key for stored in read_rows(keys, self.scan, self.read_each)]
+        return {key: found.count(key) for key in found}
+
+
+def _stored(key: str) -> Stored:
+    return Stored(Row("accounts", key, {}), "1", 0.0)
+
+
+# Some letters of which UTF-16 and the characters themselves give another order.
+KEYS = st.text("ab |\uff21\U0001f600", min_size=1, max_size=4)
+
+
+@given(st.sets(KEYS, max_size=60), st.lists(KEYS, max_size=40))
+def test_each_row_that_is_there_is_found_once(rows: set[str], keys: list[str]) -> None:
+    assert Partition(sorted(rows)).found(keys) == {key: 1 for key in keys if key in rows}
+
+
+def _ids(count: int, *, step: int = 1) -> list[str]:
+    return [f"L|{number:06}" for number in range(0, count * step, step)]
+
+
+def test_rows_that_lie_side_by_side_are_read_in_one_request() -> None:
+    partition = Partition(_ids(500))
+    assert len(partition.found(_ids(100))) == 100
+    assert (len(partition.scans), partition.reads) == (1, 0)
+
+
+def test_rows_that_do_not_exist_yet_are_one_request() -> None:
+    partition = Partition([])
+    assert partition.found(_ids(100)) == {}
+    assert (len(partition.scans), partition.reads) == (1, 0)
+
+
+def test_rows_that_lie_far_apart_are_read_one_by_one_after_one_attempt() -> None:
+    partition = Partition(_ids(20_000))
+    assert len(partition.found(_ids(100, step=200))) == 100
+    assert (partition.scans, partition.reads) == ([PAGE], 95)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_few_rows_are_read_one_by_one(count: int) -> None:
+    partition = Partition(_ids(10))
+    assert len(partition.found(_ids(count))) == count
+    assert (partition.scans, partition.reads) == ([], count)
+
+
+@given(KEYS)
+def test_no_key_comes_after_the_last(key: str) -> None:
+    assert key_order(key) < key_order(LAST_KEY)
