@@ -20,6 +20,10 @@ class ReadOnlyTable:
         """At most `limit` rows with start <= key < end, in key order."""
         return self._table.scan(partition, start=start, end=end, limit=limit)
 
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions."""
+        return self._table.whole(limit)
+
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Discard the operations."""
         return [""] * len(operations)

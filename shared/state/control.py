@@ -8,6 +8,7 @@ from enum import StrEnum
 from shared.errors import RowConflict, StateUnreadable, StorageTrouble
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
+from shared.state.storage.whole import read_whole
 from shared.systems import System
 
 _ROUNDS = 5
@@ -128,6 +129,10 @@ class Control:
 
     def __init__(self, table: Table) -> None:
         self.table = table
+
+    def at_once(self) -> "Control":
+        """The same with all rows as they are at this moment, read in one request. Raises StorageTrouble."""
+        return Control(read_whole(self.table))
 
     def flow(self, flow: str) -> FlowControl:
         """The control row of a flow; paused if there is none. An unreadable row is a block: it is unknown whether the

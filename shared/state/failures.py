@@ -16,7 +16,6 @@ LAST_RETRY = timedelta(hours=24)
 _PREFIX = "F|"
 # Replaces a moment that a damaged row no longer holds.
 _UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
-_FEW, _MANY = 5, 200
 _MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
 
 
@@ -105,17 +104,8 @@ class Failures:
         self._table = table
 
     def load(self, flow: str, ids: Sequence[str]) -> Mapping[str, Failure]:
-        """The failures that are listed for `ids`.
-
-        Most records have none: one read of everything that is listed shows that for a whole batch. If many are listed,
-        each is read separately.
-        """
-        wanted = set(ids)
-        if len(wanted) > _FEW:
-            failures, more = self.page(flow, "", _MANY)
-            if more is None:
-                return {failure.id: failure for failure in failures if failure.id in wanted}
-        stored = self._table.read(escape(flow), [failure_key(id) for id in wanted])
+        """The failures that are listed for `ids`."""
+        stored = self._table.read(escape(flow), [failure_key(id) for id in ids])
         return {failure.id: failure for failure in (_to_failure(flow, row) for row in stored.values())}
 
     def page(self, flow: str, after: str, limit: int) -> tuple[list[Failure], str | None]:

@@ -54,11 +54,11 @@ class Environment:
         self._clock = clock
         self._asked: tuple[float, dict[str, str]] | None = None
 
-    def change_by_settings(self, flow: str) -> str:
-        """What the settings have changed since the first run, as a sentence, empty if nothing. Costs one read of our
-        table."""
+    def change_by_settings(self, flow: str, now: Control | None = None) -> str:
+        """What the settings have changed since the first run, as a sentence, empty if nothing. `now` are the control
+        rows where they are read already."""
         try:
-            stored = self._control.environment(flow)
+            stored = (now or self._control).environment(flow)
         except StateUnreadable as unreadable:
             return _unreadable(unreadable)
         return "" if stored is None else describe(_differences(stored, self._settings))

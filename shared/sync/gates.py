@@ -58,15 +58,21 @@ class Gates:
 
     def closed_for_pull(self, flow: Flow) -> Closed | None:
         """Why a pull may not run now; None if it may. It needs only its source: hints may queue up."""
-        return self._flow_closed(flow) or self.closed(flow.source_system)
+        now = self._control.at_once()
+        return _flow_closed(flow, now) or self._closed(now.gate(flow.source_system))
 
-    def closed_for_apply(self, flow: Flow) -> Closed | None:
-        """Why records may not be applied now; None if they may."""
-        return self._flow_closed(flow) or self.systems_closed(flow)
+    def closed_for_apply(self, flow: Flow, now: Control | None = None) -> Closed | None:
+        """Why records may not be applied now; None if they may. `now` are the control rows where they are read
+        already."""
+        now = now or self._control.at_once()
+        return _flow_closed(flow, now) or self._systems_closed(flow, now)
 
     def systems_closed(self, flow: Flow) -> Closed | None:
         """Why one of the flow's systems may not be called now; None if both may."""
-        return self.closed(flow.source_system) or self.closed(flow.target_system)
+        return self._systems_closed(flow, self._control.at_once())
+
+    def _systems_closed(self, flow: Flow, now: Control) -> Closed | None:
+        return self._closed(now.gate(flow.source_system)) or self._closed(now.gate(flow.target_system))
 
     def meet(self, trouble: SystemTrouble, flow: Flow, *, run: str, record: str = "") -> None:
         """Record the trouble that a flow has met, and the record that met it, if any: schema drift blocks the flow, any
@@ -143,15 +149,11 @@ class Gates:
         """Whether the system has answered writes since its last trouble."""
         return self._control.gate(system).strikes == 0
 
-    def _flow_closed(self, flow: Flow) -> Closed | None:
-        control = self._control.flow(flow.name)
-        if control.paused:
-            return Closed(f"flow {flow.name} is paused")
-        return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
-
     def closed(self, system: System) -> Closed | None:
         """Why a system may not be called now; None if it may."""
-        gate = self._control.gate(system)
+        return self._closed(self._control.gate(system))
+
+    def _closed(self, gate: Gate) -> Closed | None:
         if not gate.closed:
             return None
         if self._blocked_s(gate) > 0:
@@ -205,6 +207,13 @@ class Gates:
         for _ in range(_ROUNDS):
             if self._save_closed(self._control.gate(gate.system), trouble, strikes=gate.strikes + 1):
                 return
+
+
+def _flow_closed(flow: Flow, now: Control) -> Closed | None:
+    control = now.flow(flow.name)
+    if control.paused:
+        return Closed(f"flow {flow.name} is paused")
+    return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
 
 
 def drift_pause_s(strikes: int) -> float:

@@ -4,6 +4,7 @@ import base64
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,7 @@ from shared.state.storage.tables import (
     Table,
     escape,
 )
+from shared.state.storage.whole import read_whole
 from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
 
@@ -146,6 +148,17 @@ def test_keys_are_ordered_by_utf_16_and_none_comes_after_the_last(table: Table) 
     keys = ["A", "a", "\u00e9", "\U0001f600", "\uff21"]
     table.transact([Insert(row(key)) for key in reversed(keys)])
     assert [stored.row.key for stored in table.scan("p", start=" ", end=LAST_KEY, limit=10)] == keys
+
+
+def test_a_small_table_is_read_whole_and_written_by_the_versions_that_were_read(table: Table) -> None:
+    table.transact([Insert(row("flow"))])
+    table.transact([Insert(replace(row("gate"), partition="q"))])
+    now = read_whole(table)
+    assert set(now.read("p", ["flow", "gate"])) | set(now.read("q", ["flow", "gate"])) == {"flow", "gate"}
+    read = now.read("q", ["gate"])["gate"]
+    table.transact([Put(replace(row("gate"), partition="q"))])
+    with pytest.raises(RowConflict):
+        now.transact([Replace(read.row, read.etag)])
 
 
 def test_an_etag_of_a_transaction_is_the_one_that_is_read(table: Table) -> None:

@@ -74,12 +74,20 @@ class AzureTable:
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
+        wanted = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
+        return self._query(wanted, {"partition": partition, "start": start, "end": end}, limit)
+
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions."""
+        return self._query("", {}, limit)
+
+    def _query(self, wanted: str, parameters: Mapping[str, str], limit: int) -> Sequence[Stored]:
         dates: list[datetime] = []
         stored: list[Stored] = []
         with storage_errors(self._place):
             entities = self._client.query_entities(
-                "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end",
-                parameters={"partition": partition, "start": start, "end": end},
+                wanted,
+                parameters=dict(parameters),
                 results_per_page=min(limit, PAGE),
                 raw_response_hook=_keep_date(dates),
             )

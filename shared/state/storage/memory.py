@@ -73,6 +73,12 @@ class MemoryTable:
             keys = [key for row, key in self._rows if row == partition and first <= key_order(key) < last]
             return [self._stored(partition, key) for key in sorted(keys, key=key_order)[:limit]]
 
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions."""
+        self.step(f"{self.name}.whole")
+        with self._lock:
+            return [self._stored(*place) for place in sorted(self._rows)[:limit]]
+
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
         self.step(f"{self.name}.transact")

@@ -97,6 +97,9 @@ class Table(Protocol):
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
 
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions: for a small table."""
+
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, which share one partition, or none; returns the new etags in order.
 

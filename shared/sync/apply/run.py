@@ -176,8 +176,9 @@ class Apply:
         return batch.take(read_answers(self._flow, route, self._limits, blame, sent))
 
     def _closed(self) -> Closed | None:
-        closed = self._gates.closed_for_apply(self._flow)
-        if closed is None and (change := self._environment.change_by_settings(self._flow.name)):
+        now = self._state.control.at_once()
+        closed = self._gates.closed_for_apply(self._flow, now)
+        if closed is None and (change := self._environment.change_by_settings(self._flow.name, now)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
