@@ -15,6 +15,7 @@ from shared.errors import (
     Transient,
 )
 from shared.records import LineAction
+from shared.state.control import Control
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.record import Concluded, Planned, Sent
@@ -36,9 +37,10 @@ class Blame:
     lone: bool = False
 
 
-def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
+def blame_for(gates: Gates, before: Control, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
     """Close the gate for a system's trouble, or block the flow for a drift (protocol F1), and tell whether an unknown
     result counts against its record: only when the system has answered other writes, now or since its last trouble.
+    `before` are the control rows as they were when the message was taken.
 
     Where nothing else is written nobody can tell a record that the system cannot digest from a system that takes no
     writes. A record that is sent by itself `_LONE_LIMIT` times without an answer is listed all the same: each time the
@@ -55,7 +57,7 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
         gates.close(plain[0])
         return Blame()
     if any(_is_answer(each.answer) for each in sent):
-        gates.note_answer(flow.target_system)
+        gates.note_answer(flow.target_system, before)
         return Blame(counts=True)
     if not troubles:
         return Blame()
