@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -22,6 +23,10 @@ loopback.spare(os.environ)
 # The line editor that pytest loads gives its processes the size of a terminal that is not there: it folds tables.
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
+# The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
+REHEARSAL_S = 60
+# What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
+gc.set_threshold(20_000, 20, 20)
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
 
@@ -38,8 +43,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each test process begins with its part of the tests that take longest, so that none is left with them at the end.
     Only those count that are left when pytest has taken out what `-m` leaves out."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.get_closest_marker("long")]
-    items[:] = shares.in_order(long, [item for item in items if not item.get_closest_marker("long")], workers)
+    _begin_with_one_of_those_that_share_a_run(items)
+    long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
+    others = [item for item in items if not _seconds(item)]
+    items[:] = shares.in_order(long, sorted(others, key=_shares_a_run), workers)
+
+
+def _begin_with_one_of_those_that_share_a_run(items: list[pytest.Item]) -> None:
+    """The test that comes first plays the run; the others wait for it, and so come last."""
+    first = next((item for item in items if _shares_a_run(item)), None)
+    if first is not None:
+        first.add_marker(pytest.mark.long(REHEARSAL_S))
+
+
+def _shares_a_run(item: pytest.Item) -> bool:
+    return "rehearsed" in getattr(item, "fixturenames", ())
+
+
+def _seconds(item: pytest.Item) -> float:
+    """How long a test takes, about; 0 where it is not marked as long."""
+    mark = item.get_closest_marker("long")
+    return float(mark.args[0]) if mark else 0.0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The tests and all modules are no garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """A functions host of the demo: started, killed, ended, and restarted if it stops by itself."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,8 @@ from local.demo.hosts import Program
 from local.demo.parts import Part
 
 _MEGABYTE = 1e6
+# To find the processes of a host takes some milliseconds.
+_LOOK_AT_MEMORY_EVERY_S = 1.0
 # So often a host may end in a row without having been ready: then it never will.
 _MOST_ENDS = 10
 
@@ -36,6 +39,7 @@ class FunctionsHost:
         self._begin: Callable[[], None] = lambda: None
         self._ends = 0
         self._ready = False
+        self._look_at = 0.0
         self.peak_memory_mb = 0.0
         """The largest resident size seen so far, with its workers, in units of 1,000,000 bytes."""
 
@@ -89,7 +93,9 @@ class FunctionsHost:
         if how := self._part.ended:
             self._start_again(how)
         self._part.require_alive()
-        self._note_memory()
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_AT_MEMORY_EVERY_S
+            self._note_memory()
         if not self._ready and self._program.is_ready():
             self._ready, self._ends = True, 0
         if reason := self._program.news():

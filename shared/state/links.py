@@ -53,8 +53,8 @@ class Intent:
 class FormerTarget:
     """A target row that a record has left for another one. It stays the record's own: no other record gets its key, and
     a record that returns to it finds it again. `ended` says that the row was ended when it was left; `inherited` that
-    it is the row of a record that is gone, whose key this record has now, but which this record has not written:
-    another record gets it when this one no longer needs it."""
+    this record has its key, but is not known to have written it: it is the row of a record that is gone, or one that a
+    late write without answer may have made. Another record gets it when this one no longer needs it."""
 
     route: str
     key: str
@@ -136,7 +136,7 @@ class Link:
         return fold(self.key_on(route) or "") == fold(key) or left or intended
 
     def inherit(self, route: str, key: str) -> "Link":
-        """The link of a record that gets the row of one that is gone."""
+        """The link of a record that gets a row which it is not known to have written."""
         others = tuple(left for left in self.former if not left.is_at(route, key))
         return replace(self, former=(FormerTarget(route, key, ended=True, inherited=True), *others))
 

@@ -46,6 +46,7 @@ class Rehearsal:
     standings: Mapping[str, ProgressReader]
     poison: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    _read: tuple[int, str, list[Line]] = (0, "", [])
 
     @property
     def sales(self) -> Sales:
@@ -102,8 +103,11 @@ class Rehearsal:
         return log.read_text(encoding="utf-8")[since:] if log.exists() else ""
 
     def lines(self, since: int = 0) -> list[Line]:
-        """The records logged since a mark."""
-        return read_lines(self.log(since))
+        """The records logged since a mark. A log that has not grown is not read again."""
+        log = self.log(since)
+        if self._read[:2] != (since, log):
+            self._read = since, log, read_lines(log)
+        return self._read[2]
 
     def events(self, kind: str, since: int = 0, **fields: Any) -> list[dict[str, Any]]:
         """The events of a kind with these values, logged since a mark."""

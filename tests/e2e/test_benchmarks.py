@@ -40,7 +40,7 @@ def tables(file: Path, name: str) -> Sequence[Sequence[Row]]:
     return found
 
 
-@pytest.mark.long
+@pytest.mark.long(25)
 def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
     arguments = ["--records", str(RECORDS), "--latency-ms", "0", "--naive", "2", "--write", str(figures)]
     # In a process of its own: what draws stays in memory with 50 MB.
@@ -68,7 +68,7 @@ def test_the_operations_are_measured(figures: Path) -> None:
     assert (causes["failures"], sent["failures"]) == ("12", "12")
 
 
-@pytest.mark.long
+@pytest.mark.long(10)
 def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     arguments = ["--products", "10", "--latency-ms", "0", "--settle-s", "0", "--pull-every-s", "1"]
     assert throttling.main([*arguments, "--write", str(figures)]) == 0
@@ -81,7 +81,7 @@ def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     assert values["failures listed, links with a counted attempt"] == "0, 0"
 
 
-@pytest.mark.long
+@pytest.mark.long(15)
 def test_pulls_of_many_products_are_measured(figures: Path) -> None:
     assert snapshot.main(["--generated", "300", "--served", "5", "--write", str(figures)]) == 0
     (rows,) = tables(figures, "snapshot")

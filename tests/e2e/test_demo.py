@@ -41,7 +41,7 @@ def rows_of(picture: Path) -> list[str]:
     return [rows.get(number, "") for number in range(max(rows) + 1)]
 
 
-@pytest.mark.long
+@pytest.mark.long(100)
 def test_begun_in_the_worst_order_it_syncs_everything_and_goes_on_after_edits_and_a_kill(tmp_path: Path) -> None:
     keep = tmp_path / "folder with blanks"
 
@@ -89,7 +89,7 @@ def assert_only_two_names_are_written(report: Report) -> None:
     assert report["comparison"]["accounts"]["expected"] == SAMPLE.accounts
 
 
-@pytest.mark.long
+@pytest.mark.long(10)
 def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_ctrl_c_leaves_no_process() -> None:
     proxy = "http://127.0.0.1:1"
     unusual = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""}
@@ -98,7 +98,7 @@ def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_ctrl_c_leaves_no_
         assert ended_by_ctrl_c(demo) == 130
 
 
-@pytest.mark.long
+@pytest.mark.long(10)
 def test_a_system_that_ends_by_itself_is_named_with_how_it_ended() -> None:
     with running_demo(SMALL) as (demo, read_to):
         read_to("up after")

@@ -19,7 +19,7 @@ from tests.e2e.demonstration import (
     sales_system,
 )
 
-pytestmark = [pytest.mark.nightly, pytest.mark.long]
+pytestmark = [pytest.mark.nightly, pytest.mark.long(300)]
 
 SAMPLE = Sample(
     accounts=701, persons=753, individuals=476, quoted=25, products=504, sample_quotes=179, account_reads=21

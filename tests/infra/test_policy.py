@@ -1,9 +1,12 @@
 """A linter of infrastructure finds nothing, but what is switched off for a reason; and it has looked at everything."""
 
+import pytest
+
 from tests.infra.policy import SWITCHED_OFF, lint
 from tests.infra.snapshots import DEFAULT, NETWORK, Snapshot, read_snapshot
 
 
+@pytest.mark.long(15)
 def test_the_linter_finds_the_one_mistake_that_was_made_and_no_rule_is_switched_off_without_need() -> None:
     """A storage account that takes old TLS, beside what is deployed: a run of the linter takes seconds."""
     mistaken = read_snapshot(DEFAULT).changed(

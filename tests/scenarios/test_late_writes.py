@@ -1,6 +1,7 @@
 """What a worker writes after another one has had its record is found and mended (protocol A9)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,13 @@ from shared.records import Write
 from shared.state.keys import Owner
 from shared.state.link_parts import ClaimKind
 from shared.state.links import LinkState
+from shared.sync.link_writer import link_operation
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
 from tests.scenarios.test_owned_keys import delete, keys_of, played_late
 from tests.support.doubles import ROUTE
-from tests.support.invariants import check
+from tests.support.invariants import check, check_at_rest, left
 from tests.support.steps import Crash
 from tests.support.world import World
 
@@ -87,6 +89,112 @@ def test_a_late_write_without_answer_is_looked_for_when_it_can_land_no_more() ->
     world.settle()
     check(world)
     assert world.target.rows["p1"]["name"] == "Third"
+
+
+def test_a_row_that_another_record_has_got_holds_what_that_one_says_after_a_late_write() -> None:
+    world = one()
+    world.adopt = True
+    world.source.save("p1", name="Late", phone="1")
+
+    def hand_over() -> None:
+        world.source.remove("p1")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        world.source.save("p2", number="p1", name="Second")
+        world.apply(hint("p2"))
+        assert world.target.rows["p1"]["name"] == "Second"
+
+    overtaken(world, "parents", hint("p1"), hand_over)
+    assert world.target.rows["p1"] == {"group": "10", "name": "Late", "phone": "1"}
+    world.settle()
+    check_at_rest(world)
+    assert world.target.rows["p1"] == {"group": "10", "name": "Second", "phone": ""}
+    assert link(world, "p2").target_key == "p1"
+
+
+def test_a_late_write_without_answer_to_a_row_that_another_record_has_got_is_mended_when_it_can_land_no_more() -> None:
+    world = one()
+    world.adopt = True
+    world.source.save("p1", name="Late")
+    world.target.late = world.limits.unsettled_live_s - 1
+
+    def hand_over() -> None:
+        world.source.remove("p1")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        world.source.save("p2", number="p1", name="Second")
+        world.apply(hint("p2"))
+        world.target.fault = lambda write: LOST if write.values.get("name") == "Late" else None
+
+    overtaken(world, "parents", hint("p1"), hand_over)
+    assert link(world, "p2").claim.kind is ClaimKind.UNSETTLED
+    world.settle()
+    check_at_rest(world)
+    assert "Late" in [write.values.get("name") for write in world.target.writes]
+    assert world.target.rows["p1"]["name"] == "Second"
+
+
+def late_creation_without_answer(*, lands_after_s: float | None) -> World:
+    """p1 was to be made under K when its worker stood still, and is under L by now."""
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.target.lands = False
+
+    def renumber() -> None:
+        world.source.save("p1", number="L")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        assert link(world, "p1").target_key == "L"
+        world.target.fault = lambda write: LOST if write.key == "K" else None
+        world.target.late = lands_after_s
+
+    overtaken(world, "parents", hint("p1"), renumber)
+    world.settle()
+    return world
+
+
+def test_a_row_that_a_late_creation_without_answer_has_made_elsewhere_is_known_as_the_records_own() -> None:
+    world = late_creation_without_answer(lands_after_s=299)
+    assert world.target.made == {"k", "l"}
+    check_at_rest(world)
+    assert (link(world, "p1").target_key, left(link(world, "p1"), ROUTE)) == ("L", ["K"])
+
+
+def test_a_number_under_which_a_late_creation_without_answer_has_made_nothing_goes_to_whoever_needs_it() -> None:
+    world = late_creation_without_answer(lands_after_s=None)
+    world.target.fault = lambda _write: None
+    world.source.save("p2", number="K", name="Second")
+    world.settle()
+    check_at_rest(world)
+    assert (link(world, "p1").target_key, left(link(world, "p1"), ROUTE)) == ("L", [])
+    assert link(world, "p2").target_key == "K"
+
+
+def test_a_late_write_without_answer_is_mended_also_where_another_worker_has_the_record_in_hands() -> None:
+    world = one()
+    world.source.save("p1", name="Late")
+    world.target.late = world.limits.unsettled_live_s - 1
+
+    def claim_again() -> None:
+        world.source.save("p1", name="Third")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        world.target.fault = lambda write: LOST if write.values.get("name") == "Late" else None
+
+    def stand_still(write: Write) -> SyncError | None:
+        claim_again()
+        world.source.save("p1", name="Fourth")
+        claimed = link(world, "p1")
+        in_hands = replace(claimed, claim=replace(claimed.claim, id="other", kind=ClaimKind.WORKING))
+        world.links_table.transact([link_operation(in_hands)])
+        return world.target.fault(write)
+
+    world.target.fault = stand_still
+    world.apply(hint("p1"))
+    assert link(world, "p1").claim.kind is ClaimKind.UNSETTLED
+    world.settle()
+    check_at_rest(world)
+    assert world.target.rows["p1"]["name"] == "Fourth"
 
 
 @pytest.mark.parametrize("lands", [True, False])

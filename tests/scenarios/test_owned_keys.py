@@ -242,7 +242,7 @@ def successor(world: World) -> None:
     world.stock.save("i2", number="K", name="Second")
 
 
-def test_a_row_of_a_record_that_is_gone_is_never_nobodys_however_its_next_owner_ends() -> None:
+def test_a_row_of_a_record_that_is_gone_always_has_an_owner_however_its_next_owner_ends() -> None:
     for change in ({"state": "foreign"}, {"number": "L"}, None):
         world = World(flows=PRODUCTS)
         successor(world)

@@ -27,7 +27,7 @@ _REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber"}
 
 @dataclass(slots=True)
 class Doubled:
-    """A record has written the row of another one that exists."""
+    """A record has written the row of another one that exists, by a worker that was not late."""
 
     entity: str
     key: str
@@ -141,20 +141,22 @@ class Collection:
         step = f"finops write {self._entity}"
         environment.weather.threads.step(step)
         fault = environment.weather.write(_SYSTEM, step, self._key.folded(write.key))
+        worker = environment.weather.threads.current
+        late = worker is not None and worker.is_late
         if fault is None:
-            error = self._land(write)
+            error = self._land(write, late=late)
             environment.weather.threads.step(f"{step} done")
             return error
         if fault.lands:
-            return self._land(write) or fault.error
+            return self._land(write, late=late) or fault.error
         if fault.lands_after_s is not None:
-            environment.weather.threads.later(fault.lands_after_s, partial(self._land, write))
+            environment.weather.threads.later(fault.lands_after_s, partial(self._land, write, late=late))
         return fault.error
 
-    def _land(self, write: Write) -> SyncError | None:
+    def _land(self, write: Write, *, late: bool) -> SyncError | None:
         refusal = self.refusal(write)
         if refusal is None:
-            self._apply(write)
+            self._apply(write, late=late)
         elif isinstance(refusal, RecordMissing):
             self._environment.weather.met("row missing")
         return refusal
@@ -183,16 +185,21 @@ class Collection:
             return None
         return RecordRejected("finops.reference_not_found", f"no customer {customer}", remedy="create it")
 
-    def _apply(self, write: Write) -> None:
+    def _apply(self, write: Write, *, late: bool) -> None:
         rows, folded, record = self._rows, self._key.folded(write.key), (self._flow, write.id)
-        row = rows.get(folded)
+        row, owner, overwritten = rows.get(folded), record, None
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
         elif row.of is not None and row.of != record and not row.doubtful and self._environment.exists(row.of):
-            self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
+            if late:
+                # No target can refuse it (protocol A3): the row stays the other record's, which is to mend it.
+                self._environment.weather.met("rows of others met by a late write")
+                owner, overwritten = row.of, record
+            else:
+                self._environment.doubled.append(Doubled(self._entity, write.key, row.of, record))
         elif row.of is None and not row.made:
             self._environment.weather.met("rows adopted")
-        row.of, row.doubtful = record, False
+        row.of, row.doubtful, row.overwritten = owner, False, overwritten
         row.values.update(write.values)
         row.touched.difference_update(write.values)
         self._environment.writes += 1
@@ -221,10 +228,12 @@ class Documents(Collection):
             return RecordRejected("finops.lines_changed", f"lines {moved} moved", remedy="wait", repeatable=True)
         return refused
 
-    def _apply(self, write: Write) -> None:
-        super()._apply(write)
+    def _apply(self, write: Write, *, late: bool) -> None:
+        super()._apply(write, late=late)
         row = self._rows[self._key.folded(write.key)]
         row.values.setdefault("SalesQuotationStatus", "Created")
+        # A document is compared, and written again only where it differs.
+        row.overwritten = None
         for line in write.lines:
             if line.action is LineAction.DELETE:
                 del row.lines[line.number]

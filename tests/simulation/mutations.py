@@ -175,7 +175,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "a create without an answer is never settled",
         816, "I1", _instead(apply, "settle", lambda _flow, _flows, _keys, records: iter(records)),
     ),
-    "row_of_a_late_worker_is_nobodys": Mutation(
+    "row_of_a_late_worker_has_no_owner": Mutation(
         "a row that a worker created while another one had the record has no owner",
         325, "I2", _instead(late, "_after_late_write", _only_dirty),
     ),

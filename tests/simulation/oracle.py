@@ -244,6 +244,8 @@ class Oracle:
             yield from self._fields(record, mapped, entity, row)
 
     def _fields(self, record: Record, mapped: Mapped, entity: str, row: Row) -> Iterator[Problem]:
+        if row.overwritten is not None:
+            yield Problem("I3", record, f"a late worker of {row.overwritten} has written {row.key}, and nobody since")
         rules = self._rules(record[0], entity)
         for name, value in mapped.owned.items():
             if name in row.touched:

@@ -48,7 +48,7 @@ RULES: Mapping[str, Sequence[str]] = {
     "A6": ("cause key_taken", "cause target_exists", "cause key_changed", "rows adopted"),
     "A7": ("outcome * unchanged", "outcome * updated"),
     "A8": ("row missing", "outcome * created"),
-    "A9": ("outcome * unsettled", "outcome * overtaken", "outcome * rejected"),
+    "A9": ("outcome * unsettled", "outcome * overtaken", "outcome * rejected", "rows of others met by a late write"),
     "A10": ("links.transact: own success", "keys.transact: own success"),
     "A11": ("died at send", "died at links.transact done"),
     "A12": ("cause state_unreadable", "event state_unreadable", "links repaired"),

@@ -15,7 +15,8 @@ Record = tuple[str, str]
 class Row:
     """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
     `made` says that the sync has created it; `touched` are fields that people have changed since. It is `doubtful`
-    where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs."""
+    where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs. It is
+    `overwritten` by another record whose late worker has met it, until its own record is written again."""
 
     key: str
     values: dict[str, Json]
@@ -24,3 +25,4 @@ class Row:
     lines: dict[int, dict[str, Json]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     doubtful: bool = False
+    overwritten: Record | None = None

@@ -276,8 +276,8 @@ def test_histories_of_another_value_map_end_as_they_must(name: str) -> None:
 class Forgetful(Collection):
     """Customers of F&O whose name is lost."""
 
-    def _apply(self, write: Write) -> None:
-        super()._apply(write)
+    def _apply(self, write: Write, *, late: bool) -> None:
+        super()._apply(write, late=late)
         if "OrganizationName" in write.values:
             self._rows[self._key.folded(write.key)].values["OrganizationName"] = "lost"
 

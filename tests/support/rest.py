@@ -9,7 +9,7 @@ from tests.support.clock import ManualClock
 
 # Still played at the end of a time in which nothing happened: what stands must stand for good.
 _LAST_MINUTES_S = 120
-_IDLE = (LinkState.DELETED, LinkState.FILTERED, LinkState.WAITING)
+_IDLE = (LinkState.DELETED, LinkState.ENDED, LinkState.FILTERED, LinkState.WAITING)
 
 
 class Rest:
@@ -23,8 +23,8 @@ class Rest:
 
     def reached(self) -> bool:
         """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
-        and no gate is closed. The first call has nothing to compare with. The link of a deleted, filtered or waiting
-        record may stay dirty: there is nothing to write until this record or its parent changes."""
+        and no gate is closed. The first call has nothing to compare with. The link of a deleted, ended, filtered or
+        waiting record may stay dirty: there is nothing to write until this record or its parent changes."""
         links = self._links.content()
         changed, self._seen = links != self._seen, links
         return not changed and not any(_under_way(row) for row in self._rows())

@@ -102,7 +102,7 @@ def test_a_refused_request_is_unwanted(tmp_path: Path) -> None:
     ],
     ids=["not in the model", "refused by the simulator too", "played by a fault", "played by a fault in a batch"],
 )
-def test_what_is_nobodys_fault_is_left_out(tmp_path: Path, harmless: Finding) -> None:
+def test_what_is_no_fault_is_left_out(tmp_path: Path, harmless: Finding) -> None:
     assert judge([harmless], exchanges(tmp_path, "", "truncate"), {}).sound
 
 

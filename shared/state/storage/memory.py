@@ -70,8 +70,9 @@ class MemoryTable:
         self.step(f"{self.name}.scan")
         with self._lock:
             first, last = key_order(start), key_order(end)
-            keys = [key for row, key in self._rows if row == partition and first <= key_order(key) < last]
-            return [self._stored(partition, key) for key in sorted(keys, key=key_order)[:limit]]
+            places = ((key_order(key), key) for row, key in self._rows if row == partition)
+            found = sorted(place for place in places if first <= place[0] < last)
+            return [self._stored(partition, key) for _, key in found[:limit]]
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""

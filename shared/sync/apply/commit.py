@@ -11,6 +11,7 @@ from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import history_row
+from shared.state.keys import Owner
 from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
 from shared.state.relinked import relinked_row
@@ -35,10 +36,11 @@ _IN_HISTORY = (Kind.CREATED, Kind.UPDATED, Kind.REJECTED, Kind.ENDED, Kind.DELET
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What was to be committed; `overtaken` are the ids of the records whose link somebody else has changed: they are
-    dirty now and must be sent again."""
+    dirty now and must be sent again. So are the records `overwritten`, of any flow: a late write has met their rows."""
 
     decided: Sequence[Concluded]
     overtaken: frozenset[str]
+    overwritten: Sequence[Owner]
 
     @property
     def kept(self) -> list[Concluded]:
@@ -78,8 +80,8 @@ class Committing:
         writer = LinkWriter(self._links, lambda now: now.claim.last == self._claim_id)
         written = writer.write([group for _, group in fitting])
         overtaken = [each for each in decided if each.id in written.foreign]
-        note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
-        return Committed(decided, frozenset(written.foreign))
+        overwritten = note_late_writes(self._flow, self._links, self._keys_of, overtaken, written.foreign)
+        return Committed(decided, frozenset(written.foreign), overwritten)
 
     def _sound(self, of: OnItsWay) -> Concluded:
         """A commit that contradicts the protocol is not made. The record is listed, keeps all that its link says, and

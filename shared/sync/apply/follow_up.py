@@ -75,6 +75,9 @@ class FollowUp:
         if committed.overtaken:
             overtaken = [Hint(each.id) for each in committed.decided if each.id in committed.overtaken]
             self._send(self._flow.name, None, overtaken, BUSY_DELAY_S)
+        for owner in committed.overwritten:
+            for again in messages(owner.flow, self._run_id, [Hint(owner.id)], 1):
+                self._queues.send(owner.flow, again.to_body(), delay_s=BUSY_DELAY_S)
         self._send_back(message, committed.kept, sent_back_at_once)
         self._tell_of_another_mapping(claimed.skipped, committed.kept)
         self._release_children(committed.kept)

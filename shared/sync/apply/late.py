@@ -1,12 +1,13 @@
-"""Late writes: what a worker has done to the target after another one had taken its record. The record's link is told,
-so that the next worker finds and mends it (protocol A9)."""
+"""Late writes: what a worker has done to the target after another one had taken its record. The link of whoever has
+the row by now is told, so that the next worker finds and mends it (protocol A9)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from shared.records import fold
-from shared.state.keys import Owner
+from shared.state.keys import OwnedKey, Owner
 from shared.state.link_parts import ClaimKind
 from shared.state.links import FormerTarget, Link, Links
 from shared.sync.apply.outcome import Kind
@@ -21,17 +22,64 @@ _WITHOUT_WRITE = (Kind.UNCHANGED, Kind.FILTERED, Kind.WAITING)
 
 def note_late_writes(
     flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Concluded], foreign: Mapping[str, Link]
-) -> None:
+) -> list[Owner]:
     """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
-    hold either write. Raises StorageTrouble."""
+    hold either write. A row that another record has by now is noted in that record's link. Returns those records: they
+    are to be written once more. Raises StorageTrouble."""
+    if not overtaken:
+        return []
+    others = _owned_by_others(flow, keys_of, overtaken)
+    own = [each for each in overtaken if each.id not in others]
     for each in overtaken:
-        change_link(links, foreign[each.id], partial(_after_late_work, each))
-    if overtaken:
-        now = links.load(flow.name, [each.id for each in overtaken])
-        _own(flow, keys_of, overtaken, now)
-        release(
-            flow, links, keys_of, {each.id: each.record.stored.owned - now[each.id].owned for each in overtaken}, now
-        )
+        change_link(links, foreign[each.id], partial(_after_late_work, each) if each in own else _only_dirty)
+    now = links.load(flow.name, [each.id for each in overtaken])
+    _own(flow, keys_of, own, now)
+    release(flow, links, keys_of, {each.id: each.record.stored.owned - now[each.id].owned for each in overtaken}, now)
+    return [
+        owned.owner
+        for each in overtaken
+        if (owned := others.get(each.id)) is not None and _tell_owner(links, owned, each)
+    ]
+
+
+def _owned_by_others(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded]) -> dict[str, OwnedKey]:
+    """The keys of the rows that late workers have written, where another record has got them meanwhile, by the late
+    record's id."""
+    written: dict[str, dict[str, str]] = defaultdict(dict)
+    for each in overtaken:
+        stored = each.record.stored
+        if stored.route is not None and each.outcome.kind not in _WITHOUT_WRITE and (key := _place(stored)):
+            written[stored.route][each.id] = key
+    found: dict[str, OwnedKey] = {}
+    for route, keys in written.items():
+        owners = keys_of(flow.route(route)).owners(list(keys.values()))
+        for id, key in keys.items():
+            owned = owners.get(key)
+            if owned is not None and owned.damage is None and owned.owner != Owner(flow.name, route, id):
+                found[id] = owned
+    return found
+
+
+def _tell_owner(links: Links, owned: OwnedKey, of: Concluded) -> bool:
+    """Note a late write in the link of the record that has the row by now; False when that has no link that can be
+    read."""
+    owner = owned.owner
+    return change_link(links, links.load(owner.flow, [owner.id])[owner.id], partial(_as_overwritten, of, owned))
+
+
+def _as_overwritten(of: Concluded, owned: OwnedKey, now: Link) -> Link | None:
+    """The link of a record after a late worker of another one has written its row. A row that it has not written itself
+    is inherited: nobody else has it."""
+    if now.etag is None:
+        return None
+    route = owned.owner.route
+    if now.key_on(route) is None and not now.was_at(route, owned.key):
+        now = now.inherit(route, owned.key)
+    return _held_off(_as_filled(replace(now, dirty=True), of, route), of)
+
+
+def _only_dirty(now: Link) -> Link | None:
+    return None if now.etag is None else replace(now, dirty=True)
 
 
 def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Mapping[str, Link]) -> None:
@@ -52,32 +100,41 @@ def _begun_key(of: Concluded) -> str | None:
 
 
 def _after_late_work(of: Concluded, now: Link) -> Link | None:
-    """The link after a late worker's write. Where that got no clear answer it may land yet, and others are held off."""
-    changed, made = _after_late_write(of, now), of.outcome.link
-    if changed is None or changed.claim.id is not None or made.claim.kind is not ClaimKind.UNSETTLED:
-        return changed
-    return replace(changed, claim=replace(changed.claim, id=made.claim.id, kind=ClaimKind.UNSETTLED))
+    """The link after a late worker's write."""
+    changed = _after_late_write(of, now)
+    return None if changed is None else _held_off(changed, of)
+
+
+def _held_off(link: Link, of: Concluded) -> Link:
+    """A late write without a clear answer may land yet: whoever has the record now is overtaken, and others are held
+    off."""
+    unanswered = of.outcome.link.claim
+    if unanswered.kind is not ClaimKind.UNSETTLED:
+        return link
+    return replace(link, claim=replace(link.claim, id=unanswered.id, kind=ClaimKind.UNSETTLED))
 
 
 def _after_late_write(of: Concluded, now: Link) -> Link | None:
     """The link of a record, as another worker has left it, after a late worker's write. A row that the late one has
-    made is the record's own, and looked for once more; so is one that it may have made, such as one of whose parts a
-    later one was not sent."""
+    made is the record's own, and looked for once more; of a record that is at another one by now it is one that it has
+    left. So is one that it may have made, but there another record gets it that needs its key."""
     stored, key = of.record.stored, _begun_key(of)
     if key is None or stored.route is None or now.may_have_made(stored.route, key):
-        return None if now.etag is None else _as_filled(replace(now, dirty=True), of)
+        return None if now.etag is None else _as_filled(replace(now, dirty=True), of, stored.route)
     if not (now.linked or now.intent is not None):
-        return _as_filled(replace(now, dirty=True, route=stored.route, held_key=key, intent=stored.intent), of)
-    if of.outcome.link.linked:
-        return replace(now, dirty=True, former=(FormerTarget(stored.route, key), *now.former))
-    return replace(now, dirty=True)
+        now = replace(now, dirty=True, route=stored.route, held_key=key, intent=stored.intent)
+        return _as_filled(now, of, stored.route)
+    now = replace(now, dirty=True)
+    if not of.outcome.link.linked:
+        return now.inherit(stored.route, key)
+    return replace(now, former=(FormerTarget(stored.route, key), *now.former))
 
 
-def _as_filled(now: Link, of: Concluded) -> Link:
-    """The link with what the late write may have filled and added in the row that the record has now: the next worker
-    empties and removes what is not to be there."""
+def _as_filled(now: Link, of: Concluded, route: str | None) -> Link:
+    """The link with what the late write may have filled and added in the row that a record has now on its `route`: the
+    next worker empties and removes what is not to be there."""
     stored = of.record.stored
-    if of.outcome.kind in _WITHOUT_WRITE or now.route != stored.route or _place(now) != _place(stored):
+    if of.outcome.kind in _WITHOUT_WRITE or now.route != route or _place(now) != _place(stored):
         return now
     sent = {name for values in (stored.intent.sent if stored.intent else ()) for name in values}
     ours, theirs = stored.content, now.content

@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 
 from local.demo import firstsync, samples
-from local.demo.arguments import LOCAL, SAMPLES, Options
+from local.demo.arguments import FUNC, LOCAL, SAMPLES, Options
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.environment import child_environment
 from local.demo.functionshost import FunctionsHost
@@ -44,6 +44,11 @@ _HASTY = {
 }
 # A message that failed comes back at once.
 _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+# And the timers of a host that has ended tick after the shortest times that Microsoft's host takes, not after a minute.
+_REAL_HOST = {
+    "AzureFunctionsJobHost__singleton__listenerLockPeriod": "00:00:15",
+    "AzureFunctionsJobHost__singleton__listenerLockRecoveryPollingInterval": "00:00:15",
+}
 # Of each answer of both systems, so that whoever is killed is at work.
 _LATENCY_MS = 60.0
 _LOOK_EVERY_S = 0.1
@@ -239,7 +244,11 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
         console = Console(width=160)
         options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS, host=kind)
         with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
-            settings = {**configuration.settings_in(here.folder("run")), **_HOST}
+            settings = {
+                **configuration.settings_in(here.folder("run")),
+                **_HOST,
+                **(_REAL_HOST if kind == FUNC else {}),
+            }
             session = Session(options, here, settings, names, currency, tell=console.print)
             with session:
                 firstsync.note_before(session, here, configuration.flows)

@@ -117,7 +117,7 @@ def test_a_reference_to_a_row_that_is_gone_is_no_missing_record() -> None:
     assert results[0].cause == "dataverse.reference_missing"
 
 
-def test_an_unknown_column_is_schema_drift_and_nobodys_fault() -> None:
+def test_an_unknown_column_is_schema_drift_and_no_records_fault() -> None:
     results, _ = written([refusal("0x80048d19", "The property 'x' does not exist on type")], rows())
     assert all(isinstance(result, SchemaDrift) for result in results)
 

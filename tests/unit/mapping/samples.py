@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from shared import exact_json
@@ -42,7 +43,12 @@ def document(**parts: Json) -> dict[str, Json]:
 
 def maps(**parts: Json) -> ValueMaps:
     """The value maps of such a document."""
-    return FLOWS.read_value_maps(exact_json.dumps(document(**parts)))
+    return FLOWS.read_value_maps(exact_json.dumps(document(**parts))) if parts else _shipped()
+
+
+@cache
+def _shipped() -> ValueMaps:
+    return FLOWS.read_value_maps(None)
 
 
 def metadata(columns: DateColumns, **behaviors: str) -> References:

@@ -88,7 +88,7 @@ def test_a_rejection_quotes_no_text_of_the_record_that_is_too_long() -> None:
         ("description", ["a"]),
     ],
 )
-def test_a_column_of_another_type_is_schema_drift_and_nobodys_record_is_to_blame(column: str, value: Json) -> None:
+def test_a_column_of_another_type_is_schema_drift_and_no_record_is_to_blame(column: str, value: Json) -> None:
     with pytest.raises(SchemaDrift, match="is not what the mapping expects") as raised:
         MAPPER.evaluate(account(**{column: value}), KNOWN)
     assert raised.value.system is System.DATAVERSE
