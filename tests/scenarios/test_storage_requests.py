@@ -46,7 +46,7 @@ class Counted(Trading):
         """How the records of the last message ended."""
         return sorted(set(self.state.runs.latest(flow, 1)[0].counts) - {"read"})
 
-    def change(self, entity_set: str, ids: Sequence[str], column: str) -> None:
+    def change_all(self, entity_set: str, ids: Sequence[str], column: str) -> None:
         """Give each record another text in a column."""
         for number, id in enumerate(ids):
             reply = self.sales.patch(f"{entity_set}({id})", {column: f"{column} {number}"}, If_Match="*")
@@ -65,13 +65,13 @@ def test_requests_of_accounts_and_contacts(counted: Counted) -> None:
     assert counted.requests_of(ACCOUNTS) == (5, 11)
     contacts = [counted.contact(account) for account in accounts]
     assert counted.requests_of(CONTACTS) == (5, 11)
-    counted.change("accounts", accounts, "name")
+    counted.change_all("accounts", accounts, "name")
     assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 7), ["updated"])
-    counted.change("accounts", accounts, "sic")
+    counted.change_all("accounts", accounts, "sic")
     assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 7), ["unchanged"])
-    counted.change("contacts", contacts, "lastname")
+    counted.change_all("contacts", contacts, "lastname")
     assert (counted.requests_of(CONTACTS), counted.outcomes(CONTACTS)) == ((5, 9), ["updated"])
-    counted.change("contacts", contacts, "nickname")
+    counted.change_all("contacts", contacts, "nickname")
     assert (counted.requests_of(CONTACTS), counted.outcomes(CONTACTS)) == ((5, 8), ["unchanged"])
 
 
