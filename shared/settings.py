@@ -99,7 +99,7 @@ class Settings(_Times):
     MAP_COUNTY: bool = Field(default=False, description="Carry the county of addresses")
     MAP_STREET_NUMBER: bool = Field(default=False, description="Carry line 2 of addresses as street number")
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
-    HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
+    HINTS_PER_MESSAGE: int = Field(default=200, ge=1, le=1000, description="Records per queue message")
     BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
     REQUEST_TIMEOUT_S: int = Field(
         default=120,

@@ -15,6 +15,7 @@ from shared.errors import (
     Transient,
 )
 from shared.records import LineAction
+from shared.state.control import Control
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.record import Concluded, Planned, Sent
@@ -36,12 +37,15 @@ class Blame:
     lone: bool = False
 
 
-def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
+def blame_for(gates: Gates, before: Control, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
     """Close the gate for a system's trouble, or block the flow for a drift (protocol F1). Returns whether an unknown
-    result counts against its record: only if the system has answered other writes, now or since its last trouble. If
-    nothing else is written, it is not known whether the record or the system is the cause. A record that was sent alone
-    `_LONE_LIMIT` times without an answer is listed all the same: each time a probe had opened the gate, and more than
-    five hours have passed."""
+    result counts against its record: only if the system has answered other writes, now or since its last trouble.
+    `before` are the control rows as they were when the message was taken.
+
+    If nothing else is written, it is not known whether the record or the system is the cause. A record that was sent
+    alone `_LONE_LIMIT` times without an answer is listed all the same: each time a probe had opened the gate, and more
+    than five hours have passed.
+    """
     # Records that shared a request share its error: that is one trouble.
     troubles = list({id(each.answer): each.answer for each in sent if isinstance(each.answer, SystemTrouble)}.values())
     plain = [trouble for trouble in troubles if isinstance(trouble, Transient | OperatorNeeded)]
@@ -53,7 +57,7 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
         gates.close(plain[0])
         return Blame()
     if any(_is_answer(each.answer) for each in sent):
-        gates.note_answer(flow.target_system)
+        gates.note_answer(flow.target_system, before)
         return Blame(counts=True)
     if not troubles:
         return Blame()

@@ -68,6 +68,7 @@ class Apply:
         self._gates = gates
         self._environment = environment
         self._state = state
+        self._control = state.control
         self._queues = queues
         self._clock = clock
         self._limits = limits
@@ -90,6 +91,7 @@ class Apply:
             tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, message: HintMessage, body: str) -> None:
+        self._control = self._state.control.at_once()
         closed = self._closed()
         if closed is not None:
             queue, delay_s = place_to_wait(self._flow, closed)
@@ -172,13 +174,12 @@ class Apply:
     def _send(self, batch: Batch, route: Route, planned: Sequence[Planned], *, not_after: float) -> list[Planned]:
         """Send, and read the answers. Returns what is to be sent once more, as complete records."""
         sent = batch.take(send(route.target, planned, not_after=not_after))
-        blame = blame_for(self._gates, self._flow, self._run_id, sent)
+        blame = blame_for(self._gates, self._control, self._flow, self._run_id, sent)
         return batch.take(read_answers(self._flow, route, self._limits, blame, sent))
 
     def _closed(self) -> Closed | None:
-        now = self._state.control.at_once()
-        closed = self._gates.closed_for_apply(self._flow, now)
-        if closed is None and (change := self._environment.change_by_settings(self._flow.name, now)):
+        closed = self._gates.closed_for_apply(self._flow, self._control)
+        if closed is None and (change := self._environment.change_by_settings(self._flow.name, self._control)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
