@@ -164,7 +164,7 @@ def _accept_the_walk(world: Assortment) -> None:
     checkpoint = world.state.checkpoints.load(world.flow)
     assert checkpoint is not None
     control = world.state.control.flow(world.flow)
-    assert world.state.control.save_flow(replace(control, accepted_walk=checkpoint.walk, accepted_changed=300))
+    assert world.state.control.save_flow(replace(control, accepted_walk=checkpoint.walk.id, accepted_changed=300))
 
 
 def _requests(world: Assortment) -> int:

@@ -97,7 +97,7 @@ def test_a_mapping_that_comes_and_goes_while_everything_is_read_leaves_no_trace(
         world.pull()
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.cursor is not None
+    assert checkpoint.position.cursor is not None
     mapped_by(world, Loud())
     world.drain()
     assert world.target.rows["r0"]["name"] == "NAME 0"

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import AuditLog, Refused
 from shared.records import Write
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Position
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, Owner
 from shared.state.links import LinkState, link_key
@@ -520,7 +520,7 @@ def test_a_deletion_is_told_although_the_first_checkpoint_was_restored() -> None
     world.settle(hours=0.1)
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    first = replace(checkpoint, phase=Phase.BASELINE, delta_link=None)
+    first = replace(checkpoint, position=Position())
     world.state.checkpoints.save(first)
     world.source.remove("p1")
     world.source.deleted.clear()

@@ -247,7 +247,7 @@ def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_m
     damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})
     service = world.service()
     mends = service.repairing("parents", service.audit_log("operator"))
-    with pytest.raises(Refused, match="may be whose this key is; p2c repair parents p1 first"):
+    with pytest.raises(Refused, match="may own this key; p2c repair parents p1 first"):
         mends.repair("a1")
 
 

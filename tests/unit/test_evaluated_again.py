@@ -27,7 +27,7 @@ _VALUE_MAPS = "the content of the value-map document"
 
 
 def fingerprints(settings: dict[str, str]) -> dict[str, str]:
-    service = Connection({**_DEPLOYMENT, **settings}, looks_only=True, without_state=True).service
+    service = Connection(FLOWS, {**_DEPLOYMENT, **settings}, looks_only=True, without_state=True).service
     return {name: flow.mapper.fingerprint for name, flow in service.flows.items()}
 
 

@@ -81,7 +81,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "MAP_COUNTY": False,
         "MAP_STREET_NUMBER": False,
         "MAX_PARALLELISM": 16,
-        "HINTS_PER_MESSAGE": 100,
+        "HINTS_PER_MESSAGE": 200,
         "BULK_ROWS": 100,
         "PULL_BUDGET_S": 150,
         "REQUEST_TIMEOUT_S": 120,

@@ -16,7 +16,7 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 from local.demo.waiting import Wait
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.state.links import LinkState
 from tests.support.clock import START
 

@@ -15,7 +15,7 @@ from local.demo.progress_reader import Account, Glance
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from local.demo.trust import trial_of
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.state.failures import Failure
 from shared.state.links import LinkState
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Damage, StateUnreadable
 from shared.state.audit import AuditEntry, read_audit_entry
-from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
+from shared.state.checkpoint_parts import MadeFor, Phase, Position, Scans, Walk
+from shared.state.checkpoints import Checkpoint, Checkpoints, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
 from shared.state.decided_contents import decided_row, read_decided
 from shared.state.failures import STATE_UNREADABLE, Failure, Failures, read_failure
@@ -41,8 +42,8 @@ FAILURE = Failure(
     FLOW, "a|b", "cause", "message", "remedy", NOW, NOW, 1, NOW, NOW, "d", "n", "v", ("accounts", "other")
 )  # fmt: skip
 CHECKPOINT = Checkpoint(
-    FLOW, "e", "w", source="lines", phase=Phase.FULL, cursor="c", delta_link="d", fingerprint="f",
-    superseded=("a", "b"), full_at=NOW, current_at=NOW,
+    FLOW, "e", Walk("w"), position=Position(Phase.FULL, "c", "d"), made_for=MadeFor("f", ("a", "b")),
+    scans=Scans(full_at=NOW), source="lines", current_at=NOW,
 )  # fmt: skip
 
 
