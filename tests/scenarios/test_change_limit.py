@@ -250,7 +250,7 @@ def test_a_weekly_walk_over_touched_records_blocks_nothing() -> None:
 
 
 @pytest.mark.parametrize("count", [pytest.param(100_000, marks=pytest.mark.nightly), 6_000])
-def test_however_many_records_are_touched_the_flow_goes_on_and_reads_are_bounded(count: int) -> None:
+def test_however_many_records_are_touched_the_flow_continues_and_reads_are_bounded(count: int) -> None:
     world = linked(count)
     asked = counted(world, "parents")
     for number in range(count):

@@ -143,7 +143,7 @@ def played_late(
         yield steps, world
 
 
-def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
+def test_a_worker_that_continues_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
     for _, world in played_late(delete):
         world.settle()
         check(world)
@@ -514,7 +514,7 @@ def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
     assert keys_of(world).owners(["K"]) == {}
 
 
-def test_a_deletion_is_told_although_the_first_checkpoint_was_restored() -> None:
+def test_a_deletion_is_reported_although_the_first_checkpoint_was_restored() -> None:
     world = World()
     world.source.save("p1", number="K", name="First")
     world.settle(hours=0.1)

@@ -308,7 +308,7 @@ def test_a_rolled_back_deployment_ends_on_the_former_mapping() -> None:
     assert {link.seen.fingerprint for link in links.values()} == {"f1"}
 
 
-def test_p5_a_pull_stops_at_its_time_budget_and_goes_on_at_the_next_tick() -> None:
+def test_p5_a_pull_stops_at_its_time_budget_and_continues_at_the_next_tick() -> None:
     world = filled(9, pull_budget_s=10)
     world.source.trouble = lambda _name: world.clock.sleep(6)
     world.pull()

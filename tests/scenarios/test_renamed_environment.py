@@ -86,7 +86,7 @@ def test_a_link_of_a_further_source_to_the_former_address_is_dropped_and_no_line
     check(world)
 
 
-def test_a_source_whose_own_links_lead_elsewhere_is_told_to_an_operator() -> None:
+def test_a_source_whose_own_links_lead_elsewhere_is_reported_to_an_operator() -> None:
     world = World(flows=("parents",))
     for number in range(7):
         world.source.save(f"p{number}", number=f"P{number}", name=f"Parent {number}")
@@ -108,7 +108,7 @@ def renamed(sync: Product) -> None:
     sync.start(DATAVERSE_URL=address)
 
 
-def test_a_renamed_organisation_is_accepted_and_goes_on_with_the_links_that_it_has() -> None:
+def test_a_renamed_organisation_is_accepted_and_continues_with_the_links_that_it_has() -> None:
     with product() as sync, operated(sync):
         ids = sync.linked(3)
         renamed(sync)

@@ -33,7 +33,7 @@ def test_every_table_stands_in_one_document() -> None:
     assert found == dict.fromkeys(GENERATED, 1)
 
 
-def test_a_stale_table_is_written_anew_and_nothing_else(tmp_path: Path) -> None:
+def test_a_stale_table_is_written_again_and_nothing_else(tmp_path: Path) -> None:
     for name in ("settings.md", "rules.md"):
         (tmp_path / name).write_bytes((DOCS / name).read_bytes())
     good = (DOCS / "settings.md").read_text(encoding="utf-8")

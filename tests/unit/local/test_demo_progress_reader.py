@@ -199,12 +199,12 @@ def test_the_tables_tell_each_reason_with_its_remedy() -> None:
 @pytest.mark.parametrize(
     "rule", [*(rule for flow in FLOWS for rule in flow.filters), "out_of_scope", "parent filtered by inactive"]
 )
-def test_a_filter_is_told_in_the_words_of_the_operators_command_line(rule: str) -> None:
+def test_a_filter_is_reported_in_the_words_of_the_operators_command_line(rule: str) -> None:
     text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0))).split())
     assert f"{rule}: {in_words(rule, FLOWS).meaning} -> {in_words(rule, FLOWS).remedy}" in text
 
 
-def test_records_that_wait_are_told_by_what_they_wait_for() -> None:
+def test_records_that_wait_are_reported_by_what_they_wait_for() -> None:
     account = Account({LinkState.WAITING: 25}, {}, (), (), 0, waits_for={"contacts": 25})
     assert "25 waiting" in shown(result_of(Comparison(6, 6), account))
 
@@ -241,7 +241,7 @@ def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorag
     assert not reader.glance().quiet
 
 
-def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
+def test_records_in_the_hands_of_a_worker_and_in_the_target_are_reported(
     storage: MemoryStorage, reader: ProgressReader
 ) -> None:
     add_link(storage, "claimed", LinkState.NEW, claim=Claim("c", ClaimKind.WORKING))

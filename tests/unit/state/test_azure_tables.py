@@ -80,7 +80,7 @@ class Answering(Client):
     ("ages_s", "written", "age_s"),
     [((90,), WRITTEN, 90), ((90, 95, 99), WRITTEN, 99), ((-5,), WRITTEN, 0), ((90,), None, 0)],
 )
-def test_the_age_of_a_row_is_told_by_the_last_answer(
+def test_the_age_of_a_row_comes_from_the_last_answer(
     ages_s: tuple[float, ...], written: datetime | None, age_s: float, readers: ThreadPoolExecutor
 ) -> None:
     client = Answering(*ages_s, written=written)

@@ -173,7 +173,7 @@ def test_a_row_of_strange_cells_gives_a_value_or_our_own_error(kind: Kind, cells
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_the_text_of_a_key_is_told_by_the_key(text: str) -> None:
+def test_the_text_of_a_key_follows_from_the_key(text: str) -> None:
     assert unescape(escape(text)) == text
     assert is_key(escape(text))
     assert isinstance(unescape(text), str)
@@ -244,7 +244,7 @@ def test_a_gate_that_cannot_be_read_is_due_and_a_flow_that_cannot_be_read_is_blo
     assert control.flow(FLOW).paused
 
 
-def test_a_bucket_that_cannot_be_read_is_written_anew_and_its_records_are_new_once_more() -> None:
+def test_a_bucket_that_cannot_be_read_is_written_again_and_its_records_are_new_once_more() -> None:
     table = MemoryTable(ManualClock())
     first = Snapshot(table, FLOW, "1")
     ids = [f"P{number}" for number in range(2 * BUCKETS)]
