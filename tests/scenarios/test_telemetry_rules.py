@@ -185,7 +185,8 @@ def test_trouble_of_the_storage_is_reported_by_every_function(
     def fail(*_: object, **__: object) -> Any:
         raise StorageTrouble("Table Storage answered 403: Forbidden", refused=refused)
 
-    monkeypatch.setattr(world.state.control, "flow", fail)
+    for read in ("read", "whole"):
+        monkeypatch.setattr(world.state.control.table, read, fail)
     monkeypatch.setattr(world.state.failures, "load", fail)
     hint = '{"format":1,"flow":"parents","run":"r","epoch":null,"hints":[{"id":"a"}]}'
     with pytest.raises(StorageTrouble):
