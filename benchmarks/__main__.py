@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import document
-from benchmarks.flows import FLOWS
+from benchmarks.flows import MEASURED
 from benchmarks.measuring import Compared, Measured, measure
 from benchmarks.records import write_samples
 from benchmarks.stage import Plan
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for flow in options.flows:
         _show(console, flow, [each for each in compared if each.flow == flow], machine, options.write)
     console.print(machine, highlight=False)
-    if options.write is not None and set(options.flows) == FLOWS.keys():
+    if options.write is not None and set(options.flows) == MEASURED.keys():
         # Matplotlib takes half a second and 50 MB, and few runs draw.
         from benchmarks.plot import draw  # noqa: PLC0415
 
@@ -90,7 +90,7 @@ def _options(parsed: argparse.Namespace) -> Options:
     short = parsed.records is not None
     products = parsed.products if parsed.products is not None else 0 if short else _PRODUCTS
     # In the order of the list: what others refer to comes first.
-    flows = [flow for flow in FLOWS if flow in parsed.flow]
+    flows = [flow for flow in MEASURED if flow in parsed.flow]
     return Options(flows, parsed.latency_ms, parsed.records, parsed.accounts, products, parsed.naive, parsed.write)
 
 
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False, prog='make bench ARGS="..."', description="Measures the flows."
     )
     add = parser.add_argument
-    add("--flow", nargs="+", choices=list(FLOWS), default=list(FLOWS), help="flows to measure (default: all)")
+    add("--flow", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="flows to measure (default: all)")
     add("--latency-ms", type=float, nargs="+", default=list(LATENCIES_MS), metavar="N", help="of each answer")
     add(
         "--records",
@@ -123,7 +123,7 @@ def _count(text: str) -> int:
 def _show(console: Console, flow: str, compared: Sequence[Compared], machine: str, write: Path | None) -> None:
     runs = [_cells(run) for each in compared for run in each.runs]
     beside = [_beside(each) for each in compared]
-    for title, headings, rows in ((FLOWS[flow].title, _HEADINGS, runs), ("Beside the naive loop", _BESIDE, beside)):
+    for title, headings, rows in ((MEASURED[flow].title, _HEADINGS, runs), ("Beside the naive loop", _BESIDE, beside)):
         table = Table(*headings, title=title, title_justify="left", title_style="bold")
         for row in rows:
             table.add_row(*row)

@@ -15,6 +15,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
+from shared.flows.registry import FLOWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,15 @@ class Flow:
     their targets before. The naive loop takes one of `naive_part` records: a quote has many lines."""
 
     name: str
-    title: str
     change: Callable[[Stage, Sequence[str]], None]
     needs: tuple[str, ...] = ()
     naive_part: int = 1
+
+    @property
+    def title(self) -> str:
+        """Its records and its direction, in words."""
+        spec = FLOWS[self.name]
+        return f"{self.name.capitalize()}: {spec.source.label} to {spec.target.label}"
 
 
 def _rename_accounts(stage: Stage, ids: Sequence[str]) -> None:
@@ -56,12 +62,12 @@ def _revise_quotes(stage: Stage, ids: Sequence[str]) -> None:
         seller.change(revision, ACTIVE)
 
 
-FLOWS: Mapping[str, Flow] = {
+MEASURED: Mapping[str, Flow] = {
     flow.name: flow
     for flow in (
-        Flow(ACCOUNTS, "Accounts: Sales to F&O", _rename_accounts),
-        Flow(CONTACTS, "Contacts: Sales to F&O", _rename_contacts, needs=(ACCOUNTS,)),
-        Flow(PRODUCTS, "Products: F&O to Sales", _rename_products),
-        Flow(QUOTATIONS, "Quotations: Sales to F&O", _revise_quotes, needs=(ACCOUNTS, PRODUCTS), naive_part=10),
+        Flow(ACCOUNTS, _rename_accounts),
+        Flow(CONTACTS, _rename_contacts, needs=(ACCOUNTS,)),
+        Flow(PRODUCTS, _rename_products),
+        Flow(QUOTATIONS, _revise_quotes, needs=(ACCOUNTS, PRODUCTS), naive_part=10),
     )
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.flows import FLOWS, Flow
+from benchmarks.flows import MEASURED, Flow
 from benchmarks.hosts import forget_peak, usage_of
 from benchmarks.limits import Bound, lowest_bound
 from benchmarks.naive import Naive, run_naively
@@ -74,7 +74,7 @@ def measure(
     plan: Plan, flows: Sequence[str], latency_ms: float, naive_records: int, say: Callable[[str], None]
 ) -> list[Compared]:
     """Measure these flows on one stage, one after the other. Raises DemoFailed and UserMistake."""
-    measured = [FLOWS[flow] for flow in flows]
+    measured = [MEASURED[flow] for flow in flows]
     with running_stage(plan) as stage:
         stage.let_flow()
         pid = stage.start(*dict.fromkeys(name for flow in measured for name in (*flow.needs, flow.name)))

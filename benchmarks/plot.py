@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.flows import FLOWS
+from benchmarks.flows import MEASURED
 from benchmarks.measuring import Compared
 
 _COLOURS = {"naive loop": "#b0b0b0", "first sync": "#1f6fb4", "bound": "#e3b341"}
@@ -44,7 +44,7 @@ def _panel(axes: Axes, flow: str, compared: Sequence[Compared]) -> None:
     axes.set_xticks(range(len(compared)), [f"{each.latency_ms:g} ms" for each in compared])
     axes.set_xlabel("latency of every answer")
     axes.set_ylabel("records/s (logarithmic)")
-    axes.set_title(FLOWS[flow].title)
+    axes.set_title(MEASURED[flow].title)
     axes.legend(loc="upper right", fontsize=8)
     axes.margins(y=0.2)
     axes.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ from local.demo.errors import DemoFailed
 from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.runs import Run, Runs
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.storage.queues import queues_of
 
 # Each of these is the end of the road for a record for now.
 DECIDED = ("created", "updated", "unchanged", "filtered", "ended", "waiting", "rejected", "deleted")
@@ -83,7 +83,7 @@ def _seconds(runs: list[Run], outcomes: Collection[str]) -> float:
 
 def _depth(stage: Stage, flow: str) -> int:
     queues = stage.storage.queues
-    return sum(queues.depth(flow + suffix) for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
+    return sum(map(queues.depth, queues_of(flow)))
 
 
 def _rejected(stage: Stage, flow: str, count: int) -> str:

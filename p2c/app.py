@@ -91,7 +91,7 @@ def confirm(question: str, yes: bool) -> None:
 def connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
     """The deployment. Every error becomes one sentence and an exit code."""
     try:
-        yield connect(_given["settings"], looks_only=looks_only, without_state=without_state)
+        yield connect(FLOWS, _given["settings"], looks_only=looks_only, without_state=without_state)
     except (Mistake, NotFound, Refused) as mistake:
         _end(str(mistake), MISTAKE)
     except OperatorNeeded as needed:
@@ -122,9 +122,9 @@ def check_settings(to: Connection, flow: str) -> None:
     if change:
         raise Mistake(f"{change}; correct the settings given here: the sync remembers nothing about other systems")
     checkpoint = to.service.state.checkpoints.load(flow)
-    if checkpoint is None or checkpoint.fingerprint is None:
+    if checkpoint is None or checkpoint.made_for.fingerprint is None:
         return
-    if not to.service.flows[flow].maps_as(checkpoint.fingerprint):
+    if not to.service.flows[flow].maps_as(checkpoint.made_for.fingerprint):
         tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
 
 

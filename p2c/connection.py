@@ -21,8 +21,7 @@ from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
-from shared.flows.registry import FLOWS
-from shared.flows.spec import Deployment
+from shared.flows.spec import Deployment, Flows
 from shared.operations.audit_log import AuditLog
 from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
@@ -65,9 +64,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Connection:
-    """The deployment that a command works on. With `looks_only` its storage is not changed; with `without_state` it is
-    not used at all."""
+    """The deployment that a command works on. `registry` holds the flows of the app. With `looks_only` its storage is
+    not changed; with `without_state` it is not used at all."""
 
+    registry: Flows
     environ: Mapping[str, str]
     looks_only: bool = False
     without_state: bool = False
@@ -76,7 +76,7 @@ class Connection:
     def settings(self) -> Settings:
         """The settings of the deployment. Raises Mistake."""
         try:
-            return FLOWS.read_settings(self.environ)
+            return self.registry.read_settings(self.environ)
         except SettingsInvalid as invalid:
             mistake = Mistake(f"{invalid}\nPass them with --settings FILE, or in the environment.")
         raise mistake
@@ -86,7 +86,7 @@ class Connection:
         """The flows with the settings and the value-map document of the deployment. Raises Mistake."""
         settings = self.settings
         try:
-            return FLOWS.deployment(settings)
+            return self.registry.deployment(settings)
         except SettingsInvalid as invalid:
             mistake = Mistake(str(invalid))
         raise mistake
@@ -146,7 +146,7 @@ class Connection:
         """The addresses of a record, as far as templates are given; `row` is the record if it was read anyway."""
         in_finops = id if self.service.flows[flow].source_system is System.FINOPS else key
         in_sales = self._row_in_sales(flow, id, row)
-        table, company = FLOWS[flow].sales_table, self.settings.COMPANY
+        table, company = self.registry[flow].sales_table, self.settings.COMPANY
         place = {"id": in_sales or "", "table": table, "key": in_finops or "", "company": company}
         sales, finops = self._templates
         found = [filled(sales, place)] if table and in_sales else []
@@ -154,7 +154,7 @@ class Connection:
 
     def _row_in_sales(self, flow: str, id: str, row: SourceRow | None) -> str | None:
         """Sales opens a row by its id; a flow may identify its records by something else, such as a number."""
-        row_in_sales = FLOWS[flow].row_in_sales
+        row_in_sales = self.registry[flow].row_in_sales
         if row_in_sales is None:
             return id
         if row is not None:
@@ -186,7 +186,9 @@ class Connection:
         return str(claims.get("upn") or claims.get("oid") or claims.get("appid") or "unknown")
 
 
-def connect(settings: Path | None, *, looks_only: bool = False, without_state: bool = False) -> Connection:
+def connect(
+    registry: Flows, settings: Path | None, *, looks_only: bool = False, without_state: bool = False
+) -> Connection:
     """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
     `set -a; eval "$(azd env get-values)"; set +a`. Raises Mistake."""
     environ = dict(os.environ)
@@ -197,7 +199,7 @@ def connect(settings: Path | None, *, looks_only: bool = False, without_state: b
             environ = _without_storage(environ)
         environ |= values
     environ = _without_storage(environ) | _NO_STATE if without_state else _with_addresses(environ)
-    return Connection(environ, looks_only, without_state)
+    return Connection(registry, environ, looks_only, without_state)
 
 
 def _values_of(file: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ import typer
 from p2c.output import tell
 
 INTERRUPTED, UNREAD = 130, 141
-"""Ctrl-C; and nobody reads the output any more, as shells count it for a program that ends so."""
+"""The exit codes of shells for Ctrl-C, and for an output that nobody reads any more."""
 _TOO_MANY = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)")
 _SECOND = re.compile(r"\. (Did|Choose)\b")
 _OF_ONE = re.compile(r"Invalid value for '?([\w<>-]+)'?: (?:Value error, )?")

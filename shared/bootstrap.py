@@ -65,10 +65,8 @@ def forget_service() -> None:
 
 
 def build(flows: Flows, environ: Mapping[str, str]) -> Service:
-    """The service of a deployment: its storage account, its identity (on a developer's computer his own), real time.
-
-    Raises SettingsInvalid, with every mistake in one message, and StorageTrouble.
-    """
+    """The service of a deployment: its storage account, its identity (on a developer's computer, the user's own), real
+    time. Raises SettingsInvalid, with every mistake in one message, and StorageTrouble."""
     settings = flows.read_settings(environ)
     credential = identity(environ, settings.AZURE_CLIENT_ID)
     storage = Storage(account_of(settings, lambda: credential))
@@ -101,7 +99,7 @@ def assemble(
     *,
     way: Way = straight,
 ) -> Service:
-    """Put the parts together. Raises SettingsInvalid for what settings and value-map document forbid together."""
+    """Put the parts together. Raises SettingsInvalid if settings and value-map document contradict each other."""
     settings = deployment.settings
     to = _Channels(settings, credential, clock, way)
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}

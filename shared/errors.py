@@ -7,7 +7,7 @@ SyncError                   every error that this package raises on purpose
       AccessRefused         identity, token or privilege
       SchemaDrift           a table or column does not match the mapping
     OutcomeUnknown          a write may have been applied: read back first
-  NotSent                   surely not sent
+  NotSent                   certainly not sent
   RecordRejected            the target refused this one record
   RecordMissing             an update named a row that does not exist
   PartlyApplied             a first part was applied, a later one was not
@@ -75,7 +75,7 @@ class OutcomeUnknown(SystemTrouble):
 
 
 class NotSent(SyncError):
-    """The request was surely not sent: no time was left, or the gate closed before its turn."""
+    """The request was certainly not sent: no time was left, or the gate closed before its turn."""
 
 
 class RecordRejected(SyncError):
@@ -119,12 +119,12 @@ class LinkRefused(SyncError):
 
 class LinkElsewhere(LinkRefused):
     """A next link or a delta link leads to another address than the settings name: the environment was renamed since
-    it was kept. Nothing was sent there; everything is read anew."""
+    the link was stored. Nothing was sent there; everything is read again."""
 
 
 class InvariantBroken(SyncError):
-    """A worker was about to commit what contradicts the protocol, a defect of this package: nothing of it is stored.
-    `rule` is the name of what it contradicts."""
+    """A worker was about to commit something that contradicts the protocol, a defect of this package: nothing of it is
+    stored. `rule` is the name of the rule that it contradicts."""
 
     def __init__(self, rule: str, what: str) -> None:
         super().__init__(f"{what} would contradict the rule {rule}")

@@ -1,8 +1,8 @@
 """Which run of a function a piece of work belongs to, also in threads of our own.
 
 The host drops a log line of a thread that it does not know. It looks for the run in a place of each thread, which it
-fills in its own threads only; so whoever works in a pool takes the context along (`in_context`), and whoever logs fills
-the place (`known_to_the_host`).
+fills in its own threads only. So work that is given to a pool takes the context along (`in_context`), and the code that
+logs fills the place (`known_to_the_host`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ _current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
 
 @contextmanager
 def invoked(invocation: Invocation | None) -> Iterator[None]:
-    """What is done inside belongs to this run of a function."""
+    """Everything inside belongs to this run of a function."""
     token = _current.set(invocation)
     try:
         yield
@@ -46,7 +46,7 @@ def invoked(invocation: Invocation | None) -> Iterator[None]:
 
 @contextmanager
 def known_to_the_host() -> Iterator[None]:
-    """The host finds inside, in this thread, to which run a log line belongs."""
+    """Inside, the host finds in this thread to which run a log line belongs."""
     invocation = _current.get()
     if invocation is None or getattr(invocation.places, "invocation_id", None) is not None:
         yield
@@ -59,7 +59,7 @@ def known_to_the_host() -> Iterator[None]:
 
 
 def in_context(pool: ThreadPoolExecutor, task: Callable[[], Result]) -> Future[Result]:
-    """Have a thread of a pool do something that belongs to this run."""
+    """Let a thread of a pool do something that belongs to this run."""
     return pool.submit(copy_context().run, task)
 
 

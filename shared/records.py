@@ -1,4 +1,4 @@
-"""The plain values that travel between the engine, the mapping and the clients."""
+"""The plain values that the engine, the mapping and the clients exchange."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class WalkedRecord:
-    """A record that a walk has met: `digest` (8 bytes) moves when anything of it that matters to us has changed."""
+    """A record that a walk has met: `digest` (8 bytes) changes if anything changes that matters to us."""
 
     id: str
     digest: bytes
@@ -99,7 +99,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRow:
-    """A target row that says of itself that it comes from our source: its key, and the number of its record there."""
+    """A target row that is marked as coming from our source: its key, and the number of its record there."""
 
     key: str
     number: str
@@ -131,7 +131,7 @@ class Write:
     `target_id` is the target's own id of the row, None where the target derives it from the key. `before` is the row
     as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
     had no clear answer. `lines` are what changes of a document's lines: header and lines are applied as one, or not at
-    all. `former` are the places of rows that hang on the record, that we have written, and that should be gone.
+    all. `former` are the places of dependent rows that we have written and that must be removed.
     """
 
     id: str

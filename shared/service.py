@@ -1,7 +1,5 @@
-"""What a deployment can do: a method for each kind of function, and one for each kind of operators' command.
-
-Each is given what it needs, and no more.
-"""
+"""What a deployment can do: a method for each kind of function, and one for each kind of operators' command. Each class
+is given only what it needs."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -141,12 +139,12 @@ class Service:
 
     @property
     def examining(self) -> Examining:
-        """What would be written of records."""
+        """Examines records: what would be written of them."""
         return Examining(self.flows, self.state, self.clock, self.limits)
 
     @property
     def sender(self) -> Sender:
-        """Records queued by their ids."""
+        """Queues records by their ids."""
         return Sender(self.queues, self.new_id, self.limits.hints_per_message)
 
     def audit_log(self, who: str) -> AuditLog:
@@ -154,15 +152,15 @@ class Service:
         return AuditLog(who, audit=self.state.audit, environment=self.environment, clock=self.clock, new_id=self.new_id)
 
     def dry_run(self, flow: str) -> DryRun:
-        """What a first run would do with a flow."""
+        """A dry run of a flow."""
         return DryRun(self.examining, self.flows[flow])
 
     def explaining(self, flow: str) -> Explaining:
-        """Why records of a flow are, or are not, in step."""
+        """Explains why records of a flow are, or are not, in step."""
         return Explaining(self.examining, self.flows[flow])
 
     def reconciling(self, flow: str) -> Reconciling:
-        """Both systems compared, for one flow."""
+        """Compares both systems, for one flow."""
         return Reconciling(self.examining, self.flows[flow])
 
     def status(self, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
@@ -193,11 +191,11 @@ class Service:
         )
 
     def drift_blocks(self, audit_log: AuditLog) -> DriftBlocks:
-        """Flows blocked by the findings of preflight."""
+        """Blocks and releases flows by the findings of preflight."""
         return DriftBlocks(self.flows, audit_log, control=self.state.control)
 
     def linking(self, flow: str, audit_log: AuditLog) -> Linking:
-        """Links of a flow corrected by hand."""
+        """Corrects links of a flow by hand."""
         return Linking(self.flows[flow], audit_log, self.examining, self.sender)
 
     def forget(self, flow: str, id: str, audit_log: AuditLog) -> int:

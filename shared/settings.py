@@ -34,7 +34,7 @@ _OF_THE_HOST = (ACCOUNT_NAME, SERVICES["blob"])
 
 
 class _Times(BaseModel):
-    """How long an invocation may last, and what it makes of it."""
+    """How long an invocation may last, and the times that follow from it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
 
@@ -55,7 +55,8 @@ class _Times(BaseModel):
 
     @property
     def run_budget_s(self) -> float:
-        """After how many seconds an invocation begins nothing more; what it has begun ends well before the timeout."""
+        """After how many seconds an invocation begins nothing more; work that it has begun ends well before the
+        timeout."""
         return self.function_timeout_s / 2
 
     @property
@@ -98,7 +99,7 @@ class Settings(_Times):
     MAP_COUNTY: bool = Field(default=False, description="Carry the county of addresses")
     MAP_STREET_NUMBER: bool = Field(default=False, description="Carry line 2 of addresses as street number")
     MAX_PARALLELISM: int = Field(default=16, ge=1, le=52, description="Most parallel requests to one system")
-    HINTS_PER_MESSAGE: int = Field(default=100, ge=1, le=1000, description="Records per queue message")
+    HINTS_PER_MESSAGE: int = Field(default=200, ge=1, le=1000, description="Records per queue message")
     BULK_ROWS: int = Field(default=100, ge=1, le=1000, description="Rows per bulk request to Dataverse")
     REQUEST_TIMEOUT_S: int = Field(
         default=120,
@@ -141,7 +142,8 @@ class Settings(_Times):
 
     @property
     def request_timeout_s(self) -> float:
-        """How long an answer is waited for: what is asked within the run's budget is answered before the timeout."""
+        """How long to wait for an answer: a request that is sent within the run's budget is answered before the
+        timeout."""
         return min(float(self.REQUEST_TIMEOUT_S), self.function_timeout_s * 2 / 5)
 
     @property
@@ -203,8 +205,8 @@ def _misspelled(given: Mapping[str, str], model: type[Settings]) -> list[str]:
 
 
 def schedules(model: type[Settings]) -> dict[str, str]:
-    """When the timers run where nobody says otherwise, by the name of the setting: the one list of all timers. The host
-    starts no app that lacks one of them, so whoever runs the app takes them from here."""
+    """The default schedules by the name of the setting: the one list of all timers. The host starts no app that lacks
+    one of them, so everything that runs the app takes them from here."""
     return {name: str(field.default) for name, field in model.model_fields.items() if name.endswith(SCHEDULE)}
 
 

@@ -17,7 +17,7 @@ SERVICES: Mapping[str, str] = {
 }
 NAME_RULE = "3 to 24 small letters and digits"
 _NAME = re.compile(r"[a-z0-9]{3,24}")
-# What stands where a name of an account does; that an account has no such short name is for Azure to say.
+# A text in the place of an account's name; Azure itself refuses a name that is too short.
 _IN_PLACE = re.compile(r"[a-z0-9]{1,24}")
 _WITHOUT_KEY = frozenset({"sharedaccesssignature", "usedevelopmentstorage"})
 _COPY = "copy the whole connection string of the account"

@@ -3,11 +3,13 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from local import loopback
+from local.host import summary
 from tests.infra import compiler
 from tests.odata import recording
 from tests.support import shares
@@ -27,6 +29,7 @@ for _size in ("COLUMNS", "LINES"):
 REHEARSAL_S = 60
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
 gc.set_threshold(20_000, 20, 20)
+_PEAKS_MB: list[float] = []
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
 
@@ -92,8 +95,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A test process tells how much memory it took."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["peak_mb"] = summary.peak_memory_mb()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Noted for the summary; a process that has died tells nothing."""
+    _PEAKS_MB.append(getattr(node, "workeroutput", {}).get("peak_mb", 0.0))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was left out for want of the Bicep compiler is said in one line."""
+    """One line each: the memory of the test processes, and what was left out for want of the Bicep compiler."""
+    if _PEAKS_MB:
+        terminalreporter.write_line(f"memory of the largest test process: {max(_PEAKS_MB):.0f} MB")
     skipped = terminalreporter.stats.get("skipped", [])
     left_out = sum(compiler.MISSING in str(report.longrepr) for report in skipped)
     if left_out:

@@ -26,6 +26,7 @@ from tests.infra.snapshots import INFRA
 from tests.support.project import ROOT
 
 DOCS = ROOT / "docs"
+MAPS = FLOWS.read_value_maps(None)
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
@@ -40,16 +41,15 @@ def settings() -> list[str]:
 
 def accounts() -> list[str]:
     """The mapping of accounts, with the fields that are off by default."""
-    maps = FLOWS.read_value_maps(None)
-    shipped = AccountMapper(maps).table
+    shipped = AccountMapper(MAPS).table
     everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
-    on = maps.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+    on = MAPS.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
     table = AccountMapper(on, everything).table
     verified = {field.name: field.max_length for field in table.fields}
     sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
     rows = []
     for field, _, columns, rule in table.describe():
-        usual = maps.lengths_of(TARGET_SET).get(field)
+        usual = MAPS.lengths_of(TARGET_SET).get(field)
         length = str(verified[field] or "") or (f"*{usual}*" if usual else "")
         rows.append(f"| `{field}` | {sent.get(field, 'off')} | {_columns(columns)} | {rule} | {length} |")
     return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
@@ -57,7 +57,7 @@ def accounts() -> list[str]:
 
 def products() -> list[str]:
     """The mapping of products."""
-    table = ProductMapper(FLOWS.read_value_maps(None)).table
+    table = ProductMapper(MAPS).table
     lengths = {field.name: str(field.max_length or "") for field in table.fields}
     rows = [
         f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
@@ -68,26 +68,22 @@ def products() -> list[str]:
 
 def contact_persons() -> list[str]:
     """The mapping of contacts to contact persons."""
-    return _finops_fields(
-        ContactMapper(FLOWS.read_value_maps(None)).person, person_words(EVERY_CONTACT), "contact_persons"
-    )
+    return _finops_fields(ContactMapper(MAPS).person, person_words(EVERY_CONTACT), "contact_persons")
 
 
 def contact_customers() -> list[str]:
     """The mapping of contacts to customers."""
-    return _finops_fields(
-        ContactMapper(FLOWS.read_value_maps(None)).customer, customer_words(EVERY_CONTACT), "contact_customers"
-    )
+    return _finops_fields(ContactMapper(MAPS).customer, customer_words(EVERY_CONTACT), "contact_customers")
 
 
 def quotations() -> list[str]:
     """The mapping of quotes."""
-    return _finops_fields(QuotationMapper(FLOWS.read_value_maps(None)).header, header_words(EVERY_QUOTE), HEADERS)
+    return _finops_fields(QuotationMapper(MAPS).header, header_words(EVERY_QUOTE), HEADERS)
 
 
 def quotation_lines() -> list[str]:
     """The mapping of the lines of quotes."""
-    return _finops_fields(QuotationMapper(FLOWS.read_value_maps(None)).lines, line_words(EVERY_QUOTE), LINES)
+    return _finops_fields(QuotationMapper(MAPS).lines, line_words(EVERY_QUOTE), LINES)
 
 
 HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
@@ -97,13 +93,12 @@ EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
 
 def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
     """Every field that a mapping to F&O can send, with what is sent by default."""
-    maps = FLOWS.read_value_maps(None)
     sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
     rows = []
     for word in words:
         columns = _columns(", ".join(column.name for column in word.columns))
         for field in word.fields:
-            usual = maps.lengths_of(lengths).get(field.name)
+            usual = MAPS.lengths_of(lengths).get(field.name)
             length = str(field.max_length or "") or (f"*{usual}*" if usual else "")
             rows.append(f"| `{field.name}` | {sent.get(field.name, 'off')} | {columns} | {word.meaning} | {length} |")
     return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from local.demo.flows import Collection, Systems
 from local.demo.systems import DATAVERSE, FINOPS
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
+from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.records import fold
@@ -40,8 +42,8 @@ def read_customers(systems: Systems, company: str) -> Customers:
     customers = Collection(FINOPS, accounts.TARGET_SET, accounts.KEY_FIELD, (_TYPE,), company=company)
     numbers: dict[Parent, str] = {}
     for flow, value, column in (
-        ("accounts", accounts, accounts.KEY_COLUMN),
-        ("contacts", contacts, contacts.KEY_COLUMN),
+        (ACCOUNTS, accounts, accounts.KEY_COLUMN),
+        (CONTACTS, contacts, contacts.KEY_COLUMN),
     ):
         for row in Collection(DATAVERSE, value.ENTITY_SET, value.ID_COLUMN, (column,), by_id=True).rows(systems):
             if row[column]:

@@ -14,7 +14,7 @@ from local.demo import screen
 from local.demo.stocktaking import Position
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.visible import visible
 
 _LINE_EVERY_S = 2.0

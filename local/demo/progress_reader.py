@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.state.checkpoints import Checkpoints, Phase
+from shared.state.checkpoint_parts import Phase
+from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, Gate
 from shared.state.failures import Failure, Failures
 from shared.state.link_parts import ClaimKind
 from shared.state.links import Link, Links, LinkState
 from shared.state.runs import Run, Runs
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.queues import Queues, hold_queue, poison_queue
 from shared.state.storage.tables import Table
 from shared.systems import System
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000
-_IDLE = (Phase.DELTA, Phase.WALK)
 _UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
 # Outcomes that the same record does not have over and over: one that waits is looked at again and again.
 _GOT_ON = ("created", "updated", "unchanged", "filtered", "ended", "deleted")
@@ -152,11 +152,11 @@ class ProgressReader:
             pulls=self._sum.pulls,
             first=self._sum.first,
             last=self._sum.worked_until or self._sum.first_ended,
-            phase=checkpoint.phase if checkpoint else None,
-            idle=checkpoint is not None and checkpoint.phase in _IDLE and checkpoint.cursor is None,
+            phase=checkpoint.position.phase if checkpoint else None,
+            idle=checkpoint is not None and checkpoint.position.is_between_walks,
             hints=self._queues.depth(self._flow),
-            held=self._queues.depth(self._flow + HOLD_SUFFIX),
-            poison=self._queues.depth(self._flow + POISON_SUFFIX),
+            held=self._queues.depth(hold_queue(self._flow)),
+            poison=self._queues.depth(poison_queue(self._flow)),
             closed=self.closed(),
             blocked=bool(self._control.flow(self._flow).blocked),
         )

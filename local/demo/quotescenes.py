@@ -75,7 +75,7 @@ class QuoteScenes:
         id, number = self._puzzle
         say = self._stage.say
         link = self._arrivals.reader.link(number)
-        words = in_words(link.rule or "", FLOWS.filters)
+        words = in_words(link.rule or "", FLOWS)
         say(f"Why is quote {number} not in F&O? {link.state} by {link.rule}: {words.meaning}", style="bold")
         say(f"   what to do: {words.remedy}")
         self._seller.change(id, DRAFT)

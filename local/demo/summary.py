@@ -122,7 +122,7 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
 
 def _rule(rule: str) -> Text:
     """A filter rule in the words of `p2c explain`."""
-    words = in_words(rule, FLOWS.filters)
+    words = in_words(rule, FLOWS)
     return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 

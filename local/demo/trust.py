@@ -1,4 +1,4 @@
-"""The act for sceptics: during a large batch the functions are killed, both systems throttle, and both are compared."""
+"""The part with crashes: functions are killed during a large batch, both systems throttle, and both are compared."""
 
 import random
 import time

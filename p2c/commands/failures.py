@@ -59,7 +59,7 @@ def retry(
             raise Mistake("name records, or pass --cause X or --all")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
-            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+            raise Mistake(f"no open failure of {name} matches; see `p2c failures {name}`")
         due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
             :limit
         ]
@@ -89,7 +89,7 @@ def dismiss(
             raise Mistake("--reason is blank; say why, for the audit log")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
-            raise Mistake(f"no open failure of {name} is meant; see `p2c failures {name}`")
+            raise Mistake(f"no open failure of {name} matches; see `p2c failures {name}`")
         confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.audit_log)
         say(f"{name}: dismissed: {dismissed} ({reason}).")

@@ -70,7 +70,7 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[FlowCommands, str
 
 
 def _not_blocked(flow: str, *, paused: bool) -> str:
-    """What there is to do instead of lifting a block that is not there."""
+    """What to do if there is no block to lift."""
     if paused:
         return f"{flow} is not blocked but paused, so there is nothing to lift: call `p2c resume {flow}` to let it run"
-    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` tells how it stands"
+    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` shows its state"

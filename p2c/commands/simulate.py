@@ -19,7 +19,6 @@ from p2c.endings import INTERRUPTED, UNREAD
 from p2c.mistakes import Mistake
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.sample import sample_of
 
@@ -99,7 +98,7 @@ def _maps(to: Connection, given: str | None) -> str:
         raise Mistake("--map is blank; name a value-map document")
     source = named.strip() or str(SHIPPED)
     try:
-        FLOWS.read_value_maps(source)
+        to.registry.read_value_maps(source)
     except SettingsInvalid as invalid:
         mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
     else:

@@ -8,12 +8,7 @@ from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
 from p2c.arguments import whole_number
 from p2c.output import age, as_json, say, table, words
 from shared.counting import counted
-from shared.flows.registry import FLOWS
 from shared.operations.status import Status
-from shared.systems import System
-
-# F&O has no change feed: its records are found by walking.
-_WALKED = [flow.name for flow in FLOWS if flow.source is System.FINOPS]
 
 
 @app.command(rich_help_panel="Inspect")
@@ -24,7 +19,7 @@ def status(
         typer.Option(
             parser=whole_number(1, 525_600),
             metavar="MINUTES",
-            help=f"how far a flow may be behind; default: 15 minutes, and 60 for {', '.join(_WALKED)}",
+            help="how far a flow may be behind; default: 15 minutes, and 60 for flows from F&O",
         ),
     ] = None,
     json: Json = False,

@@ -18,7 +18,7 @@ from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.storage.queues import queues_of
 from shared.sync.flow import Flow, Mapper, Route, Tracked, Walked
 from shared.sync.ports import Lookup
 from shared.systems import System
@@ -28,7 +28,7 @@ _Settings = TypeVar("_Settings", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Systems:
-    """Both systems, and who owns which keys of documents."""
+    """Both systems, and the owners of the rows of documents."""
 
     dataverse: DataverseSystem
     finops: FinopsSystem
@@ -54,7 +54,7 @@ def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datet
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FlowSpec:
-    """A flow in the words of its folder.
+    """What a flow says of itself.
 
     `name` is also the name of its queue, and begins those of its functions and settings; `source` and `target` are the
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
@@ -82,14 +82,9 @@ class FlowSpec:
     parents: tuple[str, ...] = ()
 
     @property
-    def queue(self) -> str:
-        """Where its hints lie."""
-        return self.name
-
-    @property
     def queues(self) -> tuple[str, str, str]:
         """All its queues: that of its hints, and those of held and of poison messages."""
-        return self.queue, self.queue + HOLD_SUFFIX, self.queue + POISON_SUFFIX
+        return queues_of(self.name)
 
     @property
     def functions(self) -> tuple[str, str, str]:
@@ -139,11 +134,6 @@ class Flows:
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(flow.name for flow in self.specs)
-
-    @property
-    def filters(self) -> Mapping[str, Filter]:
-        """The filters of all mappings, in words."""
-        return {rule: words for flow in self.specs for rule, words in flow.filters.items()}
 
     @cached_property
     def settings(self) -> type[Settings]:

@@ -1,4 +1,4 @@
-"""Address blocks: they go as a whole or not at all (rules.md, Addresses)."""
+"""Address blocks: a block is sent as a whole or not at all (rules.md, Addresses)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -9,19 +9,15 @@ from shared.clock import Clock
 from shared.mapping.verdicts import Mapped, Parent, Remark
 from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
-from shared.state.failures import STATE_UNREADABLE, Failure
+from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.sync.apply.batch import Batch, OnItsWay
-from shared.sync.apply.claim import claim_ends_in, is_clean
-from shared.sync.apply.judge import LinksOfParents, judge, links_of_parents
-from shared.sync.apply.keys import reject_occupied
+from shared.sync.apply.claim import is_clean
+from shared.sync.apply.judge import LinksOfParents, links_of_parents
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.ownership import KeyOwnership
-from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
-from shared.sync.apply.read import read
+from shared.sync.apply.plan import plan_taken_over
+from shared.sync.apply.planning import Planning
 from shared.sync.apply.record import Concluded, Planned, Record
-from shared.sync.apply.settle import back_at_former, settle
-from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
@@ -40,14 +36,14 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One record as it stands, and what would become of it.
+    """One record as it is now, and what apply would do with it.
 
-    `link` is what is remembered, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
-    UPDATED with their `changes` where something would be written. `adopts` says that a target row is there which is
-    not linked yet, `listed` that a failure of it is on the list, open or dismissed. `reason` is the rule or cause,
-    `failure` why it would be rejected, `parents` for whom it would wait; of one that would be written, whom the same
-    run would write before it. `leaves` is the key of the row that it would end before it gets another one. `remarks`
-    say what of it the target does not get.
+    `link` is what is stored, `row` what the source holds now (None: nothing). `kind` is the outcome: CREATED and
+    UPDATED with their `changes` if something would be written. `adopts` says that a target row exists which is not
+    linked yet, `listed` that a failure of the record is on the list, open or dismissed. `reason` is the rule or cause,
+    `failure` why it would be rejected. `parents` are the records that it would wait for; of a record that would be
+    written, those that the same run would write before it. `leaves` is the key of the row that it would end before it
+    gets another one. `remarks` are the values that the target does not get.
     """
 
     link: Link
@@ -77,9 +73,9 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What a look takes for done although it is not: by itself nothing. `links_of` loads the links of parents as they
+    """What a dry run assumes to be done already; by default nothing. `links_of` loads the links of parents as they
     would be, `promised` are the records that would have a key by then, by collection and folded key, and `foreseen` the
-    parents that are taken for linked."""
+    parents that count as linked."""
 
     links_of: LinksOfParents
     promised: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -99,7 +95,7 @@ class Examining:
         self, flow: Flow, ids: Sequence[str], *, trust: bool = True, foresight: Foresight | None = None
     ) -> list[Examined]:
         """Every record, in the order of `ids`: the stages of apply up to the write, with keys looked at instead of
-        taken. Without `trust` what was last written counts for nothing: the target's own rows are compared. Raises
+        taken. Without `trust`, the applied content does not count, and the target's own rows are compared. Raises
         SystemTrouble and StorageTrouble."""
         foresight = foresight or Foresight(partial(links_of_parents, self.state.links))
         wanted, state = list(dict.fromkeys(ids)), self.state
@@ -109,18 +105,19 @@ class Examining:
             for id in wanted
         ]
         batch = Batch(loaded)
-        reading = batch.take(read(flow.source, loaded))
-        readable = batch.take(_reject_damaged(flow, reading))
-        keys_of, is_held = partial(state.keys_of, flow), partial(_is_held, limits=self.limits)
-        settled = batch.take(settle(flow, self.flows, keys_of, readable, looks_only=True, is_held=is_held))
-        settled = batch.take(back_at_former(settled))
-        judged = batch.take(judge(flow, self.clock.now(), foresight.links_of, settled))
-        for name, of_route in by_route(flow, batch.take(take_routes(flow, judged))).items():
-            route = flow.route(name)
-            ownership = KeyOwnership(flow, route, keys_of(route), state.links, self.flows, self.limits)
-            planned = batch.take(reject_occupied(ownership, batch.take(plan(route, of_route))))
+        planning = Planning(
+            flow=flow,
+            flows=self.flows,
+            state=state,
+            clock=self.clock,
+            limits=self.limits,
+            links_of=foresight.links_of,
+            looks_only=True,
+        )
+        judged = planning.judged(batch, loaded)
+        for ownership, planned in planning.planned(batch, judged):
             owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
-            batch.take(plan_taken_over(route, owning))
+            batch.take(plan_taken_over(ownership.route, owning))
         contents = {each.id: each.content for each in judged}
         now = self.clock.now()
         return [
@@ -134,18 +131,6 @@ class Examining:
 def _concluded(latest: OnItsWay) -> Concluded:
     assert isinstance(latest, Concluded), f"no stage says what becomes of {latest.id}"
     return latest
-
-
-def _reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
-    for record in records:
-        if (damage := damage_of(record.link, flow)) is not None:
-            yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
-        else:
-            yield record
-
-
-def _is_held(link: Link, limits: Limits) -> bool:
-    return claim_ends_in(link, limits) > 0
 
 
 def _decided(flow: Flow, of: Concluded, content: Mapped | None, now: datetime) -> Examined:
@@ -191,7 +176,7 @@ def _kind(of: Planned) -> Kind:
 
 
 def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
-    """The fields that differ from what the target holds, as far as that is known: as read, or as last written."""
+    """The fields that differ from what the target holds: as it was read, or as it was last written."""
     old: Values = link.content.applied if write.before is None else write.before.values
     there = {} if write.create else old
     changed = tuple(_fields(write.values, there, route, None))
@@ -207,7 +192,7 @@ def _changes(route: Route, link: Link, write: Write) -> Iterator[FieldChange]:
 
 
 def _left(write: Write, route: Route, told: Collection[str]) -> Iterator[FieldChange]:
-    """What belongs to the row at places where nothing of ours should be any more."""
+    """The dependent rows at places where none of ours should be any more."""
     if route.detail is None or write.before is None:
         return
     left = route.detail.left_at(write.former, write.before)

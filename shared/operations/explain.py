@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.counting import counted
 from shared.mapping.verdicts import Filter
 from shared.operations.examine import Examined, Examining
-from shared.operations.filters import filters_of, in_words
+from shared.operations.filters import in_words
 from shared.operations.trace import Traced, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
@@ -43,7 +43,7 @@ class Explaining:
         self._examining = examining
         self._state = examining.state
         self._flow = flow
-        self._filters = filters_of(examining.flows)
+        self._flows = examining.flows
         self._source = flow.source_system.label
         self._target = flow.target_system.label
 
@@ -142,7 +142,7 @@ class Explaining:
                 return f"Now: it is {kind} and is retried automatically."
 
     def _rule(self, examined: Examined) -> Filter:
-        return in_words(examined.reason, self._filters)
+        return in_words(examined.reason, self._flows.values())
 
     def _obstacles(self, control: FlowControl) -> list[str]:
         found = []

@@ -1,13 +1,13 @@
 """The filters by which a record stays in its source, in words: what each means, and what helps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from shared.mapping.verdicts import Filter
 from shared.sync.apply.judge import OUT_OF_SCOPE, PARENT_FILTERED
-from shared.sync.flow import Flow
 
 # The engine's own.
-_OF_EVERY_FLOW: Mapping[str, Filter] = {
+_OF_EVERY_FLOW = {
     OUT_OF_SCOPE: Filter(
         "it has no counterpart yet, and the scope setting of the flow leaves such records out",
         "change the record, or the scope setting",
@@ -15,14 +15,17 @@ _OF_EVERY_FLOW: Mapping[str, Filter] = {
 }
 
 
-def filters_of(flows: Mapping[str, Flow]) -> Mapping[str, Filter]:
-    """The rules of several flows, by name."""
-    return {rule: words for flow in flows.values() for rule, words in flow.filters.items()}
+class Filtering(Protocol):
+    """A flow, as far as its filters are concerned."""
+
+    @property
+    def filters(self) -> Mapping[str, Filter]:
+        """The rules of its mapping in words, by name."""
 
 
-def in_words(rule: str, of_flows: Mapping[str, Filter]) -> Filter:
-    """A rule in words, also one that comes from the record's parent. `of_flows` are those of the flows."""
-    known = {**of_flows, **_OF_EVERY_FLOW}
+def in_words(rule: str, flows: Iterable[Filtering]) -> Filter:
+    """A rule of one of the flows in words, also a rule that comes from the record's parent."""
+    known = {name: words for flow in flows for name, words in flow.filters.items()} | _OF_EVERY_FLOW
     if rule.startswith(PARENT_FILTERED):
         parents = known.get(rule.removeprefix(PARENT_FILTERED).strip())
         why = f", since {parents.meaning}" if parents else ""

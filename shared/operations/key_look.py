@@ -1,4 +1,4 @@
-"""What owning the keys would say of records, for a look at what would be written: no key is taken or released."""
+"""Which records would get their keys, for a dry run: no key is taken or given up."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,8 +11,8 @@ from shared.sync.apply.record import Concluded, Planned
 def look_at_keys(
     ownership: KeyOwnership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
 ) -> Iterator[Planned | Concluded]:
-    """Give its outcome to each record whose key another one has, and keeps. `promised` are the records that would have
-    a key by then, by collection and folded key: the first gets it, and whoever comes later finds it taken. Raises
+    """Give its outcome to each record whose key another one has and keeps. `promised` are the records that would have a
+    key by then, by collection and folded key: the first gets it, and for later ones it is taken. Raises
     SystemTrouble."""
     yield from (each for each in planned if not each.needs_key)
     new = [each for each in planned if each.needs_key]

@@ -69,7 +69,7 @@ class Linking:
         route, key = self.flow.route(examined.route), examined.key
         row = route.target.find([key]).get(key)
         if row is None:
-            raise Refused(f"there is no {key} in {route.entity}; the sync creates it by itself")
+            raise Refused(f"there is no {key} in {route.entity}; the sync creates it automatically")
         self.audit_log.note("link", self.flow.name, f"{id} {key}")
         taken = self.examining.state.keys_of(self.flow, route).own({key: Owner(self.flow.name, route.name, id)})
         if taken:

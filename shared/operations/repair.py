@@ -225,7 +225,7 @@ def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
                 return link
             named += [link] if of_row else []
     if damaged is not None:
-        raise Refused(f"{damaged}: it may be whose this key is; {damaged.remedy} first")
+        raise Refused(f"{damaged}: it may own this key; {damaged.remedy} first")
     return named[0] if named else None
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.sender import Sender
-from shared.state.checkpoints import Checkpoints, Phase
+from shared.state.checkpoint_parts import Phase, Walk
+from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.sync.flow import Flow, Walked
 
@@ -45,13 +46,13 @@ class Syncing:
         if checkpoint is None:
             self._audit_log.note("sync", flow, "everything")
             return True
-        if checkpoint.cursor is not None or checkpoint.phase not in (Phase.DELTA, Phase.WALK):
+        if not checkpoint.position.is_between_walks:
             return False
         self._audit_log.note("sync", flow, "everything")
         new = self._sender.new_id
         if isinstance(self._flows[flow].feed, Walked):
-            again = replace(checkpoint, full_at=None)
+            again = replace(checkpoint, scans=replace(checkpoint.scans, full_at=None))
         else:
             # Versions count within one epoch only: in a new one every record is evaluated.
-            again = replace(checkpoint, phase=Phase.FULL, epoch=new(), walk=new(), gone=0, changed=0)
+            again = replace(checkpoint.in_phase(Phase.FULL), epoch=new(), walk=Walk(new()))
         return self._checkpoints.save(again) is not None

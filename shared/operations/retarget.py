@@ -13,7 +13,8 @@ from shared.counting import counted
 from shared.errors import StorageTrouble
 from shared.operations.audit_log import Refused
 from shared.operations.sender import Sender
-from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.checkpoint_parts import Phase, Position
+from shared.state.checkpoints import Checkpoint
 from shared.state.keys import Keys, Owner
 from shared.state.links import Link, LinkState
 from shared.sync.damage import damage_of, damage_of_key
@@ -200,7 +201,11 @@ class Retargeting:
 
     def _anew(self, checkpoint: Checkpoint, tracked: bool) -> Checkpoint:
         begun = checkpoint.begun_anew(self._sender.new_id)
-        return begun if tracked else replace(begun, phase=Phase.WALK, full_at=None)
+        return (
+            begun
+            if tracked
+            else replace(begun, position=Position(Phase.WALK), scans=replace(begun.scans, full_at=None))
+        )
 
 
 def _places(link: Link) -> set[tuple[str, str]]:

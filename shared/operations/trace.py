@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining
-from shared.operations.filters import filters_of, in_words
+from shared.operations.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
@@ -55,7 +55,7 @@ class Tracing:
                 failure = examined.failure
                 return f"is rejected: {failure.cause}: {failure.message}", f"{name}: {failure.remedy}"
             case Kind.FILTERED | Kind.ENDED:
-                rule = in_words(examined.reason, filters_of(self._examining.flows))
+                rule = in_words(examined.reason, self._examining.flows.values())
                 return f"is not for {flow.target_system.label}, because {rule.meaning}", f"{name}: {rule.remedy}"
             case Kind.DELETED:
                 source = flow.source_system.label

@@ -1,4 +1,4 @@
-"""Concluded contents: row `D|id` in a record's own partition, written with its commit, names the content of the source
+"""Decided contents: row `D|id` in a record's own partition, written with its commit, names the content of the source
 record that the commit is based on. Only for sources that are walked: their pull moves the rows into its snapshot, so
 that the next walk compares with what was applied and not with what was queued (protocol P3)."""
 
@@ -45,7 +45,7 @@ def read_decided(flow: str, stored: Stored) -> DecidedContent:
 
 
 class DecidedContents:
-    """The decided contents of one flow, in the hands of one pull."""
+    """The decided contents of one flow, as one pull moves them."""
 
     def __init__(self, table: Table, flow: str) -> None:
         self._table = table

@@ -1,5 +1,5 @@
-"""What a link holds beside the place of its record: what was written, who works on it, and what was seen of the source.
-Each part knows its columns of the link's row."""
+"""What a link holds besides the place of its record: what was written, the claim, and what was seen of the source. Each
+part knows its columns of the link's row."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +20,9 @@ class ClaimKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who works on a record; an `id` of None: nobody. `last` is the claim of the last commit: it tells a repeated
-    success of our own from a conflict. `unfinished` counts the workers in a row that have claimed the record and not
-    come to its end; one that was listed for it keeps one, so that it is taken up alone."""
+    """The worker that processes a record; `id` is None if there is none. `last` is the claim of the last commit: it
+    distinguishes a repeated success of our own from a conflict. `unfinished` counts the workers in a row that have
+    claimed the record and not finished it. A record that was listed for it keeps one, so that it is processed alone."""
 
     id: str | None = None
     kind: ClaimKind | None = None
@@ -30,7 +30,7 @@ class Claim:
     unfinished: int = 0
 
     def ended(self) -> "Claim":
-        """Nobody works on the record any more."""
+        """The claim after its worker has finished."""
         return replace(self, id=None, kind=None)
 
     def cells(self) -> dict[str, Cell | None]:
@@ -105,8 +105,8 @@ class LinkContent:
     again, `noted` the numbers of lines that a write in flight adds, and `revisions` the source rows that it was made
     from (see Known.revisions).
 
-    `places` are where rows that hang on the record may be of our writing: the present one, and those that no write has
-    surely removed.
+    `places` are where dependent rows of our own may be: the present place, and those from which no write has certainly
+    removed them.
     """
 
     applied: dict[str, Json] = field(default_factory=dict)

@@ -40,10 +40,8 @@ class LinkState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the first write of a record was about to send: a create, after a first look found nothing under `key`, or an
-    update that takes a row over (protocol A6).
-
-    Only with it can a row that is found later be recognised as our own.
-    """
+    update that takes a row over (protocol A6). Without it, a row that is found later could not be recognised as our
+    own."""
 
     key: str
     sent: tuple[dict[str, Json], ...]
@@ -77,8 +75,8 @@ class Link:
     may know that wait for this one: under which it is linked, or was before (see Route.moves).
     `dirty` means that the target may differ from the applied content. `unanswered` counts the writes since the last
     decision that got no clear answer, `unknowns` those of them that count against the record (protocol F1).
-    `damage` says that the row is there and cannot be read: then nothing is known of the record but its id, nobody may
-    take it for a new one, and the row is written by nobody but an operator's repair.
+    `damage` says that the row is there and cannot be read: then nothing is known of the record but its id, it must
+    not be treated as new, and only an operator's repair writes the row.
     """
 
     flow: str
@@ -114,8 +112,8 @@ class Link:
         return self.target_key if self.route == route else None
 
     def keeps_off(self, route: str) -> bool:
-        """Whether the record will not get to a route as it is: a rule filters it, or it has ended elsewhere. Whoever
-        waits for it there is filtered as well."""
+        """Whether the record does not reach a route as it is now: a rule filters it, or it has ended elsewhere. A child
+        that waits for it there is filtered as well."""
         return self.key_on(route) is None and self.state in (LinkState.FILTERED, LinkState.ENDED)
 
     def was_at(self, route: str, key: str) -> bool:
@@ -141,8 +139,8 @@ class Link:
         return replace(self, former=(FormerTarget(route, key, ended=True, inherited=True), *others))
 
     def back_at_former(self) -> "Link":
-        """The link of a record that has left a row without ending it, and has not arrived elsewhere: it is at that row
-        still. What was applied to it is not known any more."""
+        """The link of a record that has left a row without ending it, and has not arrived elsewhere: it is still at
+        that row. What was applied to it is no longer known."""
         if self.linked or not self.former or self.former[-1].ended:
             return self
         *others, last = self.former
@@ -175,7 +173,7 @@ class Link:
         )
 
     def without_key(self, route: str, key: str) -> "Link":
-        """The link of a record that has given a target key away. What else it has stays its own."""
+        """The link of a record that has given a target key away. It keeps everything else."""
         former = tuple(left for left in self.former if not left.is_at(route, key))
         if self.route != route:
             return replace(self, former=former)

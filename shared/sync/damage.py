@@ -1,5 +1,5 @@
-"""Links and owned keys that nobody may work with: they cannot be read, or name what this version does not have
-(protocol A12)."""
+"""Links and owned keys that are not used because they cannot be read, or name what this version does not have (protocol
+A12)."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from shared.sync.flow import Flow
 
 
 def damage_of(link: Link, flow: Flow) -> Damage | None:
-    """Why nobody may work with a link of a flow; None when all is well. Only the flow knows which routes there are."""
+    """Why a link of a flow must not be used; None if it may. Only the flow knows which routes exist."""
     if link.damage is not None:
         return link.damage
     named = [link.route, *(left.route for left in link.former)]
@@ -26,7 +26,7 @@ def damage_of(link: Link, flow: Flow) -> Damage | None:
 
 
 def damage_of_key(owned: OwnedKey, row: Row, flows: Mapping[str, Flow]) -> Damage | None:
-    """Why nobody knows whose an owned key is, which is in this row; None when its owner is known."""
+    """Why the owner of the key in this row is unknown; None if it is known."""
     if owned.damage is not None:
         return owned.damage
     flow = flows.get(owned.owner.flow)

@@ -1,7 +1,8 @@
-"""Probes of the sweep: whether a drift of the schema that has blocked a flow is over (protocol F4).
+"""Probes of the sweep: whether a schema drift that has blocked a flow is over (protocol F4).
 
-Asked is what the flow itself asks: the record that met it is read with every column, mapped and looked up in the
-target, and nothing is written. A drift that shows only in a write is met again by the first record that is written.
+A probe sends the requests that the flow itself sends: the record that met the drift is read with every column, mapped
+and looked up in the target, and nothing is written. A drift that shows only in a write is met again by the first record
+that is written.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,13 @@ from shared.sync.gates import LONGEST_DRIFT_PAUSE_S, Gates, drift_pause_s
 from shared.sync.hints import Hint
 from shared.telemetry import log_event
 
-# Of a drift that no record in particular has met.
+# How many records are read for a drift that no single record has met.
 _SAMPLE = 20
 
 
 class Probing:
-    """Lets flows go on whose drift is over. What a preflight has found by the metadata only a preflight lifts: it sees
-    more than a few records."""
+    """Lets flows continue whose drift is over. A drift that a preflight has found in the metadata is lifted only by a
+    preflight, which sees more than a few records."""
 
     def __init__(self, run_id: str, *, gates: Gates, links: Links, control: Control, clock: Clock) -> None:
         self._run_id = run_id
@@ -38,12 +39,14 @@ class Probing:
         self._clock = clock
 
     def look(self, flow: Flow) -> None:
-        """Probe a flow if it is blocked by a drift that it has met, and its time has come. Raises StorageTrouble."""
+        """Probe a flow if it is blocked by a drift that it has met, and the time of the next probe has come. Raises
+        StorageTrouble."""
         control = self._control.flow(flow.name)
         met = control.met
         if not control.blocked or met is None or not self._is_due(met) or self._gates.systems_closed(flow) is not None:
             return
-        # Taken by ETag, with the time of the next one: one worker probes, and one that dies leaves it to that.
+        # Saved by ETag with the time of the next probe: one worker probes, and if it dies, the next probe is at that
+        # time.
         taken = replace(met, strikes=met.strikes + 1, probe_at=self._next_at(met.strikes + 1))
         if not self._control.save_flow(replace(control, met=taken)):
             return
@@ -57,7 +60,7 @@ class Probing:
         self._release(flow, control.blocked)
 
     def _is_due(self, met: MetDrift) -> bool:
-        """Whether its time has come; a time further away than any pause was set by a wrong clock."""
+        """Whether the probe is due. A time further away than any pause was set by a wrong clock."""
         seconds = (met.probe_at - self._clock.now()).total_seconds()
         return seconds <= 0 or seconds > LONGEST_DRIFT_PAUSE_S
 
@@ -68,7 +71,7 @@ class Probing:
         return [link.id for link in self._links.page(flow.name, "", _SAMPLE)[0]]
 
     def _ask(self, flow: Flow, ids: Sequence[str]) -> None:
-        """Do with records what apply does, up to the moment of writing. Raises SystemTrouble."""
+        """Do what apply does with records, up to the moment of writing. Raises SystemTrouble."""
         flow = flow.as_of(self._clock.now(), max_age_s=LOOKUP_FRESH_S)
         links, rows = self._links.load(flow.name, ids), flow.source.read(ids)
         records = [Record.of(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]

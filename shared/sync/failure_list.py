@@ -1,4 +1,4 @@
-"""Failures that are listed outside of a commit: of records that no worker can take in its hands."""
+"""Failures that are listed outside of a commit, because no worker can process the record."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ class Listing:
         self._run_id = run_id
 
     def unusable(self, ids: Iterable[str]) -> None:
-        """List records whose id no message can carry, under a name that can be. Nobody can try them: only their source
-        can mend them. Raises StorageTrouble."""
+        """List records whose id no message can carry, under a name that can be stored. They cannot be retried: only
+        their source can be corrected. Raises StorageTrouble."""
         for id in dict.fromkeys(ids):
             damaged = has_half_pair(id) or "\0" in id
             cause = "text_not_sendable" if damaged else "key_too_long"
@@ -35,8 +35,8 @@ class Listing:
             self._reject(_name_of(id), cause, message, remedy, may_retry=False)
 
     def damaged(self, damages: Mapping[str, Damage]) -> None:
-        """List records by their id of which a row cannot be read. The sweep tries them again: the row may be mended by
-        then. Raises StorageTrouble."""
+        """List records with a row that cannot be read. The sweep retries them, since the row may be repaired by then.
+        Raises StorageTrouble."""
         if not damages:
             return
         listed = self._failures.load(self._flow.name, list(damages))
@@ -46,7 +46,7 @@ class Listing:
                 self._reject(id, STATE_UNREADABLE, str(damage), damage.remedy, may_retry=True)
 
     def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> bool:
-        """List one failure, also one that is listed as something else; False where it is listed already. Raises
+        """List one failure, also of a record that is listed with another cause; False if it is listed already. Raises
         StorageTrouble."""
         now = self._clock.now()
         earlier = self._failures.load(self._flow.name, [id]).get(id)
@@ -64,7 +64,7 @@ class Listing:
 
 
 def _name_of(id: str) -> str:
-    """A name for a record whose id cannot be used: the id as it is shown, where that can be."""
+    """A name for a record whose id cannot be used: the printable form of the id if it can be stored."""
     shown = visible(id)
     if len(shown) <= _NAME_KEPT and not unusable_id(shown):
         return shown

@@ -18,7 +18,7 @@ FieldOf = tuple[str, Json]
 # How old the small tables may be.
 LOOKUP_KEPT_S = 300.0
 _BASIS_BYTES = 8
-# Stands between the fingerprint of a mapping and the digest of its basis.
+# Separates the fingerprint of a mapping from the digest of its basis.
 _OF = "-"
 
 
@@ -43,7 +43,7 @@ class TargetRules(Protocol):
     """What the engine must know of the fields of one target collection. Pure."""
 
     def ended(self) -> Mapping[str, Json]:
-        """The owned fields that change when a linked source record ends, or leaves this target for another (empty:
+        """The owned fields that change if a linked source record ends, or leaves this target for another one (empty:
         the target row is untouched)."""
 
     def empty(self, field: str) -> Json:
@@ -57,10 +57,10 @@ class DocumentRules(Protocol):
     """What the engine must know of a target whose records have lines. Pure."""
 
     def refusal(self, row: TargetRow) -> Rejected | None:
-        """Why a document that exists must not be changed any more, None when it may be."""
+        """Why an existing document must not be changed any more; None if it may be."""
 
     def same_line(self, ours: Values, theirs: Values) -> bool:
-        """Whether a line that stands in the target under the number of one of ours is that line."""
+        """Whether a line in the target, under the number of one of our lines, is that line."""
 
     def empty_line(self, field: str) -> Json:
         """What to send to empty a field of a line."""
@@ -70,28 +70,28 @@ class DocumentRules(Protocol):
 
 
 class DetailRules(Protocol):
-    """What the engine must know of a target whose records have a row of another table hanging on them, at most one at a
-    time, whose place changes with the record (the price list item of a product). Pure."""
+    """What the engine must know of a target whose records have a dependent row in another table, at most one at a time,
+    whose place changes with the record (the price list item of a product). Pure."""
 
     def place(self, content: Values) -> Values | None:
-        """Where the row of this content is, None where it has none."""
+        """The place of the dependent row for this content; None if it has none."""
 
     def is_readable(self, content: Values, places: Sequence[Values]) -> bool:
         """Whether remembered content, and remembered places, have the form in which the mapping keeps them."""
 
     def places_of_ours(self, row: TargetRow) -> Sequence[Values]:
-        """Where a record has, in the target, rows that are ours beyond doubt."""
+        """The places in the target where a record certainly has rows of ours."""
 
     def left_at(self, places: Sequence[Values], row: TargetRow) -> FieldOf | None:
-        """The field in which the rows of a record are read, with those of them that are at these places; None where
-        there is none."""
+        """The field under which the dependent rows are read, with those of the rows that are at these places; None if
+        there are none."""
 
 
 class AdoptionRules(Protocol):
     """What the engine must know of target rows that a record takes over. Pure."""
 
     def adopt(self, row: TargetRow) -> Mapping[str, Json] | Rejected:
-        """What a row needs besides the owned fields to be of use, or why it must not be taken over."""
+        """What a row needs besides the owned fields, or why it must not be taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,11 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One of the targets that the records of a flow may take: `entity` is its collection, such as `CustomersV3`, part
-    of the partition of owned keys. Where `moves` is set a linked record may get another key: the row under the former
-    one ends, and a new one is made; so no mapping of other records asks for a key on such a route. `document` is set
-    where the records have lines, `detail` where rows hang on them, `adoption` where more than the owned fields is
-    written to a row that is taken over."""
+    """One of the targets that the records of a flow may take. `entity` is its collection, such as `CustomersV3`, and
+    part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
+    ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
+    the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
+    the owned fields."""
 
     name: str
     entity: str
@@ -135,12 +135,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One entity's sync, one direction. `routes` are its targets by name; `lookup` are the small tables that its
-    mapping needs, and `basis` says what of them, and of the day, decides about every record: that part belongs to the
-    mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records
-    that have these numbers, by the number as given; where the number is the id, as the source writes it;
-    `number_column` is where a record has its number, empty where it has none. `filters` are
-    the rules of its mapping in words."""
+    """One entity's sync, in one direction. `routes` are its targets by name; `lookup` are the small tables that its
+    mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
+    mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records that have
+    these numbers, by the number as given; if the number is the id, as the source writes it. `number_column` holds a
+    record's number; empty if it has none. `filters` are the rules of its mapping in words."""
 
     name: str
     source_system: System
@@ -163,8 +162,8 @@ class Flow:
         return f"{self.mapper.fingerprint}{self.basis_digest}"
 
     def as_of(self, now: datetime, *, max_age_s: float = LOOKUP_KEPT_S) -> "Flow":
-        """The flow with the basis that its mapping has now. Raises SystemTrouble when the small tables cannot be
-        read, and SchemaDrift where they are not what the mapping knows."""
+        """The flow with the present basis of its mapping. Raises SystemTrouble if the small tables cannot be read, and
+        SchemaDrift if they are not what the mapping knows."""
         if self.lookup is None or self.basis is None:
             return self
         found = exact_json.dumps(self.basis(self.lookup.rows(max_age_s=max_age_s), now))
@@ -182,11 +181,11 @@ class Flow:
 
     @property
     def source(self) -> Source:
-        """Where its records are read."""
+        """The source of its records."""
         return self.feed.source
 
     def number_of(self, row: SourceRow | None) -> str:
-        """The number by which people know a record, empty where it has none."""
+        """The number by which users know a record; empty if it has none."""
         number = row.values.get(self.number_column) if row is not None else None
         return "" if number is None else str(number)
 
@@ -199,7 +198,7 @@ class Flow:
 
 
 def in_turn(flows: Mapping[str, Flow], run_id: str) -> list[Flow]:
-    """Every flow; each run begins with another one, so that none is always last."""
+    """Every flow; each run begins with another one, so that none is always the last."""
     every = list(flows.values())
     first = crc32(run_id.encode()) % len(every)
     return every[first:] + every[:first]

@@ -1,7 +1,5 @@
-"""What an operator is told of every flow and system at each sweep, as events: the alerts and the workbook read them.
-
-What is told costs a few reads a minute, however much lies in queues and lists: counts stop at `MOST_COUNTED`.
-"""
+"""The state of every flow and system at each sweep, logged as events: the alerts and the workbook read them. This costs
+a few reads a minute, whatever is in queues and lists: counts stop at `MOST_COUNTED`."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +24,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """How a flow stands; the fields are those of the event `flow_state` (docs/telemetry.md)."""
+    """The state of a flow; the fields are those of the event `flow_state` (docs/telemetry.md)."""
 
     paused: bool
     blocked: str
@@ -42,7 +40,7 @@ class FlowState:
 
 
 class Observing:
-    """Tells how everything stands. It changes nothing."""
+    """Reports the state of all flows and systems. It changes nothing."""
 
     def __init__(self, run_id: str, *, state: State, queues: Queues, clock: Clock) -> None:
         self._run_id = run_id
@@ -51,8 +49,8 @@ class Observing:
         self._clock = clock
 
     def tell(self, flows: Iterable[Flow], systems: Iterable[System], *, not_after: float = math.inf) -> None:
-        """One event for each flow, also a paused one, and one for each system. Where there is no time for all of them
-        the last ones are left out; each time these are others. Raises StorageTrouble."""
+        """Log one event for each flow, also a paused one, and one for each system. If there is no time for all of them,
+        the last ones are left out; each run begins with another one. Raises StorageTrouble."""
         for flow in flows:
             if self._clock.monotonic() >= not_after:
                 break
@@ -61,7 +59,7 @@ class Observing:
             self._tell_gate(system)
 
     def flow(self, flow: Flow) -> FlowState:
-        """How a flow stands now. Raises StorageTrouble."""
+        """The state of a flow now. Raises StorageTrouble."""
         state, queues = self._state, self._queues
         control, poisoned = state.control.flow(flow.name), queues.depth(poison_queue(flow.name))
         waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]

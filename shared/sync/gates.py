@@ -139,9 +139,10 @@ class Gates:
             _tell_closed(trouble, until, (until - now).total_seconds(), reason)
         return saved
 
-    def note_answer(self, system: System) -> None:
-        """Note that the system has answered a write: its back-off starts again at the next trouble."""
-        gate = self._control.gate(system)
+    def note_answer(self, system: System, before: Control) -> None:
+        """Note that the system has answered a write: its back-off starts again at the next trouble. `before` are the
+        control rows as they were before the write: a trouble that another worker has met since then still counts."""
+        gate = before.gate(system)
         if gate.strikes and not gate.closed:
             self._control.save_gate(replace(gate, strikes=0))
 

@@ -13,7 +13,7 @@ class Limits:
     gone limits are the thresholds of protocol P4.
     """
 
-    hints_per_message: int = 100
+    hints_per_message: int = 200
     pull_budget_s: float = 240
     run_budget_s: float = 150
     claim_live_s: float = 600

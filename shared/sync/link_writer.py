@@ -27,7 +27,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The etags of the links that are written, and the links that somebody else has changed, as they are now."""
+    """The etags of the links that were written, and the links that others have changed, as they are now."""
 
     etags: dict[str, str]
     foreign: dict[str, Link]
@@ -43,17 +43,15 @@ def _operations(groups: Sequence[Group]) -> int:
 
 
 class LinkWriter:
-    """Writes groups. `is_ours` tells by the row as it is now whether it already carries this very write."""
+    """Writes groups. `is_ours` says whether a row as it is now already holds this very write."""
 
     def __init__(self, links: Links, is_ours: Callable[[Link], bool]) -> None:
         self._links = links
         self._is_ours = is_ours
 
     def write(self, groups: Sequence[Group]) -> Written:
-        """Write every group or learn who has changed its link.
-
-        Raises StorageTrouble when conflicts go on without naming anything that could be left out, and RowTooLarge.
-        """
+        """Write every group, or find out that its link has changed. Raises StorageTrouble if conflicts continue and
+        name nothing that could be left out, and RowTooLarge."""
         written = Written({}, {})
         pending = list(groups)
         rounds = fruitless = 0
@@ -91,7 +89,7 @@ class LinkWriter:
     def _settle(self, group: Group, position: int, written: Written) -> list[Group]:
         operation = group.operations[position]
         if position > 0:
-            # A failure or wait that is gone already needs no deleting; anything else was written by ourselves.
+            # A failure or wait that is gone needs no deletion; this worker has written everything else itself.
             kept = tuple(op for op in group.operations if op is not operation)
             return [Group(group.link, kept)] if isinstance(operation, Delete | Insert) else [group]
         current = self._current(group.link)
@@ -106,14 +104,14 @@ class LinkWriter:
 
 
 def mark_dirty(links: Links, link: Link) -> bool:
-    """Note that the target may hold something else than a link says, whoever works on it; False when there is no such
-    link any more, or it cannot be read. Raises StorageTrouble."""
+    """Mark a link dirty, whether or not a worker has claimed it: the target may differ from it. False if there is no
+    such link any more, or it cannot be read. Raises StorageTrouble."""
     return change_link(links, link, lambda now: None if now.etag is None else replace(now, dirty=True))
 
 
 def change_link(links: Links, link: Link, change: Callable[[Link], Link | None]) -> bool:
-    """Change a link as it is now, whoever works on it; False when `change` wants nothing, or it cannot be read. Raises
-    StorageTrouble."""
+    """Change a link as it is now, whether or not a worker has claimed it. False if `change` changes nothing, or the
+    link cannot be read. Raises StorageTrouble."""
     for _ in range(_MARK_ROUNDS):
         changed = None if link.damage is not None else change(link)
         if changed is None:

@@ -11,7 +11,6 @@ from shared.clock import Clock
 from shared.errors import NotSent, SystemTrouble
 from shared.mapping.verdicts import Parent
 from shared.records import fold
-from shared.state.checkpoints import Phase
 from shared.state.control import FlowControl
 from shared.state.link_parts import KnownKey
 from shared.state.links import Link
@@ -97,9 +96,9 @@ class Outdated:
         """Whether the last walk was for today's mapping, and what it has sent is applied. Before that, most of what
         would be found is still queued, and an instance with a former mapping must not look."""
         checkpoint = self._state.checkpoints.load(flow.name)
-        if checkpoint is None or checkpoint.fingerprint != flow.fingerprint or checkpoint.cursor is not None:
+        if checkpoint is None or checkpoint.made_for.fingerprint != flow.fingerprint:
             return False
-        if checkpoint.phase not in (Phase.DELTA, Phase.WALK):
+        if not checkpoint.position.is_between_walks:
             return False
         return self._queues.depth(flow.name) <= self._limits.sweep_messages
 

@@ -28,15 +28,15 @@ class TrackedSource(Source, Protocol):
         """The first page of a plain walk over every row that exists, without a delta link."""
 
     def follow(self, link: str) -> ChangePage:
-        """The page behind a next link or a delta link. Raises LinkRefused when the source refuses it, and
-        LinkElsewhere, without sending anything, when it does not lead to the source."""
+        """The page that a next link or a delta link leads to. Raises LinkRefused if the source refuses the link, and
+        LinkElsewhere, without sending anything, if it does not lead to the source."""
 
 
 class WalkedSource(Source, Protocol):
     """A source without versions, walked by key (protocol P3). What `read` finds has the digest that a walk gives it."""
 
     def walk(self, after: str | None) -> WalkPage:
-        """The records behind a key, in the source's own order; None is the beginning."""
+        """The records after a key, in the source's own order; None is the beginning."""
 
 
 class Lookup(Protocol):
@@ -60,8 +60,8 @@ class Target(Protocol):
         """Raises RecordRejected for a key that no row of the target can have."""
 
     def marked(self) -> Iterator[MarkedRow]:
-        """Every row that says of itself that it comes from our source, page by page; none where the target has no such
-        mark. Raises SystemTrouble."""
+        """Every row that is marked as coming from our source, page by page; none if the target has no such mark. Raises
+        SystemTrouble."""
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write, in parallel. The result per id is None (applied) or the error that says what to do:
@@ -75,7 +75,7 @@ class SystemPort(Protocol):
     """One of the two systems as a whole."""
 
     def probe(self) -> None:
-        """One cheap authorised read. Raises SystemTrouble when the system does not answer as it should."""
+        """One cheap authorised read. Raises SystemTrouble if the system does not answer as it should."""
 
     def identity(self) -> str:
-        """What tells this environment from a copy of it (Dataverse: organization id; F&O: company)."""
+        """What distinguishes this environment from a copy of it (Dataverse: organization id; F&O: company)."""

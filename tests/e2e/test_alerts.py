@@ -110,14 +110,14 @@ def test_the_host_tells_of_a_message_that_it_gives_up(rehearsed: Rehearsed) -> N
     assert alerts()["poison-message"].fires(telemetry(lines), lines[-1].moment) == [ACCOUNTS]
 
 
-def test_an_app_that_is_gone_is_told_for_every_flow_that_should_run(rehearsed: Rehearsed) -> None:
+def test_an_app_that_is_gone_is_reported_for_every_flow_that_should_run(rehearsed: Rehearsed) -> None:
     silence = alerts()["no-successful-pull"]
     # Products were blocked when the app went.
     assert fires(silence, rehearsed, STOPPED, later=silence.window) == sorted(FROM_SALES)
 
 
 @pytest.mark.parametrize("name", sorted(OF_SILENCE))
-def test_silence_is_told_once_its_window_has_passed(rehearsed: Rehearsed, name: str) -> None:
+def test_silence_is_reported_once_its_window_has_passed(rehearsed: Rehearsed, name: str) -> None:
     alert = alerts()[name]
     assert fires(alert, rehearsed, STOPPED) == []
     assert fires(alert, rehearsed, STOPPED, later=alert.window) == [""]

@@ -42,7 +42,7 @@ def rows_of(picture: Path) -> list[str]:
 
 
 @pytest.mark.long(100)
-def test_begun_in_the_worst_order_it_syncs_everything_and_goes_on_after_edits_and_a_kill(tmp_path: Path) -> None:
+def test_begun_in_the_worst_order_it_syncs_everything_and_continues_after_edits_and_a_kill(tmp_path: Path) -> None:
     keep = tmp_path / "folder with blanks"
 
     drawn = ("--picture", str(tmp_path / "demo.svg"), "--explain-picture", str(tmp_path / "explain.svg"))

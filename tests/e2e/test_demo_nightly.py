@@ -26,7 +26,7 @@ SAMPLE = Sample(
 )
 
 
-def test_the_demo_syncs_everything_goes_on_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
+def test_the_demo_syncs_everything_continues_after_edits_and_then_writes_nothing(tmp_path: Path) -> None:
     keep = tmp_path / "keep"
 
     first = run_once(keep, tmp_path / "first")

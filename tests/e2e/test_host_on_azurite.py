@@ -410,7 +410,7 @@ def after(message: func.QueueMessage) -> None:
 """
 
 
-def test_a_function_over_its_time_limit_costs_the_worker_and_everything_goes_on_in_a_new_one(
+def test_a_function_over_its_time_limit_costs_the_worker_and_everything_continues_in_a_new_one(
     azurite: Azurite, queue: Queues, tmp_path: Path
 ) -> None:
     for name in ("hangs", "after"):
@@ -548,7 +548,7 @@ def test_what_runs_beside_a_function_that_kills_its_worker_comes_back_with_it(
     assert work.get_queue_properties().approximate_message_count == 0
 
 
-def test_a_worker_that_dies_is_started_anew_and_its_message_comes_back_after_the_visibility_timeout(
+def test_a_worker_that_dies_is_started_again_and_its_message_comes_back_after_the_visibility_timeout(
     azurite: Azurite, queue: Queues, tmp_path: Path
 ) -> None:
     queue("dies-once").create_queue()

@@ -41,7 +41,7 @@ def test_the_small_sample_is_written_on_the_real_host_as_on_ours(tmp_path: Path)
 @pytest.mark.parametrize(
     "away_s", [pytest.param(_LONG_S, marks=pytest.mark.nightly), 0.0], ids=["for long", "until the host ends"]
 )
-def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_double_nothing(
+def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_duplicate_nothing(
     away_s: float, tmp_path: Path
 ) -> None:
     with running_hosts(tmp_path, FUNC, count=1) as stage:
@@ -70,7 +70,7 @@ def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_double_nothin
 
 @pytest.mark.nightly
 @pytest.mark.long(60)
-def test_the_third_death_of_a_worker_ends_the_host_and_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_the_third_death_of_a_worker_ends_the_host_and_loses_and_duplicates_nothing(tmp_path: Path) -> None:
     with running_hosts(tmp_path, FUNC, count=1) as stage:
         (host,) = stage.session.hosts
         assert stage.settle() == ""

@@ -52,7 +52,7 @@ def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_t
     assert "--settings .state/local.settings.json --trigger accounts_pull" in capsys.readouterr().out
 
 
-def test_a_port_that_is_taken_is_told_without_a_traceback(
+def test_a_port_that_is_taken_is_reported_without_a_traceback(
     ports: Ports, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(systems, "Ports", lambda: ports)

@@ -118,7 +118,7 @@ def test_the_compiler_of_azd_of_az_or_of_the_path_is_found(place: str, tmp_path:
     assert compiler.found({"HOME": str(tmp_path), "PATH": str(tmp_path / "on the path")}) == program
 
 
-def test_the_compiler_that_is_named_comes_first_and_a_wrong_name_is_told(tmp_path: Path) -> None:
+def test_the_compiler_that_is_named_comes_first_and_a_wrong_name_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     assert compiler.found({"BICEP": str(tmp_path / "mine"), "PATH": ""}) == tmp_path / "mine"
     with pytest.raises(FileNotFoundError, match=r"BICEP is .*other"):

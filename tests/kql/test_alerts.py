@@ -83,7 +83,7 @@ def test_no_alert_fires_over_a_healthy_hour(alert: Alert) -> None:
 
 
 @pytest.mark.parametrize("alert", alerts().values(), ids=alerts())
-def test_every_alert_resolves_by_itself(alert: Alert) -> None:
+def test_every_alert_resolves_automatically(alert: Alert) -> None:
     assert alert.resolves
     assert alert.every <= alert.window
 
@@ -105,7 +105,7 @@ def test_paused_flows_of_a_new_deployment_raise_no_alert(alert: Alert) -> None:
     assert alert.fires(traced(states(paused=True, checkpoint_age_s=None), gates()), NOW) == []
 
 
-def test_functions_that_fail_are_told_by_flow() -> None:
+def test_functions_that_fail_are_reported_by_flow() -> None:
     failing = [*runs("accounts_apply", 3, success=False), *runs("contacts_pull", 2, success=False)]
     assert fires("function-failures", {"AppRequests": failing}) == ["accounts"]
     assert fires("function-failures", {"AppRequests": failing}, later=timedelta(minutes=20)) == []
@@ -123,19 +123,19 @@ def test_functions_that_fail_are_told_by_flow() -> None:
         told(1, "invariant_broken", flow="products", run="r", id="X", rule="key_without_owner"),
     ],
 )
-def test_a_poison_message_is_told_by_flow(row: Row) -> None:
+def test_a_poison_message_is_reported_by_flow(row: Row) -> None:
     assert fires("poison-message", traced([row])) == ["products"]
     assert fires("poison-message", traced([row]), later=timedelta(minutes=20)) == []
 
 
-def test_poison_messages_that_nobody_takes_are_told_whether_they_can_be_seen_or_not() -> None:
+def test_poison_messages_that_nobody_takes_are_reported_whether_they_can_be_seen_or_not() -> None:
     seen = states([3, 2, 1], ["accounts"], poison=2, poison_s=3700)
     always_in_hand = states(MINUTES, ["products"], poison=1)
     assert fires("poison-stays", traced(seen, always_in_hand)) == ["accounts", "products"]
     assert fires("poison-stays", traced(seen, always_in_hand), later=timedelta(minutes=70)) == []
 
 
-def test_poison_messages_that_come_and_go_are_not_told() -> None:
+def test_poison_messages_that_come_and_go_are_not_reported() -> None:
     passing = [*states(range(10), ["accounts"], poison=1, poison_s=30), *states(range(10, 60), ["accounts"])]
     assert fires("poison-stays", traced(passing)) == []
     young = states(range(10), ["accounts"], poison=1, poison_s=30)
@@ -150,14 +150,14 @@ def test_poison_messages_that_come_and_go_are_not_told() -> None:
         "Functions Host to recover",
     ],
 )
-def test_a_host_that_ends_again_and_again_is_told_without_a_word_of_the_app_and_one_end_is_not(line: str) -> None:
+def test_a_host_that_ends_again_and_again_is_reported_without_a_word_of_the_app_and_one_end_is_not(line: str) -> None:
     ends = [{"TimeGenerated": NOW - timedelta(seconds=20 * number), "Message": line} for number in range(3)]
     assert fires("host-stops", {"AppTraces": ends}) == [""]
     assert fires("host-stops", {"AppTraces": ends}, later=timedelta(minutes=20)) == []
     assert fires("host-stops", {"AppTraces": ends[:1]}) == []
 
 
-def test_open_failures_that_grow_are_told_and_those_that_shrink_or_stay_are_not() -> None:
+def test_open_failures_that_grow_are_reported_and_those_that_shrink_or_stay_are_not() -> None:
     grown = [*states(range(1, 60), ["accounts"], failures_open=2), *states([0], ["accounts"], failures_open=12)]
     assert fires("open-failures-grew", traced(grown)) == ["accounts"]
     shrunk = [*states(range(1, 60), ["accounts"], failures_open=90), *states([0], ["accounts"], failures_open=12)]
@@ -166,7 +166,7 @@ def test_open_failures_that_grow_are_told_and_those_that_shrink_or_stay_are_not(
 
 
 @pytest.mark.parametrize("field", ["checkpoint_age_s", "queued_s"])
-def test_a_flow_that_is_behind_is_told_whether_it_was_not_read_or_not_applied(field: str) -> None:
+def test_a_flow_that_is_behind_is_reported_whether_it_was_not_read_or_not_applied(field: str) -> None:
     much: dict[str, Any] = {field: 31 * 60}
     less: dict[str, Any] = {field: 29 * 60}
     behind = [*states(flows=["accounts"], **much), *states(flows=["contacts"], **less)]
@@ -188,7 +188,7 @@ def test_a_flow_that_was_just_resumed_has_time_for_its_first_pull(name: str, res
 
 
 @pytest.mark.parametrize("name", ["lag", "no-successful-pull"])
-def test_a_flow_that_is_not_read_for_long_after_it_was_resumed_is_told(name: str) -> None:
+def test_a_flow_that_is_not_read_for_long_after_it_was_resumed_is_reported(name: str) -> None:
     behind = 3 * 86_400
     before = states(range(50, 90), paused=True, checkpoint_age_s=behind)
     after = states(range(50), ["products"], checkpoint_age_s=behind)
@@ -201,19 +201,19 @@ def test_a_flow_that_has_caught_up_lags_no_longer() -> None:
 
 
 @pytest.mark.parametrize("gone_for", [timedelta(hours=1), timedelta(hours=46)])
-def test_an_app_that_is_gone_is_told_for_every_flow_that_ran(gone_for: timedelta) -> None:
+def test_an_app_that_is_gone_is_reported_for_every_flow_that_ran(gone_for: timedelta) -> None:
     resting = [*states(flows=["contacts"], paused=True), *states(flows=["products"], blocked="why")]
     told = traced(states(flows=["accounts", "quotations"]), resting, pulls())
     assert fires("no-successful-pull", told, later=gone_for) == ["accounts", "quotations"]
     assert fires("no-sweep", told, later=gone_for) == [""]
 
 
-def test_an_app_that_is_gone_for_more_than_two_days_is_told_no_longer() -> None:
+def test_an_app_that_is_gone_for_more_than_two_days_is_reported_no_longer() -> None:
     assert fires("no-successful-pull", HEALTHY, later=timedelta(hours=49)) == []
     assert fires("no-sweep", HEALTHY, later=timedelta(hours=49)) == []
 
 
-def test_a_flow_whose_pulls_all_fail_is_told() -> None:
+def test_a_flow_whose_pulls_all_fail_is_reported() -> None:
     others = [flow for flow in FLOWS.names if flow != "contacts"]
     failing = traced(states(), pulls(flows=others), pulls(flows=["contacts"], ended="trouble"))
     assert fires("no-successful-pull", failing) == ["contacts"]
@@ -228,23 +228,23 @@ def test_flows_that_are_paused_or_blocked_need_no_pull() -> None:
     assert fires("no-successful-pull", traced(states(blocked="300 of 1000 records would be gone"))) == []
 
 
-def test_a_gate_that_is_closed_for_long_is_told_by_system_until_it_opens() -> None:
+def test_a_gate_that_is_closed_for_long_is_reported_by_system_until_it_opens() -> None:
     assert fires("gate-closed", traced(gates(closed_s=16 * 60))) == ["dataverse", "finops"]
     assert fires("gate-closed", traced(gates(closed_s=14 * 60))) == []
     assert fires("gate-closed", traced(gates(range(1, 60), closed_s=99 * 60), gates([0]))) == []
 
 
-def test_a_blocked_flow_is_told_until_it_is_accepted() -> None:
+def test_a_blocked_flow_is_reported_until_it_is_accepted() -> None:
     assert fires("flow-blocked", traced(states(flows=["products"], blocked="why"))) == ["products"]
     assert fires("flow-blocked", traced(states(range(1, 60), blocked="why"), states([0]))) == []
 
 
-def test_a_record_that_waits_too_long_is_told() -> None:
+def test_a_record_that_waits_too_long_is_reported() -> None:
     waiting = [*states(flows=["contacts"], waiting=3, waiting_s=25 * 3600), *states(flows=["quotations"], waiting_s=60)]
     assert fires("waiting-too-long", traced(waiting)) == ["contacts"]
 
 
-def test_storage_and_systems_that_refuse_the_app_are_told_by_name() -> None:
+def test_storage_and_systems_that_refuse_the_app_are_reported_by_name() -> None:
     refused = [
         told(1, "storage_trouble", flow="accounts", run="r", kind="refused", reason="403"),
         told(1, "access_refused", system="finops", lacks="token", reason="401"),
@@ -267,7 +267,7 @@ def notice(hours_ago: float, operation: str, detail: str) -> Row:
 STOPPED = "Data collection stopped due to daily limit of free data reached. Ingestion status = OverQuota"
 
 
-def test_the_daily_cap_is_told_for_as_long_as_no_logs_are_taken() -> None:
+def test_the_daily_cap_is_reported_for_as_long_as_no_logs_are_taken() -> None:
     stopped = notice(5, "Data collection stopped", STOPPED)
     assert fires("daily-cap", {"_LogOperation": [stopped]}) == [""]
     resumed = notice(1, "Data collection resumed", "Ingestion status = RespectQuota")
@@ -276,7 +276,7 @@ def test_the_daily_cap_is_told_for_as_long_as_no_logs_are_taken() -> None:
     assert fires("daily-cap", {"_LogOperation": [stopped, resumed, again]}) == [""]
 
 
-def test_the_daily_cap_is_no_longer_told_a_day_later_without_a_notice_that_logs_are_taken_again() -> None:
+def test_the_daily_cap_is_no_longer_reported_a_day_later_without_a_notice_that_logs_are_taken_again() -> None:
     stopped = notice(5, "Data collection stopped", STOPPED)
     assert fires("daily-cap", {"_LogOperation": [stopped]}, later=timedelta(hours=20)) == []
 
@@ -286,7 +286,7 @@ def test_other_notices_of_the_workspace_are_no_daily_cap() -> None:
     assert fires("daily-cap", {"_LogOperation": [other]}) == []
 
 
-def test_a_sweep_that_does_not_run_is_told_also_while_all_flows_are_paused() -> None:
+def test_a_sweep_that_does_not_run_is_reported_also_while_all_flows_are_paused() -> None:
     assert fires("no-sweep", traced(states(range(16, 60), paused=True), pulls(), gates())) == [""]
     assert fires("no-sweep", traced(states(range(16, 60)))) == [""]
     assert fires("no-sweep", traced(states(paused=True))) == []

@@ -293,7 +293,7 @@ DAMAGED: list[dict[str, Cell | None]] = [{"route": "newer"}, {"state": "parked"}
 @pytest.mark.parametrize("cells", DAMAGED, ids=str)
 @pytest.mark.parametrize("target", [EMPTY, COPY])
 @pytest.mark.parametrize("name", ["finops_origin", "company"])
-def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
+def test_a_damaged_link_is_corrected_before_another_environment_is_accepted(
     name: str, target: NewTarget, cells: dict[str, Cell | None]
 ) -> None:
     world = trade()
@@ -312,7 +312,7 @@ def test_a_damaged_link_is_mended_before_another_environment_is_accepted(
     assert "m1/p2" in world.contacts.rows
 
 
-def test_a_damaged_key_is_mended_before_another_company_is_accepted() -> None:
+def test_a_damaged_key_is_corrected_before_another_company_is_accepted() -> None:
     world = trade()
     world.settings["company"] = world.company = "another"
     world.settle(hours=0.1)

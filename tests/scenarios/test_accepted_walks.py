@@ -56,7 +56,7 @@ def test_a_walk_is_shown_as_a_whole_and_goes_to_its_end_once_accepted(flow: str)
     check(world)
 
 
-def test_a_walk_that_changes_and_takes_away_too_much_goes_on_once_both_were_accepted() -> None:
+def test_a_walk_that_changes_and_takes_away_too_much_continues_once_both_were_accepted() -> None:
     world = in_step("parents")
     world.source.page_size = 2 * COUNT
     for number in range(100, COUNT):

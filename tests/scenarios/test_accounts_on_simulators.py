@@ -84,13 +84,13 @@ def test_an_update_that_changes_nothing_mapped_writes_nothing(sync: Product) -> 
 
 
 @pytest.mark.parametrize("rule", FAULTS, ids=name_of)
-def test_a_fault_of_finops_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
+def test_a_fault_of_finops_loses_nothing_duplicates_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
     survives(sync, sync.finops.faults, rule)
 
 
 # The flow writes nothing to Sales.
 @pytest.mark.parametrize("rule", [rule for rule in FAULTS if rule.methods == READS], ids=name_of)
-def test_a_fault_of_sales_loses_nothing_doubles_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
+def test_a_fault_of_sales_loses_nothing_duplicates_nothing_and_blames_no_record(sync: Product, rule: Rule) -> None:
     survives(sync, sync.sales.faults, rule)
 
 
@@ -122,7 +122,7 @@ def test_a_lost_answer_to_a_create_keeps_the_claim_until_it_is_settled_by_the_ke
     sync.check_in_step([id])
 
 
-def test_a_customer_group_that_does_not_exist_is_named_with_its_remedy_and_heals(sync: Product) -> None:
+def test_a_customer_group_that_does_not_exist_is_named_with_its_remedy_and_recovers(sync: Product) -> None:
     group = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
     assert sync.finops.delete(group, {"cross-company": "true"}).status_code == 204
     id = sync.account("A-1")
@@ -244,7 +244,7 @@ def test_delta_links_refused_for_a_while_are_reported_and_the_full_read_finds_wh
     assert (sync.customer("A-0") or {})["OrganizationName"] == "Changed in the gap"
 
 
-def test_a_missing_privilege_closes_the_gate_names_the_table_and_heals(sync: Product) -> None:
+def test_a_missing_privilege_closes_the_gate_names_the_table_and_recovers(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.sales.control("POST", "privileges", {"account": {"read": False}})
     sync.edit(id, name="Changed")

@@ -188,7 +188,7 @@ def test_checks_that_find_one_cause_are_one_with_its_members() -> None:
     assert (well.what, other.what, alone.what) == ("unit B is there", "unit D is there", "x")
 
 
-def test_what_several_checks_have_found_is_told_of_the_first_ones() -> None:
+def test_what_several_checks_have_found_is_reported_of_the_first_ones() -> None:
     (joined,) = by_cause(_check(member, found=f"no {member}") for member in "ABCDE")
     assert joined.found == "no A; no B; no C; and 2 more like these"
 

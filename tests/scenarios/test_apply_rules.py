@@ -556,7 +556,7 @@ def test_a9_a_record_too_large_for_its_row_is_rejected_and_the_others_are_writte
     assert world.target.rows["p2"]["name"] == "y"
 
 
-def test_a10_a_write_that_meets_its_own_first_success_goes_on() -> None:
+def test_a10_a_write_that_meets_its_own_first_success_continues() -> None:
     world = one()
     world.source.save("p1", name="Second")
     transact, repeated = world.links_table.transact, {"count": 0}
@@ -695,7 +695,7 @@ def test_f2_the_sweep_tries_a_failure_again_after_an_hour_then_two_up_to_a_day()
     assert set(gaps[6:]) <= {24}
 
 
-def test_f2_a_failure_closes_by_itself_when_the_record_succeeds() -> None:
+def test_f2_a_failure_closes_automatically_when_the_record_succeeds() -> None:
     world = World()
     world.source.save("p1", number="P1", name="x", bad="yes")
     world.settle()
@@ -769,7 +769,7 @@ def family() -> World:
     return world
 
 
-def test_w1_a_child_goes_on_the_moment_its_parent_is_committed() -> None:
+def test_w1_a_child_continues_the_moment_its_parent_is_committed() -> None:
     world = family()
     world.source.save("p1", number="P1", name="Parent")
     world.pull()

@@ -91,7 +91,7 @@ def queued(world: World, queue: str) -> list[str]:
     return [hint.id for body in world.queues.bodies(queue) for hint in read_message(body).hints]
 
 
-def test_a_pull_of_changes_goes_on_where_it_stopped(slow: Slow) -> None:
+def test_a_pull_of_changes_continues_where_it_stopped(slow: Slow) -> None:
     ids = save_parents(slow.world)
     slow.slow_down()
     assert slow.until(lambda: set(queued(slow.world, "parents")) == ids, slow.world.pull) > 1
@@ -99,7 +99,7 @@ def test_a_pull_of_changes_goes_on_where_it_stopped(slow: Slow) -> None:
 
 
 @pytest.mark.parametrize("timeout", TIMEOUTS)
-def test_a_walk_goes_on_where_it_stopped(timeout: str) -> None:
+def test_a_walk_continues_where_it_stopped(timeout: str) -> None:
     slow = Slow(timeout, PRODUCTS)
     for number in range(2 * MANY):
         slow.world.stock.save(f"P{number:03d}", name="x", number=str(number))
@@ -207,7 +207,7 @@ def test_a_cleanup_removes_everything_that_is_too_old(slow: Slow) -> None:
     assert slow.until(lambda: not any(world.state.runs.latest(flow, 1) for flow in world.flows), clean) > 1
 
 
-def test_a_comparison_goes_on_where_it_stopped(slow: Slow, heard: Heard) -> None:
+def test_a_comparison_continues_where_it_stopped(slow: Slow, heard: Heard) -> None:
     world = slow.world
     world.source.page_size = 500
     save_parents(world, 1200)

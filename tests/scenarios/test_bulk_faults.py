@@ -53,7 +53,7 @@ def in_step(world: Assortment, expected: list[str], price: float = 12.5) -> None
     ],
     ids=lambda each: each if isinstance(each, str) else name_of(each),
 )
-def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_product(way: str, rule: Rule) -> None:
+def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_product(way: str, rule: Rule) -> None:
     with selling(way) as world:
         world.put(*numbers())
         world.sales.faults.add(rule)
@@ -131,7 +131,7 @@ def _id_of_next(world: Assortment, number: str) -> str:
     return str(found["productid"])
 
 
-def test_a_missing_right_to_write_one_table_closes_the_gate_names_it_and_heals() -> None:
+def test_a_missing_right_to_write_one_table_closes_the_gate_names_it_and_recovers() -> None:
     with assortment() as world:
         world.sales.control("POST", "privileges", {"product": {"write": False}})
         world.put(*numbers())
@@ -164,7 +164,7 @@ def _accept_the_walk(world: Assortment) -> None:
     checkpoint = world.state.checkpoints.load(world.flow)
     assert checkpoint is not None
     control = world.state.control.flow(world.flow)
-    assert world.state.control.save_flow(replace(control, accepted_walk=checkpoint.walk, accepted_changed=300))
+    assert world.state.control.save_flow(replace(control, accepted_walk=checkpoint.walk.id, accepted_changed=300))
 
 
 def _requests(world: Assortment) -> int:

@@ -7,7 +7,8 @@ import pytest
 
 from shared.errors import LinkRefused
 from shared.records import SourceRow
-from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.checkpoint_parts import MadeFor, Phase, Position, Walk
+from shared.state.checkpoints import Checkpoint
 from shared.state.link_parts import LinkContent, Seen
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Operation, Put
@@ -231,7 +232,7 @@ def test_a_pull_begins_no_page_that_it_could_not_look_at_in_time() -> None:
     assert blocked(world, "parents") == ""
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.cursor is not None
+    assert checkpoint.position.cursor is not None
     world.source.trouble = None
     world.settle()
     assert blocked(world, "parents") == ""
@@ -249,7 +250,7 @@ def test_a_weekly_walk_over_touched_records_blocks_nothing() -> None:
 
 
 @pytest.mark.parametrize("count", [pytest.param(100_000, marks=pytest.mark.nightly), 6_000])
-def test_however_many_records_are_touched_the_flow_goes_on_and_reads_are_bounded(count: int) -> None:
+def test_however_many_records_are_touched_the_flow_continues_and_reads_are_bounded(count: int) -> None:
     world = linked(count)
     asked = counted(world, "parents")
     for number in range(count):
@@ -258,7 +259,7 @@ def test_however_many_records_are_touched_the_flow_goes_on_and_reads_are_bounded
     assert blocked(world, "parents") == ""
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert (checkpoint.phase, checkpoint.cursor, checkpoint.changed) == (Phase.DELTA, None, 0)
+    assert (checkpoint.position.phase, checkpoint.position.cursor, checkpoint.walk.changed) == (Phase.DELTA, None, 0)
     assert 0 < sum(asked) <= count
     assert max(asked) <= 500
     assert world.queues.depth("parents") == count / world.limits.hints_per_message
@@ -278,7 +279,7 @@ def linked(count: int) -> World:
     for at in range(0, count, 100):
         world.links_table.transact(operations[at : at + 100])
     delta_link = f"{world.source.version}:0:0:delta"
-    checkpoint = Checkpoint("parents", "e", "w", phase=Phase.DELTA, delta_link=delta_link, fingerprint="f1")
+    checkpoint = Checkpoint("parents", "e", Walk("w"), Position(Phase.DELTA, delta_link=delta_link), MadeFor("f1"))
     assert world.state.checkpoints.save(checkpoint)
     return world
 

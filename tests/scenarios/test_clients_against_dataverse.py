@@ -661,7 +661,7 @@ def test_a_look_that_finds_nothing_asks_for_no_items(sales: Sales) -> None:
     assert not [exchange for exchange in sales.reads() if "productpricelevels" in exchange.url]
 
 
-def test_the_rows_that_we_have_made_are_told_from_all_others(sales: Sales) -> None:
+def test_the_rows_that_we_have_made_are_distinguished_from_all_others(sales: Sales) -> None:
     written(sales, create(sales, "P-2"), create(sales, "P-1"))
     sales.create("products", "productid", **_bound(sales, "Theirs"))
     assert list(sales.target().marked()) == [MarkedRow("P-1", "P-1"), MarkedRow("P-2", "P-2")]
@@ -820,7 +820,7 @@ def test_the_small_tables_are_read_whole_with_the_columns_of_the_catalogue() -> 
             assert all(set(columns) <= set(row) for row in rows[name])
 
 
-def test_the_small_tables_are_kept_for_as_long_as_asked_for_and_then_read_anew(sales: Sales) -> None:
+def test_the_small_tables_are_kept_for_as_long_as_asked_for_and_then_read_again(sales: Sales) -> None:
     tables = lookup(sales)
     first = tables.rows(max_age_s=60)
     asked = len(sales.reads())

@@ -141,7 +141,7 @@ def test_a_key_with_unusual_characters_finds_itself(environment: Environment, ke
 
 
 @pytest.mark.parametrize(("kind", "expected", "applied"), TOLD_AS)
-def test_a_fault_while_writing_is_told_as_what_it_is(
+def test_a_fault_while_writing_is_reported_as_what_it_is(
     environment: Environment, kind: Kind, expected: type[SyncError], applied: bool
 ) -> None:
     environment.fail(kind, "POST")

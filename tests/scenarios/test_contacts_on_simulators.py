@@ -36,7 +36,7 @@ def test_a_contact_of_an_account_becomes_a_contact_person_of_its_customer(desk: 
     assert person["IsContactPersonExternallyMaintained"] == "Yes"
 
 
-def test_a_contact_that_is_read_before_its_account_waits_and_goes_on_the_moment_the_account_is_linked(
+def test_a_contact_that_is_read_before_its_account_waits_and_continues_the_moment_the_account_is_linked(
     desk: Trading,
 ) -> None:
     contact = desk.contact(desk.account("A-1"))
@@ -154,7 +154,7 @@ def test_a_second_look_writes_nothing(desk: Trading) -> None:
 
 
 @pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
-def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_contact(desk: Trading, rule: Rule) -> None:
+def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_contact(desk: Trading, rule: Rule) -> None:
     contact = desk.contact(desk.account("A-1"))
     customer = desk.contact()
     desk.quote(contact=customer)

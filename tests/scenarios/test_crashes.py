@@ -179,7 +179,7 @@ def steps_of(scenario: Callable[[World], None], make: Callable[[], World]) -> in
     ids=["first sync", "edits", "first walk", "vanish and return", "first trade", "trade edits"],
 )
 @pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
-def test_a_crash_at_any_step_heals_by_itself(
+def test_a_crash_at_any_step_recovers(
     scenario: Callable[[World], None], make: Callable[[], World], *, everywhere: bool
 ) -> None:
     total = steps_of(scenario, make)
@@ -371,7 +371,7 @@ def changed_back(world: World) -> None:
     ],
 )
 @pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"])
-def test_two_crashes_at_any_two_steps_of_apply_heal_by_themselves(
+def test_two_crashes_at_any_two_steps_of_apply_recover(
     make: Callable[[], World], prepare: Deed, meanwhile: Deed, every: int
 ) -> None:
     """Every step meets others: of a share, each first step has every so many-th second one, by turns."""

@@ -185,7 +185,7 @@ def test_a_create_without_an_answer_is_settled_by_the_key(lands: bool) -> None:
     assert quantities(world) == {1: 10}
 
 
-def test_a_line_that_moves_under_the_write_lets_the_document_be_looked_at_anew() -> None:
+def test_a_line_that_moves_under_the_write_lets_the_document_be_looked_at_again() -> None:
     world = written()
 
     def meddle(_write: Write) -> None:

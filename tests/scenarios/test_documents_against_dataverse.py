@@ -164,7 +164,7 @@ def test_walks_bring_every_document_and_then_the_changed_ones_only(sales: Sales)
     assert numbers(walk(sales.lines, sales.lines.follow(lines_delta))[0]) == {"Q-5": False}
 
 
-def test_deleted_rows_are_told_by_the_number_of_their_document(sales: Sales) -> None:
+def test_deleted_rows_are_reported_by_the_number_of_their_document(sales: Sales) -> None:
     for number in range(2):
         sales.draft(number)
         sales.line(number, 1)
@@ -178,7 +178,7 @@ def test_deleted_rows_are_told_by_the_number_of_their_document(sales: Sales) -> 
     assert numbers(walk(sales.lines, sales.lines.follow(lines_delta))[0]) == {"Q-0": False, "Q-1": False}
 
 
-def test_a_document_that_lived_between_two_reads_is_not_told(sales: Sales) -> None:
+def test_a_document_that_lived_between_two_reads_is_not_reported(sales: Sales) -> None:
     _, lines_delta = walk(sales.lines, sales.lines.track_changes())
     _, delta = walk(sales.documents, sales.documents.track_changes())
     sales.draft(1)

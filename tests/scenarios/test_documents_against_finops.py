@@ -178,7 +178,7 @@ def test_each_refusal_says_what_to_do(environment: Environment) -> None:
 
 
 @pytest.mark.parametrize("line", [added(1), changed(2, SalesPrice=5), removed(2)])
-def test_lines_that_are_not_as_expected_let_the_document_be_planned_anew(
+def test_lines_that_are_not_as_expected_let_the_document_be_planned_again(
     environment: Environment, line: LineWrite
 ) -> None:
     assert environment.write(create(added(1))) == [None]
@@ -210,7 +210,7 @@ def test_an_unknown_field_calls_the_operator(environment: Environment, write: Wr
     ("kind", "expected", "applied"),
     [*TOLD_AS, (Kind.DROP_MID, OutcomeUnknown, True), (Kind.TRUNCATE, OutcomeUnknown, True)],
 )
-def test_a_fault_while_writing_is_told_as_what_it_is(
+def test_a_fault_while_writing_is_reported_as_what_it_is(
     environment: Environment, kind: Kind, expected: type[SyncError], applied: bool
 ) -> None:
     environment.fail(kind)

@@ -47,7 +47,7 @@ def blocked_by_drift(sync: Product, words: str) -> None:
 
 
 @pytest.mark.parametrize("right", ["read", "write"])
-def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and_heals(
+def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and_recovers(
     sync: Product, right: str
 ) -> None:
     ids = sync.linked()
@@ -62,7 +62,7 @@ def test_a_right_that_is_missing_in_finops_closes_its_gate_blames_no_account_and
     sync.check_in_step(ids)
 
 
-def test_a_column_that_is_gone_in_sales_blocks_its_flow_by_its_name_and_heals(sync: Product) -> None:
+def test_a_column_that_is_gone_in_sales_blocks_its_flow_by_its_name_and_recovers(sync: Product) -> None:
     ids = sync.linked()
     body = sync.sales.get("accounts?$select=gone").text.replace("'gone'", "'fax'")
     assert "'fax'" in body
@@ -77,7 +77,7 @@ def test_a_column_that_is_gone_in_sales_blocks_its_flow_by_its_name_and_heals(sy
 
 
 @pytest.mark.parametrize("methods", [READS, WRITES], ids=["while reading", "while writing"])
-def test_a_field_that_is_gone_in_finops_blocks_its_flow_by_its_name_and_heals(
+def test_a_field_that_is_gone_in_finops_blocks_its_flow_by_its_name_and_recovers(
     sync: Product, methods: frozenset[str]
 ) -> None:
     ids = sync.linked()
@@ -107,7 +107,7 @@ _UNKNOWN_OPTION = {**_INCOMPLETE, "CustomerGroupId": "10", "SalesCurrencyCode": 
     ],
     ids=["new mandatory field", "unknown option or other type"],
 )
-def test_what_finops_newly_refuses_is_listed_with_its_words_leaves_the_gate_open_and_heals(
+def test_what_finops_newly_refuses_is_listed_with_its_words_leaves_the_gate_open_and_recovers(
     sync: Product, like: dict[str, str], cause: str, words: str
 ) -> None:
     ids = sync.linked()
@@ -146,7 +146,7 @@ class DriftedMapper(FakeMapper):
         raise SchemaDrift(System.DATAVERSE, f"a column of {row.id} is not what the mapping expects")
 
 
-def test_a_column_of_another_type_blocks_its_flow_blames_no_record_and_heals() -> None:
+def test_a_column_of_another_type_blocks_its_flow_blames_no_record_and_recovers() -> None:
     world = World()
     for number in range(3):
         world.source.save(f"p{number}", number=f"P{number}", name="x")
@@ -225,7 +225,9 @@ def test_what_the_sync_has_written_itself_brings_no_further_write(sync: Product)
     sync.check_in_step(ids)
 
 
-def test_an_account_that_is_deleted_and_entered_anew_is_told_from_the_first_and_can_be_adopted(sync: Product) -> None:
+def test_an_account_that_is_deleted_and_entered_again_is_distinguished_from_the_first_and_can_be_adopted(
+    sync: Product,
+) -> None:
     first, other = sync.linked()
     assert sync.sales.send("DELETE", f"accounts({first})").status_code == 204
     second = sync.account("A-0", name="Entered anew")

@@ -77,7 +77,7 @@ def shared_edits(world: World) -> None:
 
 
 @SKEWS
-def test_a_clock_that_is_hours_off_loses_and_doubles_nothing(hours: float) -> None:
+def test_a_clock_that_is_hours_off_loses_and_duplicates_nothing(hours: float) -> None:
     world = SkewedWorld(hours)
     shared_edits(world)
     check(world)

@@ -88,7 +88,7 @@ def causes(world: World, flow: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("cells", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_link_is_its_records_failure_and_everything_else_goes_on(cells: dict[str, Cell | None]) -> None:
+def test_a_damaged_link_is_its_records_failure_and_everything_else_continues(cells: dict[str, Cell | None]) -> None:
     world = family()
     damage(world.links_table, "parents", link_key("p2"), cells)
     before = world.links_table.content()[escape("parents"), link_key("p2")]
@@ -110,7 +110,7 @@ def test_a_damaged_link_is_its_records_failure_and_everything_else_goes_on(cells
 
 
 @given(data=st.data())
-def test_whatever_row_of_a_flow_is_damaged_the_other_records_go_on(data: st.DataObject) -> None:
+def test_whatever_row_of_a_flow_is_damaged_the_other_records_continue(data: st.DataObject) -> None:
     world = family()
     refused = RecordRejected("no", "no", remedy="none")
     world.child_target.fault = lambda write: refused if write.id == "c2" else None
@@ -153,7 +153,7 @@ def test_a_damaged_failure_is_listed_tried_at_once_and_closed_by_a_success() -> 
 
 
 @pytest.mark.parametrize("name", ["child", "parent", "parent_flow", "parent_route", "is_parked"])
-def test_a_damaged_wait_is_written_anew_and_its_child_goes_on_with_its_parent(name: str) -> None:
+def test_a_damaged_wait_is_written_again_and_its_child_continues_with_its_parent(name: str) -> None:
     world = World()
     world.child_source.save("c1", number="C1", name="First", parent="p1")
     play(world)
@@ -200,7 +200,7 @@ def test_a_record_whose_link_is_lost_is_sent_once_for_its_wait() -> None:
 
 
 @pytest.mark.parametrize("cells", [{"child": 7}, {}], ids=["damaged", "whole"])
-def test_a_wait_that_is_written_anew_while_the_sweep_looks_at_it_is_kept(cells: dict[str, Cell]) -> None:
+def test_a_wait_that_is_written_again_while_the_sweep_looks_at_it_is_kept(cells: dict[str, Cell]) -> None:
     world = family()
     wait = Wait("children", "c1", "parents", ROUTE, "p1").to_row()
     world.links_table.transact([Put(Row(wait.partition, wait.key, {**wait.cells, **cells}))])
@@ -215,7 +215,7 @@ def test_a_wait_that_is_written_anew_while_the_sweep_looks_at_it_is_kept(cells: 
     assert (wait.partition, wait.key) in world.links_table.content()
 
 
-def test_the_waits_of_a_record_that_is_begun_anew_are_removed() -> None:
+def test_the_waits_of_a_record_that_is_begun_again_are_removed() -> None:
     world = World()
     world.child_source.save("c1", number="C1", name="First", parent="p1")
     play(world)
@@ -291,7 +291,7 @@ def test_a_look_that_was_asked_for_is_not_lost_with_a_damaged_control_row() -> N
     assert world.state.control.flow("children").look_again
 
 
-def test_a_damaged_gate_is_written_anew_by_the_next_probe() -> None:
+def test_a_damaged_gate_is_written_again_by_the_next_probe() -> None:
     world = family()
     world.gates().close(Transient(System.FINOPS, "503"))
     control = world.state.control.table

@@ -21,7 +21,7 @@ def hint(*ids: str) -> str:
     return HintMessage("parents", "run", tuple(map(Hint, ids))).to_body()
 
 
-def test_one_message_in_the_hands_of_several_workers_at_once_makes_each_customer_once() -> None:
+def test_one_message_at_several_workers_at_once_makes_each_customer_once() -> None:
     with product() as sync:
         ids = [sync.account(f"A-{number:02}") for number in range(20)]
         sync.service.pull(FLOW)

@@ -69,7 +69,7 @@ def test_a_product_whose_number_no_message_can_carry_is_rejected_by_name_and_the
     assert world.depth() == 0
 
 
-def test_it_stays_listed_by_every_walk_until_its_number_is_mended() -> None:
+def test_it_stays_listed_by_every_walk_until_its_number_is_corrected() -> None:
     world = World(flows=("products",))
     world.stock.save(HALF, number="N1", name="First")
     world.settle(hours=0.3)

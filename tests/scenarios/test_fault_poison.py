@@ -62,7 +62,7 @@ def test_every_sweep_tells_how_old_the_message_is_that_is_next(world: World, hea
     assert (told["poison"], told["poison_s"]) == (1, 3700)
 
 
-def test_a_poison_message_that_meets_storage_trouble_is_put_anew_and_listed_when_it_is_over(world: World) -> None:
+def test_a_poison_message_that_meets_storage_trouble_is_put_again_and_listed_when_it_is_over(world: World) -> None:
     step = world.links_table.step
 
     def fails(name: str) -> None:

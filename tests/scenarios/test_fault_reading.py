@@ -148,7 +148,7 @@ def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(change: Callabl
             raise AssertionError(f"{change.__name__} at step {step}: {broken}") from broken
 
 
-def test_a_record_that_was_deleted_and_restored_under_its_id_goes_on_with_its_own_target_row() -> None:
+def test_a_record_that_was_deleted_and_restored_under_its_id_continues_with_its_own_target_row() -> None:
     world = in_step()
     world.source.remove("p1")
     world.settle()

@@ -59,7 +59,7 @@ def test_a_record_that_ends_its_workers_is_listed_after_the_second_one_and_its_n
     assert world.depth() == 0
 
 
-def test_a_crashed_record_is_tried_again_by_itself_and_each_try_ends_one_worker_at_most() -> None:
+def test_a_crashed_record_is_retried_automatically_and_each_try_ends_one_worker_at_most() -> None:
     deadly = Deadly()
     world = deadly_world(deadly)
     world.settle(hours=0.9)

@@ -23,6 +23,7 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 from tests.flows.pricelists import PRICELISTS
 from tests.flows.pricelists.wiring import PRICELISTS_FLOW
+from tests.support.operator import answer, operated, p2c
 from tests.support.product import Product
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
@@ -167,6 +168,16 @@ def test_a_plan_tells_what_a_first_run_would_do(sync: Trading) -> None:
     planned = {each.id: each for each in sync.service.dry_run(sync.engine.name).of_all()}
     assert (planned[id].kind, planned[id].key) == (Kind.CREATED, "Retail")
     assert sync.group("Retail") is None
+
+
+def test_an_operator_works_on_it_like_on_every_flow(sync: Trading) -> None:
+    id = sync.price_list("Retail of the north")
+    sync.sync()
+    with operated(sync):
+        assert PRICELISTS in [flow["flow"] for flow in answer("status", code=1)["flows"]]
+        assert "number_too_long" in p2c("failures", PRICELISTS)
+        assert f"etn=pricelevel&id={id}" in p2c("explain", PRICELISTS, id)
+        assert "sent again: 1" in p2c("retry", PRICELISTS, id)
 
 
 def test_preflight_looks_for_what_it_reads_and_writes(sync: Trading) -> None:

@@ -157,7 +157,9 @@ def test_a_row_that_a_late_worker_has_made_is_noted_as_its_records_where_nobody_
     assert link(world, "p1").dirty
 
 
-def test_a_late_write_without_answer_to_a_row_that_another_record_has_got_is_mended_when_it_can_land_no_more() -> None:
+def test_a_late_write_without_answer_to_a_row_that_another_record_has_got_is_corrected_when_it_can_land_no_more() -> (
+    None
+):
     world = one()
     world.adopt = True
     world.source.save("p1", name="Late")
@@ -215,7 +217,7 @@ def test_a_number_under_which_a_late_creation_without_answer_has_made_nothing_go
     assert link(world, "p2").target_key == "K"
 
 
-def test_a_late_write_without_answer_is_mended_also_where_another_worker_has_the_record_in_hands() -> None:
+def test_a_late_write_without_answer_is_corrected_also_where_another_worker_has_the_record_in_hands() -> None:
     world = one()
     world.source.save("p1", name="Late")
     world.target.late = world.limits.unsettled_live_s - 1

@@ -186,7 +186,7 @@ def test_a_retry_looks_at_the_record_as_it_is_now_and_closes_the_failure(sync: P
     assert sync.customer("R-0") is not None
 
 
-def test_a_retry_that_was_interrupted_goes_on_where_it_stopped(sync: Product) -> None:
+def test_a_retry_that_was_interrupted_continues_where_it_stopped(sync: Product) -> None:
     sync.start(HINTS_PER_MESSAGE="2")
     rejected(sync, 5)
     sync.clock.sleep(60)
@@ -269,7 +269,7 @@ def a_walk_beyond_the_threshold(sync: Product) -> str:
     return service(sync).state.control.flow(FLOW).blocked
 
 
-def test_a_block_that_is_lifted_without_being_accepted_is_measured_anew(sync: Product) -> None:
+def test_a_block_that_is_lifted_without_being_accepted_is_measured_again(sync: Product) -> None:
     blocked = a_walk_beyond_the_threshold(sync)
     commands = service(sync).commands(audit_log(sync))
     assert not commands.unblock(FLOW, "something else")
@@ -297,7 +297,7 @@ def test_another_block_that_comes_meanwhile_is_not_lifted(sync: Product) -> None
     assert (control.flow(FLOW).blocked, control.flow(FLOW).accepted_walk) == ("500 gone", "")
 
 
-def test_a_blocked_flow_is_not_read_anew_before_somebody_has_looked(sync: Product) -> None:
+def test_a_blocked_flow_is_not_read_again_before_somebody_has_looked(sync: Product) -> None:
     a_walk_beyond_the_threshold(sync)
     with pytest.raises(Refused, match="accept or unblock it first"):
         service(sync).syncing(audit_log(sync)).everything(FLOW)

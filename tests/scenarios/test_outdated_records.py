@@ -63,7 +63,7 @@ def in_step(flow: str = "parents") -> World:
 
 
 @pytest.mark.parametrize("flow", ["parents", "products"])
-def test_a_record_that_was_written_with_a_mapping_that_is_taken_back_is_written_anew(flow: str) -> None:
+def test_a_record_that_was_written_with_a_mapping_that_is_taken_back_is_written_again(flow: str) -> None:
     world = in_step(flow)
     mapped_by(world, Loud(), flow)
     look(world, "r1", flow=flow)
@@ -97,7 +97,7 @@ def test_a_mapping_that_comes_and_goes_while_everything_is_read_leaves_no_trace(
         world.pull()
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.cursor is not None
+    assert checkpoint.position.cursor is not None
     mapped_by(world, Loud())
     world.drain()
     assert world.target.rows["r0"]["name"] == "NAME 0"
@@ -219,7 +219,7 @@ def test_where_nobody_asks_no_link_is_looked_at() -> None:
     assert world.steps.names.count("links.scan") - before - quiet == quiet + 1
 
 
-def test_a_look_at_many_links_goes_on_where_there_was_no_time_left() -> None:
+def test_a_look_at_many_links_continues_where_there_was_no_time_left() -> None:
     world = World(flows=("parents",), limits=Limits(hints_per_message=100))
     world.source.page_size = 5000
     for number in range(2500):

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.operations.audit_log import AuditLog, Refused
 from shared.records import Write
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Position
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, Owner
 from shared.state.links import LinkState, link_key
@@ -143,7 +143,7 @@ def played_late(
         yield steps, world
 
 
-def test_a_worker_that_goes_on_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
+def test_a_worker_that_continues_after_its_record_was_deleted_leaves_no_key_and_no_row_behind() -> None:
     for _, world in played_late(delete):
         world.settle()
         check(world)
@@ -514,13 +514,13 @@ def test_a_link_by_hand_that_fails_keeps_no_key() -> None:
     assert keys_of(world).owners(["K"]) == {}
 
 
-def test_a_deletion_is_told_although_the_first_checkpoint_was_restored() -> None:
+def test_a_deletion_is_reported_although_the_first_checkpoint_was_restored() -> None:
     world = World()
     world.source.save("p1", number="K", name="First")
     world.settle(hours=0.1)
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    first = replace(checkpoint, phase=Phase.BASELINE, delta_link=None)
+    first = replace(checkpoint, position=Position())
     world.state.checkpoints.save(first)
     world.source.remove("p1")
     world.source.deleted.clear()

@@ -77,7 +77,7 @@ def test_a_few_at_a_time_are_retried_until_all_are(sync: Product) -> None:
     assert len(asked) == 1
 
 
-def test_a_retry_that_is_interrupted_goes_on_at_the_next_call(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_that_is_interrupted_continues_at_the_next_call(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     sync.start(HINTS_PER_MESSAGE="2")
     for number in range(5):
         sync.account(f"A-{number}", address1_country="Atlantis")
@@ -185,7 +185,9 @@ def test_a_system_that_does_not_answer_is_one_sentence_and_code_3(sync: Product)
 
 
 @pytest.mark.parametrize("command", [["explain", FLOW, "A-0"], ["plan", FLOW], ["reconcile", FLOW]])
-def test_settings_of_another_company_are_told_before_anything_is_foretold(sync: Product, command: list[str]) -> None:
+def test_settings_of_another_company_are_reported_before_anything_is_predicted(
+    sync: Product, command: list[str]
+) -> None:
     sync.linked(1)
     control = sync.service.state.control
     stored = control.environment(FLOW) or {}
@@ -236,7 +238,7 @@ def test_a_record_that_is_gone_is_forgotten(sync: Product) -> None:
     assert "no record of accounts" in p2c("history", FLOW, id, code=2)
 
 
-def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:
+def test_drift_is_reported_with_both_values_and_repaired(sync: Product) -> None:
     ids = sync.linked(2)
     assert "drifted: 0" in p2c("reconcile", FLOW)
     changed = {"OrganizationName": "Changed by hand"}
@@ -250,7 +252,7 @@ def test_drift_is_told_with_both_values_and_repaired(sync: Product) -> None:
     sync.check_in_step(ids)
 
 
-def test_a_customer_of_no_account_is_told_with_what_helps(sync: Product) -> None:
+def test_a_customer_of_no_account_is_reported_with_what_helps(sync: Product) -> None:
     sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
     said = p2c("reconcile", FLOW, "--repair", code=1)
     assert "extra: B-9 (the row of no record)" in said
@@ -286,7 +288,7 @@ def test_a_column_of_another_type_blocks_its_flow_by_name_until_it_is_well_again
     assert sorted(deed["what"] for deed in answer("audit")) == ["accept", "block", "block", "unblock"]
 
 
-def test_a_preflight_goes_on_where_a_table_is_refused(sync: Product) -> None:
+def test_a_preflight_continues_where_a_table_is_refused(sync: Product) -> None:
     body = json.dumps({"error": {"code": "0x80040220", "message": "prvReadPriceLevel is missing"}})
     sync.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), r"/pricelevels\?", status=403, body=body))
     found = {check["what"]: check for check in answer("preflight", code=1)["checks"]}
@@ -332,7 +334,7 @@ def test_a_record_is_found_however_its_id_or_number_is_pasted(sync: Product) -> 
     assert "a blank is not a record of accounts; give its id or number" in p2c("explain", FLOW, " ", code=2)
 
 
-def test_a_number_that_two_records_have_is_told_with_their_ids(sync: Product) -> None:
+def test_a_number_that_two_records_have_is_reported_with_their_ids(sync: Product) -> None:
     ids = {sync.account("DUP"), sync.account("dup")}
     told = p2c("explain", FLOW, "Dup", code=2)
     assert "2 records of accounts have the number 'Dup'" in told

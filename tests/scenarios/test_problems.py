@@ -99,7 +99,7 @@ def test_a_record_that_cannot_be_mapped(
     in_step(FLOW, id)
 
 
-def test_a_customer_group_that_is_gone_is_one_cause_and_mended_once_for_all(sync: Product) -> None:
+def test_a_customer_group_that_is_gone_is_one_cause_and_corrected_once_for_all(sync: Product) -> None:
     group = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
     row = sync.finops.get(group, {"cross-company": "true"}).json()
     assert sync.finops.delete(group, {"cross-company": "true"}).status_code == 204

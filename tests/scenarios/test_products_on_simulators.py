@@ -285,7 +285,7 @@ def test_products_that_change_while_sales_is_down_on_the_day_of_a_new_list_are_i
         assert [(row["name"], row["_pricelevelid_value"]) for row in rows] == [("Trike", new), ("Bike", new)]
 
 
-def test_no_price_list_in_the_currency_rejects_and_a_new_one_heals_at_the_next_try(world: Assortment) -> None:
+def test_no_price_list_in_the_currency_rejects_until_the_next_try_after_a_new_one(world: Assortment) -> None:
     prices = world.catalogue["prices"]
     assert world.sales.patch(f"pricelevels({prices})", {"statecode": 1}, If_Match="*").status_code == 204
     world.put("P-1")

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import LinkRefused, OperatorNeeded, Transient
 from shared.records import ChangePage
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.state.storage.tables import Stored
 from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
@@ -88,7 +88,7 @@ def test_p2_a_walk_resumes_in_the_middle() -> None:
         world.pull()
         checkpoint = world.state.checkpoints.load("parents")
         assert checkpoint is not None
-        phases.append((checkpoint.phase, checkpoint.cursor is not None))
+        phases.append((checkpoint.position.phase, checkpoint.position.cursor is not None))
     assert (Phase.BASELINE, True) in phases
     assert (Phase.FULL, True) in phases
     assert sorted(set(hinted(world))) == sorted(world.source.rows)
@@ -181,7 +181,7 @@ def test_p4_more_deletions_than_the_limit_block_the_flow_until_an_operator_confi
     control = world.state.control.flow("parents")
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.walk in control.blocked
+    assert checkpoint.walk.id in control.blocked
     world.state.control.save_flow(control.accept())
     world.settle()
     check(world)
@@ -222,7 +222,7 @@ def test_p4_a_full_walk_in_a_new_epoch_keeps_the_limit_of_changes() -> None:
     control = world.state.control.flow("parents")
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.walk in control.blocked
+    assert checkpoint.walk.id in control.blocked
     assert {row["name"] for row in world.target.rows.values()} & {"Restored, and old"} == set()
     world.state.control.save_flow(control.accept())
     world.settle()
@@ -253,7 +253,7 @@ def test_p4_a_walk_without_versions_keeps_the_limit_of_changes_by_its_digests(fu
     assert {row["name"] for row in world.product_target.rows.values()} == {"x"}
     checkpoint = world.state.checkpoints.load("products")
     assert checkpoint is not None
-    assert checkpoint.walk in control.blocked
+    assert checkpoint.walk.id in control.blocked
     world.state.control.save_flow(control.accept())
     world.settle()
     check(world)
@@ -308,13 +308,13 @@ def test_a_rolled_back_deployment_ends_on_the_former_mapping() -> None:
     assert {link.seen.fingerprint for link in links.values()} == {"f1"}
 
 
-def test_p5_a_pull_stops_at_its_time_budget_and_goes_on_at_the_next_tick() -> None:
+def test_p5_a_pull_stops_at_its_time_budget_and_continues_at_the_next_tick() -> None:
     world = filled(9, pull_budget_s=10)
     world.source.trouble = lambda _name: world.clock.sleep(6)
     world.pull()
     checkpoint = world.state.checkpoints.load("parents")
     assert checkpoint is not None
-    assert checkpoint.phase is Phase.BASELINE
+    assert checkpoint.position.phase is Phase.BASELINE
     world.settle()
     check(world)
 

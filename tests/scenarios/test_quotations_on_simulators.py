@@ -110,7 +110,7 @@ def test_a_changed_behaviour_of_a_date_column_is_noticed_and_every_quote_looked_
         assert desk.state.control.flow(QUOTATIONS).blocked == ""
 
 
-def test_a_date_column_of_which_metadata_tells_nothing_blocks_quotes_only_and_heals(
+def test_a_date_column_of_which_metadata_tells_nothing_blocks_quotes_only_and_recovers(
     desk: Trading, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns = desk.sales.organisation.schema.entities["quote"].properties
@@ -354,7 +354,7 @@ def test_a_quotation_of_others_with_the_number_of_a_quote_is_never_touched(desk:
     assert (quotation["SalesQuotationName"], quotation["lines"]) == ("Theirs", {})
 
 
-def test_a_product_that_finops_does_not_have_is_named_and_heals(desk: Trading, account: str) -> None:
+def test_a_product_that_finops_does_not_have_is_named_and_recovers(desk: Trading, account: str) -> None:
     id, number = desk.quote(account)
     desk.take_away("P-1")
     desk.service.pull("quotations")
@@ -390,7 +390,7 @@ def test_lines_that_people_of_finops_have_added_stay(desk: Trading, account: str
 
 
 @pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
-def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_quote(desk: Trading, account: str, rule: Rule) -> None:
+def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_quote(desk: Trading, account: str, rule: Rule) -> None:
     quotes = [desk.quote(account, lines=2) for _ in range(3)]
     desk.finops.faults.add(rule)
     desk.settle(40)

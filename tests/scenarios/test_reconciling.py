@@ -134,7 +134,7 @@ def test_a_repair_leaves_the_row_of_no_record_as_it_is(sync: Product) -> None:
     assert sync.snapshot() == before
 
 
-def test_a_comparison_without_time_goes_on_where_it_stopped(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_without_time_continues_where_it_stopped(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_AT_A_TIME", 1)
     for id in sync.linked(3):
         assert sync.sales.send("PATCH", f"accounts({id})", {"name": "Renamed"}).status_code == 204
@@ -196,7 +196,7 @@ def test_an_account_that_has_ended_untold_is_extra(sync: Product) -> None:
     assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.EXTRA)]
 
 
-def test_a_record_that_would_be_rejected_and_is_not_listed_is_told(sync: Product) -> None:
+def test_a_record_that_would_be_rejected_and_is_not_listed_is_reported(sync: Product) -> None:
     (id,) = sync.linked(1)
     sync.edit(id, address1_country="Atlantis")
     assert [(each.id, each.drift) for each in drifted(sync)] == [(id, Drift.DIFFERENT)]

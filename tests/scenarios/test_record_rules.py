@@ -44,7 +44,7 @@ def test_a9_the_history_tells_what_was_done_and_not_what_was_found_in_step() -> 
     assert outcomes(world)[-1] == "deleted"
 
 
-def test_a11_a_parent_that_is_refused_wakes_none_of_its_children() -> None:
+def test_a11_a_parent_that_is_refused_releases_none_of_its_children() -> None:
     world = family()
     world.source.save("p1", number="P1", name="Parent")
     world.target.fault = refuse(RecordRejected("finops.refused", "no", remedy="mend it", sent=True))
@@ -54,7 +54,7 @@ def test_a11_a_parent_that_is_refused_wakes_none_of_its_children() -> None:
     assert world.queues.bodies("children") == []
 
 
-def test_a11_a_parent_that_is_written_again_wakes_none_of_its_children() -> None:
+def test_a11_a_parent_that_is_written_again_releases_none_of_its_children() -> None:
     world = family()
     world.source.save("p1", number="P1", name="Parent")
     world.settle()
@@ -98,7 +98,7 @@ def drifting(_call: str) -> None:
     raise SchemaDrift(System.FINOPS, "field x is gone")
 
 
-def test_f1_a_drift_that_blocks_a_flow_is_told_once(heard: Heard) -> None:
+def test_f1_a_drift_that_blocks_a_flow_is_reported_once(heard: Heard) -> None:
     world = one()
     flow = world.service().flows["parents"]
     for run in ("r1", "r2"):
@@ -144,7 +144,7 @@ def test_p4_the_pages_of_a_walk_do_not_count_the_links_again_and_again() -> None
     assert 0 < counted[0] < 3 * 1200
 
 
-def test_a3_records_in_the_hands_of_another_worker_are_counted_as_busy(heard: Heard) -> None:
+def test_a3_records_that_another_worker_holds_are_counted_as_busy(heard: Heard) -> None:
     world = one()
     claim_as_other(world, "p1")
     world.apply(hint("p1"))

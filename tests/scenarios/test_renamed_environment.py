@@ -54,7 +54,7 @@ def test_a_delta_link_to_the_former_address_is_dropped_and_everything_is_read_in
     world.settle()
     after = checkpoint(world, "parents")
     assert after.epoch != before.epoch
-    assert (after.delta_link or "").startswith("renamed/")
+    assert (after.position.delta_link or "").startswith("renamed/")
     assert [event["reason"] for event in events(caplog, "link_dropped") if event["flow"] == "parents"] == [
         "a link leads to a instead of renamed"
     ]
@@ -69,7 +69,7 @@ def test_a_next_link_to_the_former_address_is_dropped() -> None:
         world.source.save(f"p{number}", name=f"Changed {number}")
     world.limits = replace(world.limits, pull_budget_s=0.0)
     world.pull()
-    assert checkpoint(world, "parents").cursor is not None
+    assert checkpoint(world, "parents").position.cursor is not None
     rename(world)
     world.limits = replace(world.limits, pull_budget_s=240)
     world.settle()
@@ -81,12 +81,12 @@ def test_a_link_of_a_further_source_to_the_former_address_is_dropped_and_no_line
     world.documents.lines.host = "renamed"
     world.documents.save_line("d3", 1, 5)
     world.settle()
-    assert (checkpoint(world, "documents", "lines").delta_link or "").startswith("renamed/")
+    assert (checkpoint(world, "documents", "lines").position.delta_link or "").startswith("renamed/")
     assert world.document_target.lines["d3"][1]["quantity"] == 5
     check(world)
 
 
-def test_a_source_whose_own_links_lead_elsewhere_is_told_to_an_operator() -> None:
+def test_a_source_whose_own_links_lead_elsewhere_is_reported_to_an_operator() -> None:
     world = World(flows=("parents",))
     for number in range(7):
         world.source.save(f"p{number}", number=f"P{number}", name=f"Parent {number}")
@@ -108,7 +108,7 @@ def renamed(sync: Product) -> None:
     sync.start(DATAVERSE_URL=address)
 
 
-def test_a_renamed_organisation_is_accepted_and_goes_on_with_the_links_that_it_has() -> None:
+def test_a_renamed_organisation_is_accepted_and_continues_with_the_links_that_it_has() -> None:
     with product() as sync, operated(sync):
         ids = sync.linked(3)
         renamed(sync)

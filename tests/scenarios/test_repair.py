@@ -59,7 +59,7 @@ def places(sync: Product) -> list[tuple[str, str, str]]:
     [{"state": "parked"}, {"record_id": None, "target_key": 7, "route": None}, {"applied": "{"}, {"route": "newer"}],
     ids=["a newer state", "nothing usable", "bad JSON", "a newer route"],
 )
-def test_a_record_is_begun_anew_with_its_own_customer_and_nothing_is_doubled(
+def test_a_record_is_begun_again_with_its_own_customer_and_nothing_is_duplicated(
     sync: Product, cells: dict[str, Cell | None]
 ) -> None:
     ids = sync.linked(2)
@@ -88,7 +88,7 @@ def test_a_record_whose_link_is_damaged_keeps_its_key_through_a_cleanup(sync: Pr
     sync.check_in_step(ids)
 
 
-def test_a_record_whose_link_is_lost_is_begun_anew_with_its_own_customer(sync: Product) -> None:
+def test_a_record_whose_link_is_lost_is_begun_again_with_its_own_customer(sync: Product) -> None:
     (id,) = sync.linked(1)
     links = sync.service.state.links.table
     links.transact([Delete(Row(FLOW, link_key(id), {}))])
@@ -247,11 +247,11 @@ def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_m
     damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})
     service = world.service()
     mends = service.repairing("parents", service.audit_log("operator"))
-    with pytest.raises(Refused, match="may be whose this key is; p2c repair parents p1 first"):
+    with pytest.raises(Refused, match="may own this key; p2c repair parents p1 first"):
         mends.repair("a1")
 
 
-def test_a_record_that_is_begun_anew_is_still_known_by_the_key_that_it_had() -> None:
+def test_a_record_that_is_begun_again_is_still_known_by_the_key_that_it_had() -> None:
     world = World()
     world.source.save("p1", number="K", name="First")
     world.settle(hours=0.1)
@@ -286,7 +286,7 @@ def test_the_command_line_shows_a_damaged_link_and_mends_it(sync: Product) -> No
     assert "Every row can be read" in p2c("damaged")
 
 
-def test_a_damaged_checkpoint_is_told_with_its_remedy_and_dropped(sync: Product) -> None:
+def test_a_damaged_checkpoint_is_reported_with_its_remedy_and_dropped(sync: Product) -> None:
     ids = sync.linked(2)
     service = sync.service
     damage(in_memory(service.state.snapshots), FLOW, "pull", {"phase": "later"})
@@ -300,7 +300,7 @@ def test_a_damaged_checkpoint_is_told_with_its_remedy_and_dropped(sync: Product)
     sync.check_in_step(ids)
 
 
-def test_a_contact_is_begun_anew_at_the_row_that_the_mapping_names_of_those_that_it_owns() -> None:
+def test_a_contact_is_begun_again_at_the_row_that_the_mapping_names_of_those_that_it_owns() -> None:
     with trading() as desk:
         account = desk.account("A-1")
         contact = desk.contact(account)

@@ -98,7 +98,7 @@ def test_it_gets_a_quotation_of_its_own_once_the_former_one_is_deleted(desk: Tra
     assert desk.link(NUMBER).content.revisions == {second: 0}
 
 
-def test_a_quote_that_is_restored_under_its_id_goes_on(desk: Trading) -> None:
+def test_a_quote_that_is_restored_under_its_id_continues(desk: Trading) -> None:
     first = first_of(desk)
     delete(desk, first)
     assert quote(desk, FIRST, lines=3, quoteid=first) == first
@@ -106,7 +106,7 @@ def test_a_quote_that_is_restored_under_its_id_goes_on(desk: Trading) -> None:
     assert (len(found(desk)["lines"]), cause(desk)) == (3, None)
 
 
-def test_the_restored_quote_goes_on_when_the_one_that_had_its_number_meanwhile_is_gone(desk: Trading) -> None:
+def test_the_restored_quote_continues_when_the_one_that_had_its_number_meanwhile_is_gone(desk: Trading) -> None:
     first = first_of(desk)
     delete(desk, first)
     second = second_of(desk)
@@ -143,7 +143,7 @@ def test_a_number_that_two_quotes_have_at_once_is_the_first_ones(desk: Trading) 
     assert (desk.link(NUMBER).state, cause(desk)) == (LinkState.ENDED, None)
 
 
-def test_a_number_is_told_as_reused_also_when_nobody_heard_that_its_quotation_was_made(desk: Trading) -> None:
+def test_a_number_is_reported_as_reused_also_when_nobody_heard_that_its_quotation_was_made(desk: Trading) -> None:
     desk.finops.faults.add(Rule(Kind.DROP_AFTER, frozenset({"POST"}), path=r"\$batch", times=1))
     first = quote(desk, FIRST, lines=2)
     desk.tick()

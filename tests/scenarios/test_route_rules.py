@@ -110,7 +110,7 @@ def test_a_record_that_moves_back_finds_its_former_row_again() -> None:
     assert left(link(world), CONTACT) == ["M1/A2"]
 
 
-def test_a_former_row_that_is_gone_in_the_target_is_made_anew() -> None:
+def test_a_former_row_that_is_gone_in_the_target_is_made_again() -> None:
     world = with_contact()
     world.people.save("m1", parent="a2")
     world.settle()

@@ -74,7 +74,7 @@ def test_drift_blocks_its_flow_holds_the_messages_and_counts_nothing() -> None:
     assert not any(world.state.control.gate(system).closed for system in System)
 
 
-def test_the_other_flows_of_both_systems_go_on() -> None:
+def test_the_other_flows_of_both_systems_continue() -> None:
     world = drifted()
     world.stock.save("i1", number="I1", name="Bike")
     world.settle(hours=0.1)
@@ -92,7 +92,7 @@ def test_a_block_of_another_kind_is_kept() -> None:
 # --- the probe --------------------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_lets_the_flow_go_on_once_the_column_is_mended() -> None:
+def test_a_sweep_lets_the_flow_continue_once_the_column_is_corrected() -> None:
     world = drifted()
     mend(world)
     minutes(world, 2)
@@ -160,7 +160,7 @@ def test_no_probe_goes_to_a_system_whose_gate_is_closed() -> None:
     assert control(world).blocked == ""
 
 
-def test_a_field_that_only_a_write_knows_to_be_gone_is_tried_again_and_again_and_heals() -> None:
+def test_a_field_that_only_a_write_knows_to_be_gone_is_tried_again_and_again_and_recovers() -> None:
     world = World(flows=(FLOW,))
     world.source.save("p1", number="P1", name="x")
     sent: list[float] = []
@@ -227,7 +227,7 @@ def ticks(desk: Trading, count: int) -> None:
         desk.clock.sleep(60)
 
 
-def test_drift_in_one_table_blocks_the_flow_that_uses_the_column_and_the_others_go_on() -> None:
+def test_drift_in_one_table_blocks_the_flow_that_uses_the_column_and_the_others_continue() -> None:
     with trading() as desk:
         account = desk.account("A-1")
         desk.tick()

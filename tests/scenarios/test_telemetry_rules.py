@@ -67,7 +67,7 @@ def test_the_age_of_a_checkpoint_is_null_before_the_first_pull_and_grows_until_t
     assert state_of(heard)["checkpoint_age_s"] == 0
 
 
-def test_a_first_read_that_goes_on_over_many_ticks_is_behind_since_it_began(heard: Heard) -> None:
+def test_a_first_read_that_continues_over_many_ticks_is_behind_since_it_began(heard: Heard) -> None:
     world = World(limits=Limits(pull_budget_s=0))
     for number in range(20):
         world.source.save(f"p{number}", key=f"K{number}", name="x")
@@ -123,7 +123,7 @@ def test_open_failures_are_counted_until_they_are_resolved(world: World, heard: 
     assert state_of(heard)["failures_open"] == 0
 
 
-def test_a_record_that_waits_is_told_with_its_time_and_its_release(world: World, heard: Heard) -> None:
+def test_a_record_that_waits_is_reported_with_its_time_and_its_release(world: World, heard: Heard) -> None:
     world.child_source.save("c1", number="C1", name="x", parent="p1")
     world.pull("children")
     world.drain()
@@ -170,14 +170,14 @@ def test_a_gate_tells_when_it_closes_for_how_long_it_is_closed_and_when_it_opens
 
 
 @pytest.mark.parametrize("lacks", ["identity", "token", "privilege"])
-def test_access_that_is_refused_is_told_beside_the_closed_gate(world: World, heard: Heard, lacks: str) -> None:
+def test_access_that_is_refused_is_reported_beside_the_closed_gate(world: World, heard: Heard, lacks: str) -> None:
     world.gates().close(AccessRefused(System.DATAVERSE, "no", lacks=lacks))
     (told,) = heard.of("access_refused")
     assert (told["system"], told["lacks"]) == ("dataverse", lacks)
 
 
 @pytest.mark.parametrize(("refused", "kind"), [(True, "refused"), (False, "unreachable")])
-def test_trouble_of_the_storage_is_told_by_every_function(
+def test_trouble_of_the_storage_is_reported_by_every_function(
     world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch, refused: bool, kind: str
 ) -> None:
     service = world.service()
@@ -185,7 +185,8 @@ def test_trouble_of_the_storage_is_told_by_every_function(
     def fail(*_: object, **__: object) -> Any:
         raise StorageTrouble("Table Storage answered 403: Forbidden", refused=refused)
 
-    monkeypatch.setattr(world.state.control, "flow", fail)
+    for read in ("read", "whole"):
+        monkeypatch.setattr(world.state.control.table, read, fail)
     monkeypatch.setattr(world.state.failures, "load", fail)
     hint = '{"format":1,"flow":"parents","run":"r","epoch":null,"hints":[{"id":"a"}]}'
     with pytest.raises(StorageTrouble):

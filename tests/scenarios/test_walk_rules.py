@@ -330,7 +330,7 @@ def test_p4_what_apply_has_found_gone_is_not_counted_as_gone_by_the_walk() -> No
     assert walking.blocked == ""
 
 
-def test_p5_a_walk_that_runs_out_of_time_goes_on_at_the_next_tick() -> None:
+def test_p5_a_walk_that_runs_out_of_time_continues_at_the_next_tick() -> None:
     walking = Walking(budget_s=10)
     walking.shelf.page_s = 6
     walking.shelf.rows = {f"P{number}": "a" for number in range(9)}

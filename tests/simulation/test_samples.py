@@ -282,7 +282,7 @@ class Forgetful(Collection):
             self._rows[self._key.folded(write.key)].values["OrganizationName"] = "lost"
 
 
-def test_what_breaks_is_told_with_its_seeds_and_the_command_that_plays_them_again(
+def test_what_breaks_is_reported_with_its_seeds_and_the_command_that_plays_them_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(deployment, "Collection", Forgetful)

@@ -45,7 +45,7 @@ def operated(made: Product, **environ: str) -> Iterator[None]:
     """The command line works on this product."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("COLUMNS", "300")
-        patched.setattr("p2c.app.connect", lambda *_, **__: ToProduct(environ, sync=made))
+        patched.setattr("p2c.app.connect", lambda *_, **__: ToProduct(made.flows, environ, sync=made))
         yield
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local.dataverse.loading import load_folder
 from local.dataverse.settings import Settings as SalesSettings
@@ -149,15 +149,25 @@ class Trading(Assortment):
         return counts.reads, counts.writes
 
 
+Desk = TypeVar("Desk", bound=Trading)
+
+
 @contextmanager
 def trading(**settings: str) -> Iterator[Trading]:
     """The product between two fresh simulators; P-1 is in both."""
+    with trading_as(Trading, **settings) as world:
+        yield world
+
+
+@contextmanager
+def trading_as(kind: type[Desk], **settings: str) -> Iterator[Desk]:
+    """The same as a kind of Trading."""
     row = {"pricingdecimalprecision": _DECIMALS, "currencydecimalprecision": _DECIMALS}
     with (
         dataverse_world.dataverse(settings=SalesSettings(), settings_row=row) as sales,
         finops_environment.environment(settings=FinopsSettings(amount_decimals=_DECIMALS)) as finops,
     ):
-        world = Trading(sales, finops, **settings)
+        world = kind(sales, finops, **settings)
         world.stock("P-1")
         yield world
 

@@ -64,7 +64,7 @@ def test_exchanges_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
     assert list(read_exchanges(tmp_path / "log")) == [Asked(0.0, None), Asked(2.0, 7.0)]
 
 
-def test_the_lowest_bound_is_told_with_its_cause() -> None:
+def test_the_lowest_bound_is_reported_with_its_cause() -> None:
     assert lowest_bound(100, to_sales=0, to_finops=1, cpu_s=0.001).cause == "latency of F&O"
     assert lowest_bound(0, to_sales=1, to_finops=1, cpu_s=0.001).cause == "service protection"
     assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2

@@ -39,7 +39,7 @@ def settings_file(folder: Path, **values: str) -> Path:
 
 def test_the_name_of_the_storage_account_is_enough(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(NAME, " contoso ")
-    settings = connect(None).settings
+    settings = connect(FLOWS, None).settings
     assert settings.AzureWebJobsStorage__tableServiceUri == "https://contoso.table.core.windows.net"
     assert settings.AzureWebJobsStorage__queueServiceUri == "https://contoso.queue.core.windows.net"
 
@@ -48,7 +48,7 @@ def test_the_name_agrees_with_what_else_is_given(environment: pytest.MonkeyPatch
     environment.setenv(NAME, "contoso")
     environment.setenv(CONNECTION, KEY)
     environment.setenv(TABLES, "https://contoso.table.core.windows.net/")
-    assert connect(None).settings.AzureWebJobsStorage == KEY
+    assert connect(FLOWS, None).settings.AzureWebJobsStorage == KEY
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_the_name_of_another_account_is_refused_by_name(environment: pytest.Monk
     environment.setenv(NAME, "contoso")
     environment.setenv(name, value)
     with pytest.raises(Mistake, match=f"more than one account \\({NAME} names contoso, {name} names other\\)"):
-        connect(None)
+        connect(FLOWS, None)
 
 
 @pytest.mark.parametrize("value", ["Contoso", "co", "contoso.table.core.windows.net", KEY])
 def test_what_is_no_name_of_an_account_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
     environment.setenv(NAME, value)
     with pytest.raises(Mistake, match=f"{NAME} is .*: write the name of the storage account, 3 to 24") as caught:
-        connect(None)
+        connect(FLOWS, None)
     assert "c2VjcmV0" not in str(caught.value)
 
 
@@ -78,14 +78,14 @@ def test_the_account_of_a_file_is_the_one_that_is_meant(environment: pytest.Monk
     environment.setenv(NAME, "other")
     environment.setenv(TABLES, "https://other.table.core.windows.net")
     file = settings_file(tmp_path, AzureWebJobsStorage=KEY, COMPANY="dat")
-    settings = connect(file).settings
+    settings = connect(FLOWS, file).settings
     assert (settings.AzureWebJobsStorage, settings.AzureWebJobsStorage__tableServiceUri) == (KEY, None)
     assert ("dat", SYSTEMS["FINOPS_URL"]) == (settings.COMPANY, settings.FINOPS_URL)
-    assert connect(settings_file(tmp_path, COMPANY="dat")).environ[NAME] == "other"
+    assert connect(FLOWS, settings_file(tmp_path, COMPANY="dat")).environ[NAME] == "other"
 
 
 def test_without_state_no_account_matters(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv(NAME, "No account")
     environment.setenv(TABLES, "https://other.queue.core.windows.net")
-    assert connect(None, without_state=True).settings.COMPANY == "usmf"
-    assert connect(settings_file(tmp_path, AzureWebJobsStorage="x"), without_state=True).service.flows
+    assert connect(FLOWS, None, without_state=True).settings.COMPANY == "usmf"
+    assert connect(FLOWS, settings_file(tmp_path, AzureWebJobsStorage="x"), without_state=True).service.flows

@@ -73,7 +73,7 @@ def test_what_is_cut_says_so_in_any_encoding() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_help_and_mistakes_are_told_in_any_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+def test_help_and_mistakes_are_reported_in_any_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     pipe = io.BytesIO()
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, io.TextIOWrapper(pipe, encoding=encoding, write_through=True))
@@ -108,7 +108,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["retry", "accounts", "--all"], "--limit", 1, 1_000_000),
     ],
 )
-def test_a_number_out_of_range_is_told_by_its_name_its_value_and_what_to_give(
+def test_a_number_out_of_range_is_reported_by_its_name_its_value_and_what_to_give(
     capsys: pytest.CaptureFixture[str], arguments: list[str], name: str, least: int, most: int
 ) -> None:
     for wrong in (str(least - 1), str(most + 1), "many", "1.5", "٣", ""):
@@ -129,7 +129,7 @@ def test_a_number_out_of_range_is_told_by_its_name_its_value_and_what_to_give(
         (["accept", "accounts", "--target", "x"], "--target 'x' is not one of 'same', 'copy', 'empty'"),
     ],
 )
-def test_a_call_that_cannot_be_read_is_told_in_one_sentence(
+def test_a_call_that_cannot_be_read_is_reported_in_one_sentence(
     capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert mistake(capsys, *arguments) == said

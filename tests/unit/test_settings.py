@@ -81,7 +81,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "MAP_COUNTY": False,
         "MAP_STREET_NUMBER": False,
         "MAX_PARALLELISM": 16,
-        "HINTS_PER_MESSAGE": 100,
+        "HINTS_PER_MESSAGE": 200,
         "BULK_ROWS": 100,
         "PULL_BUDGET_S": 150,
         "REQUEST_TIMEOUT_S": 120,
@@ -183,7 +183,7 @@ CRON = "six fields"
         ("AzureFunctionsJobHost__functionTimeout", "-1", "write it as HH:MM:SS"),
     ],
 )
-def test_a_wrong_setting_is_told_by_name_value_and_remedy(name: str, value: str, remedy: str) -> None:
+def test_a_wrong_setting_is_reported_by_name_value_and_remedy(name: str, value: str, remedy: str) -> None:
     message = refused(**{name: value})
     told = "set (its value is not shown)" if name.endswith(("URL", "Uri")) else repr(value)
     assert message.startswith("1 setting to correct:\n")
@@ -205,7 +205,7 @@ def test_a_blank_setting_has_its_default() -> None:
     assert read(MAX_PARALLELISM=" ").MAX_PARALLELISM == 16
 
 
-def test_all_mistakes_are_told_together() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     with pytest.raises(SettingsInvalid) as raised:
         FLOWS.read_settings(
             {
@@ -230,7 +230,7 @@ def test_all_mistakes_are_told_together() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"COMPANY": "toolong"}, {"MAP_COUNTY": "x"}, {"GONE_LIMIT_COUNT": "x"}])
-def test_no_mistake_is_told_in_the_words_of_a_library(settings: dict[str, str]) -> None:
+def test_no_mistake_is_reported_in_the_words_of_a_library(settings: dict[str, str]) -> None:
     assert not re.search("Input should|pattern|unable to|valid", refused(**settings))
 
 
@@ -240,7 +240,7 @@ def test_the_storage_account_is_reached_by_both_addresses_instead() -> None:
 
 
 @pytest.mark.parametrize("left_out", [*ADDRESSES, None])
-def test_without_a_storage_account_both_ways_are_told(left_out: str | None) -> None:
+def test_without_a_storage_account_both_ways_are_reported(left_out: str | None) -> None:
     given = {name: value for name, value in {**NEEDED, **ADDRESSES}.items() if left_out and name != left_out}
     given.pop("AzureWebJobsStorage", None)
     with pytest.raises(SettingsInvalid, match=r"connection string.*or both.*tableServiceUri.*queueServiceUri"):
@@ -300,7 +300,7 @@ def test_a_long_value_is_cut() -> None:
         ("VALUE_MAP", "VALUE_MAPS"),
     ],
 )
-def test_a_misspelled_name_is_told_with_the_right_one(wrong: str, right: str) -> None:
+def test_a_misspelled_name_is_reported_with_the_right_one(wrong: str, right: str) -> None:
     assert f"{wrong} is not a setting of this app: did you mean {right}?" in refused(**{wrong: "1"})
 
 
@@ -352,7 +352,7 @@ def test_whatever_the_function_timeout_is_an_invocation_keeps_well_below_it(
     assert settings.run_budget_s + settings.request_timeout_s < settings.function_timeout_s
 
 
-def test_the_timeout_is_told_in_seconds() -> None:
+def test_the_timeout_is_given_in_seconds() -> None:
     assert read(AzureFunctionsJobHost__functionTimeout="01:02:03").function_timeout_s == 3723
 
 

@@ -16,7 +16,6 @@ SHORT = {
     "operations/sender.py": "how operators put records into a queue, which several commands share",
     "outbound.py": "what shared/ and p2c/ agree on about the way of a request",
     "setupguide.py": "one function that names a section of docs/setup.md",
-    "sync/apply/read.py": "a stage of apply",
     "sync/apply/send.py": "a stage of apply",
     "systems.py": "the names of both systems",
 }

@@ -20,7 +20,7 @@ _MAX_ROUNDS = 3
 
 
 class Memory(Protocol):
-    """What each row belongs to, by flow and kind of row: the present owner first, then the former ones."""
+    """The document that each row belongs to, by flow and kind of row: the present one first, then the former ones."""
 
     def owners(self, flow: str, kind: str, ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """The owners of the known ones of the rows."""

@@ -58,10 +58,8 @@ class Throttle:
 
     @contextmanager
     def slot(self, *, not_after: float | None = None) -> Iterator[Slot]:
-        """Wait for a turn, and learn from the result.
-
-        Raises Transient if the system asks for a longer pause than our patience, NotSent if time is up.
-        """
+        """Wait for a turn, and adapt to the result. Raises Transient if the system asks for a longer pause than we wait
+        for, NotSent if time is up."""
         slot = self._enter(not_after)
         began = self._clock.monotonic()
         try:

@@ -36,13 +36,13 @@ TARGET_SET = "CustomersV3"
 KEY_COLUMN = "accountnumber"
 KEY_FIELD = "CustomerAccount"
 KEY_LENGTH = 20
-# Which customers come from accounts, whoever has written them.
+# The values that mark a customer as coming from an account.
 MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Organization"}
 NUMBERING = Numbering(
     KEY_COLUMN,
     needed_as=KEY_FIELD,
     length=KEY_LENGTH,
-    when_missing="give the account a number (the Sales solution numbers new accounts by itself)",
+    when_missing="give the account a number (the Sales solution numbers new accounts automatically)",
     when_too_long="give the account a shorter number",
 )
 

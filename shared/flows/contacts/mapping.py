@@ -43,7 +43,7 @@ PERSON_KEY = ("ContactPersonPartyNumber", "AssociatedContactNumber")
 PERSON_CONSTANT_KEY = {"AssociatedContactType": "Customer"}
 ASSOCIATED_CONTACT_TYPE = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
 CUSTOMER_KEY = "CustomerAccount"
-# Which contact persons and customers come from contacts, whoever has written them.
+# The values that mark a contact person and a customer as coming from a contact.
 PERSON_MARK = {"IsContactPersonExternallyMaintained": "Yes"}
 CUSTOMER_MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Person"}
 # Also of a contact person: it may become a customer, and its number never changes.
@@ -51,7 +51,7 @@ NUMBERING = Numbering(
     KEY_COLUMN,
     needed_as=CUSTOMER_KEY,
     length=KEY_LENGTH,
-    when_missing="give the contact a number (the Sales solution numbers new contacts by itself)",
+    when_missing="give the contact a number (the Sales solution numbers new contacts automatically)",
     when_too_long="give the contact a shorter number",
 )
 # The names of both tables in the value-map document.

@@ -1,4 +1,4 @@
-"""What a product refers to in Sales, found by name: currencies, units in their group, price lists."""
+"""The rows of Sales that a product refers to, found by name: currencies, units in their group, price lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _ACTIVE = 0
 
 
 class ProductMaps(ValueMaps):
-    """What the flow adds to the value-map document: the price list of each currency, where it is chosen by hand."""
+    """The flow's part of the value-map document: the price list of each currency, if it is chosen by hand."""
 
     price_lists: dict[Iso3, Code] = Field(default_factory=dict)
 
@@ -100,7 +100,7 @@ class Catalogue:
 
     @property
     def price_decimals(self) -> int:
-        """The organisation's pricing precision. Raises OperatorNeeded when it cannot be read."""
+        """The organisation's pricing precision. Raises OperatorNeeded if it cannot be read."""
         for row in self._organizations:
             decimals = row.get("pricingdecimalprecision")
             if isinstance(decimals, int):
@@ -117,7 +117,7 @@ class Catalogue:
         return {code: Currency(code, id) for code, id in self._currencies.items()}
 
     def rounded_price(self, price: Json) -> Decimal | None:
-        """A price as Sales keeps it: half up to the organisation's pricing precision."""
+        """A price as Sales stores it: rounded half up to the organisation's pricing precision."""
         return None if price is None else rounded_half_up(price, self.price_decimals)
 
     def currency(self, code: str | None) -> Currency:
@@ -185,8 +185,8 @@ class Catalogue:
         return kept if kept in ids else ids[0]
 
     def basis(self, today: date) -> Json:
-        """What is looked up for every product, as far as it decides what becomes of one: the pricing precision, the
-        price lists that are valid today, and the units of the value map. Raises OperatorNeeded."""
+        """The looked-up data that affects every product: the pricing precision, the price lists that are valid today,
+        and the units of the value map. Raises OperatorNeeded."""
         valid: dict[str, Json] = {
             code: [currency.id, *self._valid_lists(currency, today)]
             for code, currency in sorted(self.currencies.items())

@@ -47,16 +47,16 @@ AMOUNT = "amount"
 AMOUNT_RANGE = Range(0, 10**14)
 CURRENCY_AMOUNT = {"pricingmethodcode": 1}
 _PLACE = ("pricelevelid", "uomid")
-# Beside the columns of an item as it was read: whether its id proves that the sync has made it.
+# Besides the columns of an item as it was read: whether its id proves that the sync has created it.
 OURS = "ours"
 
 STATE = "statecode"
 ACTIVE, RETIRED, DRAFT, UNDER_REVISION = 0, 1, 2, 3
 STATUS_OF = {ACTIVE: 1, RETIRED: 2}
 _STATE_NAMES = {RETIRED: "retired", DRAFT: "a draft"}
-# The states of a product that are as good as a wanted one: who revises a product has published it before.
+# The states that count as the wanted one: a product under revision was published before.
 COUNTS_AS = {ACTIVE: frozenset({ACTIVE, UNDER_REVISION})}
-# What a row of the table is: a family groups products and is never quoted itself.
+# The kinds of rows in the table: a family groups products and is never quoted itself.
 STRUCTURE, FAMILY = "productstructure", 2
 
 LOOKUPS = {
@@ -85,7 +85,7 @@ class ZeroPrice(StrEnum):
 
 
 class Vanished(StrEnum):
-    """What becomes of a product in Sales when it is no longer sellable in F&O."""
+    """What happens to a product in Sales that is no longer sellable in F&O."""
 
     KEEP = "keep"
     RETIRE = "retire"
@@ -181,7 +181,8 @@ class ProductMapper:
         return LookedUp(currency.id, unit, group, price_list, catalogue.price_decimals)
 
     def _item(self, values: Values, found: LookedUp, catalogue: Catalogue) -> Json:
-        """The price list item as one value: its price list, its unit, and its amount (None: there is none)."""
+        """The price list item as one value: its price list, its unit, and its amount (None: there should be no
+        item)."""
         price = catalogue.rounded_price(values.get("SalesPrice"))
         if price == 0 and self.choices.zero_price is ZeroPrice.NO_ITEM:
             price = None
@@ -189,7 +190,7 @@ class ProductMapper:
         return {"pricelevelid": found.price_list, "uomid": found.unit, AMOUNT: price}
 
     def _catalogue(self, references: References) -> Catalogue:
-        """The small tables by name. They are the same object until they are read anew."""
+        """The small tables by name. They are the same object until they are read again."""
         kept = self._kept
         if kept is None or kept[0] is not references:
             kept = self._kept = references, Catalogue(references, self._maps, self.choices.zone)
@@ -212,12 +213,12 @@ class ProductMapper:
         return self.table.agree(field, ours, theirs)
 
     def place(self, content: Values) -> Values | None:
-        """Where the price list item of a product is: its price list and unit."""
+        """The place of a product's price list item: its price list and unit."""
         item = content.get(ITEM)
         return _place_of(item) if isinstance(item, dict) and item[AMOUNT] is not None else None
 
     def is_readable(self, content: Values, places: Sequence[Values]) -> bool:
-        """Whether what is remembered of a product has the form in which this mapping keeps it."""
+        """Whether the stored content of a product has the form in which this mapping stores it."""
         item = content.get(ITEM)
         kept = [] if item is None else [item]
         return all(isinstance(each, dict) and AMOUNT in each and _is_place(each) for each in kept) and all(
@@ -225,7 +226,7 @@ class ProductMapper:
         )
 
     def places_of_ours(self, row: TargetRow) -> tuple[Values, ...]:
-        """The places of the items whose id says that the sync has made them."""
+        """The places of the items whose id proves that the sync has created them."""
         return tuple(_place_of(item) for item in _items_of(row) if item[OURS] is True)
 
     def left_at(self, places: Sequence[Values], row: TargetRow) -> tuple[str, Json] | None:
@@ -234,7 +235,7 @@ class ProductMapper:
         return (ITEM, left) if left else None
 
     def adopt(self, row: TargetRow) -> Mapping[str, Json] | Rejected:
-        """A product that is taken over is published, also a retired one; where the settings do not publish, one that
+        """A product that is taken over is published, also a retired one. If the settings do not publish, a product that
         cannot be quoted is refused."""
         if row.values.get(STRUCTURE) == FAMILY:
             return Rejected(
@@ -260,14 +261,14 @@ class ProductMapper:
 
 
 def late_columns(choices: ProductChoices) -> frozenset[str]:
-    """The columns that a new product does not take. Where the automation writes the items, the price comes with its
-    price list: a price without one would put the product on the first list that the automation finds."""
+    """The columns that a new product does not accept. If the automation writes the items, the price is sent with its
+    price list: a price alone would put the product on the first list that the automation finds."""
     price = {"price"} if choices.price_items is PriceItems.AUTOMATION else set()
     return frozenset({STATE, "pricelevelid", *price})
 
 
 def _amount_of(ours: Values, items: list[Json]) -> Json:
-    """The amount of the price list item that has our list and unit, None where there is none."""
+    """The amount of the price list item with our list and unit; None if there is none."""
     there = (item for item in items if isinstance(item, dict) and _place_of(item) == _place_of(ours))
     return next((item[AMOUNT] for item in there), None)
 

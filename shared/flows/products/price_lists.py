@@ -1,4 +1,4 @@
-"""The price lists of Sales: in which currency, and from which day to which."""
+"""The price lists of Sales: their currency, and their first and last day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DATE_COLUMNS: DateColumns = {_TABLE: {_BEGIN: Behavior.USER_LOCAL, _END: Behavio
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """A price list with its first and its last day; without one it has always been valid, or stays so."""
+    """A price list with its first and its last day; None means that it has no such limit."""
 
     id: str
     name: str
@@ -32,14 +32,14 @@ class PriceList:
 
 
 def price_lists(rows: Iterable[Values], references: References, zone: ZoneInfo) -> tuple[PriceList, ...]:
-    """The price lists by name. Raises SchemaDrift where it is not told how their date columns behave."""
+    """The price lists by name. Raises SchemaDrift if the behaviour of their date columns is unknown."""
     behaviors = behaviors_of(references, _TABLE, DATE_COLUMNS[_TABLE])
     found = (_price_list(row, behaviors, zone) for row in rows)
     return tuple(sorted(found, key=lambda each: folded_name(each.name)))
 
 
 def folded_name(name: Json) -> str:
-    """A name of Sales as people mean it: the kind of blanks and the case do not count."""
+    """A name of Sales as users mean it: the kind of blanks and the case do not count."""
     return " ".join(str(name).split()).casefold()
 
 

@@ -1,4 +1,4 @@
-"""The numbers of a document's lines: a line keeps its number for good, and no number is ever given to another line."""
+"""The numbers of a document's lines: a line keeps its number, and no number is ever given to another line."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ _APART = "."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What tells a line of a document from the others: its row's id, its own number in Sales (None: none), and its
+    """What identifies a line of a document: the id of its row, its own number in Sales (None: it has none), and its
     product. A revision copies the lines: the ids are new, number and product stay."""
 
     id: str
@@ -57,7 +57,7 @@ def _kept(identities: Sequence[str], used: Mapping[int, str]) -> dict[int, int]:
 
 
 def _inherited(identities: Sequence[str], given: Mapping[int, int], used: Mapping[int, str]) -> dict[int, int]:
-    """The lines that stand where a line of an earlier revision stood, whose row is none of the document's any more."""
+    """The lines at the place of a line of an earlier revision whose row no longer belongs to the document."""
     taken = set(given.values())
     vacant: dict[str, list[int]] = defaultdict(list)
     for number, identity in sorted(used.items(), reverse=True):
@@ -68,7 +68,7 @@ def _inherited(identities: Sequence[str], given: Mapping[int, int], used: Mappin
 
 
 def _own_numbers(places: Sequence[Place], given: Mapping[int, int], used: Mapping[int, str]) -> dict[int, int]:
-    """The lines whose number in Sales is positive, theirs alone, and was never used before."""
+    """The lines whose number in Sales is positive, occurs once, and was never used before."""
     times = Counter(place.number for place in places)
     return {
         index: place.number

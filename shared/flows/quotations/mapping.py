@@ -89,7 +89,7 @@ NUMBERING = Numbering(
     needed_as=KEY_FIELD,
     length=KEY_LENGTH,
     when_missing="give the quote a number",
-    when_too_long="shorten the pattern of quote numbers in Sales, and create the quote anew: its number never changes",
+    when_too_long="shorten the pattern of quote numbers in Sales, and create the quote again: its number never changes",
 )
 CUSTOMER_FIELD = "RequestingCustomerAccountNumber"
 

@@ -1,5 +1,5 @@
-"""A quote as Sales has it: all revisions of one number, each with its lines; which revision counts, and what keeps it
-from F&O."""
+"""A quote as Sales has it: all revisions of one number, each with its lines; which revision counts, and why a quote is
+not for F&O."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ REVISIONS = "revisions"
 LINES = "lines"
 
 _DRAFT, _ACTIVE, _WON, _CLOSED = 0, 1, 2, 3
-# Why a number has no active revision, by state and status reason: the first one that any of its revisions has is told.
+# Why a number has no active revision, by state and status reason: the first one that a revision has is shown.
 ENDS: Mapping[str, tuple[int, int | None]] = {
     "draft": (_DRAFT, None),
     "won": (_WON, None),
@@ -76,7 +76,8 @@ def chosen_of(revisions: Sequence[Values]) -> Values | None:
 
 
 def require_one_quote(chosen: Values, revisions: Sequence[Values]) -> None:
-    """Revisions of one quote differ in their number; two quotes that were given the same one would take turns."""
+    """Revisions of one quote differ in their number. Two quotes with the same one would overwrite each other in
+    turn."""
     number = revision_number(chosen)
     rivals = [revision for revision in revisions if is_active(revision) and revision_number(revision) == number]
     if len(rivals) > 1:
@@ -141,6 +142,6 @@ def place_of(line: Values) -> Place:
 
 
 def named(line: Values) -> str:
-    """A line as its seller finds it."""
+    """The name of a line for the user."""
     number = line.get("lineitemnumber")
     return f"line {number}" if number else f"the line without number of product {value_of(line, PRODUCT)}"

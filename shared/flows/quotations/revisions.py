@@ -1,15 +1,15 @@
 """Which quotes are revisions of one another, and which one only has the number of another.
 
-Dataverse ties a revision to its former one by nothing but the quote's number, and counts revisions from 0. So the
-quotes that a quotation was made from are remembered: a quote that is none of them and comes no later in the count is
-another one, whose number was given twice.
+Dataverse connects a revision with the one before only by the quote's number, and counts revisions from 0. So the quotes
+that a quotation was made from are stored. A quote that is not among them, and whose revision number is not higher, is
+another quote with the same number.
 """
 
 from collections.abc import Mapping
 
 from shared.mapping.verdicts import Rejected
 
-# The latest ones of a chain; what is older is not asked for any more.
+# The latest ones of a chain; older ones are no longer needed.
 MOST_KEPT = 50
 
 
@@ -21,7 +21,7 @@ def chain_of(chosen: str, revisions: Mapping[str, int], known: Mapping[str, int]
     strangers = _strangers(revisions, known)
     chain = {**known, **{id: number for id, number in revisions.items() if id not in strangers}}
     if not known:
-        # Of several with the same number only the chosen one is surely of its chain.
+        # If several have the same revision number, only the chosen one certainly belongs to its chain.
         numbers = list(revisions.values())
         chain = {id: number for id, number in chain.items() if numbers.count(number) == 1}
         chain[chosen] = revisions[chosen]
@@ -30,7 +30,7 @@ def chain_of(chosen: str, revisions: Mapping[str, int], known: Mapping[str, int]
 
 
 def reuse_of(number: str, chosen: str, revisions: Mapping[str, int], known: Mapping[str, int]) -> Rejected | None:
-    """Why `chosen` is another quote than the one that the quotation was made from; None when it is a revision of it."""
+    """Why `chosen` is not the quote that the quotation was made from; None if it is a revision of it."""
     if not _is_other(chosen, revisions, known):
         return None
     former = max(known, key=lambda id: (known[id], id))
@@ -39,7 +39,7 @@ def reuse_of(number: str, chosen: str, revisions: Mapping[str, int], known: Mapp
         "number_reused",
         f"the quotation {number} in F&O was made from the quote {former}{gone}; the quote {chosen} has the same number "
         "and is no revision of it",
-        "create the new quote anew with a number of its own; or, if it shall take the quotation over, set "
+        "create the new quote again with a number of its own; or, if it should take over the quotation, set "
         "QUOTATIONS_ON_EXISTING to adopt; or delete the quotation in F&O, so that the number is free",
     )
 
@@ -49,8 +49,8 @@ def _is_other(chosen: str, revisions: Mapping[str, int], known: Mapping[str, int
 
 
 def _strangers(revisions: Mapping[str, int], known: Mapping[str, int]) -> set[str]:
-    """The quotes that are not known and come no later than the known ones that exist, or existed where all are gone: no
-    revision of them can do so."""
+    """The unknown quotes whose revision number is not higher than that of the known ones that exist, or that existed if
+    all are gone: they cannot be revisions of those."""
     there = [number for id, number in known.items() if id in revisions] or list(known.values())
     if not there:
         return set()

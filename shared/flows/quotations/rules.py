@@ -13,7 +13,7 @@ from shared.records import Json, TargetRow, Values, fold
 PRODUCT_FIELD = "ProductNumber"
 STATUS_FIELD = "SalesQuotationStatus"
 ORDER_FIELD = "GeneratedSalesOrderNumber"
-# F&O's type holds so many decimals: what is beyond is lost there.
+# F&O's type holds so many decimals; further ones are lost.
 STORED_DECIMALS = 6
 
 
@@ -53,19 +53,20 @@ class QuotationRules(FieldRules):
         return self.lines.agree(field, _stored(ours), _stored(theirs))
 
     def refusal(self, row: TargetRow) -> Rejected | None:
-        """A quotation whose status says that it has gone on, or that became an order, must not be changed any more."""
+        """Why a quotation must not be changed any more: its status forbids it, or it became an order. None if it may be
+        changed."""
         order, status = row.values.get(ORDER_FIELD), row.values.get(STATUS_FIELD)
         if order:
             return Rejected(
                 "quotation_ordered",
                 f"the quotation became the sales order {order} in F&O ({ORDER_FIELD}); it is not changed any more",
-                "carry the change over to the order in F&O",
+                "make the change in the sales order in F&O",
             )
         if status not in self.statuses:
             return Rejected(
                 "quotation_status",
                 f"{STATUS_FIELD} of the quotation is {status}; the sync changes it in {', '.join(self.statuses)} only",
-                "set the quotation back in F&O, or extend QUOTATIONS_STATUSES",
+                "reset the quotation in F&O, or extend QUOTATIONS_STATUSES",
             )
         return None
 

@@ -19,7 +19,7 @@ from shared.invocations import in_context
 from shared.outbound import Way, straight
 from shared.state.storage.azure_queues import AzureQueues
 from shared.state.storage.azure_tables import AzureTable
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.storage.queues import queues_of
 from shared.state.storage.storage_errors import storage_errors
 
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
@@ -56,7 +56,7 @@ class Storage:
 
     def create(self, flows: Iterable[str]) -> None:
         """Create every missing table and queue. Raises StorageTrouble if the account is unreachable."""
-        wanted = {flow + suffix for flow in flows for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX)}
+        wanted = {queue for flow in flows for queue in queues_of(flow)}
         # A deployment has created them, so one listing is cheaper than seventeen refused requests.
         tables, queues = set(TABLES) - self._existing_tables(), wanted - self._existing_queues()
         # The first invocation of an instance waits for this, so all are created in parallel.

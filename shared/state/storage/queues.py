@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-HOLD_SUFFIX = "-hold"
-POISON_SUFFIX = "-poison"
 MAX_DELAY_S = 7 * 24 * 3600
 
 
@@ -42,7 +40,7 @@ class Queues(Protocol):
         """Remove a received message; one that is gone already is no error."""
 
     def depth(self, queue: str) -> int:
-        """About how many messages lie in the queue, invisible ones included."""
+        """About how many messages are in the queue, invisible ones included."""
 
     def head(self, queue: str) -> Head | None:
         """The message that is next to be received; None when none is visible."""
@@ -50,9 +48,14 @@ class Queues(Protocol):
 
 def hold_queue(flow: str) -> str:
     """Where the messages of a flow wait while its gate is closed; no function listens there."""
-    return flow + HOLD_SUFFIX
+    return f"{flow}-hold"
 
 
 def poison_queue(flow: str) -> str:
     """Where the host puts messages that failed too often."""
-    return flow + POISON_SUFFIX
+    return f"{flow}-poison"
+
+
+def queues_of(flow: str) -> tuple[str, str, str]:
+    """Every queue of a flow: that of its hints, that of its held messages, and that of its poison messages."""
+    return flow, hold_queue(flow), poison_queue(flow)

@@ -30,8 +30,8 @@ def storage_errors(service: str) -> Iterator[None]:
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
         raise StorageTrouble(
-            f"{service} did not answer ({type(trouble).__name__}): see that the name of the account is right, that it "
-            "runs and that it can be reached from here, and try again"
+            f"{service} did not answer ({type(trouble).__name__}): check that the name of the account is right, that "
+            "it runs and that it can be reached from here, and try again"
         ) from trouble
 
 

@@ -1,1 +1,1 @@
-"""The queue side, in the order in which a record meets it."""
+"""The queue side: what happens to a record, stage by stage."""

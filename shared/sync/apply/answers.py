@@ -1,4 +1,4 @@
-"""What the target's answers make of the records, and of the target's gate (protocol A8, A9, F1, F2)."""
+"""What the target's answers mean for the records and for the target's gate (protocol A8, A9, F1, F2)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from shared.errors import (
     Transient,
 )
 from shared.records import LineAction
+from shared.state.control import Control
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.record import Concluded, Planned, Sent
@@ -36,13 +37,14 @@ class Blame:
     lone: bool = False
 
 
-def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
-    """Close the gate for a system's trouble, or block the flow for a drift (protocol F1), and tell whether an unknown
-    result counts against its record: only when the system has answered other writes, now or since its last trouble.
+def blame_for(gates: Gates, before: Control, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Blame:
+    """Close the gate for a system's trouble, or block the flow for a drift (protocol F1). Returns whether an unknown
+    result counts against its record: only if the system has answered other writes, now or since its last trouble.
+    `before` are the control rows as they were when the message was taken.
 
-    Where nothing else is written nobody can tell a record that the system cannot digest from a system that takes no
-    writes. A record that is sent by itself `_LONE_LIMIT` times without an answer is listed all the same: each time the
-    gate had been opened by a probe, and more than five hours have passed.
+    If nothing else is written, it is not known whether the record or the system is the cause. A record that was sent
+    alone `_LONE_LIMIT` times without an answer is listed all the same: each time a probe had opened the gate, and more
+    than five hours have passed.
     """
     # Records that shared a request share its error: that is one trouble.
     troubles = list({id(each.answer): each.answer for each in sent if isinstance(each.answer, SystemTrouble)}.values())
@@ -55,7 +57,7 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
         gates.close(plain[0])
         return Blame()
     if any(_is_answer(each.answer) for each in sent):
-        gates.note_answer(flow.target_system)
+        gates.note_answer(flow.target_system, before)
         return Blame(counts=True)
     if not troubles:
         return Blame()
@@ -67,7 +69,7 @@ def blame_for(gates: Gates, flow: Flow, run_id: str, sent: Sequence[Sent]) -> Bl
 def read_answers(
     flow: Flow, route: Route, limits: Limits, blame: Blame, sent: Sequence[Sent]
 ) -> Iterator[Planned | Concluded]:
-    """Give each record its outcome by what the target has answered; one whose row is gone is planned once more, as a
+    """Give each record its outcome by the target's answer. A record whose row is gone is planned once more, as a
     complete record (protocol A8)."""
     for each in sent:
         match each.answer:
@@ -88,7 +90,7 @@ def read_answers(
 
 
 def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Concluded:
-    """The target row is gone: dirty, and written once more as a complete record."""
+    """The target row is gone: the link is dirty, and the record is written once more as a whole."""
     judged, record = planned.judged, planned.record
     if judged.leaves:
         return record.at_its_next_target()
@@ -129,7 +131,7 @@ def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown
     else:
         delay_s = limits.unsettled_live_s + _SETTLE_MARGIN_S
         return record.unsettled(delay_s=delay_s, unknowns=unknowns, unanswered=unanswered)
-    remedy = f"look in {flow.target_system} at what this record provokes; the sync tries it again by itself"
+    remedy = f"check in {flow.target_system} what this record triggers; the sync retries it automatically"
     rejection = Rejection("outcome_unknown", message, remedy)
     return record.unsettled(delay_s=None, unknowns=0, unanswered=1, rejection=rejection)
 

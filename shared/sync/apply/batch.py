@@ -7,7 +7,7 @@ from shared.sync.apply.record import Concluded, Record
 
 
 class OnItsWay(Protocol):
-    """What a stage makes of a record."""
+    """The result of a stage for one record."""
 
     @property
     def id(self) -> str:
@@ -22,8 +22,8 @@ Next = TypeVar("Next", bound=OnItsWay)
 
 
 class Batch:
-    """The records of one message, each as the last stage has left it. A stage yields its results one by one: what it
-    has yielded counts also when it meets trouble later."""
+    """The records of one message, each as the last stage has left it. A stage yields its results one by one. What it
+    has yielded also counts if it meets trouble later."""
 
     def __init__(self, records: Iterable[OnItsWay]) -> None:
         self._latest = {record.id: record for record in records}

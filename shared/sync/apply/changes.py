@@ -16,7 +16,7 @@ _DIGEST_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True)
 class NumbersTaken:
-    """Lines of other people have these numbers: ours need others."""
+    """Lines of other users have these numbers, so ours need others."""
 
     numbers: frozenset[int]
 
@@ -58,8 +58,9 @@ class Changes:
         )
 
     def overwrite(self, judged: Judged, row: TargetRow, *, alone: bool) -> Write | Rejected:
-        """Every field that we own, in a row as it was read; of a row that we have only begun to make, also those that
-        are sent at creation. Of a row that is taken over, what it needs besides; the reason where it must not be."""
+        """Every field that we own, for a row as it was read. If the creation of the row is not finished, the fields
+        that are sent at creation are included. If the row is taken over, what it needs besides is included. Returns the
+        reason if the row must not be taken over."""
         link, content = judged.record.link, judged.content
         added: Mapping[str, Json] = {}
         if row.ours and (link.intent is not None or not link.linked):
@@ -75,17 +76,17 @@ class Changes:
         return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
 
     def noted_places(self, judged: Judged) -> tuple[dict[str, Json], ...]:
-        """Where rows that hang on the record may be of our writing, whatever becomes of its write."""
+        """The places where dependent rows may be that we have written, whatever becomes of this write."""
         known = judged.record.link.content.places
         return (*known, *(dict(place) for place in self.places_now(judged) if place not in known))
 
     def places_now(self, judged: Judged) -> tuple[Values, ...]:
-        """Where they are once its write is applied."""
+        """Their places once this write is applied."""
         now = self._route.detail.place(judged.content.owned) if self._route.detail is not None else None
         return () if now is None else (now,)
 
     def former_places(self, judged: Judged, row: TargetRow | None = None) -> tuple[Values, ...]:
-        """Where rows that hang on the record are of our writing and shall be gone."""
+        """The places of dependent rows that we have written and that must be removed."""
         detail = self._route.detail
         if detail is None:
             return ()
@@ -97,11 +98,12 @@ class Changes:
     def document(
         self, judged: Judged, row: TargetRow, rules: DocumentRules, *, alone: bool
     ) -> Write | Rejected | NumbersTaken | None:
-        """What brings a document as it was read to what it shall be; None when it is that already, and the reason when
-        it must not be changed. Where the link is trusted only what has changed since then is looked at.
+        """The write that makes a document, as it was read, equal to the source. None if it is equal already; the reason
+        if it must not be changed.
 
-        Lines under numbers that we have not given are those of other people: they stay as they are. A document that is
-        taken over, by the settings or by an operator, has none of our lines: then all must be those of the source.
+        If the link is trusted, only what has changed since the last write is compared. Lines under numbers that we have
+        not given belong to other users and stay as they are. A document that is taken over, by the settings or by an
+        operator, has none of our lines, so all its lines must be those of the source.
         """
         content, link = judged.content, judged.record.link
         is_taken_over = takes_over(link)
@@ -141,8 +143,8 @@ class Changes:
                 yield LineWrite(number, LineAction.UPDATE, values)
 
     def _everything_owned(self, judged: Judged, row: TargetRow) -> dict[str, Json]:
-        """Every owned field; a blank one only where something was written before (rules.md, Ownership). In a row that
-        we have made for an earlier record with this key, or have left before, that may be any of them."""
+        """Every owned field; a blank one only if something was written there before (rules.md, Ownership). In a row
+        that we have created for an earlier record with this key, or have left before, that may be any field."""
         owned, link = judged.content.owned, judged.record.link
         taken_over = not link.linked and (row.ours or link.was_at(self._route.name, judged.content.key))
         ours = set(owned) if taken_over else {*link.content.applied, *link.content.touched}
@@ -151,7 +153,7 @@ class Changes:
 
 
 def takes_over(link: Link) -> bool:
-    """Whether a document that is in the target is not the record's own yet, as far as its link knows."""
+    """Whether the link does not yet say that this document of the target is the record's own."""
     return not link.linked or not link.content.numbers
 
 
@@ -169,7 +171,7 @@ def _lines_differ(key: str, numbers: list[int]) -> Rejected:
 
 
 def digests(content: Mapped) -> dict[int, str]:
-    """What is kept of each line: a digest of its owned fields."""
+    """A digest of the owned fields of each line."""
     return {number: _digest(filled(line.owned)) for number, line in content.lines.items()}
 
 
@@ -197,7 +199,7 @@ def _new(number: int, line: MappedLine) -> LineWrite:
 
 
 def _line_values(judged: Judged, line: MappedLine, rules: DocumentRules) -> Iterator[tuple[str, Json]]:
-    """The owned fields of a line as an update sends them; a blank one only where some line was filled before."""
+    """The owned fields of a line for an update; a blank one only if some line was filled there before."""
     for name, value in line.owned.items():
         if value is not None:
             yield name, value

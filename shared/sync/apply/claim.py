@@ -23,9 +23,9 @@ _STEP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What became of the records of a message: those that this worker has claimed, what was seen before, what somebody
-    else holds, by the delay to wait, what is to be sent again alone, and whose link nobody may work with, by the
-    record's id."""
+    """The records of a message after claiming: `records` are claimed by this worker, `skipped` were seen before, `busy`
+    are held by another worker, by the delay to wait, `alone` are to be sent again one by one, and `damaged` have a link
+    that cannot be used, by the record's id."""
 
     records: Sequence[Record]
     skipped: Sequence[Hint]
@@ -47,8 +47,8 @@ class Claiming:
     def claim(self, message: HintMessage) -> Claimed:
         """Load the links, skip what has been seen, and claim the rest by ETag.
 
-        A record of which a worker has not come to the end is worked on alone: what ends workers must not take its
-        neighbours along. Raises StorageTrouble.
+        A record that a worker did not finish is processed alone: if it ends the worker again, no other record is
+        affected. Raises StorageTrouble.
         """
         hints = merge(message.hints)
         skipped: list[Hint] = []
@@ -76,7 +76,7 @@ class Claiming:
         if not is_clean(link) or link.state is LinkState.RETRYING or link.seen.fingerprint != self.flow.fingerprint:
             return False
         if hint.released:
-            # Whoever has decided it since then has looked at the parent that has moved.
+            # The worker that has decided it since then has read the parent that has moved.
             return link.etag is not None and not link.waits
         if hint.version is None or epoch is None or link.seen.epoch != epoch:
             return False
@@ -89,7 +89,7 @@ class Claiming:
     def _records(
         self, hints: Mapping[str, Hint], free: Mapping[str, Link], taken: Mapping[str, Link], etags: Mapping[str, str]
     ) -> list[Record]:
-        """The claimed records with their listed failures: a later success closes them. Any record may have one, since
+        """The claimed records with their listed failures, which a later success closes. Any record may have one, since
         a poison message is listed without its link."""
         failures = self.failures.load(self.flow.name, list(etags)) if etags else {}
         return [
@@ -116,10 +116,8 @@ def is_clean(link: Link) -> bool:
 
 
 def claim_ends_in(link: Link, limits: Limits) -> float:
-    """For how many seconds a claim still holds others off; 0 when there is none or it has expired.
-
-    The age is the storage service's own: no two clocks are compared.
-    """
+    """For how many seconds a claim still keeps other workers off; 0 if there is none or it has expired. The storage
+    service gives the age, so no two clocks are compared."""
     if link.claim.id is None:
         return 0.0
     live_s = limits.unsettled_live_s if link.claim.kind is ClaimKind.UNSETTLED else limits.claim_live_s
@@ -127,14 +125,14 @@ def claim_ends_in(link: Link, limits: Limits) -> float:
 
 
 def _unfinished(link: Link, ended: str | None) -> int:
-    """How many workers in a row have not come to the end of a record whose claim has expired; the one whose claim has
-    `ended` has."""
+    """How many workers in a row did not finish a record whose claim has expired. A worker whose claim is `ended` did
+    finish."""
     left = link.claim.id is not None and link.claim.kind is ClaimKind.WORKING and link.claim.id != ended
     return link.claim.unfinished + left
 
 
 def _delay_s(link: Link, wait_s: float) -> float:
-    """A worker is mostly done soon, so look again soon; an unsettled request needs its whole time. In steps, so that
-    records that were claimed together come back together."""
+    """The delay before the next look: short for a worker, which is usually done soon; the whole time for an unsettled
+    request. It is rounded to steps, so that records that were claimed together come back together."""
     whole_s = math.ceil((wait_s + _MARGIN_S) / _STEP_S) * _STEP_S
     return whole_s if link.claim.kind is ClaimKind.UNSETTLED else min(BUSY_DELAY_S, whole_s)

@@ -1,5 +1,5 @@
-"""Commits: whatever the outcome, one transaction of the record's partition holds all that is to be remembered
-(protocol A9)."""
+"""Commits: for every outcome, one transaction of the record's partition stores all that is remembered of it (protocol
+A9)."""
 
 import logging
 from collections.abc import Sequence
@@ -84,8 +84,8 @@ class Committing:
         return Committed(decided, frozenset(written.foreign), overwritten)
 
     def _sound(self, of: OnItsWay) -> Concluded:
-        """A commit that contradicts the protocol is not made. The record is listed, keeps all that its link says, and
-        is tried again by the sweep."""
+        """A commit that contradicts the protocol is not made. The record is listed, keeps its link as it was stored,
+        and is retried by the sweep."""
         try:
             return check(of)
         except InvariantBroken as broken:
@@ -97,12 +97,12 @@ class Committing:
                 id=of.id,
                 rule=broken.rule,
             )
-            remedy = "report it with the output of p2c explain; the sync tries the record again by itself"
+            remedy = "report it with the output of p2c explain; the sync retries the record automatically"
             as_stored = replace(of.record, link=of.record.stored, trusted=False)
             return as_stored.rejected("invariant_broken", f"{broken}: nothing is stored of it", remedy)
 
     def _fitting(self, of: Concluded) -> tuple[Concluded, Group]:
-        """A record with its operations. When they do not fit into one transaction, this one record is rejected."""
+        """A record with its operations. If they do not fit into one transaction, this record is rejected."""
         group = self._group(of)
         try:
             split_into_transactions([group.operations])
@@ -114,7 +114,8 @@ class Committing:
         return of, group
 
     def _release_dropped(self, decided: Sequence[Concluded]) -> None:
-        """Keys that links are about to drop are given up before: a crash leaves none that no link names."""
+        """Keys that the links no longer name are given up before the links are written. So a crash leaves no key that
+        no link names."""
         stored = {each.id: each.record.stored for each in decided}
         dropped = {each.id: each.record.stored.owned - each.outcome.link.owned for each in decided}
         release(self._flow, self._links, self._keys_of, dropped, stored)
@@ -149,15 +150,16 @@ class Committing:
         return replace(link, last_key=link.target_key)
 
     def _decided(self, record: Record, outcome: Outcome) -> list[Operation]:
-        """A source without versions may have been another one when it was walked: its pull is told what was read."""
+        """The content that apply has read, for the pull of a source without versions: it may differ from the content
+        that the walk has met."""
         if outcome.kind not in DECIDED or not isinstance(self._flow.feed, Walked):
             return []
         content = None if record.row is None else record.row.digest or UNKNOWN
         return [Put(decided_row(self._flow.name, record.id, content))]
 
     def _relinked(self, record: Record, link: Link) -> list[Operation]:
-        """A record has another key than those know that wait for it: they are looked for by the sweep. Told in the
-        commit itself, so that no crash keeps it from them."""
+        """If a record has another key than before, note it, so that the sweep finds the records that wait for it. The
+        note is part of the commit, so no crash loses it."""
         known, now = record.link.last_key, link.last_key
         if known is None or now is None or fold(known) == fold(now) or not self._waited_for:
             return []
@@ -168,8 +170,8 @@ class Committing:
             return []
         kept = {wait.key for wait in outcome.waits}
         gone = [Row(escape(self._flow.name), key, {}) for key in record.link.waits if key not in kept]
-        # One that goes on waiting as before keeps its row, whose age is for how long it has waited.
-        # Where a row of the record could not be read it may be one of these: all are written anew.
+        # A wait that continues keeps its row, whose age says for how long the record has waited.
+        # A row of the record that could not be read may be one of these: all are written again.
         damaged = record.failure is not None and record.failure.cause == STATE_UNREADABLE
         known = record.link.waits if outcome.link.state is record.found.state and not damaged else ()
         new = [wait for wait in outcome.waits if wait.key not in known]

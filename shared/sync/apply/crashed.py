@@ -1,27 +1,26 @@
-"""Records that end their workers: listed instead of worked on, so that they do not end one after the other (protocol
-F5). A claim that nobody has cleared tells of them, so no message and no row is written for it."""
+"""Records that end their workers: they are listed and not processed, so that no further worker ends (protocol F5). The
+claim that such a worker leaves in the link is the only trace of it: no message and no row is written."""
 
 from collections.abc import Iterator, Sequence
 
 from shared.sync.apply.record import Concluded, Record
 
 CRASHED = "crashed"
-"""The cause of a record that workers do not come to the end of."""
+"""The cause of a record that workers do not finish."""
 
-# The host ends with the third worker that dies. Of these two one may have died of a neighbour in the same message.
+# The host ends with the third worker that dies. One of these two may have died of another record in its message.
 _MOST_UNFINISHED = 2
 _MESSAGE = (
-    "{count} workers in a row have taken this record in their hands and have not come to its end: they have died, or "
-    "ended with an error"
+    "{count} workers in a row have started this record and not finished it: they have died, or ended with an error"
 )
 _REMEDY = (
-    "read the errors of the flow's apply function; where there is none the worker was killed: look at its memory, and "
-    "at what is unusually large in this record. The sync tries the record again by itself, alone"
+    "read the errors of the flow's apply function; if there are none, the worker was killed: check its memory, and "
+    "what is unusually large in this record. The sync retries the record automatically, alone"
 )
 
 
 def list_crashed(records: Sequence[Record]) -> Iterator[Record | Concluded]:
-    """Let those records be failures that workers do not come to the end of."""
+    """List the records that workers do not finish as failures."""
     for record in records:
         if record.link.claim.unfinished >= _MOST_UNFINISHED:
             yield record.rejected(CRASHED, _MESSAGE.format(count=record.link.claim.unfinished), _REMEDY)

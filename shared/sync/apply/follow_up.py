@@ -19,23 +19,23 @@ from shared.sync.hints import Hint, HintMessage, messages
 from shared.sync.state import State
 from shared.telemetry import log_event
 
-# A gate that opens sooner than this is waited for in the flow's own queue: the sweep would take longer.
+# If a gate opens sooner than this, the message waits in the flow's own queue: the sweep would take longer.
 _SOON_S = 300.0
-# What comes back after trouble, though the gate is open, must not go round at full speed.
+# A message that comes back after trouble although the gate is open needs a pause.
 _RESENT_DELAY_S = 5.0
 _SUPERSEDED_DELAY_S = 60.0
 
 
 def place_to_wait(flow: Flow, closed: Closed) -> tuple[str, float]:
-    """The queue and the delay for what meets a closed gate: the own queue when it opens soon, else the hold queue
-    until the sweep finds it open (protocol A1)."""
+    """The queue and the delay for a message that meets a closed gate: the flow's own queue if the gate opens soon,
+    otherwise the hold queue until the sweep finds the gate open (protocol A1)."""
     if closed.opens_in_s is None or closed.opens_in_s > _SOON_S:
         return hold_queue(flow.name), 0.0
     return flow.name, max(float(math.ceil(closed.opens_in_s)), _RESENT_DELAY_S)
 
 
 def place_of_undecided(flow: Flow, gates: Gates) -> tuple[str, float]:
-    """The queue and the delay for what could not be decided."""
+    """The queue and the delay for records that could not be decided."""
     closed = gates.closed_for_apply(flow)
     return (flow.name, _RESENT_DELAY_S) if closed is None else place_to_wait(flow, closed)
 
@@ -68,7 +68,7 @@ class FollowUp:
         self._not_after = not_after
 
     def send(self, message: HintMessage, claimed: Claimed, committed: Committed, *, sent_back_at_once: int) -> None:
-        """Send everything; undecided records in messages of so many. Raises StorageTrouble."""
+        """Send everything; undecided records in messages of `sent_back_at_once` records. Raises StorageTrouble."""
         for delay_s, hints in claimed.busy.items():
             self._send(self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
         self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
@@ -97,28 +97,30 @@ class FollowUp:
             self._send(queue, message.epoch, hints, wait_s, at_once=at_once)
 
     def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Concluded]) -> None:
-        """What was committed with another mapping than that of the last walk must not stay so. Told after the commit:
-        a walk or a look that begins later finds it, and a worker that dies before it leaves the message to another.
+        """Make sure that nothing stays committed with another mapping than that of the last walk. This happens after
+        the commit, so that a walk or look that begins later finds these records. If the worker dies before this, the
+        message comes back to another worker.
 
-        After a deployment an instance with the former mapping may take a message of the new walk: it leaves its records
-        to the new ones, since the pull has noted the new mapping before it sent that message. A mapping of which no
-        walk knows is a new one, or was taken back: the next walk, or the sweep's look at the links, says which."""
+        After a deployment, an instance with the former mapping may take a message of the new walk. It leaves the
+        records to the new instances: the pull has noted the new mapping before it sent the message. A mapping that no
+        walk knows is a new one, or was taken back. Then the next walk, or the sweep's look at the links, decides.
+        """
         ids = [hint.id for hint in skipped] + [each.id for each in kept if each.needs_no_second_try]
         try:
             checkpoint = self._state.checkpoints.load(self._flow.name)
         except StateUnreadable:
-            # The pull tells it, and reads everything anew once it is gone.
+            # The pull reports it, and reads everything again once the row is dropped.
             return
-        if not ids or checkpoint is None or checkpoint.fingerprint in (None, self._flow.fingerprint):
+        if not ids or checkpoint is None or checkpoint.made_for.fingerprint in (None, self._flow.fingerprint):
             return
-        if self._flow.fingerprint in checkpoint.superseded:
+        if self._flow.fingerprint in checkpoint.made_for.superseded:
             self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
         else:
             self._state.control.ask_to_look_again(self._flow.name)
 
     def _release_children(self, kept: Sequence[Concluded]) -> None:
-        """A parent that got linked, or is filtered now, sends the children that wait for it (protocol W1)."""
-        # Dictionaries keep the order, which a set does not: the children of each run get the same messages.
+        """Send the children that wait for a parent which was linked or filtered by this commit (protocol W1)."""
+        # A dictionary keeps the order and a set does not: the children of each run get the same messages.
         released: dict[str, dict[str, None]] = defaultdict(dict)
         for each in kept:
             for route in self._routes_that_release(each):
@@ -145,8 +147,8 @@ class FollowUp:
         return sent
 
     def _routes_that_release(self, of: Concluded) -> Iterable[str]:
-        """The routes on which a record's children may move now: the one on which it got linked, or all of them when it
-        is filtered or has ended now."""
+        """The routes on which a record's children may continue now: the one on which it was linked, or all if it is
+        filtered or has ended."""
         outcome, found = of.outcome, of.record.found
         is_off = outcome.kind in (Kind.FILTERED, Kind.ENDED)
         if is_off and found.state not in (LinkState.FILTERED, LinkState.ENDED):
@@ -156,7 +158,8 @@ class FollowUp:
         return (link.route,) if newly and link.route is not None else ()
 
     def _look_once_more(self, kept: Sequence[Concluded]) -> None:
-        """A parent may have been committed between our look and our parking: then nobody else sends the child."""
+        """Look at the parents once more: one may have been committed between the first look and the parking, and then
+        nothing else sends the child."""
         parked = [each for each in kept if each.outcome.waits]
         parents = links_of_parents(self._state.links, {p for each in parked for p in each.record.parents})
         moved = [

@@ -1,7 +1,6 @@
-"""What must be true of every commit (protocol A6, A9; invariants I1, I2, I5): looked at before anything is stored.
-
-A contradiction is a defect of this package. It is cheaper to list the record than to store what nothing can mend.
-"""
+"""What must be true of every commit (protocol A6, A9; invariants I1, I2, I5), checked before anything is stored. A
+contradiction is a defect of this package. To list the record costs less than to store a state that nothing can
+repair."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -27,7 +26,7 @@ _STATES = {
 
 
 class Invariant(StrEnum):
-    """What is looked at, by the name that the event `invariant_broken` tells."""
+    """The checked rules, by the name in the event `invariant_broken`."""
 
     NO_OUTCOME = "no_outcome"
     OTHER_STATE = "other_state"
@@ -41,8 +40,8 @@ class Invariant(StrEnum):
 
 
 def check(of: OnItsWay) -> Concluded:
-    """A record with its outcome, as the stages have left it. Raises InvariantBroken, naming what its commit would
-    contradict."""
+    """Check a record with its outcome, as the stages have left it. Raises InvariantBroken, naming the rule that its
+    commit would contradict."""
     if not isinstance(of, Concluded):
         raise InvariantBroken(Invariant.NO_OUTCOME, f"the link of {of.id} of {of.record.link.flow}")
     outcome, link = of.outcome, of.outcome.link
@@ -73,8 +72,8 @@ def _broken(stored: Link, outcome: Outcome) -> Iterator[Invariant]:
 
 
 def _rows_of(link: Link) -> frozenset[Place]:
-    """The keys of the rows that a record has in the target: only an operator, or whoever takes the key of a record
-    that is gone, takes one from it."""
+    """The keys of the rows that a record has in the target. Only an operator may remove one, or a record that takes
+    over the key of a record that is gone."""
     at = {(link.route, fold(link.target_key))} if link.route is not None and link.target_key else set()
     return frozenset(at | {(left.route, fold(left.key)) for left in link.former if not left.inherited})
 

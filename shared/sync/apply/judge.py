@@ -1,4 +1,4 @@
-"""What shall become of a claimed record, by its own source row and its parents (protocol A4, A5, W1, W2)."""
+"""What becomes of a claimed record, by its own source row and its parents (protocol A4, A5, W1, W2)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +17,11 @@ from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
 
 OUT_OF_SCOPE = "out_of_scope"
 PARENT_FILTERED = "parent filtered by"
-# A record is parked with so many parents at a time, that its old and new waits fit into one transaction with the rest.
+# At most so many parents of a record are parked at a time: old and new waits must fit into one transaction with the
+# rest.
 MOST_PARKED = 40
 MAX_KEY_CHARACTERS = 200
-# When a name is missing in the small tables they are read anew.
+# If a name is missing in the small tables, they are read again.
 LOOKUP_FRESH_S = 5.0
 
 LinksOfParents = Callable[[set[Parent]], Mapping[Parent, Link]]
@@ -51,7 +52,7 @@ def links_of_parents(links: Links, parents: set[Parent]) -> dict[Parent, Link]:
 
 @dataclass(frozen=True, slots=True)
 class _Evaluated:
-    """What the mapping says of a record, and the links of the parents that it was told of."""
+    """What the mapping says of a record, and the links of its parents."""
 
     record: Record
     verdict: Verdict
@@ -114,7 +115,7 @@ def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Concluded:
 
 
 def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Concluded:
-    """The record has come to its end: the target row stays as it is, but for the fields that the mapping names."""
+    """The record has ended: the target row stays as it is, except for the fields that the mapping names."""
     link = record.link
     changes = flow.route(link.route).rules.ended() if link.linked else {}
     if any(link.content.applied.get(name) != change for name, change in changes.items()):
@@ -139,7 +140,7 @@ def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[P
 
 
 def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Concluded | None:
-    """The outcome of a record of which a parent is not linked."""
+    """The outcome of a record with a parent that is not linked."""
     unlinked = [parent for parent in record.parents if parents[parent].key_on(parent.route) is None]
     if not unlinked:
         return None
@@ -155,13 +156,14 @@ def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Conc
 
 
 def _is_begun(link: Link) -> bool:
-    """Whether a record has, or may have, something in the target: the scope of the first run is not for it."""
+    """Whether a record has, or may have, something in the target. The scope of the first run does not apply to such a
+    record."""
     return link.linked or link.intent is not None or bool(link.former)
 
 
 def _may_become(committed: str, key: str, route: Route) -> bool:
-    """Whether a linked record may have this key. Where a route lets records move it is to another parent, whose key is
-    the last part: the record's own number never changes."""
+    """Whether a linked record may have this key. On a route that lets records move, the key may change with the parent,
+    which is its last part. The record's own number never changes."""
     old, new = fold(committed), fold(key)
     own = [text.rpartition(KEY_SEPARATOR)[0] for text in (old, new)]
     return old == new or (route.moves and own[0] == own[1])

@@ -1,5 +1,5 @@
-"""Owned keys: before a record is written for the first time it owns its target key, so that no two records ever write
-the same target row (protocol A6)."""
+"""Owned keys: a record owns its target key before it is written for the first time, so no two records ever write the
+same target row (protocol A6)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,14 +14,14 @@ from shared.sync.link_writer import Group, LinkWriter, link_operation
 
 
 def reject_occupied(ownership: KeyOwnership, planned: Sequence[Planned | Occupied]) -> Iterator[Planned | Concluded]:
-    """List the records whose target row is somebody else's. Raises SystemTrouble."""
+    """List the records whose target row was created by somebody else. Raises SystemTrouble."""
     for each in planned:
         yield each if isinstance(each, Planned) else ownership.reject_occupied(each)
 
 
 def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
-    """Take the keys of the records that are not linked under theirs yet; a record whose key another one has gets its
-    outcome. Raises SystemTrouble."""
+    """Take the keys of the records that are not linked under them yet. A record whose key belongs to another one gets
+    its outcome. Raises SystemTrouble."""
     yield from (each for each in planned if not each.needs_key)
     new = [each for each in planned if each.needs_key]
     first = ownership.first_of(new)
@@ -33,8 +33,8 @@ def own(ownership: KeyOwnership, planned: Sequence[Planned]) -> Iterator[Planned
 
 
 def confirm_inherited(ownership_of: Callable[[str], KeyOwnership], records: Sequence[Record]) -> Iterator[Record]:
-    """A record that was to inherit rows when its worker died gets their keys now, or inherits nothing. Such a worker
-    has left its claim. Raises SystemTrouble."""
+    """Finish what a dead worker has begun: a record that was about to inherit rows gets their keys now, or inherits
+    nothing. Such a worker has left its claim. Raises SystemTrouble."""
     for record in records:
         yield record
         inherited = () if record.trusted else tuple(left for left in record.link.former if left.inherited)
@@ -48,7 +48,7 @@ def _confirmed(ownership: KeyOwnership, record: Record, left: FormerTarget) -> R
     keys, owner = ownership.keys, ownership.owner(record.id)
     owned = keys.owners([left.key]).get(left.key) or keys.own({left.key: owner}).get(left.key)
     if owned is None or owned.owner == owner or ownership.damage_of(owned) is not None:
-        # Of a key that may be its own it keeps the name, so that it can be given back.
+        # The link keeps the name of a key that may be its own, so that the key can be given up later.
         return record
     link = ownership.link_of(owned.owner)
     if ownership.yields(owned, link, record):
@@ -59,7 +59,7 @@ def _confirmed(ownership: KeyOwnership, record: Record, left: FormerTarget) -> R
 
 
 def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Planned | Concluded:
-    """Take a key over from an owner that has abandoned it or whose source row is confirmed gone; otherwise the record
+    """Take a key over from an owner that has abandoned it, or whose source row is confirmed gone. Otherwise the record
     is rejected."""
     record = planned.record
     if (damage := ownership.damage_of(owned)) is not None:
@@ -75,8 +75,8 @@ def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Pl
 
 
 def _succeed(ownership: KeyOwnership, record: Record, owned: OwnedKey, link: Link) -> tuple[Record, bool]:
-    """Get a key from its owner, and with it the row that the owner has there. The record inherits the row before
-    the owner loses it: whatever happens in between, no row of ours is nobody's. False when somebody was faster."""
+    """Get a key from its owner, and with it the row that the owner has under it. The record inherits the row before the
+    owner loses it, so the row has an owner at every moment. False if another worker was faster."""
     if has_row(link, owned):
         named, loser = record.link.inherit(ownership.route.name, owned.key), _without(ownership, link, owned)
         etag = _write(ownership.links, named)
@@ -89,7 +89,7 @@ def _succeed(ownership: KeyOwnership, record: Record, owned: OwnedKey, link: Lin
 
 
 def _without(ownership: KeyOwnership, link: Link, owned: OwnedKey) -> Link:
-    """The link of a former owner. What else it has stays its own."""
+    """The link of a former owner, which keeps everything else."""
     rest = link.without_key(owned.owner.route, owned.key)
     if ownership.is_there(owned.owner):
         return rest
@@ -97,7 +97,7 @@ def _without(ownership: KeyOwnership, link: Link, owned: OwnedKey) -> Link:
 
 
 def _write(links: Links, link: Link) -> str | None:
-    """Write a link; its new etag, None when somebody was faster."""
+    """Write a link; its new etag, None if another worker was faster."""
     writer = LinkWriter(links, lambda now: _content(now) == _content(link))
     return writer.write([Group(link, (link_operation(link),))]).etags.get(link.id)
 

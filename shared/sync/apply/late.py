@@ -1,5 +1,5 @@
-"""Late writes: what a worker has done to the target after another one had taken its record. The link of whoever has
-the row by now is told, so that the next worker finds and mends it (protocol A9)."""
+"""Late writes: what a worker has done to the target after another worker has taken its record. It is noted in the link
+of the record that has the row by now, so that the next worker finds and corrects it (protocol A9)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +24,8 @@ def note_late_writes(
     flow: Flow, links: Links, keys_of: KeysOf, overtaken: Sequence[Concluded], foreign: Mapping[str, Link]
 ) -> list[Owner]:
     """Note what was written of records whose links another worker has committed meanwhile (`foreign`): the target may
-    hold either write. A row that another record has by now is noted in that record's link. Returns those records: they
-    are to be written once more. Raises StorageTrouble."""
+    hold either write. If another record has the row by now, the write is noted in that record's link. Returns those
+    other records, which must be written once more. Raises StorageTrouble."""
     if not overtaken:
         return []
     others = {
@@ -45,7 +45,7 @@ def note_late_writes(
 def _owned_by_others(
     flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded]
 ) -> Iterator[tuple[Concluded, OwnedKey]]:
-    """The late records with the keys of the rows that were written, where another record has got them meanwhile."""
+    """The late records whose rows another record has got meanwhile, with the keys of those rows."""
     written: dict[str, dict[str, Concluded]] = defaultdict(dict)
     for each in overtaken:
         stored = each.record.stored
@@ -58,15 +58,15 @@ def _owned_by_others(
 
 
 def _tell_owner(links: Links, owned: OwnedKey, of: Concluded) -> bool:
-    """Note a late write in the link of the record that has the row by now; False when that has no link that can be
-    read."""
+    """Note a late write in the link of the record that has the row by now. False if that record has no readable
+    link."""
     owner = owned.owner
     return change_link(links, links.load(owner.flow, [owner.id])[owner.id], partial(_as_overwritten, of, owned))
 
 
 def _as_overwritten(of: Concluded, owned: OwnedKey, now: Link) -> Link | None:
-    """The link of a record after a late worker of another one has written its row. A row that it has not written itself
-    is inherited: nobody else has it."""
+    """The link of a record after a late worker of another record has written its row. If the record has not written the
+    row itself, it inherits the row."""
     if now.etag is None:
         return None
     route = owned.owner.route
@@ -80,8 +80,8 @@ def _only_dirty(now: Link) -> Link | None:
 
 
 def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Mapping[str, Link]) -> None:
-    """Take the keys of rows that a late worker has made, or may have made, and that are noted as the record's. Another
-    record that has got one meanwhile keeps it."""
+    """Take the keys of rows that a late worker has created, or may have created, and that are noted as the record's. If
+    another record got one meanwhile, it keeps it."""
     for each in overtaken:
         key, route = _begun_key(each), flow.route(each.record.stored.route) if each.record.stored.route else None
         if key is not None and route is not None and links[each.id].may_have_made(route.name, key):
@@ -89,8 +89,8 @@ def _own(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded], links: Map
 
 
 def _begun_key(of: Concluded) -> str | None:
-    """The key under which a late worker has, or may have, written a record for the first time; None where it has not:
-    a row that it has updated is known already."""
+    """The key under which a late worker has, or may have, written a record for the first time. None if it has updated a
+    row: that row is known already."""
     made, intent = of.outcome.link, of.record.stored.intent
     begun = made.route is not None and (made.linked or made.intent is not None)
     return intent.key if intent is not None and begun else None
@@ -103,8 +103,8 @@ def _after_late_work(of: Concluded, now: Link) -> Link | None:
 
 
 def _held_off(link: Link, of: Concluded) -> Link:
-    """A late write without a clear answer may land yet: whoever has the record now is overtaken, and others are held
-    off."""
+    """A late write without a clear answer may still be applied. So the claim of the worker that has the record now is
+    replaced, and other workers are kept off."""
     unanswered = of.outcome.link.claim
     if unanswered.kind is not ClaimKind.UNSETTLED:
         return link
@@ -112,9 +112,10 @@ def _held_off(link: Link, of: Concluded) -> Link:
 
 
 def _after_late_write(of: Concluded, now: Link) -> Link | None:
-    """The link of a record, as another worker has left it, after a late worker's write. A row that the late one has
-    made is the record's own, and looked for once more; of a record that is at another one by now it is one that it has
-    left. So is one that it may have made, but there another record gets it that needs its key."""
+    """The link of a record, as another worker has left it, after a late worker's write. A row that the late worker has
+    created is the record's own, and is looked up again. If the record is at another row by now, it is a row that the
+    record has left. If the late worker only may have created it, the row is inherited: another record gets it if it
+    needs its key."""
     stored, key = of.record.stored, _begun_key(of)
     if key is None or stored.route is None or now.may_have_made(stored.route, key):
         return None if now.etag is None else _as_filled(replace(now, dirty=True), of, stored.route)
@@ -129,7 +130,7 @@ def _after_late_write(of: Concluded, now: Link) -> Link | None:
 
 def _as_filled(now: Link, of: Concluded, route: str | None) -> Link:
     """The link with what the late write may have filled and added in the row that a record has now on its `route`: the
-    next worker empties and removes what is not to be there."""
+    next worker empties and removes what must not be there."""
     stored = of.record.stored
     if of.outcome.kind in _WITHOUT_WRITE or now.route != route or _place(now) != _place(stored):
         return now

@@ -1,6 +1,6 @@
-"""What is kept in a link before a write is sent, so that it is known if the answer, or this worker, gets lost: the key
-that the record is about to own, the intent of its first write, the fields that are filled for the first time, and the
-line numbers of a document (protocol A6, A8)."""
+"""What is noted in a link before a write is sent, in case the answer or this worker is lost: the key that the record is
+about to own, the intent of its first write, the fields that are filled for the first time, and the line numbers of a
+document (protocol A6, A8)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,8 +22,8 @@ Release = Callable[[Mapping[str, Iterable[Place]], Mapping[str, Link]], int]
 
 
 def note(route: Route, links: Links, release: Release, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
-    """Write into each link what is new of that. A record whose link somebody else has changed comes back; one whose
-    state cannot be kept is rejected before the target has seen it. Keys that a note drops are released before."""
+    """Write what is new into each link. A record whose link has changed meanwhile comes back. A record whose state does
+    not fit into its row is rejected before anything is sent. Keys that a note removes are given up before."""
     notes: dict[str, Link] = {}
     for each in planned:
         too_large = _too_large(route, each)
@@ -45,7 +45,7 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
 
 
 def _too_large(route: Route, planned: Planned) -> Concluded | None:
-    """The outcome of a record whose link cannot hold what is about to be written."""
+    """The outcome of a record whose link cannot hold the note."""
     record, write = planned.record, planned.write
     sent = (*record.sent_for(write.key), dict(write.values))
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
@@ -59,7 +59,7 @@ def _too_large(route: Route, planned: Planned) -> Concluded | None:
 
 
 def _noted(route: Route, planned: Planned) -> Link | None:
-    """The link with what is to be kept; None when there is nothing new."""
+    """The link with the note; None if there is nothing new."""
     write, judged, record = planned.write, planned.judged, planned.record
     link = record.link
     if judged.leaves:
@@ -90,7 +90,7 @@ def _noted(route: Route, planned: Planned) -> Link | None:
 
 def _with_values(planned: Planned, link: Link, write: Write) -> Link:
     """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
-    intent does not count if the row has an id that is not ours."""
+    intent does not count if the id of the row is not ours."""
     if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
         link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))

@@ -1,4 +1,4 @@
-"""How one look at a record ends, and what of it is committed."""
+"""How one look at a record ends, and what is committed of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,8 @@ from shared.state.waiting import Wait
 
 
 class Kind(StrEnum):
-    """The outcomes (invariant I1). created and updated are both "written"; ended is a filtered record that was
-    linked before; retried was not decided and comes back; unsettled may or may not have been applied."""
+    """The outcomes (invariant I1). created and updated both give the state written. ended is a filtered record that was
+    linked before. retried was not decided and comes back. unsettled may have been applied."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -42,7 +42,7 @@ class Rejection:
     rival: tuple[str, str] | None = None
 
     def as_failure(self, flow: str, id: str, number: str, now: datetime) -> Failure:
-        """The failure of a record for which this is seen now for the first time."""
+        """The failure of a record, seen now for the first time."""
         return Failure(
             flow,
             id,
@@ -60,7 +60,7 @@ class Rejection:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection. A
-    record that is not decided comes back after `delay_s`, or where that is None when the gate opens."""
+    record that is not decided comes back after `delay_s`; if that is None, when the gate opens."""
 
     kind: Kind
     link: Link
@@ -73,8 +73,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class WrittenTarget:
-    """The target row of a record that has been written: where it is, of a document what its lines are, and where rows
-    that hang on it are."""
+    """The target row of a record that was written: its place, the lines of a document, and the places of dependent
+    rows."""
 
     route: str
     key: str

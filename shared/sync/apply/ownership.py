@@ -1,4 +1,4 @@
-"""Whose a target key is, and who gives one up (protocol A6). Nothing is written here."""
+"""Who owns a target key, and when an owner gives it up (protocol A6). Nothing is written here."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class KeyOwnership:
         return self.links.load(owner.flow, [owner.id])[owner.id]
 
     def damage_of(self, owned: OwnedKey) -> Damage | None:
-        """Why nobody knows whose a key is; None when somebody does."""
+        """Why the owner of a key is unknown; None if it is known."""
         return damage_of_key(owned, self.keys.row_of(owned.key), self.flows)
 
     def is_there(self, owner: Owner) -> bool:
@@ -47,15 +47,15 @@ class KeyOwnership:
         return bool(self.flows[owner.flow].source.existing([owner.id]))
 
     def is_kept(self, owned: OwnedKey, link: Link, record: Record) -> bool:
-        """Whether an owner keeps its key whatever happens next. Of one with a damaged link nobody knows what it has in
-        the target. Raises SystemTrouble."""
+        """Whether an owner keeps its key in any case. What an owner with a damaged link has in the target is unknown.
+        Raises SystemTrouble."""
         if self._is_damaged(link):
             return True
         return not self._is_abandoned(owned, link, record.link.claim.id) and self.is_there(owned.owner)
 
     def yields(self, owned: OwnedKey, link: Link, record: Record) -> bool:
-        """Whether an owner gives its key up: it has abandoned it, or is gone and in nobody's hands; and its link can
-        be read. Raises SystemTrouble."""
+        """Whether an owner gives its key up. Its link can be read, and it has abandoned the key, or its source row is
+        gone and no worker has claimed it. Raises SystemTrouble."""
         if self._is_damaged(link):
             return False
         if self._is_abandoned(owned, link, record.link.claim.id):
@@ -63,7 +63,7 @@ class KeyOwnership:
         return claim_ends_in(link, self.limits) <= 0 and not self.is_there(owned.owner)
 
     def first_of(self, planned: Sequence[Planned]) -> dict[str, Planned]:
-        """The record that goes on, by its folded key: the owner where several want the same one."""
+        """The record that gets the key, by the folded key: the owner if several want the same one."""
         rivals: dict[str, list[Planned]] = defaultdict(list)
         for each in planned:
             rivals[fold(each.key)].append(each)
@@ -83,7 +83,7 @@ class KeyOwnership:
                 yield self.reject_taken(each.record, each.key, self.owner(goes_on.id))
 
     def reject_occupied(self, occupied: Occupied) -> Concluded:
-        """List a record whose target row is there already, by whoever has made it. Raises SystemTrouble."""
+        """List a record whose target row exists already and was not created by it. Raises SystemTrouble."""
         record, key = occupied.record, occupied.judged.content.key
         owned = self.keys.owners([key]).get(key)
         if owned is not None and (damage := self.damage_of(owned)) is not None:
@@ -97,12 +97,13 @@ class KeyOwnership:
         )
 
     def reject_unknown(self, record: Record, key: str, damage: Damage) -> Concluded:
-        """List a record whose number somebody has, and nobody knows who. It does not hold the key: else it would be
-        taken for the owner once the key is mended."""
+        """List a record whose number has an unknown owner. The record does not hold the key: otherwise it would count
+        as the owner once the row is repaired."""
         return record.taken_back().rejected(STATE_UNREADABLE, str(damage), damage.remedy, value=key)
 
     def reject_taken(self, record: Record, key: str, owner: Owner) -> Concluded:
-        """List a record whose number is another one's, which is named as people know it: by its flow and number."""
+        """List a record whose number belongs to another record. The message names that record by its flow and
+        number."""
         number = key.partition(KEY_SEPARATOR)[0] if self.route.moves else key
         return record.taken_back().rejected(
             "key_taken",
@@ -114,8 +115,8 @@ class KeyOwnership:
         )
 
     def _has_made(self, owned: OwnedKey) -> bool:
-        """Whether the target row under a key is its owner's. One that was refused, filtered or renumbered before its
-        first write has no row there."""
+        """Whether the owner of a key has created the target row under it. An owner that was refused, filtered or
+        renumbered before its first write has no row there."""
         owner = owned.owner
         return self.link_of(owner).may_have_made(owner.route, owned.key) and self.is_there(owner)
 
@@ -123,10 +124,13 @@ class KeyOwnership:
         return damage_of(link, self.flows[link.flow]) is not None
 
     def _is_abandoned(self, owned: OwnedKey, link: Link, claim_id: str | None) -> bool:
-        """Whether an owner has nothing in the target and nobody is about to write it: its record was refused, filtered
-        or renumbered. Under our own claim it would have been preferred, had it still wanted the key. One that claims
-        the key again a moment later makes the hand-over fail (see Keys.own). A link is noted before its key is taken,
-        so one that is not there is lost: nobody knows what its record has in the target."""
+        """Whether an owner has nothing in the target and no worker is about to write it: its record was refused,
+        filtered or renumbered.
+
+        Under our own claim the owner would have got the key first, if it still wanted it. If an owner claims the key
+        again a moment later, the hand-over fails (see Keys.own). A link is noted before its key is taken. So if there
+        is no link, it was lost, and what its record has in the target is unknown.
+        """
         if link.etag is None:
             return False
         claimed_by_other = link.claim.id != claim_id and claim_ends_in(link, self.limits) > 0

@@ -14,8 +14,8 @@ from shared.sync.flow import Flow, Route
 
 
 def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
-    """Each record on the route that it takes. One that is linked elsewhere leaves that target: on another route at
-    once, which leaves the row there as it is; on the same one after the row under the former key has been ended."""
+    """Each record on its route. A record that is linked elsewhere leaves that target. On another route it leaves at
+    once, and the former row stays as it is. On the same route the row under the former key is ended first."""
     for each in judged:
         route, link = flow.route(each.content.route), each.record.link
         if not link.linked:
@@ -56,8 +56,8 @@ def plan(route: Route, judged: Sequence[Judged]) -> Iterator[Planned | Occupied 
 
 
 def plan_taken_over(route: Route, planned: Sequence[Planned]) -> Iterator[Planned | Concluded]:
-    """Plan anew the writes to rows that were taken over, as the link says by now, from a record that is gone: such a
-    row was written by us, and what that record has filled is emptied as well."""
+    """Plan the writes again to rows that were taken over from a record that is gone, as the link says by now. We have
+    written such a row, so what that record has filled is emptied as well."""
     for each in planned:
         row = each.write.before
         if not each.judged.leaves and row is not None and each.needs_key and _was_there(route, each.judged):
@@ -71,7 +71,7 @@ def _was_there(route: Route, judged: Judged) -> bool:
 
 
 def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned | Occupied]:
-    """A record leaves its row only for a key that it can have."""
+    """A record leaves its row only for a key that it can get."""
     found = route.target.find([each.content.key for each in leaving]) if leaving else {}
     for item in leaving:
         if item.content.key in found and not (_was_there(route, item) or route.adopt_existing):
@@ -82,8 +82,9 @@ def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned |
 
 
 def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None:
-    """Only on a clean link may equal content end as unchanged or a difference be sent (protocol A7). What changes of a
-    document depends on its lines as they are: it gets no write here and is looked up, as is whatever is not clean."""
+    """Only on a clean link may equal content end as unchanged, or a difference be sent (protocol A7). A record whose
+    link is not clean is looked up. So is a document that has changed, because its changes depend on its lines as they
+    are in the target."""
     if not (judged.record.trusted and judged.record.link.linked and judged.content.reused is None):
         return None
     changes = Changes(route)
@@ -106,7 +107,7 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
 
 
 def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Concluded:
-    """Another document has the number of the linked one. Where the target has none any more the number is free."""
+    """Another document has the number of the linked one. If the target has none any more, the number is free."""
     if row is None:
         return judged.record.as_new()
     if route.adopt_existing:
@@ -123,7 +124,7 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
 
 
 def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
-    """What is written to a row as it was read."""
+    """The write to a row as it was read."""
     changes, alone = Changes(route), _goes_alone(judged)
     match (
         changes.overwrite(judged, row, alone=alone)
@@ -135,7 +136,7 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
         case Rejected(cause, message, remedy, _, value):
             return judged.record.rejected(cause, message, remedy, value=value)
         case NumbersTaken(numbers):
-            # Whoever maps it again knows that these are not to be had.
+            # The next mapping knows that these numbers are taken.
             taken = {**judged.content.numbers, **dict.fromkeys(numbers, "")}
             link = judged.record.link
             link = replace(link, content=replace(link.content, numbers=taken))
@@ -145,7 +146,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
 
 
 def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:
-    """Of a record that has ended nothing is known but what its end changes: what was applied may be outdated."""
+    """Plan the end of a record: only the fields that its end changes are written, since the applied content may be
+    outdated."""
     ending = judged.ending
     assert ending is not None
     if row is None:
@@ -156,5 +158,6 @@ def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned
 
 
 def _goes_alone(judged: Judged) -> bool:
-    """What went with others and got no clear answer goes by itself now: one record must not hold up the rest."""
+    """Whether the record is sent alone because an earlier write of it got no clear answer: one record must not hold up
+    the others."""
     return judged.record.link.unanswered > 0

@@ -3,21 +3,32 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from shared.sync.apply.record import Record
+from shared.state.failures import STATE_UNREADABLE
+from shared.sync.apply.record import Concluded, Record
+from shared.sync.damage import damage_of
 from shared.sync.flow import Flow, Tracked
 from shared.sync.ports import Source
 
 
 def read(source: Source, records: Sequence[Record]) -> Iterator[Record]:
-    """Each record with its row as it is now, None where it does not exist. Raises SystemTrouble, and NotSent when
-    there is no time for so many."""
+    """Each record with its row as it is now; None if it does not exist. Raises SystemTrouble, and NotSent if there is
+    no time for so many records."""
     rows = source.read([record.id for record in records])
     for record in records:
         yield replace(record, row=rows.get(record.id))
 
 
+def reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | Concluded]:
+    """List the records whose link is damaged. Apply has left them out when it claimed the others."""
+    for record in records:
+        if (damage := damage_of(record.link, flow)) is not None:
+            yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
+        else:
+            yield record
+
+
 def remember_parts(flow: Flow, records: Sequence[Record]) -> None:
-    """Keep what the records consist of: a part that was made since the last pull, and is deleted before the next one,
-    is known only from here (protocol P2). Raises StorageTrouble."""
+    """Store the parts of the records that were read. A part that is created and deleted between two pulls is known only
+    from here (protocol P2). Raises StorageTrouble."""
     if isinstance(flow.feed, Tracked):
         flow.feed.remember_parts(record.row for record in records if record.row is not None)

@@ -16,12 +16,11 @@ from shared.sync.hints import Hint
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is known of a record. `found` is its link as it was claimed, `stored` as this worker has written it last,
-    `before` as it was before a write was noted in it (None: none was), and `link` what is to become of it. `trusted` is
-    false when an earlier claim or the dirty mark says that the target may differ from the applied content (protocol
-    A7). `parents` are the records that it needs, `known_keys` the keys of other records that its mapping was given.
-    `dropped` is an intent of before under whose key nothing of the record is: it is kept while the record is not
-    decided, and what was sent with it is noted with the next create, since a worker that stands still may make the row
-    yet."""
+    `before` as it was before a write was noted in it (None: no write was), and `link` as it will be committed.
+    `trusted` is false if an earlier claim or the dirty mark says that the target may differ from the applied content
+    (protocol A7). `parents` are the records that it needs, `known_keys` the keys of other records that its mapping was
+    given. `dropped` is a former intent under whose key the target has no row. It is kept while the record is not
+    decided, and noted again with the next create: a worker that was stalled may still create the row."""
 
     hint: Hint
     found: Link
@@ -39,7 +38,7 @@ class Record:
     def of(
         cls, hint: Hint, link: Link, *, trusted: bool, failure: Failure | None = None, row: SourceRow | None = None
     ) -> "Record":
-        """A record with the link that it has now."""
+        """A record with its present link."""
         return cls(hint, link, link, link, trusted, failure, row)
 
     @property
@@ -49,7 +48,7 @@ class Record:
 
     @property
     def record(self) -> "Record":
-        """Itself: what each stage makes has its record."""
+        """The record itself, so that the result of each stage has a record."""
         return self
 
     def without_intent(self) -> "Record":
@@ -57,23 +56,23 @@ class Record:
         return replace(self, link=replace(self.link, intent=None), dropped=self.link.intent)
 
     def sent_for(self, key: str) -> tuple[dict[str, Json], ...]:
-        """What creates under a key have sent before."""
+        """The contents that earlier creates have sent under a key."""
         intent = self.link.intent or self.dropped
         return intent.sent if intent is not None and intent.key == key else ()
 
     def noted(self, link: Link) -> "Record":
-        """The stored link holds now what must be known of a write before it is sent."""
+        """The stored link now says what must be known of a write before it is sent."""
         return replace(self, before=self.link, link=link, stored=link)
 
     def taken_back(self) -> "Record":
-        """A write that was noted is not sent: nothing of it is to be known. The key was not to be had."""
+        """A noted write is not sent, because the record cannot have the key: the note is removed."""
         link = self.link if self.before is None else replace(self.before, etag=self.link.etag)
         keeps = link.linked or link.intent is not None or self.dropped is not None
         return replace(self, link=link if keeps else replace(link, held_key=None), before=None)
 
     def with_inheritance(self, named: Link) -> "Record":
-        """The record has got the row of one that is gone, as its stored link says by now; that stays whatever becomes
-        of the write."""
+        """The record has inherited a row, as its stored link says by now. It keeps the row whatever becomes of the
+        write."""
         before = None if self.before is None else replace(self.before, former=named.former)
         return replace(self, before=before, link=named, stored=named)
 
@@ -89,7 +88,8 @@ class Record:
         waits: tuple[Wait, ...] = (),
         rejection: Rejection | None = None,
     ) -> "Concluded":
-        """The record gets its outcome: its claim goes. Content that was written in full makes the link clean."""
+        """The record gets its outcome, and its claim is removed. Content that was written in full makes the link
+        clean."""
         link = self.link if target is None else target.on(self.link)
         link = replace(
             link,
@@ -98,7 +98,7 @@ class Record:
             dirty=not self.trusted if applied is None else False,
             intent=self.link.intent if applied is None else None,
             content=link.content if applied is None else replace(link.content, applied=applied, touched=()),
-            # A key that was meant for a move is given up with it.
+            # A key that was taken for a move is given up with it.
             held_key=link.target_key or link.held_key,
             attempts=0,
             unknowns=0 if rejection is None else self.link.unknowns,
@@ -107,7 +107,7 @@ class Record:
             claim=self.link.claim.ended(),
         )
         if kind is Kind.DELETED and not link.linked:
-            # Nothing of it came to the target: its number is free.
+            # Nothing of it is in the target, so its number is free.
             link = replace(link, route=None, held_key=None, intent=None)
         return Concluded(self, Outcome(kind, link, reason, rejection, waits, fields))
 
@@ -119,21 +119,21 @@ class Record:
         return self.concluded(Kind.REJECTED, LinkState.REJECTED, reason=cause, rejection=rejection)
 
     def at_its_next_target(self) -> "Concluded":
-        """The present target row has ended: the record comes back at once, to be written under the key that it holds
+        """The present target row has ended. The record comes back at once, to be written under the key that it owns
         already."""
         left = replace(self.link.without_target(ended=True), route=self.link.route, held_key=self.link.held_key)
         link = replace(left, state=LinkState.RETRYING, claim=self.link.claim.ended())
         return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
     def as_new(self) -> "Concluded":
-        """The row that the record was linked to is gone, and was another's: it comes back at once as a new record that
-        holds the key."""
+        """The row that the record was linked to is gone and belonged to another record. The record comes back at once
+        as a new one that owns the key."""
         new = replace(self.link.without_target(ended=False), route=self.link.route, held_key=self.link.target_key)
         link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim=self.link.claim.ended())
         return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
     def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Concluded":
-        """Nothing was applied and nothing is decided: the claim goes, the record comes back."""
+        """Nothing was applied and nothing is decided: the claim is removed, and the record comes back."""
         link = replace(
             self.link,
             state=LinkState.RETRYING if attempts else self.found.state,
@@ -147,7 +147,8 @@ class Record:
     def unsettled(
         self, *, delay_s: float | None, unknowns: int, unanswered: int, rejection: Rejection | None = None
     ) -> "Concluded":
-        """A request may still land: the claim stays and holds others off, the link is dirty (protocol A9)."""
+        """A request may still arrive: the claim stays and keeps other workers off, and the link is dirty (protocol
+        A9)."""
         link = replace(
             self.link,
             state=LinkState.REJECTED if rejection else LinkState.RETRYING,
@@ -181,7 +182,7 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a record ends once its last write is made, and by which rule."""
+    """How a record ends after its last write, and by which rule."""
 
     kind: Kind
     state: LinkState
@@ -190,8 +191,8 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A record that is to be written, with what the mapping has made of it. `leaves` says that its present target row
-    is ended first, since the record leaves it for another one."""
+    """A record that has content to be written. `leaves` says that its present target row is ended first, because the
+    record leaves it for another one."""
 
     record: Record
     content: Mapped
@@ -243,7 +244,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """A record whose target row is there already, by whoever has made it."""
+    """A record whose target row exists already and was not created by it."""
 
     judged: Judged
 
@@ -260,7 +261,7 @@ class Occupied:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record whose write was sent, with what the target has answered: None when it was applied."""
+    """A record whose write was sent, with the target's answer: None if it was applied."""
 
     planned: Planned
     answer: SyncError | None

@@ -1,5 +1,5 @@
-"""Target keys given up: each only while its record's link still names it, so that a crash leaves no key behind whose
-owner nobody knows (protocol A6)."""
+"""Gives target keys up: each only while the link of its record still names it, so that a crash leaves no key with an
+unknown owner (protocol A6)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,12 @@ from shared.sync.flow import Flow
 def release(
     flow: Flow, links: Links, keys_of: KeysOf, places: Mapping[str, Iterable[Place]], stored: Mapping[str, Link]
 ) -> int:
-    """Give up keys of records, by the records' ids; how many were theirs. `stored` are the links as they were last
-    written or read: a record whose link is another one by now, or cannot be read, keeps its keys.
+    """Give up keys of records, by the records' ids. Returns how many of the keys were theirs. `stored` are the links as
+    they were last written or read. A record keeps its keys if its link has changed meanwhile or cannot be read.
 
-    A key is read before its link is compared. Whoever takes the key for the same record at that moment has written
-    the link first and writes the key anew, so that either the comparison or the release fails. Raises StorageTrouble.
+    A key is read before its link is compared. A worker that takes the key for the same record at that moment has
+    written the link first and writes the key again. So either the comparison or the release fails. Raises
+    StorageTrouble.
     """
     owned = _owned(flow, keys_of, places)
     if not owned:

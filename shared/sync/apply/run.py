@@ -1,8 +1,8 @@
 """Apply: claim the records that a message names, read what they are now, write what differs, commit every outcome.
 
 The order of the stages is the protocol's (A1 to A11): gate, claim, read, settle, judge, plan, note, own keys, send,
-read the answers, commit, follow-ups. Each takes what the one before has left undecided. The host deletes the message
-after the function has returned.
+read the answers, commit, follow-ups. Those from the read to the plan are in `planning.py`. Each takes what the one
+before has left undecided. The host deletes the message after the function has returned.
 """
 
 from collections import Counter
@@ -20,17 +20,16 @@ from shared.sync.apply.claim import Claimed, Claiming
 from shared.sync.apply.commit import Committed, Committing
 from shared.sync.apply.crashed import list_crashed
 from shared.sync.apply.follow_up import FollowUp, place_of_undecided, place_to_wait
-from shared.sync.apply.judge import judge, links_of_parents
-from shared.sync.apply.keys import confirm_inherited, own, reject_occupied
+from shared.sync.apply.judge import links_of_parents
+from shared.sync.apply.keys import own
 from shared.sync.apply.note import note
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
-from shared.sync.apply.plan import by_route, plan, plan_taken_over, take_routes
-from shared.sync.apply.read import read, remember_parts
-from shared.sync.apply.record import Judged, Planned, Record
+from shared.sync.apply.plan import plan_taken_over
+from shared.sync.apply.planning import Planning
+from shared.sync.apply.record import Planned, Record
 from shared.sync.apply.release import release
 from shared.sync.apply.send import send
-from shared.sync.apply.settle import back_at_former, settle
 from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, Route, dependents
@@ -69,6 +68,7 @@ class Apply:
         self._gates = gates
         self._environment = environment
         self._state = state
+        self._control = state.control
         self._queues = queues
         self._clock = clock
         self._limits = limits
@@ -78,9 +78,9 @@ class Apply:
     def run(self, body: str) -> None:
         """Apply one message.
 
-        When a table fails, the message is sent again, so that an outage of hours is no poison of its records. Raises
-        HintUnreadable for a body that is no hint, and StorageTrouble when the queue fails as well: the message then
-        comes back by its dequeue count.
+        If a table fails, the message is sent again, so that its records do not become poison in an outage of hours.
+        Raises HintUnreadable for a body that is no hint, and StorageTrouble if the queue fails as well: then the host
+        delivers the message again and counts it.
         """
         message = read_message(body)
         try:
@@ -91,6 +91,7 @@ class Apply:
             tell_trouble(trouble, flow=self._flow.name, run=self._run_id)
 
     def _run(self, message: HintMessage, body: str) -> None:
+        self._control = self._state.control.at_once()
         closed = self._closed()
         if closed is not None:
             queue, delay_s = place_to_wait(self._flow, closed)
@@ -103,7 +104,7 @@ class Apply:
             return
         flow, state, limits = self._flow, self._state, self._limits
         claimed = Claiming(flow, state.links, state.failures, limits, self._claim_id).claim(message)
-        # Its own row cannot be read: that is this one record's failure.
+        # A record whose row cannot be read is listed as its own failure.
         Listing(flow, self._run_id, failures=state.failures, clock=self._clock).damaged(claimed.damaged)
         batch = Batch(claimed.records)
         self._decide(batch, claimed.records, not_after=began + limits.run_budget_s)
@@ -139,19 +140,20 @@ class Apply:
         if not records:
             return
         flow, state = self._flow, self._state
+        planning = Planning(
+            flow=flow,
+            flows=self._flows,
+            state=state,
+            clock=self._clock,
+            limits=self._limits,
+            links_of=partial(links_of_parents, state.links),
+        )
         try:
-            reading = batch.take(read(flow.source, records))
-            remember_parts(flow, reading)
-            settled = batch.take(settle(flow, self._flows, partial(state.keys_of, flow), reading))
-            settled = batch.take(confirm_inherited(self._ownership, settled))
-            settled = batch.take(back_at_former(settled))
-            links_of = partial(links_of_parents, state.links)
-            judged = batch.take(judge(flow, self._clock.now(), links_of, settled))
-            judged = batch.take(take_routes(flow, judged))
-            for name, of_route in by_route(flow, judged).items():
-                self._write(batch, flow.route(name), of_route, not_after=not_after)
+            judged = planning.judged(batch, records)
+            for ownership, planned in planning.planned(batch, judged):
+                self._write(batch, ownership, planned, not_after=not_after)
         except NotSent:
-            # So many records cannot be read in time: they come back in smaller messages.
+            # So many records cannot be read in time, so they come back in smaller messages.
             self._sent_back_at_once = max(1, len(records) // 2)
             batch.take(record.retried() for record in batch.undecided())
         except SystemTrouble as trouble:
@@ -159,11 +161,10 @@ class Apply:
             self._gates.meet(trouble, flow, run=self._run_id, record=records[0].id)
             batch.take(record.retried() for record in batch.undecided())
 
-    def _write(self, batch: Batch, route: Route, judged: Sequence[Judged], *, not_after: float) -> None:
-        """The stages of the records that take one route."""
-        ownership, links = self._ownership(route.name), self._state.links
+    def _write(self, batch: Batch, ownership: KeyOwnership, planned: Sequence[Planned], *, not_after: float) -> None:
+        """The stages of the records that take one route, from the note on."""
+        route, links = ownership.route, self._state.links
         release_keys = partial(release, self._flow, links, partial(self._state.keys_of, self._flow))
-        planned = batch.take(reject_occupied(ownership, batch.take(plan(route, judged))))
         noted = batch.take(note(route, links, release_keys, planned))
         owned = batch.take(own(ownership, noted))
         planned = batch.take(plan_taken_over(route, owned))
@@ -173,26 +174,20 @@ class Apply:
     def _send(self, batch: Batch, route: Route, planned: Sequence[Planned], *, not_after: float) -> list[Planned]:
         """Send, and read the answers. Returns what is to be sent once more, as complete records."""
         sent = batch.take(send(route.target, planned, not_after=not_after))
-        blame = blame_for(self._gates, self._flow, self._run_id, sent)
+        blame = blame_for(self._gates, self._control, self._flow, self._run_id, sent)
         return batch.take(read_answers(self._flow, route, self._limits, blame, sent))
 
-    def _ownership(self, route: str) -> KeyOwnership:
-        state, of = self._state, self._flow.route(route)
-        keys = state.keys_of(self._flow, of)
-        return KeyOwnership(self._flow, of, keys, state.links, self._flows, self._limits)
-
     def _closed(self) -> Closed | None:
-        now = self._state.control.at_once()
-        closed = self._gates.closed_for_apply(self._flow, now)
-        if closed is None and (change := self._environment.change_by_settings(self._flow.name, now)):
+        closed = self._gates.closed_for_apply(self._flow, self._control)
+        if closed is None and (change := self._environment.change_by_settings(self._flow.name, self._control)):
             closed = Closed(change)
         if closed is not None:
             log_event("message_held", flow=self._flow.name, run=self._run_id, reason=closed.reason)
         return closed
 
     def _know_the_basis(self) -> bool:
-        """What the mapping looks up belongs to it: the links that this invocation commits say what they were made
-        with. False when the small tables cannot be read."""
+        """Read what the mapping looks up for every record: the committed links name it in their fingerprint. False if
+        the small tables cannot be read."""
         try:
             self._flow = self._flow.as_of(self._clock.now())
         except NotSent:

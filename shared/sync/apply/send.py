@@ -9,8 +9,8 @@ from shared.sync.ports import Target
 
 
 def send(target: Target, planned: Sequence[Planned], *, not_after: float) -> Iterator[Sent]:
-    """Send every write, none after `not_after` on the monotonic clock, and tell what was answered. A record of which
-    only a first part was applied is not trusted any more."""
+    """Send every write, none after `not_after` on the monotonic clock. Each record gets the target's answer. If only a
+    first part of a record was applied, the record is no longer trusted."""
     if not planned:
         return
     by_id = {each.id: each for each in planned}

@@ -1,4 +1,4 @@
-"""First writes of unknown outcome, found out about before anything else is decided (protocol A6)."""
+"""Finds out what became of first writes of unknown outcome, before anything else is decided (protocol A6)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ def settle(
     looks_only: bool = False,
     is_held: Callable[[Link], bool] = lambda _: False,
 ) -> Iterator[Record]:
-    """Each record with what became of a create whose answer, or whose worker, got lost.
+    """Each record with the result of a create whose answer, or whose worker, was lost.
 
-    A row that is there now counts as ours if its id is ours, or if the first look had found nothing and it agrees
-    with what was sent; and if the key is the record's: an intent is noted before the key is taken. Where that has not
-    come about yet it is taken now, unless this is a look only. Where nothing is there nothing comes any more: whoever
-    had the record before has lost its claim, and a request of it would have landed by now. A look also meets records
-    that somebody has in hands still (`is_held`). Of a key whose owner nobody knows nothing is found out. Raises
-    SystemTrouble when the target does not answer.
+    An existing row counts as ours if its id is ours, or if the first look found no row and the fields agree with what
+    was sent. The key must be the record's own as well. An intent is noted before its key is taken, so a key that is not
+    taken yet is taken now, except in a dry run (`looks_only`). If there is no row, none will come: the claim of the
+    former worker has expired, and its request would have arrived by now. A dry run also meets records that a worker
+    still holds (`is_held`). If the owner of a key is unknown, the record stays as it is. Raises SystemTrouble if the
+    target does not answer.
     """
     doubtful: dict[str | None, dict[str, Intent]] = defaultdict(dict)
     for record in records:
@@ -59,8 +59,8 @@ def settle(
 
 
 def back_at_former(records: Sequence[Record]) -> Iterator[Record]:
-    """A record that was on its way to another target and has not arrived there is still at the one that it has left,
-    unless that was ended: it can be ended there, and it is found there when it goes back."""
+    """Each record, back at the target that it was about to leave if it has not arrived at the other one, unless the
+    former row was ended. So it can be ended there, and is found there if it returns."""
     for record in records:
         link = record.link.back_at_former()
         yield record if link is record.link else replace(record, link=link, trusted=False)
@@ -70,7 +70,7 @@ def _settled(route: Route, record: Record, intent: Intent, row: TargetRow) -> Re
     applied = _applied_by(route, intent, row)
     if applied is None:
         return replace(record, link=replace(record.link, intent=None))
-    # Where a record has several parts the intent stays until all of them are written: the creation is not finished.
+    # The intent stays until all parts of a record are written: until then the creation is not finished.
     kept = intent if row.ours else None
     content = replace(record.link.content, applied=applied)
     link = replace(
@@ -82,7 +82,7 @@ def _settled(route: Route, record: Record, intent: Intent, row: TargetRow) -> Re
 def _owned(
     keys: Keys, owners: Mapping[str, OwnedKey], of_route: Owner, intents: Mapping[str, Intent], *, looks_only: bool
 ) -> set[str]:
-    """The records whose intended key is their own. Of several that want one that nobody has, the first gets it."""
+    """The records whose intended key is their own. If several want a key without an owner, the first gets it."""
     wanted = {id: (intent.key, replace(of_route, id=id)) for id, intent in intents.items()}
     own = {id for id, (key, owner) in wanted.items() if key in owners and owners[key].owner == owner}
     first: dict[str, str] = {}
@@ -94,14 +94,14 @@ def _owned(
 
 
 def _applied_by(route: Route, intent: Intent, row: TargetRow) -> dict[str, Json] | None:
-    """What our first writes may have left in a row; None when the row is not ours."""
+    """The fields that our first writes may have filled in a row; None if the row is not ours."""
     if row.ours:
-        # Any of them may have come through, and its parts one by one: what one of them has filled may be filled.
+        # Each write, and each of its parts, may have been applied: a field that one of them has filled may be filled.
         return {name: value for sent in intent.sent for name, value in sent.items()}
     agreeing = [sent for sent in intent.sent if row.id is None and _agrees(route, sent, row.values)]
     return agreeing[-1] if agreeing else None
 
 
 def _agrees(route: Route, sent: Mapping[str, Json], row: Values) -> bool:
-    """Whether a row holds what was sent, as far as it is read: the mapping may have another field less since then."""
+    """Whether a row holds what was sent, in the fields that are read: the mapping may have fewer fields since then."""
     return all(route.rules.agree(name, value, row[name]) for name, value in sent.items() if name in row)

@@ -1,4 +1,4 @@
-"""What is known of a record once its write is applied, or when it needs none."""
+"""What is known of a record after its write, or if it needs none."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _FIELDS_KEPT = 100
 
 
 def target_of(route: Route, planned: Planned) -> WrittenTarget:
-    """Where a record is once its write is applied."""
+    """The place of a record after its write."""
     return _target(route, planned.judged, planned.write.target_id)
 
 
@@ -27,7 +27,7 @@ def written(route: Route, planned: Planned) -> Concluded:
 
 
 def unchanged(route: Route, judged: Judged) -> Concluded:
-    """The target has all that is mapped."""
+    """The target has all mapped content."""
     return _finished(route, judged, Kind.UNCHANGED, (), judged.record.link.target_id)
 
 
@@ -42,7 +42,7 @@ def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...],
         return record.concluded(
             ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields
         )
-    # Only what the end changes was written: the rest stays in doubt.
+    # Only the fields that the end changes were written, so the others stay in doubt.
     doubtful = replace(record, link=replace(record.link, content=replace(record.link.content, applied=applied)))
     return doubtful.concluded(ending.kind, ending.state, reason=ending.rule, fields=fields)
 

@@ -114,7 +114,7 @@ class Pull:
                 self._gates.close(trouble)
         self._thresholds.blind = True
         checkpoint = self._state.checkpoints.load(flow.name)
-        return flow if checkpoint is None else flow.as_read_for(checkpoint.fingerprint)
+        return flow if checkpoint is None else flow.as_read_for(checkpoint.made_for.fingerprint)
 
     def _tell(self, seconds: float) -> None:
         counts = {name: self._counts[name] for name in ("pages", "hints")}
@@ -142,14 +142,14 @@ class Pull:
             self._counts["pages"] += step.pages
             measured = self._thresholds.measure(reader, checkpoint, step, deadline)
             if measured.excess:
-                reason = f"{measured.excess} in walk {checkpoint.walk}; {self._what_helps()}"
-                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk, measured)
+                reason = f"{measured.excess} in walk {checkpoint.walk.id}; {self._what_helps()}"
+                self._block(BlockKind.THRESHOLD, reason, checkpoint.walk.id, measured)
                 return PullEnd.BLOCKED
             self._send(step, reader)
             # A look at the next page may take as long as any before.
             done = step.caught_up or self._clock.monotonic() + self._thresholds.longest_s >= deadline
-            changed = measured.changed if step.after.walk == checkpoint.walk else 0
-            checkpoint = replace(step.after, etag=checkpoint.etag, changed=changed)
+            changed = measured.changed if step.after.walk.id == checkpoint.walk.id else 0
+            checkpoint = replace(step.after, etag=checkpoint.etag).with_changed(changed)
             if step.caught_up:
                 checkpoint = replace(checkpoint, current_at=self._clock.now())
             if done or reader.saves_each_step:

@@ -91,29 +91,29 @@ class Thresholds:
         part = self._part(reader, checkpoint, step, deadline)
         if not part.is_excess:
             return Measured(part.changed)
-        walk, known, ended = checkpoint.walk, step.known, step.after.walk != checkpoint.walk
+        walk, known, ended = checkpoint.walk.id, step.known, step.after.walk.id != checkpoint.walk.id
         while not ended and self._clock.monotonic() < deadline:
-            checkpoint = replace(step.after, changed=part.changed)
+            checkpoint = step.after.with_changed(part.changed)
             try:
                 step = reader.next(checkpoint)
                 part = part.with_next(self._part(reader, checkpoint, step, deadline))
             except NotSent:
                 break
             known = step.known if step.known is not None else known
-            if step.after.restarts > checkpoint.restarts:
+            if step.after.position.restarts > checkpoint.position.restarts:
                 break
-            ended = step.after.walk != walk
+            ended = step.after.walk.id != walk
         return self._shown(part, known, ended=ended)
 
     def _part(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float) -> _Part:
-        goes_on = step.after.walk == checkpoint.walk
-        possible = checkpoint.changed + len(step.news)
+        goes_on = step.after.walk.id == checkpoint.walk.id
+        possible = checkpoint.walk.changed + len(step.news)
         floor = self._limits.gone_limit_count
         if max(step.gone, possible) <= floor and not (goes_on and step.news):
             return _Part(possible, gone=step.gone)
-        beyond = self._is_gone_beyond(step, checkpoint.walk)
+        beyond = self._is_gone_beyond(step, checkpoint.walk.id)
         if beyond and self.blind:
-            return _Part(checkpoint.changed, gone=step.gone, too_many_gone=True)
+            return _Part(checkpoint.walk.changed, gone=step.gone, too_many_gone=True)
         part = self._changed(reader, checkpoint, step, deadline, goes_on=goes_on)
         return replace(part, gone=step.gone, too_many_gone=beyond)
 
@@ -134,17 +134,17 @@ class Thresholds:
 
     def _changed(self, reader: Reader, checkpoint: Checkpoint, step: Step, deadline: float, *, goes_on: bool) -> _Part:
         if self._limits.change_limit_percent >= _ALL:
-            return _Part(checkpoint.changed)
+            return _Part(checkpoint.walk.changed)
         suspects = self._suspects(reader, step.news)
-        changed = checkpoint.changed + len(suspects)
-        if not suspects or ((self.blind or not goes_on) and not self._is_change_beyond(changed, checkpoint.walk)):
+        changed = checkpoint.walk.changed + len(suspects)
+        if not suspects or ((self.blind or not goes_on) and not self._is_change_beyond(changed, checkpoint.walk.id)):
             return _Part(changed)
         if self.blind:
             text = f"{changed} records have changed in the source, and cannot be looked at while it does not answer"
             raise Transient(self._flow.target_system, text)
         weighed = self._weigh(suspects, deadline)
-        changed = checkpoint.changed + weighed.most
-        beyond = self._is_change_beyond(changed, checkpoint.walk)
+        changed = checkpoint.walk.changed + weighed.most
+        beyond = self._is_change_beyond(changed, checkpoint.walk.id)
         return _Part(changed, weighed.differing, weighed.unread, too_many_changed=beyond)
 
     def _suspects(self, reader: Reader, news: Sequence[Change]) -> list[Link]:

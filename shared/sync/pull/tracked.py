@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage
-from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
+from shared.state.checkpoint_parts import Phase, Position, Walk
+from shared.state.checkpoints import Checkpoint, Checkpoints
 from shared.state.links import Link, Links
 from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
@@ -49,28 +50,29 @@ class TrackedReader:
         delta link a new epoch begins, also from a checkpoint that was restored: the changes before it are unknown."""
         flow, new = self._flow, self._new_id
         if checkpoint is None:
-            first = Checkpoint(flow.name, epoch=new(), walk=new())
+            first = Checkpoint(flow.name, epoch=new(), walk=Walk(new()))
             return first.with_mapping(flow.fingerprint)
-        if checkpoint.phase is Phase.BASELINE and checkpoint.cursor is None:
+        position = checkpoint.position
+        if position.phase is Phase.BASELINE and position.cursor is None:
             return replace(checkpoint, epoch=new())
-        idle = checkpoint.phase is Phase.DELTA and checkpoint.cursor is None
-        if idle and checkpoint.fingerprint != flow.fingerprint:
+        if position.is_between_walks and checkpoint.made_for.fingerprint != flow.fingerprint:
             log_event("mapping_changed", flow=flow.name, run=self._run_id)
-            return replace(checkpoint, phase=Phase.FULL).with_mapping(flow.fingerprint)
+            return checkpoint.in_phase(Phase.FULL).with_mapping(flow.fingerprint)
         return checkpoint
 
     def next(self, checkpoint: Checkpoint) -> Step:
         """Read one page. Raises SystemTrouble; OperatorNeeded if the source has refused its own links too often."""
-        if checkpoint.phase is Phase.ABSENT:
+        phase = checkpoint.position.phase
+        if phase is Phase.ABSENT:
             return self._look_for_absent(checkpoint)
         try:
             page = self._fetch(checkpoint)
         except LinkRefused as refused:
             return Step((), self._restarted(checkpoint, refused))
-        if checkpoint.phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
+        if phase is not Phase.FULL and page.next_link is None and page.delta_link is None:
             text = f"{self._flow.name}: a tracked page came with neither a next link nor a delta link"
             raise Transient(self._flow.source_system, text)
-        match checkpoint.phase:
+        match phase:
             case Phase.BASELINE:
                 return Step((), self._after_baseline(checkpoint, page), pages=1)
             case Phase.FULL:
@@ -87,29 +89,32 @@ class TrackedReader:
         return True
 
     def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
-        if checkpoint.cursor is not None:
-            return self._source.follow(checkpoint.cursor)
-        match checkpoint.phase:
+        position = checkpoint.position
+        if position.cursor is not None:
+            return self._source.follow(position.cursor)
+        match position.phase:
             case Phase.BASELINE:
                 return self._source.track_changes()
             case Phase.FULL:
                 return self._source.list_rows()
-        if checkpoint.delta_link is None:
+        if position.delta_link is None:
             raise LinkRefused("no delta link is kept")
-        return self._source.follow(checkpoint.delta_link)
+        return self._source.follow(position.delta_link)
 
     def _restarted(self, checkpoint: Checkpoint, refused: LinkRefused) -> Checkpoint:
         """After a refused next link the walk restarts from the delta link. After a refused delta link, or a link that
         leads elsewhere, everything is read again."""
-        restarts = checkpoint.restarts + 1
+        position = checkpoint.position
+        restarts = position.restarts + 1
         if isinstance(refused, LinkElsewhere):
             log_event("link_dropped", flow=self._flow.name, run=self._run_id, reason=str(refused))
         else:
-            log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=checkpoint.phase, restarts=restarts)
-        if isinstance(refused, LinkElsewhere) or (checkpoint.phase is Phase.DELTA and checkpoint.cursor is None):
-            again = replace(checkpoint.begun_anew(self._new_id), restarts=restarts)
+            log_event("link_refused", flow=self._flow.name, run=self._run_id, phase=position.phase, restarts=restarts)
+        if isinstance(refused, LinkElsewhere) or position.is_between_walks:
+            again = checkpoint.begun_anew(self._new_id, restarts=restarts)
         else:
-            again = replace(checkpoint, cursor=None, restarts=restarts, gone=0, changed=0, walk=self._new_id())
+            from_start = replace(position, cursor=None, restarts=restarts)
+            again = replace(checkpoint, position=from_start, walk=checkpoint.walk.begun_anew(self._new_id()))
         if restarts >= self._limits.max_restarts:
             self._checkpoints.save(again)
             raise OperatorNeeded(
@@ -122,13 +127,13 @@ class TrackedReader:
 
     def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
         if page.delta_link is None:
-            return replace(checkpoint, cursor=page.next_link)
-        return replace(checkpoint, phase=Phase.FULL, cursor=None, delta_link=page.delta_link)
+            return checkpoint.at(page.next_link)
+        return _keeping(page.delta_link, checkpoint.in_phase(Phase.FULL))
 
     def _full_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         """A full walk in a new epoch may bring a restored or replaced table (protocol P4). The changes of a walk for a
         changed mapping are intended."""
-        news = () if checkpoint.remapped else page.changes
+        news = () if checkpoint.walk.remapped else page.changes
         return Step(self._hints(page.changes), self._after_full(checkpoint, page), news=news, pages=1)
 
     def _hints(self, changes: tuple[Change, ...]) -> tuple[Hint, ...]:
@@ -136,18 +141,19 @@ class TrackedReader:
 
     def _after_full(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
         if page.next_link is not None:
-            return replace(checkpoint, cursor=page.next_link)
-        return replace(checkpoint, phase=Phase.ABSENT, cursor=None, gone=0)
+            return checkpoint.at(page.next_link)
+        return checkpoint.in_phase(Phase.ABSENT).with_gone(0)
 
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         hints = self._hints(page.changes)
-        gone = self._count_gone(self._gone(page), checkpoint.gone)
+        gone = self._count_gone(self._gone(page), checkpoint.walk.gone)
         news = {c.id: c for c in page.changes if not c.gone and c.id not in self._met}
         self._met |= news.keys()
         told = tuple(news.values())
         if page.delta_link is None:
-            return Step(hints, replace(checkpoint, cursor=page.next_link, gone=gone), gone, told, pages=1)
-        after = replace(self._walk_ended(checkpoint), delta_link=page.delta_link, restarts=0)
+            return Step(hints, checkpoint.at(page.next_link).with_gone(gone), gone, told, pages=1)
+        ended = self._walk_ended(checkpoint)
+        after = replace(ended, position=Position(Phase.DELTA, delta_link=page.delta_link))
         return Step(hints, after, gone, told, pages=1, caught_up=True)
 
     def _gone(self, page: ChangePage) -> list[str]:
@@ -165,19 +171,18 @@ class TrackedReader:
         return so_far + sum(link.linked and link.state not in ENDED for link in links)
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, cursor=None, gone=0, changed=0, walk=self._new_id())
-        return replace(new, phase=Phase.DELTA, remapped=False)
+        return replace(checkpoint.in_phase(Phase.DELTA), walk=Walk(self._new_id()))
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion was not reported."""
         flow = self._flow
-        links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._links.page(flow.name, checkpoint.position.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and link.seen.epoch != checkpoint.epoch)
         missing = gone_hints(flow, doubtful)
-        gone = checkpoint.gone + len(missing)
+        gone = checkpoint.walk.gone + len(missing)
         if after is None:
             return Step(missing, self._walk_ended(checkpoint), gone)
-        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone)
+        return Step(missing, checkpoint.at(after).with_gone(gone), gone)
 
 
 class FurtherReader(TrackedReader):
@@ -206,16 +211,16 @@ class FurtherReader(TrackedReader):
         if checkpoint is not None:
             return checkpoint
         new = self._new_id
-        return Checkpoint(self._flow.name, epoch=new(), walk=new(), source=self.source_name)
+        return Checkpoint(self._flow.name, epoch=new(), walk=Walk(new()), source=self.source_name)
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Let every record be read again if changes before a new delta link, and after the refused one, are unknown.
         False if another pull is ahead."""
-        if not (self._lost_changes and checkpoint.phase is Phase.DELTA):
+        if not (self._lost_changes and checkpoint.position.phase is Phase.DELTA):
             return True
         own = self._checkpoints.load(self._flow.name)
-        if own is not None and own.phase is not Phase.BASELINE:
-            again = replace(own, phase=Phase.FULL, cursor=None, gone=0, changed=0)
+        if own is not None and own.position.phase is not Phase.BASELINE:
+            again = replace(own.in_phase(Phase.FULL), walk=own.walk.begun_anew(own.walk.id))
             if self._checkpoints.save(again) is None:
                 return False
         self._lost_changes = False
@@ -223,6 +228,10 @@ class FurtherReader(TrackedReader):
 
     def _after_baseline(self, checkpoint: Checkpoint, page: ChangePage) -> Checkpoint:
         if page.delta_link is None:
-            return replace(checkpoint, cursor=page.next_link)
+            return checkpoint.at(page.next_link)
         self._lost_changes = True
-        return replace(checkpoint, phase=Phase.DELTA, cursor=None, delta_link=page.delta_link)
+        return _keeping(page.delta_link, checkpoint.in_phase(Phase.DELTA))
+
+
+def _keeping(delta_link: str, checkpoint: Checkpoint) -> Checkpoint:
+    return replace(checkpoint, position=replace(checkpoint.position, delta_link=delta_link))

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from shared.clock import Clock
 from shared.records import Change
-from shared.state.checkpoints import Checkpoint, Phase
+from shared.state.checkpoint_parts import Phase, Position, Scans, Walk
+from shared.state.checkpoints import Checkpoint
 from shared.state.control import Control
 from shared.state.decided_contents import DecidedContents
 from shared.state.links import Link, Links
@@ -55,27 +56,27 @@ class WalkedReader:
         """Where to continue. A walk ignores the snapshot if it is the first, if the mapping has changed since the last
         such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
-        self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk)
+        self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk.id)
         for record in self._decided.take():
             self._snapshot.correct(record.id, record.content)
         return began
 
     def next(self, checkpoint: Checkpoint) -> Step:
         """Read one page."""
-        if checkpoint.phase is Phase.ABSENT:
+        if checkpoint.position.phase is Phase.ABSENT:
             return self._look_for_absent(checkpoint)
-        page = self._feed.source.walk(checkpoint.cursor)
+        page = self._feed.source.walk(checkpoint.position.cursor)
         hints: list[Hint] = []
         news: list[Change] = []
         for record in page.records:
             sight = self._snapshot.note(record.id, record.digest)
-            # What no message can carry is listed by every walk, as long as it is there.
-            if sight is not Sight.SAME or checkpoint.ignores_snapshot or unusable_id(record.id):
+            # A record that no message can carry is listed by every walk, as long as it exists.
+            if sight is not Sight.SAME or checkpoint.walk.ignores_snapshot or unusable_id(record.id):
                 hints.append(Hint(record.id))
-            if sight is Sight.CHANGED and not checkpoint.remapped:
+            if sight is Sight.CHANGED and not checkpoint.walk.remapped:
                 news.append(Change(record.id, None))
         if page.last is not None:
-            return Step(tuple(hints), replace(checkpoint, cursor=page.last), news=tuple(news), pages=1)
+            return Step(tuple(hints), checkpoint.at(page.last), news=tuple(news), pages=1)
         return self._walk_ended(checkpoint, tuple(hints), tuple(news))
 
     def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - the digests differ
@@ -84,8 +85,7 @@ class WalkedReader:
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
-        finished = checkpoint.phase is Phase.WALK and checkpoint.cursor is None
-        if not self._snapshot.save(finished=finished):
+        if not self._snapshot.save(finished=checkpoint.position.is_between_walks):
             return False
         self._decided.remove_taken()
         return True
@@ -94,47 +94,47 @@ class WalkedReader:
         now, fingerprint = self._clock.now(), self._flow.fingerprint
         if checkpoint is None:
             new = self._new_id
-            checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=new(), phase=Phase.WALK)
+            checkpoint = Checkpoint(self._flow.name, epoch=new(), walk=Walk(new()), position=Position(Phase.WALK))
         checkpoint = self._counted(checkpoint)
-        if checkpoint.cursor is not None or checkpoint.phase is not Phase.WALK:
+        if not checkpoint.position.is_between_walks:
             return checkpoint
-        full_at, full_every_s = checkpoint.full_at, self._feed.full_every_s
-        if full_at is None or checkpoint.fingerprint != fingerprint or (now - full_at).total_seconds() >= full_every_s:
+        scans, full_every_s = checkpoint.scans, self._feed.full_every_s
+        is_remapped = checkpoint.made_for.fingerprint != fingerprint
+        if is_remapped or scans.full_at is None or (now - scans.full_at).total_seconds() >= full_every_s:
             log_event("full_walk", flow=self._flow.name, run=self._run_id)
-            return replace(checkpoint, ignores_snapshot=True, full_at=now).with_mapping(fingerprint)
+            walk, scans = replace(checkpoint.walk, ignores_snapshot=True), replace(scans, full_at=now)
+            return replace(checkpoint, walk=walk, scans=scans).with_mapping(fingerprint)
         return checkpoint
 
     def _counted(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint, unless a newer one has been saved before. If it was restored, its snapshot is too old to say
         what was queued: every record is evaluated again."""
         control, flow = self._control, self._flow.name
-        walks = control.flow(flow).walks
-        if checkpoint.number < walks:
+        walks, number = control.flow(flow).walks, checkpoint.scans.number
+        if number < walks:
             log_event("checkpoint_restored", flow=flow, run=self._run_id)
-            return replace(self._next_walk(checkpoint), number=walks + 1, full_at=None)
-        if checkpoint.number > walks:
-            control.change_flow(flow, lambda now: replace(now, walks=max(now.walks, checkpoint.number)))
+            return replace(self._next_walk(checkpoint), scans=Scans(walks + 1))
+        if number > walks:
+            control.change_flow(flow, lambda now: replace(now, walks=max(now.walks, number)))
         return checkpoint
 
     def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...], news: tuple[Change, ...]) -> Step:
         """A full walk looks at every link: the snapshot itself may have been lost."""
         unseen, known = self._snapshot.unseen, self._snapshot.known
-        if unseen or checkpoint.ignores_snapshot:
-            after = replace(checkpoint, phase=Phase.ABSENT, cursor=None)
-            return Step(hints, after, gone=unseen, news=news, known=known, pages=1)
+        if unseen or checkpoint.walk.ignores_snapshot:
+            return Step(hints, checkpoint.in_phase(Phase.ABSENT), gone=unseen, news=news, known=known, pages=1)
         return Step(hints, self._next_walk(checkpoint), news=news, pages=1, caught_up=True)
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
-        new = replace(checkpoint, phase=Phase.WALK, cursor=None, gone=0, changed=0, walk=self._new_id())
-        new = replace(new, number=checkpoint.number + 1)
-        return replace(new, ignores_snapshot=False, remapped=False)
+        scans = replace(checkpoint.scans, number=checkpoint.scans.number + 1)
+        return replace(checkpoint.in_phase(Phase.WALK), walk=Walk(self._new_id()), scans=scans)
 
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         flow = self._flow
-        links, after = self._links.page(flow.name, checkpoint.cursor or "", ABSENT_PAGE)
+        links, after = self._links.page(flow.name, checkpoint.position.cursor or "", ABSENT_PAGE)
         doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
         missing = gone_hints(flow, doubtful)
-        gone, known = checkpoint.gone + len(missing), self._snapshot.known or None
+        gone, known = checkpoint.walk.gone + len(missing), self._snapshot.known or None
         if after is None:
             return Step(missing, self._next_walk(checkpoint), gone, known=known, caught_up=True)
-        return Step(missing, replace(checkpoint, cursor=after, gone=gone), gone, known=known)
+        return Step(missing, checkpoint.at(after).with_gone(gone), gone, known=known)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.flows.products import PRODUCTS
 from shared.flows.registry import FLOWS
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX
+from shared.state.storage.queues import queues_of
 from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
 
 STORAGE = "storage"
@@ -109,7 +109,7 @@ _OF_QUOTES = frozenset({Deed.QUOTE, Deed.QUOTE_REVISED, Deed.QUOTE_LOST})
 _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT_RESTS})
 # What is noted for the comparison of a record that moves or ends is read from both systems.
 _OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
-_QUEUES = tuple(flow + suffix for flow in FLOWS.names for suffix in ("", HOLD_SUFFIX, POISON_SUFFIX))
+_QUEUES = tuple(queue for flow in FLOWS.names for queue in queues_of(flow))
 _KILLS = ((Trouble.ORPHANS, HOSTS[0]), *((Trouble.KILLED, part) for part in (HOSTS[1], DATAVERSE, FINOPS)))
 _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),

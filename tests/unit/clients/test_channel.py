@@ -273,7 +273,7 @@ def test_an_answer_that_is_nested_too_deeply_is_trouble_of_the_system(body: str)
 
 @pytest.mark.parametrize("body", NESTED)
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
-def test_a_refusal_that_is_nested_too_deeply_is_told_by_its_status(body: str, status: int) -> None:
+def test_a_refusal_that_is_nested_too_deeply_is_reported_by_its_status(body: str, status: int) -> None:
     answer = Answer(status, {"Content-Type": "application/json"}, body.encode())
     with pytest.raises(SyncError):
         read(line(answer))

@@ -68,7 +68,7 @@ def test_a_plain_walk_asks_without_tracking() -> None:
     assert at.server.calls[0].headers["Prefer"] == "odata.maxpagesize=5000"
 
 
-def test_changes_and_deletions_are_told_apart() -> None:
+def test_changes_and_deletions_are_distinguished() -> None:
     rows: list[Json] = [
         {"@odata.etag": 'W/"919050"', "accountid": A.upper(), "versionnumber": 919050},
         {"@odata.etag": 'W/"919051"', "accountid": A},
@@ -147,7 +147,7 @@ def test_a_row_that_cannot_be_understood_stops_the_page(row: Json) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"value": {}}, {"value": [], "@odata.nextLink": 5}])
-def test_a_body_that_is_no_page_is_not_taken_for_an_empty_one(body: dict[str, Json]) -> None:
+def test_a_body_that_is_no_page_is_not_treated_as_an_empty_one(body: dict[str, Json]) -> None:
     accounts, _ = table(ok(body))
     with pytest.raises(Transient):
         accounts.list_rows()

@@ -213,7 +213,7 @@ def test_a_deleted_header_that_was_never_met_is_left_out() -> None:
     assert world().told_of_quotes(deleted(Q)) == ()
 
 
-def test_a_header_with_another_number_names_both_however_often_it_is_told() -> None:
+def test_a_header_with_another_number_names_both_however_often_it_is_reported() -> None:
     at = world()
     at.told_of_quotes(header(Q, "Q-1", 5))
     for _ in range(2):
@@ -299,7 +299,7 @@ def test_a_deleted_line_that_no_page_has_told_of_is_a_change_of_the_document_wit
     assert at.told_of_quotes(deleted(Q)) == (Change("Q-1", None, gone=True),)
 
 
-def test_a_page_that_cannot_be_remembered_is_not_told() -> None:
+def test_a_page_that_cannot_be_remembered_is_not_reported() -> None:
     sales = Sales()
     at = line(sales, system=System.DATAVERSE)
     memory = MemoryTable(ManualClock(), step=_full)
@@ -409,7 +409,7 @@ def test_what_is_no_number_reaches_no_filter(number: str) -> None:
     assert at.asked == []
 
 
-def test_rows_that_only_the_filter_takes_for_the_same_are_left_out() -> None:
+def test_rows_that_only_the_filter_treats_as_equal_are_left_out() -> None:
     at = world()
     at.at.server.reply(ok({"value": [header(Q, "Q-é", 1) | {"statecode": DRAFT}]}))
     assert at.documents.read(["Q-e"]) == {}

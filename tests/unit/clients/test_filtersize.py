@@ -93,7 +93,7 @@ def test_a_system_that_takes_every_filter_is_asked_once_and_nothing_is_remembere
     assert memory.size is None
 
 
-def test_a_single_key_that_is_too_much_is_told() -> None:
+def test_a_single_key_that_is_too_much_is_reported() -> None:
     with pytest.raises(FilterTooLong):
         filters(Memory()).read(KEYS[:3], Service(0).read)
 

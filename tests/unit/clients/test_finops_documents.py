@@ -285,7 +285,7 @@ def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(length: int) -
     assert isinstance(write_one(create(added(1), added(2)), cut), OutcomeUnknown)
 
 
-def test_lines_that_moved_are_named_and_may_be_planned_anew() -> None:
+def test_lines_that_moved_are_named_and_may_be_planned_again() -> None:
     result = write_one(update(changed(1), added(2), removed(9)), failed(refused(NO_SUCH_ROW)), THERE)
     assert isinstance(result, RecordRejected)
     assert result.repeatable

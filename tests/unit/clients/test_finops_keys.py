@@ -30,7 +30,7 @@ def test_the_address_of_a_record_names_company_constants_and_every_part() -> Non
     )
 
 
-def test_the_address_of_a_line_goes_on_with_its_number() -> None:
+def test_the_address_of_a_line_continues_with_its_number() -> None:
     assert unquote(CUSTOMER.segment("A-1", {"Line": 7})) == "(dataAreaId='usmf',CustomerAccount='A-1',Line=7)"
 
 

@@ -20,7 +20,7 @@ def page(*numbers: str) -> list[dict[str, str]]:
     return [{"ProductNumber": number, "Name": "x"} for number in numbers]
 
 
-def test_a_walk_goes_on_from_the_last_key_that_an_address_can_hold() -> None:
+def test_a_walk_continues_from_the_last_key_that_an_address_can_hold() -> None:
     at = line(values_of(page("P1", HALF)))
     found = source(at).walk(None)
     assert [record.id for record in found.records] == ["P1", HALF]

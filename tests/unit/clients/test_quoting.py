@@ -48,7 +48,7 @@ def test_a_value_becomes_the_literal_of_its_type(value: Literal, text: str) -> N
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800", Guid("1 or 1 eq 1")])
-def test_a_value_that_cannot_travel_is_refused_with_a_remedy(value: Literal) -> None:
+def test_a_value_that_cannot_be_sent_is_refused_with_a_remedy(value: Literal) -> None:
     with pytest.raises(RecordRejected) as caught:
         quoting.literal(value)
     assert caught.value.remedy

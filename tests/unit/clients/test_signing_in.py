@@ -76,13 +76,15 @@ def test_a_token_past_the_cache_is_asked_of_az_like_any_other(tool: Tool) -> Non
         ("echo no token at all", "az is refused (its answer is not a token); azd is not installed: call"),
     ],
 )
-def test_why_there_is_no_token_is_told_of_each_tool_with_the_remedy(tool: Tool, script: str | None, told: str) -> None:
+def test_why_there_is_no_token_is_reported_of_each_tool_with_the_remedy(
+    tool: Tool, script: str | None, told: str
+) -> None:
     if script is not None:
         tool("az", script)
     assert refused(DeveloperSignIn()).startswith(f"no token for {SCOPE}: {told}")
 
 
-def test_a_program_that_cannot_be_started_is_told(tool: Tool, tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_started_is_reported(tool: Tool, tmp_path: Path) -> None:
     tool("az", "")
     (tmp_path / "az").write_text("#!/no/such/shell\n", encoding="utf-8")
     assert "az cannot be started; azd is not installed" in refused(DeveloperSignIn())

@@ -95,14 +95,14 @@ def test_an_answer_comes_back_with_status_headers_and_body() -> None:
     assert requests[0].endswith(b"{}")
 
 
-def test_a_refused_connection_was_surely_not_sent() -> None:
+def test_a_refused_connection_was_certainly_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with pytest.raises(NotConnected):
         send(Origin.parse(f"http://127.0.0.1:{port}"))
 
 
-def test_a_name_that_does_not_exist_was_surely_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_exist_was_certainly_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*args: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -111,7 +111,7 @@ def test_a_name_that_does_not_exist_was_surely_not_sent(monkeypatch: pytest.Monk
         send(Origin.parse("https://no-such-host.invalid"))
 
 
-def test_a_header_that_the_library_refuses_was_surely_not_sent() -> None:
+def test_a_header_that_the_library_refuses_was_certainly_not_sent() -> None:
     origin = Origin.parse("http://127.0.0.1:1")
     transport = HttpTransport(System.FINOPS, origin, ManualClock(), pool_size=1)
     with pytest.raises(NotConnected):

@@ -98,7 +98,7 @@ def test_a_filter_on_metadata_that_is_wrong_is_400_and_one_that_nobody_can_answe
     assert code(world.get(f"EntityDefinitions?$filter={condition}")) == (status, "0x80060888")
 
 
-def test_an_image_column_is_told_of_the_tables_whose_columns_are_all_known(world: World) -> None:
+def test_an_image_column_is_reported_of_the_tables_whose_columns_are_all_known(world: World) -> None:
     select = "$select=PrimaryImageAttribute"
     images = [
         row(world, f"EntityDefinitions(LogicalName='{name}')?{select}")["PrimaryImageAttribute"]
@@ -327,7 +327,7 @@ def test_the_document_declares_every_served_table_and_what_each_has(world: World
     assert {"quoteid", "quote_details", "customerid_account"} <= types["quote"] | types["quotedetail"]
 
 
-def test_the_document_and_the_types_declare_all_that_is_told_of_tables(world: World) -> None:
+def test_the_document_and_the_types_declare_all_that_is_reported_of_tables(world: World) -> None:
     types = declared(Xml.fromstring(world.get("$metadata").content))
     for each in everything(world):
         names = {*each.content, *each.collections, *each.singles}

@@ -262,7 +262,7 @@ def test_the_counters_tell_what_was_seen_and_refused() -> None:
     assert (load["requests_in_window"], load["most_requests_in_window"]) == (1, 2)
 
 
-def test_numbers_change_while_it_runs_and_waits_are_judged_anew() -> None:
+def test_numbers_change_while_it_runs_and_waits_are_judged_again() -> None:
     bench = Bench(requests=1)
     assert bench.send(2).status == 429
     bench.protection.control("POST", {"requests": 2})

@@ -224,7 +224,7 @@ def test_the_flag_of_a_quote_says_whether_all_its_products_come_from_finops_and_
     assert (desk.read(f"quotes({quote})")[FLAG], desk.read(f"quotedetails({line})")[copy]) == (True, True)
 
 
-def test_a_deleted_quote_takes_its_lines_along_and_both_are_told_by_change_tracking(desk: Desk) -> None:
+def test_a_deleted_quote_takes_its_lines_along_and_both_are_reported_by_change_tracking(desk: Desk) -> None:
     quote = desk.quote()
     line = desk.line(quote)
     links = {}

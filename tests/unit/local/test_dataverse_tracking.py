@@ -79,7 +79,7 @@ def test_a_row_that_came_back_under_its_id_is_no_deletion(world: World) -> None:
     assert [row.get("accountid") for row in delta(world, link)["value"]] == [row_id]
 
 
-def test_a_change_of_an_unselected_column_is_told(world: World) -> None:
+def test_a_change_of_an_unselected_column_is_reported(world: World) -> None:
     row_id = world.create("accounts", name="A")
     link = start(world)
     world.patch(f"accounts({row_id})", {"telephone1": "1"})

@@ -142,7 +142,7 @@ class Hanging(HTTPAdapter):
 
 
 @pytest.mark.parametrize(("method", "again"), [("GET", True), ("PATCH", False)])
-def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is_told(
+def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is_reported(
     secrets: Secrets, method: str, again: bool
 ) -> None:
     access, hanging, told = Access("finops", "http://127.0.0.1:1", secrets), Hanging(), list[str]()

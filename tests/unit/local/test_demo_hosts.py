@@ -46,7 +46,7 @@ def test_the_core_tools_start_in_the_folder_of_the_app(tmp_path: Path) -> None:
         ({"FUNCTIONS_HOST": "/no/such/host"}, "FUNCTIONS_HOST=/no/such/host: there is no such program"),
     ],
 )
-def test_without_a_real_host_the_remedy_is_told(environment: Mapping[str, str], said: str) -> None:
+def test_without_a_real_host_the_remedy_is_reported(environment: Mapping[str, str], said: str) -> None:
     with pytest.raises(UserMistake, match=said):
         command(environment, Path("/app"), 7071)
 
@@ -149,7 +149,7 @@ def ended(host: FunctionsHost) -> None:
     os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOWAIT)
 
 
-def test_a_host_that_ends_by_itself_is_started_again_and_that_is_told(tmp_path: Path, told: list[str]) -> None:
+def test_a_host_that_ends_by_itself_is_started_again_and_that_is_reported(tmp_path: Path, told: list[str]) -> None:
     script = Script("raise SystemExit(3)", "import signal; signal.pause()")
     for host in running(script, tmp_path, told):
         ended(host)

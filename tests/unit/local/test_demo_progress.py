@@ -16,7 +16,7 @@ from local.demo.standstill import Standstill
 from local.demo.stocktaking import Position, Stocktaking
 from local.demo.systems import Counts
 from local.demo.waiting import Wait
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.state.links import LinkState
 from tests.support.clock import START
 
@@ -43,19 +43,19 @@ def at(account: Account = SETTLED, until: datetime | None = None, **more: Any) -
     return Position(replace(GLANCE, **more), account, until)
 
 
-def test_how_many_of_how_many_are_settled_is_told_of_every_flow_in_one_line() -> None:
+def test_how_many_of_how_many_are_settled_is_reported_of_every_flow_in_one_line() -> None:
     flows = {"accounts": at(), "contacts": at(WAITING, hints=17), "quotations": at(Account({}, {}, (), (), 0))}
     assert sentence(flows) == (
         "settled: accounts 10 of 10, contacts 1204 of 1229 (25 wait for accounts) | 17 messages queued"
     )
 
 
-def test_settled_records_that_are_looked_at_again_are_told_as_such() -> None:
+def test_settled_records_that_are_looked_at_again_are_reported_as_such() -> None:
     told = sentence({"quotations": at(replace(SETTLED, settled=3, again=7, claimed=7))})
     assert told == "settled: quotations 3 of 10 (7 processed again)"
 
 
-def test_messages_after_the_last_record_is_settled_are_told_as_what_they_are() -> None:
+def test_messages_after_the_last_record_is_settled_are_reported_as_what_they_are() -> None:
     assert sentence({"accounts": at(hints=1)}).endswith("| 1 message queued to check again")
 
 
@@ -72,7 +72,7 @@ def test_messages_after_the_last_record_is_settled_are_told_as_what_they_are() -
         (at(), None),
     ],
 )  # fmt: skip
-def test_what_is_waited_for_is_told(position: Position, told: str | None) -> None:
+def test_what_is_waited_for_is_reported(position: Position, told: str | None) -> None:
     assert waited_for({"accounts": position}) == ([told] if told else [])
 
 
@@ -116,7 +116,7 @@ def test_when_nothing_changes_a_line_says_every_ten_seconds_what_is_waited_for()
     ]
 
 
-def test_the_end_of_a_wait_is_told_unless_it_was_over_at_once() -> None:
+def test_the_end_of_a_wait_is_reported_unless_it_was_over_at_once() -> None:
     assert lines_of([(0.5, settled(3)), (1.0, settled(10))]) == []
     assert lines_of([(2.0, settled(3)), (2.5, settled(10))])[-1].strip() == "2.5 s  settled: accounts 10 of 10"
 
@@ -196,7 +196,7 @@ def test_a_machine_on_which_a_look_takes_long_waits_as_much_longer() -> None:
     assert slow.clock.now >= 9 * quick.clock.now
 
 
-def test_a_standstill_is_told_in_one_sentence_with_what_stands_still_and_where_to_look() -> None:
+def test_a_standstill_is_reported_in_one_sentence_with_what_stands_still_and_where_to_look() -> None:
     _, wait = waited({"accounts": at(UNDECIDED, hints=2)})
     assert wait.gave_up == (
         "No progress for 30 s: 2 messages queued for accounts; 2 accounts have no outcome yet. "

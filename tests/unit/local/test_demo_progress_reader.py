@@ -14,21 +14,22 @@ from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
-from shared.state.checkpoints import Checkpoint, Checkpoints, Phase
+from shared.state.checkpoint_parts import Phase, Position, Walk
+from shared.state.checkpoints import Checkpoint, Checkpoints
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.failures import Failure, Failures
 from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
-from shared.state.storage.queues import HOLD_SUFFIX, POISON_SUFFIX, Queues
+from shared.state.storage.queues import Queues, queues_of
 from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
 from shared.systems import System
 from tests.support.clock import START, ManualClock
 
 FLOW, ROUTE = "accounts", "customer"
-IDLE = Checkpoint(FLOW, "epoch", "walk", phase=Phase.DELTA, delta_link="link")
+IDLE = Checkpoint(FLOW, "epoch", Walk("walk"), position=Position(Phase.DELTA, delta_link="link"))
 
 
 @dataclass
@@ -96,14 +97,14 @@ def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, read
         add_run(storage, "pull", "p", at_s=1, pages=1)
     match kind:
         case "reading":
-            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, phase=Phase.FULL))
+            Checkpoints(storage.table("checkpoints")).save(IDLE.in_phase(Phase.FULL))
         case "resuming":
-            Checkpoints(storage.table("checkpoints")).save(replace(IDLE, cursor="next"))
+            Checkpoints(storage.table("checkpoints")).save(IDLE.at("next"))
         case _:
             Checkpoints(storage.table("checkpoints")).save(IDLE)
-    suffixes = {"queued": "", "held": HOLD_SUFFIX, "poison": POISON_SUFFIX}
-    if kind in suffixes:
-        storage.queues.send(FLOW + suffixes[kind], "body", delay_s=300)
+    queue = dict(zip(("queued", "held", "poison"), queues_of(FLOW), strict=True))
+    if kind in queue:
+        storage.queues.send(queue[kind], "body", delay_s=300)
     assert reader.glance().quiet is (kind == "none")
 
 
@@ -195,13 +196,15 @@ def test_the_tables_tell_each_reason_with_its_remedy() -> None:
         assert told in text
 
 
-@pytest.mark.parametrize("rule", [*FLOWS.filters, "out_of_scope", "parent filtered by inactive"])
-def test_a_filter_is_told_in_the_words_of_the_operators_command_line(rule: str) -> None:
+@pytest.mark.parametrize(
+    "rule", [*(rule for flow in FLOWS for rule in flow.filters), "out_of_scope", "parent filtered by inactive"]
+)
+def test_a_filter_is_reported_in_the_words_of_the_operators_command_line(rule: str) -> None:
     text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0))).split())
-    assert f"{rule}: {in_words(rule, FLOWS.filters).meaning} -> {in_words(rule, FLOWS.filters).remedy}" in text
+    assert f"{rule}: {in_words(rule, FLOWS).meaning} -> {in_words(rule, FLOWS).remedy}" in text
 
 
-def test_records_that_wait_are_told_by_what_they_wait_for() -> None:
+def test_records_that_wait_are_reported_by_what_they_wait_for() -> None:
     account = Account({LinkState.WAITING: 25}, {}, (), (), 0, waits_for={"contacts": 25})
     assert "25 waiting" in shown(result_of(Comparison(6, 6), account))
 
@@ -231,14 +234,14 @@ def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int)
 def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, reader: ProgressReader) -> None:
     add_run(storage, "pull", "p", at_s=1, pages=1)
     checkpoints = Checkpoints(storage.table("checkpoints"))
-    checkpoint = Checkpoint(FLOW, "epoch", "walk", phase=Phase.WALK)
+    checkpoint = Checkpoint(FLOW, "epoch", Walk("walk"), position=Position(Phase.WALK))
     etag = checkpoints.save(checkpoint)
     assert reader.glance().quiet
-    checkpoints.save(replace(checkpoint, cursor="A1", etag=etag))
+    checkpoints.save(replace(checkpoint.at("A1"), etag=etag))
     assert not reader.glance().quiet
 
 
-def test_records_in_the_hands_of_a_worker_and_in_the_target_are_told(
+def test_records_in_the_hands_of_a_worker_and_in_the_target_are_reported(
     storage: MemoryStorage, reader: ProgressReader
 ) -> None:
     add_link(storage, "claimed", LinkState.NEW, claim=Claim("c", ClaimKind.WORKING))

@@ -15,7 +15,7 @@ from local.demo.progress_reader import Account, Glance
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from local.demo.trust import trial_of
-from shared.state.checkpoints import Phase
+from shared.state.checkpoint_parts import Phase
 from shared.state.failures import Failure
 from shared.state.links import LinkState
 
@@ -94,7 +94,7 @@ def test_the_report_has_the_published_form(tmp_path: Path) -> None:
     assert_form(written(tmp_path / "new", result()), FORM)
 
 
-def test_what_became_of_the_functions_being_killed_is_told(tmp_path: Path) -> None:
+def test_what_became_of_the_functions_being_killed_is_reported(tmp_path: Path) -> None:
     trial = Trial({"accounts": 20}, {"accounts": 7}, 31, 40.25, lost=0, extra=2, doubled=0, stale=1)
     told = written(tmp_path, replace(result(), trial=trial))["trial"]
     assert told == {

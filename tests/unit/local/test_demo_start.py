@@ -52,7 +52,7 @@ def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys:
     assert wrong[0] in capsys.readouterr().err
 
 
-def test_what_an_argument_may_be_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_an_argument_may_be_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--latency-ms", "soon"])
     assert "'soon' is not allowed; give 0 to 60000 milliseconds" in capsys.readouterr().err
@@ -73,7 +73,7 @@ def folder_of(tmp_path: Path, **files: str) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_told_by_its_known_files_only(tmp_path: Path) -> None:
+def test_a_folder_is_reported_by_its_known_files_only(tmp_path: Path) -> None:
     first = samples.check_folder(folder_of(tmp_path, accounts='{"a": 1}\n\n{"a": 2}\n'), FILES)
     assert samples.check_folder(folder_of(tmp_path, notes="not JSON"), FILES) == first
     assert samples.check_folder(folder_of(tmp_path, contacts="{}"), FILES) != first
@@ -169,7 +169,7 @@ def test_value_maps_that_the_user_has_named_are_left_alone(tmp_path: Path) -> No
     assert (found.value_maps, found.settings["VALUE_MAPS"]) == (None, str(own))
 
 
-def test_a_mistake_in_the_settings_is_told_before_anything_starts() -> None:
+def test_a_mistake_in_the_settings_is_reported_before_anything_starts() -> None:
     with pytest.raises(UserMistake, match="PRODUCTS_WHEN_VANISHED"):
         read_configuration({"PRODUCTS_WHEN_VANISHED": "burn"})
 
@@ -196,7 +196,7 @@ def test_no_more_records_change_at_once_than_the_flow_takes_unasked(records: int
     assert read_configuration({}).may_change(records) == at_once
 
 
-def test_scenes_are_told_by_turns_and_the_trial_after_the_first_round() -> None:
+def test_scenes_are_shown_by_turns_and_the_trial_after_the_first_round() -> None:
     told: list[str] = []
 
     def stop() -> None:
@@ -213,7 +213,7 @@ def opened(stack: ExitStack, keep: Path | None, data: str = "digest") -> Place:
     return stack.enter_context(place(keep, data=data, folder="records", systems=SYSTEMS))
 
 
-def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> None:
+def test_a_kept_folder_continues_with_its_ports_and_its_memory(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first = opened(stack, tmp_path / "keep")
         first.memory.expect("accounts", {"1": "A1"})
@@ -228,7 +228,7 @@ def test_a_kept_folder_goes_on_with_its_ports_and_its_memory(tmp_path: Path) -> 
         assert not again.fresh
 
 
-def test_a_folder_whose_loading_was_cut_short_begins_anew(tmp_path: Path) -> None:
+def test_a_folder_whose_loading_was_cut_short_begins_again(tmp_path: Path) -> None:
     with ExitStack() as stack:
         (opened(stack, tmp_path / "keep").folder("dataverse") / "half").touch()
     with ExitStack() as stack:
@@ -286,7 +286,7 @@ def test_a_keep_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         opened(stack, tmp_path / "file")
 
 
-def test_a_file_in_the_place_of_a_folder_is_told_as_such_with_what_to_name(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_a_folder_is_reported_as_such_with_what_to_name(tmp_path: Path) -> None:
     (file := tmp_path / "file").touch()
     with ExitStack() as stack, pytest.raises(UserMistake, match=r"^--keep .*/file: is a file; name an empty or a new"):
         opened(stack, file)

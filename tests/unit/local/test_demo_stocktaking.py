@@ -48,7 +48,7 @@ def test_an_account_is_taken_once_while_nothing_happens() -> None:
     assert counted.taken == 1
 
 
-def test_an_account_is_taken_anew_when_something_has_happened() -> None:
+def test_an_account_is_taken_again_when_something_has_happened() -> None:
     counted = Counted()
     stock = stocktaking(counted, ["1", "2"])
     stock.look()
@@ -68,7 +68,7 @@ def test_accounts_that_take_long_are_taken_seldom() -> None:
     assert counted.taken * counted.cost_s < 0.3 * counted.now
 
 
-def test_the_records_are_read_anew_only_for_the_last_word() -> None:
+def test_the_records_are_read_again_only_for_the_last_word() -> None:
     ids = ["1", "2"]
     counted = Counted()
     stock = stocktaking(counted, ids)

@@ -82,7 +82,7 @@ def test_the_format_option_wins_over_the_accept_header(finops: Caller) -> None:
     assert "@odata.id" in answer.json()["value"][0]
 
 
-def test_without_metadata_a_list_still_says_how_long_it_is_and_where_it_goes_on(finops: Caller) -> None:
+def test_without_metadata_a_list_still_says_how_long_it_is_and_where_it_continues(finops: Caller) -> None:
     answer = finops.get("Currencies", {"$count": "true"}, headers={**NONE, "Prefer": "odata.maxpagesize=1"})
     assert answer.headers["Content-Type"] == "application/json; odata.metadata=none"
     assert set(answer.json()) == {"@odata.count", "@odata.nextLink", "value"}

@@ -129,7 +129,7 @@ def test_throttling_says_how_long_as_it_was_told(bench: Bench, wait: str | None)
 
 
 @pytest.mark.parametrize(("body", "text"), [("html", "<!DOCTYPE"), ("json", '{"error"'), ("gone", "gone")])
-def test_an_error_has_the_body_it_was_told(bench: Bench, body: str, text: str) -> None:
+def test_an_error_has_the_body_that_it_was_given(bench: Bench, body: str, text: str) -> None:
     bench.faults.add(Rule(Kind.ERROR_BEFORE, status=502, body=body))
     reply = bench.send()
     assert reply.status_code == 502

@@ -96,7 +96,7 @@ def test_conditions_are_joined_in_halves() -> None:
     assert joined(["a", "b", "c"], "OR") == "(a OR (b OR c))"
 
 
-def test_quoted_parts_are_told_from_the_rest() -> None:
+def test_quoted_parts_are_distinguished_from_the_rest() -> None:
     assert list(outside_literals("a eq 'b' or c")) == [(True, "a eq "), (False, "'b'"), (True, " or c")]
 
 

@@ -79,7 +79,7 @@ def test_a_sample_that_finds_no_space_names_its_folder(tmp_path: Path, monkeypat
         pass
 
 
-def test_no_temporary_folder_at_all_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_folder_at_all_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> str:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 

@@ -108,7 +108,7 @@ def folded(row: Values) -> str:
 
 
 @given(several)
-def test_a_new_product_goes_on_the_first_usable_list_by_name(rows: list[Values]) -> None:
+def test_a_new_product_gets_the_first_usable_list_by_name(rows: list[Values]) -> None:
     names = {row["pricelevelid"]: folded(row) for row in rows if usable(row)}
     if names:
         assert names[chosen(with_lists(*rows))] == min(names.values())

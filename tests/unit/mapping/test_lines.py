@@ -55,7 +55,7 @@ def test_a_line_of_a_revision_has_the_number_of_the_line_that_it_copies() -> Non
     assert numbers(*revised, used=used) == numbers(place(None, "a"), place(3, "b"), place(4, "c", "S0001")) == [5, 3, 4]
 
 
-def test_lines_that_cannot_be_told_apart_inherit_each_one_number() -> None:
+def test_lines_that_cannot_be_distinguished_inherit_each_one_number() -> None:
     used = after(place(None, "a"), place(None, "b"))
     assert sorted(numbers(place(None, "x"), place(None, "y"), place(None, "z"), used=used)) == [1, 2, 3]
 

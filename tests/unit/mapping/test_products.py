@@ -298,7 +298,7 @@ def test_a_text_has_as_many_characters_as_both_systems_count(
         assert rejected(product(**{name: text})).cause == cause
 
 
-def test_line_breaks_of_a_description_travel() -> None:
+def test_line_breaks_of_a_description_are_kept() -> None:
     text = "Fast\r\nand\tlight\n"
     assert mapped(product(ProductDescription=text)).owned["description"] == text
 
@@ -527,7 +527,7 @@ class Asked(UserDict[str, tuple[Values, ...]]):
         return super().items()
 
 
-def test_the_small_tables_are_put_in_order_once_until_they_are_read_anew() -> None:
+def test_the_small_tables_are_put_in_order_once_until_they_are_read_again() -> None:
     mapping = mapper()
     first, anew = Asked(KNOWN.references), Asked(KNOWN.references)
     for known in (first, first, anew, anew, anew):

@@ -77,7 +77,7 @@ def test_a_quote_without_active_revision_has_come_to_its_end(state: int, reason:
     assert filtered(quote(header(statecode=state, statuscode=reason))) == Filtered(rule, ends=True)
 
 
-def test_the_best_reason_of_all_revisions_is_told() -> None:
+def test_the_best_reason_of_all_revisions_is_reported() -> None:
     revised, lost = header(statecode=CLOSED, statuscode=7), header(statecode=CLOSED, statuscode=5)
     won, draft = header(statecode=WON, statuscode=4), header(statecode=DRAFT, statuscode=1)
     assert filtered(quote(revised, lost)).rule == "lost"
@@ -450,7 +450,7 @@ def test_a_text_that_is_too_long_is_refused_by_line_and_column() -> None:
 # Line numbers
 
 
-def test_lines_are_numbered_as_in_sales_and_the_numbers_are_told() -> None:
+def test_lines_are_numbered_as_in_sales_and_the_numbers_are_reported() -> None:
     quotation = mapped(quote(header(line(2), line(5))))
     assert [*quotation.lines] == [2, 5] == [*quotation.numbers]
 
@@ -508,7 +508,7 @@ def test_a_quotation_is_untouched_when_its_quote_ends() -> None:
     assert mapper().rules.ended() == {}
 
 
-def test_fields_are_emptied_with_what_finops_takes_for_blank() -> None:
+def test_fields_are_emptied_with_what_finops_treats_as_blank() -> None:
     rules = mapper().rules
     assert rules.empty("SalesQuotationName") == ""
     assert (

@@ -45,7 +45,7 @@ def test_what_is_no_number_or_in_the_range_passes(value: Json) -> None:
     check_range("amount", "Amount", Range(2, 3), value, target_set="Things")
 
 
-def test_a_number_outside_is_told_with_its_column_its_value_and_the_range() -> None:
+def test_a_number_outside_is_reported_with_its_column_its_value_and_the_range() -> None:
     with pytest.raises(Unmappable, match=r"^amount is 1200; Amount of Things takes 0 to 5$") as told:
         check_range("amount", "Amount", Range(0, 5), Decimal("1.2E+3"), target_set="Things")
     assert (told.value.cause, told.value.remedy) == ("number_out_of_range", "correct amount")

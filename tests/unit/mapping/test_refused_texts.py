@@ -24,7 +24,7 @@ def test_a_character_outside_the_first_plane_counts_two_as_in_both_systems() -> 
     assert rejected(MAPPER, account(accountnumber="😀" * 11)).cause == "number_too_long"
 
 
-def test_a_text_that_is_too_long_is_told_by_its_column_and_its_field() -> None:
+def test_a_text_that_is_too_long_is_reported_by_its_column_and_its_field() -> None:
     verdict = rejected(MAPPER, account(name="x" * 101))
     counted = "101 characters (UTF-16 units: an emoji counts two)"
     assert verdict.message == f"name has {counted}; OrganizationName of CustomersV3 takes 100"
@@ -40,13 +40,15 @@ def test_a_text_that_is_too_long_is_told_by_its_column_and_its_field() -> None:
         ({"address1_line1": "x" * 150, "address1_line3": "x" * 150}, "address1_line1 + address1_line3 has 301 "),
     ],
 )
-def test_a_part_of_an_address_that_is_too_long_is_told_by_its_own_columns(values: dict[str, str], named: str) -> None:
+def test_a_part_of_an_address_that_is_too_long_is_reported_by_its_own_columns(
+    values: dict[str, str], named: str
+) -> None:
     verdict = rejected(MAPPER, account(**{**SEATTLE, **values}))
     assert verdict.message.startswith(named)
     assert verdict.value == named.partition(" has")[0]
 
 
-def test_the_street_and_its_number_are_told_by_the_lines_that_they_are_made_of() -> None:
+def test_the_street_and_its_number_are_reported_by_the_lines_that_they_are_made_of() -> None:
     numbered = mapper(
         AccountChoices(addresses=AddressRules(street_number=True)), text_lengths=lengths(AddressStreetNumber=5)
     )

@@ -44,7 +44,7 @@ def test_a_quote_is_a_revision_or_has_only_the_number(
     assert reuse_of("Q-1", chosen, there, chain) is None
 
 
-def test_a_reused_number_is_told_with_both_quotes_and_every_way_out() -> None:
+def test_a_reused_number_is_reported_with_both_quotes_and_every_way_out() -> None:
     gone = reuse_of("Q-1", "b0", B0, A0)
     assert gone is not None
     assert gone.cause == "number_reused"
@@ -55,7 +55,7 @@ def test_a_reused_number_is_told_with_both_quotes_and_every_way_out() -> None:
     assert "which is gone" not in there.message
 
 
-def test_at_first_only_what_is_surely_of_the_chain_is_remembered() -> None:
+def test_at_first_only_what_is_certainly_of_the_chain_is_remembered() -> None:
     assert chain_of("a1", A0 | A1 | B0, {}) == A1
     assert chain_of("a1", A0 | A1, {}) == A0 | A1
     assert chain_of("a0", A0 | B0, {}) == A0

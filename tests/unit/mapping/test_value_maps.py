@@ -138,19 +138,19 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ({"account_filter": [{"column": "x", "operator": "gt", "value": True}]}, "gt takes a text or a number"),
     ],
 )
-def test_a_mistake_is_told_by_place_value_and_remedy(parts: dict[str, Json], said: str) -> None:
+def test_a_mistake_is_reported_by_place_value_and_remedy(parts: dict[str, Json], said: str) -> None:
     message = refused_with(**parts)
     assert message.startswith("VALUE_MAPS: the value-map document has ")
     assert said in message
 
 
-def test_all_mistakes_are_told_together() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     message = refused_with(defaults=defaults(country="USA"), countries={"Germany": "de"}, extra=1)
     assert "has 3 mistakes:" in message
     assert all(place in message for place in ("defaults.country", "countries.Germany", "extra"))
 
 
-def test_no_mistake_is_told_in_the_words_of_a_library() -> None:
+def test_no_mistake_is_reported_in_the_words_of_a_library() -> None:
     message = refused_with(
         defaults={},
         countries={"Germany": 5},

@@ -108,7 +108,7 @@ def test_a_part_reaches_its_goal_by_the_share_of_killed_mutants(killed: int, sur
     assert reaches_goals(verdicts(killed, survived)) == reached
 
 
-def test_a_survivor_is_told_as_a_diff_with_the_command_that_plays_it_again() -> None:
+def test_a_survivor_is_reported_as_a_diff_with_the_command_that_plays_it_again() -> None:
     told = "\n".join(tell(verdicts(1, 1), 3, ROOT))
     assert "+++ shared/sync/apply/record.py" in told
     assert 'make mutate ARGS="--mutant shared/sync/apply/record.py:AddNot:0"' in told

@@ -98,7 +98,7 @@ def test_an_equivalent_mutant_is_known_wherever_its_line_moves(tmp_path: Path) -
     assert outdated([named, Equivalent("tiny.py", "x = 9", "x = 8", "x is not read")], tmp_path)[0].line == "x = 9"
 
 
-def test_a_mutant_has_the_diff_that_it_is_told_by(tmp_path: Path) -> None:
+def test_a_mutant_has_the_diff_by_which_it_is_shown(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text("x = a and b\n", encoding="utf-8")
     mutant = Mutant("tiny.py", ((1, 6), (1, 9)), "ReplaceAndWithOr", 0)
     assert mutant.diff(tmp_path)[3:] == ["-x = a and b", "+x = a or b"]

@@ -50,7 +50,7 @@ def test_a_transaction_whose_answer_is_lost_is_sent_once_more(readers: ThreadPoo
 def test_a_transaction_that_is_lost_twice_is_trouble_of_the_account_by_name(readers: ThreadPoolExecutor) -> None:
     client = Client(lost=2)
     with pytest.raises(
-        StorageTrouble, match=r"table links of contoso did not answer \(.*\): see that the name of the account"
+        StorageTrouble, match=r"table links of contoso did not answer \(.*\): check that the name of the account"
     ):
         AzureTable(client, readers).transact([ROW])  # type: ignore[arg-type]
     assert len(client.sent) == 2
@@ -80,7 +80,7 @@ class Answering(Client):
     ("ages_s", "written", "age_s"),
     [((90,), WRITTEN, 90), ((90, 95, 99), WRITTEN, 99), ((-5,), WRITTEN, 0), ((90,), None, 0)],
 )
-def test_the_age_of_a_row_is_told_by_the_last_answer(
+def test_the_age_of_a_row_comes_from_the_last_answer(
     ages_s: tuple[float, ...], written: datetime | None, age_s: float, readers: ThreadPoolExecutor
 ) -> None:
     client = Answering(*ages_s, written=written)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Damage, StateUnreadable
 from shared.state.audit import AuditEntry, read_audit_entry
-from shared.state.checkpoints import Checkpoint, Checkpoints, Phase, read_checkpoint
+from shared.state.checkpoint_parts import MadeFor, Phase, Position, Scans, Walk
+from shared.state.checkpoints import Checkpoint, Checkpoints, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
 from shared.state.decided_contents import decided_row, read_decided
 from shared.state.failures import STATE_UNREADABLE, Failure, Failures, read_failure
@@ -41,8 +42,8 @@ FAILURE = Failure(
     FLOW, "a|b", "cause", "message", "remedy", NOW, NOW, 1, NOW, NOW, "d", "n", "v", ("accounts", "other")
 )  # fmt: skip
 CHECKPOINT = Checkpoint(
-    FLOW, "e", "w", source="lines", phase=Phase.FULL, cursor="c", delta_link="d", fingerprint="f",
-    superseded=("a", "b"), full_at=NOW, current_at=NOW,
+    FLOW, "e", Walk("w"), position=Position(Phase.FULL, "c", "d"), made_for=MadeFor("f", ("a", "b")),
+    scans=Scans(full_at=NOW), source="lines", current_at=NOW,
 )  # fmt: skip
 
 
@@ -172,7 +173,7 @@ def test_a_row_of_strange_cells_gives_a_value_or_our_own_error(kind: Kind, cells
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_the_text_of_a_key_is_told_by_the_key(text: str) -> None:
+def test_the_text_of_a_key_follows_from_the_key(text: str) -> None:
     assert unescape(escape(text)) == text
     assert is_key(escape(text))
     assert isinstance(unescape(text), str)
@@ -243,7 +244,7 @@ def test_a_gate_that_cannot_be_read_is_due_and_a_flow_that_cannot_be_read_is_blo
     assert control.flow(FLOW).paused
 
 
-def test_a_bucket_that_cannot_be_read_is_written_anew_and_its_records_are_new_once_more() -> None:
+def test_a_bucket_that_cannot_be_read_is_written_again_and_its_records_are_new_once_more() -> None:
     table = MemoryTable(ManualClock())
     first = Snapshot(table, FLOW, "1")
     ids = [f"P{number}" for number in range(2 * BUCKETS)]

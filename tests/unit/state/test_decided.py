@@ -69,7 +69,9 @@ def test_of_very_many_a_pull_takes_a_part_and_leaves_the_others_to_the_next() ->
 
 
 @pytest.mark.parametrize("cells", [{}, {"record_id": "p2", "content": A}, {"record_id": "p/1", "content": b"short"}])
-def test_one_that_cannot_be_read_is_told_and_of_unknown_content(cells: dict[str, str | bytes], heard: Heard) -> None:
+def test_one_that_cannot_be_read_is_reported_and_of_unknown_content(
+    cells: dict[str, str | bytes], heard: Heard
+) -> None:
     at = table()
     at.transact([Put(Row(FLOW, decided_row(FLOW, "p/1", A).key, cells))])
     assert taken(at) == {"p/1": UNKNOWN}

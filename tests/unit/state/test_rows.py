@@ -57,7 +57,7 @@ def test_a_group_that_does_not_fit_into_one_transaction_is_refused() -> None:
         split_into_transactions([[Insert(Row("p", str(number), {})) for number in range(101)]])
 
 
-def test_packed_rows_are_counted_as_they_travel() -> None:
+def test_packed_rows_are_counted_as_they_are_sent() -> None:
     """Base64 makes four bytes of three: 64 rows of 64,000 bytes are more than the 4 MiB that a transaction takes."""
     groups = [[Insert(Row("p", str(number), {"packed": bytes(64_000)}))] for number in range(64)]
     assert len(split_into_transactions(groups)) == 2

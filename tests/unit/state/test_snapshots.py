@@ -48,7 +48,7 @@ def test_what_a_walk_has_not_met_is_counted_and_forgotten_when_it_is_finished(
 
 
 @given(st.dictionaries(IDS, st.just("a")), st.dictionaries(IDS, st.just("a")))
-def test_an_unfinished_walk_goes_on_where_it_stopped(first: dict[str, str], second: dict[str, str]) -> None:
+def test_an_unfinished_walk_continues_where_it_stopped(first: dict[str, str], second: dict[str, str]) -> None:
     at = table()
     walk(at, {**first, **second}, name="before")
     walk(at, first, name="w", finished=False)

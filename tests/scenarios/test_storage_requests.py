@@ -1,0 +1,96 @@
+"""How many requests to tables a pull and a message of apply take: a number for each message, not for each record."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
+from shared.state.storage.tables import Table
+from tests.support.requests import CountedTable
+from tests.support.trading import Trading, trading_as
+
+RECORDS, LINES = 40, 3
+
+
+class Counted(Trading):
+    """All flows between two simulators, with a count of the requests to tables."""
+
+    def __init__(self, *arguments: object, **settings: str) -> None:
+        self.requests: Counter[str] = Counter()
+        super().__init__(*arguments, **settings)  # type: ignore[arg-type]
+
+    def _table(self, name: str) -> Table:
+        return CountedTable(self._memory(name), self.requests)
+
+    def requests_of(self, flow: str) -> tuple[int, int]:
+        """The requests of a pull of a flow, and those of the first message that it sends."""
+        self.clock.sleep(60)
+        self.requests.clear()
+        self.service.pull(flow)
+        pulled = self.requests.total()
+        first, *others = self.queues.receive(flow, limit=9, invisible_s=600)
+        self.requests.clear()
+        self.service.apply(flow, first.body.encode())
+        applied = self.requests.total()
+        for message in others:
+            self.service.apply(flow, message.body.encode())
+        for message in (first, *others):
+            self.queues.delete(flow, message)
+        return pulled, applied
+
+    def outcomes(self, flow: str) -> Sequence[str]:
+        """How the records of the last message ended."""
+        return sorted(set(self.state.runs.latest(flow, 1)[0].counts) - {"read"})
+
+    def change_all(self, entity_set: str, ids: Sequence[str], column: str) -> None:
+        """Give each record another text in a column."""
+        for number, id in enumerate(ids):
+            reply = self.sales.patch(f"{entity_set}({id})", {column: f"{column} {number}"}, If_Match="*")
+            assert reply.status_code == 204, reply.text
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    """All flows, of which no walk is blocked because much has changed."""
+    with trading_as(Counted, CHANGE_LIMIT_PERCENT="100") as desk:
+        yield desk
+
+
+def test_requests_of_accounts_and_contacts(counted: Counted) -> None:
+    accounts = [counted.account(f"A-{number}") for number in range(RECORDS)]
+    assert counted.requests_of(ACCOUNTS) == (5, 11)
+    contacts = [counted.contact(account) for account in accounts]
+    assert counted.requests_of(CONTACTS) == (5, 11)
+    counted.change_all("accounts", accounts, "name")
+    assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 7), ["updated"])
+    counted.change_all("accounts", accounts, "sic")
+    assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 7), ["unchanged"])
+    counted.change_all("contacts", contacts, "lastname")
+    assert (counted.requests_of(CONTACTS), counted.outcomes(CONTACTS)) == ((5, 9), ["updated"])
+    counted.change_all("contacts", contacts, "nickname")
+    assert (counted.requests_of(CONTACTS), counted.outcomes(CONTACTS)) == ((5, 8), ["unchanged"])
+
+
+def test_requests_of_products(counted: Counted) -> None:
+    numbers = [f"N-{number}" for number in range(RECORDS)]
+    counted.put(*numbers)
+    assert counted.requests_of(PRODUCTS) == (14, 10)
+    for number in numbers:
+        counted.put(number, ProductName=f"Product {number}")
+    assert (counted.requests_of(PRODUCTS), counted.outcomes(PRODUCTS)) == ((14, 8), ["updated"])
+    counted.clock.sleep(8 * 24 * 3600)
+    assert (counted.requests_of(PRODUCTS), counted.outcomes(PRODUCTS)) == ((15, 8), ["unchanged"])
+
+
+def test_requests_of_quotations_do_not_grow_with_their_lines(counted: Counted) -> None:
+    accounts = [counted.account(f"A-{number}") for number in range(RECORDS)]
+    counted.tick()
+    quotes = [counted.quote(account, lines=LINES) for account in accounts]
+    assert counted.requests_of(QUOTATIONS) == (14, 12)
+    for id, _ in quotes:
+        counted.revise(id)
+    assert (counted.requests_of(QUOTATIONS), counted.outcomes(QUOTATIONS)) == ((14, 8), ["ended"])
