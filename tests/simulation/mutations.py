@@ -146,11 +146,6 @@ def _concluded_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) ->
     return replace(of, outcome=replace(of.outcome, link=kept))
 
 
-def _with_its_intent(self: Record) -> Record:
-    """An intent stays, though nothing is there under its key."""
-    return self
-
-
 MUTATIONS: Mapping[str, Mutation] = {
     "withdrawn_mapping_stays": Mutation(
         "a mapping is changed and taken back; what was applied with it stays",
@@ -239,10 +234,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     "difference_makes_a_row": Mutation(
         "a difference is sent by a call that can create",
         343, "I3", _instead(Collection, "refusal", _refuses_no_upsert),
-    ),
-    "create_that_never_landed_keeps_its_key": Mutation(
-        "a create that never landed keeps its number from others",
-        14, "I5", _instead(Record, "without_intent", _with_its_intent),
     ),
 }  # fmt: skip
 
