@@ -10,6 +10,7 @@ from shared.errors import RowConflict
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.sender import Sender
 from shared.state.failures import Failure, Failures, retry_after
+from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Operation, Replace
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.limits import Limits
@@ -97,7 +98,7 @@ class Failing:
         return sum(self._dismiss(failure, reason) for failure in failures)
 
     def _dismiss(self, failure: Failure, reason: str) -> bool:
-        """The link is written unchanged with it: a worker that claims the record meanwhile must read both again."""
+        """The link is written with it: a worker that claims the record meanwhile must read both again."""
         links = self._state.links
         link = links.load(failure.flow, [failure.id])[failure.id]
         if failure.is_unread or claim_ends_in(link, self._limits) > 0:
@@ -105,7 +106,7 @@ class Failing:
         dismissed = replace(failure, dismissed=reason, next_try=None)
         rows: list[Operation] = [Replace(dismissed.to_row(), failure.etag or "")]
         if link.etag is not None and link.damage is None:
-            rows.append(Replace(link.to_row(), link.etag))
+            rows.append(Replace(_without_claim(link, failure.cause).to_row(), link.etag))
         try:
             links.table.transact(rows)
         except RowConflict:
@@ -149,3 +150,11 @@ def _joined(cause: Cause | None, failure: Failure) -> Cause:
 
 def _ids(failures: Sequence[Failure]) -> str:
     return " ".join(failure.id for failure in failures)
+
+
+def _without_claim(link: Link, cause: str) -> Link:
+    """The link of a record that nobody tries again: a claim that a dead worker has left ends, and what that worker has
+    written is in doubt."""
+    if link.claim.id is None:
+        return link
+    return replace(link, state=LinkState.REJECTED, rule=cause, dirty=True, claim=link.claim.ended())

@@ -10,15 +10,17 @@ from shared.records import Write
 from shared.state.keys import Owner
 from shared.state.link_parts import ClaimKind
 from shared.state.links import LinkState
+from shared.state.storage.tables import Cell, Foreign
 from shared.sync.link_writer import link_operation
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
+from tests.scenarios.test_fault_damage import damage
 from tests.scenarios.test_owned_keys import delete, keys_of, played_late
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check, check_at_rest, left
 from tests.support.steps import Crash
-from tests.support.world import World
+from tests.support.world import TRADE, World
 
 LOST = OutcomeUnknown(System.FINOPS, "no answer")
 
@@ -110,6 +112,49 @@ def test_a_row_that_another_record_has_got_holds_what_that_one_says_after_a_late
     check_at_rest(world)
     assert world.target.rows["p1"] == {"group": "10", "name": "Second", "phone": ""}
     assert link(world, "p2").target_key == "p1"
+
+
+def test_a_record_of_another_flow_that_has_got_the_row_is_written_once_more() -> None:
+    world = World(flows=TRADE, adopt=True)
+    world.customers = world.target
+    world.source.save("p1", number="K", name="First")
+    world.settle()
+    world.source.save("p1", name="Late")
+
+    def hand_over() -> None:
+        world.source.remove("p1")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        world.people.save("m1", number="K", name="Person", customer="yes")
+        world.apply(hint("m1").replace("parents", "people"), "people")
+        assert world.target.rows["k"]["name"] == "Person"
+
+    overtaken(world, "parents", hint("p1"), hand_over)
+    assert world.target.rows["k"]["name"] == "Late"
+    world.settle()
+    assert world.target.rows["k"]["name"] == "Person"
+    assert link(world, "m1", "people").target_key == "K"
+
+
+@pytest.mark.parametrize("cells", [{"flow": "newer"}, {"flow": Foreign("float")}], ids=str)
+def test_a_row_that_a_late_worker_has_made_is_noted_as_its_records_where_nobody_knows_whose_its_key_is(
+    cells: dict[str, Cell | None],
+) -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    row = keys_of(world).row_of("K")
+
+    def damage_key() -> None:
+        world.source.remove("p1")
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        keys_of(world).own({"K": Owner("parents", ROUTE, "p9")})
+        damage(world.keys_table, row.partition, row.key, cells)
+
+    overtaken(world, "parents", hint("p1"), damage_key)
+    assert world.target.made == {"k"}
+    assert link(world, "p1").held_key == "K"
+    assert link(world, "p1").dirty
 
 
 def test_a_late_write_without_answer_to_a_row_that_another_record_has_got_is_corrected_when_it_can_land_no_more() -> (

@@ -416,6 +416,16 @@ def test_a_failure_whose_record_is_being_worked_on_is_not_dismissed(sync: Produc
     assert not (sync.failure(id) or failing.load(FLOW, [id])[0]).dismissed
 
 
+def test_the_claim_that_a_dead_worker_has_left_ends_when_the_failure_of_its_record_is_dismissed(sync: Product) -> None:
+    (id,) = rejected(sync)
+    claim(sync, id)
+    sync.clock.sleep(3600)
+    failing = service(sync).failing()
+    assert failing.dismiss(FLOW, failing.load(FLOW, [id]), "known", audit_log(sync)) == 1
+    link = sync.link(id)
+    assert (link.claim.id, link.dirty, link.state) == (None, True, LinkState.REJECTED)
+
+
 def test_a_failure_that_could_not_be_read_is_not_dismissed_before_the_sync_says_why_the_record_fails(
     sync: Product,
 ) -> None:

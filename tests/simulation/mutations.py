@@ -181,7 +181,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "row_of_a_late_worker_has_no_owner": Mutation(
         "a row that a worker created while another one had the record has no owner",
-        325, "I2", _instead(late, "_after_late_write", _only_dirty),
+        30, "I2", _instead(late, "_after_late_write", _only_dirty),
     ),
     "failure_of_a_gone_record_stays": Mutation(
         "a failure stays listed when its record is gone",
@@ -221,7 +221,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "checkpoint_before_its_hints": Mutation(
         "a checkpoint is saved before its hints are sent",
-        311, "I1", _checkpoint_first,
+        17, "I1", _checkpoint_first,
     ),
     "commit_over_another_claim": Mutation(
         "a commit is written although another worker has claimed the record",

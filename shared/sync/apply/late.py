@@ -2,7 +2,7 @@
 of the record that has the row by now, so that the next worker finds and corrects it (protocol A9)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -28,36 +28,33 @@ def note_late_writes(
     other records, which must be written once more. Raises StorageTrouble."""
     if not overtaken:
         return []
-    others = _owned_by_others(flow, keys_of, overtaken)
-    own = [each for each in overtaken if each.id not in others]
+    others = {
+        each.id: owned.owner
+        for each, owned in _owned_by_others(flow, keys_of, overtaken)
+        if _tell_owner(links, owned, each)
+    }
     for each in overtaken:
-        change_link(links, foreign[each.id], partial(_after_late_work, each) if each in own else _only_dirty)
+        change_link(links, foreign[each.id], _only_dirty if each.id in others else partial(_after_late_work, each))
+    own = [each for each in overtaken if each.id not in others]
     now = links.load(flow.name, [each.id for each in overtaken])
     _own(flow, keys_of, own, now)
     release(flow, links, keys_of, {each.id: each.record.stored.owned - now[each.id].owned for each in overtaken}, now)
-    return [
-        owned.owner
-        for each in overtaken
-        if (owned := others.get(each.id)) is not None and _tell_owner(links, owned, each)
-    ]
+    return list(others.values())
 
 
-def _owned_by_others(flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded]) -> dict[str, OwnedKey]:
-    """The keys of the rows that late workers have written and another record has got meanwhile, by the late record's
-    id."""
-    written: dict[str, dict[str, str]] = defaultdict(dict)
+def _owned_by_others(
+    flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded]
+) -> Iterator[tuple[Concluded, OwnedKey]]:
+    """The late records whose rows another record has got meanwhile, with the keys of those rows."""
+    written: dict[str, dict[str, Concluded]] = defaultdict(dict)
     for each in overtaken:
         stored = each.record.stored
         if stored.route is not None and each.outcome.kind not in _WITHOUT_WRITE and (key := _place(stored)):
-            written[stored.route][each.id] = key
-    found: dict[str, OwnedKey] = {}
-    for route, keys in written.items():
-        owners = keys_of(flow.route(route)).owners(list(keys.values()))
-        for id, key in keys.items():
-            owned = owners.get(key)
-            if owned is not None and owned.damage is None and owned.owner != Owner(flow.name, route, id):
-                found[id] = owned
-    return found
+            written[stored.route][key] = each
+    for route, of_route in written.items():
+        for key, owned in keys_of(flow.route(route)).owners(list(of_route)).items():
+            if owned.damage is None and owned.owner != Owner(flow.name, route, of_route[key].id):
+                yield of_route[key], owned
 
 
 def _tell_owner(links: Links, owned: OwnedKey, of: Concluded) -> bool:
