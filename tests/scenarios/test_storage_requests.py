@@ -9,6 +9,7 @@ from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
 from shared.state.storage.tables import Table
 from tests.support.requests import CountedTable
 from tests.support.trading import Trading, trading_as
@@ -58,6 +59,30 @@ def counted() -> Iterator[Counted]:
     """All flows, of which no walk is blocked because much has changed."""
     with trading_as(Counted, CHANGE_LIMIT_PERCENT="100") as desk:
         yield desk
+
+
+def test_requests_of_a_tick_in_which_nothing_has_changed(counted: Counted) -> None:
+    """docs/setup.md computes costs with these numbers."""
+    counted.tick()
+    counted.clock.sleep(60)
+    counted.requests.clear()
+    for flow in FLOWS.names:
+        counted.service.pull(flow)
+    assert counted.requests.total() == 28
+    counted.requests.clear()
+    counted.service.sweep()
+    assert counted.requests.total() == 41
+
+
+def test_requests_of_a_single_record(counted: Counted) -> None:
+    """docs/setup.md computes costs with these numbers."""
+    account = counted.account("A-1")
+    _, new = counted.requests_of(ACCOUNTS)
+    counted.edit(account, name="Another")
+    _, changed = counted.requests_of(ACCOUNTS)
+    counted.quote(account, lines=17)
+    _, quote = counted.requests_of(QUOTATIONS)
+    assert (new, changed, quote) == (11, 7, 12)
 
 
 def test_requests_of_accounts_and_contacts(counted: Counted) -> None:
