@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from local.endings import ending
 from local.patience import Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path("azurite", "dist", "src", "azurite.js")
+_STARTS = re.compile(r"Azurite (Blob|Queue|Table) service is (starting|successfully listening)\b")
 LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at http://127\.0\.0\.1:(\d+)")
 
 # The emulator's account and key are published constants, no secret.
@@ -99,8 +101,14 @@ class Azurite:
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{addresses}"
 
     @property
+    def ended(self) -> str:
+        """How it has stopped by itself; empty while it runs, and if it was ended on purpose."""
+        code = None if self._process is None else self._process.poll()
+        return "" if code is None else ending(code)
+
+    @property
     def said(self) -> str:
-        """Its last lines; a silent one has said nothing."""
+        """Its last lines, without those of its start; a silent one has said nothing."""
         return " | ".join(line.strip() for line in list(self._said)[-5:]) or "nothing"
 
     def start(self) -> None:
@@ -184,7 +192,8 @@ class Azurite:
         """Read to the end, also output that is not needed: a full pipe would stop the emulator."""
         with stream:
             for line in stream:
-                self._said.append(line)
+                if not _STARTS.search(line):
+                    self._said.append(line)
                 lines.put(line)
         lines.put(None)
 

@@ -12,6 +12,7 @@ from typing import Any
 from azure.core.credentials import AccessToken, TokenCredential
 
 from p2c.addresses import filled, meant
+from p2c.demo import require_demo
 from p2c.mistakes import Mistake
 from p2c.network import Network
 from shared import exact_json
@@ -194,6 +195,7 @@ def connect(
     environ = dict(os.environ)
     if settings is not None:
         values = _values_of(settings)
+        require_demo(settings, values)
         if any(map(_is_of_storage, values)):
             # The file's own account counts, whatever the environment says about another one.
             environ = _without_storage(environ)

@@ -1,6 +1,7 @@
 """The command line of the demo."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ class Options:
     company in F&O, None to take it from the records; `worst_order` syncs quotes and contacts before the accounts that
     they wait for; `timeout_s` is how long the demo waits without any progress,
     `pause_s` how long between two edits. `host` is the kind of functions host. `explanation` is a picture of
-    `p2c explain` on a quote that stays in Sales.
+    `p2c explain` on a quote that stays in Sales. `given` is the command line that says all this.
     """
 
     once: bool = False
@@ -37,11 +38,13 @@ class Options:
     picture: Path | None = None
     explanation: Path | None = None
     host: str = LOCAL
+    given: tuple[str, ...] = ()
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """The options of a command line. Ends the program with code 2 for an invalid one."""
-    parsed = _parser().parse_args(arguments)
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parser().parse_args(given)
     return Options(
         once=parsed.once,
         trust=parsed.trust,
@@ -57,6 +60,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         picture=parsed.picture,
         explanation=parsed.explain_picture,
         host=parsed.host,
+        given=given,
     )
 
 

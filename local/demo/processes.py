@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local.demo import logs
 from local.demo.errors import DemoFailed, UserMistake
+from local.endings import ending
 from local.patience import Clock, Clockwork, Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,7 +48,7 @@ class Child:
         code = self.process.poll()
         if code is None or code == MISTAKE:
             return ""
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return ending(code)
 
     def require_alive(self) -> None:
         """Raises UserMistake with the child's own message when it refused its arguments, DemoFailed when it died."""

@@ -88,8 +88,8 @@ class Progress:
         grid = Table.grid(padding=(0, 1))
         for flow, position in positions.items():
             account = position.account
-            bar = ProgressBar(total=max(account.total, 1), completed=account.settled, width=_BAR_WIDTH)
-            counted = Text(f"{account.settled} of {account.total} settled" if account.total else "none yet")
+            bar = ProgressBar(total=max(account.total, 1), completed=account.decided, width=_BAR_WIDTH)
+            counted = Text(f"{account.decided} of {account.total} decided" if account.total else "none yet")
             details = ", ".join(
                 [*_left(position), *([_messages(position.glance.messages)] if position.glance.messages else [])]
             )
@@ -104,16 +104,16 @@ def sentence(positions: Positions) -> str:
     """The state of the flows, as one line."""
     flows = ", ".join(_standing(flow, position) for flow, position in positions.items() if position.account.total)
     messages = sum(position.glance.messages for position in positions.values())
-    settled = all(position.account.settled == position.account.total for position in positions.values())
+    decided = all(position.account.decided == position.account.total for position in positions.values())
     queued = ""
     if messages:
-        queued = f"{_messages(messages)} to check again" if settled else _messages(messages)
+        queued = f"{_messages(messages)} to check again" if decided else _messages(messages)
     poisoned = sum(position.glance.poison for position in positions.values())
     given_up = f"{_messages(poisoned)} and given up" if poisoned else ""
     closed = "; ".join(
         dict.fromkeys(position.glance.closed for position in positions.values() if position.glance.closed)
     )
-    return " | ".join(part for part in (f"settled: {flows or 'nothing yet'}", queued, given_up, closed) if part)
+    return " | ".join(part for part in (f"decided: {flows or 'nothing yet'}", queued, given_up, closed) if part)
 
 
 def waited_for(positions: Positions) -> list[str]:
@@ -143,11 +143,11 @@ def _waited_for(flow: str, of: Position) -> list[str]:
 
 def _standing(flow: str, of: Position) -> str:
     waits = _left(of)
-    return f"{flow} {of.account.settled} of {of.account.total}" + (f" ({', '.join(waits)})" if waits else "")
+    return f"{flow} {of.account.decided} of {of.account.total}" + (f" ({', '.join(waits)})" if waits else "")
 
 
 def _left(of: Position) -> list[str]:
-    """What is known of the records that are not settled."""
+    """What is known of the records that are not decided."""
     found = [f"{count} wait for {parent}" for parent, count in of.account.waits_for.items()]
     return [*found, *([f"{of.account.again} processed again"] if of.account.again else [])]
 

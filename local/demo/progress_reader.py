@@ -77,7 +77,7 @@ class Glance:
 class Account:
     """The state of every source record of a flow: by rule, by cause, and those that are not known.
 
-    Of `total` records, `settled` have an outcome that lasts until they change: written, not for the target, or
+    Of `total` records, `decided` have an outcome that lasts until they change: written, not for the target, or
     rejected. `again` of the others had one before, and a worker has claimed them again. `waits_for` counts waiting
     records by the flow of the record that they wait for. `claim_age_s` is that of the youngest claim of a worker, None
     if there is none.
@@ -89,7 +89,7 @@ class Account:
     unaccounted: tuple[str, ...]
     claimed: int
     total: int = 0
-    settled: int = 0
+    decided: int = 0
     again: int = 0
     waits_for: Mapping[str, int] = field(default_factory=dict)
     claim_age_s: float | None = None
@@ -178,7 +178,7 @@ class ProgressReader:
             unaccounted=tuple(id for id in ids if id not in decided),
             claimed=len(claimed),
             total=len(ids),
-            settled=sum(id in decided and id not in waiting for id in ids),
+            decided=sum(id in decided and id not in waiting for id in ids),
             again=sum(link.state not in _UNDECIDED and link.id not in waiting for link in claimed),
             waits_for=dict(Counter(_parent_flow(link) for link in waiting.values()).most_common()),
             claim_age_s=min((link.age_s for link in claimed if link.claim.kind is ClaimKind.WORKING), default=None),

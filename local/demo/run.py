@@ -73,7 +73,7 @@ def _run(options: Options, console: Console, named: str) -> int:
     digest = samples.check_folder(options.data, samples.KNOWN)
     if options.report is not None:
         report.prepare(options.report)
-    with place(options.keep, data=digest, folder=named, systems=SYSTEMS) as here, _logs_kept(here):
+    with place(options.keep, data=digest, folder=named, systems=SYSTEMS) as here, _logs_kept(here, options):
         names = tuple(flow.name for flow in configuration.flows)
         settings = configuration.settings_in(here.folder("run"))
         session = Session(options, here, settings, names, currency, tell=lambda text: _tell_trouble(console, text))
@@ -108,13 +108,20 @@ def _temporary() -> Path:
 
 
 @contextmanager
-def _logs_kept(here: Place) -> Iterator[None]:
-    """If the demo fails, the logs of its parts stay, and their place is named."""
+def _logs_kept(here: Place, options: Options) -> Iterator[None]:
+    """If the demo fails, the logs of its parts stay. Their place is named, and how to start it again."""
     try:
         with space.named(here.root):
             yield
     except (DemoFailed, StorageTrouble, space.NoSpaceLeft) as failed:
-        raise DemoFailed(f"{_what_failed(failed)}\n{_where_logs_are(here)}".rstrip()) from failed
+        told = (_what_failed(failed), _where_logs_are(here), how_to_continue(options))
+        raise DemoFailed("\n".join(filter(None, told))) from failed
+
+
+def how_to_continue(options: Options) -> str:
+    """The command that continues from the state of this demo, or starts a new one if none is kept."""
+    where = "Start the demo again:" if options.keep is None else "Its state is kept. To continue from there:"
+    return f"{where}\n  {screen.make_command('demo', *options.given)}"
 
 
 def _where_logs_are(here: Place) -> str:
@@ -125,7 +132,7 @@ def _where_logs_are(here: Place) -> str:
 
 def _what_failed(error: Exception) -> str:
     if isinstance(error, StorageTrouble):
-        return f"The storage emulator is in trouble: {error}. Start the demo again."
+        return f"The storage emulator is in trouble: {error}."
     return str(error)
 
 
@@ -222,9 +229,7 @@ def _tell(
     act.place.save()
     console.print("\nEnding the demo ...", highlight=False)
     if options.keep is not None:
-        asked = ["--small"] if options.small else []
-        _say(console, "Its state is kept. To continue from there:")
-        screen.write_verbatim(console, f"  {screen.make_command('demo', *asked, '--keep', str(options.keep))}")
+        screen.write_verbatim(console, how_to_continue(options), style="dim")
 
 
 def _headline(console: Console, configuration: Configuration, named: str, here: Place) -> None:

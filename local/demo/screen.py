@@ -73,6 +73,8 @@ def show(console: Console, part: RenderableType) -> None:
 
 def make_command(target: str, *arguments: str) -> str:
     """The command that runs a target of the Makefile with arguments, to be pasted into a shell."""
+    if not arguments:
+        return f"make {target}"
     inner = shlex.join(arguments).replace("$", "$$")
     quoted = shlex.quote(f"ARGS={inner}") if _SPECIAL & set(inner) else f'ARGS="{inner}"'
     return f"make {target} {quoted}"

@@ -2,13 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-
-import psutil
 
 from local import space
 from local.azurite import Azurite, AzuriteFailed, AzuriteMissing
@@ -72,7 +70,8 @@ class Session:
 
     def __enter__(self) -> "Session":
         try:
-            self._start()
+            with self._full_disk_named():
+                self._start()
         except BaseException:
             self._stop()
             raise
@@ -178,20 +177,27 @@ class Session:
 
     def start_host(self, host: FunctionsHost) -> None:
         """Start a host that does not run, with the settings of the last `start_functions`."""
-        host.start(self._run / _SETTINGS, self._settings)
+        with self._full_disk_named():
+            host.start(self._run / _SETTINGS, self._settings)
 
     def require_alive(self) -> None:
         """Raise DemoFailed if one of the processes has stopped by itself, NoSpaceLeft if the disk is full; note how
         much memory the hosts take, and report when a worker was restarted."""
         space.require(self._place.root, _LEAST_FREE_MB)
         self.simulators.require_alive()
-        if self.azurite.pid is not None and not _runs(self.azurite.pid):
-            said = self.azurite.said
-            raise DemoFailed(
-                f"Azurite, the storage emulator, stopped by itself; it said: {said}. Start the demo again."
-            )
+        if how := self.azurite.ended:
+            raise DemoFailed(f"Azurite, the storage emulator, stopped by itself ({how}); it said: {self.azurite.said}.")
         for host in self._hosts:
             host.require_alive()
+
+    @contextmanager
+    def _full_disk_named(self) -> Iterator[None]:
+        """Raises NoSpaceLeft if a part ends and the disk is full: that part could not even write why it ended."""
+        try:
+            yield
+        except DemoFailed:
+            space.require(self._place.root, _LEAST_FREE_MB)
+            raise
 
     def _require_no_end(self) -> None:
         """Raises DemoFailed when a process has ended: that says more than that it does not answer."""
@@ -235,13 +241,6 @@ class Session:
             self._stack.close()
             for name in _PRIVATE:
                 (self._run / name).unlink(missing_ok=True)
-
-
-def _runs(pid: int | None) -> bool:
-    try:
-        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def require_node_modules() -> None:

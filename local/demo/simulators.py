@@ -8,7 +8,7 @@ from local.demo import environment
 from local.demo.arguments import Options
 from local.demo.parts import Part
 from local.demo.state_dir import Place
-from local.demo.systems import DATAVERSE, FINOPS, SYSTEMS, Secrets
+from local.demo.systems import DATAVERSE, FINOPS, SYSTEM_NAMES, SYSTEMS, Secrets
 
 KEY_FILE, ADMIN_FILE = "signing.key", "admin.token"
 _MODULES: Mapping[str, str] = {DATAVERSE: "local.dataverse", FINOPS: "local.finops"}
@@ -42,7 +42,7 @@ class Simulators:
     def __post_init__(self) -> None:
         logs = self.place.folder("logs")
         self._parts = {
-            name: Part(f"{name} simulator", _MODULES[name], logs / f"{name}-simulator.log", self.tell)
+            name: Part(f"{SYSTEM_NAMES[name]} simulator", _MODULES[name], logs / f"{name}-simulator.log", self.tell)
             for name in SYSTEMS
         }
 

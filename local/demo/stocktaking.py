@@ -37,7 +37,7 @@ class Position:
     @property
     def progress(self) -> tuple[object, ...]:
         """What changes when the flow gets on."""
-        return (*self.glance.progress, self.account.settled, self.account.claimed)
+        return (*self.glance.progress, self.account.decided, self.account.claimed)
 
 
 @dataclass(slots=True)

@@ -17,9 +17,10 @@ from local.simulator.control import PREFIX, TOKEN_HEADER
 from local.simulator.server import ADMIN_HEADER
 from shared import exact_json
 from shared.records import Json, Values
+from shared.systems import System
 
 DATAVERSE, FINOPS = SYSTEMS = "dataverse", "finops"
-SYSTEM_NAMES = {DATAVERSE: "Sales", FINOPS: "F&O"}
+SYSTEM_NAMES = {system.value: system.label for system in System}
 _TIMEOUT_S = 60.0
 # Requests that may be repeated are repeated after this time, and that is reported.
 _AGAIN_AFTER_S = 15.0
@@ -82,6 +83,7 @@ class Access:
 
     def __init__(self, name: str, url: str, shared: Secrets, *, owner: bool = True) -> None:
         self.name = name
+        self.label = SYSTEM_NAMES[name]
         self.url = url
         self._secrets = shared
         self._session = requests.Session()
@@ -104,7 +106,7 @@ class Access:
             if not isinstance(following, str):
                 return
             address = following
-        raise DemoFailed(f"{self.name} gave more than {_MOST_PAGES} pages of {path}.")
+        raise DemoFailed(f"{self.label} gave more than {_MOST_PAGES} pages of {path}.")
 
     def get(self, address: str) -> dict[str, Json]:
         """One JSON document. Raises DemoFailed."""
@@ -133,7 +135,7 @@ class Access:
         content = None if body is None else exact_json.dumps(body).encode()
         response = self._answer(method, address, content, {**_content_type(content), **(headers or {})})
         if not response.ok:
-            text = f"{self.name} answered {response.status_code} to {method} {address}: {response.text[:500]}"
+            text = f"{self.label} answered {response.status_code} to {method} {address}: {response.text[:500]}"
             raise RequestRefused(text, _reason(response)) if response.status_code < _SERVER_FAULT else DemoFailed(text)
         found = exact_json.loads(response.content) if response.content else {}
         return found if isinstance(found, dict) else {"value": found}
@@ -158,11 +160,11 @@ class Access:
             except requests.Timeout as error:
                 if number == tries:
                     raise Unanswered(
-                        f"{self.name} at {self.url} does not answer the demo; its process hangs."
+                        f"{self.label} at {self.url} does not answer the demo; its process hangs."
                     ) from error
-                self.tell(f"{self.name} has not answered the demo for {number * try_s:.0f} s; trying again")
+                self.tell(f"{self.label} has not answered the demo for {number * try_s:.0f} s; trying again")
             except requests.RequestException as error:
-                raise Unanswered(f"{self.name} at {self.url} does not answer the demo: {_why(error)}.") from error
+                raise Unanswered(f"{self.label} at {self.url} does not answer the demo: {_why(error)}.") from error
         raise AssertionError("the last try returns or raises")
 
     def _authorised(self) -> Mapping[str, str]:

@@ -151,7 +151,7 @@ def _raised(price: Json) -> Decimal:
 def trial_of(
     result: Result, touched: Mapping[str, int], in_hand: Mapping[str, int], throttled: int, seconds: float
 ) -> Trial:
-    """What the comparison says about the records. Extra records and duplicated records are counted separately."""
+    """What the comparison says about the records. Extra records and doubled records are counted separately."""
     compared = [flow.comparison for flow in result.flows.values()]
     return Trial(
         touched=touched,

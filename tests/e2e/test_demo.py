@@ -107,7 +107,7 @@ def test_a_system_that_ends_by_itself_is_named_with_how_it_ended() -> None:
         )
         finops.kill()
         told = read_to("The logs are in")
-        assert any("finops simulator stopped by itself (signal SIGKILL)" in line for line in told)
+        assert any("F&O simulator stopped by itself (signal SIGKILL)" in line for line in told)
         assert demo.wait(PATIENCE_S) == 1
 
 

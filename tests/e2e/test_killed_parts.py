@@ -1,5 +1,7 @@
 """What the parts that a test kills still have when they are started again: test_two_hosts stands on that."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -39,6 +41,15 @@ def test_the_emulator_has_after_a_kill_what_was_brought_to_disk(tmp_path: Path) 
         azurite.start()
         assert storage.table("links").read("p", ["r"])["r"].row.cells == {"cell": "kept"}
         assert [each.body for each in storage.queues.receive("accounts", limit=32, invisible_s=1)] == ["kept too"]
+
+
+def test_an_emulator_that_was_killed_by_others_names_the_signal_and_quotes_no_line_of_its_start(tmp_path: Path) -> None:
+    with Azurite(tmp_path) as azurite:
+        assert azurite.ended == ""
+        assert azurite.pid is not None
+        os.kill(azurite.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, azurite.pid, os.WEXITED | os.WNOWAIT)
+        assert (azurite.ended, azurite.said) == ("signal SIGKILL", "nothing")
 
 
 def test_a_simulator_has_after_a_kill_what_it_has_answered_to(tmp_path: Path) -> None:

@@ -263,9 +263,7 @@ def test_status_says_what_the_system_said_and_a_preflight_that_finds_all_well_li
         refuse_reads(sync, r"/accounts\?.*fax", "fax")
         sync.tick()
         told = p2c("status", "accounts", code=1)
-        assert (
-            "accounts is blocked: schema drift: dataverse refused a read of accounts (400 0x80060888) ('fax')" in told
-        )
+        assert "accounts is blocked: schema drift: Sales refused a read of accounts (400 0x80060888) ('fax')" in told
         assert "It said: 0x80060888 Could not find a property named 'fax'" in told
         sync.sales.faults.clear()
         assert "accounts is released" in p2c("preflight", code=1)

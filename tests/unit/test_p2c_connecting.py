@@ -1,6 +1,7 @@
 """Which deployment the command line works on: by a file, by the environment, by the name of the storage account."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def settings_file(folder: Path, **values: str) -> Path:
     file = folder / "local.settings.json"
     file.write_text(json.dumps({"Values": values}), encoding="utf-8")
     return file
+
+
+def test_the_file_of_a_demo_that_has_ended_is_refused_before_anything_is_called(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sign_in:
+        address = f"http://127.0.0.1:{sign_in.getsockname()[1]}/token"
+        file = settings_file(tmp_path, **SYSTEMS, IDENTITY_ENDPOINT=address)
+        assert connect(FLOWS, file).environ["IDENTITY_ENDPOINT"] == address
+    with pytest.raises(Mistake, match=f"--settings {file}: the demo that this file belongs to has ended: start it"):
+        connect(FLOWS, file)
 
 
 def test_the_name_of_the_storage_account_is_enough(environment: pytest.MonkeyPatch) -> None:

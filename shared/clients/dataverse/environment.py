@@ -92,7 +92,7 @@ class DataverseSystem:
             link = self.link(entity_set, body, "@odata.nextLink")
         raise OperatorNeeded(
             self.channel.system,
-            f"{self.channel.system} answers a bulk read of {entity_set} with more than {max_pages} "
+            f"{self.channel.system.label} answers a bulk read of {entity_set} with more than {max_pages} "
             "pages; check the environment's health",
         )
 
@@ -143,7 +143,9 @@ class DataverseSystem:
 
     def unreadable(self, subject: str, problem: str) -> Transient:
         """The error for an answer that is JSON but not what the service promises."""
-        return Transient(self.channel.system, f"the answer of {self.channel.system} for {subject} is wrong: {problem}")
+        return Transient(
+            self.channel.system, f"the answer of {self.channel.system.label} for {subject} is wrong: {problem}"
+        )
 
     def _who_am_i(self) -> Row:
         return self.channel.read(self.channel.origin.url(f"{API}/WhoAmI"), subject="WhoAmI")

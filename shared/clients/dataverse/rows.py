@@ -178,7 +178,7 @@ class RowWriter:
             refused = refusal_of(answer, system, "$batch")
             sending.note(refused)
             return [refused] * len(parts)
-        text = f"{system}: the answer of a batch of {self._table.entity_set} lacks a part"
+        text = f"{system.label}: the answer of a batch of {self._table.entity_set} lacks a part"
         lost = OutcomeUnknown(system, text)
         found = multipart.read_answers(answer, len(parts))
         results = [self._part_result(part, rows[place], lost) for part, place in zip(found, parts, strict=True)]

@@ -93,9 +93,8 @@ class FinopsDocuments:
         refused = next((part for part in parts if part.status >= 400), None)
         if refused is None and len(parts) < count:
             system = self._channel.system
-            text = (
-                f"{system}: the answer to a change set of {self._headers.entity_set} has {len(parts)} of {count} parts"
-            )
+            subject = f"a change set of {self._headers.entity_set}"
+            text = f"{system.label}: the answer to {subject} has {len(parts)} of {count} parts"
             raise OutcomeUnknown(system, text)
         return refused
 

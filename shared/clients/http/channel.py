@@ -136,7 +136,7 @@ class Channel:
         try:
             answer = self._exchange(PreparedCall(method, url, headers, body), turn)
         except AnswerLost as lost:
-            text = f"{self.system}: {lost} to a write of {subject}"
+            text = f"{self.system.label}: {lost} to a write of {subject}"
             raise OutcomeUnknown(self.system, text) from lost
         self.check_written(answer, subject)
         return answer
@@ -167,12 +167,14 @@ class Channel:
         try:
             answer = self._exchange(call, StartLimit(last_start(), lambda: None))
         except AnswerLost as lost:
-            raise Transient(self.system, f"{self.system}: {lost} to a read of {subject}") from lost
+            raise Transient(self.system, f"{self.system.label}: {lost} to a read of {subject}") from lost
         if answer.status != 200:
             raise_for_read(self.system, subject, answer, self.clock.now())
         found = json_object(answer)
         if found is None:
-            raise Transient(self.system, f"{self.system} answered a read of {subject} with something that is not JSON")
+            raise Transient(
+                self.system, f"{self.system.label} answered a read of {subject} with something that is not JSON"
+            )
         return found
 
     def _exchange(self, call: PreparedCall, turn: StartLimit) -> Answer:
@@ -218,7 +220,7 @@ class Channel:
         return answer
 
     def _not_connected(self, error: NotConnected) -> SystemTrouble:
-        text = f"{self.system} at {self.origin}: {error}"
+        text = f"{self.system.label} at {self.origin}: {error}"
         if isinstance(error, CertificateRefused):
             return OperatorNeeded(self.system, f"{text}; check the URL and which server answers there")
         return Transient(self.system, text)

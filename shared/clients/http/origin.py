@@ -60,7 +60,7 @@ def require_same_origin(url: str, origin: Origin, system: System) -> None:
     if not is_at(url, origin):
         raise OperatorNeeded(
             system,
-            f"an address of {system} leads to {start_of(url)!r} instead of {origin}: no token is sent "
+            f"an address of {system.label} leads to {start_of(url)!r} instead of {origin}: no token is sent "
             "there; check which server answers under that name, and the environment's URL in the "
             "settings",
         )

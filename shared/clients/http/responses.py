@@ -143,11 +143,11 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
     status = answer.status
     _raise_for_access(system, subject, answer, now)
     if status == 408 or status >= 500 or status < 300:
-        text = f"{system} answered {_coded(answer)} to a read of {subject}"
+        text = f"{system.label} answered {_coded(answer)} to a read of {subject}"
         raise Transient(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
     raise _kind_of_refusal(answer)(
         system,
-        f"{system} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
+        f"{system.label} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
         "compare the tables and columns of the mapping with the environment",
         status,
         said=error_text(answer),
@@ -168,7 +168,7 @@ def raise_for_write(system: System, subject: str, answer: Answer, now: datetime)
     if status == 404 and error_code(answer) in _ROW_MISSING:
         return
     _raise_for_access(system, subject, answer, now)
-    text = f"{system} answered {_coded(answer)} to a write of {subject}"
+    text = f"{system.label} answered {_coded(answer)} to a write of {subject}"
     if status == 408 or status >= 500 or status < 300:
         raise OutcomeUnknown(system, text, said=error_text(answer), retry_after_s=retry_after_s(answer, now))
     raise OperatorNeeded(
@@ -187,26 +187,26 @@ def _access_trouble(system: System, subject: str, answer: Answer, now: datetime)
         case 401:
             return AccessRefused(
                 system,
-                f"{system} refused a new token (401) for {subject}; register the application's identity there "
+                f"{system.label} refused a new token (401) for {subject}; register the application's identity there "
                 "and check that the environment's URL is the right one",
                 lacks="token",
             )
         case 403:
             return AccessRefused(
                 system,
-                f"{system} refused access to {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
+                f"{system.label} refused access to {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
                 "give the application's user a role that may do this",
                 lacks="privilege",
                 said=error_text(answer),
             )
         case 429:
             seconds = retry_after_s(answer, now)
-            text = f"{system} throttles ({_coded(answer)})"
+            text = f"{system.label} throttles ({_coded(answer)})"
             return Throttled(system, text, said=error_text(answer), retry_after_s=seconds)
         case status if 300 <= status < 400:
             return OperatorNeeded(
                 system,
-                f"{system} redirects requests for {subject} ({status}), which are not followed; "
+                f"{system.label} redirects requests for {subject} ({status}), which are not followed; "
                 "check that the environment's URL is the right one",
             )
     return None

@@ -93,7 +93,7 @@ class Throttle:
             if waited_s > self._patience_s or not self._can_wait(pause_s, not_after):
                 raise Transient(
                     self._system,
-                    f"{self._system} asked for a pause of {pause_s:.0f} s more",
+                    f"{self._system.label} asked for a pause of {pause_s:.0f} s more",
                     retry_after_s=pause_s,
                 )
             self._clock.sleep(pause_s)
@@ -126,12 +126,12 @@ class Throttle:
             self._running -= 1
             self._changed.notify_all()
         if too_late:
-            raise NotSent(f"no time was left for a request to {self._system}")
+            raise NotSent(f"no time was left for a request to {self._system.label}")
         return None
 
     def _check_time(self, not_after: float | None) -> None:
         if not_after is not None and self._clock.monotonic() > not_after:
-            raise NotSent(f"no time was left for a request to {self._system}")
+            raise NotSent(f"no time was left for a request to {self._system.label}")
 
     def _can_wait(self, seconds: float, not_after: float | None) -> bool:
         in_time = not_after is None or self._clock.monotonic() + seconds <= not_after

@@ -222,5 +222,5 @@ def test_an_unknown_column_calls_the_operator_by_its_name() -> None:
 def test_a_missing_privilege_calls_the_operator_by_its_text() -> None:
     text = f"Principal user (Id={A}, type=8) is missing prvReadAccount privilege"
     accounts, _ = table(ok({"error": {"code": "0x80040220", "message": text}}, 403))
-    with pytest.raises(OperatorNeeded, match=r"dataverse.*accounts.*prvReadAccount"):
+    with pytest.raises(OperatorNeeded, match=r"Sales.*accounts.*prvReadAccount"):
         accounts.track_changes()

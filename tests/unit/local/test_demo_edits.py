@@ -73,7 +73,7 @@ def test_an_account_is_opened_renamed_ended_and_brought_back(sales: Sales) -> No
 
 
 def test_an_account_that_is_not_there_is_not_made_by_a_change(sales: Sales) -> None:
-    with pytest.raises(DemoFailed, match="dataverse answered 404 to PATCH"):
+    with pytest.raises(DemoFailed, match="Sales answered 404 to PATCH"):
         sales.change("00000000-0000-4000-8000-00000000abcd", {"name": "x"})
 
 
@@ -126,7 +126,7 @@ def test_what_the_demo_does_itself_is_not_counted(sales: Sales, fulfilment: Fulf
 def test_a_system_that_does_not_answer_is_named(secrets: Secrets) -> None:
     (port,) = free_ports(1)
     access = Access("finops", f"http://127.0.0.1:{port}", secrets)
-    with pytest.raises(DemoFailed, match=rf"finops at http://127\.0\.0\.1:{port} does not answer the demo"):
+    with pytest.raises(DemoFailed, match=rf"F&O at http://127\.0\.0\.1:{port} does not answer the demo"):
         access.get(f"{access.url}/data")
     access.close()
 
@@ -153,5 +153,5 @@ def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is
     assert hanging.asked == len(told) + 1
     assert (hanging.asked > 1) is again
     if again:
-        assert told[0] == "finops has not answered the demo for 15 s; trying again"
+        assert told[0] == "F&O has not answered the demo for 15 s; trying again"
     access.close()

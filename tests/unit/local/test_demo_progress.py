@@ -32,30 +32,30 @@ GLANCE = Glance(
     poison=0,
     closed="",
 )
-SETTLED = Account({}, {}, (), (), 0, total=10, settled=10)
-WAITING = Account({LinkState.WAITING: 25}, {}, (), (), 0, total=1229, settled=1204, waits_for={"accounts": 25})
-UNDECIDED = Account({}, {}, (), ("1", "2"), 0, total=10, settled=8)
-CLAIMED = replace(SETTLED, claimed=140)
+DECIDED = Account({}, {}, (), (), 0, total=10, decided=10)
+WAITING = Account({LinkState.WAITING: 25}, {}, (), (), 0, total=1229, decided=1204, waits_for={"accounts": 25})
+UNDECIDED = Account({}, {}, (), ("1", "2"), 0, total=10, decided=8)
+CLAIMED = replace(DECIDED, claimed=140)
 UNTIL = datetime(2026, 7, 1, 12, 30, 5).astimezone()
 
 
-def at(account: Account = SETTLED, until: datetime | None = None, **more: Any) -> Position:
+def at(account: Account = DECIDED, until: datetime | None = None, **more: Any) -> Position:
     return Position(replace(GLANCE, **more), account, until)
 
 
-def test_how_many_of_how_many_are_settled_is_reported_of_every_flow_in_one_line() -> None:
+def test_how_many_of_how_many_are_decided_is_reported_of_every_flow_in_one_line() -> None:
     flows = {"accounts": at(), "contacts": at(WAITING, hints=17), "quotations": at(Account({}, {}, (), (), 0))}
     assert sentence(flows) == (
-        "settled: accounts 10 of 10, contacts 1204 of 1229 (25 wait for accounts) | 17 messages queued"
+        "decided: accounts 10 of 10, contacts 1204 of 1229 (25 wait for accounts) | 17 messages queued"
     )
 
 
-def test_settled_records_that_are_looked_at_again_are_reported_as_such() -> None:
-    told = sentence({"quotations": at(replace(SETTLED, settled=3, again=7, claimed=7))})
-    assert told == "settled: quotations 3 of 10 (7 processed again)"
+def test_decided_records_that_are_looked_at_again_are_reported_as_such() -> None:
+    told = sentence({"quotations": at(replace(DECIDED, decided=3, again=7, claimed=7))})
+    assert told == "decided: quotations 3 of 10 (7 processed again)"
 
 
-def test_messages_after_the_last_record_is_settled_are_reported_as_what_they_are() -> None:
+def test_messages_after_the_last_record_is_decided_are_reported_as_what_they_are() -> None:
     assert sentence({"accounts": at(hints=1)}).endswith("| 1 message queued to check again")
 
 
@@ -98,27 +98,27 @@ def lines_of(steps: list[tuple[float, Positions]], width: int = 200) -> list[str
     return console.file.getvalue().splitlines()
 
 
-def settled(count: int) -> Positions:
-    return {"accounts": at(replace(SETTLED, settled=count))}
+def decided(count: int) -> Positions:
+    return {"accounts": at(replace(DECIDED, decided=count))}
 
 
 def test_a_line_is_written_every_two_seconds_while_something_changes() -> None:
-    lines = lines_of([(count / 2, settled(count)) for count in range(9)])
+    lines = lines_of([(count / 2, decided(count)) for count in range(9)])
     assert [line.split()[0] for line in lines] == ["2.0", "4.0"]
 
 
 def test_when_nothing_changes_a_line_says_every_ten_seconds_what_is_waited_for() -> None:
     waiting = {"contacts": at(WAITING)}
     lines = lines_of([(float(second), waiting) for second in range(25)])
-    assert [line.split()[0] for line in lines if " s  settled" in line] == ["2.0", "12.0", "22.0"]
+    assert [line.split()[0] for line in lines if " s  decided" in line] == ["2.0", "12.0", "22.0"]
     assert [line.strip() for line in lines if "no news" in line] == [
         f"no news for {seconds} s; waiting: 25 contacts wait for accounts" for seconds in (12, 22)
     ]
 
 
 def test_the_end_of_a_wait_is_reported_unless_it_was_over_at_once() -> None:
-    assert lines_of([(0.5, settled(3)), (1.0, settled(10))]) == []
-    assert lines_of([(2.0, settled(3)), (2.5, settled(10))])[-1].strip() == "2.5 s  settled: accounts 10 of 10"
+    assert lines_of([(0.5, decided(3)), (1.0, decided(10))]) == []
+    assert lines_of([(2.0, decided(3)), (2.5, decided(10))])[-1].strip() == "2.5 s  decided: accounts 10 of 10"
 
 
 def test_no_line_is_broken_within_a_word() -> None:
@@ -178,13 +178,13 @@ def waited(*positions: Positions, look_s: float = 0.5, patience_s: float = 30) -
 
 
 def test_the_wait_is_over_as_soon_as_all_flows_are_in_step() -> None:
-    play, wait = waited({**settled(3), "contacts": at(UNDECIDED)}, settled(10))
+    play, wait = waited({**decided(3), "contacts": at(UNDECIDED)}, decided(10))
     assert (play.looks, wait.gave_up) == (2, "")
 
 
 def test_whatever_gets_on_before_patience_is_over_keeps_the_wait_going() -> None:
-    slowly = [{"accounts": at(replace(UNDECIDED, settled=count // 10))} for count in range(80)]
-    play, wait = waited(*slowly, settled(10))
+    slowly = [{"accounts": at(replace(UNDECIDED, decided=count // 10))} for count in range(80)]
+    play, wait = waited(*slowly, decided(10))
     assert play.clock.now > 100
     assert wait.gave_up == ""
 

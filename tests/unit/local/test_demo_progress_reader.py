@@ -121,14 +121,14 @@ def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, re
     assert (account.waiting, account.rejected, account.claimed) == (1, {"number_missing": 1}, 0)
 
 
-def test_settled_are_those_that_neither_wait_nor_are_worked_on(storage: MemoryStorage, reader: ProgressReader) -> None:
+def test_decided_are_those_that_neither_wait_nor_are_worked_on(storage: MemoryStorage, reader: ProgressReader) -> None:
     wait = Wait(FLOW, "waits", "contacts", "person", "parent")
     add_link(storage, "written", LinkState.WRITTEN, target_key="A1")
     add_link(storage, "not one of them", LinkState.WRITTEN, target_key="A2")
     add_link(storage, "waits", LinkState.WAITING, waits=(wait.key,))
     add_link(storage, "claimed", LinkState.WRITTEN, claim=Claim("c", ClaimKind.WORKING))
     account = reader.account_for(["written", "waits", "claimed", "never seen"])
-    assert (account.settled, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
+    assert (account.decided, account.again, account.total, account.waits_for) == (1, 1, 4, {"contacts": 1})
     assert account.claim_age_s is not None
 
 
@@ -155,8 +155,8 @@ def test_a_record_without_outcome_is_not_accounted_for(storage: MemoryStorage, r
 
 def test_why_nothing_moves_is_named(storage: MemoryStorage, reader: ProgressReader) -> None:
     control = Control(storage.table("control"))
-    control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: finops refused the token"))
-    assert reader.closed() == "OperatorNeeded: finops refused the token"
+    control.save_gate(Gate(System.FINOPS, closed=True, reason="OperatorNeeded: F&O refused the token"))
+    assert reader.closed() == "OperatorNeeded: F&O refused the token"
     control.save_flow(FlowControl(FLOW, blocked="too many changes"))
     assert reader.closed() == "flow blocked: too many changes"
 

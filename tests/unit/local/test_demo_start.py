@@ -17,6 +17,7 @@ from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.logs import keep
 from local.demo.memory import MANIFEST
+from local.demo.run import how_to_continue
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
 from shared.flows.registry import FLOWS
@@ -61,6 +62,13 @@ def test_what_an_argument_may_be_is_reported(capsys: pytest.CaptureFixture[str])
 def test_a_small_sample_and_its_pictures_are_asked_for() -> None:
     options = parse(["--small", "--picture", "a.svg", "--explain-picture", "b.svg"])
     assert (options.small, options.picture, options.explanation) == (True, Path("a.svg"), Path("b.svg"))
+
+
+def test_a_kept_demo_names_the_command_that_continues_it_with_all_its_options() -> None:
+    told = how_to_continue(parse(["--small", "--pause-s", "60", "--keep", "my state"]))
+    assert told.splitlines()[-1] == "  make demo ARGS=\"--small --pause-s 60 --keep 'my state'\""
+    assert "Its state is kept" in told
+    assert how_to_continue(parse([])) == "Start the demo again:\n  make demo"
 
 
 def test_the_default_records_are_the_projects_own() -> None:

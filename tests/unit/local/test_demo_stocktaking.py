@@ -1,4 +1,4 @@
-"""How often the demo counts what is settled: at every change, and never so often that the sync is held up."""
+"""How often the demo counts what is decided: at every change, and never so often that the sync is held up."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace

@@ -16,9 +16,14 @@ from rich.console import Console
 from local import space
 from local.demo import processes
 from local.demo.arguments import SAMPLES, Options
-from local.demo.errors import UserMistake
+from local.demo.errors import DemoFailed, UserMistake
+from local.demo.functionshost import FunctionsHost
+from local.demo.hosts import LocalProgram
 from local.demo.run import require_space, run
 from local.demo.sampling import small_folder
+from local.demo.session import Session
+from local.demo.state_dir import place
+from local.demo.systems import SYSTEMS
 from local.simulator.auth import system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.messages import Reply, Request
@@ -86,6 +91,26 @@ def test_no_temporary_folder_at_all_is_reported_with_its_variable(monkeypatch: p
     monkeypatch.setattr(tempfile, "gettempdir", none)
     with pytest.raises(UserMistake, match=r"no temporary folder takes a file: free some space .* by TMPDIR"):
         require_space(None)
+
+
+class Dying(FunctionsHost):
+    """A host that ends while it starts, and has no space to say why."""
+
+    def start(self, *_: object) -> None:
+        raise DemoFailed("functions host stopped by itself (exit code 1). Its last lines:\n")
+
+
+def test_a_host_that_ends_at_its_start_since_the_disk_is_full_is_reported_by_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place(tmp_path, data="digest", folder="records", systems=SYSTEMS) as here:
+        session = Session(Options(), here, {"COMPANY": "usmf"}, (), "USD")
+        dying = Dying("functions host", LocalProgram(tmp_path / "host"), tmp_path / "log", lambda _text: None)
+        with pytest.raises(DemoFailed, match="stopped by itself"):
+            session.start_host(dying)
+        nearly_full(monkeypatch, 200_000)
+        with pytest.raises(space.NoSpaceLeft, match=rf"no space left on {tmp_path} \(0\.2 MB free"):
+            session.start_host(dying)
 
 
 def fill(store: Store) -> None:
