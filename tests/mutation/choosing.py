@@ -33,7 +33,7 @@ _BEHIND = {
     "sync": {"limits": _LIMITS, "damage": _DAMAGE},
     "mapping": {"contract": _CONTRACT},
     "clients": {"over HTTP": _OVER_HTTP},
-    "state": {"operations": _OPERATIONS, "storage": _STORAGE},
+    "state": {"operations": _OPERATIONS, "storage": _STORAGE, "damage": _DAMAGE},
 }
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
 SUBJECTS = {
