@@ -1,8 +1,7 @@
-"""For which record a row of the model is: the oracle's exception for rows that pass to another record, and its limits."""
+"""For which record a row of the model is, and when another record may have got it."""
 
 import math
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,7 +24,9 @@ class Model:
         self._finops = self._stage.finops
         self._there = {_FIRST, _SECOND}
         self._finops.exists = self._there.__contains__
-        self._target = Collection(self._finops, "accounts", CUSTOMERS, FinopsKey("usmf", ("CustomerAccount",)), ("Name",))
+        self._target = Collection(
+            self._finops, "accounts", CUSTOMERS, FinopsKey("usmf", ("CustomerAccount",)), ("Name",)
+        )
         self.write(_FIRST, create=True)
 
     @property
@@ -55,8 +56,8 @@ class Model:
 
 
 @pytest.fixture
-def model() -> Iterator[Model]:
-    yield Model()
+def model() -> Model:
+    return Model()
 
 
 def test_a_row_of_a_record_that_was_never_gone_does_not_pass(model: Model) -> None:
