@@ -55,4 +55,5 @@ def _sentence(mistake: typer.TyperException) -> str:
     said = _SECOND.sub(lambda found: f"; {found[1].lower()}", _TOO_MANY.sub(r"Too many arguments: \1", said))
     context = getattr(mistake, "ctx", None)
     command = context.command_path if context is not None else "p2c"
-    return f"{said[0].lower()}{said[1:].rstrip('?')}; see `{command} --help`"
+    joined = " See" if said.endswith("?") else "; see"
+    return f"{said[0].lower()}{said[1:]}{joined} `{command} --help`"

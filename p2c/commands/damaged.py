@@ -7,6 +7,7 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, MaybeFlow, Yes, app, confirm, connected, located
 from p2c.output import as_json, say, table
 from shared.operations.repair import drop as drop_row
+from shared.operations.repair import droppable
 
 
 @app.command(rich_help_panel="Inspect")
@@ -33,7 +34,7 @@ def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number"
         (name,) = to.flows(flow)
         (id,) = located(to, name, [record])
         confirm(
-            f"Begin {id} of {name} anew from its source, keeping the target rows that the keys table says it owns?", yes
+            f"Rebuild what is stored about {id} of {name} from its source? The target rows that it owns are kept.", yes
         )
         key = to.service.repairing(name, to.audit_log).repair(id)
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
@@ -48,6 +49,8 @@ def drop(
 ) -> None:
     """Remove a row that cannot be read. What it held is lost."""
     with connected() as to:
+        damages = to.service.damages()
+        droppable(damages, name, partition, key)
         confirm(f"Remove row {key} of partition {partition} in table {name}? What it held is lost.", yes)
-        damage = drop_row(to.service.damages(), to.audit_log, name, partition, key)
+        damage = drop_row(damages, to.audit_log, name, partition, key)
         say(f"Removed: {damage}.")

@@ -13,7 +13,7 @@ from p2c.mistakes import Mistake
 from p2c.output import as_json, console, say, words
 from p2c.texts import counted_values
 from shared.counting import counted
-from shared.operations.failures import Cause
+from shared.operations.failures import Cause, Failing
 from shared.state.failures import Failure
 
 
@@ -33,6 +33,8 @@ def failures(
             as_json(causes) if json else show_causes(causes)
             return
         found = [each for name in flows for each in failing.walk(name, cause=cause, dismissed=dismissed)]
+        if not found:
+            _require_known_cause(failing, flows, cause, dismissed=dismissed)
         records = [_failed(to, each) for each in found[:limit]]
         if json:
             as_json(records)
@@ -59,7 +61,8 @@ def retry(
             raise Mistake("name records, or pass --cause X or --all")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
-            raise Mistake(f"no open failure of {name} matches; see `p2c failures {name}`")
+            _require_known_cause(failing, [name], cause)
+            raise Mistake(f"{name} has no open failure")
         due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
             :limit
         ]
@@ -89,7 +92,8 @@ def dismiss(
             raise Mistake("--reason is blank; say why, for the audit log")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
-            raise Mistake(f"no open failure of {name} matches; see `p2c failures {name}`")
+            _require_known_cause(failing, [name], cause)
+            raise Mistake(f"{name} has no open failure")
         confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.audit_log)
         say(f"{name}: dismissed: {dismissed} ({reason}).")
@@ -150,6 +154,17 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
             say(f"  {address}")
         for address in each.rival:
             say(f"  the other record: {address}")
+
+
+def _require_known_cause(failing: Failing, flows: Sequence[str], cause: str | None, *, dismissed: bool = False) -> None:
+    """Raises Mistake if failures of these flows have causes, but none of them this one."""
+    known = dict.fromkeys(each.cause for each in failing.causes(flows, dismissed=dismissed))
+    if cause is not None and known and cause not in known:
+        state = "dismissed" if dismissed else "open"
+        raise Mistake(
+            f"no {state} failure of {', '.join(flows)} has the cause {cause!r}; "
+            f"the {state} causes are {', '.join(known)}"
+        )
 
 
 def _open_failures(to: Connection, flow: str, given: list[str]) -> list[Failure]:

@@ -21,7 +21,7 @@ def pause(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") 
 @app.command(rich_help_panel="Change")
 def resume(flow: MaybeFlow = None, everything: All = False, reason: Reason = "") -> None:
     """Resume paused flows."""
-    _steer(flow, everything, lambda commands, name: commands.resume(name, reason), "runs", "ran already")
+    _steer(flow, everything, lambda commands, name: commands.resume(name, reason), "is resumed", "was running already")
 
 
 @app.command(rich_help_panel="Change")

@@ -27,7 +27,7 @@ def locate(state: State, flow: Flow, text: str) -> str:
     by its id only. Raises NotFound, and SystemTrouble."""
     given = meant(text)
     if not given:
-        raise NotFound(f"a blank is not a record of {flow.name}; give its id or number")
+        raise NotFound(f"the name of the record is blank; give the id or number of one of {flow.name}")
     if _is_remembered(state, flow, given):
         return given
     ids = (

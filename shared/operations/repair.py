@@ -176,8 +176,19 @@ class Repairing:
 
 
 def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:
-    """Remove a row that cannot be read. Returns why it cannot. Raises Refused for a row that can be read, and for a key
-    that a record names, since another record could then take it. Raises StorageTrouble."""
+    """Remove a row that cannot be read. Returns why it cannot. Raises Refused as `droppable` does, StorageTrouble."""
+    stored, damage = droppable(damages, table, partition, key)
+    audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
+    try:
+        damages.tables[table].transact([Delete(stored.row, stored.etag)])
+    except RowConflict as conflict:
+        raise Refused("the row has changed meanwhile; try again") from conflict
+    return damage
+
+
+def droppable(damages: Damages, table: str, partition: str, key: str) -> tuple[Stored, Damage]:
+    """A row that may be removed, and why it cannot be read. Raises Refused for a row that does not exist or can be
+    read, and for a key that a record names, since another record could then take it. Raises StorageTrouble."""
     if table not in damages.tables:
         raise Refused(f"there is no table {table!r}; the tables are {', '.join(damages.tables)}")
     stored = damages.tables[table].read(partition, [key]).get(key)
@@ -185,15 +196,11 @@ def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key:
     if stored is None or damage is None:
         why = "there is no such row" if stored is None else "it can be read"
         raise Refused(
-            f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists those that cannot"
+            f"row {key} of partition {partition} in table {table}: {why}; `p2c damaged` lists the rows that cannot be "
+            "read, and only these can be dropped"
         )
     _require_droppable(damages.flows, damages.state, table, stored)
-    audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
-    try:
-        damages.tables[table].transact([Delete(stored.row, stored.etag)])
-    except RowConflict as conflict:
-        raise Refused("the row has changed meanwhile; try again") from conflict
-    return damage
+    return stored, damage
 
 
 def _require_droppable(flows: Mapping[str, Flow], state: State, table: str, stored: Stored) -> None:

@@ -150,15 +150,15 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["dismiss", FLOW, "--reason", "x"], "name records, or pass --cause X"),
         (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
         (["retry", FLOW], "name records, or pass --cause X or --all"),
-        (["retry", FLOW, "--all"], "no open failure of accounts is meant"),
+        (["retry", FLOW, "--all"], "accounts has no open failure"),
         (["resume"], "name a flow, or pass --all"),
         (
             ["accept", FLOW],
-            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` tells",
+            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` shows its state",
         ),
         (
             ["unblock", FLOW],
-            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` tells",
+            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` shows its state",
         ),
         (["sync", FLOW], "name records, or pass --full"),
     ],
@@ -206,7 +206,34 @@ def test_more_failures_than_are_shown_are_counted(sync: Product) -> None:
         sync.account(f"A-{number}", address1_country="Atlantis")
     sync.tick()
     assert "2 more; --limit N shows N." in p2c("failures", FLOW, "--cause", "country_unknown", "--limit", "1")
+
+
+@pytest.mark.parametrize(
+    "command", [["failures", FLOW], ["retry", FLOW], ["dismiss", FLOW, "--reason", "a test"]], ids=lambda of: of[0]
+)
+def test_a_cause_that_no_failure_has_is_a_mistake_that_lists_the_causes(sync: Product, command: list[str]) -> None:
     assert "No failures." in p2c("failures", FLOW, "--cause", "nonsense")
+    sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    said = "no open failure of accounts has the cause 'nonsense'; the open causes are country_unknown"
+    assert said in p2c(*command, "--cause", "nonsense", code=2)
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (("foo", "bar", "baz"), "there is no table 'foo'"),
+        (("links", FLOW, "baz"), "there is no such row; `p2c damaged` lists the rows that cannot be read"),
+        (("control", FLOW, "flow"), "it can be read; `p2c damaged` lists the rows that cannot be read"),
+    ],
+)
+def test_a_row_that_cannot_be_dropped_is_refused_before_anything_is_asked(
+    sync: Product, place: tuple[str, str, str], why: str
+) -> None:
+    sync.tick()
+    told = p2c("drop", *place, code=2)
+    assert why in told
+    assert "Remove row" not in told
 
 
 def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -331,7 +358,9 @@ def test_a_record_is_found_however_its_id_or_number_is_pasted(sync: Product) -> 
     id = sync.account("Acc-1001")
     pasted = [id.upper(), f"{{{id.upper()}}}", f"%7b{id}%7d", "acc-1001", " Acc-1001 "]
     assert [answer("explain", FLOW, text)["examined"]["row"]["id"] for text in pasted] == [id] * len(pasted)
-    assert "a blank is not a record of accounts; give its id or number" in p2c("explain", FLOW, " ", code=2)
+    assert "the name of the record is blank; give the id or number of one of accounts" in p2c(
+        "explain", FLOW, " ", code=2
+    )
 
 
 def test_a_number_that_two_records_have_is_reported_with_their_ids(sync: Product) -> None:

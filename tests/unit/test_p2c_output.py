@@ -121,7 +121,7 @@ def test_a_number_out_of_range_is_reported_by_its_name_its_value_and_what_to_giv
     [
         (["--settings", "", "status"], "--settings is blank: name a file, or leave the option out"),
         (["plan", "accounts", "--markdown", " "], "--markdown is blank: name a file, or leave the option out"),
-        (["stats"], "no such command 'stats'; did you mean 'status'; see `p2c --help`"),
+        (["stats"], "no such command 'stats'; did you mean 'status'? See `p2c --help`"),
         (["status", "--nonsense"], "no such option: --nonsense; see `p2c status --help`"),
         (["status", "accounts", "contacts"], "too many arguments: contacts; see `p2c status --help`"),
         (["history", "accounts"], "missing argument 'record'; see `p2c history --help`"),

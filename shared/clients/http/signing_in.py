@@ -43,7 +43,7 @@ class DeveloperSignIn:
                 return token
         remedy = "call `az login` or `azd auth login`"
         if not any(map(shutil.which, self._tools)):
-            remedy = "install one of the two, and sign in by it (`az login` or `azd auth login`)"
+            remedy = "install one of the two, and sign in with it (`az login` or `azd auth login`)"
         if slow:
             remedy = f"check how long `{slow} {_ASKS[slow]}` takes, then try again, or sign in with the other tool"
         raise NotSignedIn(f"no token for {' '.join(scopes)}: {'; '.join(told)}: {remedy}")

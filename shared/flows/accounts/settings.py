@@ -15,7 +15,8 @@ class AccountSettings(Settings):
 
     ACCOUNTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `accounts_pull` runs")
     ACCOUNTS_SCOPE: Scope = Field(
-        default="all", description="Accounts without a link that are synced: all, none, or those changed since a day"
+        default="all",
+        description="Accounts without a link that are synced: all, none (linked), or those changed since a day",
     )
     ACCOUNTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A customer with the account's number exists and is not linked"

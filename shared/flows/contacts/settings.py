@@ -14,7 +14,8 @@ class ContactSettings(Settings):
 
     CONTACTS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `contacts_pull` runs")
     CONTACTS_SCOPE: Scope = Field(
-        default="all", description="Contacts without a link that are synced: all, none, or those changed since a day"
+        default="all",
+        description="Contacts without a link that are synced: all, none (linked), or those changed since a day",
     )
     CONTACTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject",

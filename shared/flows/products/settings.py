@@ -13,7 +13,7 @@ class ProductSettings(Settings):
 
     PRODUCTS_SCHEDULE: Schedule = Field(default="0 */15 * * * *", description="When `products_pull` runs")
     PRODUCTS_SCOPE: Literal["all", "linked"] = Field(
-        default="all", description="Products without a link that are synced: all, or none"
+        default="all", description="Products without a link that are synced: all, or none (linked)"
     )
     PRODUCTS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A product with the same number exists in Sales and is not linked"

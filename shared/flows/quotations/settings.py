@@ -26,7 +26,8 @@ class QuotationSettings(Settings):
 
     QUOTATIONS_SCHEDULE: Schedule = Field(default="0 * * * * *", description="When `quotations_pull` runs")
     QUOTATIONS_SCOPE: Scope = Field(
-        default="all", description="Quotes without a link that are synced: all, none, or those changed since a day"
+        default="all",
+        description="Quotes without a link that are synced: all, none (linked), or those changed since a day",
     )
     QUOTATIONS_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="A quotation with the quote's number exists, and is not linked or another quote's"

@@ -70,7 +70,7 @@ def test_a_token_past_the_cache_is_asked_of_az_like_any_other(tool: Tool) -> Non
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        (None, "az is not installed; azd is not installed: install one of the two, and sign in by it (`az login` or"),
+        (None, "az is not installed; azd is not installed: install one of the two, and sign in with it (`az login` or"),
         (NOBODY, "az is not signed in; azd is not installed: call `az login` or `azd auth login`"),
         (EXPIRED, "az is refused (ERROR: AADSTS700082: The refresh token has expired.); azd is not installed: call"),
         ("echo no token at all", "az is refused (its answer is not a token); azd is not installed: call"),
