@@ -20,7 +20,6 @@ from shared.telemetry import log_event
 LONGEST_RETRY_AFTER_S = 15 * 60.0
 LONGEST_BACK_OFF_S = 5 * 60.0
 FIRST_BACK_OFF_S = 5.0
-PROBE_LEASE_S = 120.0
 PROBE_DELAY_S = 5.0
 STRIKES_FORGOTTEN_S = 15 * 60.0
 FIRST_DRIFT_PAUSE_S = 60.0
@@ -49,7 +48,7 @@ class Gates:
         control: Control,
         systems: Mapping[System, SystemPort],
         clock: Clock,
-        probe_lease_s: float = PROBE_LEASE_S,
+        probe_lease_s: float,
     ) -> None:
         self._control = control
         self._systems = systems

@@ -27,12 +27,13 @@ _STORAGE = ["tests/e2e/test_storage.py"]
 _ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
 # Behind the tests that import a module directly, and before the simulation.
 _BEFORE = {"unit": _UNIT, "rules": _RULES}
+_DAMAGE = ["tests/scenarios/test_fault_damage.py"]
 # Behind the simulation.
 _BEHIND = {
-    "sync": {"limits": _LIMITS},
+    "sync": {"limits": _LIMITS, "damage": _DAMAGE},
     "mapping": {"contract": _CONTRACT},
     "clients": {"over HTTP": _OVER_HTTP},
-    "state": {"operations": _OPERATIONS, "storage": _STORAGE},
+    "state": {"operations": _OPERATIONS, "storage": _STORAGE, "damage": _DAMAGE},
 }
 # Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
 SUBJECTS = {

@@ -529,6 +529,18 @@ def test_a9_an_unknown_result_keeps_the_claim_and_the_record_comes_back_after_fi
     check(world)
 
 
+def test_a9_it_comes_back_only_when_its_request_can_no_longer_land() -> None:
+    world = one()
+    world.target.fault, world.target.lands = unknown(), False
+    world.source.save("p1", name="Second")
+    world.pull()
+    world.drain()
+    world.clock.sleep(world.limits.unsettled_live_s)
+    assert world.queues.receive("parents", limit=1, invisible_s=0) == []
+    world.clock.sleep(10)
+    assert len(world.queues.receive("parents", limit=2, invisible_s=0)) == 1
+
+
 def test_a9_a_commit_that_meets_a_foreign_version_marks_the_link_dirty_and_sends_the_record_again() -> None:
     world = one()
     world.source.save("p1", name="Second")

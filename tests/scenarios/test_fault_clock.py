@@ -17,7 +17,7 @@ from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.support.invariants import check
 from tests.support.steps import Crash
-from tests.support.world import World
+from tests.support.world import PROBE_LEASE_S, World
 from tests.unit.clients.fakes import line, ok
 
 SKEWS = pytest.mark.parametrize("hours", [-5, 5], ids=["behind", "ahead"])
@@ -56,7 +56,7 @@ class SkewedWorld(World):
 
     def gates(self) -> Gates:
         """As in World, with our clock."""
-        return Gates(self.state.control, self.systems, self.ours)
+        return Gates(self.state.control, self.systems, self.ours, PROBE_LEASE_S)
 
 
 def hint(*ids: str) -> str:

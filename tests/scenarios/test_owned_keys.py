@@ -354,6 +354,47 @@ def test_a_row_that_was_inherited_and_not_written_goes_on_to_whoever_has_its_num
     assert world.product_target.rows["k"]["name"] == "Third"
 
 
+def come_back(fault: SyncError) -> World:
+    """p1 is gone, and p2 inherits its row, but its first write gets this answer; then p1 is restored under its id."""
+    world = World(adopt=True)
+    world.source.save("p1", number="K", name="First")
+    world.settle(hours=0.1)
+    world.source.remove("p1")
+    world.settle(hours=0.1)
+    world.source.save("p2", number="K", name="Second")
+    world.target.fault = refuse(fault)
+    world.settle(hours=0.1)
+    assert (link(world, "p2").linked, left(link(world, "p2"), ROUTE)) == (False, ["K"])
+    world.target.fault = lambda _write: None
+    world.source.save("p1", number="K", name="First")
+    return world
+
+
+@pytest.mark.parametrize(("first", "state"), [("p1", LinkState.REJECTED), ("p2", LinkState.WRITTEN)])
+def test_a_record_that_is_restored_after_another_one_has_got_its_number_is_rejected_and_the_other_is_written(
+    first: str, state: LinkState
+) -> None:
+    world = come_back(Transient(System.FINOPS, "throttled"))
+    world.clock.sleep(world.limits.unsettled_live_s)
+    world.apply(hint(first))
+    assert link(world, first).state is state
+    world.settle()
+    check(world)
+    assert link(world, "p2").target_key == "K"
+    assert world.target.rows["k"]["name"] == "Second"
+    assert (link(world, "p1").owned, failure(world, "p1").cause) == (frozenset(), "key_taken")
+
+
+def test_a_record_that_is_restored_gets_its_row_again_if_the_one_that_has_got_it_was_refused() -> None:
+    world = come_back(REFUSAL)
+    world.apply(hint("p1"))
+    world.settle()
+    check(world)
+    assert link(world, "p1").target_key == "K"
+    assert world.target.rows["k"]["name"] == "First"
+    assert link(world, "p2").owned == frozenset()
+
+
 def test_a_key_that_no_link_names_is_forgotten_with_its_record() -> None:
     world = World()
     keys_of(world).own({"K-77": Owner("parents", ROUTE, "p1"), "K-78": Owner("parents", ROUTE, "p2")})

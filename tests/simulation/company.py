@@ -261,7 +261,7 @@ class Company:
             number = own if dice.random() < 0.75 else dice.choice(pool.numbers)
             sales.save(name, id, {**pool.first_row(place), pool.number: number, **(further or {})})
         elif dice.random() < 0.1:
-            sales.remove(name, id)
+            self._remove(name, id)
         else:
             changes = self._changes(pool, dice) | dict(further or {})
             if dice.random() < 0.15:
@@ -334,7 +334,12 @@ class Company:
         sales = self.stage.sales
         for line in [each for each, row in sales.tables["quotedetails"].rows.items() if row["_quoteid_value"] == id]:
             sales.remove("quotedetails", line)
-        sales.remove("quotes", id)
+        self._remove("quotes", id)
+
+    def _remove(self, name: str, id: str) -> None:
+        """Somebody deletes a record."""
+        self.stage.sales.remove(name, id)
+        self.stage.finops.note_gone()
 
     def _line(self, dice: random.Random) -> Values:
         if "lines" in self.pools:
@@ -438,7 +443,7 @@ class Company:
                     self._remove_quote(id)
             case _:
                 for id in [id for id in sorted(sales.tables[flow].rows) if dice.random() < 0.8]:
-                    sales.remove(flow, id)
+                    self._remove(flow, id)
 
     def edit_price_lists(self, dice: random.Random) -> None:
         """A price list ends, begins, or is renamed."""

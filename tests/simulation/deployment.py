@@ -89,7 +89,7 @@ def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0)
         flows,
         systems,
         environment,
-        Gates(state.control, systems, clock),
+        Gates(state.control, systems, clock, settings.request_timeout_s),
         state,
         stage.queues,
         clock,

@@ -27,7 +27,8 @@ _REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber"}
 
 @dataclass(slots=True)
 class Doubled:
-    """A record has written the row of another one that exists, by a worker that was not late."""
+    """A record has written the row of another one, by a worker that was not late, although that other one was never
+    gone since it was last written."""
 
     entity: str
     key: str
@@ -55,6 +56,12 @@ class Finops:
     def rows_of(self, company: str, entity: str) -> dict[str, Row]:
         """A collection of a company, by folded key."""
         return self.collections.setdefault((company, entity), {})
+
+    def note_gone(self) -> None:
+        """Records have been removed from their sources: from now on their rows may go to others (protocol A6)."""
+        for rows in self.collections.values():
+            for row in rows.values():
+                row.passable = row.passable or (row.of is not None and not self.exists(row.of))
 
     def answer(self, what: str) -> None:
         """A request is answered, or not. Raises SystemTrouble."""
@@ -187,11 +194,14 @@ class Collection:
 
     def _apply(self, write: Write, *, late: bool) -> None:
         rows, folded, record = self._rows, self._key.folded(write.key), (self._flow, write.id)
-        row, owner, overwritten = rows.get(folded), record, None
+        row, owner, overwritten, passable = rows.get(folded), record, None, False
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
-        elif row.of is not None and row.of != record and not row.doubtful and self._environment.exists(row.of):
-            if late:
+        elif row.of is not None and row.of != record and not row.doubtful:
+            if row.passable:
+                # A late worker may have written it for a record that has it no more. Then the other one writes it.
+                passable = late
+            elif late:
                 # No target can refuse it (protocol A3): the row stays the other record's, which is to mend it.
                 self._environment.weather.met("rows of others met by a late write")
                 owner, overwritten = row.of, record
@@ -200,6 +210,7 @@ class Collection:
         elif row.of is None and not row.made:
             self._environment.weather.met("rows adopted")
         row.of, row.doubtful, row.overwritten = owner, False, overwritten
+        row.passable = passable or not self._environment.exists(owner)
         row.values.update(write.values)
         row.touched.difference_update(write.values)
         self._environment.writes += 1

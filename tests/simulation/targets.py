@@ -16,7 +16,8 @@ class Row:
     """A row of a collection. `of` is the record that the sync has written it for, None of a row that is only people's;
     `made` says that the sync has created it; `touched` are fields that people have changed since. It is `doubtful`
     where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs. It is
-    `overwritten` by another record whose late worker has met it, until its own record is written again."""
+    `overwritten` by another record whose late worker has met it, until its own record is written again. It is
+    `passable` from the moment its record is gone, also if the record comes back: another one may have got the row."""
 
     key: str
     values: dict[str, Json]
@@ -26,3 +27,4 @@ class Row:
     touched: set[str] = field(default_factory=set)
     doubtful: bool = False
     overwritten: Record | None = None
+    passable: bool = False

@@ -52,6 +52,7 @@ from tests.support.trade import (
 )
 
 LEASE_S = 600.0
+PROBE_LEASE_S = 120.0
 MAX_DEQUEUES = 5
 POISON_LIVES_S = 7 * 86_400.0
 
@@ -177,7 +178,7 @@ class World:
 
     def gates(self) -> Gates:
         """Gates as an invocation sees them."""
-        return Gates(self.state.control, self.systems, self.clock)
+        return Gates(self.state.control, self.systems, self.clock, PROBE_LEASE_S)
 
     def pull(self, flow: str = "parents") -> None:
         """One tick of a pull."""

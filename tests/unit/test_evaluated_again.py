@@ -1,12 +1,13 @@
 """What settings make of the mappings; docs/settings.md names those whose change evaluates records again, no other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from p2c.connection import Connection
 from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
+from shared.sync.flow import Flow, Walked
 from tests.support.project import ROOT
 
 _DEPLOYMENT = {
@@ -26,9 +27,12 @@ _OTHER = {
 _VALUE_MAPS = "the content of the value-map document"
 
 
+def wired(settings: dict[str, str]) -> Mapping[str, Flow]:
+    return Connection(FLOWS, {**_DEPLOYMENT, **settings}, looks_only=True, without_state=True).service.flows
+
+
 def fingerprints(settings: dict[str, str]) -> dict[str, str]:
-    service = Connection(FLOWS, {**_DEPLOYMENT, **settings}, looks_only=True, without_state=True).service
-    return {name: flow.mapper.fingerprint for name, flow in service.flows.items()}
+    return {name: flow.mapper.fingerprint for name, flow in wired(settings).items()}
 
 
 def other_values() -> Iterator[tuple[str, str]]:
@@ -43,6 +47,12 @@ def other_values() -> Iterator[tuple[str, str]]:
             yield name, str(not field.default).lower()
         elif kind in (int, float):
             yield name, str(field.default + 1)
+
+
+def test_products_are_evaluated_again_after_as_many_days_as_the_setting_says() -> None:
+    feed = wired({"PRODUCTS_FULL_WALK_DAYS": "3"})["products"].feed
+    assert isinstance(feed, Walked)
+    assert feed.full_every_s == 3 * 24 * 3600
 
 
 def test_the_settings_that_evaluate_records_again_are_listed_with_their_flows() -> None:

@@ -194,6 +194,13 @@ def test_an_amount_that_sales_does_not_take_is_rejected_by_its_column_with_the_r
     assert column in verdict.remedy
 
 
+def test_a_price_that_no_item_takes_is_rejected_also_where_the_product_has_no_price() -> None:
+    mapping = mapper(SYNC, ownership={"products": {"price": "off"}})
+    mapped(product(SalesPrice=10**13), mapping=mapping)
+    verdict = rejected(product(SalesPrice=10**15), mapping=mapping)
+    assert (verdict.cause, "amount of productpricelevels" in verdict.message) == ("number_out_of_range", True)
+
+
 @pytest.mark.parametrize("amount", [Decimal("-0.0049"), Decimal("1000000000000.0049"), 10**12])
 def test_an_amount_is_judged_as_it_is_sent(amount: Decimal | int) -> None:
     mapped(product(SalesPrice=amount, UnitCost=amount))
