@@ -28,7 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="See what is not in step and why, and repair it. Sign in first, with `az login` or `azd auth login`.",
     epilog="Exit codes: 0 success, 1 something needs attention, 2 wrong usage, 3 a system or the storage is not "
-    "reachable, 130 interrupted. Begin with: p2c status; then p2c failures, and p2c explain accounts NUMBER.",
+    "reachable, 130 interrupted, 141 the reader of the output has gone. Begin with: p2c status; then p2c failures, "
+    "and p2c explain accounts NUMBER.",
 )
 
 Flow = Annotated[str, typer.Argument(help=f"{', '.join(FLOWS.names[:-1])} or {FLOWS.names[-1]}")]

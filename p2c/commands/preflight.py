@@ -10,8 +10,11 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Json, app, connected
 from p2c.loaded_functions import loaded_functions
 from p2c.output import as_json, say
+from shared.counting import counted
 from shared.flows.checks import Check, CheckResult
 from shared.operations.preflight.run import Preflight
+
+_ENDS = {CheckResult.WELL: "passed", CheckResult.WRONG: "failed", CheckResult.BY_HAND: "to be made by hand"}
 
 
 @app.command(rich_help_panel="Inspect")
@@ -21,8 +24,8 @@ def preflight(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check whether everything is in place that the flows need. It blocks flows whose columns do not match the mapping,
-    and releases them once they match. Exit code 1 if something is wrong."""
+    """Check whether everything is in place that the flows need, and block the flows whose columns do not match the
+    mapping, or release them once they match; not with --without-state. Exit code 1 if something is wrong."""
     with connected(without_state=without_state) as to:
         checks = list(Preflight(to.service.systems, to.deployment, to.service.clock.now()).checks())
         if not without_state:
@@ -57,7 +60,7 @@ def show_checks(found: Sequence[Check], blocked: Mapping[str, str], released: Se
         if check.verdict is CheckResult.WELL and check.found:
             say(f"{check.area}: {check.what}: {check.found}")
     count = Counter(check.verdict for check in found)
-    say(", ".join(f"{count[verdict]} {verdict}" for verdict in CheckResult))
+    say(", ".join(f"{counted(count[verdict], 'check')} {ends}" for verdict, ends in _ENDS.items()))
     for flow, reason in blocked.items():
         say(f"{flow} is blocked now: {reason}", style="red")
     for flow in released:

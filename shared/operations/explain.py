@@ -131,7 +131,8 @@ class Explaining:
                 whose = f" It belongs to {traced.words}." if traced else ""
                 return f"Now: it is not for {self._target}, because {self._rule(examined).meaning}.{whose}"
             case Kind.ENDED:
-                return f"Now: it ends, because {self._rule(examined).meaning}; its row in {self._target} stays."
+                ends = "has ended" if examined.link.state is LinkState.ENDED else "would end"
+                return f"Now: it {ends}, because {self._rule(examined).meaning}; its row in {self._target} stays."
             case Kind.WAITING if traced:
                 return f"Now: it waits for {traced.words}."
             case Kind.REJECTED if examined.failure is not None:

@@ -1,6 +1,7 @@
 """What the operators' command line answers, and what it says to mistakes. Whole problems: test_problems.py."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ def test_an_explanation_shows_what_both_sides_hold(sync: Product) -> None:
     assert "what the sync keeps equal in F&O" in told
     assert "OrganizationName" in told
     assert answer("explain", FLOW, id)["examined"]["row"]["values"]["name"] == "Account A-0"
+
+
+def test_an_account_that_turned_inactive_would_end_and_after_the_sync_has_ended(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    sync.edit(id, statecode=1, statuscode=2)
+    assert "Now: it would end, because it is inactive in Sales" in p2c("explain", FLOW, id)
+    sync.tick()
+    assert "Now: it has ended, because it is inactive in Sales" in p2c("explain", FLOW, id)
 
 
 def test_a_plan_is_a_table_a_document_and_data(sync: Product, tmp_path: Path) -> None:
@@ -321,6 +330,7 @@ def test_a_preflight_continues_where_a_table_is_refused(sync: Product) -> None:
     found = {check["what"]: check for check in answer("preflight", code=1)["checks"]}
     assert "prvReadPriceLevel" in found["rows of pricelevels"]["found"]
     assert found["customer group 10 exists"]["verdict"] == "well"
+    assert re.search(r"\d+ checks passed, \d+ checks? failed, \d+ checks to be made by hand", p2c("preflight", code=1))
 
 
 def test_a_preflight_tells_what_it_has_found_also_where_it_may_not_block(
