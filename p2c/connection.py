@@ -29,7 +29,7 @@ from shared.outbound import Way
 from shared.records import SourceRow
 from shared.service import Service
 from shared.settings import Settings
-from shared.settings_file import read_settings_file
+from shared.settings_file import ValuesInvalid, read_settings_file
 from shared.state.failures import Failure
 from shared.state.storage.account import Storage
 from shared.state.storage.memory import MemoryQueues, MemoryTable
@@ -193,23 +193,40 @@ def connect(
     """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
     `set -a; eval "$(azd env get-values)"; set +a`. Raises Mistake."""
     environ = dict(os.environ)
+    mistake = ""
     if settings is not None:
-        values = _values_of(settings)
+        values, mistake = _values_of(settings)
         require_demo(settings, values)
         if any(map(_is_of_storage, values)):
             # The file's own account counts, whatever the environment says about another one.
             environ = _without_storage(environ)
         environ |= values
     environ = _without_storage(environ) | _NO_STATE if without_state else _with_addresses(environ)
-    return Connection(registry, environ, looks_only, without_state)
+    connection = Connection(registry, environ, looks_only, without_state)
+    if mistake:
+        raise Mistake(_with_others(mistake, connection))
+    return connection
 
 
-def _values_of(file: Path) -> dict[str, str]:
+def _values_of(file: Path) -> tuple[Mapping[str, str], str]:
+    """The settings of a file, and what is wrong with values of it; empty if nothing is. Raises Mistake for a file that
+    cannot be read."""
     try:
-        return read_settings_file(file, if_missing=_NO_FILE)
+        return read_settings_file(file, if_missing=_NO_FILE), ""
+    except ValuesInvalid as invalid:
+        return invalid.others, f"--settings {invalid}"
     except SettingsInvalid as invalid:
         mistake = Mistake(f"--settings {invalid}")
     raise mistake
+
+
+def _with_others(mistake: str, connection: Connection) -> str:
+    """A mistake in the settings file, together with the others that can be found behind it."""
+    try:
+        _ = connection.settings
+    except Mistake as others:
+        return f"{mistake}\n{others}"
+    return mistake
 
 
 def _is_of_storage(name: str) -> bool:

@@ -10,9 +10,19 @@ from shared.errors import FileUnreadable, SettingsInvalid
 from shared.text_files import MISSING, read_text
 
 
+class ValuesInvalid(SettingsInvalid):
+    """Some values of a file cannot be settings. `others` are those that can, and what stands in for the rest: with them
+    a caller finds every other mistake, too."""
+
+    def __init__(self, message: str, others: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.others = others
+
+
 def read_settings_file(file: Path, *, if_missing: str = MISSING) -> dict[str, str]:
     """The settings of a file by name. Raises SettingsInvalid, in one sentence with the file, in quotes where a shell
-    wants them, and the remedy; `if_missing` is the one for a file that does not exist."""
+    wants them, and the remedy; ValuesInvalid if only values are wrong. `if_missing` is the remedy for a file that does
+    not exist."""
     quoted = shlex.quote(str(file))
     document = _document(file, quoted, if_missing)
     if not isinstance(document, dict) or not isinstance(document.get("Values"), dict):
@@ -24,11 +34,13 @@ def read_settings_file(file: Path, *, if_missing: str = MISSING) -> dict[str, st
     values: Mapping[str, object] = document["Values"]
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     wrong = sorted(named(name) for name in values.keys() - texts.keys())
-    if wrong:
-        raise SettingsInvalid(f"{quoted}: the values of {', '.join(wrong)} must be strings: put them in quotes")
     damaged = sorted(named(name) for name, value in texts.items() if not _can_be_set(name) or not _can_be_set(value))
-    if damaged:
-        raise SettingsInvalid(f"{quoted}: {', '.join(damaged)} holds a character that no setting may have: correct it")
+    mistakes = [f"the values of {', '.join(wrong)} must be strings: put them in quotes"] if wrong else []
+    mistakes += [f"{', '.join(damaged)} holds a character that no setting may have: correct it"] if damaged else []
+    if mistakes:
+        numbers = {name: json.dumps(value) for name, value in values.items() if isinstance(value, int | float)}
+        usable = {name: value for name, value in {**texts, **numbers}.items() if _can_be_set(name + value)}
+        raise ValuesInvalid(f"{quoted}: {'; '.join(mistakes)}", usable)
     return texts
 
 

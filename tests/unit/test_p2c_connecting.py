@@ -47,6 +47,20 @@ def test_the_file_of_a_demo_that_has_ended_is_refused_before_anything_is_called(
         connect(FLOWS, file)
 
 
+def test_a_value_that_is_no_string_is_reported_together_with_the_other_mistakes_of_its_file(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.delenv("COMPANY")
+    file = tmp_path / "local.settings.json"
+    values = {"COMPANY": 1234, "AzureWebJobsStorage": KEY, "HISTORY_DAYS": "many"}
+    file.write_text(json.dumps({"Values": values}), encoding="utf-8")
+    with pytest.raises(Mistake) as caught:
+        connect(FLOWS, file)
+    assert "the values of COMPANY must be strings: put them in quotes" in str(caught.value)
+    assert "HISTORY_DAYS is 'many': write a whole number" in str(caught.value)
+    assert "COMPANY is not set" not in str(caught.value)
+
+
 def test_the_name_of_the_storage_account_is_enough(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(NAME, " contoso ")
     settings = connect(FLOWS, None).settings
