@@ -11,6 +11,7 @@ import typer
 
 from p2c.arguments import file_named, whole_number
 from p2c.connection import Connection, connect
+from p2c.helping import Application
 from p2c.mistakes import Mistake
 from p2c.output import say, tell
 from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
@@ -22,7 +23,7 @@ from shared.visible import visible
 
 SUCCESS, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
-app = typer.Typer(
+app = Application(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -353,6 +353,14 @@ def test_everything_is_looked_at_again_on_demand_and_costs_no_write(sync: Produc
     assert sync.writes() == writes
 
 
+def test_a_full_read_that_is_refused_since_one_is_running_is_not_noted(sync: Product) -> None:
+    sync.linked(1)
+    assert service(sync).syncing(audit_log(sync)).everything(FLOW)
+    before = service(sync).state.audit.latest(9)
+    assert not service(sync).syncing(audit_log(sync)).everything(FLOW)
+    assert service(sync).state.audit.latest(9) == before
+
+
 def test_some_records_are_sent_on_demand(sync: Product) -> None:
     ids = sync.linked(3)
     assert service(sync).syncing(audit_log(sync)).some(FLOW, [*ids[:2], ids[0]]) == 2

@@ -135,6 +135,17 @@ def test_a_call_that_cannot_be_read_is_reported_in_one_sentence(
     assert mistake(capsys, *arguments) == said
 
 
+@pytest.mark.parametrize("command", [[], ["status"], ["retry"]])
+def test_the_help_shows_no_value_for_an_option_that_takes_none(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    told = capsys.readouterr().out
+    assert "--help" in told
+    assert "bool" not in told
+
+
 def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     reading, writing = os.pipe()
     os.close(reading)
