@@ -2,7 +2,7 @@
 
 import base64
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -294,6 +294,23 @@ def test_a_row_has_the_age_that_the_storage_clock_gives(azurite: Azurite) -> Non
     table = storage.table("links")
     table.transact([Put(row("a"))])
     assert 0 <= table.read("p", ["a"])["a"].age_s < 30
+
+
+def test_a_table_that_is_not_made_is_named_by_whatever_needs_it(azurite: Azurite) -> None:
+    missing = Storage(Account(azurite.connection_string)).table("missing")
+    needs: list[Callable[[], object]] = [
+        lambda: missing.read("p", ["a"]),
+        lambda: missing.read("p", ["a", "b", "c"]),
+        lambda: missing.whole(1),
+        lambda: missing.transact([Insert(row("a"))]),
+        lambda: missing.transact([Put(row("a"))]),
+        lambda: missing.transact([Replace(row("a"), 'W/"1"')]),
+        lambda: missing.transact([Delete(row("a"))]),
+        lambda: missing.transact([Insert(row("a")), Insert(row("b"))]),
+    ]
+    for need in needs:
+        with pytest.raises(StorageTrouble, match=r"table missing of .*: it is not there"):
+            need()
 
 
 def test_an_unreachable_account_is_our_own_error() -> None:

@@ -37,4 +37,7 @@ def storage_errors(service: str) -> Iterator[None]:
 
 def is_not_made(error: HttpResponseError) -> bool:
     """Whether it is the table or queue itself that is missing, and not a row or a message of it."""
-    return str(getattr(error, "error_code", "")) in _NOT_MADE
+    code = getattr(error, "error_code", None)
+    # The SDK tells the code of some errors as a text, of some as a member, and of others not at all.
+    said = getattr(error.response, "headers", {}).get("x-ms-error-code")
+    return not _NOT_MADE.isdisjoint({str(getattr(code, "value", code)), str(said)})
