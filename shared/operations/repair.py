@@ -218,9 +218,11 @@ def _require_droppable(flows: Mapping[str, Flow], state: State, table: str, stor
 
 
 def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
-    """The record whose key is in this row, according to the links; None if none names it. A record that has created the
-    target row, or may have, takes precedence over those that only wanted the key. Raises Refused if it may belong to a
-    link that cannot be read."""
+    """The record whose key is in this row, according to the links; None if none names it. A record that has the target
+    row, or has left it, takes precedence over those that may have written it: a first write is noted before its key is
+    taken, so the key may have been another record's. Those that only wanted the key come last. Raises Refused if it may
+    belong to a link that cannot be read."""
+    noted: list[Link] = []
     named: list[Link] = []
     damaged: Damage | None = None
     for flow in flows.values():
@@ -228,12 +230,13 @@ def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
         for link in state.links.walk(flow.name) if routes else ():
             damaged = damage_of(link, flow) or damaged
             of_row = [(route, key) for route, key in _named(link) if route in routes and escape(fold(key)) == row.key]
-            if any(link.may_have_made(route, key) for route, key in of_row):
+            if any(link.has_made(route, key) for route, key in of_row):
                 return link
+            noted += [link] if any(link.may_have_made(route, key) for route, key in of_row) else []
             named += [link] if of_row else []
     if damaged is not None:
         raise Refused(f"{damaged}: it may own this key; {damaged.remedy} first")
-    return named[0] if named else None
+    return next(iter((*noted, *named)), None)
 
 
 def _repair(link: Link) -> str:

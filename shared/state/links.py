@@ -127,11 +127,15 @@ class Link:
         now = {(self.route, fold(key)) for key in keys if key} if self.route is not None else set()
         return frozenset(now | {(left.route, fold(left.key)) for left in self.former})
 
+    def has_made(self, route: str, key: str) -> bool:
+        """Whether the record has written the row under this key in the target, and has it or has left it."""
+        left = any(left.is_at(route, key) and not left.inherited for left in self.former)
+        return left or fold(self.key_on(route) or "") == fold(key)
+
     def may_have_made(self, route: str, key: str) -> bool:
         """Whether the row under this key in the target is, or may be, one that the record has written."""
         intended = self.intent is not None and self.route == route and fold(self.intent.key) == fold(key)
-        left = any(left.is_at(route, key) and not left.inherited for left in self.former)
-        return fold(self.key_on(route) or "") == fold(key) or left or intended
+        return intended or self.has_made(route, key)
 
     def inherit(self, route: str, key: str) -> "Link":
         """The link of a record that gets a row which it is not known to have written."""

@@ -1,6 +1,7 @@
 """Rows that cannot be read, mended by an operator: shown, begun anew without doubling anything, or dropped."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
+from tests.support.steps import Crash
 from tests.support.trading import trading
 from tests.support.world import World
 
@@ -240,8 +242,45 @@ def test_a_damaged_key_goes_back_to_the_record_that_has_the_row_and_not_to_one_t
     check(world)
 
 
-def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_made_its_row() -> None:
-    world = with_stale_key()
+def with_a_dead_take_over() -> World:
+    """Record p1 has made the row K. A worker of record a1, which wants it too and may adopt, has noted that it is about
+    to take the row over, and has died."""
+    for step in range(1, 50):
+        world = World(adopt=True)
+        world.source.save("p1", number="K", name="First")
+        world.settle(hours=0.1)
+        world.source.save("a1", number="K", name="Second")
+        world.pull()
+        world.steps.crash_at(world.steps.count + step)
+        with suppress(Crash):
+            world.host_once()
+        if world.state.links.load("parents", ["a1"])["a1"].intent is not None:
+            return world
+    raise AssertionError("no worker has noted it")
+
+
+def test_a_damaged_key_goes_back_to_the_record_that_has_the_row_and_not_to_one_that_was_about_to_take_it_over() -> None:
+    world = with_a_dead_take_over()
+    ((partition, key),) = world.keys_table.content()
+    damage(world.keys_table, partition, key, {"key": 7})
+    service = world.service()
+    mends = service.repairing("parents", service.audit_log("operator"))
+    with pytest.raises(Refused, match="K is the key of parents p1: p2c repair parents p1"):
+        mends.repair("a1")
+    with pytest.raises(Refused, match="is the key of parents p1: p2c repair parents p1"):
+        drop(service.damages(), service.audit_log("operator"), "keys", partition, key)
+    assert mends.repair("p1") == "K"
+    world.settle(hours=2)
+    check(world)
+    assert world.state.links.load("parents", ["p1"])["p1"].target_key == "K"
+    assert world.state.failures.load("parents", ["a1"])["a1"].cause == "key_taken"
+
+
+@pytest.mark.parametrize("begun", [with_stale_key, with_a_dead_take_over])
+def test_a_damaged_key_that_a_record_only_wants_waits_for_a_link_that_may_have_made_its_row(
+    begun: Callable[[], World],
+) -> None:
+    world = begun()
     ((partition, key),) = world.keys_table.content()
     damage(world.keys_table, partition, key, {"record_id": None})
     damage(world.links_table, "parents", link_key("p1"), {"route": "newer"})

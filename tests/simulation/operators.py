@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 
@@ -106,21 +106,35 @@ class Operators:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""
         service = process.service
         for damage in self.damages(process):
+            records: Iterable[tuple[str, str]] = ()
             if damage.table == "links":
-                record: tuple[str, str] | None = (damage.partition, unescape(damage.key).removeprefix("L|"))
+                records = [(damage.partition, unescape(damage.key).removeprefix("L|"))]
+            elif damage.table == "keys":
+                records = self._named_in(damage, process)
+            if self._repair_one(records, process, audit_log):
+                self._counts[f"{damage.table} repaired"] += 1
             else:
-                record = self._owner_of(damage, process) if damage.table == "keys" else None
-            if record is None:
                 drop(service.damages(), audit_log, damage.table, damage.partition, damage.key)
+
+    def _repair_one(self, records: Iterable[tuple[str, str]], process: Deployment, audit_log: AuditLog) -> bool:
+        """Repair the first of these records that is not refused: a refusal names another one. False if there is no
+        record. Raises the last Refused if all are."""
+        told: Refused | None = None
+        for flow, id in records:
+            try:
+                process.service.repairing(flow, audit_log).repair(id)
+            except Refused as refused:
+                told = refused
                 continue
-            flow, id = record
-            service.repairing(flow, audit_log).repair(id)
-            self.mended.add(record)
-            self._counts[f"{damage.table} repaired"] += 1
+            self.mended.add((flow, id))
+            return True
+        if told is not None:
+            raise told
+        return False
 
     @staticmethod
-    def _owner_of(damage: Damage, process: Deployment) -> tuple[str, str] | None:
-        """The record whose link names a damaged key."""
+    def _named_in(damage: Damage, process: Deployment) -> Iterator[tuple[str, str]]:
+        """The records whose links name a damaged key."""
         service = process.service
         for name in FLOWS:
             flow = service.flows[name]
@@ -128,8 +142,7 @@ class Operators:
                 for route, key in link.owned:
                     row = service.state.keys_of(flow, flow.route(route)).row_of(key)
                     if (row.partition, row.key) == (damage.partition, damage.key):
-                        return name, link.id
-        return None
+                        yield name, link.id
 
     def _accept(self, flow: str, process: Deployment, audit_log: AuditLog) -> None:
         """Accept what blocks a flow. Of another environment an operator knows whether our rows are there."""
