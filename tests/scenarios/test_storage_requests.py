@@ -85,6 +85,16 @@ def test_requests_of_a_single_record(counted: Counted) -> None:
     assert (new, changed, quote) == (11, 7, 12)
 
 
+def test_requests_of_a_full_message(counted: Counted) -> None:
+    """200 records, of which each transaction takes 100 rows."""
+    accounts = [counted.account(f"A-{number}") for number in range(200)]
+    assert counted.requests_of(ACCOUNTS) == (5, 17)
+    counted.change_all("accounts", accounts, "name")
+    assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 11), ["updated"])
+    counted.change_all("accounts", accounts, "sic")
+    assert (counted.requests_of(ACCOUNTS), counted.outcomes(ACCOUNTS)) == ((5, 9), ["unchanged"])
+
+
 def test_requests_of_accounts_and_contacts(counted: Counted) -> None:
     accounts = [counted.account(f"A-{number}") for number in range(RECORDS)]
     assert counted.requests_of(ACCOUNTS) == (5, 11)
