@@ -221,7 +221,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "checkpoint_before_its_hints": Mutation(
         "a checkpoint is saved before its hints are sent",
-        17, "I1", _checkpoint_first,
+        297, "I1", _checkpoint_first,
     ),
     "commit_over_another_claim": Mutation(
         "a commit is written although another worker has claimed the record",

@@ -171,6 +171,6 @@ def _faults_at(step: str) -> tuple[str, ...]:
         return tuple(WRITE_FAULTS)
     if step.startswith(("sales", "finops")):
         return tuple(READ_FAULTS)
-    if step.endswith(".read"):
+    if step.endswith((".read", ".whole")):
         return ("unread",)
     return tuple(STORAGE_FAULTS) if step == "send" or step.endswith(".transact") else ()

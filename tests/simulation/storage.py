@@ -34,6 +34,11 @@ class Table(MemoryTable):
         self._weather.storage_read(f"{self.name}.read")
         return super().read(partition, keys)
 
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions."""
+        self._weather.storage_read(f"{self.name}.whole")
+        return super().whole(limit)
+
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, which share one partition, or none; returns the new etags in order."""
         fault = self._weather.storage_fault(f"{self.name}.transact")
