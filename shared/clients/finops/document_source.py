@@ -51,8 +51,8 @@ class FinopsDocumentSource:
         return self._walk(after, open_only=True)
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
-        """The documents that exist now, by id, with their lines in the order of their numbers, each with the digest that
-        a walk would give it."""
+        """The documents that exist now, by id, with their lines in the order of their numbers, each with the digest
+        that a walk would give it."""
         headers = self._headers.rows(ids)
         lines: dict[str, list[Row]] = defaultdict(list)
         for row in self._headers.of_keys(self._lines.entity_set, list(headers), self._select):
