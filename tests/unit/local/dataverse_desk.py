@@ -46,7 +46,7 @@ class Desk:
     def order(self, **values: object) -> str:
         return self.document("salesorders", **values)
 
-    def line_body(self, header: str, entity_set: str = "quotes", **values: object) -> dict[str, object]:
+    def line_body(self, header: str, entity_set: str = "quotes", /, **values: object) -> dict[str, object]:
         return {
             f"{entity_set.removesuffix('s')}id@odata.bind": f"/{entity_set}({header})",
             "productid@odata.bind": f"/products({self.product})",
@@ -55,7 +55,7 @@ class Desk:
             **values,
         }
 
-    def line(self, header: str, entity_set: str = "quotes", **values: object) -> str:
+    def line(self, header: str, entity_set: str = "quotes", /, **values: object) -> str:
         """The id of a new line."""
         lines = f"{entity_set.removesuffix('s')}details"
         reply = self.world.send("POST", lines, self.line_body(header, entity_set, **values))
