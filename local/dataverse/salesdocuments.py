@@ -1,5 +1,5 @@
 """What the platform does with every sales document and its lines: numbers, prices, totals, who may change them
-(dataverse-web-api, sections 11.1, 11.5 and 11.8). The states of each document are in a module of their own."""
+(dataverse-web-api, section 11). The states of each document are in a module of their own."""
 
 import string
 from collections.abc import Mapping
