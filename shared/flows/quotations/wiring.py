@@ -60,7 +60,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         document=mapper.rules,
     )
     return Wiring(
-        feed=Tracked(quotes, {quotations.LINE_SET: lines}, quotes.remember_parts),
+        feed=Tracked(quotes, {quotations.LINE_SET: lines}),
         routes=(route,),
         mapper=mapper,
         numbered=quotes.as_written,
