@@ -25,6 +25,7 @@ from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
+from shared.flows.sales_documents.mapping import LINE_KEY_FIELD
 from shared.mapping.verdicts import Mapped
 from shared.records import KEY_SEPARATOR, Json, Values
 
@@ -88,7 +89,7 @@ def _write_quotation(systems: Systems, mapped: Mapped) -> None:
     of, key = quotations, FinopsKey(COMPANY, (quotations.KEY_FIELD,))
     _create(systems, of.TARGET_SET, key, mapped, mapped.key)
     for number, line in mapped.lines.items():
-        values = {**line.owned, **line.on_create, **key.values(mapped.key + _OWN), of.LINE_KEY_FIELD: number}
+        values = {**line.owned, **line.on_create, **key.values(mapped.key + _OWN), LINE_KEY_FIELD: number}
         systems[FINOPS].send("POST", f"/data/{of.TARGET_LINE_SET}", _filled(values))
 
 

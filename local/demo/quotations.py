@@ -15,6 +15,8 @@ from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationMapper
 from shared.flows.quotations.wiring import quotation_mapper
+from shared.flows.sales_documents import rows as document_rows
+from shared.flows.sales_documents.mapping import LINE_KEY_FIELD
 from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
 from shared.records import Json, SourceRow, Values
@@ -26,7 +28,7 @@ _LINE_AMOUNT = "LineAmount"
 _DRAFT = Filtered("draft", ends=True)
 # A quote that was closed was active before: its quotation may be in F&O, and stays there.
 _OVER = (*(rule for rule in quote_rows.ENDS if rule != _DRAFT.rule), "closed")
-_OF_HEADER = f"_{quotations.LINE_HEADER}_value"
+_OF_HEADER = f"_{quote_rows.HEADER_ID_COLUMN}_value"
 
 
 def watched_quotations(deployment: Deployment) -> Watched:
@@ -35,7 +37,7 @@ def watched_quotations(deployment: Deployment) -> Watched:
     company = deployment.company
     of = quotations
     headers = Collection(FINOPS, of.TARGET_SET, of.KEY_FIELD, mapper.header_fields, company=company)
-    columns = (of.LINE_KEY_FIELD, _LINE_AMOUNT, *mapper.line_fields)
+    columns = (LINE_KEY_FIELD, _LINE_AMOUNT, *mapper.line_fields)
     lines = Collection(FINOPS, of.TARGET_LINE_SET, of.KEY_FIELD, columns, company=company)
     return Watched(
         name=QUOTATIONS,
@@ -73,17 +75,17 @@ class Quotes:
         ids = [quoting.Guid(str(row[quote_rows.HEADER_ID_COLUMN])) for row in headers]
         of_these = "" if id is None or not ids else quoting.any_of(_OF_HEADER, ids)
         lines: dict[str, list[Json]] = defaultdict(list)
-        select = (_OF_HEADER, of.LINE_POSITION, *mapper.line_select)
+        select = (_OF_HEADER, document_rows.LINE_POSITION, *mapper.line_select)
         for row in _rows(systems, of.LINE_SET, select, mapper.line_expand, of_these):
             lines[str(row[_OF_HEADER])].append(_plain(row))
         by_number: dict[str, list[Json]] = defaultdict(list)
         for row in headers:
             header = _plain(row)
             if mapper.reads_lines_of(header):
-                header[quote_rows.LINES] = lines[str(row[quote_rows.HEADER_ID_COLUMN])]
+                header[document_rows.LINES] = lines[str(row[quote_rows.HEADER_ID_COLUMN])]
             by_number[str(row[quote_rows.KEY_COLUMN])].append(header)
         return [
-            SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: revisions})
+            SourceRow(number, None, {quote_rows.KEY_COLUMN: number, document_rows.HEADERS: revisions})
             for number, revisions in by_number.items()
         ]
 
@@ -186,7 +188,7 @@ def _total(row: SourceRow) -> Decimal:
 
 
 def _revisions(row: SourceRow) -> list[Values]:
-    return _listed(row.values.get(quote_rows.REVISIONS))
+    return _listed(row.values.get(document_rows.HEADERS))
 
 
 def _decimal(row: Values, name: str) -> Decimal:

@@ -47,7 +47,7 @@ class Tables:
     def __init__(self, path: Path | None, *, seed: int) -> None:
         """Open the database file, or one in memory if `path` is None; missing tables are created."""
         self._seed = seed
-        self._store = Store([_table(load_schema().entities[name]) for name in SERVED], path)
+        self._store = Store([_table(load_schema().entities[name]) for name in SERVED if not SERVED[name].view_of], path)
         install(self._store)
 
     def copied(self) -> "Tables":
@@ -71,7 +71,7 @@ class Tables:
 
     def find(self, of: EntityType, key: Row) -> Record | None:
         """The row with this key."""
-        return self._first(of, _equal(key))
+        return self._first(of, equal(key))
 
     def select(
         self, of: EntityType, where: Condition, *, names: tuple[str, ...], order: Order, limit: int, offset: int
@@ -80,13 +80,13 @@ class Tables:
         words = [f'"{name}" DESC' if descending else f'"{name}"' for name, descending in order]
         words += [f'"{name}"' for name in of.key]
         columns = listed((*_PAIRS, *names))
-        sql = f'SELECT {columns} FROM "{of.set_name}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
+        sql = f'SELECT {columns} FROM "{_stored_in(of)}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
         found = self._store.tuples(sql, (*where.parameters, limit, offset))
         return (_record(of, names, row) for row in found)
 
     def count(self, of: EntityType, where: Condition) -> int:
         """How many rows meet a condition."""
-        sql = f'SELECT COUNT(*) FROM "{of.set_name}" WHERE {where.sql}'
+        sql = f'SELECT COUNT(*) FROM "{_stored_in(of)}" WHERE {where.sql}'
         return int(self._store.tuples(sql, where.parameters)[0][0] or 0)
 
     def insert(self, of: EntityType, row: Row) -> Record:
@@ -165,14 +165,20 @@ class Tables:
         joined = SERVED[of.set_name].joined
         if joined is None or not row[joined.link]:
             return Pair(0, 0)
-        shared = self._first(of, _equal({joined.link: row[joined.link]}))
+        shared = self._first(of, equal({joined.link: row[joined.link]}))
         return shared.pairs[1] if shared else Pair(FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD))
+
+
+def _stored_in(of: EntityType) -> str:
+    """The table that holds the rows of a collection."""
+    return SERVED[of.set_name].view_of or of.set_name
 
 
 def _table(of: EntityType) -> Table:
     own = dict.fromkeys(_PAIRS, Column.INTEGER)
+    hidden = dict.fromkeys(SERVED[of.set_name].hidden, Column.DECIMAL)
     columns = {name: _column(property_.kind) for name, property_ in of.properties.items()}
-    return Table(of.set_name, own | columns, of.key, tuple(_indexes(of)))
+    return Table(of.set_name, own | hidden | columns, of.key, tuple(_indexes(of)))
 
 
 def _indexes(of: EntityType) -> Iterator[tuple[str, ...]]:
@@ -198,7 +204,8 @@ def _column(kind: Kind) -> Column:
     return Column.EXACT_TEXT
 
 
-def _equal(key: Row) -> Condition:
+def equal(key: Row) -> Condition:
+    """The rows with these values."""
     return Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))
 
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from shared import exact_json
 from shared.mapping.verdicts import Filter, Known, Parent, Rejected, Verdict
-from shared.records import Json, References, SourceRow, TargetRow, Values
+from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
 
@@ -106,10 +106,12 @@ class Tracked:
 @dataclass(frozen=True, slots=True)
 class Walked:
     """Changes are found by walking the source and comparing with a snapshot of our own (protocol P3); every
-    `full_every_s` seconds a walk ignores the snapshot."""
+    `full_every_s` seconds a walk ignores the snapshot. `walk_open` reads only the open records, if the source has
+    closed ones as well: an ordinary walk reads those, and a record that has left them is read once by its key."""
 
     source: WalkedSource
     full_every_s: float = WEEK_S
+    walk_open: Callable[[str | None], WalkPage] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Route:
     part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
-    the owned fields."""
+    the owned fields. `row_id` gives the id of the row under a key, if the target derives it from the key."""
 
     name: str
     entity: str
@@ -129,15 +131,17 @@ class Route:
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None
+    row_id: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One entity's sync, in one direction. `routes` are its targets by name; `lookup` are the small tables that its
     mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
-    mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records that have
-    these numbers, by the number as given; if the number is the id, as the source writes it. `number_column` holds a
-    record's number; empty if it has none. `filters` are the rules of its mapping in words."""
+    mapping. `parents` are the flows whose records its own wait for, and `parents_by_key` the collections in which they
+    name such records by target key; `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
+    of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
+    `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words."""
 
     name: str
     source_system: System
@@ -150,6 +154,8 @@ class Flow:
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
     parents: tuple[str, ...] = ()
+    parents_by_key: tuple[str, ...] = ()
+    row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""
     basis_digest: str = ""
@@ -209,4 +215,7 @@ def in_turn(flows: Mapping[str, Flow], run_id: str) -> list[Flow]:
 
 def dependents(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
     """The flows whose records wait for records of `flow`."""
-    return [other for other in flows.values() if flow in other.parents]
+    collections = {route.entity for route in flows[flow].routes.values()}
+    return [
+        other for other in flows.values() if flow in other.parents or collections.intersection(other.parents_by_key)
+    ]

@@ -32,4 +32,8 @@ class State:
 
     def keys_of(self, flow: Flow, route: Route) -> Keys:
         """The owned keys of a route's target collection."""
-        return Keys(self.keys, route.entity, flow.company)
+        return self.keys_in(route.entity, flow.company)
+
+    def keys_in(self, collection: str, company: str) -> Keys:
+        """The owned keys of a target collection."""
+        return Keys(self.keys, collection, company)

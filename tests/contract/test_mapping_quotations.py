@@ -8,10 +8,12 @@ import pytest
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import quote_rows
 from shared.flows.quotations import rules as quotation_rules
-from shared.flows.quotations import words as quotation_words
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate, header_words, line_words
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.registry import FLOWS
+from shared.flows.sales_documents.mapping import LINE_KEY_FIELD
+from shared.flows.sales_documents.rules import STORED_DECIMALS
+from shared.flows.sales_documents.words import PROJECT_BASED_SERVICE
 from shared.mapping.addresses import AddressRules
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.words import Word
@@ -103,13 +105,13 @@ def test_a_quotation_and_its_lines_are_addressed_by_number() -> None:
     assert set(entities[quotations.TARGET_LINE_SET]["key"]) == {
         "dataAreaId",
         quotations.KEY_FIELD,
-        quotations.LINE_KEY_FIELD,
+        LINE_KEY_FIELD,
     }
     assert fields(quotations.TARGET_SET)[quotations.KEY_FIELD]["max_length_unverified"] == quotations.KEY_LENGTH
 
 
 def test_a_line_number_of_sales_fits_into_finops() -> None:
-    assert fields(quotations.TARGET_LINE_SET)[quotations.LINE_KEY_FIELD]["type"] == "Edm.Int32"
+    assert fields(quotations.TARGET_LINE_SET)[LINE_KEY_FIELD]["type"] == "Edm.Int32"
     assert attribute("quotedetail", "lineitemnumber")["max"] == 1_000_000_000
 
 
@@ -145,11 +147,11 @@ def test_the_states_of_a_quote_are_those_that_the_mapping_means() -> None:
 
 def test_a_service_is_the_option_that_the_mapping_means() -> None:
     assert MAPS.product_types["Service"] == options("product", "producttypecode")["Services"]
-    assert options("quotedetail", "producttypecode")["Project-based Service"] == quotation_words.PROJECT_BASED_SERVICE
+    assert options("quotedetail", "producttypecode")["Project-based Service"] == PROJECT_BASED_SERVICE
 
 
 def test_a_line_has_no_more_decimals_of_quantity_than_finops_stores() -> None:
-    assert attribute("quotedetail", "quantity")["precision"] <= quotation_rules.STORED_DECIMALS
+    assert attribute("quotedetail", "quantity")["precision"] <= STORED_DECIMALS
 
 
 def test_nothing_of_the_header_is_carried_that_finops_sets_up_itself() -> None:

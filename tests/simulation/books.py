@@ -7,6 +7,7 @@ from typing import Any
 from shared.clients.dataverse.rows import own_id
 from shared.flows.products import mapping as products
 from shared.flows.quotations import quote_rows
+from shared.flows.sales_documents.rows import HEADERS, LINES
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
 from tests.simulation.deployment import Deployment
@@ -129,9 +130,9 @@ def _documents(stage: Stage) -> dict[str, SourceRow]:
         lines.sort(
             key=lambda line: (line["lineitemnumber"] is None, line["lineitemnumber"] or 0, line["quotedetailid"])
         )
-        headers.setdefault(row["quotenumber"], []).append({**row, quote_rows.LINES: lines})
+        headers.setdefault(row["quotenumber"], []).append({**row, LINES: lines})
     return {
-        number: SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: list(rows)})
+        number: SourceRow(number, None, {quote_rows.KEY_COLUMN: number, HEADERS: list(rows)})
         for number, rows in headers.items()
     }
 

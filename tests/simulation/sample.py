@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from shared import exact_json
 from shared.flows.quotations import quote_rows
+from shared.flows.sales_documents.rows import HEADERS, LINES
 from shared.records import Json, SourceRow, Values
 from tests.simulation.script import FLOWS
 from tests.simulation.settings import Mappers
@@ -47,10 +48,10 @@ def _document(row: Values, mappers: Mappers) -> dict[str, Json]:
     headers = (*of.header_select, *of.header_expand)
     lines = (*of.line_select, *of.line_expand)
     revisions: list[Json] = [
-        {**_only(header, headers), quote_rows.LINES: [_only(line, lines) for line in rows_in(header, quote_rows.LINES)]}
-        for header in rows_in(row, quote_rows.REVISIONS)
+        {**_only(header, headers), LINES: [_only(line, lines) for line in rows_in(header, LINES)]}
+        for header in rows_in(row, HEADERS)
     ]
-    return {quote_rows.KEY_COLUMN: row.get(quote_rows.KEY_COLUMN), quote_rows.REVISIONS: revisions}
+    return {quote_rows.KEY_COLUMN: row.get(quote_rows.KEY_COLUMN), HEADERS: revisions}
 
 
 def rows_in(row: Values, name: str) -> list[dict[str, Json]]:

@@ -15,6 +15,7 @@ from shared.flows.contacts import mapping as contacts
 from shared.flows.products import catalogue
 from shared.flows.products import mapping as products
 from shared.flows.quotations import quote_rows
+from shared.flows.sales_documents.rows import HEADERS, LINES
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json, SourceRow, Values, fold
 from tests.simulation.sample import Sample, SampleUnusable
@@ -144,12 +145,12 @@ class _Folder:
         revisions: dict[str, tuple[str, list[Json]]] = {}
         for id, (place, row) in self._rows["quotes"].items():
             header = self._related.expanded(row, of.header_expand)
-            header[quote_rows.LINES] = lines.get(id, [])
+            header[LINES] = lines.get(id, [])
             header[quote_rows.HEADER_ID_COLUMN] = id
             number = _required(row, quote_rows.KEY_COLUMN, place)
             revisions.setdefault(fold(number), (number, []))[1].append(header)
         for number, headers in revisions.values():
-            yield SourceRow(number, None, {quote_rows.KEY_COLUMN: number, quote_rows.REVISIONS: headers})
+            yield SourceRow(number, None, {quote_rows.KEY_COLUMN: number, HEADERS: headers})
 
     def _lines_by_quote(self, mappers: Mappers) -> dict[str, list[Json]]:
         found: dict[str, list[Json]] = {}

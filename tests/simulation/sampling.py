@@ -10,8 +10,8 @@ from shared import exact_json
 from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import mapping as contacts
 from shared.flows.products import mapping as products
-from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import quote_rows
+from shared.flows.sales_documents.rows import HEADERS, LINE_POSITION, LINES
 from shared.records import SourceRow
 from tests.simulation.company import RECORDS, Pool, Values
 from tests.simulation.sample import Sample, rows_in
@@ -29,10 +29,10 @@ _OWN = {
     "contacts": (contacts.KEY_COLUMN, _ACCOUNT, _PARENT, *_TIMES),
     "products": (products.KEY_FIELD,),
     "quotes": (
-        quote_rows.KEY_COLUMN, quote_rows.HEADER_ID_COLUMN, quote_rows.LINES, "revisionnumber", "statuscode",
+        quote_rows.KEY_COLUMN, quote_rows.HEADER_ID_COLUMN, LINES, "revisionnumber", "statuscode",
         *_CUSTOMERS, *_TIMES,
     ),
-    "lines": (quote_rows.LINE_ID_COLUMN, quotations.LINE_POSITION),
+    "lines": (quote_rows.LINE_ID_COLUMN, LINE_POSITION),
 }  # fmt: skip
 # What people do in every company, whether a sample shows it or not.
 _ALWAYS: Mapping[str, Mapping[str, Sequence[Any]]] = {
@@ -66,7 +66,7 @@ class Stock:
     def __init__(self, sample: Sample, made_up: Mapping[str, Pool]) -> None:
         of = sample.records
         headers = [header for row in of.get("quotations", ()) for header in _newest(row)]
-        lines = [line for header in headers for line in rows_in(header, quote_rows.LINES)]
+        lines = [line for header in headers for line in rows_in(header, LINES)]
         self._made_up = made_up
         self._records = {
             "accounts": _Records(accounts.KEY_COLUMN, _by_id(of.get("accounts", ()))),
@@ -148,14 +148,12 @@ def _by_id(rows: Iterable[SourceRow]) -> dict[str, Values]:
 
 def _newest(row: SourceRow) -> list[Values]:
     """The revision of a quote that was made last."""
-    revisions = sorted(
-        rows_in(row.values, quote_rows.REVISIONS), key=lambda each: int(str(each["revisionnumber"] or 0))
-    )
+    revisions = sorted(rows_in(row.values, HEADERS), key=lambda each: int(str(each["revisionnumber"] or 0)))
     return [dict(revision) for revision in revisions[-1:]]
 
 
 def _without_lines(header: Values) -> Values:
-    return {name: value for name, value in header.items() if name != quote_rows.LINES}
+    return {name: value for name, value in header.items() if name != LINES}
 
 
 def _values(name: str, rows: Iterable[Values]) -> dict[str, list[Any]]:

@@ -1,35 +1,25 @@
 """The quotations flow: its mapping as the settings want it, and how it reaches both systems."""
 
-from shared.clients.dataverse.documents import (
-    DataverseDocumentLines,
-    DataverseDocuments,
-    DocumentTables,
-    HeaderTable,
-    LineTable,
-)
+from shared.clients.dataverse.documents import DataverseDocuments
 from shared.clients.dataverse.lookup import DataverseLookup
-from shared.clients.finops.documents import FinopsDocuments
-from shared.clients.finops.environment import FinopsTable
-from shared.clients.finops.keys import FinopsKey
 from shared.flows.accounts import ACCOUNTS
-from shared.flows.accounts import mapping as accounts
 from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, zone_of
 from shared.flows.contacts import CONTACTS
-from shared.flows.contacts import mapping as contacts
-from shared.flows.products import mapping as products
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
-from shared.flows.quotations import rules as quotation_rules
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
-from shared.flows.quotations.value_maps import QuotationMaps
-from shared.flows.required_columns import Behind, RequiredColumns, UsedCollection, UsedTable, source_tables, written
+from shared.flows.required_columns import RequiredColumns
+from shared.flows.sales_documents.value_maps import SalesDocumentMaps
+from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.mapping.type_names import LOOKUP, in_finops
 from shared.mapping.verdicts import Filter
-from shared.sync.flow import Route, Tracked
+from shared.sync.flow import Route
 from shared.systems import System
+
+QUOTATION = "quotation"
+_INTO = DocumentCollections(quotations.TARGET_SET, quotations.TARGET_LINE_SET, quotations.KEY_FIELD)
 
 
 def quotation_mapper(deployment: Deployment) -> QuotationMapper:
@@ -49,18 +39,18 @@ def quotation_mapper(deployment: Deployment) -> QuotationMapper:
 def wire(deployment: Deployment, systems: Systems) -> Wiring:
     """Quotes of Sales with their lines, and sales quotations of F&O."""
     mapper = quotation_mapper(deployment)
-    quotes = DataverseDocuments(systems.dataverse, _quotes(mapper), systems.owners, QUOTATIONS)
-    lines = DataverseDocumentLines(systems.dataverse, quotes, systems.owners, QUOTATIONS)
+    tables = tables_of(mapper, mapper.reads_lines_of)
+    quotes = DataverseDocuments(systems.dataverse, tables, systems.owners, QUOTATIONS)
     route = Route(
-        "quotation",
+        QUOTATION,
         quotations.TARGET_SET,
-        _sales_quotations(deployment, systems, mapper),
+        target_of(deployment, systems, mapper, _INTO),
         mapper.rules,
         adopt_existing=mapper.choices.adopt_existing,
         document=mapper.rules,
     )
     return Wiring(
-        feed=Tracked(quotes, {quotations.LINE_SET: lines}),
+        feed=feed_of(quotes, systems, QUOTATIONS),
         routes=(route,),
         mapper=mapper,
         numbered=quotes.as_written,
@@ -70,60 +60,11 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
 
 
-def _quotes(mapper: QuotationMapper) -> DocumentTables:
-    of = quotations
-    return DocumentTables(
-        HeaderTable(
-            of.HEADER_SET,
-            quote_rows.HEADER_ID_COLUMN,
-            quote_rows.KEY_COLUMN,
-            mapper.header_select,
-            mapper.header_expand,
-        ),
-        LineTable(
-            of.LINE_SET,
-            quote_rows.LINE_ID_COLUMN,
-            of.LINE_HEADER,
-            of.LINE_POSITION,
-            mapper.line_select,
-            mapper.line_expand,
-        ),
-        mapper.reads_lines_of,
-    )
-
-
-def _sales_quotations(deployment: Deployment, systems: Systems, mapper: QuotationMapper) -> FinopsDocuments:
-    of = quotations
-    key = FinopsKey(deployment.settings.COMPANY, (of.KEY_FIELD,))
-    return FinopsDocuments(
-        FinopsTable(systems.finops, of.TARGET_SET, key, mapper.header_fields),
-        FinopsTable(systems.finops, of.TARGET_LINE_SET, key, (of.LINE_KEY_FIELD, *mapper.line_fields)),
-        of.LINE_KEY_FIELD,
-    )
-
-
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
-    of, mapper = quotations, quotation_mapper(deployment)
-    header, line = of.DATE_COLUMNS[of.HEADER_TABLE], of.DATE_COLUMNS[of.LINE_TABLE]
-    fields = written(mapper.header.fields, of.KEY_FIELD, quotation_rules.STATUS_FIELD, quotation_rules.ORDER_FIELD)
-    lines = {**written(mapper.lines.fields, of.KEY_FIELD), of.LINE_KEY_FIELD: in_finops(int)}
-    return RequiredColumns(
-        (
-            *source_tables(of.HEADER_SET, quote_rows.HEADER_ID_COLUMN, (mapper.header,), _NAVIGATIONS, dates=header),
-            *source_tables(of.LINE_SET, quote_rows.LINE_ID_COLUMN, (mapper.lines,), _NAVIGATIONS, dates=line),
-            UsedTable(of.LINE_SET, quote_rows.LINE_ID_COLUMN, {of.LINE_HEADER: LOOKUP}),
-        ),
-        (UsedCollection(of.TARGET_SET, fields, key=of.KEY_FIELD), UsedCollection(of.TARGET_LINE_SET, lines)),
-    )
+    return required_columns_of(quotation_mapper(deployment), _INTO, quotations.DATE_COLUMNS)
 
 
-_NAVIGATIONS = {
-    "customerid_account": Behind("customerid", accounts.ENTITY_SET, accounts.ID_COLUMN),
-    "customerid_contact": Behind("customerid", contacts.ENTITY_SET, contacts.ID_COLUMN),
-    "productid": Behind("productid", products.TARGET_SET, products.ID_COLUMN),
-    "uomid": Behind("uomid", "uoms", "uomid"),
-}
 _AFTER_ALL = "revise it, if it is to go to F&O after all"
 
 QUOTATIONS_FLOW = FlowSpec(
@@ -131,7 +72,7 @@ QUOTATIONS_FLOW = FlowSpec(
     source=System.DATAVERSE,
     target=System.FINOPS,
     settings=QuotationSettings,
-    value_maps=QuotationMaps,
+    value_maps=SalesDocumentMaps,
     lengths=(quotations.TARGET_SET, quotations.TARGET_LINE_SET),
     ownership=(quotations.HEADER_PART, quotations.LINE_PART),
     wire=wire,

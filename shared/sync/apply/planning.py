@@ -9,9 +9,10 @@ from shared.clock import Clock
 from shared.state.links import Link
 from shared.sync.apply.batch import Batch
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.judge import LinksOfParents, judge
+from shared.sync.apply.judge import judge
 from shared.sync.apply.keys import confirm_inherited, reject_occupied
 from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.parents import LinksOfParents
 from shared.sync.apply.plan import by_route, plan, take_routes
 from shared.sync.apply.read import read, reject_damaged
 from shared.sync.apply.record import Judged, Planned, Record

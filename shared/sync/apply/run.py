@@ -20,11 +20,11 @@ from shared.sync.apply.claim import Claimed, Claiming
 from shared.sync.apply.commit import Committed, Committing
 from shared.sync.apply.crashed import list_crashed
 from shared.sync.apply.follow_up import FollowUp, place_of_undecided, place_to_wait
-from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.keys import own
 from shared.sync.apply.note import note
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.parents import parent_links
 from shared.sync.apply.plan import plan_taken_over
 from shared.sync.apply.planning import Planning
 from shared.sync.apply.record import Planned, Record
@@ -148,7 +148,7 @@ class Apply:
             state=state,
             clock=self._clock,
             limits=self._limits,
-            links_of=partial(links_of_parents, state.links),
+            links_of=parent_links(state, flow),
         )
         try:
             judged = planning.judged(batch, records)

@@ -69,7 +69,7 @@ class Pull:
         self._run_id = run_id
         self._ended = PullEnd.TROUBLE
         self._counts: Counter[str] = Counter()
-        self._thresholds = Thresholds(flow, links=state.links, control=state.control, clock=clock, limits=limits)
+        self._thresholds = Thresholds(flow, state=state, clock=clock, limits=limits)
 
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flows.quotations.discounts import DiscountSplit, Split, line_discount, plain, split_discount
 from shared.flows.registry import FLOWS
+from shared.flows.sales_documents.discounts import DiscountSplit, Split, line_discount, plain, split_discount
 from shared.mapping.amounts import DECIMALS
 from shared.mapping.words import Unmappable
 from shared.records import Json

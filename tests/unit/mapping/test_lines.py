@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flows.quotations.lines import Place, number_lines
+from shared.flows.sales_documents.lines import Place, number_lines
 
 places = st.builds(
     Place,

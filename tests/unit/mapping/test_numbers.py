@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.flows.products.mapping import ProductMapper
-from shared.flows.quotations.value_maps import QuotationMaps
+from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.mapping.value_maps import as_known_to
 from shared.mapping.verdicts import Mapped, Rejected
 from shared.records import composite, fold
@@ -54,7 +54,7 @@ def test_blanks_around_the_numbers_of_a_quote_and_its_products_do_not_count() ->
 
 
 def test_storage_is_found_whatever_blanks_and_case_the_product_number_has() -> None:
-    listed = as_known_to(QuotationMaps, maps(storage={"P-1 ": {"site": "2", "warehouse": "24"}}))
+    listed = as_known_to(SalesDocumentMaps, maps(storage={"P-1 ": {"site": "2", "warehouse": "24"}}))
     for number in ("P-1", "p-1", "\u00a0P-1"):
         found = listed.storage_of(number)
         assert found is not None

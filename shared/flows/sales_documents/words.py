@@ -1,12 +1,13 @@
-"""The words that only the mapping of quotations has: amounts, units, storage, expiry and the customer of a quote."""
+"""The words that only the mappings of quotations and orders have: amounts, units, storage, customer and delivery
+address."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from shared.flows.quotations.discounts import number_of, plain, require_decimals
-from shared.flows.quotations.value_maps import QuotationMaps
-from shared.mapping.dates import EMPTY_DATE
+from shared.flows.sales_documents.discounts import number_of, plain, require_decimals
+from shared.flows.sales_documents.value_maps import SalesDocumentMaps
+from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.units import finops_unit
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.words import (
@@ -15,7 +16,7 @@ from shared.mapping.words import (
     Ownership,
     TargetField,
     Unmappable,
-    day,
+    Word,
     looked_up_name,
     value_of,
 )
@@ -29,21 +30,10 @@ _SERVICE, PROJECT_BASED_SERVICE = "Service", 5
 
 
 def customer_account(target: str) -> Line:
-    """The customer account of the quote's account or contact, which the mapping has looked up beforehand."""
+    """The customer account of the document's account or contact, which the mapping has looked up beforehand."""
     name, columns = looked_up_name(target), (Column(ACCOUNT), Column(CONTACT))
     meaning = "the customer account under which the account or contact is linked"
     return Line(columns, TargetField(target), meaning, lambda row, _maps: row.get(name))
-
-
-def expiry(target: str, zone: ZoneInfo) -> Line:
-    """The last day of a quote: of its two columns the first that is filled."""
-    first, otherwise = day("expireson", target, zone), day("effectiveto", target, zone)
-
-    def read(row: Values, maps: ValueMaps) -> Json:
-        return first.read(row, maps) or otherwise.read(row, maps)
-
-    meaning = f"`expireson`, blank: `effectiveto`; {first.meaning}"
-    return Line((*first.columns, *otherwise.columns), TargetField(target, empty=EMPTY_DATE), meaning, read)
 
 
 def sales_unit_symbol(source: str, target: str) -> Line:
@@ -96,12 +86,17 @@ def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
     def read(row: Values, maps: ValueMaps) -> Json:
         if _is_service(row, maps):
             return None
-        stored = as_known_to(QuotationMaps, maps).storage_of(str(value_of(row, PRODUCT)))
+        stored = as_known_to(SalesDocumentMaps, maps).storage_of(str(value_of(row, PRODUCT)))
         return maps.defaults.value(part) if stored is None else stored.value(part)
 
     columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))
     meaning = f"value map `storage` by product number, otherwise default `{part}`; none for services"
     return Line(columns, TargetField(target, Ownership.ON_CREATE), meaning, read)
+
+
+def delivery_address(rules: AddressRules) -> Word:
+    """The shipping address of a header or line; it has no county."""
+    return AddressBlock("shipto", "DeliveryAddress", replace(rules, county=False), code="Id")
 
 
 def _is_service(row: Values, maps: ValueMaps) -> bool:

@@ -1,4 +1,5 @@
-"""What the flow adds to the value-map document: from where products are shipped, and how F&O keeps amounts."""
+"""What quotations and orders add to the value-map document: from where products are shipped, and how F&O keeps
+amounts."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -21,7 +22,7 @@ class StorageDimensions(Part):
         return {"site": self.site, "warehouse": self.warehouse}[part] or None
 
 
-class QuotationMaps(ValueMaps):
+class SalesDocumentMaps(ValueMaps):
     """Decimals of amounts by currency, site and warehouse by product number."""
 
     amount_decimals: dict[Iso3, Decimals] = Field(default_factory=dict)

@@ -1,0 +1,2 @@
+"""What quotations and orders have in common: discounts, the numbers of lines, filters, and how a document is read and
+written."""

@@ -1,0 +1,37 @@
+"""What the engine must know of documents in F&O: when their lines agree."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.flows.sales_records import FieldRules
+from shared.mapping.amounts import rounded_half_up
+from shared.mapping.field_table import FieldTable
+from shared.records import Json, Values, fold
+
+PRODUCT_FIELD = "ProductNumber"
+# F&O's type holds so many decimals; further ones are lost.
+STORED_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesDocumentRules(FieldRules):
+    """What the engine must know of documents in F&O; satisfies its TargetRules, and its DocumentRules but for what
+    forbids a change. A document stays as it is when its source ends."""
+
+    lines: FieldTable
+
+    def same_line(self, ours: Values, theirs: Values) -> bool:
+        """Whether a line of F&O is one of ours: it has the same product."""
+        return fold(str(ours.get(PRODUCT_FIELD))) == fold(str(theirs.get(PRODUCT_FIELD)))
+
+    def empty_line(self, field: str) -> Json:
+        """What empties a field of a line in F&O."""
+        return self.lines.empty(field)
+
+    def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether F&O's value of a line is ours, as far as F&O stores it."""
+        return self.lines.agree(field, _stored(ours), _stored(theirs))
+
+
+def _stored(value: Json) -> Json:
+    return rounded_half_up(value, STORED_DECIMALS) if isinstance(value, Decimal) else value
