@@ -1,7 +1,7 @@
 """A flow as the engine sees it: one entity's sync in one direction."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -106,12 +106,10 @@ class UpdateRules(Protocol):
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
-    changes name records of `source`: the lines of a document. `remember_parts` keeps what the records that were read
-    consist of, since a deletion names only the part."""
+    changes name records of `source`: the lines of a document."""
 
     source: TrackedSource
     further: Mapping[str, TrackedSource] = field(default_factory=dict)
-    remember_parts: Callable[[Iterable[SourceRow]], None] = lambda _rows: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +196,11 @@ class Flow:
     def maps_as(self, fingerprint: str | None) -> bool:
         """Whether a fingerprint is one of this mapping, whatever its basis was."""
         return fingerprint is not None and fingerprint.partition(_OF)[0] == self.mapper.fingerprint
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether its records consist of rows that the source reports one by one."""
+        return isinstance(self.feed, Tracked) and bool(self.feed.further)
 
     @property
     def source(self) -> Source:
