@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.state.audit import Audit
+from shared.state.batches import Batches
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
@@ -21,6 +22,7 @@ class State:
     links: Links
     failures: Failures
     waits: Waits
+    batches: Batches
     checkpoints: Checkpoints
     control: Control
     runs: Runs

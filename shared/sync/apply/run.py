@@ -106,6 +106,8 @@ class Apply:
         claimed = Claiming(flow, state.links, state.failures, limits, self._claim_id).claim(message)
         # A record whose row cannot be read is listed as its own failure.
         Listing(flow, self._run_id, failures=state.failures, clock=self._clock).damaged(claimed.damaged)
+        if flow.has_parts and claimed.records:
+            state.batches.note(flow.name, self._claim_id, [record.id for record in claimed.records])
         batch = Batch(claimed.records)
         self._decide(batch, claimed.records, not_after=began + limits.run_budget_s)
         children = dependents(self._flows, flow.name)
