@@ -1,5 +1,5 @@
 """Dataverse as a target of documents: a header in one table, and its lines in another (dataverse-web-api, section
-11.5).
+11).
 
 No message writes both as one. The header is written first, then the lines in their order, each under an id that is
 derived from its header and its number. So a part that is written again is refused and not doubled. A document of which

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.finops.environment import ACROSS, Row, rows_of
-from shared.clients.finops.source import DIGEST_BYTES, Closed, FinopsSource, content_of
+from shared.clients.finops.source import DIGEST_BYTES, ClosedRecords, FinopsSource, content_of
 from shared.errors import Transient
 from shared.records import Json, SourceRow, WalkedRecord, WalkPage, fold
 
@@ -27,7 +27,7 @@ class LineCollection:
     entity_set: str
     number: str
     select: tuple[str, ...]
-    closed: Closed | None = None
+    closed: ClosedRecords | None = None
 
 
 class FinopsDocumentSource:

@@ -25,7 +25,7 @@ _ACROSS = {"cross-company": "true"}
 DIGEST_BYTES = 8
 
 
-class Closed(Protocol):
+class ClosedRecords(Protocol):
     """Which records are closed: nothing is expected to change in them any more."""
 
     @property
@@ -91,7 +91,7 @@ class FinopsSource:
         select: Sequence[str],
         *,
         page_rows: int = PAGE_ROWS,
-        closed: Closed | None = None,
+        closed: ClosedRecords | None = None,
     ) -> None:
         self.system = system
         self.key = key if isinstance(key, WalkKey) else WalkKey.of(key)
@@ -147,7 +147,7 @@ class FinopsSource:
             )
         return rows, last
 
-    def conditions(self, closed: Closed | None) -> tuple[str, ...]:
+    def conditions(self, closed: ClosedRecords | None) -> tuple[str, ...]:
         """The conditions of a walk: the company, and that a record is not closed."""
         return (quoting.equals(_COMPANY, self._company), *(closed.leaves_out if closed is not None else ()))
 
