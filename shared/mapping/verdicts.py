@@ -9,11 +9,13 @@ from shared.records import Json, References, Values
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A record that must be linked before the child can be written (protocol W2)."""
+    """A record that must be linked before the child can be written (protocol W2). The child of a filtered one is
+    filtered; if it is `optional`, the child goes without it."""
 
     flow: str
     route: str
     id: str
+    optional: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class Route:
     part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
-    the owned fields."""
+    the owned fields. With `once`, a row is written until its creation is finished, and from then on belongs to the
+    users of the target: it is neither changed nor created again."""
 
     name: str
     entity: str
@@ -128,6 +129,7 @@ class Route:
     rules: TargetRules
     adopt_existing: bool = False
     moves: bool = False
+    once: bool = False
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None

@@ -100,7 +100,7 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if link.linked and judged.content.reused is not None:
         return _plan_reused(route, judged, row, judged.content.reused)
     if row is None:
-        return _plan_creation(route, judged)
+        return _gone(route, judged) if Changes(route).is_finished(judged) else _plan_creation(route, judged)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
         return Occupied(judged)
     return _plan_row(route, judged, row)
@@ -123,9 +123,22 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
     return Planned(judged, Changes(route).create(judged, alone=_goes_alone(judged)))
 
 
+def _gone(route: Route, judged: Judged) -> Concluded:
+    """Nothing tells a row that was removed on purpose from one that was lost with a backup: an operator decides."""
+    key, record = judged.record.link.target_key, judged.record
+    return record.rejected(
+        "target_gone",
+        f"{key} was created in {route.entity} from this record and is not there any more; it is not created again",
+        "if it was removed on purpose, dismiss this failure; if it is to be created again, unlink the record "
+        "(p2c links), then sync it",
+    )
+
+
 def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The write to a row as it was read."""
     changes, alone = Changes(route), _goes_alone(judged)
+    if changes.is_finished(judged):
+        return unchanged(route, judged)
     match (
         changes.overwrite(judged, row, alone=alone)
         if route.document is None
