@@ -54,10 +54,12 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class WalkedRecord:
-    """A record that a walk has met: `digest` (8 bytes) changes if anything changes that matters to us."""
+    """A record that a walk has met: `digest` (8 bytes) changes if anything changes that matters to us. `closed` says
+    that nothing is expected to change any more: a walk over the open records does not meet it."""
 
     id: str
     digest: bytes
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ class SourceRow:
     """A source record as it is now. `version` is None where the source has no versions (F&O).
 
     A document is one record whose parts are nested rows in `values`; its version is the highest of its headers. Of a
-    source that is walked, `digest` is the one by which a walk knows this content (see WalkedRecord).
+    source that is walked, `digest` is the one by which a walk knows this content, and `closed` says that a walk over
+    the open records does not meet it (see WalkedRecord).
     """
 
     id: str
     version: int | None
     values: Values
     digest: bytes | None = None
+    closed: bool = False
 
 
 # The small tables of a target in which a mapping looks up names, by entity set: each row with the columns asked for.

@@ -1,13 +1,15 @@
-"""The unbound actions of quotes: WinQuote, CloseQuote and ReviseQuote (dataverse-web-api, section 11.4)."""
+"""The unbound actions of quotes and orders (dataverse-web-api, sections 11.4 and 11.6)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from local.dataverse import quotes
+from local.dataverse import orders, quotes
 from local.dataverse.addresses import target
 from local.dataverse.organisation import Organisation
 from local.dataverse.payloads import Reference, read_body, row_segment, set_lookup
 from local.dataverse.reading import JSON_HEADERS, SERVICE, VERSION
 from local.dataverse.refusals import invalid_argument
+from local.dataverse.salesdocuments import ORDER, QUOTE, Document, copied
 from local.dataverse.showing import Presenter, etag, view
 from local.dataverse.values import GUID
 from local.dataverse.writing import Writer
@@ -18,71 +20,126 @@ from shared.records import Json
 _DEFAULT = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action and the table whose privilege it takes."""
+
+    table: str
+    run: Callable[[Organisation, Writer, Request], Reply]
+
+
 def win_quote(organisation: Organisation, writer: Writer, request: Request) -> Reply:
     """An active quote is won: 204."""
-    return _close(organisation, writer, request, quotes.WON, 4)
+    quote, status = _closing(organisation, QUOTE, "QuoteClose", request)
+    changes = quotes.close(organisation, quote, quotes.WON, _status(status, 4))
+    return _closed(organisation, writer, QUOTE, quote, changes)
 
 
 def close_quote(organisation: Organisation, writer: Writer, request: Request) -> Reply:
     """An active quote is lost, canceled or about to be revised: 204."""
-    return _close(organisation, writer, request, quotes.CLOSED, 5)
+    quote, status = _closing(organisation, QUOTE, "QuoteClose", request)
+    changes = quotes.close(organisation, quote, quotes.CLOSED, _status(status, 5))
+    return _closed(organisation, writer, QUOTE, quote, changes)
 
 
 def revise_quote(organisation: Organisation, writer: Writer, request: Request) -> Reply:
     """A closed quote gets a new revision, a draft with new ids for header and lines: 200 with the new row."""
-    content = read_body(request.body)
-    quote = _quote(organisation, content.get("QuoteId"))
+    quote = _row(organisation, QUOTE, read_body(request.body).get("QuoteId"))
     quotes.check_revisable(organisation, quote)
-    quote_of, line_of = organisation.entity(quotes.QUOTE), organisation.entity(quotes.LINE)
+    quote_of, line_of = organisation.entity(QUOTE.header), organisation.entity(QUOTE.line)
+    leave = frozenset({"quoteid", "statecode", "statuscode", "closedon", "overriddencreatedon"})
+    header = copied(quote_of, quote, quote_of, without=leave)
+    header["revisionnumber"] = quotes.revision_of(organisation, quote)
+    leave = frozenset({"quotedetailid", "quoteid", "baseamount", "extendedamount", "overriddencreatedon"})
+    lines = [copied(line_of, line, line_of, without=leave) for line in QUOTE.lines_in_order(organisation, quote)]
     with organisation.store.transaction():
-        leave = frozenset({"quoteid", "statecode", "statuscode", "closedon", "overriddencreatedon"})
-        header = quotes.copied(quote_of, quote, without=leave)
-        revision = quotes.revision_of(organisation, quote)
-        made = writer.create(quote_of, {**header, "revisionnumber": revision})
-        bound = set_lookup(line_of.columns["quoteid"], Reference(quotes.QUOTE, str(made["quoteid"])))
-        leave = frozenset({"quotedetailid", "quoteid", "baseamount", "extendedamount", "overriddencreatedon"})
-        for line in sorted(organisation.rows(quotes.LINE, quoteid=quote["quoteid"]), key=_place):
-            writer.create(line_of, quotes.copied(line_of, line, without=leave) | bound)
-        made = organisation.get(quote_of, str(made["quoteid"]))
-    chosen = view(quote_of, None)
-    context = f"{request.base_url}{SERVICE}/$metadata#quotes/$entity"
-    text = Presenter(organisation, chosen).show(made, context=context)
-    return Reply(200, {**JSON_HEADERS, "ETag": etag(made)}, text.encode())
+        made = _made(organisation, writer, QUOTE, header, lines)
+    return _shown(organisation, QUOTE, made, request)
 
 
-ACTIONS: Mapping[str, Callable[[Organisation, Writer, Request], Reply]] = {
-    "WinQuote": win_quote,
-    "CloseQuote": close_quote,
-    "ReviseQuote": revise_quote,
+def convert_quote(organisation: Organisation, writer: Writer, request: Request) -> Reply:
+    """A quote becomes an order with the same lines; an active quote is won: 200 with the order."""
+    content = read_body(request.body)
+    quote = _row(organisation, QUOTE, content.get("QuoteId"))
+    status = content.get("QuoteCloseStatus", _DEFAULT)
+    if not isinstance(status, int) or isinstance(status, bool):
+        raise invalid_argument("QuoteCloseStatus is a whole number.")
+    header, lines = orders.from_quote(organisation, quote)
+    with organisation.store.transaction():
+        if quote["statecode"] == quotes.ACTIVE:
+            changes = quotes.close(organisation, quote, quotes.WON, _status(status, 4))
+            writer.set_state(organisation.entity(QUOTE.header), quote, changes)
+        made = _made(organisation, writer, ORDER, header, lines)
+    return _shown(organisation, ORDER, made, request)
+
+
+def cancel_order(organisation: Organisation, writer: Writer, request: Request) -> Reply:
+    """An order is canceled: 204."""
+    order, status = _closing(organisation, ORDER, "OrderClose", request)
+    changes = orders.close(organisation, order, orders.CANCELED, _status(status, 4))
+    return _closed(organisation, writer, ORDER, order, changes)
+
+
+def fulfill_order(organisation: Organisation, writer: Writer, request: Request) -> Reply:
+    """An order is fulfilled: 204."""
+    order, status = _closing(organisation, ORDER, "OrderClose", request)
+    changes = orders.close(organisation, order, orders.FULFILLED, _status(status, 100001))
+    return _closed(organisation, writer, ORDER, order, changes)
+
+
+ACTIONS: Mapping[str, Action] = {
+    "WinQuote": Action(QUOTE.header, win_quote),
+    "CloseQuote": Action(QUOTE.header, close_quote),
+    "ReviseQuote": Action(QUOTE.header, revise_quote),
+    "ConvertQuoteToSalesOrder": Action(QUOTE.header, convert_quote),
+    "CancelSalesOrder": Action(ORDER.header, cancel_order),
+    "FulfillSalesOrder": Action(ORDER.header, fulfill_order),
 }
 
 
-def _close(organisation: Organisation, writer: Writer, request: Request, state: int, usual: int) -> Reply:
+def _closing(organisation: Organisation, of: Document, activity: str, request: Request) -> tuple[Row, int]:
+    """The row that an action closes, and the status that it gets."""
     content = read_body(request.body)
-    status, close = content.get("Status"), content.get("QuoteClose")
+    status, close = content.get("Status"), content.get(activity)
     if not isinstance(status, int) or isinstance(status, bool) or not isinstance(close, dict):
-        raise invalid_argument("The action takes Status, a whole number, and QuoteClose, an activity.")
-    quote = _quote(organisation, _bound_quote(organisation, close.get("quoteid@odata.bind")))
-    changes = quotes.close(organisation, quote, state, usual if status == _DEFAULT else status)
-    writer.set_state(organisation.entity(quotes.QUOTE), quote, changes)
+        raise invalid_argument(f"The action takes Status, a whole number, and {activity}, an activity.")
+    bound = f"{of.link}@odata.bind"
+    address = close.get(bound)
+    if not isinstance(address, str):
+        raise invalid_argument(f"{activity} needs {bound}, the address of the {of.header}.")
+    entity, segment = organisation.entity(of.header), row_segment(address)
+    if segment.name != entity.entity_set or segment.key is None:
+        raise invalid_argument(f"{bound} is {address!r}; give the address of a {of.header}.")
+    return _row(organisation, of, target(entity, segment.key).row_id), status
+
+
+def _closed(organisation: Organisation, writer: Writer, of: Document, row: Row, changes: Row) -> Reply:
+    writer.set_state(organisation.entity(of.header), row, changes)
     return Reply(204, VERSION)
 
 
-def _bound_quote(organisation: Organisation, address: Json) -> Json:
-    """The id in the address of the quote that an activity is bound to."""
-    if not isinstance(address, str):
-        raise invalid_argument("QuoteClose needs quoteid@odata.bind, the address of the quote.")
-    segment = row_segment(address)
-    if segment.name != "quotes" or segment.key is None:
-        raise invalid_argument(f"quoteid@odata.bind is {address!r}; give the address of a quote.")
-    return target(organisation.entity(quotes.QUOTE), segment.key).row_id
+def _status(given: int, usual: int) -> int:
+    return usual if given == _DEFAULT else given
 
 
-def _quote(organisation: Organisation, quote_id: Json) -> Row:
-    if not isinstance(quote_id, str) or GUID.fullmatch(quote_id) is None:
-        raise invalid_argument(f"The id of the quote is {quote_id!r}; give a GUID.")
-    return organisation.get(organisation.entity(quotes.QUOTE), quote_id.lower())
+def _made(organisation: Organisation, writer: Writer, of: Document, header: Row, lines: list[Row]) -> Row:
+    """A new document with its lines."""
+    header_of, line_of = organisation.entity(of.header), organisation.entity(of.line)
+    made = writer.create(header_of, header)
+    bound = set_lookup(line_of.columns[of.link], Reference(of.header, str(made[of.link])))
+    for line in lines:
+        writer.create(line_of, line | bound)
+    return organisation.get(header_of, str(made[of.link]))
 
 
-def _place(line: Row) -> tuple[int, str]:
-    return int(str(line["lineitemnumber"] or 0)), str(line["quotedetailid"])
+def _shown(organisation: Organisation, of: Document, row: Row, request: Request) -> Reply:
+    entity = organisation.entity(of.header)
+    context = f"{request.base_url}{SERVICE}/$metadata#{entity.entity_set}/$entity"
+    text = Presenter(organisation, view(entity, None)).show(row, context=context)
+    return Reply(200, {**JSON_HEADERS, "ETag": etag(row)}, text.encode())
+
+
+def _row(organisation: Organisation, of: Document, row_id: Json) -> Row:
+    if not isinstance(row_id, str) or GUID.fullmatch(row_id) is None:
+        raise invalid_argument(f"The id of the {of.header} is {row_id!r}; give a GUID.")
+    return organisation.get(organisation.entity(of.header), row_id.lower())

@@ -1,11 +1,13 @@
 """What Microsoft's Prospect-to-cash solution does when rows are written."""
 
 import string
+from collections.abc import Mapping
 from typing import Protocol
 
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule
+from local.dataverse.salesdocuments import Document
 from local.dataverse.schema import EntityType
 from local.dataverse.values import moment
 from local.simulator.store import Row
@@ -13,10 +15,20 @@ from local.simulator.store import Row
 _NUMBERED = {"account": "accountnumber", "contact": "msdynce_contactnumber"}
 _PRICED_BY = frozenset({"price", "pricelevelid", "defaultuomid", "transactioncurrencyid"})
 _EXTERNAL = "msdynce_ismaintainedexternally"
-# The names differ in one syllable.
-_OF_QUOTE = "msdynce_hasexternallymaintainedproductsonly"
-_OF_LINE = "msdynce_quotehasexternalmaintainedproductsonly"
-_REVISION = "msdynce_quoterevisionnumber"
+_OF_HEADER = "msdynce_hasexternallymaintainedproductsonly"
+# What lines keep of their header: the flag, whose name differs in one syllable, and what tells them whose they are.
+_OF_LINES: Mapping[str, Mapping[str, str]] = {
+    "quotedetail": {
+        "msdynce_quotehasexternalmaintainedproductsonly": _OF_HEADER,
+        "msdynce_quoterevisionnumber": "revisionnumber",
+    },
+    "salesorderdetail": {
+        "msdynce_orderhasexternalmaintainedproductsonly": _OF_HEADER,
+        "msdynce_ordernumber": "ordernumber",
+    },
+}
+# The documents whose customer is an active one.
+_ACTIVITY = ("quote", "salesorder")
 _IS_CUSTOMER = "msdynce_isactivecustomer"
 _DATE = slice(len("2026-01-31"))
 
@@ -35,14 +47,15 @@ class RowWriter(Protocol):
 
 def install(organisation: Organisation) -> None:
     """What the solution's installation does to rows that are there: it numbers accounts and contacts, and marks the
-    contacts that have been quoted (prospect-to-cash, sections 5 and 7)."""
+    contacts with sales activity (prospect-to-cash, sections 5 and 7)."""
     for table, name in _NUMBERED.items():
         entity = organisation.entity(table)
         for row in organisation.rows(table):
             added: Row = {} if row.get(name) else {name: _next_number(organisation, table)}
             if table == "contact":
-                quoted = organisation.rows("quote", customerid=row["contactid"], customerid__type="contact")
-                added |= {**_company_flag(row), _IS_CUSTOMER: int(bool(quoted))}
+                customer: Row = {"customerid": row["contactid"], "customerid__type": "contact"}
+                active = any(organisation.rows(document, **customer) for document in _ACTIVITY)
+                added |= {**_company_flag(row), _IS_CUSTOMER: int(active)}
             if added:
                 organisation.change(entity, str(row[entity.primary_id]), added)
 
@@ -66,9 +79,9 @@ def before_update(entity: EntityType, changes: Row) -> Row:
 def after_write(
     organisation: Organisation, writer: RowWriter, entity: EntityType, row: Row, changed: frozenset[str] | None
 ) -> None:
-    """The price of a product that comes from Finance & Operations, and the mark of a contact that a quote names as its
-    customer; `changed` is None after a creation."""
-    if entity.name == "quote" and (changed is None or "customerid" in changed):
+    """The price of a product that comes from Finance & Operations, and the mark of a contact that a document names as
+    its customer; `changed` is None after a creation."""
+    if entity.name in _ACTIVITY and (changed is None or "customerid" in changed):
         _mark_customer(organisation, writer, row)
     if entity.name != "product" or not row.get(_EXTERNAL):
         return
@@ -76,25 +89,29 @@ def after_write(
         _assign_price(organisation, writer, row)
 
 
-def flags_of_lines(organisation: Organisation, quote: Row) -> Row:
-    """Whether all products of a quote come from Finance & Operations, an empty quote included; its lines get a copy."""
-    line_of, product_of = organisation.entity("quotedetail"), organisation.entity("product")
-    lines = organisation.rows(line_of.name, quoteid=quote["quoteid"])
+def flags_of_lines(organisation: Organisation, document: Document, header: Row) -> Row:
+    """Whether all products of a quote or an order come from Finance & Operations, one without lines included; its
+    lines get a copy of that and of what tells them whose they are."""
+    kept = _OF_LINES.get(document.line)
+    if kept is None:
+        return {}
+    line_of, product_of = organisation.entity(document.line), organisation.entity("product")
+    lines = document.lines_of(organisation, header)
     products = [organisation.find(product_of, str(line["productid"])) for line in lines]
-    only = int(all(product is not None and bool(product[_EXTERNAL]) for product in products))
-    copy: Row = {_OF_LINE: only, _REVISION: quote["revisionnumber"]}
+    flag: Row = {_OF_HEADER: int(all(product is not None and bool(product[_EXTERNAL]) for product in products))}
+    copy: Row = {name: {**header, **flag}[source] for name, source in kept.items()}
     for line in lines:
         if any(line[name] != value for name, value in copy.items()):
             organisation.change(line_of, str(line[line_of.primary_id]), copy)
-    return {_OF_QUOTE: only}
+    return flag
 
 
-def _mark_customer(organisation: Organisation, writer: RowWriter, quote: Row) -> None:
-    """A contact that is the customer of a quote is an active customer from then on."""
+def _mark_customer(organisation: Organisation, writer: RowWriter, document: Row) -> None:
+    """A contact that is the customer of a document is an active customer from then on."""
     contact_of = organisation.entity("contact")
-    if quote.get("customerid__type") != contact_of.name:
+    if document.get("customerid__type") != contact_of.name:
         return
-    contact = organisation.find(contact_of, str(quote["customerid"]))
+    contact = organisation.find(contact_of, str(document["customerid"]))
     if contact is not None and not contact[_IS_CUSTOMER]:
         writer.update(contact_of, contact, {_IS_CUSTOMER: 1})
 

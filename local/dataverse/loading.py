@@ -27,11 +27,13 @@ FILES = {
 }
 # Columns that the platform counts itself: their values in a line are not read.
 _COUNTED: Mapping[str, Row] = {"quote": {"revisionnumber": 0}}
-# What usually comes later: products by the sync, quotes from sales people who quote them.
+# What usually comes later: products by the sync, quotes and orders from sales people who sell them.
 PRODUCTS = {
     "products_dataverse.jsonl": "product",
     "quotes.jsonl": "quote",
     "quotedetails.jsonl": "quotedetail",
+    "salesorders.jsonl": "salesorder",
+    "salesorderdetails.jsonl": "salesorderdetail",
 }
 _SHOWN = 60
 _LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"

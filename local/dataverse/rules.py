@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 
-from local.dataverse import quotes
+from local.dataverse import orders, quotes
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule, invalid_argument
+from local.dataverse.salesdocuments import BY_LINE, check_line
 from local.dataverse.schema import EntityType, Kind, Property
 from local.dataverse.values import rounded
 from local.simulator.store import Row, Value
@@ -276,7 +278,8 @@ _CHECKS: Mapping[str, Check] = {
     "pricelevel": _pricelevel,
     "productpricelevel": _productpricelevel,
     "quote": quotes.check_quote,
-    "quotedetail": quotes.check_line,
+    "salesorder": orders.check_order,
+    **{line: partial(check_line, of=document) for line, document in BY_LINE.items()},
 }
 
 

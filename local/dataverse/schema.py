@@ -21,6 +21,8 @@ SERVED = (
     "product",
     "quote",
     "quotedetail",
+    "salesorder",
+    "salesorderdetail",
     "systemuser",
     "team",
     "businessunit",

@@ -12,7 +12,6 @@ from local.dataverse.functions import total_record_count, who_am_i
 from local.dataverse.metadata import read_metadata
 from local.dataverse.options import read_options
 from local.dataverse.organisation import APPLICATION_USER_ID, Organisation
-from local.dataverse.quotes import QUOTE
 from local.dataverse.reading import JSON_HEADERS, TEXT_HEADERS, VERSION, read_collection, read_count, read_row
 from local.dataverse.refusals import Refused, method_refused, not_simulated, privilege_missing, resource_missing
 from local.dataverse.schema import EntityType
@@ -111,8 +110,8 @@ class Service:
             case name if name in ACTIONS:
                 _require("POST", request)
                 caller = self.caller(request)
-                self._check_privilege(self._organisation.entity(QUOTE), caller, request)
-                return ACTIONS[name](self._organisation, Writer(self._organisation, caller), request)
+                self._check_privilege(self._organisation.entity(ACTIONS[name].table), caller, request)
+                return ACTIONS[name].run(self._organisation, Writer(self._organisation, caller), request)
             case "EntityDefinitions" | "RelationshipDefinitions" as name:
                 if request.method != "GET":
                     raise not_simulated(f"{request.method} of {name}")

@@ -57,8 +57,8 @@ def _require_number(name: str, value: float, *, above_zero: bool) -> None:
 class Settings:
     """Fixed for the life of a simulator. Without `limits` there is no service protection.
 
-    `administrator` says that the application user is one, who may save quotes that are read-only for others. `no_bulk`
-    names tables that get no bulk messages in a new organisation although the product documents them.
+    `administrator` says that the application user is one, who may save sales documents that are read-only for
+    others. `no_bulk` names tables that get no bulk messages in a new organisation although the product documents them.
     `max_filter_nodes` is how much one $filter may hold, None if that has no limit.
     """
 

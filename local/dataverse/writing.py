@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local.dataverse import automation, quotes, rules
+from local.dataverse import automation, rules, salesdocuments
 from local.dataverse.organisation import BUSINESS_UNIT_ID, Organisation
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import Refused, business_rule, invalid_argument
+from local.dataverse.salesdocuments import Document
 from local.dataverse.schema import SYSTEM_REQUIRED, EntityType, Property
 from local.dataverse.values import moment
 from local.simulator.store import Row, Value, quoted
@@ -71,14 +72,12 @@ class Writer:
         """The row and what cascades from it are gone. Raises Refused (405) if another row forbids it."""
         organisation = self._organisation
         with organisation.store.transaction():
-            of_quote = entity.name == quotes.LINE
-            if of_quote:
-                quotes.require_open(
-                    organisation, organisation.get(organisation.entity(quotes.QUOTE), str(row["quoteid"]))
-                )
+            document = salesdocuments.BY_LINE.get(entity.name)
+            if document is not None:
+                salesdocuments.require_open(organisation, document.header_of(organisation, row))
             self._delete(entity, str(row[entity.primary_id]), frozenset())
-            if of_quote:
-                self._line_changed(row["quoteid"])
+            if document is not None:
+                self._line_changed(document, row[document.link])
 
     def _delete(self, entity: EntityType, row_id: str, above: frozenset[str]) -> None:
         for other, referrer, behaviour in _referrers(self._organisation, entity):
@@ -100,21 +99,22 @@ class Writer:
         organisation = self._organisation
         if entity.name == "uomschedule" and not before:
             self.create(organisation.entity("uom"), rules.base_unit(organisation, row))
-        if entity.name == quotes.LINE:
-            for quote_id in {row["quoteid"], before.get("quoteid", row["quoteid"])}:
-                self._line_changed(quote_id)
+        document = salesdocuments.BY_LINE.get(entity.name)
+        if document is not None:
+            for header_id in {row[document.link], before.get(document.link, row[document.link])}:
+                self._line_changed(document, header_id)
         if organisation.schema.solution:
             automation.after_write(organisation, self, entity, row, changed if before else None)
 
-    def _line_changed(self, quote_id: Value) -> None:
-        """A changed line changes its quote: totals, and what the solution keeps of its lines."""
+    def _line_changed(self, document: Document, header_id: Value) -> None:
+        """A changed line changes its header: totals, and what the solution keeps of its lines."""
         organisation = self._organisation
-        entity = organisation.entity(quotes.QUOTE)
-        quote = organisation.get(entity, str(quote_id))
-        changes = quotes.totals(organisation, quote)
+        entity = organisation.entity(document.header)
+        header = organisation.get(entity, str(header_id))
+        changes = salesdocuments.totals(organisation, document, header)
         if organisation.schema.solution:
-            changes |= automation.flags_of_lines(organisation, quote)
-        organisation.change(entity, str(quote_id), changes | self._stamp(entity, created=False, row=quote))
+            changes |= automation.flags_of_lines(organisation, document, header)
+        organisation.change(entity, str(header_id), changes | self._stamp(entity, created=False, row=header))
 
     def _stamp(self, entity: EntityType, *, created: bool, row: Mapping[str, Value]) -> Row:
         """Who wrote it and when, and who owns it."""

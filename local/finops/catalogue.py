@@ -82,7 +82,8 @@ def _public_entity(of: EntityType) -> dict[str, Json]:
 
 def _public_property(of: EntityType, property_: Property) -> dict[str, Json]:
     is_key = property_.name in of.key
-    writable = not property_.read_only and not SERVED[of.set_name].read_only
+    rules = SERVED[of.set_name]
+    writable = not (property_.read_only or property_.name in rules.kept or rules.read_only)
     return {
         "Name": property_.name,
         "TypeName": property_.edm_type,
@@ -91,7 +92,7 @@ def _public_property(of: EntityType, property_: Property) -> dict[str, Json]:
         "IsKey": is_key,
         "IsMandatory": property_.mandatory,
         "ConfigurationEnabled": True,
-        "AllowEdit": not is_key and writable and property_.name not in SERVED[of.set_name].fixed,
+        "AllowEdit": not is_key and writable and property_.name not in rules.fixed,
         "AllowEditOnCreate": writable,
         "IsDimension": False,
         "DimensionRelation": None,

@@ -23,7 +23,7 @@ class Checks:
     def fields(self, of: EntityType, rules: Rules, given: Row, company: Stored) -> Row:
         """The given values in their stored form. Raises Refused (400) for an impossible one."""
         for name in given:
-            if of.properties[name].read_only and not self._read_only_too:
+            if (of.properties[name].read_only or name in rules.kept) and not self._read_only_too:
                 # Which properties are read-only is inferred from their names, and so are these words.
                 raise field_failed(of.aot, name, f"Field '{name}' does not allow editing.")
         fitting = {name: self._fitting(of, rules, of.properties[name], value) for name, value in given.items()}

@@ -3,12 +3,14 @@
 from decimal import Decimal
 
 from local.finops.refusals import delete_failed, row_failed
-from local.finops.rules import Owner, Rules
+from local.finops.rules import Owner, Reference, Rules
 from local.finops.schema import COMPANY, EntityType, load_schema
 from local.finops.served import SERVED
 from local.finops.tables import Record, Row, Tables
 from local.finops.values import Stored, exact
 from local.simulator.filters import Condition
+
+_NO_LIMIT = -1
 
 
 class Documents:
@@ -35,11 +37,62 @@ class Documents:
         """Let the total of the document follow the amount of a line that was `before` and is `after`."""
         difference = Decimal(after or 0) - Decimal(before or 0)
         header = None if rules.owner is None else self._header(rules.owner, row)
-        if rules.owner is None or header is None or not difference:
+        if rules.owner is None or not rules.owner.total or header is None or not difference:
             return
         of = _entity(rules)
         total = exact(of.properties[rules.owner.total], Decimal(header.row[rules.owner.total] or 0) + difference)
         self._tables.update(of, {name: header.row[name] for name in of.key}, {rules.owner.total: total}, {})
+
+    def follow(self, of: EntityType, rules: Rules, row: Row) -> None:
+        """Let the document of a line that was written or removed show what follows from its lines."""
+        owner = rules.owner
+        if owner is None or owner.follows is None:
+            return
+        header = self._header(owner, row)
+        assert header is not None
+        lines = self._tables.select(
+            of,
+            _equal({COMPANY: row[COMPANY], owner.link: row[owner.link]}),
+            names=(owner.watched,),
+            order=(),
+            limit=_NO_LIMIT,
+            offset=0,
+        )
+        self.change(_entity(rules), header.row, owner.follows([line.row[owner.watched] for line in lines]))
+
+    def shown(self, rules: Rules, row: Row) -> Row:
+        """What a row shows of the rows that it names."""
+        found: dict[str, Stored] = {}
+        for reference in rules.references:
+            if reference.shows and row[reference.name]:
+                target = load_schema().entities[reference.target]
+                named = self._tables.find(target, _key_of(target, reference, row))
+                found |= {name: named.row[source] for name, source in reference.shows.items()} if named else {}
+        return found
+
+    def change(self, of: EntityType, row: Row, changes: Row) -> None:
+        """Change what the service itself keeps of a row, and what other rows show of it."""
+        different = {name: value for name, value in changes.items() if row[name] != value}
+        if different:
+            self._tables.update(of, {name: row[name] for name in of.key}, different, {})
+            self.spread(of, row, {**row, **different})
+
+    def spread(self, of: EntityType, before: Row, after: Row) -> None:
+        """Let the rows that show something of a changed row show it as it is now."""
+        for name, rules in SERVED.items():
+            for reference in rules.references:
+                if rules.view_of or reference.target != of.set_name:
+                    continue
+                shown = reference.shows.items()
+                changed = {own: after[source] for own, source in shown if before[source] != after[source]}
+                if changed:
+                    self._show(load_schema().entities[name], reference, after, changed)
+
+    def _show(self, of: EntityType, reference: Reference, named: Row, changed: Row) -> None:
+        where = _equal({COMPANY: named[COMPANY], reference.name: named[reference.target_name]})
+        rows = self._tables.select(of, where, names=tuple(of.properties), order=(), limit=_NO_LIMIT, offset=0)
+        for record in list(rows):
+            self.change(of, record.row, changed)
 
     def remove_dependents(self, of: EntityType, rules: Rules, row: Row) -> None:
         """Delete what goes with a row. Raises Refused (400) if something depends on it."""
@@ -68,6 +121,11 @@ class Documents:
 def _entity(rules: Rules) -> EntityType:
     assert rules.owner is not None
     return load_schema().entities[rules.owner.target]
+
+
+def _key_of(target: EntityType, reference: Reference, row: Row) -> Row:
+    company: Row = {COMPANY: row[COMPANY]} if target.company_specific else {}
+    return {**company, reference.target_name: row[reference.name]}
 
 
 def _equal(key: Row) -> Condition:

@@ -1,7 +1,7 @@
 """What the business logic of a collection can ask of its rows, as data."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from local.finops.schema import COMPANY
 from local.finops.values import Stored
@@ -33,7 +33,7 @@ class Reference:
 
     `label` and `table` are the words that the refusal uses for the field and the table. A new row takes over what
     the named row `gives`; `accept` refuses a named row with a text; `complain` names what the finished row lacks
-    because of the row that it names.
+    because of the row that it names. `shows` are properties that always hold what a property of the named row holds.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Reference:
     gives: Callable[[Row], Row] = nothing
     accept: Callable[[Row], str | None] = _any
     complain: Callable[[Row, Row], tuple[str, ...]] = _fits
+    shows: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def complains(self) -> bool:
@@ -86,14 +87,17 @@ class Joined:
 class Owner:
     """The document that a line belongs to: the row of `target` with the same `link`.
 
-    `number` is the property that numbers the lines of a document; `total` of the document is the sum of `amount`.
+    `number` is the property that numbers the lines of a document; `total` of the document is the sum of `amount`,
+    where there is such a property. A document `follows` the property `watched` of its lines in what it shows.
     """
 
     target: str
     link: str
     number: str
     amount: str
-    total: str
+    total: str = ""
+    watched: str = ""
+    follows: Callable[[Iterable[Stored]], Row] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,10 @@ class Rules:
     follows from other values at creation, `compute` calculates what follows from them at every write and `in_currency`
     rounds the amounts of that, `complain` names what the finished row lacks, `locked` says why a row cannot be changed
     any more. `today` are dates that a new row has for today, `fixed` are properties that never change, `unique` are
-    properties that no two rows of a company share, `counted` are totals of the lines that a row owns. `read_only`
-    collections refuse every write of a client.
+    properties that no two rows of a company share, `counted` are totals of the lines that a row owns, `kept` are
+    properties that only the service writes, `outdated` is what every change of the row says of it. `read_only`
+    collections refuse every write of a client. `stays` says why a row cannot be deleted. `view_of` names the collection
+    whose rows this one shows with fewer properties.
     """
 
     table: str
@@ -158,7 +164,11 @@ class Rules:
     fixed: tuple[str, ...] = ()
     unique: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+    outdated: Row = field(default_factory=dict)
+    stays: Callable[[Row], str | None] = _any
     read_only: bool = False
+    view_of: str = ""
     labels: Mapping[str, str] | None = None
 
     def label(self, name: str, default: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from local.finops import quotationlines, quotations
+from local.finops import quotationlines, quotations, saleslines
 from local.finops.assortment import exact_number
 from local.finops.refusals import Declined, Refused
 from local.finops.schema import COMPANY, EntityType, load_schema
@@ -12,7 +12,7 @@ from local.finops.writing import Target, Writer
 from local.simulator.filters import Condition
 from shared.records import Json
 
-_NUMBER, _LINE, _LINES = "SalesQuotationNumber", quotationlines.NUMBER, "lines"
+_NUMBER, _LINE, _LINES = "SalesQuotationNumber", saleslines.NUMBER, "lines"
 # Lines show the status of their quotation.
 _STATUS = "SalesQuotationStatus"
 

@@ -1,14 +1,42 @@
 """The collections that are served, with what the business logic of each asks of its rows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-from local.finops import contacts, customers, products, quotationlines, quotations
+from local.finops import (
+    contacts,
+    customers,
+    orderlines,
+    orders,
+    products,
+    quotationlines,
+    quotations,
+    salesheaders,
+    saleslines,
+)
 from local.finops.rules import Dependent, Joined, Owner, Reference, Row, Rules, Sequence, nothing
 from local.finops.values import Stored
 
 
-def _customer(name: str, label: str, gives: Callable[[Row], Row] = nothing) -> Reference:
-    return Reference(name, "CustomersV3", "CustomerAccount", label, "Customers", gives=gives)
+def _customer(
+    name: str, label: str, gives: Callable[[Row], Row] = nothing, shows: Mapping[str, str] = MappingProxyType({})
+) -> Reference:
+    return Reference(name, "CustomersV3", "CustomerAccount", label, "Customers", gives=gives, shows=shows)
+
+
+def _product() -> Reference:
+    """The product of a line."""
+    return Reference(
+        "ProductNumber",
+        products.SET_NAME,
+        "ProductNumber",
+        "Product number",
+        "Released products",
+        gives=saleslines.from_product,
+        accept=saleslines.product_refusal,
+        complain=saleslines.product_complaints,
+    )
 
 
 def _company_refusal(name: str, value: str) -> str | None:
@@ -24,6 +52,57 @@ def _company_normalised(name: str, value: Stored) -> Stored:
 _CURRENCY = Reference("CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies")
 _DELIVERY_MODE = Reference("DeliveryModeCode", "DeliveryModesV2", "ModeCode", "Mode of delivery", "Modes of delivery")
 _PAYMENT_TERM = Reference("PaymentTermId", "PaymentTerms", "Name", "Terms of payment", "Terms of payment")
+_UNIT = Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units")
+_LINE_TERMS = Reference("DeliveryTermsId", "DeliveryTerms", "TermsCode", "Delivery terms", "Terms of delivery")
+_OF_HEADERS = (
+    Reference("ContactPersonId", contacts.SET_NAME, "ContactPersonId", "Contact", "Contacts"),
+    _CURRENCY,
+    Reference("PaymentTermsName", "PaymentTerms", "Name", "Terms of payment", "Terms of payment"),
+    Reference("DeliveryTermsCode", "DeliveryTerms", "TermsCode", "Delivery terms", "Terms of delivery"),
+    _DELIVERY_MODE,
+)
+
+_ORDER_LINES = Rules(
+    table="Sales order lines (SalesLine)",
+    record_label="Order line",
+    references=(
+        Reference(
+            orders.NUMBER,
+            orders.SET_NAME,
+            orders.NUMBER,
+            "Sales order",
+            "Sales orders",
+            gives=orderlines.from_order,
+            shows=orderlines.OF_ORDER,
+        ),
+        _product(),
+        _UNIT,
+        _CURRENCY,
+        _LINE_TERMS,
+        _DELIVERY_MODE,
+    ),
+    sequences=(Sequence("InventoryLotId", False),),
+    owner=Owner(
+        orders.SET_NAME,
+        orders.NUMBER,
+        saleslines.NUMBER,
+        saleslines.AMOUNT,
+        watched=orderlines.STATUS,
+        follows=orders.of_lines,
+    ),
+    accept=saleslines.refusal,
+    normalise=orderlines.normalised,
+    derive=saleslines.derived,
+    compute=orderlines.computed,
+    in_currency=saleslines.in_currency,
+    complain=saleslines.complaints,
+    locked=orderlines.locked,
+    fixed=("ProductNumber",),
+    unique=("InventoryLotId",),
+    kept=orderlines.KEPT,
+    outdated={orderlines.TOTALS: "No"},
+    labels={orders.NUMBER: "Sales order", "ProductNumber": "Product number"},
+)
 
 SERVED: Mapping[str, Rules] = {
     "CustomersV3": Rules(
@@ -44,6 +123,8 @@ SERVED: Mapping[str, Rules] = {
         dependents=(
             Dependent(quotations.SET_NAME, "RequestingCustomerAccountNumber", "CustomerAccount", "Sales quotations"),
             Dependent(quotations.SET_NAME, "InvoiceCustomerAccountNumber", "CustomerAccount", "Sales quotations"),
+            Dependent(orders.SET_NAME, "OrderingCustomerAccountNumber", "CustomerAccount", "Sales orders"),
+            Dependent(orders.SET_NAME, "InvoiceCustomerAccountNumber", "CustomerAccount", "Sales orders"),
             # No source says what happens to the contacts of a customer; that they are deleted with it is our decision.
             Dependent(contacts.SET_NAME, "AssociatedContactNumber", "CustomerAccount", "Contacts", cascades=True),
         ),
@@ -80,11 +161,7 @@ SERVED: Mapping[str, Rules] = {
         references=(
             _customer("RequestingCustomerAccountNumber", "Customer account", gives=quotations.from_customer),
             _customer("InvoiceCustomerAccountNumber", "Invoice account"),
-            Reference("ContactPersonId", contacts.SET_NAME, "ContactPersonId", "Contact", "Contacts"),
-            _CURRENCY,
-            Reference("PaymentTermsName", "PaymentTerms", "Name", "Terms of payment", "Terms of payment"),
-            Reference("DeliveryTermsCode", "DeliveryTerms", "TermsCode", "Delivery terms", "Terms of delivery"),
-            _DELIVERY_MODE,
+            *_OF_HEADERS,
         ),
         sequences=(Sequence("SalesQuotationNumber", True),),
         dependents=(
@@ -92,7 +169,7 @@ SERVED: Mapping[str, Rules] = {
         ),
         accept=quotations.refusal,
         normalise=customers.normalised,
-        derive=quotations.derived,
+        derive=salesheaders.derived,
         complain=quotations.complaints,
         locked=quotations.locked,
         counted=(quotationlines.TOTAL,),
@@ -111,39 +188,63 @@ SERVED: Mapping[str, Rules] = {
                 "Sales quotations",
                 gives=quotationlines.from_quotation,
             ),
-            Reference(
-                "ProductNumber",
-                products.SET_NAME,
-                "ProductNumber",
-                "Product number",
-                "Released products",
-                gives=quotationlines.from_product,
-                accept=quotationlines.product_refusal,
-                complain=quotationlines.product_complaints,
-            ),
-            Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units"),
+            _product(),
+            _UNIT,
             _CURRENCY,
-            Reference("DeliveryTermsId", "DeliveryTerms", "TermsCode", "Delivery terms", "Terms of delivery"),
+            _LINE_TERMS,
             _DELIVERY_MODE,
         ),
         sequences=(Sequence("InventoryLotId", False),),
         owner=Owner(
             quotations.SET_NAME,
             "SalesQuotationNumber",
-            quotationlines.NUMBER,
-            quotationlines.AMOUNT,
+            saleslines.NUMBER,
+            saleslines.AMOUNT,
             quotationlines.TOTAL,
         ),
-        accept=quotationlines.refusal,
+        accept=saleslines.refusal,
         normalise=quotationlines.normalised,
-        derive=quotationlines.derived,
+        derive=saleslines.derived,
         compute=quotationlines.computed,
-        in_currency=quotationlines.in_currency,
-        complain=quotationlines.complaints,
+        in_currency=saleslines.in_currency,
+        complain=saleslines.complaints,
         fixed=("ProductNumber",),
         unique=("InventoryLotId",),
         labels={"SalesQuotationNumber": "Quotation", "ProductNumber": "Product number"},
     ),
+    orders.SET_NAME: Rules(
+        table="Sales orders (SalesTable)",
+        record_label="Sales order",
+        references=(
+            _customer(
+                "OrderingCustomerAccountNumber",
+                "Customer account",
+                gives=orders.from_customer,
+                shows={"OrderingCustomerIsExternallyMaintained": "IsExternallyMaintained"},
+            ),
+            _customer(
+                "InvoiceCustomerAccountNumber",
+                "Invoice account",
+                shows={"InvoiceCustomerIsExternallyMaintained": "IsExternallyMaintained"},
+            ),
+            Reference("QuotationNumber", quotations.SET_NAME, "SalesQuotationNumber", "Quotation", "Sales quotations"),
+            *_OF_HEADERS,
+        ),
+        sequences=(Sequence(orders.NUMBER, True),),
+        dependents=(Dependent(orderlines.SET_NAME, orders.NUMBER, orders.NUMBER, "Lines", cascades=True),),
+        accept=orders.refusal,
+        normalise=customers.normalised,
+        derive=salesheaders.derived,
+        compute=orders.computed,
+        complain=orders.complaints,
+        stays=orders.kept_because,
+        kept=orders.KEPT,
+        outdated={orders.TOTALS: "No"},
+        today=("RequestedReceiptDate", "RequestedShippingDate", "OrderCreationDateTime"),
+        labels={orders.NUMBER: "Sales order", "OrderingCustomerAccountNumber": "Customer account"},
+    ),
+    orderlines.SET_NAME: _ORDER_LINES,
+    orderlines.V1_SET_NAME: replace(_ORDER_LINES, sequences=(), unique=(), view_of=orderlines.SET_NAME),
     "CustomerGroups": Rules(
         table="Customer groups (CustGroup)",
         record_label="Customer group",

@@ -47,7 +47,7 @@ class Tables:
     def __init__(self, path: Path | None, *, seed: int) -> None:
         """Open the database file, or one in memory if `path` is None; missing tables are created."""
         self._seed = seed
-        self._store = Store([_table(load_schema().entities[name]) for name in SERVED], path)
+        self._store = Store([_table(load_schema().entities[name]) for name in SERVED if not SERVED[name].view_of], path)
         install(self._store)
 
     def copied(self) -> "Tables":
@@ -80,13 +80,13 @@ class Tables:
         words = [f'"{name}" DESC' if descending else f'"{name}"' for name, descending in order]
         words += [f'"{name}"' for name in of.key]
         columns = listed((*_PAIRS, *names))
-        sql = f'SELECT {columns} FROM "{of.set_name}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
+        sql = f'SELECT {columns} FROM "{_stored_in(of)}" WHERE {where.sql} ORDER BY {", ".join(words)} LIMIT ? OFFSET ?'
         found = self._store.tuples(sql, (*where.parameters, limit, offset))
         return (_record(of, names, row) for row in found)
 
     def count(self, of: EntityType, where: Condition) -> int:
         """How many rows meet a condition."""
-        sql = f'SELECT COUNT(*) FROM "{of.set_name}" WHERE {where.sql}'
+        sql = f'SELECT COUNT(*) FROM "{_stored_in(of)}" WHERE {where.sql}'
         return int(self._store.tuples(sql, where.parameters)[0][0] or 0)
 
     def insert(self, of: EntityType, row: Row) -> Record:
@@ -167,6 +167,11 @@ class Tables:
             return Pair(0, 0)
         shared = self._first(of, _equal({joined.link: row[joined.link]}))
         return shared.pairs[1] if shared else Pair(FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD))
+
+
+def _stored_in(of: EntityType) -> str:
+    """The table that holds the rows of a collection."""
+    return SERVED[of.set_name].view_of or of.set_name
 
 
 def _table(of: EntityType) -> Table:

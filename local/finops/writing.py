@@ -1,7 +1,7 @@
 """Applies writes the way the service does: fields are checked, blanks filled, the row checked, then written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from local.finops import companies
@@ -12,13 +12,14 @@ from local.finops.parties import Parties
 from local.finops.refusals import (
     TagStale,
     bad_request,
+    delete_failed,
     entity_read_only,
     field_failed,
     nothing_to_update,
     record_exists,
 )
 from local.finops.rules import Rules, described
-from local.finops.schema import COMPANY, EntityType, Kind
+from local.finops.schema import COMPANY, EntityType, Kind, load_schema
 from local.finops.sequences import Sequences
 from local.finops.served import SERVED
 from local.finops.settings import Settings
@@ -64,10 +65,11 @@ class Writer:
 
         Raises Refused if the service would refuse it.
         """
+        given, of = _given(of, body), _stored_as(of)
         rules = SERVED[of.set_name]
         self._require_writable(of, rules)
         with self._tables.writing():
-            given = self._with_company(of, _given(of, body))
+            given = self._with_company(of, given)
             self._sequences.check(of, rules, given)
             given = self._checks.fields(of, rules, given, given.get(COMPANY))
             shared = self._shared(of, rules, given)
@@ -76,15 +78,18 @@ class Writer:
             self._checks.party(of, rules, row)
             self._checks.unique(of, rules, row)
             self._require_open(of, rules, row)
-            return self._insert(of, rules, row, shared)
+            record = self._insert(of, rules, row, shared)
+            self._documents.follow(of, rules, row)
+            return record
 
     def restore(self, of: EntityType, body: Mapping[str, Json]) -> None:
         """Add a record as it is, as an import of known good data: defaults are filled in, nothing is checked
         but names and types, no other record of its party changes. Raises Refused and KeyTaken."""
+        given, of = _given(of, body), _stored_as(of)
         rules = SERVED[of.set_name]
         with self._tables.writing():
             # Totals are calculated again from the imported lines.
-            given = {name: value for name, value in _given(of, body).items() if name not in rules.counted}
+            given = {name: value for name, value in given.items() if name not in rules.counted}
             given = {name: rules.normalise(name, value) for name, value in given.items()}
             row = self._filled(of, rules, given, {})
             self._tables.insert(of, _kept(of, row))
@@ -92,11 +97,11 @@ class Writer:
 
     def update(self, target: Target, body: Mapping[str, Json]) -> None:
         """Change the given properties of a record. Raises Refused and TagStale."""
-        of, rules = target.of, SERVED[target.of.set_name]
+        given, of = _given(target.of, body), _stored_as(target.of)
+        rules = SERVED[of.set_name]
         self._require_writable(of, rules)
-        given = _given(of, body)
         with self._tables.writing():
-            record = self._selected(target)
+            record = self._selected(of, target)
             _require_same(of, record.row, given, of.key)
             if rules.joined is not None:
                 _require_same(of, record.row, given, (rules.joined.link,))
@@ -107,24 +112,32 @@ class Writer:
             changed = {name: value for name, value in changed.items() if value != record.row[name]}
             changed = {name: value for name, value in changed.items() if name not in of.key}
             after = self._computed(rules, {**record.row, **changed})
+            if changed:
+                after = {**after, **rules.outdated}
             changed = {name: value for name, value in after.items() if value != record.row[name]}
             self._checks.row(of, rules, after)
             self._checks.unique(of, rules, after)
             own, joined = _parted(rules, changed)
             self._tables.update(of, record_key(of, record.row), own, joined)
             self._spread(of, rules, record.row, joined)
+            self._documents.spread(of, record.row, after)
             self._count_in(rules, after, before=record.row, after=after)
+            if changed:
+                self._documents.follow(of, rules, after)
 
     def delete(self, target: Target) -> None:
         """Remove a record, with what goes with it. Raises Refused and TagStale."""
-        of, rules = target.of, SERVED[target.of.set_name]
+        of = _stored_as(target.of)
+        rules = SERVED[of.set_name]
         self._require_writable(of, rules)
         with self._tables.writing():
-            record = self._selected(target)
+            record = self._selected(of, target)
             self._require_open(of, rules, record.row)
+            self._require_removable(of, rules, record.row)
             self._documents.remove_dependents(of, rules, record.row)
             self._tables.delete(of, record_key(of, record.row))
             self._count_in(rules, record.row, before=record.row, after=None)
+            self._documents.follow(of, rules, record.row)
 
     def _require_writable(self, of: EntityType, rules: Rules) -> None:
         if rules.read_only and not self._read_only_too:
@@ -134,8 +147,12 @@ class Writer:
         if not self._read_only_too:
             self._documents.require_open(of, rules, row)
 
-    def _selected(self, target: Target) -> Record:
-        of = target.of
+    def _require_removable(self, of: EntityType, rules: Rules, row: Row) -> None:
+        reason = None if self._read_only_too else rules.stays(row)
+        if reason:
+            raise delete_failed(of.aot, reason)
+
+    def _selected(self, of: EntityType, target: Target) -> Record:
         found = self._tables.find(of, target.key)
         if found is None or not companies.within_reach(of, target.key, self._settings.company, cross=target.cross):
             raise nothing_to_update()
@@ -162,7 +179,8 @@ class Writer:
         return self._computed(rules, rules.derive(row, frozenset(given) | _party_names(rules, taken_over)))
 
     def _computed(self, rules: Rules, row: Row) -> Row:
-        return rules.in_currency(rules.compute(row), self._settings.amount_decimals)
+        shown = {**row, **self._documents.shown(rules, row)}
+        return rules.in_currency(rules.compute(shown), self._settings.amount_decimals)
 
     def _taken_over(self, rules: Rules, given: Row) -> Row:
         """What a new row takes over from the rows that it names, the later ones first."""
@@ -208,6 +226,12 @@ class Writer:
 def record_key(of: EntityType, row: Row) -> Row:
     """The key of a row."""
     return {name: row[name] for name in of.key}
+
+
+def _stored_as(of: EntityType) -> EntityType:
+    """The collection whose rows a collection shows; messages name the one that was written."""
+    view_of = SERVED[of.set_name].view_of
+    return replace(load_schema().entities[view_of], aot=of.aot) if view_of else of
 
 
 def _given(of: EntityType, body: Mapping[str, Json]) -> Row:

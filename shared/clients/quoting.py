@@ -109,6 +109,16 @@ def equals(field: str, value: Literal) -> str:
     return f"{field} eq {literal(value)}"
 
 
+def differs(field: str, value: Literal) -> str:
+    """A comparison of a filter."""
+    return f"{field} ne {literal(value)}"
+
+
+def at_most(field: str, value: Literal) -> str:
+    """A comparison of a filter, in the target's own order."""
+    return f"{field} le {literal(value)}"
+
+
 def greater(field: str, value: Literal) -> str:
     """A comparison of a filter, in the target's own order."""
     return f"{field} gt {literal(value)}"

@@ -23,10 +23,14 @@ BUCKETS = 256
 DIGEST_BYTES = 8
 UNKNOWN = bytes(DIGEST_BYTES)
 """Replaces an unknown content: whatever a walk reads differs from it."""
+CLOSED = b"\xff" * DIGEST_BYTES
+"""Replaces the content of a closed record, which only a walk over everything meets: the snapshot forgets the record at
+the end of that walk."""
 _PREFIX = "snapshot-"
 _KEY = re.compile(f"{_PREFIX}([0-9]{{3}})")
 _PART = re.compile(r"p[0-9]{2}")
 _ITEM_BYTES = 8
+_CLOSED = int.from_bytes(CLOSED)
 _CELL_BYTES = 64_000
 # The first byte of a key's digest is the number of its bucket.
 _BUCKET_SHIFT = 56
@@ -100,19 +104,27 @@ class _Bucket:
         at = self._find(key)
         return key in self.new_keys if at is None else bool(self.seen[at])
 
+    def missed(self, key: int) -> bool:
+        at = self._find(key)
+        return at is not None and not self.seen[at]
+
     def _find(self, key: int) -> int | None:
         at = bisect_left(self.keys, key)
         return at if at < len(self.keys) and self.keys[at] == key else None
 
-    def keep(self, *, only_seen: bool) -> None:
-        """Merge new records; `only_seen` drops what the walk has not met."""
-        if only_seen and not all(self.seen):
-            self.changed = True
-        kept = [at for at in range(len(self.keys)) if self.seen[at] or not only_seen]
+    def keep(self, *, finished: bool) -> None:
+        """Merge new records; a finished walk drops what it has not met, and what is closed."""
+
+        def stays(content: int, seen: int) -> bool:
+            return not finished or bool(seen and content != _CLOSED)
+
+        kept = [at for at in range(len(self.keys)) if stays(self.contents[at], self.seen[at])]
         if len(kept) == len(self.keys) and not self.new_keys:
             return
+        self.changed = self.changed or len(kept) < len(self.keys)
         found = [(self.keys[at], self.contents[at], self.seen[at]) for at in kept]
-        found += [(key, content, 1) for key, content in zip(self.new_keys, self.new_contents, strict=True)]
+        new = zip(self.new_keys, self.new_contents, strict=True)
+        found += [(key, content, 1) for key, content in new if stays(content, 1)]
         # A walk may meet a record twice if the pages move: the later content counts.
         records = {key: (content, seen) for key, content, seen in found}
         self.keys = array("Q", sorted(records))
@@ -182,17 +194,22 @@ class Snapshot:
         key = digest(id)
         return self._bucket(key[0]).saw(int.from_bytes(key))
 
+    def missed(self, id: str) -> bool:
+        """Whether the record is known, and this walk has not met it."""
+        key = digest(id)
+        return self._bucket(key[0]).missed(int.from_bytes(key))
+
     @property
     def unseen(self) -> int:
         """How many known records this walk has not met."""
         return sum(bucket.seen.count(0) for bucket in self._buckets.values())
 
     def save(self, *, finished: bool) -> bool:
-        """Write what has changed; False if another pull was faster. A finished walk drops what it has not met; an
-        unfinished one keeps what it has met."""
+        """Write what has changed; False if another pull was faster. A finished walk drops what it has not met, and what
+        is closed; an unfinished one keeps what it has met."""
         buckets = [self._buckets[number] for number in sorted(self._buckets)]
         for bucket in buckets:
-            bucket.keep(only_seen=finished)
+            bucket.keep(finished=finished)
         due = [b for b in buckets if b.changed or (not finished and any(b.seen))]
         operations = [self._operation(bucket, None if finished else self._walk) for bucket in due]
         by_key = {operation.row.key: bucket for operation, bucket in zip(operations, due, strict=True)}

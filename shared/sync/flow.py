@@ -9,7 +9,7 @@ from zlib import crc32
 
 from shared import exact_json
 from shared.mapping.verdicts import Filter, Known, Parent, Rejected, Verdict
-from shared.records import Json, References, SourceRow, TargetRow, Values
+from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
 
@@ -108,10 +108,12 @@ class Tracked:
 @dataclass(frozen=True, slots=True)
 class Walked:
     """Changes are found by walking the source and comparing with a snapshot of our own (protocol P3); every
-    `full_every_s` seconds a walk ignores the snapshot."""
+    `full_every_s` seconds a walk ignores the snapshot. `walk_open` reads only the open records, if the source has
+    closed ones as well: an ordinary walk reads those, and a record that has left them is read once by its key."""
 
     source: WalkedSource
     full_every_s: float = WEEK_S
+    walk_open: Callable[[str | None], WalkPage] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from shared import exact_json
 from shared.clients import quoting
 from shared.clients.finops.environment import FinopsSystem, Row
+from shared.clients.quoting import EnumMember
 from shared.errors import OperatorNeeded, Transient
 from shared.records import Json, SourceRow, WalkedRecord, WalkPage, fold
 
@@ -15,12 +17,30 @@ PAGE_ROWS = 10_000
 
 _COMPANY = "dataAreaId"
 _ACROSS = {"cross-company": "true"}
-_DIGEST_BYTES = 8
+DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedBy:
+    """The members of an enumeration by which a record is closed: nothing is expected to change in it any more."""
+
+    field: str
+    members: tuple[EnumMember, ...]
+
+    @property
+    def leaves_out(self) -> tuple[str, ...]:
+        """The conditions of a filter that leaves closed records out."""
+        return tuple(quoting.differs(self.field, member) for member in self.members)
+
+    def holds(self, row: Mapping[str, Json]) -> bool:
+        """Whether a row is closed."""
+        return row.get(self.field) in {member.member for member in self.members}
 
 
 class FinopsSource:
     """One collection in one company, whose key is the company and `key_field`. A record's id is its key as F&O writes
-    it: if only the case of a key has changed, the old record is gone and a new one exists."""
+    it: if only the case of a key has changed, the old record is gone and a new one exists. `closed` says which records
+    a walk over the open ones leaves out; `select` holds its field."""
 
     def __init__(
         self,
@@ -31,77 +51,120 @@ class FinopsSource:
         select: Sequence[str],
         *,
         page_rows: int = PAGE_ROWS,
+        closed: ClosedBy | None = None,
     ) -> None:
-        self._system = system
+        self.system = system
+        self.key_field = key_field
         self._channel = system.channel
         self._set = entity_set
-        self._key = key_field
         self._company = company
         self._fields = tuple(name for name in select if name not in (_COMPANY, key_field))
         self._select = quoting.columns([_COMPANY, key_field, *self._fields])
         self._page_rows = page_rows
+        self._closed = closed
 
     def walk(self, after: str | None) -> WalkPage:
         """The records after a key, in F&O's own order, with a digest of the fields that the mapping reads.
 
         The ETag of a record is not part of the digest: it changes with fields that we do not read.
         """
-        conditions = [quoting.equals(_COMPANY, self._company)]
+        return self._walked(*self.page(after))
+
+    def walk_open(self, after: str | None) -> WalkPage:
+        """The same of the open records."""
+        return self._walked(*self.page(after, open_only=True))
+
+    def _walked(self, rows: Sequence[Row], last: str | None) -> WalkPage:
+        records = (WalkedRecord(self.id_of(row), _digest(self.content_of(row)), self.is_closed(row)) for row in rows)
+        return WalkPage(tuple(records), last)
+
+    def page(self, after: str | None, *, open_only: bool = False) -> tuple[list[Row], str | None]:
+        """The rows after a key, and the key to go on from: None at the end. Raises SystemTrouble."""
+        conditions = list(self.conditions(self._closed if open_only else None))
         if after is not None:
-            conditions.append(quoting.greater(self._key, after))
+            conditions.append(quoting.greater(self.key_field, after))
         parameters = {
             "$filter": quoting.all_of(*conditions),
-            "$orderby": self._key,
+            "$orderby": self.key_field,
             "$top": str(self._page_rows),
             **_ACROSS,
             "$select": self._select,
         }
-        body = self._channel.read(self._system.url(self._set, parameters), subject=self._set)
-        rows = body.get("value")
-        if not isinstance(rows, list):
+        body = self._channel.read(self.system.url(self._set, parameters), subject=self._set)
+        found = body.get("value")
+        if not isinstance(found, list):
             raise Transient(self._channel.system, f"the answer of F&O for {self._set} is wrong: it has no list of rows")
-        records = tuple(WalkedRecord(self._id(row), self._digest(row)) for row in rows if isinstance(row, dict))
-        more = len(records) >= self._page_rows or body.get("@odata.nextLink") is not None
+        rows = [row for row in found if isinstance(row, dict)]
+        more = len(rows) >= self._page_rows or body.get("@odata.nextLink") is not None
         # A key that cannot be part of an address cannot be continued from: the one before it can.
-        known = (record.id for record in reversed(records) if quoting.can_be_quoted(record.id))
+        known = (id for id in map(self.id_of, reversed(rows)) if quoting.can_be_quoted(id))
         last = next(known, after) if more else None
         if more and last == after:
             raise OperatorNeeded(
                 self._channel.system,
                 f"F&O answers a walk over {self._set} with the key that it should continue from; check its health",
             )
-        return WalkPage(records, last)
+        return rows, last
+
+    def conditions(self, closed: ClosedBy | None) -> tuple[str, ...]:
+        """The conditions of a walk: the company, and that a record is not closed."""
+        return (quoting.equals(_COMPANY, self._company), *(closed.leaves_out if closed is not None else ()))
 
     def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
         """The rows that exist now, by id, each with the digest that a walk would give it."""
-        found = {self._id(row): row for row in self._rows(ids, self._select)}
-        return {id: SourceRow(id, None, found[id], self._digest(found[id])) for id in ids if id in found}
+        return {
+            id: SourceRow(id, None, row, _digest(self.content_of(row)), self.is_closed(row))
+            for id, row in self.rows(ids).items()
+        }
+
+    def rows(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows that exist now, by id. Raises SystemTrouble."""
+        found = {self.id_of(row): row for row in self._rows(ids, self._select)}
+        return {id: found[id] for id in ids if id in found}
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that exist now."""
-        found = {self._id(row) for row in self._rows(ids, quoting.columns([_COMPANY, self._key]))}
+        found = {self.id_of(row) for row in self._rows(ids, quoting.columns([_COMPANY, self.key_field]))}
         return frozenset(id for id in ids if id in found)
 
     def as_written(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """Those of the ids that exist now, each as F&O writes it, by the id as given."""
-        rows = self._rows(ids, quoting.columns([_COMPANY, self._key])) if ids else ()
-        written = {fold(self._id(row)): self._id(row) for row in rows}
+        rows = self._rows(ids, quoting.columns([_COMPANY, self.key_field])) if ids else ()
+        written = {fold(self.id_of(row)): self.id_of(row) for row in rows}
         return {id: [written[fold(id)]] for id in ids if fold(id) in written}
 
-    def _rows(self, ids: Sequence[str], select: str) -> list[Row]:
+    def of_keys(self, entity_set: str, ids: Sequence[str], select: str) -> list[Row]:
+        """The rows of a collection that has our key field, by these keys. Raises SystemTrouble."""
         wanted = [id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)]
-        return self._system.rows_by_key(self._set, wanted, partial(self._url, select=select))
+        return self.system.rows_by_key(entity_set, wanted, partial(self._url, entity_set, select=select))
 
-    def _url(self, ids: Sequence[str], select: str) -> str:
-        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self._key, ids))
-        return self._system.url(self._set, {"$filter": wanted, **_ACROSS, "$select": select})
+    def content_of(self, row: Mapping[str, Json]) -> bytes:
+        """What the mapping reads of a row, as one text."""
+        return content_of(row, self._fields)
 
-    def _digest(self, row: Mapping[str, Json]) -> bytes:
-        content = exact_json.dumps([row.get(name) for name in self._fields])
-        return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    def is_closed(self, row: Mapping[str, Json]) -> bool:
+        """Whether a walk over the open records leaves a row out."""
+        return self._closed is not None and self._closed.holds(row)
 
-    def _id(self, row: Mapping[str, Json]) -> str:
-        key = row.get(self._key)
+    def id_of(self, row: Mapping[str, Json]) -> str:
+        """The id of a row. Raises Transient if it has none."""
+        key = row.get(self.key_field)
         if not isinstance(key, str) or not key:
-            raise Transient(self._channel.system, f"a row of {self._set} has no {self._key}")
+            raise Transient(self._channel.system, f"a row of {self._set} has no {self.key_field}")
         return key
+
+    def _rows(self, ids: Sequence[str], select: str) -> list[Row]:
+        return self.of_keys(self._set, ids, select)
+
+    def _url(self, entity_set: str, ids: Sequence[str], select: str) -> str:
+        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self.key_field, ids))
+        return self.system.url(entity_set, {"$filter": wanted, **_ACROSS, "$select": select})
+
+
+def content_of(row: Mapping[str, Json], fields: Sequence[str]) -> bytes:
+    """Some fields of a row as one text."""
+    return exact_json.dumps([row.get(name) for name in fields]).encode("utf-8", "surrogatepass")
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()

@@ -15,7 +15,7 @@ from shared.state.keys import Owner
 from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
 from shared.state.relinked import relinked_row
-from shared.state.snapshots import UNKNOWN
+from shared.state.snapshots import CLOSED, UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.crashed import CRASHED
@@ -154,7 +154,8 @@ class Committing:
         that the walk has met."""
         if outcome.kind not in DECIDED or not isinstance(self._flow.feed, Walked):
             return []
-        content = None if record.row is None else record.row.digest or UNKNOWN
+        row = record.row
+        content = None if row is None else CLOSED if row.closed else row.digest or UNKNOWN
         return [Put(decided_row(self._flow.name, record.id, content))]
 
     def _relinked(self, record: Record, link: Link) -> list[Operation]:

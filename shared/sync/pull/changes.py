@@ -52,8 +52,22 @@ class Reader(Protocol):
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Hints for records that a walk has not met: those that are gone, and those that are there all the same."""
+
+    gone: tuple[Hint, ...]
+    left: tuple[Hint, ...]
+
+
 def gone_hints(flow: Flow, doubtful: Iterable[str]) -> tuple[Hint, ...]:
     """Hints for the doubtful records that a read confirms to be gone (protocol P4)."""
+    return look_at(flow, doubtful).gone
+
+
+def look_at(flow: Flow, doubtful: Iterable[str]) -> Looked:
+    """Which of the doubtful records are gone, and which are there."""
     ids = list(doubtful)
     existing = flow.source.existing(ids) if ids else frozenset()
-    return tuple(Hint(id) for id in ids if id not in existing)
+    gone, left = ([Hint(id) for id in ids if (id in existing) is there] for there in (False, True))
+    return Looked(tuple(gone), tuple(left))

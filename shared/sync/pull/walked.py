@@ -10,11 +10,11 @@ from shared.state.checkpoints import Checkpoint
 from shared.state.control import Control
 from shared.state.decided_contents import DecidedContents
 from shared.state.links import Link, Links
-from shared.state.snapshots import Sight, Snapshot
+from shared.state.snapshots import CLOSED, Sight, Snapshot
 from shared.state.storage.tables import Table
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import Hint, unusable_id
-from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
+from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, look_at
 from shared.telemetry import log_event
 
 
@@ -23,7 +23,7 @@ class WalkedReader:
 
     A record is queued again if its digest is neither the last one queued nor the one of a later decision. What a
     complete walk did not meet may be gone: those links are looked up in the source, and only what a read confirms is
-    queued.
+    queued. A walk over the open records also queues what is there and has left them.
     """
 
     saves_each_step = False
@@ -58,18 +58,21 @@ class WalkedReader:
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk.id)
         for record in self._decided.take():
-            self._snapshot.correct(record.id, record.content)
+            # A walk over the open records does not meet a closed one again.
+            left = record.content == CLOSED and self._reads_open(began)
+            self._snapshot.correct(record.id, None if left else record.content)
         return began
 
     def next(self, checkpoint: Checkpoint) -> Step:
         """Read one page."""
         if checkpoint.position.phase is Phase.ABSENT:
             return self._look_for_absent(checkpoint)
-        page = self._feed.source.walk(checkpoint.position.cursor)
+        walk_open = self._feed.walk_open if self._reads_open(checkpoint) else None
+        page = (walk_open or self._feed.source.walk)(checkpoint.position.cursor)
         hints: list[Hint] = []
         news: list[Change] = []
         for record in page.records:
-            sight = self._snapshot.note(record.id, record.digest)
+            sight = self._snapshot.note(record.id, CLOSED if record.closed else record.digest)
             # A record that no message can carry is listed by every walk, as long as it exists.
             if sight is not Sight.SAME or checkpoint.walk.ignores_snapshot or unusable_id(record.id):
                 hints.append(Hint(record.id))
@@ -118,11 +121,17 @@ class WalkedReader:
             control.change_flow(flow, lambda now: replace(now, walks=max(now.walks, number)))
         return checkpoint
 
+    def _reads_open(self, checkpoint: Checkpoint) -> bool:
+        """Whether a walk reads only the open records."""
+        return self._feed.walk_open is not None and not checkpoint.walk.ignores_snapshot
+
     def _walk_ended(self, checkpoint: Checkpoint, hints: tuple[Hint, ...], news: tuple[Change, ...]) -> Step:
-        """A full walk looks at every link: the snapshot itself may have been lost."""
+        """A full walk looks at every link: the snapshot itself may have been lost. What a walk over the open records
+        has not met may be closed, so it counts as gone only if a read confirms it."""
         unseen, known = self._snapshot.unseen, self._snapshot.known
         if unseen or checkpoint.walk.ignores_snapshot:
-            return Step(hints, checkpoint.in_phase(Phase.ABSENT), gone=unseen, news=news, known=known, pages=1)
+            gone = 0 if self._reads_open(checkpoint) else unseen
+            return Step(hints, checkpoint.in_phase(Phase.ABSENT), gone=gone, news=news, known=known, pages=1)
         return Step(hints, self._next_walk(checkpoint), news=news, pages=1, caught_up=True)
 
     def _next_walk(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -132,9 +141,12 @@ class WalkedReader:
     def _look_for_absent(self, checkpoint: Checkpoint) -> Step:
         flow = self._flow
         links, after = self._links.page(flow.name, checkpoint.position.cursor or "", ABSENT_PAGE)
-        doubtful = (link.id for link in links if link.state not in ENDED and not self._snapshot.saw(link.id))
-        missing = gone_hints(flow, doubtful)
-        gone, known = checkpoint.walk.gone + len(missing), self._snapshot.known or None
+        reads_open, snapshot = self._reads_open(checkpoint), self._snapshot
+        # Of records that are closed for long the snapshot knows nothing, and a walk over the open ones does not ask.
+        is_doubtful = snapshot.missed if reads_open else lambda id: not snapshot.saw(id)
+        looked = look_at(flow, [link.id for link in links if link.state not in ENDED and is_doubtful(link.id)])
+        hints = (*looked.gone, *(looked.left if reads_open else ()))
+        gone, known = checkpoint.walk.gone + len(looked.gone), snapshot.known or None
         if after is None:
-            return Step(missing, self._next_walk(checkpoint), gone, known=known, caught_up=True)
-        return Step(missing, checkpoint.at(after).with_gone(gone), gone, known=known)
+            return Step(hints, self._next_walk(checkpoint), gone, known=known, caught_up=True)
+        return Step(hints, checkpoint.at(after).with_gone(gone), gone, known=known)

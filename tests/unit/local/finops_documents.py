@@ -1,10 +1,10 @@
-"""Quotations and contact persons in a running F&O environment, for the tests of the simulator."""
+"""Quotations, orders and contact persons in a running F&O environment, for the tests of the simulator."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tests.unit.local.batch_bodies import CONTENT_TYPE, Answered, Op, answers_in, body_of
-from tests.unit.local.finops_environment import Caller, text
+from tests.unit.local.finops_environment import Caller, detail, text
 
 HEADERS, LINES, PERSONS = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines", "CDSContactPersonsV2"
 HEADER = {"SalesQuotationNumber": "Q-1", "RequestingCustomerAccountNumber": "US-001"}
@@ -13,6 +13,16 @@ LINE = {
     "LineCreationSequenceNumber": 1,
     "ProductNumber": "BK-1",
     "RequestedSalesQuantity": 3,
+    "SalesPrice": 100,
+    "ShippingSiteId": "1",
+}
+ORDERS, ORDER_LINES, ORDER_LINES_V1 = "CDSSalesOrderHeaders", "CDSSalesOrderLinesV2", "CDSSalesOrderLines"
+ORDER = {"SalesOrderNumber": "O-1", "OrderingCustomerAccountNumber": "US-001"}
+ORDER_LINE = {
+    "SalesOrderNumber": "O-1",
+    "LineCreationSequenceNumber": 1,
+    "ProductNumber": "BK-1",
+    "OrderedSalesQuantity": 3,
     "SalesPrice": 100,
     "ShippingSiteId": "1",
 }
@@ -42,6 +52,14 @@ def line_url(line: int = 1, number: str = "Q-1") -> str:
     return f"{LINES}(dataAreaId='usmf',LineCreationSequenceNumber={line},SalesQuotationNumber={text(number)})"
 
 
+def order_url(number: str = "O-1", company: str = "usmf") -> str:
+    return f"{ORDERS}(dataAreaId={text(company)},SalesOrderNumber={text(number)})"
+
+
+def order_line_url(line: int = 1, number: str = "O-1", collection: str = ORDER_LINES) -> str:
+    return f"{collection}(dataAreaId='usmf',LineCreationSequenceNumber={line},SalesOrderNumber={text(number)})"
+
+
 def person_url(number: str = "CON-1", account: str = "US-001", kind: str = "Customer") -> str:
     enumeration = "Microsoft.Dynamics.DataEntities.smmContactPersonCDSAssociatedContactType"
     return (
@@ -66,8 +84,31 @@ def line(finops: Caller, number: int = 1, **values: Any) -> dict[str, Any]:
     return made(finops, LINES, {**LINE, "LineCreationSequenceNumber": number, **values})
 
 
+def order(finops: Caller, **values: Any) -> dict[str, Any]:
+    return made(finops, ORDERS, {**ORDER, **values})
+
+
+def order_line(finops: Caller, number: int = 1, collection: str = ORDER_LINES, **values: Any) -> dict[str, Any]:
+    return made(finops, collection, {**ORDER_LINE, "LineCreationSequenceNumber": number, **values})
+
+
 def person(finops: Caller, **values: Any) -> dict[str, Any]:
     return made(finops, PERSONS, {**PERSON, **values})
+
+
+def read(finops: Caller, url: str) -> dict[str, Any]:
+    """The record at an address."""
+    answer = finops.get(url)
+    assert answer.status_code == 200, answer.text
+    record: dict[str, Any] = answer.json()
+    return record
+
+
+def refused(finops: Caller, collection: str, body: dict[str, Any]) -> str:
+    """The text with which a new record is refused."""
+    answer = finops.post(collection, body)
+    assert answer.status_code == 400, answer.text
+    return detail(answer)
 
 
 def change_set(finops: Caller, *operations: Op) -> list[Answered]:

@@ -1,82 +1,15 @@
 """Promises of the simulated Dataverse around quotes: states, prices, totals, revisions, the solution's automation."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from local.dataverse.settings import Settings
-from tests.unit.local.dataverse_world import World, code, dataverse
+from tests.unit.local.dataverse_desk import FLAG, WRITE_IN, Desk, desk_in
+from tests.unit.local.dataverse_world import code, dataverse
 
 ACTIVE = {"statecode": 1, "statuscode": 2}
 DRAFT = {"statecode": 0, "statuscode": 1}
-FLAG = "msdynce_hasexternallymaintainedproductsonly"
-
-
-@dataclass
-class Desk:
-    """A sales desk with an account, a contact, and an active product that comes from F&O."""
-
-    world: World
-    catalogue: Mapping[str, str]
-    account: str
-    contact: str
-    product: str
-
-    def quote(self, **values: object) -> str:
-        customer = (
-            {} if "customerid_contact__to" in values else {"customerid_account__to": f"/accounts({self.account})"}
-        )
-        given = {
-            "name": "Quote",
-            "pricelevelid__to": f"/pricelevels({self.catalogue['prices']})",
-            "transactioncurrencyid__to": f"/transactioncurrencies({self.catalogue['currency']})",
-            **customer,
-            **values,
-        }
-        return self.world.create("quotes", **given)
-
-    def line_body(self, quote: str, **values: object) -> dict[str, object]:
-        return {
-            "quoteid@odata.bind": f"/quotes({quote})",
-            "productid@odata.bind": f"/products({self.product})",
-            "uomid@odata.bind": f"/uoms({self.catalogue['unit']})",
-            "quantity": 2,
-            **values,
-        }
-
-    def line(self, quote: str, **values: object) -> str:
-        reply = self.world.send("POST", "quotedetails", self.line_body(quote, **values))
-        assert reply.status_code == 204, reply.text
-        return reply.headers["OData-EntityId"].rsplit("(", 1)[1].rstrip(")")
-
-    def read(self, path: str) -> dict[str, Any]:
-        reply = self.world.get(path)
-        assert reply.status_code == 200, reply.text
-        found: dict[str, Any] = reply.json()
-        return found
-
-    def set_state(self, quote: str, state: Mapping[str, int]) -> tuple[int, str]:
-        reply = self.world.patch(f"quotes({quote})", dict(state), If_Match="*")
-        return (reply.status_code, "") if reply.status_code == 204 else code(reply)
-
-    def act(self, name: str, quote: str, status: int) -> tuple[int, str]:
-        activity = {"subject": "closed", "quoteid@odata.bind": f"/quotes({quote})"}
-        reply = self.world.send("POST", name, {"Status": status, "QuoteClose": activity})
-        return (reply.status_code, "") if reply.status_code == 204 else code(reply)
-
-    def revise(self, quote: str) -> Any:
-        return self.world.send("POST", "ReviseQuote", {"QuoteId": quote, "ColumnSet": {"AllColumns": True}})
-
-
-def desk_in(world: World) -> Desk:
-    catalogue = world.catalogue()
-    product = world.product(catalogue, price=10, msdynce_ismaintainedexternally=True)
-    world.patch(f"products({product})", {"statecode": 0, "statuscode": 1}, If_Match="*")
-    account = world.create("accounts", name="Contoso")
-    contact = world.create("contacts", lastname="Trujillo")
-    return Desk(world, catalogue, account, contact, product)
 
 
 @pytest.fixture
@@ -216,8 +149,7 @@ def test_the_flag_of_a_quote_says_whether_all_its_products_come_from_finops_and_
     quote = desk.quote()
     assert desk.read(f"quotes({quote})")[FLAG] is True, "an empty quote counts as such"
     line = desk.line(quote)
-    own = desk.line(quote, **{"productid@odata.bind": None, "uomid@odata.bind": None}, isproductoverridden=True,
-                    productdescription="Assembly", priceperunit=1)  # fmt: skip
+    own = desk.line(quote, **WRITE_IN)
     copy = "msdynce_quotehasexternalmaintainedproductsonly"
     assert (desk.read(f"quotes({quote})")[FLAG], desk.read(f"quotedetails({line})")[copy]) == (False, False)
     desk.world.send("DELETE", f"quotedetails({own})")

@@ -26,6 +26,8 @@ from tests.unit.local.finops_documents import (
     line,
     line_url,
     person,
+    read,
+    refused,
 )
 from tests.unit.local.finops_environment import CUSTOMER, NOTHING_TO_UPDATE, Caller, customer_url, detail, environment
 
@@ -39,20 +41,6 @@ def finops() -> Iterator[Caller]:
     with environment() as caller:
         furnish(caller)
         yield caller
-
-
-def read(finops: Caller, url: str) -> dict[str, Any]:
-    answer = finops.get(url)
-    assert answer.status_code == 200, answer.text
-    record: dict[str, Any] = answer.json()
-    return record
-
-
-def refused(finops: Caller, collection: str, body: dict[str, Any]) -> str:
-    """The text with which a new record is refused."""
-    answer = finops.post(collection, body)
-    assert answer.status_code == 400, answer.text
-    return detail(answer)
 
 
 def set_status(finops: Caller, **values: Any) -> None:
