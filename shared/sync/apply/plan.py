@@ -12,6 +12,9 @@ from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
 from shared.sync.flow import Flow, Route
 
+# The cause of a record whose row is gone, and that is written once.
+TARGET_GONE = "target_gone"
+
 
 def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
     """Each record on its route. A record that is linked elsewhere leaves that target. On another route it leaves at
@@ -127,7 +130,7 @@ def _gone(route: Route, judged: Judged) -> Concluded:
     """Nothing tells a row that was removed on purpose from one that was lost with a backup: an operator decides."""
     key, record = judged.record.link.target_key, judged.record
     return record.rejected(
-        "target_gone",
+        TARGET_GONE,
         f"{key} was created in {route.entity} from this record and is not there any more; it is not created again",
         "if it was removed on purpose, dismiss this failure; if it is to be created again, unlink the record "
         "(p2c links), then sync it",
