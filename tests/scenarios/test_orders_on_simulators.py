@@ -1,4 +1,5 @@
-"""The orders flow as it is deployed, between both simulators (rules.md, Orders; prospect-to-cash, section 10)."""
+"""The orders flow as it is deployed, between both simulators (rules.md, Orders; prospect-to-cash, sections 10 and
+10.4)."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -6,7 +6,6 @@ at creation only: from activation on the order belongs to F&O.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.flows.orders.order_rows import (
@@ -43,6 +42,7 @@ from shared.flows.sales_documents.words import (
     ACCOUNT,
     CONTACT,
     PRODUCT,
+    RequestedDate,
     always,
     customer_account,
     delivery_address,
@@ -115,14 +115,7 @@ _LINE_ALSO_READ = (
 )
 
 
-class RequestedDate(StrEnum):
-    """Which date of F&O the requested delivery date of Sales is."""
-
-    SHIPPING = "shipping"
-    RECEIPT = "receipt"
-
-
-REQUESTED = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
+_REQUESTED = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +144,7 @@ def header_words(choices: OrderChoices) -> tuple[Word, ...]:
         constant("ArePricesIncludingSalesTax", "No"),
         default("DefaultShippingSiteId", "site"),
         default("DefaultShippingWarehouseId", "warehouse"),
-        day("requestdeliveryby", REQUESTED[choices.requested_date], choices.zone),
+        day("requestdeliveryby", _REQUESTED[choices.requested_date], choices.zone),
         copy("shipto_name", "DeliveryAddressName"),
         delivery_address(choices.addresses),
         copy("emailaddress", "Email"),
@@ -172,7 +165,7 @@ def line_words(choices: OrderChoices) -> tuple[Word, ...]:
         always("MultilineDiscountPercentage", 0),
         storage("ShippingSiteId", "site"),
         storage("ShippingWarehouseId", "warehouse"),
-        day("requestdeliveryby", REQUESTED[choices.requested_date], choices.zone),
+        day("requestdeliveryby", _REQUESTED[choices.requested_date], choices.zone),
         copy("shipto_name", "DeliveryAddressName"),
         delivery_address(choices.addresses),
     )

@@ -7,13 +7,14 @@ from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, z
 from shared.flows.contacts import CONTACTS
 from shared.flows.orders import ORDERS, order_rows
 from shared.flows.orders import mapping as orders
-from shared.flows.orders.mapping import OrderChoices, OrderMapper, RequestedDate
+from shared.flows.orders.mapping import OrderChoices, OrderMapper
 from shared.flows.orders.settings import OrderSettings
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.required_columns import Behind, RequiredColumns
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
+from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.errors import SchemaDrift, SettingsInvalid
-from shared.flows.orders.mapping import DATE_COLUMNS, TARGET_LINE_SET_V2, OrderChoices, RequestedDate
+from shared.flows.orders.mapping import DATE_COLUMNS, TARGET_LINE_SET_V2, OrderChoices
 from shared.flows.orders.order_rows import latest_order
+from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import metadata_of
 from shared.mapping.scope import Scope
