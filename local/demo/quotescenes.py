@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.demo.arrivals import Arrivals
+from local.demo.documents import AMOUNT
 from local.demo.flows import API, Systems
-from local.demo.quotations import AMOUNT
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
 from local.demo.stage import Stage, say_skipped

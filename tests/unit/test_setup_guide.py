@@ -321,11 +321,11 @@ def test_the_estimate_adds_up() -> None:
 @pytest.mark.parametrize(
     ("item", "worked_out"),
     [
-        ("idle execution time", (175_680 * 2 - 100_000) * 0.000026),
+        ("idle execution time", (218_880 * 2 - 100_000) * 0.000026),
         ("work", 15_000 * 20 / 1000 * 2 * 0.000026),
-        ("Blob Storage", 175_714 / 10_000 * 0.065 + 7 * 2 * 43_200 / 10_000 * 0.005),
-        ("Table Storage", 3_800_000 / 10_000 * 0.00036 + 0.05),
-        ("Queue Storage", 2_100_000 / 10_000 * 0.004),
+        ("Blob Storage", 218_914 / 10_000 * 0.065 + 8 * 2 * 43_200 / 10_000 * 0.005),
+        ("Table Storage", 4_000_000 / 10_000 * 0.00036 + 0.05),
+        ("Queue Storage", 2_600_000 / 10_000 * 0.004),
         ("alerts", sum(1.5 if rule.every == timedelta(minutes=5) else 0.5 for rule in alerts().values())),
     ],
 )
@@ -336,7 +336,7 @@ def test_an_item_of_the_estimate_follows_from_its_assumptions(item: str, worked_
 
 def test_the_most_that_logs_cost_follows_from_their_rows() -> None:
     (shown,) = (row["a month"] for row in table_after("## 11. Costs", GUIDE) if row["item"] == "Log Analytics")
-    rows = 175_714 * 4 + 43_200 * 6 + 15_000
+    rows = 218_914 * 4 + 43_200 * 6 + 15_000
     assert float(shown.split(" to ")[1]) == pytest.approx(rows / 1_000_000 * 2.76, abs=0.02)
 
 

@@ -200,9 +200,9 @@ class OrderMapper(SalesDocumentMapper):
         self.rules = SalesDocumentRules(table=header, lines=lines)
         self.fingerprint = header.fingerprint(choices, lines.fingerprint())
 
-    def reads_lines_of(self, order: Values) -> bool:
+    def reads_lines_of(self, header: Values) -> bool:
         """Whether the lines of an order say anything that its header does not say alone."""
-        return bool(activated([order])) and not has_discount(order)
+        return bool(activated([header])) and not has_discount(header)
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """The order's customer, and its quotation if its number is to be sent."""

@@ -41,7 +41,7 @@ def order_mapper(deployment: Deployment) -> OrderMapper:
 def wire(deployment: Deployment, systems: Systems) -> Wiring:
     """Orders of Sales with their lines, and sales orders of F&O."""
     mapper = order_mapper(deployment)
-    tables = tables_of(mapper, mapper.reads_lines_of)
+    tables = tables_of(mapper)
     documents = DataverseDocuments(systems.dataverse, tables, systems.owners, ORDERS)
     route = Route(
         ORDER,

@@ -40,7 +40,7 @@ def quotation_mapper(deployment: Deployment) -> QuotationMapper:
 def wire(deployment: Deployment, systems: Systems) -> Wiring:
     """Quotes of Sales with their lines, and sales quotations of F&O."""
     mapper = quotation_mapper(deployment)
-    tables = tables_of(mapper, mapper.reads_lines_of)
+    tables = tables_of(mapper)
     quotes = DataverseDocuments(systems.dataverse, tables, systems.owners, QUOTATIONS)
     route = Route(
         QUOTATION,
