@@ -22,6 +22,7 @@ from shared.outbound import Way, straight
 from shared.service import Service
 from shared.settings import Settings
 from shared.state.audit import Audit
+from shared.state.batches import Batches
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
@@ -81,6 +82,7 @@ def state_of(table: Callable[[str], Table]) -> State:
         links=Links(links),
         failures=Failures(links),
         waits=Waits(links),
+        batches=Batches(links),
         checkpoints=Checkpoints(table("checkpoints")),
         control=Control(table("control")),
         runs=Runs(table("runs")),

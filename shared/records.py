@@ -45,11 +45,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """One page of a walk. The last page of a tracked walk has a delta link, every other page a next link."""
+    """One page of a walk. The last page of a tracked walk has a delta link, every other page a next link. `gone_parts`
+    are the ids of deleted parts of records, and `has_unknown_parts` says that nobody knows to which record one of them
+    belonged."""
 
     changes: tuple[Change, ...]
     next_link: str | None = None
     delta_link: str | None = None
+    gone_parts: tuple[str, ...] = ()
+    has_unknown_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
-"""The unbound actions of quotes and orders (dataverse-web-api, sections 11.4 and 11.6)."""
+"""The unbound actions of quotes, orders and invoices (dataverse-web-api, sections 11.4 and 11.6)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.dataverse import orders, quotes
+from local.dataverse import invoices, orders, quotes
 from local.dataverse.addresses import target
 from local.dataverse.organisation import Organisation
 from local.dataverse.payloads import Reference, read_body, row_segment, set_lookup
 from local.dataverse.reading import JSON_HEADERS, SERVICE, VERSION
 from local.dataverse.refusals import invalid_argument
-from local.dataverse.salesdocuments import ORDER, QUOTE, Document, copied
+from local.dataverse.salesdocuments import INVOICE, ORDER, QUOTE, Document, copied, copied_lines
 from local.dataverse.showing import Presenter, etag, view
 from local.dataverse.values import GUID
 from local.dataverse.writing import Writer
@@ -46,12 +46,11 @@ def revise_quote(organisation: Organisation, writer: Writer, request: Request) -
     """A closed quote gets a new revision, a draft with new ids for header and lines: 200 with the new row."""
     quote = _row(organisation, QUOTE, read_body(request.body).get("QuoteId"))
     quotes.check_revisable(organisation, quote)
-    quote_of, line_of = organisation.entity(QUOTE.header), organisation.entity(QUOTE.line)
+    quote_of = organisation.entity(QUOTE.header)
     leave = frozenset({"quoteid", "statecode", "statuscode", "closedon", "overriddencreatedon"})
     header = copied(quote_of, quote, quote_of, without=leave)
     header["revisionnumber"] = quotes.revision_of(organisation, quote)
-    leave = frozenset({"quotedetailid", "quoteid", "baseamount", "extendedamount", "overriddencreatedon"})
-    lines = [copied(line_of, line, line_of, without=leave) for line in QUOTE.lines_in_order(organisation, quote)]
+    lines = copied_lines(organisation, QUOTE, quote, QUOTE)
     with organisation.store.transaction():
         made = _made(organisation, writer, QUOTE, header, lines)
     return _shown(organisation, QUOTE, made, request)
@@ -87,6 +86,16 @@ def fulfill_order(organisation: Organisation, writer: Writer, request: Request) 
     return _closed(organisation, writer, ORDER, order, changes)
 
 
+def convert_order(organisation: Organisation, writer: Writer, request: Request) -> Reply:
+    """An order becomes an invoice with the same lines, and is invoiced: 200 with the invoice."""
+    order = _row(organisation, ORDER, read_body(request.body).get("SalesOrderId"))
+    header, lines = invoices.from_order(organisation, order)
+    with organisation.store.transaction():
+        made = _made(organisation, writer, INVOICE, header, lines)
+        writer.set_state(organisation.entity(ORDER.header), order, orders.invoiced(organisation))
+    return _shown(organisation, INVOICE, made, request)
+
+
 ACTIONS: Mapping[str, Action] = {
     "WinQuote": Action(QUOTE.header, win_quote),
     "CloseQuote": Action(QUOTE.header, close_quote),
@@ -94,6 +103,7 @@ ACTIONS: Mapping[str, Action] = {
     "ConvertQuoteToSalesOrder": Action(QUOTE.header, convert_quote),
     "CancelSalesOrder": Action(ORDER.header, cancel_order),
     "FulfillSalesOrder": Action(ORDER.header, fulfill_order),
+    "ConvertSalesOrderToInvoice": Action(ORDER.header, convert_order),
 }
 
 

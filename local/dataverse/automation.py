@@ -4,10 +4,11 @@ import string
 from collections.abc import Mapping
 from typing import Protocol
 
+from local.dataverse import orders
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule
-from local.dataverse.salesdocuments import Document
+from local.dataverse.salesdocuments import INVOICE, ORDER, Document
 from local.dataverse.schema import EntityType
 from local.dataverse.values import moment
 from local.simulator.store import Row
@@ -27,8 +28,12 @@ _OF_LINES: Mapping[str, Mapping[str, str]] = {
         "msdynce_ordernumber": "ordernumber",
     },
 }
-# The documents whose customer is an active one.
-_ACTIVITY = ("quote", "salesorder")
+# The documents whose customer is an active one, each with the columns whose change counts.
+_ACTIVITY = {
+    "quote": frozenset({"customerid"}),
+    "salesorder": frozenset({"customerid"}),
+    "invoice": frozenset({"customerid", "salesorderid"}),
+}
 _IS_CUSTOMER = "msdynce_isactivecustomer"
 _DATE = slice(len("2026-01-31"))
 
@@ -42,6 +47,10 @@ class RowWriter(Protocol):
 
     def update(self, entity: EntityType, before: Row, changes: Row) -> Row:
         """The row with the changes."""
+        ...
+
+    def set_state(self, entity: EntityType, before: Row, changes: Row) -> Row:
+        """The row in a state that only an action of its own reaches."""
         ...
 
 
@@ -79,10 +88,12 @@ def before_update(entity: EntityType, changes: Row) -> Row:
 def after_write(
     organisation: Organisation, writer: RowWriter, entity: EntityType, row: Row, changed: frozenset[str] | None
 ) -> None:
-    """The price of a product that comes from Finance & Operations, and the mark of a contact that a document names as
-    its customer; `changed` is None after a creation."""
-    if entity.name in _ACTIVITY and (changed is None or "customerid" in changed):
+    """The price of a product that comes from Finance & Operations, the mark of a contact that a document names as its
+    customer, and the order of an invoice; `changed` is None after a creation."""
+    if entity.name in _ACTIVITY and (changed is None or changed & _ACTIVITY[entity.name]):
         _mark_customer(organisation, writer, row)
+    if entity.name == INVOICE.header and changed is None:
+        _invoice_order(organisation, writer, row)
     if entity.name != "product" or not row.get(_EXTERNAL):
         return
     if changed is None or changed & _PRICED_BY:
@@ -114,6 +125,18 @@ def _mark_customer(organisation: Organisation, writer: RowWriter, document: Row)
     contact = organisation.find(contact_of, str(document["customerid"]))
     if contact is not None and not contact[_IS_CUSTOMER]:
         writer.update(contact_of, contact, {_IS_CUSTOMER: 1})
+
+
+def _invoice_order(organisation: Organisation, writer: RowWriter, invoice: Row) -> None:
+    """The order of a new invoice is invoiced, and its owner owns the invoice."""
+    order_of, invoice_of = organisation.entity(ORDER.header), organisation.entity(INVOICE.header)
+    if invoice.get("salesorderid") is None:
+        return
+    order = organisation.get(order_of, str(invoice["salesorderid"]))
+    writer.set_state(order_of, order, orders.invoiced(organisation))
+    owner: Row = {name: order[name] for name in ("ownerid", "ownerid__type")}
+    if any(invoice[name] != value for name, value in owner.items()):
+        writer.update(invoice_of, invoice, owner)
 
 
 def _company_flag(row: Row) -> Row:

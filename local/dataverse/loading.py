@@ -27,13 +27,15 @@ FILES = {
 }
 # Columns that the platform counts itself: their values in a line are not read.
 _COUNTED: Mapping[str, Row] = {"quote": {"revisionnumber": 0}}
-# What usually comes later: products by the sync, quotes and orders from sales people who sell them.
+# What usually comes later: products by the sync, documents from sales people and from F&O.
 PRODUCTS = {
     "products_dataverse.jsonl": "product",
     "quotes.jsonl": "quote",
     "quotedetails.jsonl": "quotedetail",
     "salesorders.jsonl": "salesorder",
     "salesorderdetails.jsonl": "salesorderdetail",
+    "invoices.jsonl": "invoice",
+    "invoicedetails.jsonl": "invoicedetail",
 }
 _SHOWN = 60
 _LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"

@@ -4,7 +4,15 @@ from local.dataverse import quotes
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule
-from local.dataverse.salesdocuments import ORDER, QUOTE, check_header, copied, refuse_state, require_status
+from local.dataverse.salesdocuments import (
+    ORDER,
+    QUOTE,
+    check_header,
+    copied,
+    copied_lines,
+    refuse_state,
+    require_status,
+)
 from local.simulator.store import Row
 
 ACTIVE, SUBMITTED, CANCELED, FULFILLED, INVOICED = range(5)
@@ -42,6 +50,12 @@ def close(organisation: Organisation, order: Row, state: int, status: int) -> Ro
     return {"statecode": state, "statuscode": status}
 
 
+def invoiced(organisation: Organisation) -> Row:
+    """The changes of an order that becomes invoiced."""
+    status = organisation.entity(ORDER.header).properties["statuscode"].status_of_state[INVOICED]
+    return {"statecode": INVOICED, "statuscode": status}
+
+
 def from_quote(organisation: Organisation, quote: Row) -> tuple[Row, list[Row]]:
     """Header and lines of the order that a quote becomes, the lines still without their order. Raises Refused (400)
     for a quote that is neither active nor won: which states the action takes is our decision."""
@@ -51,9 +65,7 @@ def from_quote(organisation: Organisation, quote: Row) -> tuple[Row, list[Row]]:
     leave = frozenset({"quoteid", "statecode", "statuscode", "overriddencreatedon"})
     header = copied(quote_of, quote, order_of, without=leave)
     header |= set_lookup(order_of.columns["quoteid"], Reference(QUOTE.header, str(quote["quoteid"])))
-    line_of, order_line_of = organisation.entity(QUOTE.line), organisation.entity(ORDER.line)
-    leave = frozenset({"baseamount", "extendedamount", "overriddencreatedon"})
-    lines = [copied(line_of, line, order_line_of, without=leave) for line in QUOTE.lines_in_order(organisation, quote)]
+    lines = copied_lines(organisation, QUOTE, quote, ORDER)
     return {**header, "ordercreationmethod": _WIN_QUOTE}, lines
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from local.dataverse import orders, quotes
+from local.dataverse import invoices, orders, quotes
 from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule, invalid_argument
@@ -279,6 +279,7 @@ _CHECKS: Mapping[str, Check] = {
     "productpricelevel": _productpricelevel,
     "quote": quotes.check_quote,
     "salesorder": orders.check_order,
+    "invoice": invoices.check_invoice,
     **{line: partial(check_line, of=document) for line, document in BY_LINE.items()},
 }
 

@@ -85,6 +85,7 @@ def check_line(organisation: Organisation, before: Row, after: Row, of: Document
         raise business_rule("0x80040203", "The quantity of the line is missing.")
     row = {**after, **_of_header(organisation, of, header), **_numbered(organisation, of, header, after)}
     if product is not None:
+        _check_price_list(organisation, of, header)
         _check_decimals(product, after)
         row |= {of.line_name: product["name"], "productname": product["name"]}
         row |= _priced(organisation, header, row)
@@ -129,6 +130,14 @@ def copied(source: EntityType, row: Row, target: EntityType, *, without: frozens
             if property_.type_column:
                 kept[property_.type_column] = row[property_.type_column]
     return kept
+
+
+def copied_lines(organisation: Organisation, source: Document, header: Row, target: Document) -> list[Row]:
+    """The lines that a document made from this one brings, in order and still without their header."""
+    source_of, target_of = organisation.entity(source.line), organisation.entity(target.line)
+    leave = frozenset({f"{target.line}id", target.link, "baseamount", "extendedamount", "overriddencreatedon"})
+    lines = source.lines_in_order(organisation, header)
+    return [copied(source_of, line, target_of, without=leave) for line in lines]
 
 
 def refuse_state(before: Row, after: Row, action_of: Mapping[int, str], names: Mapping[int, str], table: str) -> None:
@@ -190,6 +199,13 @@ def _product_of(organisation: Organisation, before: Row, after: Row) -> Row | No
     if unit["uomscheduleid"] != product["defaultuomscheduleid"]:
         raise business_rule("0x80043b14", "The unit is not valid for the product.")
     return product
+
+
+def _check_price_list(organisation: Organisation, of: Document, header: Row) -> None:
+    """Lines of products need a price list, except those of quotes: these are let through and keep what is wrong."""
+    mandatory = organisation.settings_row()["ispricelistmandatory"]
+    if of is not QUOTE and mandatory and header.get("pricelevelid") is None:
+        raise business_rule("0x80043b12", f"The price level id of the {of.header} is missing.")
 
 
 def _check_decimals(product: Row, line: Row) -> None:

@@ -1,5 +1,6 @@
 """The tables of the organisation, read from the schema files: a further table is data, not code."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -23,6 +24,8 @@ SERVED = (
     "quotedetail",
     "salesorder",
     "salesorderdetail",
+    "invoice",
+    "invoicedetail",
     "systemuser",
     "team",
     "businessunit",
@@ -257,7 +260,10 @@ def _kind(raw: Mapping[str, Json], labels: Mapping[int, str]) -> Kind:
 def _states(raw: Mapping[str, Json], of: Mapping[str, Json]) -> Mapping[int, int]:
     state = next(attribute for attribute in mappings(of["attributes"]) if attribute["name"] == "statecode")
     # An option names its state as an identifier: Under_Revision for "Under Revision".
-    values = {str(option["label"]).replace(" ", "_"): whole(option["value"]) for option in mappings(state["options"])}
+    values = {
+        re.sub(r"\W+", "_", str(option["label"])).strip("_"): whole(option["value"])
+        for option in mappings(state["options"])
+    }
     return {whole(option["value"]): values[str(option["state"])] for option in mappings(raw["options"])}
 
 

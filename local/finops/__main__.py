@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from local import console, space
@@ -20,6 +21,8 @@ from local.simulator.arguments import (
     serve,
 )
 from local.simulator.loading import noting_in
+
+_HUNDRED = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         default=default.amount_decimals,
         help="decimals of line amounts (default: %(default)s)",
     )
+    parser.add_argument(
+        "--sales-tax",
+        type=_percentage,
+        default=default.sales_tax,
+        metavar="PERCENT",
+        help="sales tax that the totals of orders contain (default: %(default)s)",
+    )
     parser.add_argument("--shared-parties", action="store_true", help="let customers of a company share a party")
     parser.add_argument(
         "--seed", type=int, default=default.seed, help="seed of versions and made-up products (default: %(default)s)"
@@ -113,6 +123,16 @@ def _products(text: str) -> int:
     if not 0 <= number <= MOST:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST}")
     return number
+
+
+def _percentage(text: str) -> Decimal:
+    try:
+        percentage = Decimal(text)
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from error
+    if not 0 <= percentage <= _HUNDRED:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to {_HUNDRED}")
+    return percentage
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
@@ -129,6 +149,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         accounting_currency=parsed.currency,
         priority=Priority(parsed.priority),
         amount_decimals=parsed.amount_decimals,
+        sales_tax=parsed.sales_tax,
     )
 
 

@@ -6,9 +6,8 @@ from local.finops.refusals import delete_failed, row_failed
 from local.finops.rules import Owner, Reference, Rules
 from local.finops.schema import COMPANY, EntityType, load_schema
 from local.finops.served import SERVED
-from local.finops.tables import Record, Row, Tables
+from local.finops.tables import Record, Row, Tables, equal
 from local.finops.values import Stored, exact
-from local.simulator.filters import Condition
 
 _NO_LIMIT = -1
 
@@ -28,7 +27,7 @@ class Documents:
 
     def next_number(self, of: EntityType, owner: Owner, row: Row) -> int:
         """The number of a line that brings none: the one after the highest of its document, from 1."""
-        where = _equal({COMPANY: row[COMPANY], owner.link: row[owner.link]})
+        where = equal({COMPANY: row[COMPANY], owner.link: row[owner.link]})
         order = ((owner.number, True),)
         found = next(self._tables.select(of, where, names=(owner.number,), order=order, limit=1, offset=0), None)
         return 1 if found is None else int(found.row[owner.number] or 0) + 1
@@ -52,7 +51,7 @@ class Documents:
         assert header is not None
         lines = self._tables.select(
             of,
-            _equal({COMPANY: row[COMPANY], owner.link: row[owner.link]}),
+            equal({COMPANY: row[COMPANY], owner.link: row[owner.link]}),
             names=(owner.watched,),
             order=(),
             limit=_NO_LIMIT,
@@ -89,7 +88,7 @@ class Documents:
                     self._show(load_schema().entities[name], reference, after, changed)
 
     def _show(self, of: EntityType, reference: Reference, named: Row, changed: Row) -> None:
-        where = _equal({COMPANY: named[COMPANY], reference.name: named[reference.target_name]})
+        where = equal({COMPANY: named[COMPANY], reference.name: named[reference.target_name]})
         rows = self._tables.select(of, where, names=tuple(of.properties), order=(), limit=_NO_LIMIT, offset=0)
         for record in list(rows):
             self.change(of, record.row, changed)
@@ -102,7 +101,7 @@ class Documents:
         ]
         for dependent, key in keys:
             target = load_schema().entities[dependent.target]
-            if not dependent.cascades and self._tables.count(target, _equal(key)):
+            if not dependent.cascades and self._tables.count(target, equal(key)):
                 raise delete_failed(
                     of.aot,
                     f"{rules.table} cannot be deleted while dependent {dependent.label} exist. "
@@ -126,7 +125,3 @@ def _entity(rules: Rules) -> EntityType:
 def _key_of(target: EntityType, reference: Reference, row: Row) -> Row:
     company: Row = {COMPANY: row[COMPANY]} if target.company_specific else {}
     return {**company, reference.target_name: row[reference.name]}
-
-
-def _equal(key: Row) -> Condition:
-    return Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))

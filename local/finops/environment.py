@@ -1,6 +1,8 @@
 """Puts one F&O environment together as a server."""
 
+from local.finops import orderlines, quotationlines
 from local.finops.assortment import Assortment
+from local.finops.clerk import Clerk
 from local.finops.controls import controls
 from local.finops.salesdesk import SalesDesk
 from local.finops.service import Finops
@@ -43,6 +45,8 @@ def finops_simulator(
             **controls(switches),
             "pressure": pressure.control,
             "products": Assortment(tables, settings).control,
-            "quotations": SalesDesk(tables, settings).control,
+            "quotations": SalesDesk(tables, settings, quotationlines.SET_NAME).control,
+            "clerk": Clerk(tables, settings).control,
+            "orders": SalesDesk(tables, settings, orderlines.SET_NAME).control,
         },
     )

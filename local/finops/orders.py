@@ -48,13 +48,16 @@ def computed(row: Row) -> Row:
     return {**row, "SalesOrderOriginType": _TYPES.get(code, "NotSpecified")}
 
 
+def status_of(lines: Iterable[Stored]) -> str:
+    """The status of an order by those of its lines: as its slowest line. That an order has no status without lines is
+    known, the rest is what the product is known to do."""
+    found = frozenset(lines)
+    return next((status for status in ("Backorder", "Delivered", "Invoiced", "Canceled") if status in found), "None")
+
+
 def of_lines(statuses: Iterable[Stored]) -> Row:
-    """What an order shows because of its lines, by the status of each: how far it is, as its slowest line. That an
-    order has no status without lines is known, the rest is what the product is known to do. A change of a line puts
-    the totals out of date."""
-    found = frozenset(statuses)
-    order = ("Backorder", "Delivered", "Invoiced", "Canceled")
-    return {"SalesOrderStatus": next((status for status in order if status in found), "None"), TOTALS: "No"}
+    """What an order shows once one of its lines was changed, by the status of each: its totals are out of date."""
+    return {"SalesOrderStatus": status_of(statuses), TOTALS: "No"}
 
 
 def complaints(row: Row) -> tuple[str, ...]:

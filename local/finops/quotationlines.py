@@ -20,7 +20,6 @@ def from_quotation(header: Row) -> Row:
     """What a new line takes over from its quotation."""
     return {
         **saleslines.from_header(header),
-        "SalesQuotationStatus": header["SalesQuotationStatus"],
         "RequestedReceiptDate": header["ReceiptDateRequested"],
     }
 

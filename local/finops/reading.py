@@ -8,9 +8,10 @@ from local.finops.queries import Query
 from local.finops.refusals import RecordUnknown
 from local.finops.schema import EntityType
 from local.finops.selecting import Expansion
+from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.showing import Form
-from local.finops.tables import Record, Row, Tables
+from local.finops.tables import Record, Row, Tables, equal
 from local.simulator.filters import Condition
 from shared.records import Json
 
@@ -63,6 +64,8 @@ class Reader:
     def record(self, of: EntityType, key: Row, *, cross: bool) -> Record:
         """The record of a key. Raises RecordUnknown if there is none in the companies that are seen."""
         found = self._tables.find(of, key)
+        if found is not None and not self._tables.count(of, _visible(of, equal(key))):
+            raise RecordUnknown
         if found is None or not companies.within_reach(of, key, self._settings.company, cross=cross):
             raise RecordUnknown
         return found
@@ -86,10 +89,16 @@ class Reader:
         return rows if way.many else next(iter(rows), None)
 
     def _where(self, of: EntityType, query: Query) -> Condition:
-        seen = companies.visible(of, self._settings.company, cross=query.cross_company)
+        seen = _visible(of, companies.visible(of, self._settings.company, cross=query.cross_company))
         if query.where is None:
             return seen
         return Condition(f"({seen.sql}) AND ({query.where.sql})", seen.parameters + query.where.parameters)
+
+
+def _visible(of: EntityType, where: Condition) -> Condition:
+    """The condition without the rows that clients do not see."""
+    visible = SERVED[of.set_name].visible
+    return Condition(f"({where.sql}) AND {visible}", where.parameters) if visible else where
 
 
 def _fetched(of: EntityType, query: Query) -> tuple[str, ...]:

@@ -143,7 +143,8 @@ class Rules:
     properties that no two rows of a company share, `counted` are totals of the lines that a row owns, `kept` are
     properties that only the service writes, `outdated` is what every change of the row says of it. `read_only`
     collections refuse every write of a client. `stays` says why a row cannot be deleted. `view_of` names the collection
-    whose rows this one shows with fewer properties.
+    whose rows this one shows with fewer properties, `visible` is the condition of the rows that clients see, as SQL,
+    and `hidden` are quantities that no collection shows.
     """
 
     table: str
@@ -169,6 +170,8 @@ class Rules:
     stays: Callable[[Row], str | None] = _any
     read_only: bool = False
     view_of: str = ""
+    visible: str = ""
+    hidden: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
 
     def label(self, name: str, default: str) -> str:

@@ -141,7 +141,8 @@ def _entity(of: dict[str, object], enumerations: Mapping[str, Enumeration]) -> E
     return EntityType(
         set_name=str(of["entity_set"]),
         name=str(of["entity_type"]),
-        aot=str(of["aot_entity"]),
+        # An inferred name stands in parentheses: (SalesOrderLineCDSV2Entity, name inferred).
+        aot=str(of["aot_entity"]).strip("()").partition(",")[0],
         label=str(of["data_management_label"]),
         company_specific=bool(of["company_specific"]),
         key=tuple(key),

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from local.finops import (
     contacts,
     customers,
+    fulfilment,
+    invoices,
     orderlines,
     orders,
     products,
@@ -101,6 +103,7 @@ _ORDER_LINES = Rules(
     unique=("InventoryLotId",),
     kept=orderlines.KEPT,
     outdated={orderlines.TOTALS: "No"},
+    hidden=fulfilment.HIDDEN,
     labels={orders.NUMBER: "Sales order", "ProductNumber": "Product number"},
 )
 
@@ -187,6 +190,7 @@ SERVED: Mapping[str, Rules] = {
                 "Quotation",
                 "Sales quotations",
                 gives=quotationlines.from_quotation,
+                shows={"SalesQuotationStatus": "SalesQuotationStatus"},
             ),
             _product(),
             _UNIT,
@@ -245,6 +249,21 @@ SERVED: Mapping[str, Rules] = {
     ),
     orderlines.SET_NAME: _ORDER_LINES,
     orderlines.V1_SET_NAME: replace(_ORDER_LINES, sequences=(), unique=(), view_of=orderlines.SET_NAME),
+    invoices.HEADERS: Rules(
+        table="Customer invoices (CustInvoiceJour)",
+        record_label="Invoice",
+        sequences=(Sequence("InvoiceNumber", True), Sequence("LedgerVoucher", True)),
+        today=("InvoiceDate",),
+        visible=invoices.SHOWN_HEADERS,
+        # Posted invoices come from posting.
+        read_only=True,
+    ),
+    invoices.LINES: Rules(
+        table="Customer invoice lines (CustInvoiceTrans)",
+        record_label="Invoice line",
+        visible=invoices.SHOWN_LINES,
+        read_only=True,
+    ),
     "CustomerGroups": Rules(
         table="Customer groups (CustGroup)",
         record_label="Customer group",

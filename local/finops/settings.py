@@ -1,6 +1,7 @@
 """What an environment can be set to; the defaults are those of a plain environment."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -29,7 +30,7 @@ class Settings:
     `manual_numbers` allows a caller to bring the numbers that a sequence would give.
     `later_properties` adds properties of newer product versions to every answer.
     `accounting_currency` is the one of every company. `priority` is the one of every client.
-    `amount_decimals` are those that the currencies round line amounts to.
+    `amount_decimals` are those that the currencies round line amounts to, `sales_tax` is in percent of the amount.
     `one_customer_per_party` refuses a second customer of a party in the same company: a decision of ours.
     """
 
@@ -45,3 +46,4 @@ class Settings:
     accounting_currency: str = "USD"
     priority: Priority = Priority.MEDIUM
     amount_decimals: int = 2
+    sales_tax: Decimal = Decimal(0)

@@ -71,7 +71,7 @@ class Tables:
 
     def find(self, of: EntityType, key: Row) -> Record | None:
         """The row with this key."""
-        return self._first(of, _equal(key))
+        return self._first(of, equal(key))
 
     def select(
         self, of: EntityType, where: Condition, *, names: tuple[str, ...], order: Order, limit: int, offset: int
@@ -165,7 +165,7 @@ class Tables:
         joined = SERVED[of.set_name].joined
         if joined is None or not row[joined.link]:
             return Pair(0, 0)
-        shared = self._first(of, _equal({joined.link: row[joined.link]}))
+        shared = self._first(of, equal({joined.link: row[joined.link]}))
         return shared.pairs[1] if shared else Pair(FRESH_VERSION, self._store.next_value("_record", first=FIRST_RECORD))
 
 
@@ -176,8 +176,9 @@ def _stored_in(of: EntityType) -> str:
 
 def _table(of: EntityType) -> Table:
     own = dict.fromkeys(_PAIRS, Column.INTEGER)
+    hidden = dict.fromkeys(SERVED[of.set_name].hidden, Column.DECIMAL)
     columns = {name: _column(property_.kind) for name, property_ in of.properties.items()}
-    return Table(of.set_name, own | columns, of.key, tuple(_indexes(of)))
+    return Table(of.set_name, own | hidden | columns, of.key, tuple(_indexes(of)))
 
 
 def _indexes(of: EntityType) -> Iterator[tuple[str, ...]]:
@@ -203,7 +204,8 @@ def _column(kind: Kind) -> Column:
     return Column.EXACT_TEXT
 
 
-def _equal(key: Row) -> Condition:
+def equal(key: Row) -> Condition:
+    """The rows with these values."""
     return Condition(" AND ".join(f'"{name}" = ?' for name in key), tuple(key.values()))
 
 

@@ -2,7 +2,7 @@
 triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -59,7 +59,8 @@ class FlowSpec:
     `name` is also the name of its queue, and begins those of its functions and settings; `source` and `target` are the
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
-    document. `parents` are the flows whose records its own wait for.
+    document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
+    they name such records by key.
 
     `required_columns` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters`
     are the rules of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty if
@@ -80,6 +81,7 @@ class FlowSpec:
     row_in_sales: Callable[[SourceRow], str | None] | None = None
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
+    parents_by_key: tuple[str, ...] = ()
 
     @property
     def queues(self) -> tuple[str, str, str]:
@@ -113,6 +115,7 @@ class FlowSpec:
             lookup=wiring.lookup,
             basis=wiring.basis,
             parents=self.parents,
+            parents_by_key=self.parents_by_key,
             filters=self.filters,
         )
 
@@ -185,4 +188,11 @@ class Deployment:
 
     def wired(self, systems: Systems) -> dict[str, Flow]:
         """Every flow by name. Raises SettingsInvalid."""
-        return {flow.name: flow.wired(self, systems) for flow in self.flows}
+        wired = {flow.name: flow.wired(self, systems) for flow in self.flows}
+        return {name: replace(flow, row_ids=_row_ids(flow, wired)) for name, flow in wired.items()}
+
+
+def _row_ids(flow: Flow, flows: Mapping[str, Flow]) -> dict[tuple[str, str], Callable[[str], str]]:
+    """How the rows of a flow's parents get their ids."""
+    routes = ((name, route) for name in flow.parents for route in flows[name].routes.values())
+    return {(name, route.name): route.row_id for name, route in routes if route.row_id is not None}

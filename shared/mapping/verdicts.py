@@ -3,19 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
-from shared.records import Json, References, Values
+from shared.records import Json, References, Values, fold
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A record that must be linked before the child can be written (protocol W2). The child of a filtered one is
-    filtered; if it is `optional`, the child goes without it."""
+    """A record that must be linked before the child can be written (protocol W2): by its flow, route and id, or by the
+    target key that it owns (see with_key). The child of a filtered one is filtered; if it is `optional`, the child goes
+    without it."""
+
+    BY_KEY: ClassVar[str] = "key"
 
     flow: str
     route: str
     id: str
     optional: bool = field(default=False, compare=False)
+
+    @classmethod
+    def with_key(cls, collection: str, key: str) -> "Parent":
+        """The record of any flow that is linked under a target key: a record of the other direction names it so. The
+        collection, the route BY_KEY and the folded key stand for flow, route and id."""
+        return cls(collection, cls.BY_KEY, fold(key))
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether it is named by its target key."""
+        return self.route == self.BY_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +39,10 @@ class Known:
 
     `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
     small tables of the target. `route` is the route on which the record is linked, None if on none. `keys` are the
-    target keys of those records of `Mapper.parents` that are linked. `numbers` are the line numbers that a document
-    has ever used, with the identity of the line that has it (empty: of a line that is gone), and `revisions` the source
-    rows that it was made from, by id with their number in the chain.
+    target keys of those records of `Mapper.parents` that are linked, and `rows` the ids of their rows in the target of
+    this flow, where they are known: a record that is named by its target key comes from there. `numbers` are the line
+    numbers that a document has ever used, with the identity of the line that has it (empty: of a line that is gone),
+    and `revisions` the source rows that it was made from, by id with their number in the chain.
     """
 
     now: datetime
@@ -34,6 +50,7 @@ class Known:
     references: References = field(default_factory=dict)
     route: str | None = None
     keys: Mapping[Parent, str] = field(default_factory=dict)
+    rows: Mapping[Parent, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
 
@@ -43,11 +60,12 @@ class Filtered:
     """The record is not for the target. `rule` is a name that an operator understands, such as `inactive`.
 
     `ends` is true for a rule that ends a record that was linked before (rules.md, Ends): the target row stays and the
-    outcome is counted separately.
+    outcome is counted separately. `until` are parents: as soon as one of them is linked, the record is looked at again.
     """
 
     rule: str
     ends: bool = False
+    until: tuple[Parent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

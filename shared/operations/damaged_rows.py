@@ -7,6 +7,7 @@ from functools import partial
 from shared.errors import Damage, StateUnreadable
 from shared.state.audit import PARTITION as AUDIT
 from shared.state.audit import read_audit_entry
+from shared.state.batches import read_batch
 from shared.state.checkpoints import read_checkpoint
 from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
 from shared.state.decided_contents import read_decided
@@ -106,6 +107,7 @@ def _of_links(flow: Flow, key: str) -> Read | None:
         "W|": partial(read_wait, flow.name),
         "H|": read_entry,
         "P|": partial(read_owners, flow.name),
+        "B|": partial(read_batch, flow.name),
         "R|": _by_its_key,
     }
     return readers.get(key[:2])

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from shared.clock import Clock
 from shared.mapping.verdicts import Mapped, Parent, Remark
@@ -13,8 +12,9 @@ from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.sync.apply.batch import Batch, OnItsWay
 from shared.sync.apply.claim import is_clean
-from shared.sync.apply.judge import LinksOfParents, links_of_parents
+from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import LinksOfParents, parent_links
 from shared.sync.apply.plan import plan_taken_over
 from shared.sync.apply.planning import Planning
 from shared.sync.apply.record import Concluded, Planned, Record
@@ -70,6 +70,12 @@ class Examined:
         """Whether something would be sent to the target."""
         return bool(self.changes)
 
+    @property
+    def depends(self) -> bool:
+        """Whether it is its parents that keep it from the target: it waits for them, or is filtered with one."""
+        is_filtered = self.kind is Kind.FILTERED and self.reason.startswith(PARENT_FILTERED)
+        return bool(self.parents) and (self.kind is Kind.WAITING or is_filtered)
+
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
@@ -97,7 +103,7 @@ class Examining:
         """Every record, in the order of `ids`: the stages of apply up to the write, with keys looked at instead of
         taken. Without `trust`, the applied content does not count, and the target's own rows are compared. Raises
         SystemTrouble and StorageTrouble."""
-        foresight = foresight or Foresight(partial(links_of_parents, self.state.links))
+        foresight = foresight or Foresight(parent_links(self.state, flow))
         wanted, state = list(dict.fromkeys(ids)), self.state
         links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
         loaded = [

@@ -97,8 +97,7 @@ class Explaining:
 
     def _traced(self, examined: Examined) -> Traced | None:
         """Why a record waits, or is filtered because another one is."""
-        waits = examined.kind in (Kind.WAITING, Kind.FILTERED) and examined.parents
-        return Tracing(self._examining).trace(examined.parents) if waits else None
+        return Tracing(self._examining, self._flow.company).trace(examined.parents) if examined.depends else None
 
     def _rival(self, failure: Failure | None) -> list[str]:
         """The state of the record that already has the key of this one."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining, Foresight
 from shared.state.links import Link, LinkState
-from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import may_continue, parent_links
 from shared.sync.flow import Flow
 
 
@@ -26,21 +26,22 @@ class FirstRunPlan:
         foreseen: set[Parent] = set()
 
         def links_of(parents: set[Parent]) -> dict[Parent, Link]:
-            links, written = foreseen_links(self._examining, parents)
+            links, written = foreseen_links(self._examining, self._flow, parents)
             foreseen.update(written)
             return links
 
         return self._examining.examine(self._flow, ids, foresight=Foresight(links_of, self._promised, foreseen))
 
 
-def foreseen_links(examining: Examining, parents: set[Parent]) -> tuple[dict[Parent, Link], set[Parent]]:
-    """The links of parents as a first run would leave them, and which of the parents it would write. Raises
-    SystemTrouble and StorageTrouble."""
-    links = links_of_parents(examining.state.links, parents)
+def foreseen_links(examining: Examining, flow: Flow, parents: set[Parent]) -> tuple[dict[Parent, Link], set[Parent]]:
+    """The links of the parents of a flow's records as a first run would leave them, and which of the parents it would
+    write. Of a parent that is named by its key it is not known who would get the key. Raises SystemTrouble and
+    StorageTrouble."""
+    links = dict(parent_links(examining.state, flow)(parents))
     written: set[Parent] = set()
     by_flow: dict[str, list[Parent]] = defaultdict(list)
     for parent, link in links.items():
-        if link.key_on(parent.route) is None and not link.keeps_off(parent.route):
+        if not parent.is_by_key and not may_continue(parent, link):
             by_flow[parent.flow].append(parent)
     for name, unlinked in by_flow.items():
         ids = [parent.id for parent in unlinked]

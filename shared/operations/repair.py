@@ -3,7 +3,6 @@ keys table; or a row that is not needed is dropped."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from shared.clock import Clock
 from shared.errors import Damage, RowConflict, StateUnreadable
@@ -15,7 +14,8 @@ from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
 from shared.state.links import FormerTarget, Link, LinkState, link_key
 from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
-from shared.sync.apply.judge import judge, links_of_parents
+from shared.sync.apply.judge import judge
+from shared.sync.apply.parents import parent_links
 from shared.sync.apply.record import Judged, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.environment import COMPANY
@@ -161,8 +161,7 @@ class Repairing:
                 return place
         row = self.flow.source.read([id]).get(id)
         record = Record.of(Hint(id), Link(self.flow.name, id), trusted=False, row=row)
-        links_of = partial(links_of_parents, self.state.links)
-        judged = next(judge(self.flow, self.clock.now(), links_of, [record]))
+        judged = next(judge(self.flow, self.clock.now(), parent_links(self.state, self.flow), [record]))
         mapped = judged.content if isinstance(judged, Judged) else None
         by_mapping = (each for each in there if mapped is not None and each.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])

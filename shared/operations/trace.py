@@ -8,6 +8,7 @@ from shared.operations.examine import Examined, Examining
 from shared.operations.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import owner_of
 from shared.sync.flow import Flow
 
 _TOLD = 3
@@ -24,10 +25,11 @@ class Traced:
 
 
 class Tracing:
-    """Follows records to the ones that they wait for."""
+    """Follows records to the ones that they wait for, in one company."""
 
-    def __init__(self, examining: Examining) -> None:
+    def __init__(self, examining: Examining, company: str) -> None:
         self._examining = examining
+        self._company = company
 
     def trace(self, parents: Sequence[Parent]) -> Traced:
         """The state of records that another one waits for. Raises SystemTrouble and StorageTrouble."""
@@ -39,10 +41,15 @@ class Tracing:
         return Traced("; and for ".join(each.words for each in found) + more, found[0].remedy)
 
     def _one(self, parent: Parent, left: int) -> Traced:
+        if parent.is_by_key:
+            owner = owner_of(self._examining.state, self._company, parent)
+            if owner is None:
+                return _nobody(parent)
+            parent = Parent(owner.flow, owner.route, owner.id)
         flow = self._examining.flows[parent.flow]
         (examined,) = self._examining.examine(flow, [parent.id])
         name = _name(flow, examined)
-        if examined.parents and examined.kind in (Kind.WAITING, Kind.FILTERED) and left:
+        if examined.depends and left:
             further = self._trace(examined.parents, left - 1)
             why = "is filtered with" if examined.reason.startswith(PARENT_FILTERED) else "waits for"
             return Traced(f"{name}, which {why} {further.words}", further.remedy)
@@ -71,6 +78,12 @@ class Tracing:
     def _standstill(self, flow: Flow) -> str:
         control = self._examining.state.control.flow(flow.name)
         return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
+
+
+def _nobody(parent: Parent) -> Traced:
+    """A key that no record owns, so none has been written under it."""
+    words = f"{parent.flow} {parent.id}, under which no record is linked"
+    return Traced(words, f"create or link the record that is {parent.id} in {parent.flow}")
 
 
 def _name(flow: Flow, examined: Examined) -> str:

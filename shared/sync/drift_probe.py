@@ -8,19 +8,19 @@ that is written.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from shared.clock import Clock
 from shared.errors import SchemaDrift, SystemTrouble
-from shared.state.control import Control, FlowControl, MetDrift
-from shared.state.links import Links
+from shared.state.control import FlowControl, MetDrift
 from shared.sync.apply.batch import Batch
-from shared.sync.apply.judge import LOOKUP_FRESH_S, judge, links_of_parents
+from shared.sync.apply.judge import LOOKUP_FRESH_S, judge
+from shared.sync.apply.parents import parent_links
 from shared.sync.apply.plan import by_route
 from shared.sync.apply.record import Record
 from shared.sync.flow import Flow
 from shared.sync.gates import LONGEST_DRIFT_PAUSE_S, Gates, drift_pause_s
 from shared.sync.hints import Hint
+from shared.sync.state import State
 from shared.telemetry import log_event
 
 # How many records are read for a drift that no single record has met.
@@ -31,11 +31,12 @@ class Probing:
     """Lets flows continue whose drift is over. A drift that a preflight has found in the metadata is lifted only by a
     preflight, which sees more than a few records."""
 
-    def __init__(self, run_id: str, *, gates: Gates, links: Links, control: Control, clock: Clock) -> None:
+    def __init__(self, run_id: str, *, gates: Gates, state: State, clock: Clock) -> None:
         self._run_id = run_id
         self._gates = gates
-        self._links = links
-        self._control = control
+        self._state = state
+        self._links = state.links
+        self._control = state.control
         self._clock = clock
 
     def look(self, flow: Flow) -> None:
@@ -75,8 +76,7 @@ class Probing:
         flow = flow.as_of(self._clock.now(), max_age_s=LOOKUP_FRESH_S)
         links, rows = self._links.load(flow.name, ids), flow.source.read(ids)
         records = [Record.of(Hint(id), links[id], trusted=False, row=rows[id]) for id in ids if id in rows]
-        links_of = partial(links_of_parents, self._links)
-        judged = Batch(records).take(judge(flow, self._clock.now(), links_of, records))
+        judged = Batch(records).take(judge(flow, self._clock.now(), parent_links(self._state, flow), records))
         for name, of_route in by_route(flow, judged).items():
             flow.route(name).target.find([each.content.key for each in of_route])
 

@@ -1,7 +1,7 @@
 """A flow as the engine sees it: one entity's sync in one direction."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -97,12 +97,10 @@ class AdoptionRules(Protocol):
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
-    changes name records of `source`: the lines of a document. `remember_parts` keeps what the records that were read
-    consist of, since a deletion names only the part."""
+    changes name records of `source`: the lines of a document."""
 
     source: TrackedSource
     further: Mapping[str, TrackedSource] = field(default_factory=dict)
-    remember_parts: Callable[[Iterable[SourceRow]], None] = lambda _rows: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,9 @@ class Route:
     part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
-    the owned fields. With `once`, a row is written until its creation is finished, and from then on belongs to the
-    users of the target: it is neither changed nor created again."""
+    the owned fields. `row_id` gives the id of the row under a key, if the target derives it from the key. With `once`,
+    a row is written until its creation is finished, and from then on belongs to the users of the target: it is neither
+    changed nor created again."""
 
     name: str
     entity: str
@@ -135,15 +134,17 @@ class Route:
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None
+    row_id: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One entity's sync, in one direction. `routes` are its targets by name; `lookup` are the small tables that its
     mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
-    mapping. `parents` are the flows whose records its own wait for. `numbered` gives the ids of the records that have
-    these numbers, by the number as given; if the number is the id, as the source writes it. `number_column` holds a
-    record's number; empty if it has none. `filters` are the rules of its mapping in words."""
+    mapping. `parents` are the flows whose records its own wait for, and `parents_by_key` the collections in which they
+    name such records by target key; `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
+    of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
+    `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words."""
 
     name: str
     source_system: System
@@ -156,6 +157,8 @@ class Flow:
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
     parents: tuple[str, ...] = ()
+    parents_by_key: tuple[str, ...] = ()
+    row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""
     basis_digest: str = ""
@@ -184,6 +187,11 @@ class Flow:
         return fingerprint is not None and fingerprint.partition(_OF)[0] == self.mapper.fingerprint
 
     @property
+    def has_parts(self) -> bool:
+        """Whether its records consist of rows that the source reports one by one."""
+        return isinstance(self.feed, Tracked) and bool(self.feed.further)
+
+    @property
     def source(self) -> Source:
         """The source of its records."""
         return self.feed.source
@@ -210,4 +218,7 @@ def in_turn(flows: Mapping[str, Flow], run_id: str) -> list[Flow]:
 
 def dependents(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
     """The flows whose records wait for records of `flow`."""
-    return [other for other in flows.values() if flow in other.parents]
+    collections = {route.entity for route in flows[flow].routes.values()}
+    return [
+        other for other in flows.values() if flow in other.parents or collections.intersection(other.parents_by_key)
+    ]

@@ -16,7 +16,7 @@ from shared.state.link_parts import KnownKey
 from shared.state.links import Link
 from shared.state.relinked import Relinked
 from shared.state.storage.queues import Queues
-from shared.sync.apply.judge import links_of_parents
+from shared.sync.apply.parents import parent_links
 from shared.sync.flow import Flow, dependents
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
@@ -114,7 +114,7 @@ class Outdated:
     def _outdated(self, flow: Flow, links: Sequence[Link]) -> Iterator[str]:
         links = [link for link in links if link.state not in ENDED]
         known = {_parent(key) for link in links for key in link.seen.known_keys}
-        parents = links_of_parents(self._state.links, known)
+        parents = parent_links(self._state, flow)(known)
 
         def is_other(of: KnownKey) -> bool:
             key = parents[_parent(of)].key_on(of.route)

@@ -31,6 +31,10 @@ class TrackedSource(Source, Protocol):
         """The page that a next link or a delta link leads to. Raises LinkRefused if the source refuses the link, and
         LinkElsewhere, without sending anything, if it does not lead to the source."""
 
+    def forget(self, parts: Sequence[str]) -> None:
+        """The records to which these deleted parts belonged are queued: the source need not know of them any more.
+        Raises StorageTrouble."""
+
 
 class WalkedSource(Source, Protocol):
     """A source without versions, walked by key (protocol P3). What `read` finds has the digest that a walk gives it."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.state.audit import Audit
+from shared.state.batches import Batches
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
@@ -21,6 +22,7 @@ class State:
     links: Links
     failures: Failures
     waits: Waits
+    batches: Batches
     checkpoints: Checkpoints
     control: Control
     runs: Runs
@@ -30,4 +32,8 @@ class State:
 
     def keys_of(self, flow: Flow, route: Route) -> Keys:
         """The owned keys of a route's target collection."""
-        return Keys(self.keys, route.entity, flow.company)
+        return self.keys_in(route.entity, flow.company)
+
+    def keys_in(self, collection: str, company: str) -> Keys:
+        """The owned keys of a target collection."""
+        return Keys(self.keys, collection, company)

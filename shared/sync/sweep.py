@@ -19,7 +19,7 @@ from shared.state.links import Link, LinkState
 from shared.state.storage.queues import Queues, hold_queue
 from shared.state.storage.tables import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
-from shared.sync.apply.judge import links_of_parents
+from shared.sync.apply.parents import keeps_parked, may_continue, parent_links
 from shared.sync.damage import damage_of
 from shared.sync.drift_probe import Probing
 from shared.sync.failure_list import Listing
@@ -66,9 +66,7 @@ class Sweep:
     def run(self) -> None:
         """Sweep every flow whose gate is open, then report the state of flows and systems. A gate whose time is over is
         probed and opened, and a flow whose schema drift is over continues."""
-        probing = Probing(
-            self._run_id, gates=self._gates, links=self._state.links, control=self._state.control, clock=self._clock
-        )
+        probing = Probing(self._run_id, gates=self._gates, state=self._state, clock=self._clock)
         flows = in_turn(self._flows, self._run_id)
         for flow in flows:
             try:
@@ -153,14 +151,12 @@ class Sweep:
         waits = [wait for wait in page if wait.damage is None]
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._state.waits.load(flow.name, [key for child in filtered for key in child.waits])
-        parents = links_of_parents(self._state.links, {_parent(wait) for wait in (*waits, *parked)})
-        still_filtered = {wait.child for wait in parked if parents[_parent(wait)].keeps_off(wait.parent_route)}
+        parents = parent_links(self._state, flow)({_parent(wait) for wait in (*waits, *parked)})
+        still_filtered = {wait.child for wait in parked if keeps_parked(_parent(wait), parents[_parent(wait)])}
         moved = {child.id for child in filtered} - still_filtered
         for wait in waits:
-            parent = parents[_parent(wait)]
-            if children[wait.child].state is not LinkState.FILTERED and (
-                parent.key_on(wait.parent_route) is not None or parent.keeps_off(wait.parent_route)
-            ):
+            moves = may_continue(_parent(wait), parents[_parent(wait)])
+            if children[wait.child].state is not LinkState.FILTERED and moves:
                 moved.add(wait.child)
         # A wait that no link names would stay for ever: that record is looked at in any case.
         unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import LinkRefused, OutcomeUnknown
+from shared.errors import LinkRefused, OutcomeUnknown, Transient
 from shared.records import Json, LineAction, Write
 from shared.state.links import Link, LinkState
 from shared.systems import System
@@ -376,6 +376,45 @@ def test_a_line_that_is_added_while_the_headers_are_read_for_the_first_time_is_n
         world.settle(hours=0.1)
         check(world)
         assert quantities(world) == {1: 10, 2: 20}, f"added at step {step}"
+
+
+def test_a_line_that_is_made_and_deleted_between_two_pulls_while_its_document_is_read_does_not_stay() -> None:
+    """The delete entry names a line that no feed has told of."""
+    steps = with_a_line_nobody_told_of().steps
+    world = with_a_line_nobody_told_of()
+    world.host_once("documents")
+    for step in range(1, world.steps.count - steps.count + 2):
+        world = with_a_line_nobody_told_of()
+        world.steps.at[world.steps.count + step] = lambda world=world: world.documents.remove_line("d1", 9)  # type: ignore[misc]
+        world.host_once("documents")
+        world.steps.step("the message is done")
+        world.settle(hours=0.3)
+        check(world)
+        assert quantities(world) == {1: 11, 2: 20, 3: 30}, f"deleted at step {step}"
+
+
+def with_a_line_nobody_told_of() -> World:
+    """A document is queued, and gets another line after that."""
+    world = written()
+    world.documents.save_line("d1", 1, 11)
+    world.pull("documents")
+    world.documents.save_line("d1", 9, 90)
+    return world
+
+
+def test_batches_are_kept_until_nobody_works_on_them_and_a_later_pull_has_ended() -> None:
+    world = written()
+    assert world.state.batches.ids("documents") == ["d1"]
+    world.clock.sleep(world.limits.claim_live_s - world.clock.seconds)
+    world.pull("documents")
+    assert world.state.batches.ids("documents") == ["d1"]
+    world.clock.sleep(1)
+    world.documents.lines.trouble = lambda _name: (_ for _ in ()).throw(Transient(System.DATAVERSE, "busy"))
+    world.pull("documents")
+    assert world.state.batches.ids("documents") == ["d1"], "what was deleted meanwhile is not known yet"
+    world.documents.lines.trouble = None
+    world.settle()
+    assert world.state.batches.ids("documents") == []
 
 
 def prepare(world: World) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.finops import quotationlines
 from local.finops.assortment import Assortment
 from local.finops.environment import finops_simulator
 from local.finops.salesdesk import SalesDesk
@@ -93,7 +94,7 @@ def at() -> Iterator[Environment]:
                 "OrganizationName": "Litra", "CustomerGroupId": "10", "SalesCurrencyCode": "USD"
             }  # fmt: skip
             assert accounts.write([Write("A-1", "A-1", values, create=True)], not_after=FOREVER) == {"A-1": None}
-            yield Environment(system, SalesDesk(tables, setup))
+            yield Environment(system, SalesDesk(tables, setup, quotationlines.SET_NAME))
     tables.close()
 
 

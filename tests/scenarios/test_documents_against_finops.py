@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.finops import quotationlines
 from local.finops.assortment import Assortment
 from local.finops.environment import finops_simulator
 from local.finops.salesdesk import SalesDesk
@@ -87,7 +88,8 @@ def environment() -> Iterator[Environment]:
             written = accounts.write([customer("A-1"), customer("a&b")], not_after=FOREVER)
             assert set(written.values()) == {None}
             quotations = documents(system, "RequestedSalesQuantity", "SalesPrice")
-            yield Environment(simulator, quotations, contact_persons(system), SalesDesk(tables, setup))
+            desk = SalesDesk(tables, setup, quotationlines.SET_NAME)
+            yield Environment(simulator, quotations, contact_persons(system), desk)
     tables.close()
 
 

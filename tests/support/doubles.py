@@ -92,6 +92,9 @@ class FakeSource:
         self._io("existing")
         return frozenset(id for id in ids if id in self.rows)
 
+    def forget(self, parts: Sequence[str]) -> None:
+        """A row is a record, and has no parts."""
+
 
 @dataclass
 class WalkedTable:

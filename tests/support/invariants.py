@@ -6,6 +6,7 @@ from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.records import SourceRow, fold
 from shared.state.keys import Owner
 from shared.state.links import FormerTarget, Link, LinkState
+from shared.sync.apply.parents import parent_links
 from shared.sync.flow import Flow, Route
 from tests.support.doubles import FakeTarget
 from tests.support.trade import DocumentTarget
@@ -110,11 +111,11 @@ def _in_step(world: World, flow: Flow, links: dict[str, Link]) -> None:
 
 
 def _known(world: World, flow: Flow, row: SourceRow, link: Link) -> Known:
-    parents = {
-        parent: world.state.links.load(parent.flow, [parent.id])[parent.id] for parent in flow.mapper.parents(row)
-    }
+    parents = parent_links(world.state, flow)({*flow.mapper.parents(row)})
     keys = {each: key for each, parent in parents.items() if (key := parent.key_on(each.route)) is not None}
-    return Known(world.clock.now(), route=link.route if link.linked else None, keys=keys, numbers=link.content.numbers)
+    rows = {each: parents[each].id for each in keys if each.is_by_key}
+    route, numbers = link.route if link.linked else None, link.content.numbers
+    return Known(world.clock.now(), route=route, keys=keys, rows=rows, numbers=numbers)
 
 
 def _row_in_step(id: str, mapped: Mapped, route: Route) -> None:

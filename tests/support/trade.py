@@ -99,12 +99,23 @@ def lines_of(row: SourceRow) -> dict[int, Json]:
 
 @dataclass
 class LineFeed(FakeSource):
-    """The changes of lines; each names its document."""
+    """The changes of lines; each names its document. Of a deleted line it is known only if the feed has told of it
+    before."""
+
+    known: set[str] = field(default_factory=set)
 
     def _page(self, since: int, after: tuple[int, int], token: int | None) -> ChangePage:
         page = super()._page(since, after, token)
-        named = dict.fromkeys(change.id.partition("#")[0] for change in page.changes)
-        return ChangePage(tuple(Change(id, None) for id in named), page.next_link, page.delta_link)
+        gone = tuple(change.id for change in page.changes if change.gone)
+        self.known |= {change.id for change in page.changes if not change.gone}
+        named = dict.fromkeys(change.id.partition("#")[0] for change in page.changes if change.id in self.known)
+        changes = tuple(Change(id, None) for id in named)
+        return ChangePage(changes, page.next_link, page.delta_link, gone, not self.known.issuperset(gone))
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """The documents of these lines are queued."""
+        self._io("forget")
+        self.known.difference_update(parts)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from shared import systems
 from shared.errors import SyncError
 from shared.service import Service
 from shared.state.audit import Audit
+from shared.state.batches import Batches
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
@@ -116,7 +117,7 @@ class World:
         self.limits = limits or Limits(hints_per_message=4)
         links = tables["links"]
         self.state = State(
-            Links(links), Failures(links), Waits(links), Checkpoints(tables["checkpoints"]),
+            Links(links), Failures(links), Waits(links), Batches(links), Checkpoints(tables["checkpoints"]),
             Control(tables["control"]), Runs(tables["runs"]), Audit(tables["runs"]),
             tables["keys"], tables["checkpoints"],
         )  # fmt: skip

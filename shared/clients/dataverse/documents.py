@@ -28,6 +28,9 @@ class Memory(Protocol):
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them."""
 
+    def forget(self, flow: str, kind: str, ids: Sequence[str]) -> None:
+        """These rows do not exist any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderTable:
@@ -110,18 +113,6 @@ class DataverseDocuments(TrackedRows):
         both = {"$select": quoting.columns([self._headers.id_column, column])}
         return found | {self._headers.id_of(row): [self._number_of(row)] for row in self._headers.by_id(numbers, both)}
 
-    def remember_parts(self, documents: Iterable[SourceRow]) -> None:
-        """Keep which headers and lines make up the documents that were read. Raises StorageTrouble."""
-        headers = [header for document in documents for header in _rows_in(document.values, REVISIONS)]
-        self._remember(headers)
-        lines = {
-            self._lines.id_of(line): self._headers.id_of(header)
-            for header in headers
-            for line in _rows_in(header, LINES)
-        }
-        if lines:
-            self._memory.remember(self._flow, self._lines.entity_set, lines)
-
     def numbers_of(self, header_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The numbers of headers by id, also former ones; unknown ones are looked up and stored. A header that
         is neither known nor exists is left out."""
@@ -145,7 +136,11 @@ class DataverseDocuments(TrackedRows):
             told += [Change(present, self._headers.version_of(row)), *_touched(former)]
         for present, *former in gone.values():
             told += [Change(present, None, gone=True), *_touched(former)]
-        return page.with_changes(_one_per_document(told))
+        return page.with_changes(_one_per_document(told), known=gone)
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """These headers do not exist any more. Raises StorageTrouble."""
+        self._memory.forget(self._flow, self._headers.entity_set, parts)
 
     def _number_of(self, row: Row) -> str:
         number = row.get(self.tables.headers.number)
@@ -240,8 +235,8 @@ class DataverseDocumentLines(TrackedRows):
         """The documents that these lines belong to now, and those that they have left."""
         kind = self._rows.entity_set
         present = {self._rows.id_of(row): self._rows.lookup_of(row, self._header_column) for row in page.rows}
-        headers = dict(self._memory.remember(self._flow, kind, present)) if present else {}
-        headers |= self._memory.owners(self._flow, kind, page.gone) if page.gone else {}
+        gone = self._memory.owners(self._flow, kind, page.gone) if page.gone else {}
+        headers = {**(self._memory.remember(self._flow, kind, present) if present else {}), **gone}
         versions = {self._rows.id_of(row): self._rows.version_of(row) for row in page.rows}
         numbers = self._documents.numbers_of(header for each in headers.values() for header in each)
         return page.with_changes(
@@ -250,8 +245,13 @@ class DataverseDocumentLines(TrackedRows):
                 for id, each in headers.items()
                 for header in each
                 for number in numbers.get(header, ())
-            )
+            ),
+            known=gone,
         )
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """These lines do not exist any more. Raises StorageTrouble."""
+        self._memory.forget(self._flow, self._rows.entity_set, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,11 +291,6 @@ def _one_per_document(changes: Iterable[Change]) -> list[Change]:
         version = max((v for v in (other.version, change.version) if v is not None), default=None)
         merged[change.id] = Change(change.id, version, gone=other.gone and change.gone)
     return list(merged.values())
-
-
-def _rows_in(values: Values, name: str) -> list[Row]:
-    rows = values.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _plain(row: Row) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.clients import quoting
@@ -160,9 +160,12 @@ class RowPage:
     next_link: str | None
     delta_link: str | None
 
-    def with_changes(self, changes: Iterable[Change]) -> ChangePage:
-        """The page as the engine wants it."""
-        return ChangePage(tuple(changes), self.next_link, self.delta_link)
+    def with_changes(self, changes: Iterable[Change], *, known: Collection[str] | None = None) -> ChangePage:
+        """The page as the engine wants it. `known` are the deleted rows whose records are known, if the rows are parts
+        of records."""
+        parts = () if known is None else self.gone
+        unknown = known is not None and any(id not in known for id in self.gone)
+        return ChangePage(tuple(changes), self.next_link, self.delta_link, parts, unknown)
 
 
 class TableRows:

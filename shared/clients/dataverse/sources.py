@@ -31,6 +31,10 @@ class TrackedRows(ABC):
         """The page behind a next link or a delta link. Raises LinkRefused and LinkElsewhere."""
         return self.changes_of(self._rows.follow(link))
 
+    @abstractmethod
+    def forget(self, parts: Sequence[str]) -> None:
+        """The records to which these deleted parts belonged are queued. Raises StorageTrouble."""
+
 
 class DataverseTable(TrackedRows):
     """One table as a source. `select` are the columns to read, `expand` the single-valued lookups with theirs."""
@@ -70,6 +74,9 @@ class DataverseTable(TrackedRows):
         changed = (Change(self._rows.id_of(row), self._rows.version_of(row)) for row in page.rows)
         gone = (Change(id, None, gone=True) for id in page.gone)
         return page.with_changes((*changed, *gone))
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """A row is a record, and has no parts."""
 
     def _source_row(self, row: Row) -> SourceRow:
         values = {name: value for name, value in row.items() if "@" not in name}

@@ -92,6 +92,10 @@ class DataverseTarget:
             found[key] = TargetRow({**values, **details.get(id, {})}, id, ours=id == self._own_id(key))
         return {key: found[fold(key)] for key in wanted if fold(key) in found}
 
+    def row_id(self, key: str) -> str:
+        """The id that we give the row under a key."""
+        return self._own_id(fold(key))
+
     def check_key(self, key: str) -> None:
         """Any text is a number here."""
 

@@ -54,7 +54,7 @@ def tables_of(mapper: SalesDocumentMapper) -> DocumentTables:
 def feed_of(documents: DataverseDocuments, systems: Systems, flow: str) -> Tracked:
     """The changes of documents: those of their headers, and those of their lines."""
     lines = DataverseDocumentLines(systems.dataverse, documents, systems.owners, flow)
-    return Tracked(documents, {documents.tables.lines.entity_set: lines}, documents.remember_parts)
+    return Tracked(documents, {documents.tables.lines.entity_set: lines})
 
 
 def target_of(

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from shared.clock import Clock
 from shared.errors import StateUnreadable
+from shared.mapping.verdicts import Parent
+from shared.records import fold
 from shared.state.links import LinkState
 from shared.state.storage.queues import Queues, hold_queue
 from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
 from shared.sync.apply.commit import Committed
-from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import may_continue, parent_links
 from shared.sync.apply.record import Concluded
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
@@ -122,14 +124,20 @@ class FollowUp:
         """Send the children that wait for a parent which was linked or filtered by this commit (protocol W1)."""
         # A dictionary keeps the order and a set does not: the children of each run get the same messages.
         released: dict[str, dict[str, None]] = defaultdict(dict)
+        keys: dict[str, dict[str, None]] = defaultdict(dict)
         for each in kept:
-            for route in self._routes_that_release(each):
-                released[route][each.id] = None
+            for name in self._routes_that_release(each):
+                released[name][each.id] = None
+                if (key := each.outcome.link.key_on(name)) is not None:
+                    keys[self._flow.route(name).entity][fold(key)] = None
         waits = self._state.waits
         for flow in self._children:
             children: dict[str, None] = {}
-            for route, parents in released.items():
+            for route, parents in released.items() if self._flow.name in flow.parents else ():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
+            for collection in flow.parents_by_key:
+                named = waits.of_parents(flow.name, collection, Parent.BY_KEY, keys.get(collection, {}))
+                children |= dict.fromkeys(named)
             released_children = self._send_in_time(flow, [Hint(child, released=True) for child in children])
             if released_children:
                 log_event(
@@ -161,15 +169,12 @@ class FollowUp:
         """Look at the parents once more: one may have been committed between the first look and the parking, and then
         nothing else sends the child."""
         parked = [each for each in kept if each.outcome.waits]
-        parents = links_of_parents(self._state.links, {p for each in parked for p in each.record.parents})
+        parents = parent_links(self._state, self._flow)({p for each in parked for p in each.record.parents})
         moved = [
             Hint(each.id, released=True)
             for each in parked
             if each.outcome.kind is Kind.WAITING
-            and all(
-                parents[parent].key_on(parent.route) is not None or parents[parent].keeps_off(parent.route)
-                for parent in each.record.parents
-            )
+            and all(may_continue(parent, parents[parent]) for parent in each.record.parents)
         ]
         self._send(self._flow.name, None, moved, 0)
 

@@ -1,7 +1,6 @@
 """What becomes of a claimed record, by its own source row and its parents (protocol A4, A5, W1, W2)."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,9 +8,10 @@ from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import KEY_SEPARATOR, References, SourceRow, fold
 from shared.state.link_parts import KnownKey
-from shared.state.links import Link, Links, LinkState
+from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import LinksOfParents
 from shared.sync.apply.record import Concluded, Ending, Judged, Record
 from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
 
@@ -24,14 +24,12 @@ MAX_KEY_CHARACTERS = 200
 # If a name is missing in the small tables, they are read again.
 LOOKUP_FRESH_S = 5.0
 
-LinksOfParents = Callable[[set[Parent]], Mapping[Parent, Link]]
-
 
 def judge(
     flow: Flow, now: datetime, links_of: LinksOfParents, records: Sequence[Record]
 ) -> Iterator[Judged | Concluded]:
-    """Give every record its mapped content or an outcome. `links_of` loads the links of parents: linked means
-    committed, not claimed. Raises SystemTrouble when the target's small tables cannot be read."""
+    """Give every record its mapped content or an outcome. `links_of` loads the links of parents. Raises SystemTrouble
+    when the target's small tables cannot be read."""
     evaluated = {each.record.id: each for each in _evaluate(flow, now, links_of, records, LOOKUP_KEPT_S)}
     missing = [each.record for each in evaluated.values() if _lacks_a_name(each.verdict)]
     if missing:
@@ -39,15 +37,6 @@ def judge(
     for record in records:
         of = evaluated.get(record.id)
         yield _judge_row(flow, record) if of is None else _judge_verdict(flow, of)
-
-
-def links_of_parents(links: Links, parents: set[Parent]) -> dict[Parent, Link]:
-    """The links of parents, read in the order of their ids: that of a set differs between processes."""
-    by_flow: dict[str, set[str]] = defaultdict(set)
-    for parent in parents:
-        by_flow[parent.flow].add(parent.id)
-    found = {flow: links.load(flow, sorted(by_flow[flow])) for flow in sorted(by_flow)}
-    return {parent: found[parent.flow][parent.id] for parent in parents}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +71,7 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
         applied=link.content.applied,
         route=link.route if link.linked else None,
         keys=keys,
+        rows={parent: id for parent in keys if (id := _row_of(flow, parent, parents[parent])) is not None},
         numbers=link.content.numbers,
         revisions=link.content.revisions if link.linked else {},
     )
@@ -90,8 +80,19 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
     except SchemaDrift as drift:
         drift.record = record.id
         raise
-    known_keys = tuple(KnownKey(each.flow, each.route, each.id, key) for each, key in keys.items())
+    # A record that is named by its key has no other one.
+    by_id = ((each, key) for each, key in keys.items() if not each.is_by_key)
+    known_keys = tuple(KnownKey(each.flow, each.route, each.id, key) for each, key in by_id)
     return _Evaluated(replace(record, known_keys=known_keys), verdict, parents)
+
+
+def _row_of(flow: Flow, parent: Parent, link: Link) -> str | None:
+    """The id of a linked parent's row in the target of this flow; None if it is not known. A parent that is named by
+    its target key is written in the other direction, so its source row is that row."""
+    if parent.is_by_key:
+        return link.id
+    row_id = flow.row_ids.get((parent.flow, parent.route))
+    return link.target_id or (row_id(link.target_key) if row_id is not None and link.target_key else None)
 
 
 def _judge_row(flow: Flow, record: Record) -> Judged | Concluded:
@@ -106,8 +107,10 @@ def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Concluded:
     match of.verdict:
         case Filtered(rule, ends) if ends and record.link.linked:
             return _end(flow, record, Ending(Kind.ENDED, LinkState.ENDED, rule))
-        case Filtered(rule):
-            return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=rule)
+        case Filtered(rule, _, until):
+            unlinked = [parent for parent in until if of.parents[parent].key_on(parent.route) is None]
+            waits = _waits(flow, record, unlinked, parked=True)
+            return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=rule, waits=waits)
         case Rejected() as rejected:
             return record.rejected(rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
         case Mapped() as mapped:
@@ -150,14 +153,18 @@ def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Conc
     if not unlinked:
         return None
     unlinked.sort(key=lambda parent: not parents[parent].keeps_off(parent.route))
-    parked = dict.fromkeys(unlinked[:MOST_PARKED])
     filtered = [parents[parent] for parent in unlinked if parents[parent].keeps_off(parent.route)]
-    waits = tuple(Wait(flow.name, record.id, p.flow, p.route, p.id, is_parked=bool(filtered)) for p in parked)
+    waits = _waits(flow, record, unlinked, parked=bool(filtered))
     if filtered:
         # It stays parked: when the parent is no longer filtered, the parent's commit sends it again.
         reason = f"{PARENT_FILTERED} {filtered[0].rule}"
         return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=reason, waits=waits)
     return record.concluded(Kind.WAITING, LinkState.WAITING, waits=waits)
+
+
+def _waits(flow: Flow, record: Record, parents: Sequence[Parent], *, parked: bool) -> tuple[Wait, ...]:
+    named = dict.fromkeys(parents[:MOST_PARKED])
+    return tuple(Wait(flow.name, record.id, each.flow, each.route, each.id, is_parked=parked) for each in named)
 
 
 def _is_begun(link: Link) -> bool:

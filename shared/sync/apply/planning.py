@@ -9,11 +9,12 @@ from shared.clock import Clock
 from shared.state.links import Link
 from shared.sync.apply.batch import Batch
 from shared.sync.apply.claim import claim_ends_in
-from shared.sync.apply.judge import LinksOfParents, judge
+from shared.sync.apply.judge import judge
 from shared.sync.apply.keys import confirm_inherited, reject_occupied
 from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.parents import LinksOfParents
 from shared.sync.apply.plan import by_route, plan, take_routes
-from shared.sync.apply.read import read, reject_damaged, remember_parts
+from shared.sync.apply.read import read, reject_damaged
 from shared.sync.apply.record import Judged, Planned, Record
 from shared.sync.apply.settle import back_at_former, settle
 from shared.sync.flow import Flow
@@ -25,8 +26,8 @@ from shared.sync.state import State
 class Planning:
     """Reads, settles, judges and plans the records of one flow. `links_of` loads the links of their parents.
 
-    With `looks_only` nothing is written to the storage: no key is taken and no part is remembered. The records are not
-    claimed then, so a link may be damaged, or another worker may have the record.
+    With `looks_only` nothing is written to the storage: no key is taken. The records are not claimed then, so a link
+    may be damaged, or another worker may have the record.
     """
 
     flow: Flow
@@ -55,7 +56,6 @@ class Planning:
             yield ownership, batch.take(reject_occupied(ownership, batch.take(plan(ownership.route, of_route))))
 
     def _settled(self, batch: Batch, reading: Sequence[Record]) -> list[Record]:
-        remember_parts(self.flow, reading)
         settled = batch.take(settle(self.flow, self.flows, partial(self.state.keys_of, self.flow), reading))
         return batch.take(confirm_inherited(self._ownership, settled))
 

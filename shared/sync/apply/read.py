@@ -6,7 +6,7 @@ from dataclasses import replace
 from shared.state.failures import STATE_UNREADABLE
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.damage import damage_of
-from shared.sync.flow import Flow, Tracked
+from shared.sync.flow import Flow
 from shared.sync.ports import Source
 
 
@@ -25,10 +25,3 @@ def reject_damaged(flow: Flow, records: Sequence[Record]) -> Iterator[Record | C
             yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy)
         else:
             yield record
-
-
-def remember_parts(flow: Flow, records: Sequence[Record]) -> None:
-    """Store the parts of the records that were read. A part that is created and deleted between two pulls is known only
-    from here (protocol P2). Raises StorageTrouble."""
-    if isinstance(flow.feed, Tracked):
-        flow.feed.remember_parts(record.row for record in records if record.row is not None)

@@ -20,11 +20,11 @@ from shared.sync.apply.claim import Claimed, Claiming
 from shared.sync.apply.commit import Committed, Committing
 from shared.sync.apply.crashed import list_crashed
 from shared.sync.apply.follow_up import FollowUp, place_of_undecided, place_to_wait
-from shared.sync.apply.judge import links_of_parents
 from shared.sync.apply.keys import own
 from shared.sync.apply.note import note
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
+from shared.sync.apply.parents import parent_links
 from shared.sync.apply.plan import plan_taken_over
 from shared.sync.apply.planning import Planning
 from shared.sync.apply.record import Planned, Record
@@ -106,6 +106,8 @@ class Apply:
         claimed = Claiming(flow, state.links, state.failures, limits, self._claim_id).claim(message)
         # A record whose row cannot be read is listed as its own failure.
         Listing(flow, self._run_id, failures=state.failures, clock=self._clock).damaged(claimed.damaged)
+        if flow.has_parts and claimed.records:
+            state.batches.note(flow.name, self._claim_id, [record.id for record in claimed.records])
         batch = Batch(claimed.records)
         self._decide(batch, claimed.records, not_after=began + limits.run_budget_s)
         children = dependents(self._flows, flow.name)
@@ -146,7 +148,7 @@ class Apply:
             state=state,
             clock=self._clock,
             limits=self._limits,
-            links_of=partial(links_of_parents, state.links),
+            links_of=parent_links(state, flow),
         )
         try:
             judged = planning.judged(batch, records)

@@ -1,6 +1,6 @@
 """What a pull needs from a way to find changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,8 @@ class Step:
 
     `gone` counts the walk so far, this page included; `known` is the number of records that `gone` is a part of, None
     for all linked ones. `news` are the records of this page that count as changed if they are linked and would change
-    (see Thresholds).
+    (see Thresholds). `gone_parts` are deleted parts of records: once the hints are queued, nobody needs to know what
+    they belonged to.
     """
 
     hints: tuple[Hint, ...]
@@ -30,6 +31,7 @@ class Step:
     known: int | None = None
     pages: int = 0
     caught_up: bool = False
+    gone_parts: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -47,6 +49,9 @@ class Reader(Protocol):
 
     def is_news(self, link: Link, change: Change) -> bool:
         """Whether a linked record on a page is not as it was seen; its content may be the same."""
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """What these deleted parts of records belonged to is queued. Raises StorageTrouble."""
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""

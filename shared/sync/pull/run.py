@@ -69,7 +69,7 @@ class Pull:
         self._run_id = run_id
         self._ended = PullEnd.TROUBLE
         self._counts: Counter[str] = Counter()
-        self._thresholds = Thresholds(flow, links=state.links, control=state.control, clock=clock, limits=limits)
+        self._thresholds = Thresholds(flow, state=state, clock=clock, limits=limits)
 
     def run(self) -> None:
         """Read pages and queue hints until caught up, out of time, or closed.
@@ -124,12 +124,16 @@ class Pull:
     def _pull(self, deadline: float) -> PullEnd:
         if self._environment_changed():
             return PullEnd.BLOCKED
+        batches, flow = self._state.batches, self._flow
+        # Nobody works on these batches any more, and this pull reports what has been deleted meanwhile.
+        ended_before = batches.older_than(flow.name, self._limits.claim_live_s) if flow.has_parts else []
         for number, reader in enumerate(self._readers()):
             if number and self._clock.monotonic() >= deadline:
                 return PullEnd.OUT_OF_TIME
             ended = self._read(reader, deadline)
             if ended is not PullEnd.CAUGHT_UP:
                 return ended
+        batches.remove(ended_before)
         return PullEnd.CAUGHT_UP
 
     def _read(self, reader: Reader, deadline: float) -> PullEnd:
@@ -146,6 +150,7 @@ class Pull:
                 self._block(BlockKind.THRESHOLD, reason, checkpoint.walk.id, measured)
                 return PullEnd.BLOCKED
             self._send(step, reader)
+            reader.forget(step.gone_parts)
             # A look at the next page may take as long as any before.
             done = step.caught_up or self._clock.monotonic() + self._thresholds.longest_s >= deadline
             changed = measured.changed if step.after.walk.id == checkpoint.walk.id else 0
@@ -174,23 +179,21 @@ class Pull:
     def _readers(self) -> list[Reader]:
         """The sources of the flow, its own last: by then the delta links of the others are kept, and report what
         changes in them while every record is read."""
-        flow, run_id, new_id = self._flow, self._run_id, self._new_id
-        state, links = self._state, self._state.links
+        flow, run_id, new_id, state = self._flow, self._run_id, self._new_id, self._state
         match flow.feed:
             case Tracked() as feed:
-                kept, limits = state.checkpoints, self._limits
+                limits = self._limits
                 further = [
-                    FurtherReader(flow, feed, run_id, name, links=links, checkpoints=kept, limits=limits, new_id=new_id)
+                    FurtherReader(flow, feed, run_id, name, state=state, limits=limits, new_id=new_id)
                     for name in feed.further
                 ]
-                own = TrackedReader(flow, feed, run_id, links=links, checkpoints=kept, limits=limits, new_id=new_id)
-                return [*further, own]
+                return [*further, TrackedReader(flow, feed, run_id, state=state, limits=limits, new_id=new_id)]
             case Walked() as feed:
                 walking = WalkedReader(
                     flow,
                     feed,
                     run_id,
-                    links=links,
+                    links=state.links,
                     control=state.control,
                     snapshots=state.snapshots,
                     clock=self._clock,

@@ -7,12 +7,14 @@ from shared.clock import Clock
 from shared.errors import NotSent, Transient
 from shared.records import Change
 from shared.state.checkpoints import Checkpoint
-from shared.state.control import Control, FlowControl
-from shared.state.links import Link, Links
+from shared.state.control import FlowControl
+from shared.state.links import Link
+from shared.sync.apply.parents import parent_links
 from shared.sync.flow import Flow
 from shared.sync.limits import Limits
 from shared.sync.pull.changes import Reader, Step
 from shared.sync.pull.weigh import Differing, Weighed, Weighing
+from shared.sync.state import State
 
 _ALL = 100
 _EXAMPLES = 3
@@ -71,13 +73,13 @@ class Thresholds:
     was accepted raises the limits of that walk only.
     """
 
-    def __init__(self, flow: Flow, *, links: Links, control: Control, clock: Clock, limits: Limits) -> None:
-        self._links = links
-        self._control = control
+    def __init__(self, flow: Flow, *, state: State, clock: Clock, limits: Limits) -> None:
+        self._links = state.links
+        self._control = state.control
         self._clock = clock
         self._limits = limits
         self._flow = flow
-        self._weighing = Weighing(flow, links=links, clock=clock)
+        self._weighing = Weighing(flow, links_of=parent_links(state, flow), clock=clock)
         self._linked, self._counted_to = 0, 0
         self.longest_s = 0.0
         """The longest time that a look at a page has taken."""

@@ -1,18 +1,19 @@
 """Changes by the source's own change tracking (protocol P2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
 from shared.records import Change, ChangePage
 from shared.state.checkpoint_parts import Phase, Position, Walk
-from shared.state.checkpoints import Checkpoint, Checkpoints
-from shared.state.links import Link, Links
+from shared.state.checkpoints import Checkpoint
+from shared.state.links import Link
 from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
 from shared.sync.ports import TrackedSource
 from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
+from shared.sync.state import State
 from shared.telemetry import log_event
 
 
@@ -28,19 +29,19 @@ class TrackedReader:
         feed: Tracked,
         run_id: str,
         *,
-        links: Links,
-        checkpoints: Checkpoints,
+        state: State,
         limits: Limits,
         new_id: Callable[[], str],
     ) -> None:
-        self._links = links
-        self._checkpoints = checkpoints
+        self._links = state.links
+        self._batches = state.batches
+        self._checkpoints = state.checkpoints
         self._limits = limits
         self._new_id = new_id
         self._flow = flow
         self._source: TrackedSource = feed.source
         # One version does not say what has been seen of a document: its parts have versions of their own.
-        self._is_of_parts = bool(feed.further)
+        self._is_of_parts = flow.has_parts
         self._run_id = run_id
         # A document whose lines are on several pages changes once.
         self._met: set[str] = set()
@@ -87,6 +88,11 @@ class TrackedReader:
     def keep(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002 - the checkpoint says everything
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""
         return True
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """What these deleted parts of records belonged to is queued. Raises StorageTrouble."""
+        if parts:
+            self._source.forget(parts)
 
     def _fetch(self, checkpoint: Checkpoint) -> ChangePage:
         position = checkpoint.position
@@ -146,15 +152,19 @@ class TrackedReader:
 
     def _delta_step(self, checkpoint: Checkpoint, page: ChangePage) -> Step:
         hints = self._hints(page.changes)
+        if page.has_unknown_parts:
+            # Made and deleted since the last pull: only a batch that was read meanwhile can have met them.
+            hints += tuple(Hint(id) for id in self._batches.ids(self._flow.name))
         gone = self._count_gone(self._gone(page), checkpoint.walk.gone)
         news = {c.id: c for c in page.changes if not c.gone and c.id not in self._met}
         self._met |= news.keys()
         told = tuple(news.values())
         if page.delta_link is None:
-            return Step(hints, checkpoint.at(page.next_link).with_gone(gone), gone, told, pages=1)
+            after = checkpoint.at(page.next_link).with_gone(gone)
+            return Step(hints, after, gone, told, pages=1, gone_parts=page.gone_parts)
         ended = self._walk_ended(checkpoint)
         after = replace(ended, position=Position(Phase.DELTA, delta_link=page.delta_link))
-        return Step(hints, after, gone, told, pages=1, caught_up=True)
+        return Step(hints, after, gone, told, pages=1, caught_up=True, gone_parts=page.gone_parts)
 
     def _gone(self, page: ChangePage) -> list[str]:
         """The records that a page removes. A document with one deleted header may have others."""
@@ -196,12 +206,11 @@ class FurtherReader(TrackedReader):
         run_id: str,
         name: str,
         *,
-        links: Links,
-        checkpoints: Checkpoints,
+        state: State,
         limits: Limits,
         new_id: Callable[[], str],
     ) -> None:
-        super().__init__(flow, feed, run_id, links=links, checkpoints=checkpoints, limits=limits, new_id=new_id)
+        super().__init__(flow, feed, run_id, state=state, limits=limits, new_id=new_id)
         self._source = feed.further[name]
         self.source_name = name
         self._lost_changes = False

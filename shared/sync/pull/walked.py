@@ -1,6 +1,6 @@
 """Changes by walking a source without versions and comparing with a snapshot of our own (protocol P3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shared.clock import Clock
@@ -85,6 +85,9 @@ class WalkedReader:
     def is_news(self, link: Link, change: Change) -> bool:  # noqa: ARG002 - the digests differ
         """Whether a linked record on a page is not as it was seen; its content may be the same."""
         return True
+
+    def forget(self, parts: Sequence[str]) -> None:
+        """A walk does not tell of parts."""
 
     def keep(self, checkpoint: Checkpoint) -> bool:
         """Save what belongs to the checkpoint, before it; False if another pull is ahead."""

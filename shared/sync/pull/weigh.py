@@ -3,14 +3,14 @@ the applied content. A change of columns that no mapping reads does not count.""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from shared.clock import Clock
 from shared.records import fold
-from shared.state.links import Link, Links, LinkState
+from shared.state.links import Link, LinkState
 from shared.sync.apply.changes import Changes
-from shared.sync.apply.judge import judge, links_of_parents
+from shared.sync.apply.judge import judge
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.parents import LinksOfParents
 from shared.sync.apply.record import Concluded, Judged, Record
 from shared.sync.flow import Flow
 from shared.sync.hints import Hint
@@ -43,8 +43,8 @@ class Weighed:
 class Weighing:
     """Compares as apply does, and needs only the small tables of the target. Memory is bounded by a batch."""
 
-    def __init__(self, flow: Flow, *, links: Links, clock: Clock) -> None:
-        self._links = links
+    def __init__(self, flow: Flow, *, links_of: LinksOfParents, clock: Clock) -> None:
+        self._links_of = links_of
         self._clock = clock
         self._flow = flow
 
@@ -61,8 +61,7 @@ class Weighing:
     def _differing(self, links: Sequence[Link]) -> Iterator[Differing]:
         rows = self._flow.source.read([link.id for link in links])
         records = [Record.of(Hint(link.id), link, trusted=True, row=rows[link.id]) for link in links if link.id in rows]
-        links_of = partial(links_of_parents, self._links)
-        for judged in judge(self._flow, self._clock.now(), links_of, records):
+        for judged in judge(self._flow, self._clock.now(), self._links_of, records):
             if what := self._news(judged) if isinstance(judged, Concluded) else self._difference(judged):
                 yield Differing(judged.id, what)
 

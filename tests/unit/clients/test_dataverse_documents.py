@@ -144,13 +144,19 @@ class World:
         """The collections that were asked, in order."""
         return [urlsplit(call.url).path.rsplit("/", 1)[1] for call in self.at.server.calls]
 
-    def told_of_quotes(self, *entries: Mapping[str, Json]) -> tuple[Change, ...]:
+    def quote_page(self, *entries: Mapping[str, Json]) -> ChangePage:
         self.sales.tell(*entries)
-        return self.documents.follow(delta("quotes")).changes
+        return self.documents.follow(delta("quotes"))
+
+    def line_page(self, *entries: Mapping[str, Json]) -> ChangePage:
+        self.sales.tell(*entries)
+        return self.lines.follow(delta("quotedetails"))
+
+    def told_of_quotes(self, *entries: Mapping[str, Json]) -> tuple[Change, ...]:
+        return self.quote_page(*entries).changes
 
     def told_of_lines(self, *entries: Mapping[str, Json]) -> tuple[Change, ...]:
-        self.sales.tell(*entries)
-        return self.lines.follow(delta("quotedetails")).changes
+        return self.line_page(*entries).changes
 
 
 def world() -> World:
@@ -290,13 +296,24 @@ def test_a_line_of_a_header_that_exists_nowhere_is_left_out() -> None:
     assert world().told_of_lines(detail(A, Q)) == ()
 
 
-def test_a_deleted_line_that_no_page_has_told_of_is_a_change_of_the_document_with_which_it_was_read() -> None:
+def test_a_deleted_row_that_no_page_has_told_of_is_an_unknown_part() -> None:
     at = world()
     at.sales.quote(Q, "Q-1")
-    at.sales.line(A, Q, 1)
-    at.documents.remember_parts(at.documents.read(["Q-1"]).values())
-    assert at.told_of_lines(deleted(A)) == (Change("Q-1", None),)
-    assert at.told_of_quotes(deleted(Q)) == (Change("Q-1", None, gone=True),)
+    at.told_of_lines(detail(A, Q))
+    known, unknown = (at.line_page(deleted(id)) for id in (A, B))
+    assert (known.changes, known.gone_parts, known.has_unknown_parts) == ((Change("Q-1", None),), (A,), False)
+    assert (unknown.changes, unknown.gone_parts, unknown.has_unknown_parts) == ((), (B,), True)
+    assert at.quote_page(deleted(R)).has_unknown_parts
+
+
+def test_what_a_deleted_row_belonged_to_is_forgotten_once_that_is_queued() -> None:
+    at = world()
+    at.sales.quote(Q, "Q-1")
+    at.told_of_lines(detail(A, Q))
+    at.lines.forget([A, B])
+    at.documents.forget([Q])
+    assert at.line_page(deleted(A)).has_unknown_parts
+    assert at.quote_page(deleted(Q)).has_unknown_parts
 
 
 def test_a_page_that_cannot_be_remembered_is_not_reported() -> None:

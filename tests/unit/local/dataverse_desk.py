@@ -65,6 +65,12 @@ class Desk:
     def order_line(self, order: str, **values: object) -> str:
         return self.line(order, "salesorders", **values)
 
+    def invoice(self, **values: object) -> str:
+        return self.document("invoices", **values)
+
+    def invoice_line(self, invoice: str, **values: object) -> str:
+        return self.line(invoice, "invoices", **values)
+
     def read(self, path: str) -> dict[str, Any]:
         reply = self.world.get(path)
         assert reply.status_code == 200, reply.text

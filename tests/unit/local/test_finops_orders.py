@@ -214,6 +214,17 @@ def test_a_line_that_cannot_be_is_refused(finops: Caller, values: dict[str, obje
     assert text in refused(finops, ORDER_LINES, {**ORDER_LINE, **values})
 
 
+@pytest.mark.parametrize(
+    ("collection", "entity"),
+    [(ORDER_LINES, "SalesOrderLineCDSV2Entity"), (ORDER_LINES_V1, "SalesOrderLineCDSEntity")],
+)
+def test_a_refused_line_names_the_collection_that_was_written(finops: Caller, collection: str, entity: str) -> None:
+    order(finops)
+    text = refused(finops, collection, {**ORDER_LINE, "ProductNumber": "BK-9"})
+    assert text.startswith(f"Write failed for table row of type '{entity}'.")
+    assert f"validateField failed on field '{entity}.ProductNumber'" in text
+
+
 def test_an_order_with_lines_is_open_and_without_lines_has_no_status(finops: Caller) -> None:
     order(finops)
     order_line(finops)

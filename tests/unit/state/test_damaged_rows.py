@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Damage, StateUnreadable
 from shared.state.audit import AuditEntry, read_audit_entry
+from shared.state.batches import Batches, read_batch
 from shared.state.checkpoint_parts import MadeFor, Phase, Position, Scans, Walk
 from shared.state.checkpoints import Checkpoint, Checkpoints, read_checkpoint
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift, read_environment, read_flow, read_gate
@@ -89,6 +90,9 @@ KINDS = {
     "owners": Kind(
         rows_of(lambda at: [Owners(at).remember(FLOW, "quotes", {"a": each}) for each in ("1", "2")])[0],
         lambda stored: read_owners(FLOW, stored),
+    ),
+    "batch": Kind(
+        rows_of(lambda at: Batches(at).note(FLOW, "c", ["Q-1", "Q/2"]))[0], lambda stored: read_batch(FLOW, stored)
     ),
     "decided": Kind(decided_row(FLOW, "a|b", digest("x")), lambda stored: read_decided(FLOW, stored)),
     "key": Kind(rows_of(lambda at: Keys(at, "E", "usmf").own({"K1 ": Owner(FLOW, "r", "a")}))[0], read_key),

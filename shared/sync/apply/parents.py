@@ -1,0 +1,76 @@
+"""The links of the records that others wait for (protocol W1, W2)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from shared.mapping.verdicts import Parent
+from shared.records import fold
+from shared.state.keys import Owner
+from shared.state.links import Link
+from shared.sync.flow import Flow
+from shared.sync.state import State
+
+LinksOfParents = Callable[[set[Parent]], Mapping[Parent, Link]]
+"""Loads the links of parents; linked means committed, not claimed."""
+
+
+def parent_links(state: State, flow: Flow) -> LinksOfParents:
+    """Loads the links of parents of the records of a flow."""
+    return partial(_load, state, flow.company)
+
+
+def may_continue(parent: Parent, link: Link) -> bool:
+    """Whether a record that waits for a parent is to be looked at again: the parent is linked, or filtered."""
+    return link.key_on(parent.route) is not None or link.keeps_off(parent.route)
+
+
+def keeps_parked(parent: Parent, link: Link) -> bool:
+    """Whether a record that is filtered because of a parent stays so. A record that is named by its key must be linked
+    first."""
+    return link.keeps_off(parent.route) or (parent.is_by_key and link.key_on(parent.route) is None)
+
+
+def owner_of(state: State, company: str, parent: Parent) -> Owner | None:
+    """The record that owns the key by which a parent is named; None if none is known. Raises StorageTrouble."""
+    return _owners(state, company, parent.flow, [parent.id]).get(parent.id)
+
+
+def _load(state: State, company: str, parents: set[Parent]) -> dict[Parent, Link]:
+    """The links, read in the order of their ids: that of a set differs between processes."""
+    by_flow: dict[str, set[str]] = defaultdict(set)
+    by_collection: dict[str, set[str]] = defaultdict(set)
+    for parent in parents:
+        (by_collection if parent.is_by_key else by_flow)[parent.flow].add(parent.id)
+    found = {flow: state.links.load(flow, sorted(by_flow[flow])) for flow in sorted(by_flow)}
+    for collection in sorted(by_collection):
+        found[collection] = _under_keys(state, company, collection, sorted(by_collection[collection]))
+    return {parent: found[parent.flow][parent.id] for parent in parents}
+
+
+def _under_keys(state: State, company: str, collection: str, keys: list[str]) -> dict[str, Link]:
+    """The links of the records that own these keys, each on the route of parents that are named by their key if it is
+    linked under the key. A key without an owner gets a new link."""
+    owners = _owners(state, company, collection, keys)
+    by_flow: dict[str, set[str]] = defaultdict(set)
+    for owner in owners.values():
+        by_flow[owner.flow].add(owner.id)
+    links = {flow: state.links.load(flow, sorted(ids)) for flow, ids in sorted(by_flow.items())}
+    return {
+        key: _as_named(links[owners[key].flow][owners[key].id], owners[key], key)
+        if key in owners
+        else Link(collection, key)
+        for key in keys
+    }
+
+
+def _as_named(link: Link, owner: Owner, key: str) -> Link:
+    if fold(link.key_on(owner.route) or "") == key:
+        return replace(link, route=Parent.BY_KEY)
+    return replace(link, route=None, target_key=None, target_id=None)
+
+
+def _owners(state: State, company: str, collection: str, keys: list[str]) -> dict[str, Owner]:
+    found = state.keys_in(collection, company).owners(keys)
+    return {key: owned.owner for key, owned in found.items() if owned.damage is None}

@@ -1,0 +1,77 @@
+"""Two flows in opposite directions: `parents` go to F&O, and `replies` come back. A reply names its parent by the key
+that the parent has in F&O."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
+from shared.records import SourceRow
+from shared.state.links import Link
+from shared.sync.flow import Flow, Route, Walked
+from shared.systems import System
+from tests.support.doubles import BulkTarget, FakeMapper, WalkedTable, unnumbered
+from tests.support.world import World
+
+REPLIES = "replies"
+BACK = "back"
+CUSTOMERS = "Customers"
+
+
+@dataclass(frozen=True)
+class ReplyMapper(FakeMapper):
+    """A reply waits for the parent whose key is `to`, and tells the id of its row in Sales. With `until` it is filtered
+    until then."""
+
+    target_entity: str = "Rows"
+    until: bool = False
+
+    def parents(self, row: SourceRow) -> tuple[Parent, ...]:
+        return (Parent.with_key(CUSTOMERS, str(row.values["to"])),)
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        (parent,) = self.parents(row)
+        if self.until and parent not in known.keys:
+            return Filtered("nobody", until=(parent,))
+        return Mapped(row.id, {"status": row.values["status"], "row": known.rows.get(parent)}, {}, (parent,))
+
+
+class Replying(World):
+    """A world with both flows."""
+
+    def __init__(self, *, until: bool = False, **values: Any) -> None:
+        super().__init__(flows=("parents", REPLIES), **values)
+        self.replies = WalkedTable(self.steps)
+        self.rows = BulkTarget(self.steps, self.clock)
+        self.sources[REPLIES] = self.replies
+        self.mappers[REPLIES] = ReplyMapper(until=until)
+
+    def _flow(self, name: str) -> Flow:
+        if name != REPLIES:
+            return super()._flow(name)
+        (route,) = self._routes(name)
+        ways, mapper = (System.FINOPS, System.DATAVERSE), self.mappers[name]
+        flow = Flow(name, *ways, self.company, Walked(self.replies), {route.name: route}, mapper, unnumbered)
+        return replace(flow, parents_by_key=(CUSTOMERS,))
+
+    def _routes(self, name: str) -> tuple[Route, ...]:
+        if name != REPLIES:
+            return super()._routes(name)
+        return (Route(BACK, "Rows", self.rows, self.mappers[name], adopt_existing=self.adopt),)
+
+    def reply(self, id: str, to: str, status: str = "open") -> None:
+        """A record of F&O that names a parent by its key, as a person writes it."""
+        self.replies.save(id, to=to, status=status)
+
+    def parent(self, id: str, key: str, **values: Any) -> None:
+        """A record of Sales that gets this key in F&O."""
+        self.source.save(id, **{"number": key, "name": id, **values})
+
+    def run(self, *flows: str) -> None:
+        """Pull these flows, one after the other, and work off their messages."""
+        for flow in flows:
+            self.pull(flow)
+            self.drain([flow])
+
+    def link_of(self, reply: str) -> Link:
+        """The link of a reply."""
+        return self.state.links.load(REPLIES, [reply])[reply]
