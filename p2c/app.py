@@ -134,4 +134,5 @@ def standstill(to: Connection, flow: str) -> str:
     """The sentence that says when queued records are synced, with a blank before it; empty if the flow runs now."""
     control = to.service.state.control.flow(flow)
     why = "paused" if control.paused else "blocked" if control.blocked else ""
+    why = "off" if to.service.flows[flow].off else why
     return f" {flow} is {why}: they are synced when it runs again." if why else ""

@@ -37,6 +37,7 @@ def show_status(told: Status) -> None:
     for flow in told.flows:
         state = flow.state
         running = "blocked" if state.blocked else "paused" if state.paused else "late" if flow.is_late else "runs"
+        running = "off" if flow.off else running
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         rows.append(

@@ -44,6 +44,7 @@ class Wiring:
     mapper: Mapper
     numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     number_column: str
+    off: str = ""
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
 
@@ -116,6 +117,7 @@ class FlowSpec:
             basis=wiring.basis,
             parents=self.parents,
             parents_by_key=self.parents_by_key,
+            off=wiring.off,
             filters=self.filters,
         )
 

@@ -145,6 +145,8 @@ class Explaining:
         return in_words(examined.reason, self._flow, self._flows)
 
     def _obstacles(self, control: FlowControl) -> list[str]:
+        if self._flow.off:
+            return [f"The flow {self._flow.name} is off: {self._flow.off}."]
         found = []
         if control.paused:
             found.append(f"The flow {self._flow.name} is paused.")
@@ -161,6 +163,8 @@ class Explaining:
         return [self._state.control.gate(system) for system in systems]
 
     def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
+        if self._flow.off:
+            return f"turn the flow {self._flow.name} on: {self._flow.off}"
         if control.paused:
             return f"resume the flow {self._flow.name}"
         if control.blocked:

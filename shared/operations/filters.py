@@ -5,12 +5,17 @@ from typing import Protocol
 
 from shared.mapping.verdicts import Filter
 from shared.sync.apply.judge import OUT_OF_SCOPE, PARENT_FILTERED
+from shared.sync.flow import NO_TARGET_ROW
 
 # The engine's own.
 _OF_EVERY_FLOW = {
     OUT_OF_SCOPE: Filter(
         "it has no counterpart yet, and the scope setting of the flow leaves such records out",
         "change the record, or the scope setting",
+    ),
+    NO_TARGET_ROW: Filter(
+        "the flow only updates rows, and there is none under the record's number",
+        "create the row in the target, then sync the record",
     ),
 }
 

@@ -29,7 +29,7 @@ class FlowStatus:
     """One flow. `links` counts records by state; `last_pull` is the start of the last pull on record, None if there is
     none; `applied` are the outcomes of the last hour; both are in a fixed order. `is_late` says that a running flow is
     too far behind: it was not read for too long, or its oldest message has waited too long. `said` are the system's own
-    words if the flow is blocked by a drift that it met."""
+    words if the flow is blocked by a drift that it met. `off` is the setting that turns it off; empty if it is on."""
 
     flow: str
     state: FlowState
@@ -38,11 +38,14 @@ class FlowStatus:
     applied: Mapping[str, int]
     is_late: bool
     said: str = ""
+    off: str = ""
 
     @property
     def needs_attention(self) -> bool:
         """Whether it needs attention."""
         state = self.state
+        if self.off:
+            return False
         return bool(state.paused or state.blocked or state.failures_open or state.poison or self.is_late)
 
 
@@ -96,7 +99,7 @@ class _Looking:
         said = "" if met is None else met.said
         by_state = {each: links[each] for each in (*map(str, LinkState), _UNREADABLE) if links[each]}
         outcomes = {str(outcome): applied[outcome] for outcome in _OUTCOMES if applied[outcome]}
-        return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said)
+        return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said, flow.off)
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

@@ -77,6 +77,8 @@ class Tracing:
 
     def _standstill(self, flow: Flow) -> str:
         control = self._examining.state.control.flow(flow.name)
+        if flow.off:
+            return f"off: {flow.off}"
         return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
 
 

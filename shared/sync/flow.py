@@ -8,13 +8,15 @@ from typing import Protocol
 from zlib import crc32
 
 from shared import exact_json
-from shared.mapping.verdicts import Filter, Known, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filter, Filtered, Known, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
 
 WEEK_S = 7 * 24 * 3600.0
 FieldOf = tuple[str, Json]
+# The rule by which a record is filtered if it may only update a row and there is none.
+NO_TARGET_ROW = "no_target_row"
 # How old the small tables may be.
 LOOKUP_KEPT_S = 300.0
 _BASIS_BYTES = 8
@@ -94,6 +96,13 @@ class AdoptionRules(Protocol):
         """What a row needs besides the owned fields, or why it must not be taken over."""
 
 
+class UpdateRules(Protocol):
+    """What the engine must know of a target in which records only update rows that are there. Pure."""
+
+    def left_out(self, row: TargetRow) -> Filtered | None:
+        """Why a row must not be changed as it is now; None if it may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
@@ -120,9 +129,10 @@ class Route:
     part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
-    the owned fields. `row_id` gives the id of the row under a key, if the target derives it from the key. With `once`,
-    a row is written until its creation is finished, and from then on belongs to the users of the target: it is neither
-    changed nor created again."""
+    the owned fields. With `updates` no record creates a row: it takes the row that is there under its key, whoever has
+    made it, and a record without a row is filtered as NO_TARGET_ROW. `row_id` gives the id of the row under a key, if
+    the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
+    belongs to the users of the target: it is neither changed nor created again."""
 
     name: str
     entity: str
@@ -134,6 +144,7 @@ class Route:
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None
+    updates: UpdateRules | None = None
     row_id: Callable[[str], str] | None = None
 
 
@@ -144,7 +155,8 @@ class Flow:
     mapping. `parents` are the flows whose records its own wait for, and `parents_by_key` the collections in which they
     name such records by target key; `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
     of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
-    `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words."""
+    `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words.
+    `off` says which setting turns the flow off; empty if it is on."""
 
     name: str
     source_system: System
@@ -159,6 +171,7 @@ class Flow:
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
     row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
+    off: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""
     basis_digest: str = ""

@@ -64,7 +64,7 @@ class Observing:
         control, poisoned = state.control.flow(flow.name), queues.depth(poison_queue(flow.name))
         waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
         return FlowState(
-            paused=control.paused,
+            paused=control.paused or bool(flow.off),
             blocked=control.blocked,
             checkpoint_age_s=self._checkpoint_age_s(flow),
             queued=queues.depth(flow.name),

@@ -211,6 +211,8 @@ class Gates:
 
 def _flow_closed(flow: Flow, now: Control) -> Closed | None:
     control = now.flow(flow.name)
+    if flow.off:
+        return Closed(f"flow {flow.name} is off: {flow.off}")
     if control.paused:
         return Closed(f"flow {flow.name} is paused")
     return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None

@@ -19,7 +19,7 @@ def test_a_record_waits_for_whoever_is_linked_under_a_key_and_learns_the_id_of_i
     world.parent("p1", "c-1")
     world.run("parents")
     world.drain([REPLIES])
-    assert world.rows.rows == {"r1": {"status": "open", "row": "p1"}}
+    assert world.rows.rows["r1"] == {"status": "open", "row": "p1"}
     check(world)
 
 
@@ -32,7 +32,7 @@ def test_the_commit_of_a_parent_releases_only_those_that_name_its_key() -> None:
     world.run("parents")
     assert world.queues.depth(REPLIES) == 1
     world.drain([REPLIES])
-    assert list(world.rows.rows) == ["r1"]
+    assert list(world.rows.made) == ["r1"]
 
 
 def test_the_sweep_releases_a_record_whose_release_was_lost() -> None:
@@ -44,7 +44,7 @@ def test_the_sweep_releases_a_record_whose_release_was_lost() -> None:
     world.queues._queues.pop(REPLIES)
     world.sweep()
     world.drain([REPLIES])
-    assert list(world.rows.rows) == ["r1"]
+    assert list(world.rows.made) == ["r1"]
 
 
 def test_a_key_that_is_owned_but_not_linked_yet_is_waited_for() -> None:
@@ -57,7 +57,7 @@ def test_a_key_that_is_owned_but_not_linked_yet_is_waited_for() -> None:
     assert world.queues.depth(REPLIES) == 0
     world.target.fault = lambda _write: None
     world.settle()
-    assert world.rows.rows == {"r1": {"status": "open", "row": "p1"}}
+    assert world.rows.rows["r1"] == {"status": "open", "row": "p1"}
     check_at_rest(world)
 
 
@@ -69,7 +69,7 @@ def test_a_parent_that_was_filtered_after_it_was_linked_is_still_the_one_that_ha
     world.run("parents")
     world.reply("r1", to="C-1")
     world.run(REPLIES)
-    assert world.rows.rows == {"r1": {"status": "open", "row": "p1"}}
+    assert world.rows.rows["r1"] == {"status": "open", "row": "p1"}
 
 
 def test_a_record_may_be_filtered_until_a_parent_is_linked_and_no_sweep_sends_it_before() -> None:
@@ -83,7 +83,7 @@ def test_a_record_may_be_filtered_until_a_parent_is_linked_and_no_sweep_sends_it
     world.parent("p1", "C-1")
     world.run("parents")
     world.drain([REPLIES])
-    assert world.rows.rows == {"r1": {"status": "open", "row": "p1"}}
+    assert world.rows.rows["r1"] == {"status": "open", "row": "p1"}
     assert world.state.waits.page(REPLIES, "", 10)[0] == []
     check_at_rest(world)
 
@@ -137,7 +137,7 @@ def test_a_crash_at_any_step_loses_nothing(until: bool, flow: str) -> None:
         with pytest.raises(Crash):
             world.run(flow)
         world.settle()
-        assert set(world.rows.rows) == {"r0", "r1", "r2"}, step
+        assert world.rows.made == {"r0", "r1", "r2"}, step
         check(world)
 
 
@@ -148,5 +148,5 @@ def test_many_records_wait_for_one_key() -> None:
     world.run(REPLIES)
     world.parent("p1", "C-1")
     world.settle(hours=0.1)
-    assert len(world.rows.rows) == 30
+    assert len(world.rows.made) == 30
     check(world)

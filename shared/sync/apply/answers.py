@@ -18,6 +18,7 @@ from shared.records import LineAction
 from shared.state.control import Control
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
+from shared.sync.apply.plan import without_row
 from shared.sync.apply.record import Concluded, Planned, Sent
 from shared.sync.apply.written import written
 from shared.sync.flow import Flow, Route
@@ -96,6 +97,8 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
         return record.at_its_next_target()
     if judged.ending is not None:
         return record.concluded(judged.ending.kind, judged.ending.state, reason=judged.ending.rule)
+    if route.updates is not None:
+        return without_row(judged)
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     doubtful = judged.with_link(record.link, trusted=False)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from shared.errors import RecordRejected
 from shared.mapping.verdicts import Rejected
 from shared.records import TargetRow, Write, fold
+from shared.state.links import LinkState
 from shared.sync.apply.changes import Changes, NumbersTaken
+from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
-from shared.sync.flow import Flow, Route
+from shared.sync.flow import NO_TARGET_ROW, Flow, Route, UpdateRules
 
 # The cause of a record whose row is gone, and that is written once.
 TARGET_GONE = "target_gone"
@@ -87,13 +89,14 @@ def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned |
 def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None:
     """Only on a clean link may equal content end as unchanged, or a difference be sent (protocol A7). A record whose
     link is not clean is looked up. So is a document that has changed, because its changes depend on its lines as they
-    are in the target."""
+    are in the target, and a record that only updates, because the row may not be changed in every state."""
     if not (judged.record.trusted and judged.record.link.linked and judged.content.reused is None):
         return None
     changes = Changes(route)
     if not changes.difference(judged) and not changes.changed_lines(judged):
         return unchanged(route, judged)
-    return None if route.document is not None else Planned(judged, changes.update(judged))
+    looks_first = route.document is not None or route.updates is not None
+    return None if looks_first else Planned(judged, changes.update(judged))
 
 
 def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Occupied | Concluded:
@@ -103,10 +106,35 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if link.linked and judged.content.reused is not None:
         return _plan_reused(route, judged, row, judged.content.reused)
     if row is None:
+        if route.updates is not None:
+            return without_row(judged)
         return _gone(route, judged) if Changes(route).is_finished(judged) else _plan_creation(route, judged)
+    if route.updates is not None:
+        return _plan_update(route, route.updates, judged, row)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
         return Occupied(judged)
     return _plan_row(route, judged, row)
+
+
+def without_row(judged: Judged) -> Concluded:
+    """The outcome of a record that may only update a row, if there is none."""
+    return judged.record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=NO_TARGET_ROW)
+
+
+def _plan_update(route: Route, rules: UpdateRules, judged: Judged, row: TargetRow) -> Planned | Concluded:
+    """The fields that differ in a row as it was read. If none does, nothing is sent: a first time, the record still
+    takes the row's key."""
+    left_out = rules.left_out(row)
+    if left_out is not None:
+        return judged.record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=left_out.rule)
+    planned = _plan_row(route, judged, row)
+    if isinstance(planned, Concluded):
+        return planned
+    agree, sent = route.rules.agree, planned.write.values
+    differing = {name: value for name, value in sent.items() if not agree(name, value, row.values.get(name))}
+    if not differing and judged.record.link.linked:
+        return unchanged(route, judged)
+    return replace(planned, write=replace(planned.write, values=differing))
 
 
 def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Concluded:
