@@ -19,7 +19,7 @@ from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
-from shared.sync.flow import Flow, Mapper, Route, Tracked, Walked
+from shared.sync.flow import Finder, Flow, Mapper, Route, Tracked, Walked
 from shared.sync.ports import Lookup
 from shared.systems import System
 
@@ -47,6 +47,7 @@ class Wiring:
     off: str = ""
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
+    finders: Mapping[str, Finder] = field(default_factory=dict)
 
 
 def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datetime) -> Iterable[Check]:
@@ -115,6 +116,7 @@ class FlowSpec:
             number_column=wiring.number_column,
             lookup=wiring.lookup,
             basis=wiring.basis,
+            finders=wiring.finders,
             parents=self.parents,
             parents_by_key=self.parents_by_key,
             off=wiring.off,
