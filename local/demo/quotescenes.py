@@ -7,13 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.demo.arrivals import Arrivals
+from local.demo.documents import AMOUNT
 from local.demo.flows import API, Systems
-from local.demo.quotations import AMOUNT
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
 from local.demo.stage import Stage, say_skipped
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.records import Json, Values
@@ -75,7 +76,7 @@ class QuoteScenes:
         id, number = self._puzzle
         say = self._stage.say
         link = self._arrivals.reader.link(number)
-        words = in_words(link.rule or "", FLOWS)
+        words = in_words(link.rule or "", FLOWS[QUOTATIONS], FLOWS)
         say(f"Why is quote {number} not in F&O? {link.state} by {link.rule}: {words.meaning}", style="bold")
         say(f"   what to do: {words.remedy}")
         self._seller.change(id, DRAFT)

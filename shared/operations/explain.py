@@ -142,7 +142,7 @@ class Explaining:
                 return f"Now: it is {kind} and is retried automatically."
 
     def _rule(self, examined: Examined) -> Filter:
-        return in_words(examined.reason, self._flows.values())
+        return in_words(examined.reason, self._flow, self._flows)
 
     def _obstacles(self, control: FlowControl) -> list[str]:
         if self._flow.off:

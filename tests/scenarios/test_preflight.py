@@ -27,7 +27,7 @@ from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
 
-TRACKED = ("contact", "quote", "quotedetail")
+TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
 
 SALES_TABLES = ("accounts", "contacts", "quotes", "quotedetails", "products", "productpricelevels", *catalogue.TABLES)
