@@ -50,7 +50,7 @@ def findings(result: Result) -> Iterator[Text]:
 def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
     found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
-    touched = " and ".join(f"{count} {name}" for name, count in trial.touched.items())
+    touched = ", ".join(f"{count} {name}" for name, count in trial.touched.items())
     text = f"Functions killed while {touched} changed: {', '.join(f'{name} {count}' for name, count in found.items())}."
     return Text(text, style="bold red" if any(found.values()) else "bold green")
 
