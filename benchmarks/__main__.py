@@ -27,10 +27,10 @@ from shared.flows.products import PRODUCTS
 LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample.
 _PRODUCTS = 1496
-_WIDTH = 130
+_WIDTH = 140
 _HEADINGS = (
     *("latency", "run", "records", "seconds", "records/s"),
-    *("Sales reads", "Sales writes", "F&O reads", "F&O writes", "CPU s", "peak MB"),
+    *("Sales reads", "Sales writes", "F&O reads", "F&O writes", "storage", "CPU s", "peak MB"),
 )
 _BESIDE = ("latency", "naive loop", "first sync", "bound", "set by", "first sync / naive", "first sync / bound")
 
@@ -134,7 +134,7 @@ def _show(console: Console, flow: str, compared: Sequence[Compared], machine: st
 
 
 def _cells(run: Measured) -> tuple[str, ...]:
-    counts = (run.sales.read, run.sales.write, run.finops.read, run.finops.write)
+    counts = (run.sales.read, run.sales.write, run.finops.read, run.finops.write, run.storage)
     return (
         f"{run.latency_ms:g} ms",
         run.run,

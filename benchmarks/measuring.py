@@ -13,14 +13,15 @@ from benchmarks.stage import Plan, Stage, running_stage
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
 from shared.sync.hints import Hint, messages
+from shared.sync.limits import Limits
 
 FIRST_SYNC, CHANGED, UNCHANGED = "first sync", "1 % changed", "nothing changed"
-_HINTS_PER_MESSAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. `cpu_s` is the processor time of the functions host, `peak_mb` its largest size during the run."""
+    """One run. `storage` counts requests to tables, `cpu_s` is the processor time of the functions host, `peak_mb` its
+    largest size during the run."""
 
     flow: str
     latency_ms: float
@@ -29,6 +30,7 @@ class Measured:
     seconds: float
     sales: Requests
     finops: Requests
+    storage: int
     cpu_s: float
     peak_mb: float
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -97,6 +99,7 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
     stage.delay(latency_ms)
     for act in _acts(stage, flow, ids):
         since, before = system_clock(), _counts(stage)
+        stored = stage.storage_requests.total
         forget_peak(pid)
         used = usage_of(pid)
         act.do()
@@ -112,6 +115,7 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
             seconds=done.seconds,
             sales=sales,
             finops=finops,
+            storage=stage.storage_requests.total - stored,
             cpu_s=after.cpu_s - used.cpu_s,
             peak_mb=after.peak_mb,
             outcomes=done.outcomes,
@@ -134,7 +138,7 @@ def _acts(stage: Stage, flow: Flow, ids: Sequence[str]) -> tuple[Act, ...]:
 
 
 def _look_again(stage: Stage, flow: str, ids: Sequence[str]) -> None:
-    for message in messages(flow, "bench", [Hint(id) for id in ids], _HINTS_PER_MESSAGE):
+    for message in messages(flow, "bench", [Hint(id) for id in sorted(ids)], Limits().hints_per_message):
         stage.storage.queues.send(flow, message.to_body())
 
 

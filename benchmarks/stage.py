@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from benchmarks.storage_requests import StorageRequests
 from local.demo import environment, samples
 from local.demo.arguments import Options
 from local.demo.configuration import Configuration, read_configuration
@@ -38,10 +39,14 @@ class Plan:
 
 
 class Stage:
-    """What runs; made by `running_stage`. `in_step` names the flows whose records are in their targets."""
+    """What runs; made by `running_stage`. `in_step` names the flows whose records are in their targets,
+    `storage_requests` counts those of the app to tables."""
 
-    def __init__(self, plan: Plan, session: Session, configuration: Configuration, folder: Path) -> None:
+    def __init__(
+        self, plan: Plan, session: Session, configuration: Configuration, folder: Path, requests: StorageRequests
+    ) -> None:
         self.samples = plan.samples
+        self.storage_requests = requests
         self.in_step: set[str] = set()
         self._plan = plan
         self._session = session
@@ -141,8 +146,9 @@ def running_stage(plan: Plan) -> Iterator[Stage]:
     with place(None, data=digest, folder=str(data), systems=SYSTEMS) as here:
         folder = here.folder("run")
         settings = configuration.settings_in(folder)
-        with Session(Options(once=True, data=data), here, settings, flows, currency, more=more) as session:
-            stage = Stage(plan, session, configuration, folder)
+        requests, options = StorageRequests(), Options(once=True, data=data)
+        with Session(options, here, settings, flows, currency, more=more, on_storage_request=requests.note) as session:
+            stage = Stage(plan, session, configuration, folder, requests)
             stage.let_flow(*FLOWS.names)
             yield stage
 

@@ -24,6 +24,8 @@ LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully list
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+_REQUEST = f"/{ACCOUNT}"
+
 # Azurite reads nothing from its standard input. This makes it end when the pipe closes, which the system does
 # however the parent dies, also by SIGKILL.
 END_WITH_PARENT = (
@@ -58,7 +60,7 @@ class Azurite:
     """Runs from `__enter__` to `__exit__`; keeps its data in memory, or in `directory` if one is given.
 
     Give the `ports` of an earlier run to start again under the same connection string. `tell` gets a line if the
-    start takes long.
+    start takes long, `on_request` the line of each request in the emulator's log.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class Azurite:
         node_modules: Path = ROOT / "node_modules",
         start_idle_s: float = START_IDLE_S,
         tell: Callable[[str], None] = lambda _text: None,
+        on_request: Callable[[str], None] | None = None,
     ) -> None:
         self._directory = directory
         self._wanted = ports or Ports()
         self._script = node_modules / SCRIPT
         self._start_idle_s = start_idle_s
         self._tell = tell
+        self._on_request = on_request
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._process: subprocess.Popen[str] | None = None
         self._ports = self._wanted
@@ -163,7 +167,7 @@ class Azurite:
         return [
             *(node, "--import", END_WITH_PARENT, str(self._script), *where),
             # The Python clients speak a newer version of the API than Azurite knows.
-            *("--skipApiVersionCheck", "--disableTelemetry", "--silent"),
+            *("--skipApiVersionCheck", "--disableTelemetry", *(() if self._on_request else ("--silent",))),
             *("--blobPort", str(ports.blob), "--queuePort", str(ports.queue), "--tablePort", str(ports.table)),
         ]
 
@@ -192,6 +196,9 @@ class Azurite:
         """Read to the end, also output that is not needed: a full pipe would stop the emulator."""
         with stream:
             for line in stream:
+                if self._on_request is not None and _REQUEST in line:
+                    self._on_request(line)
+                    continue
                 if not _STARTS.search(line):
                     self._said.append(line)
                 lines.put(line)

@@ -37,8 +37,9 @@ class Session:
     """The running demo, from `__enter__` to `__exit__`, which leaves no process behind.
 
     The functions do not run before `start_functions`. `tell` gets a line for what the user should know, `more` are
-    further arguments of a simulator, by its system. A part that is killed and restarted continues where it was only if
-    the place is kept: otherwise storage and systems are in memory.
+    further arguments of a simulator, by its system, and `on_storage_request` gets the storage emulator's line of each
+    request. A part that is killed and restarted continues where it was only if the place is kept: otherwise storage and
+    systems are in memory.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Session:
         *,
         tell: Callable[[str], None] = lambda _text: None,
         more: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        on_storage_request: Callable[[str], None] | None = None,
     ) -> None:
         self._place = place
         self._kind = options.host
@@ -64,7 +66,9 @@ class Session:
         self._host = self.further_host()
         company = Company(app_settings["COMPANY"], currency)
         self.simulators = Simulators(options, place, self._secrets, company, more, tell)
-        self.azurite = Azurite(place.folder("azurite") if place.kept else None, tell=tell)
+        self.azurite = Azurite(
+            place.folder("azurite") if place.kept else None, tell=tell, on_request=on_storage_request
+        )
         self.sales, self.finops = (Access(name, self.simulators.url(name), self._secrets) for name in SYSTEMS)
         self.storage: Storage
 

@@ -58,6 +58,7 @@ def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
         # For 1,000 records: one for each, or one for all of them in bulk.
         each = 1000 // RECORDS * 2 if flow == PRODUCTS else 1000
         assert [run[f"{target} writes"] for run in runs[:2]] == [f"{each:,}", "0"]
+        assert all(int(run["storage"].replace(",", "")) > 0 for run in runs)
         assert len(beside) == 1
     assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 

@@ -136,6 +136,29 @@ def test_a_record_of_another_flow_that_has_got_the_row_is_written_once_more() ->
     assert link(world, "m1", "people").target_key == "K"
 
 
+def test_a_row_that_a_late_worker_has_made_goes_to_the_record_of_the_same_message_that_has_got_its_key() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.source.save("p2", number="K", name="Second")
+    world.target.lands = False
+
+    def hand_over() -> None:
+        world.source.save("p1", bad="yes")
+        world.target.fault = lambda write: LOST if write.id == "p2" else None
+        world.clock.sleep(world.limits.claim_live_s + 1)
+        world.apply(hint("p1"))
+        world.apply(hint("p2"))
+
+    overtaken(world, "parents", hint("p1", "p2"), hand_over)
+    assert world.target.rows["k"]["name"] == "First"
+    assert link(world, "p2").intent is not None
+    world.target.fault = lambda _write: None
+    world.settle()
+    check_at_rest(world)
+    assert world.target.rows["k"]["name"] == "Second"
+    assert link(world, "p2").target_key == "K"
+
+
 @pytest.mark.parametrize("cells", [{"flow": "newer"}, {"flow": Foreign("float")}], ids=str)
 def test_a_row_that_a_late_worker_has_made_is_noted_as_its_records_where_nobody_knows_whose_its_key_is(
     cells: dict[str, Cell | None],

@@ -88,6 +88,24 @@ def test_a_record_that_was_filtered_by_a_mapping_that_is_taken_back_is_written()
     check(world)
 
 
+def test_a_record_whose_first_write_was_noted_and_not_sent_is_not_skipped_by_a_mapping_that_has_filtered_it() -> None:
+    world = in_step()
+    world.source.save("q1", number="Q1", name="Quiet")
+    mapped_by(world, Loud())
+    world.settle()
+    seen = world.state.links.load("parents", ["q1"])["q1"].seen
+    mapped_by(world, FakeMapper())
+    world.target.trouble = lambda _name: world.clock.sleep(world.limits.run_budget_s + 1)
+    world.apply(HintMessage("parents", "former", (Hint("q1", seen.version),), seen.epoch).to_body())
+    assert world.state.links.load("parents", ["q1"])["q1"].intent is not None
+    world.target.trouble = None
+    mapped_by(world, Loud())
+    world.settle()
+    filtered = world.state.links.load("parents", ["q1"])["q1"]
+    assert (filtered.state, filtered.intent) == (LinkState.FILTERED, None)
+    check(world)
+
+
 def test_a_mapping_that_comes_and_goes_while_everything_is_read_leaves_no_trace() -> None:
     world = World(flows=("parents",))
     for number in range(12):

@@ -197,6 +197,8 @@ class Collection:
         row, owner, overwritten, passable = rows.get(folded), record, None, False
         if row is None:
             row = rows[folded] = Row(write.key, {}, of=record, made=True)
+            # Another record may have got the number of a late worker's record. Then the row is that one's.
+            passable = late
         elif row.of is not None and row.of != record and not row.doubtful:
             if row.passable:
                 # A late worker may have written it for a record that has it no more. Then the other one writes it.

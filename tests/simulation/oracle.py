@@ -180,7 +180,11 @@ class Oracle:
     def _was_customer(self, record: Record) -> bool:
         """Whether people have removed the customer of a contact, to which it is tied."""
         entry = self._books.entries.get(record)
-        return entry is not None and entry.entity == CUSTOMERS and (CUSTOMERS, fold(entry.key)) in self._facts.removed
+        return entry is not None and entry.entity == CUSTOMERS and self._is_removed(entry.entity, entry.key)
+
+    def _is_removed(self, entity: str, key: str) -> bool:
+        """Whether people have removed a row under this key."""
+        return (entity, fold(key)) in self._facts.removed
 
     def _rows_of(self, record: Record) -> Iterator[Row]:
         for entity in dict.fromkeys(ENTITIES.values()):
@@ -232,7 +236,7 @@ class Oracle:
             return
         if entry.state != "written":
             yield Problem("I1", record, f"it can be written as {mapped.key}, and is {entry.state} {entry.reason}")
-        elif (entity, fold(mapped.key)) in self._facts.removed and (row is None or row.of != record):
+        elif self._is_removed(entity, mapped.key) and (row is None or row.of != record):
             # People have removed the row, and nothing has changed in the source since.
             return
         elif row is None:
@@ -283,8 +287,9 @@ class Oracle:
 
     def _waits(self, record: Record, entry: Entry, missing: Sequence[Parent]) -> Iterator[Problem]:
         parents = [(parent.flow, parent.id) for parent in missing]
-        if entry.state == "written" and any(self._rows_of(record)):
-            # An operator has taken the parent off its row: what hangs there stays until the parent has another one.
+        if entry.state == "written" and (any(self._rows_of(record)) or self._is_removed(entry.entity, entry.key)):
+            # An operator has taken the parent off its row: what hangs there stays, or is away where people have removed
+            # it, until the parent has another one.
             return
         filtered = [parent for parent in parents if self._is_filtered(parent)]
         wanted = "filtered" if filtered else "waiting"

@@ -11,6 +11,7 @@ from benchmarks import __main__, document, operations
 from benchmarks.flows import MEASURED
 from benchmarks.limits import lowest_bound
 from benchmarks.records import write_samples
+from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
 
 LIMIT = Limit(requests=2, window_s=10.0)
@@ -95,3 +96,25 @@ def test_no_records_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         __main__.main(["--records", "0"])
     assert "'0' is not a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("request_line", "counts"),
+    [
+        ("POST /devstoreaccount1/$batch HTTP/1.1", 1),
+        ("POST /devstoreaccount1/links HTTP/1.1", 1),
+        ("GET /devstoreaccount1/links(PartitionKey='accounts',RowKey='L%7Ca') HTTP/1.1", 1),
+        ("GET /devstoreaccount1/keys()?$top=10 HTTP/1.1", 1),
+        ("PUT /devstoreaccount1/control(PartitionKey='accounts',RowKey='flow') HTTP/1.1", 1),
+        ("GET /devstoreaccount1/runs()?$top=10 HTTP/1.1", 0),
+        ("GET /devstoreaccount1/control()?$top=10 HTTP/1.1", 0),
+        ("POST /devstoreaccount1/accounts/messages?visibilitytimeout=0 HTTP/1.1", 0),
+        ("PUT /devstoreaccount1/azure-webjobs-hosts/links HTTP/1.1", 0),
+    ],
+)
+def test_requests_to_tables_are_counted_but_for_reads_that_the_measurement_makes(
+    request_line: str, counts: int
+) -> None:
+    requests = StorageRequests()
+    requests.note(f'127.0.0.1 - - [29/Nov/2026:14:31:57 +0000] "{request_line}" 200 -')
+    assert requests.total == counts

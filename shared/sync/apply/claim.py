@@ -73,7 +73,7 @@ class Claiming:
         return Claimed(self._records(hints, free, taken, written.etags), skipped, busy, alone, damaged)
 
     def _is_seen(self, link: Link, hint: Hint, epoch: str | None) -> bool:
-        if not is_clean(link) or link.state is LinkState.RETRYING or link.seen.fingerprint != self.flow.fingerprint:
+        if not is_clean(link) or _is_undecided(link) or link.seen.fingerprint != self.flow.fingerprint:
             return False
         if hint.released:
             # The worker that has decided it since then has read the parent that has moved.
@@ -113,6 +113,13 @@ class Claiming:
 def is_clean(link: Link) -> bool:
     """Whether the target is trusted to hold what was applied: no earlier claim is left, and it is not dirty."""
     return link.claim.id is None and not link.dirty
+
+
+def _is_undecided(link: Link) -> bool:
+    """Whether a record comes back: it is retried, or its first write was noted by a worker that had no time to send
+    it. A refused record keeps the note, and is tried again as a listed failure."""
+    is_noted = link.intent is not None and not link.linked and link.state is not LinkState.REJECTED
+    return is_noted or link.state is LinkState.RETRYING
 
 
 def claim_ends_in(link: Link, limits: Limits) -> float:

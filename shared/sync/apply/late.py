@@ -45,16 +45,20 @@ def note_late_writes(
 def _owned_by_others(
     flow: Flow, keys_of: KeysOf, overtaken: Sequence[Concluded]
 ) -> Iterator[tuple[Concluded, OwnedKey]]:
-    """The late records whose rows another record has got meanwhile, with the keys of those rows."""
-    written: dict[str, dict[str, Concluded]] = defaultdict(dict)
+    """The late records whose rows another record has got meanwhile, with the keys of those rows. Several records of one
+    message may have wanted the same key: the one that was refused it may be that other record."""
+    written: dict[str, dict[str, str]] = defaultdict(dict)
     for each in overtaken:
-        stored = each.record.stored
-        if stored.route is not None and each.outcome.kind not in _WITHOUT_WRITE and (key := _place(stored)):
-            written[stored.route][key] = each
+        link = each.record.link
+        if link.route is not None and each.outcome.kind not in _WITHOUT_WRITE and (key := _place(link)):
+            written[link.route][each.id] = key
+    by_id = {each.id: each for each in overtaken}
     for route, of_route in written.items():
-        for key, owned in keys_of(flow.route(route)).owners(list(of_route)).items():
-            if owned.damage is None and owned.owner != Owner(flow.name, route, of_route[key].id):
-                yield of_route[key], owned
+        owners = keys_of(flow.route(route)).owners(list(dict.fromkeys(of_route.values())))
+        for id, key in of_route.items():
+            owned = owners.get(key)
+            if owned is not None and owned.damage is None and owned.owner != Owner(flow.name, route, id):
+                yield by_id[id], owned
 
 
 def _tell_owner(links: Links, owned: OwnedKey, of: Concluded) -> bool:
