@@ -5,6 +5,7 @@ from shared.clients.dataverse.target import DataverseTarget, RecordTable
 from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
 from shared.clients.finops.source import ClosedBy, FinopsSource
 from shared.clients.quoting import EnumMember
+from shared.flows.orders import ORDERS
 from shared.flows.orders.settings import OrderSettings
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.ordersback import mapping as back
@@ -97,5 +98,6 @@ ORDERSBACK_FLOW = FlowSpec(
     wire=wire,
     required_columns=required_columns,
     filters=FILTERS,
+    parents=(ORDERS,),
     parents_by_key=(back.ENTITY_SET,),
 )
