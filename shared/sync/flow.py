@@ -129,10 +129,10 @@ class Route:
     part of the partition of owned keys. With `moves`, a linked record may get another key: the row under the former key
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
-    the owned fields. `row_id` gives the id of the row under a key, if the target derives it from the key. With `once`,
-    a row is written until its creation is finished, and from then on belongs to the users of the target: it is neither
-    changed nor created again. With `updates` no record creates a row: it takes the row that is there under its key,
-    whoever has made it, and a record without a row is filtered as NO_TARGET_ROW."""
+    the owned fields. With `updates` no record creates a row: it takes the row that is there under its key, whoever has
+    made it, and a record without a row is filtered as NO_TARGET_ROW. `row_id` gives the id of the row under a key, if
+    the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
+    belongs to the users of the target: it is neither changed nor created again."""
 
     name: str
     entity: str
