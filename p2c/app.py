@@ -25,7 +25,6 @@ SUCCESS, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
 
 app = Application(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="See what is not in step and why, and repair it. Sign in first, with `az login` or `azd auth login`.",
     epilog="Exit codes: 0 success, 1 something needs attention, 2 wrong usage, 3 a system or the storage is not "
@@ -80,13 +79,14 @@ def located(to: Connection, flow: str, given: list[str]) -> list[str]:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask before something is changed, unless `yes`. Raises Mistake if the answer is no."""
+    """Ask before something is changed, unless `yes`. A no ends the command well; raises Mistake if nobody answers."""
     try:
         agreed = yes or typer.confirm(visible(question))
-    except typer.Abort:
-        agreed = False
+    except typer.Abort as nobody:
+        raise Mistake("nothing was changed; answer y, or pass --yes") from nobody
     if not agreed:
-        raise Mistake("nothing was changed; answer y, or pass --yes")
+        say("Nothing was changed.")
+        raise typer.Exit(SUCCESS)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from rich.text import Text
 from shared.visible import visible, visible_in_json
 
 _UNFOLDED = 10_000
+_INDENT = "  "
 
 
 def write_what_can_be_written(*streams: TextIO) -> None:
@@ -67,6 +69,24 @@ def table(
 def say(text: str, *, style: str | None = None) -> None:
     """Write one line, with control characters made visible."""
     console().print(Text(visible(text), style=style or ""), soft_wrap=True)
+
+
+def say_indented(text: str) -> None:
+    """Write a line that belongs to the one before. No word is broken where the terminal ends."""
+    for line in textwrap.wrap(
+        visible(text),
+        console().width,
+        initial_indent=_INDENT,
+        subsequent_indent=2 * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        say(line)
+
+
+def clear() -> None:
+    """Empty the screen of a terminal."""
+    console().clear()
 
 
 def tell(text: str) -> None:

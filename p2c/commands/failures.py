@@ -62,7 +62,8 @@ def retry(
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             _require_known_cause(failing, [name], cause)
-            raise Mistake(f"{name} has no open failure")
+            say(f"{name} has no open failure.")
+            return
         due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
             :limit
         ]
@@ -93,7 +94,8 @@ def dismiss(
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             _require_known_cause(failing, [name], cause)
-            raise Mistake(f"{name} has no open failure")
+            say(f"{name} has no open failure.")
+            return
         confirm(f"Dismiss {counted(len(chosen), 'failure')} of {name}?", yes)
         dismissed = failing.dismiss(name, chosen, reason, to.audit_log)
         say(f"{name}: dismissed: {dismissed} ({reason}).")

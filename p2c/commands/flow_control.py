@@ -60,17 +60,15 @@ def _lift(flow: str, yes: bool, question: str, lift: Callable[[FlowCommands, str
     with connected() as to:
         (name,) = to.flows(flow)
         blocked = to.service.state.control.flow(name).blocked
+        if not blocked and to.service.state.control.flow(name).paused:
+            raise Mistake(
+                f"{name} is not blocked but paused, so there is nothing to lift: call `p2c resume {name}` to let it run"
+            )
         if not blocked:
-            raise Mistake(_not_blocked(name, paused=to.service.state.control.flow(name).paused))
+            say(f"{name} is not blocked and runs, so there is nothing to lift: `p2c status {name}` shows its state.")
+            return
         say(f"{name} is blocked: {blocked}")
         confirm(question, yes)
         if not lift(to.service.commands(to.audit_log), name, blocked):
             raise Mistake(f"what blocks {name} has changed meanwhile; try again")
         say(f"{name} continues.")
-
-
-def _not_blocked(flow: str, *, paused: bool) -> str:
-    """What to do if there is no block to lift."""
-    if paused:
-        return f"{flow} is not blocked but paused, so there is nothing to lift: call `p2c resume {flow}` to let it run"
-    return f"{flow} is not blocked and runs, so there is nothing to lift: `p2c status {flow}` shows its state"

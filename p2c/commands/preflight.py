@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from p2c.app import ATTENTION, SUCCESS, Json, app, connected
+from p2c.connection import Connection
 from p2c.loaded_functions import loaded_functions
+from p2c.mistakes import Mistake
 from p2c.output import as_json, say
 from shared.counting import counted
 from shared.flows.checks import Check, CheckResult
@@ -27,6 +29,8 @@ def preflight(
     """Check whether everything is in place that the flows need, and block the flows whose columns do not match the
     mapping, or release them once they match; not with --without-state. Exit code 1 if something is wrong."""
     with connected(without_state=without_state) as to:
+        if not without_state:
+            _require_same_systems(to)
         checks = list(Preflight(to.service.systems, to.deployment, to.service.clock.now()).checks())
         if not without_state:
             checks += loaded_functions(os.environ)
@@ -45,6 +49,16 @@ def preflight(
                 show_checks(checks, blocked, released)
     wrong = any(check.verdict is CheckResult.WRONG for check in checks)
     raise typer.Exit(ATTENTION if wrong else SUCCESS)
+
+
+def _require_same_systems(to: Connection) -> None:
+    """Raises Mistake if the settings name other systems than those of the deployment."""
+    for name in to.service.flows:
+        change = to.service.environment.change_by_settings(name)
+        if change:
+            raise Mistake(
+                f"{change}; correct the settings given here, or check these systems alone with --without-state"
+            )
 
 
 def show_checks(found: Sequence[Check], blocked: Mapping[str, str], released: Sequence[str]) -> None:

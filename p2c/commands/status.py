@@ -1,14 +1,19 @@
 """The state of every flow."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
 from p2c.arguments import whole_number
-from p2c.output import age, as_json, say, table, words
+from p2c.connection import Connection
+from p2c.output import age, as_json, clear, console, say, say_indented, table, words
 from shared.counting import counted
-from shared.operations.status import Status
+from shared.operations.status import FlowStatus, Status
+
+# So wide that no word of the table is broken.
+_TABLE_FITS = 120
 
 
 @app.command(rich_help_panel="Inspect")
@@ -22,30 +27,36 @@ def status(
             help="how far a flow may be behind; default: 15 minutes, and 60 for flows from F&O",
         ),
     ] = None,
+    watch: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(1, 3600), metavar="SECONDS", help="show it again every so many seconds, until Ctrl-C"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show the state of every flow. Exit code 1 if something needs attention."""
+    if watch is not None and json:
+        raise typer.BadParameter("--watch shows a screen; leave out --json, or call p2c status --json again and again")
     with connected() as to:
-        told = to.service.status(to.flows(flow), lag_minutes=lag)
-        as_json(told) if json else show_status(told)
+        names = to.flows(flow)
+        told = to.service.status(names, lag_minutes=lag)
+        as_json(told) if json else show_status(told, to)
+        while watch is not None:
+            to.service.clock.sleep(watch)
+            told = to.service.status(names, lag_minutes=lag)
+            clear()
+            show_status(told, to)
     raise typer.Exit(ATTENTION if told.needs_attention else SUCCESS)
 
 
-def show_status(told: Status) -> None:
-    """The state of everything."""
-    rows = []
-    for flow in told.flows:
-        state = flow.state
-        running = "blocked" if state.blocked else "paused" if state.paused else "late" if flow.is_late else "runs"
-        running = "off" if flow.off else running
-        queues = f"{state.queued} / {state.held} / {state.poison}"
-        waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
-        rows.append(
-            (flow.flow, running, flow.last_pull, age(state.checkpoint_age_s), queues, flow.links, waiting,
-             state.failures_open or "", flow.applied)
-        )  # fmt: skip
-    columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
-    table([*columns, "last hour"], rows)
+def show_status(told: Status, to: Connection) -> None:
+    """The state of everything: a table, or where it is too wide for the terminal, a block for each flow."""
+    if console().width >= _TABLE_FITS:
+        _show_table(told)
+    else:
+        for flow in told.flows:
+            _show_block(flow, to)
     for each in told.flows:
         if each.state.blocked:
             said = f". It said: {each.said}" if each.said else ""
@@ -64,3 +75,51 @@ def show_status(told: Status) -> None:
                 f"{gate.system.label} has not been reachable since {words(gate.closed_since)}: {gate.reason}.{said}",
                 style="red",
             )
+
+
+def _show_table(told: Status) -> None:
+    rows = []
+    for flow in told.flows:
+        state = flow.state
+        queues = f"{state.queued} / {state.held} / {state.poison}"
+        waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
+        rows.append(
+            (flow.flow, _running(flow), flow.last_pull, age(state.checkpoint_age_s), queues, flow.links, waiting,
+             state.failures_open or "", flow.applied)
+        )  # fmt: skip
+    columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
+    table([*columns, "last hour"], rows)
+
+
+def _show_block(flow: FlowStatus, to: Connection) -> None:
+    running = _running(flow)
+    say(f"{flow.flow}: {running}", style="bold" if running in ("runs", "off") else "bold red")
+    for text in _lines(flow, to):
+        say_indented(text)
+
+
+def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
+    """What there is to tell of a flow; nothing of what is empty."""
+    state = flow.state
+    if flow.last_pull is not None:
+        since = (to.service.clock.now() - flow.last_pull).total_seconds()
+        behind = f", {age(state.checkpoint_age_s)} behind" if state.checkpoint_age_s is not None else ""
+        yield f"last pull {age(max(since, 0))} ago{behind}"
+    queued = {"queued": state.queued, "on hold": state.held, "poison": state.poison}
+    if any(queued.values()):
+        yield "messages: " + ", ".join(f"{count} {name}" for name, count in queued.items() if count)
+    if flow.links:
+        yield f"records: {words(flow.links)}"
+    if state.waiting:
+        yield f"waiting: {state.waiting}, the oldest for {age(state.waiting_s)}"
+    if state.failures_open:
+        yield f"failures: {state.failures_open} (p2c failures {flow.flow})"
+    if flow.applied:
+        yield f"last hour: {words(flow.applied)}"
+
+
+def _running(flow: FlowStatus) -> str:
+    state = flow.state
+    if flow.off:
+        return "off"
+    return "blocked" if state.blocked else "paused" if state.paused else "late" if flow.is_late else "runs"

@@ -170,7 +170,7 @@ class Gates:
 
     def _still_closed(self, gate: Gate) -> Closed:
         until = f"{gate.blocked_until:%H:%M:%S} UTC" if gate.blocked_until is not None else "a probe succeeds"
-        return Closed(f"{gate.system} is blocked until {until}: {gate.reason}", self._blocked_s(gate))
+        return Closed(f"{gate.system.label} is blocked until {until}: {gate.reason}", self._blocked_s(gate))
 
     def _probe(self, gate: Gate) -> Closed | None:
         """Probe the system, as the only worker: the gate opens unless another worker has met trouble meanwhile."""

@@ -10,6 +10,7 @@ import pytest
 
 from local.dataverse.schema import Kind as SchemaKind
 from local.simulator.faults import Kind, Rule
+from shared.errors import StorageTrouble
 from shared.flows.registry import FLOWS
 from shared.operations.sender import Sender
 from tests.support.operator import answer, operated, p2c
@@ -131,6 +132,86 @@ def test_a_paused_flow_is_not_accepted_but_resumed(sync: Product) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retry", FLOW, "--all"], "accounts has no open failure"),
+        (["dismiss", FLOW, "--cause", "country_unknown", "--reason", "a test"], "accounts has no open failure"),
+        (["accept", FLOW], "accounts is not blocked and runs, so there is nothing to lift"),
+        (["unblock", FLOW], "accounts is not blocked and runs, so there is nothing to lift"),
+    ],
+)
+def test_nothing_to_do_is_no_mistake(sync: Product, arguments: list[str], said: str) -> None:
+    sync.linked(1)
+    assert said in p2c(*arguments)
+
+
+def test_a_no_changes_nothing_and_is_no_mistake(sync: Product) -> None:
+    sync.linked(1)
+    assert "Nothing was changed." in p2c("links", FLOW, "unlink", "A-0", said="n\n")
+    assert answer("links", FLOW, "show", "A-0")["target_key"] == "A-0"
+
+
+def test_the_status_fits_a_terminal_of_80_columns_and_breaks_no_word(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync.linked(2)
+    sync.account("B-1", address1_country="Atlantis")
+    sync.tick()
+    sync.clock.sleep(12)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = p2c("status", FLOW, code=1).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines == [
+        "accounts: runs",
+        "  last pull 12 s ago, 12 s behind",
+        "  records: 2 written, 1 rejected",
+        "  failures: 1 (p2c failures accounts)",
+        "  last hour: 2 created, 1 rejected",
+    ]
+
+
+@pytest.mark.parametrize("width", [120, 200])
+def test_the_status_is_a_table_where_it_fits_and_breaks_no_word(
+    sync: Product, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    sync.linked(2)
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = p2c("status", code=1)
+    assert max(map(len, shown.splitlines())) <= width
+    for word in (*FLOWS.names, "behind", "poison", "failures", "written"):
+        assert word in shown
+
+
+def test_a_watched_status_is_shown_again_until_ctrl_c(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync.linked(1)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        if len(waited) == 2:
+            raise KeyboardInterrupt
+        waited.append(seconds)
+
+    monkeypatch.setattr(sync.service.clock, "sleep", wait)
+    assert p2c("status", FLOW, "--watch", "5", code=130).count("1 written") == 3
+    assert waited == [5, 5]
+    assert "leave out --json" in p2c("status", "--watch", "5", "--json", code=2)
+
+
+def test_the_audit_names_records_by_their_key_too(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    p2c("sync", FLOW, "A-0")
+    assert f"A-0 ({id})" in p2c("audit")
+
+
+def test_a_preflight_with_settings_of_another_deployment_is_refused(sync: Product) -> None:
+    sync.linked(1)
+    control = sync.service.state.control
+    stored = control.environment(FLOW) or {}
+    assert control.accept_environment(FLOW, {**stored, "company": "dat"}, stored)
+    assert "company was dat and is usmf; correct the settings given here" in p2c("preflight", code=2)
+
+
 def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
     with ordering() as desk:
         account = desk.account("A-1")
@@ -161,16 +242,7 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["dismiss", FLOW, "--reason", "x"], "name records, or pass --cause X"),
         (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
         (["retry", FLOW], "name records, or pass --cause X or --all"),
-        (["retry", FLOW, "--all"], "accounts has no open failure"),
         (["resume"], "name a flow, or pass --all"),
-        (
-            ["accept", FLOW],
-            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` shows its state",
-        ),
-        (
-            ["unblock", FLOW],
-            "accounts is not blocked and runs, so there is nothing to lift: `p2c status accounts` shows its state",
-        ),
         (["sync", FLOW], "name records, or pass --full"),
     ],
 )
@@ -335,18 +407,22 @@ def test_a_preflight_continues_where_a_table_is_refused(sync: Product) -> None:
     assert re.search(r"\d+ checks passed, \d+ checks? failed, \d+ checks to be made by hand", p2c("preflight", code=1))
 
 
-def test_a_preflight_tells_what_it_has_found_also_where_it_may_not_block(
+def test_a_preflight_tells_what_it_has_found_also_where_it_cannot_block(
     sync: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync.tick()
     properties = sync.sales.organisation.schema.entities["account"].properties
     assert isinstance(properties, dict)
     monkeypatch.delitem(properties, "fax")
-    sync.start(COMPANY="dat")
-    told = p2c("preflight", code=2)
+    monkeypatch.setattr(sync.state.control.table, "step", _out_of_order)
+    told = p2c("preflight", code=3)
     assert "missing: fax" in told
-    assert "correct the settings" in told
-    assert not sync.state.control.flow(FLOW).blocked
+    assert "the storage account: out of order" in told
+
+
+def _out_of_order(step: str) -> None:
+    if step == "control.transact":
+        raise StorageTrouble("out of order")
 
 
 def shown_addresses(told: str) -> list[str]:

@@ -55,9 +55,9 @@ def p2c_in(environment: Mapping[str, str], *arguments: str) -> Result:
         return CliRunner().invoke(app, list(arguments))
 
 
-def p2c(*arguments: str, code: int = 0) -> str:
-    """What a command says; it must end with this code."""
-    ended = CliRunner().invoke(app, list(arguments))
+def p2c(*arguments: str, code: int = 0, said: str | None = None) -> str:
+    """What a command says; it must end with this code. `said` is what the operator answers."""
+    ended = CliRunner().invoke(app, list(arguments), input=said)
     assert ended.exit_code == code, ended.output
     return ended.output
 

@@ -15,6 +15,7 @@ import pytest
 from p2c.__main__ import main
 from p2c.output import as_json, say, table, write_what_can_be_written
 from p2c.texts import short
+from tests.support.patience import PATIENCE_S
 
 NAME = "Müller & Łódź 株式会社 → …"
 ENCODINGS = ["ascii", "cp1252", "utf-8", "utf-16"]
@@ -187,3 +188,11 @@ def test_an_id_in_a_table_stays_on_one_line_beside_a_long_text(monkeypatch: pyte
         assert run in told
         assert told.count("SomeField") == 40
         assert max(map(len, told.splitlines())) <= 100
+
+
+def test_a_shell_completes_the_names_of_commands() -> None:
+    asked = {**os.environ, "_P2C_COMPLETE": "complete_bash", "COMP_WORDS": "p2c sta", "COMP_CWORD": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "p2c"], env=asked, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert (ended.returncode, ended.stdout.split()) == (0, ["status"]), ended.stderr
