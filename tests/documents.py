@@ -13,6 +13,8 @@ from pathlib import Path
 
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
+from shared.flows.orders import mapping as order_mapping
+from shared.flows.orders.mapping import OrderChoices, OrderMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.flows.registry import FLOWS
@@ -86,9 +88,21 @@ def quotation_lines() -> list[str]:
     return _finops_fields(QuotationMapper(MAPS).lines, line_words(EVERY_QUOTE), LINES)
 
 
+def orders_table() -> list[str]:
+    """The mapping of orders."""
+    return _finops_fields(OrderMapper(MAPS).header, order_mapping.header_words(EVERY_ORDER), order_mapping.TARGET_SET)
+
+
+def order_lines() -> list[str]:
+    """The mapping of the lines of orders."""
+    lines = order_mapping.TARGET_LINE_SET
+    return _finops_fields(OrderMapper(MAPS).lines, order_mapping.line_words(EVERY_ORDER), lines)
+
+
 HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
 EVERY_CONTACT = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
+EVERY_ORDER = OrderChoices(origin="ORDERS_ORIGIN", addresses=AddressRules(street_number=True))
 
 
 def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
@@ -188,6 +202,8 @@ GENERATED: Mapping[str, Callable[[], list[str]]] = {
     "products": products,
     "quotations": quotations,
     "quotation_lines": quotation_lines,
+    "orders": orders_table,
+    "order_lines": order_lines,
     "pricelists_name": partial(_file_of_flow, "__init__.py"),
     "pricelists_mapping": partial(_file_of_flow, "mapping.py"),
     "pricelists_settings": partial(_file_of_flow, "settings.py"),

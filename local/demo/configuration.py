@@ -9,6 +9,7 @@ from local.demo.accounts import watched_accounts
 from local.demo.contacts import watched_contacts
 from local.demo.errors import UserMistake
 from local.demo.flows import Watched
+from local.demo.orders import watched_orders
 from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
 from shared import exact_json
@@ -87,6 +88,7 @@ def read_configuration(
             watched_contacts(deployment),
             watched_products(deployment),
             watched_quotations(deployment),
+            watched_orders(deployment),
         )
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid

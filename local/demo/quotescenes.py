@@ -7,13 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.demo.arrivals import Arrivals
+from local.demo.documents import AMOUNT
 from local.demo.flows import API, Systems
-from local.demo.quotations import AMOUNT
 from local.demo.samplequotes import SampleQuotes
-from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted
+from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted, some_products
 from local.demo.stage import Stage, say_skipped
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
 from shared.operations.filters import in_words
 from shared.records import Json, Values
@@ -75,7 +76,7 @@ class QuoteScenes:
         id, number = self._puzzle
         say = self._stage.say
         link = self._arrivals.reader.link(number)
-        words = in_words(link.rule or "", FLOWS)
+        words = in_words(link.rule or "", FLOWS[QUOTATIONS], FLOWS)
         say(f"Why is quote {number} not in F&O? {link.state} by {link.rule}: {words.meaning}", style="bold")
         say(f"   what to do: {words.remedy}")
         self._seller.change(id, DRAFT)
@@ -121,7 +122,7 @@ class QuoteScenes:
         again = self._seller.revise(id)
         line = self._seller.lines(again)[0]
         self._seller.change_line(str(line["quotedetailid"]), {"quantity": 5})
-        self._seller.add_line(again, self._wanted(catalogue, 1)[0], catalogue)
+        self._seller.add_line(again, some_products(catalogue, 1)[0], catalogue)
         self._seller.change(again, ACTIVE)
         self._show(number, "revised: another quantity, one more line", self._arrivals.seen(number))
 
@@ -137,7 +138,7 @@ class QuoteScenes:
 
     def _quote_in_every_way(self, accounts: list[Values], catalogue: Catalogue) -> None:
         """One quote of every kind that F&O is not to get, and a revised one."""
-        seller, some = self._seller, self._wanted(catalogue, 2)
+        seller, some = self._seller, some_products(catalogue, 2)
         # Several may share an account.
         customers = [f"/accounts({accounts[at % len(accounts)]['accountid']})" for at in range(_MORE)]
         seller.quote(customers[0], "Still a draft", some, catalogue)
@@ -161,27 +162,22 @@ class QuoteScenes:
         id, _ = seller.quote(customers[6], "Revised", some, catalogue)
         seller.change(id, ACTIVE)
         again = seller.revise(id)
-        seller.add_line(again, self._wanted(catalogue, 3)[-1], catalogue)
+        seller.add_line(again, some_products(catalogue, 3)[-1], catalogue)
         seller.change(again, ACTIVE)
         self._stage.say("7 more: draft, lost, empty, revised; with a text line, a product of Sales, a header discount")
 
     def _quote_person(self, person: Values, catalogue: Catalogue) -> str:
         customer = f"/contacts({person['contactid']})"
-        wanted = self._wanted(catalogue, 1)
-        id, number = self._seller.quote(customer, f"Quote for {person['fullname']}", wanted, catalogue)
+        one = some_products(catalogue, 1)
+        id, number = self._seller.quote(customer, f"Quote for {person['fullname']}", one, catalogue)
         self._seller.change(id, ACTIVE)
         return number
 
     def _activated(self, account: Values, name: str, catalogue: Catalogue, lines: int) -> tuple[str, str]:
         customer = f"/accounts({account['accountid']})"
-        id, number = self._seller.quote(customer, name, self._wanted(catalogue, lines), catalogue)
+        id, number = self._seller.quote(customer, name, some_products(catalogue, lines), catalogue)
         self._seller.change(id, ACTIVE)
         return id, number
-
-    def _wanted(self, catalogue: Catalogue, count: int) -> list[Wanted]:
-        """Products with a price of their own: not everything in the catalogue has one."""
-        priced = sorted(number for number, row in catalogue.products.items() if row["price"])
-        return [Wanted(number, quantity) for quantity, number in enumerate(priced[:count], start=1)]
 
     def _people(self) -> People:
         accounts = quoting.query({"$select": "accountid,accountnumber,name", "$filter": "statecode eq 0"})

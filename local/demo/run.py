@@ -22,6 +22,7 @@ from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.explanation import save, save_picture
 from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
+from local.demo.orderscenes import OrderScenes
 from local.demo.productscenes import ProductScenes
 from local.demo.progress_reader import ProgressReader
 from local.demo.quotescenes import QuoteScenes
@@ -35,6 +36,7 @@ from local.demo.trust import Act
 from shared.errors import StorageTrouble
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 
@@ -162,9 +164,11 @@ def _play(
         for name, messages in session.skipped().items():
             say_skipped(console, SYSTEM_NAMES[name], messages)
         act = _act(options, console, configuration, session, here, standings)
-        quotes = QuoteScenes(act.stage, _arrivals(session, configuration, standings, here)[QUOTATIONS], session.sales)
+        arrivals = _arrivals(session, configuration, standings, here)
+        quotes = QuoteScenes(act.stage, arrivals[QUOTATIONS], session.sales)
+        orders = OrderScenes(act.stage, arrivals[ORDERS], arrivals[QUOTATIONS], session.sales)
         opening = Opening(options, console, configuration, session, here, standings)
-        opening.play(quotes, lambda: _explain(options, console, here, quotes))
+        opening.play(quotes, orders, lambda: _explain(options, console, here, quotes))
         in_step = not opening.gave_up
         if in_step and options.trust:
             result = act.play(stop=options.once)
@@ -216,6 +220,7 @@ def _tell(
         ContactScenes(stage, arrivals[CONTACTS], arrivals[ACCOUNTS], Sales(session.sales, "contacts", "contact")).all(),
         ProductScenes(stage, arrivals[PRODUCTS], fulfilment).all(),
         QuoteScenes(stage, arrivals[QUOTATIONS], session.sales).all(),
+        OrderScenes(stage, arrivals[ORDERS], arrivals[QUOTATIONS], session.sales).all(),
     )
 
     def trust() -> None:

@@ -15,7 +15,7 @@ _MODULES: Mapping[str, str] = {DATAVERSE: "local.dataverse", FINOPS: "local.fino
 # The prices and costs of the sample records have up to four decimals.
 _PRICE_DECIMALS = "4"
 # Tables that an administrator has to switch change tracking on for.
-_TRACKED = ("contact", "quote", "quotedetail")
+_TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def findings(result: Result) -> Iterator[Text]:
 def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
     found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
-    touched = " and ".join(f"{count} {name}" for name, count in trial.touched.items())
+    touched = ", ".join(f"{count} {name}" for name, count in trial.touched.items())
     text = f"Functions killed while {touched} changed: {', '.join(f'{name} {count}' for name, count in found.items())}."
     return Text(text, style="bold red" if any(found.values()) else "bold green")
 
@@ -101,15 +101,15 @@ def _left_out(result: Result) -> Table:
     table = _table("Not written, and why", "flow", "records", "why -> what helps", names=3)
     table.columns[-1].no_wrap = False
     for name, flow in result.flows.items():
-        for outcome, count, why in _reasons(flow):
+        for outcome, count, why in _reasons(name, flow):
             table.add_row(name, f"{count} {outcome}", why)
     return table
 
 
-def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
+def _reasons(name: str, flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
     for rule, count in flow.account.filtered.items():
         outcome = "ended" if rule.startswith(ENDED) else "filtered"
-        yield outcome, count, _rule(rule.removeprefix(ENDED))
+        yield outcome, count, _rule(name, rule.removeprefix(ENDED))
     for parent, count in flow.account.waits_for.items():
         text = f"for {parent} -> check these; they continue automatically when those are linked"
         yield "waiting", count, Text(visible(text))
@@ -120,9 +120,9 @@ def _reasons(flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
         yield "rejected", len(failures), _cause(cause, failures)
 
 
-def _rule(rule: str) -> Text:
+def _rule(flow: str, rule: str) -> Text:
     """A filter rule in the words of `p2c explain`."""
-    words = in_words(rule, FLOWS)
+    words = in_words(rule, FLOWS[flow], FLOWS)
     return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 

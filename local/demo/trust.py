@@ -13,6 +13,7 @@ from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
 from local.demo.progress_reader import ProgressReader
 from local.demo.report import Result, Trial
+from local.demo.selling import HEADER_ACTIVATED, LINE_SUBMITTED, ORDER, Seller, some_products
 from local.demo.session import Session
 from local.demo.stage import Stage
 from local.demo.standstill import Standstill
@@ -21,10 +22,13 @@ from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.records import Json
 
 BATCH = 200
+# How many orders are activated at once.
+ORDERED = 10
 # The delay of answers while the batch is under way: long enough for the kill to meet it.
 _SLOW_MS: Mapping[str, float] = {DATAVERSE: 1200.0, FINOPS: 800.0}
 _STORM: Mapping[str, Json] = {"kind": "throttle", "retry_after": "2"}
@@ -50,10 +54,15 @@ class Act:
         """Play it to the end; `stop` ends the functions before both systems are compared."""
         began = time.monotonic()
         throttled = self._throttled()
+        orders = self._orders()
         self._slow_down()
-        touched = {ACCOUNTS: self._touch_accounts(), PRODUCTS: self._touch_products()}
+        touched = {
+            ACCOUNTS: self._touch_accounts(),
+            PRODUCTS: self._touch_products(),
+            ORDERS: self._activate(orders),
+        }
         watch = self.session.watch()
-        listed = " and ".join(f"{count} {name}" for name, count in touched.items())
+        listed = ", ".join(f"{count} {name}" for name, count in touched.items())
         self.stage.say(f"somebody changes {listed} at once")
         in_hand = self._kill()
         self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
@@ -90,6 +99,24 @@ class Act:
             Fulfilment(self.session.finops, self.configuration.company).put_products(changes)
         return len(changes)
 
+    def _orders(self) -> list[tuple[str, list[str]]]:
+        """Orders that are not activated yet, each with its lines."""
+        seller, accounts = Seller(self.session.sales), self.standings[ACCOUNTS].written()
+        catalogue = seller.catalogue()
+        products = some_products(catalogue, 2)
+        buyers = random.sample(accounts, min(len(accounts), ORDERED)) if products else []
+        made = [seller.order(f"/accounts({id})", "Ordered at once", products, catalogue)[0] for id in buyers]
+        return [(id, [str(line["salesorderdetailid"]) for line in seller.lines(id, ORDER)]) for id in made]
+
+    def _activate(self, orders: list[tuple[str, list[str]]]) -> int:
+        """Activate orders: all headers, then all lines."""
+        if orders:
+            headers, lines = [id for id, _ in orders], [line for _, marked in orders for line in marked]
+            Sales(self.session.sales, "salesorders", ORDER).change_many(dict.fromkeys(headers, HEADER_ACTIVATED))
+            details = Sales(self.session.sales, "salesorderdetails", f"{ORDER}detail")
+            details.change_many(dict.fromkeys(lines, LINE_SUBMITTED))
+        return len(orders)
+
     def _some(self, flow: str) -> list[str]:
         """As many as may change in one walk without the flow asking an operator first."""
         written = self.standings[flow].written()
@@ -103,11 +130,11 @@ class Act:
             access.control("POST", "latency", {"latency_ms": Decimal(str(max(self.latency_ms, _SLOW_MS[access.name])))})
 
     def _kill(self) -> dict[str, int]:
-        """Kill the host when it has claimed records of both flows; how many it had."""
-        self.stage.say("the functions are killed as soon as they work on records of both flows")
+        """Kill the host when it has claimed records of all these flows; how many it had."""
+        self.stage.say("the functions are killed as soon as they work on records of all three")
         in_hand = self._wait_for_work()
         self.session.kill_functions()
-        listed = " and ".join(f"{count} {name}" for name, count in in_hand.items())
+        listed = ", ".join(f"{count} {name}" for name, count in in_hand.items())
         self.stage.say(f"kill -9: the functions are killed while they work on {listed}", style="bold red")
         return in_hand
 
@@ -115,7 +142,7 @@ class Act:
         standstill = Standstill()
         while True:
             self.session.require_alive()
-            in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS)}
+            in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS, ORDERS)}
             spent_s = standstill.look(any(in_hand.values()))
             if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand

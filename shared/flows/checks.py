@@ -47,7 +47,7 @@ class Check:
 BY_HAND = (
     Check(
         FINOPS,
-        "number sequences of customers, parties and quotations are manual",
+        "number sequences of customers, parties, quotations and sales orders are manual",
         CheckResult.BY_HAND,
         "",
         section("3"),

@@ -60,7 +60,8 @@ class FieldTable:
 
     `also_read` are columns that the flow needs besides those of its words, even if a deployment switches fields off.
     `used` are the words that write anything. `lengths` is the part of `text_lengths` in the document, the target's name
-    unless another flow has that. `ranges` are the numbers that the columns of a target in Dataverse take.
+    unless another flow has that. `ranges` are the numbers that the columns of a target in Dataverse take. With `once`,
+    every field is sent at creation only: a document that has one kept equal is refused with SettingsInvalid.
     """
 
     def __init__(
@@ -74,8 +75,11 @@ class FieldTable:
         source: System = System.DATAVERSE,
         lengths: str | None = None,
         ranges: Ranges | None = None,
+        once: bool = False,
     ) -> None:
         overrides = {name: Ownership(value) for name, value in maps.ownership_of(flow).items()}
+        if once:
+            overrides = {**_at_creation(words), **_never_owned(flow, overrides)}
         self._source = source
         self._target_set = target_set
         self._words = words
@@ -200,6 +204,23 @@ class FieldTable:
             for name in (field.name for field in word.fields)
             if name in self._by_name
         ]
+
+
+def _at_creation(words: Iterable[Word]) -> dict[str, Ownership]:
+    """Every field that is sent, at creation only."""
+    fields = (field for word in words for field in word.fields if field.ownership is not Ownership.OFF)
+    return {field.name: Ownership.ON_CREATE for field in fields}
+
+
+def _never_owned(flow: str, overrides: Mapping[str, Ownership]) -> Mapping[str, Ownership]:
+    owned = [name for name, ownership in overrides.items() if ownership is Ownership.OWNED]
+    if owned:
+        told = (
+            f"ownership.{flow}.{name} is owned, and these records are written once: write on_create or off"
+            for name in owned
+        )
+        raise mistaken("the value-map document", told)
+    return overrides
 
 
 def refuse_characters(name: str, text: str, *, allowed: str = "", categories: frozenset[str] = NEVER_IN_TEXTS) -> None:

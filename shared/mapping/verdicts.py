@@ -11,13 +11,15 @@ from shared.records import Json, References, Values, fold
 @dataclass(frozen=True, slots=True)
 class Parent:
     """A record that must be linked before the child can be written (protocol W2): by its flow, route and id, or by the
-    target key that it owns (see with_key)."""
+    target key that it owns (see with_key). The child of a filtered one is filtered; if it is `optional`, the child goes
+    without it."""
 
     BY_KEY: ClassVar[str] = "key"
 
     flow: str
     route: str
     id: str
+    optional: bool = field(default=False, compare=False)
 
     @classmethod
     def with_key(cls, collection: str, key: str) -> "Parent":

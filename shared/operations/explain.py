@@ -161,7 +161,7 @@ class Explaining:
         return []
 
     def _rule(self, examined: Examined) -> Filter:
-        return in_words(examined.reason, self._flows.values())
+        return in_words(examined.reason, self._flow, self._flows)
 
     def _obstacles(self, control: FlowControl) -> list[str]:
         if self._flow.off:

@@ -1,6 +1,6 @@
 """The filters by which a record stays in its source, in words: what each means, and what helps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from shared.mapping.verdicts import Filter
@@ -27,14 +27,25 @@ class Filtering(Protocol):
     def filters(self) -> Mapping[str, Filter]:
         """The rules of its mapping in words, by name."""
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The flows whose records its own wait for."""
 
-def in_words(rule: str, flows: Iterable[Filtering]) -> Filter:
-    """A rule of one of the flows in words, also a rule that comes from the record's parent."""
-    known = {name: words for flow in flows for name, words in flow.filters.items()} | _OF_EVERY_FLOW
+
+class FlowsByName(Protocol):
+    """The flows of an app."""
+
+    def __getitem__(self, name: str, /) -> Filtering:
+        """A flow by its name. Raises KeyError."""
+
+
+def in_words(rule: str, flow: Filtering, flows: FlowsByName) -> Filter:
+    """A rule of a flow in words, also one that comes from a record's parent. Flows may have rules of the same name."""
     if rule.startswith(PARENT_FILTERED):
-        parents = known.get(rule.removeprefix(PARENT_FILTERED).strip())
+        of_parents = {name: words for parent in flow.parents for name, words in flows[parent].filters.items()}
+        parents = (of_parents | _OF_EVERY_FLOW).get(rule.removeprefix(PARENT_FILTERED).strip())
         why = f", since {parents.meaning}" if parents else ""
         return Filter(
             f"a record that it belongs to is not for the target{why}", "make that one a record that goes to the target"
         )
-    return known.get(rule, Filter(f"the rule {rule} holds", "see docs/rules.md"))
+    return ({**flow.filters} | _OF_EVERY_FLOW).get(rule, Filter(f"the rule {rule} holds", "see docs/rules.md"))

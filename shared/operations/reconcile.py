@@ -23,6 +23,7 @@ from shared.state.keys import Keys
 from shared.state.links import Link, LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.outcome import Kind
+from shared.sync.apply.plan import TARGET_GONE
 from shared.sync.flow import Flow, in_turn
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
@@ -208,7 +209,7 @@ def _drift_of(examined: Examined) -> Drift | None:
         case Kind.UPDATED | Kind.ENDED if examined.changes:
             return Drift.DIFFERENT
         case Kind.REJECTED:
-            return Drift.DIFFERENT
+            return Drift.MISSING if examined.reason == TARGET_GONE else Drift.DIFFERENT
         case Kind.FILTERED | Kind.ENDED if examined.link.state is LinkState.WRITTEN:
             return Drift.EXTRA
     return None

@@ -62,7 +62,7 @@ class Tracing:
                 failure = examined.failure
                 return f"is rejected: {failure.cause}: {failure.message}", f"{name}: {failure.remedy}"
             case Kind.FILTERED | Kind.ENDED:
-                rule = in_words(examined.reason, self._examining.flows.values())
+                rule = in_words(examined.reason, flow, self._examining.flows)
                 return f"is not for {flow.target_system.label}, because {rule.meaning}", f"{name}: {rule.remedy}"
             case Kind.DELETED:
                 source = flow.source_system.label

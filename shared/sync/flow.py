@@ -131,7 +131,8 @@ class Route:
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
     the owned fields. With `updates` no record creates a row: it takes the row that is there under its key, whoever has
     made it, and a record without a row is filtered as NO_TARGET_ROW. `row_id` gives the id of the row under a key, if
-    the target derives it from the key."""
+    the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
+    belongs to the users of the target: it is neither changed nor created again."""
 
     name: str
     entity: str
@@ -139,6 +140,7 @@ class Route:
     rules: TargetRules
     adopt_existing: bool = False
     moves: bool = False
+    once: bool = False
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None

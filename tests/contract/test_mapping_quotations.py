@@ -8,12 +8,12 @@ import pytest
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import quote_rows
 from shared.flows.quotations import rules as quotation_rules
-from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate, header_words, line_words
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.registry import FLOWS
 from shared.flows.sales_documents.mapping import LINE_KEY_FIELD
 from shared.flows.sales_documents.rules import STORED_DECIMALS
-from shared.flows.sales_documents.words import PROJECT_BASED_SERVICE
+from shared.flows.sales_documents.words import PROJECT_BASED_SERVICE, RequestedDate
 from shared.mapping.addresses import AddressRules
 from shared.mapping.dates import EMPTY_DATE
 from shared.mapping.words import Word

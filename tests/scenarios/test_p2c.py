@@ -14,6 +14,7 @@ from shared.errors import StorageTrouble
 from shared.flows.registry import FLOWS
 from shared.operations.sender import Sender
 from tests.support.operator import answer, operated, p2c
+from tests.support.ordering import ordering
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
 from tests.unit.local.finops_environment import customer_url
@@ -212,10 +213,11 @@ def test_a_preflight_with_settings_of_another_deployment_is_refused(sync: Produc
 
 
 def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
-    with trading() as desk:
+    with ordering() as desk:
         account = desk.account("A-1")
         desk.contact(account)
         desk.quote(account)
+        desk.order(account)
         looking, before = desk.looking(), desk.snapshot()
         for flow in looking.flows.values():
             assert list(looking.dry_run(flow.name).of_all())
@@ -229,7 +231,7 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["status", "orders"], "there is no flow 'orders'; the flows are accounts, contacts, products, quotations"),
+        (["status", "invoices"], "there is no flow 'invoices'; the flows are accounts, contacts, products, quotations"),
         (["explain", FLOW, "NOPE"], "no record of accounts has the number or id 'NOPE'"),
         (["explain", "quotations", "NOPE"], "no record of quotations has the number or id 'NOPE'"),
         (["history", "products", "NOPE"], "no record of products has the number or id 'NOPE'"),

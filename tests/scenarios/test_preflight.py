@@ -27,13 +27,16 @@ from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
 
-TRACKED = ("contact", "quote", "quotedetail")
+TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
 
-SALES_TABLES = ("accounts", "contacts", "quotes", "quotedetails", "products", "productpricelevels", *catalogue.TABLES)
+SALES_TABLES = (
+    "accounts", "contacts", "quotes", "quotedetails", "salesorders", "salesorderdetails", "products",
+    "productpricelevels", *catalogue.TABLES,
+)  # fmt: skip
 FINOPS_TABLES = (
     "CustomersV3", "CDSContactPersonsV2", "SellableReleasedProducts", "CDSSalesQuotationHeaders",
-    "CDSSalesQuotationLines",
+    "CDSSalesQuotationLines", "CDSSalesOrderHeaders", "CDSSalesOrderLines",
 )  # fmt: skip
 REFUSED = "Principal user is missing a privilege (ReferencedTable)"
 
@@ -161,8 +164,10 @@ def test_what_the_flows_use_exists_in_both_schemas() -> None:
         "contacts",
         "quotes",
         "quotedetails",
+        "salesorders",
+        "salesorderdetails",
     }
-    assert len(collections_of_finops(deployment)) == 5
+    assert len(collections_of_finops(deployment)) == 7
 
 
 # --- what cannot be asked ---------------------------------------------------------------------------------------------
@@ -316,6 +321,7 @@ def test_a_type_whose_name_we_do_not_know_is_no_evidence(pair: Product, monkeypa
 
 
 DAYS = ("quotes.requestdeliveryby", "quotes.effectiveto", "quotes.expireson", "quotedetails.requestdeliveryby",
+        "salesorders.requestdeliveryby", "salesorderdetails.requestdeliveryby",
         "pricelevels.begindate", "pricelevels.enddate")  # fmt: skip
 
 
@@ -392,7 +398,7 @@ def test_drift_blocks_the_flows_that_use_the_column_and_no_others(
 
 def test_a_column_behind_a_lookup_blocks_the_flows_that_read_it(pair: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sales_columns(pair, "uom"), "name")
-    assert list(enforced(pair).blocked) == ["products", "quotations"]
+    assert list(enforced(pair).blocked) == ["products", "quotations", "orders"]
 
 
 def test_a_drifted_flow_does_not_run_however_well_its_system_answers(

@@ -420,6 +420,9 @@ class Oracle:
     def _of_row(self, entity: str, row: Row, record: Record) -> Iterator[Problem]:
         entry = self._books.entries.get(record)
         tied = entry is not None and entry.entity == entity and fold(entry.key) == fold(row.key)
+        if row.passable and any((entity, fold(row.key)) in other.former for other in self._books.entries.values()):
+            # Another record has inherited it, and has not written it (protocol A6).
+            return
         if entry is None or not (tied or self._is_left(record, entity, row)):
             told = "nothing" if entry is None else f"{entry.state}, tied to {entry.key or 'nothing'}"
             yield Problem("I2", record, f"{row.key} of {entity} was written for it, and nobody knows; told is {told}")

@@ -17,7 +17,8 @@ class Row:
     `made` says that the sync has created it; `touched` are fields that people have changed since. It is `doubtful`
     where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs. It is
     `overwritten` by another record whose late worker has met it, until its own record is written again. It is
-    `passable` from the moment its record is gone, also if the record comes back: another one may have got the row."""
+    `passable` from the moment its record is gone, also if the record comes back, and where a late worker has made it,
+    until it is written once more: another record may have got the row."""
 
     key: str
     values: dict[str, Json]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__, document, operations
+from benchmarks.flows import MEASURED
 from benchmarks.limits import lowest_bound
 from benchmarks.records import write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
-from shared.flows.registry import FLOWS
 
 LIMIT = Limit(requests=2, window_s=10.0)
 
@@ -89,7 +89,7 @@ def test_a_document_without_a_place_for_the_figures_is_refused_before_anything_i
 
 
 def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
-    document.require_places(document.DOCUMENT, [*FLOWS.names, "throttling", "snapshot", "operations"])
+    document.require_places(document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations"])
 
 
 def test_no_records_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

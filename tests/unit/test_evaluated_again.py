@@ -22,6 +22,8 @@ _OTHER = {
     "CONTACTS_SCOPE": "linked",
     "QUOTATIONS_SCOPE": "linked",
     "QUOTATIONS_STATUSES": "Created",
+    "ORDERS_SCOPE": "linked",
+    "ORDERS_ORIGIN": "Sales",
     "BUSINESS_TIME_ZONE": "Europe/Berlin",
 }
 _VALUE_MAPS = "the content of the value-map document"

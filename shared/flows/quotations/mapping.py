@@ -7,7 +7,6 @@ the revision, filters, and numbers the lines.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.flows.quotations.quote_rows import (
@@ -42,6 +41,7 @@ from shared.flows.sales_documents.words import (
     ACCOUNT,
     CONTACT,
     PRODUCT,
+    RequestedDate,
     always,
     customer_account,
     delivery_address,
@@ -131,13 +131,6 @@ _LINE_ALSO_READ = (
     Column(PRODUCT),
     Column(EXTERNAL, bool),
 )
-
-
-class RequestedDate(StrEnum):
-    """Which date of F&O the requested delivery date of Sales is."""
-
-    SHIPPING = "shipping"
-    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True)

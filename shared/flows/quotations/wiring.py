@@ -7,12 +7,13 @@ from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, z
 from shared.flows.contacts import CONTACTS
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
-from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, RequestedDate
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
 from shared.flows.required_columns import RequiredColumns
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
+from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route
@@ -39,7 +40,7 @@ def quotation_mapper(deployment: Deployment) -> QuotationMapper:
 def wire(deployment: Deployment, systems: Systems) -> Wiring:
     """Quotes of Sales with their lines, and sales quotations of F&O."""
     mapper = quotation_mapper(deployment)
-    tables = tables_of(mapper, mapper.reads_lines_of)
+    tables = tables_of(mapper)
     quotes = DataverseDocuments(systems.dataverse, tables, systems.owners, QUOTATIONS)
     route = Route(
         QUOTATION,

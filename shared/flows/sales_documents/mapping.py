@@ -1,5 +1,6 @@
 """What the mappings of quotations and orders have in common: what they read, and how lines are numbered and mapped."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,7 @@ class MappedLines:
     remarks: tuple[Remark, ...]
 
 
-class SalesDocumentMapper:
+class SalesDocumentMapper(ABC):
     """The part of a mapping that quotations and orders share. `dates` are the columns from which days are taken,
     `also_read` are texts of the header in F&O that are read besides the fields that are written."""
 
@@ -58,6 +59,10 @@ class SalesDocumentMapper:
         self.lines = lines
         self._dates = dates
         self._maps = as_known_to(SalesDocumentMaps, maps)
+
+    @abstractmethod
+    def reads_lines_of(self, header: Values) -> bool:
+        """Whether the lines of a header say anything that it does not say alone."""
 
     @property
     def header_select(self) -> tuple[str, ...]:

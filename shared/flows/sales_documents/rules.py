@@ -1,4 +1,4 @@
-"""What the engine must know of documents in F&O: when their lines agree."""
+"""What the engine must know of documents in F&O: when their lines agree, and whether they may be changed."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,8 @@ from decimal import Decimal
 from shared.flows.sales_records import FieldRules
 from shared.mapping.amounts import rounded_half_up
 from shared.mapping.field_table import FieldTable
-from shared.records import Json, Values, fold
+from shared.mapping.verdicts import Rejected
+from shared.records import Json, TargetRow, Values, fold
 
 PRODUCT_FIELD = "ProductNumber"
 # F&O's type holds so many decimals; further ones are lost.
@@ -15,8 +16,8 @@ STORED_DECIMALS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesDocumentRules(FieldRules):
-    """What the engine must know of documents in F&O; satisfies its TargetRules, and its DocumentRules but for what
-    forbids a change. A document stays as it is when its source ends."""
+    """What the engine must know of documents in F&O; satisfies its TargetRules and DocumentRules. A document stays as
+    it is when its source ends."""
 
     lines: FieldTable
 
@@ -31,6 +32,10 @@ class SalesDocumentRules(FieldRules):
     def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether F&O's value of a line is ours, as far as F&O stores it."""
         return self.lines.agree(field, _stored(ours), _stored(theirs))
+
+    def refusal(self, row: TargetRow) -> Rejected | None:  # noqa: ARG002 - no document forbids it by itself
+        """Why a document must not be changed any more: nothing forbids it."""
+        return None
 
 
 def _stored(value: Json) -> Json:

@@ -1,6 +1,6 @@
 """How quotations and orders reach both systems: two tables of Sales, and two collections of F&O."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.clients.dataverse.documents import (
@@ -22,7 +22,6 @@ from shared.flows.sales_documents.rows import LINE_POSITION
 from shared.flows.spec import Deployment, Systems
 from shared.mapping.date_columns import DateColumns
 from shared.mapping.type_names import LOOKUP, in_finops
-from shared.records import Values
 from shared.sync.flow import Tracked
 
 _NAVIGATIONS = {
@@ -42,13 +41,13 @@ class DocumentCollections:
     key: str
 
 
-def tables_of(mapper: SalesDocumentMapper, reads_lines_of: Callable[[Values], bool]) -> DocumentTables:
+def tables_of(mapper: SalesDocumentMapper) -> DocumentTables:
     """The two tables of Sales, as a mapping reads them."""
     of = mapper.names
     return DocumentTables(
         HeaderTable(of.header_set, of.header_id, of.number, mapper.header_select, mapper.header_expand),
         LineTable(of.line_set, of.line_id, of.line_header, LINE_POSITION, mapper.line_select, mapper.line_expand),
-        reads_lines_of,
+        mapper.reads_lines_of,
     )
 
 

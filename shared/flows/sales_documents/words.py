@@ -3,6 +3,7 @@ address."""
 
 from dataclasses import replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from shared.flows.sales_documents.discounts import number_of, plain, require_decimals
@@ -27,6 +28,13 @@ PRODUCT = "productid.productnumber"
 _PRODUCT_TYPE, _LINE_TYPE = "productid.producttypecode", "producttypecode"
 # What a service is: a member of the value map `product_types` for products, an option for lines.
 _SERVICE, PROJECT_BASED_SERVICE = "Service", 5
+
+
+class RequestedDate(StrEnum):
+    """Which date of F&O the requested delivery date of Sales is."""
+
+    SHIPPING = "shipping"
+    RECEIPT = "receipt"
 
 
 def customer_account(target: str) -> Line:

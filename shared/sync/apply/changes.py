@@ -27,14 +27,23 @@ class Changes:
     def __init__(self, route: Route) -> None:
         self._route = route
 
+    def is_finished(self, judged: Judged) -> bool:
+        """Whether the target row is complete, and belongs to the users of the target from now on."""
+        link = judged.record.link
+        return self._route.once and link.linked and link.intent is None
+
     def difference(self, judged: Judged) -> dict[str, Json]:
         """The owned fields whose mapped value is not the applied one."""
+        if self.is_finished(judged):
+            return {}
         owned, applied = judged.content.owned, judged.record.link.content.applied
         changed = {name: value for name, value in owned.items() if value != applied.get(name)}
         return {name: self._route.rules.empty(name) if value is None else value for name, value in changed.items()}
 
     def changed_lines(self, judged: Judged) -> set[int]:
         """The numbers of lines that were added, changed or removed since they were applied."""
+        if self.is_finished(judged):
+            return set()
         now, applied = digests(judged.content), judged.record.link.content.lines
         return {number for number in {*now, *applied} if now.get(number) != applied.get(number)}
 
@@ -103,7 +112,8 @@ class Changes:
 
         If the link is trusted, only what has changed since the last write is compared. Lines under numbers that we have
         not given belong to other users and stay as they are. A document that is taken over, by the settings or by an
-        operator, has none of our lines, so all its lines must be those of the source.
+        operator, has none of our lines, so all its lines must be those of the source. If the route writes documents
+        once, such a document stays as it is.
         """
         content, link = judged.content, judged.record.link
         is_taken_over = takes_over(link)
@@ -111,6 +121,8 @@ class Changes:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
+        if self._route.once and not row.ours:
+            return Write(judged.id, content.key, {}, create=False, before=row, alone=alone)
         ours = set(row.lines) if is_taken_over else {*link.content.lines, *link.content.noted}
         trusted = judged.record.trusted and link.linked
         numbers = self.changed_lines(judged) if trusted else {*content.lines, *ours}
@@ -159,7 +171,7 @@ def takes_over(link: Link) -> bool:
 
 def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:
     line = content.lines.get(number)
-    return line is not None and rules.same_line(line.owned, row.lines[number])
+    return line is not None and rules.same_line({**line.on_create, **line.owned}, row.lines[number])
 
 
 def _lines_differ(key: str, numbers: list[int]) -> Rejected:

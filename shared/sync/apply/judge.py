@@ -144,7 +144,12 @@ def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[P
 
 def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Concluded | None:
     """The outcome of a record with a parent that is not linked."""
-    unlinked = [parent for parent in record.parents if parents[parent].key_on(parent.route) is None]
+    unlinked = [
+        parent
+        for parent in record.parents
+        if parents[parent].key_on(parent.route) is None
+        and not (parent.optional and parents[parent].keeps_off(parent.route))
+    ]
     if not unlinked:
         return None
     unlinked.sort(key=lambda parent: not parents[parent].keeps_off(parent.route))

@@ -14,6 +14,9 @@ from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
 from shared.sync.flow import NO_TARGET_ROW, Flow, Route, UpdateRules
 
+# The cause of a record whose row is gone, and that is written once.
+TARGET_GONE = "target_gone"
+
 
 def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
     """Each record on its route. A record that is linked elsewhere leaves that target. On another route it leaves at
@@ -103,7 +106,9 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if link.linked and judged.content.reused is not None:
         return _plan_reused(route, judged, row, judged.content.reused)
     if row is None:
-        return without_row(judged) if route.updates is not None else _plan_creation(route, judged)
+        if route.updates is not None:
+            return without_row(judged)
+        return _gone(route, judged) if Changes(route).is_finished(judged) else _plan_creation(route, judged)
     if route.updates is not None:
         return _plan_update(route, route.updates, judged, row)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
@@ -149,9 +154,22 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
     return Planned(judged, Changes(route).create(judged, alone=_goes_alone(judged)))
 
 
+def _gone(route: Route, judged: Judged) -> Concluded:
+    """Nothing tells a row that was removed on purpose from one that was lost with a backup: an operator decides."""
+    key, record = judged.record.link.target_key, judged.record
+    return record.rejected(
+        TARGET_GONE,
+        f"{key} was created in {route.entity} from this record and is not there any more; it is not created again",
+        "if it was removed on purpose, dismiss this failure; if it is to be created again, unlink the record "
+        "(p2c links), then sync it",
+    )
+
+
 def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The write to a row as it was read."""
     changes, alone = Changes(route), _goes_alone(judged)
+    if changes.is_finished(judged):
+        return unchanged(route, judged)
     match (
         changes.overwrite(judged, row, alone=alone)
         if route.document is None

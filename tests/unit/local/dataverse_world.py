@@ -23,6 +23,8 @@ from tests.support.patience import PATIENCE_S
 
 ADMIN = "admin"
 TOKEN = "token"
+# Documents whose changes are followed, with their lines.
+_DOCUMENTS = ("quote", "quotedetail", "salesorder", "salesorderdetail")
 START = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
 
 
@@ -116,7 +118,7 @@ class World:
 def schema(
     *, solution: bool = True, product_number_key: bool = False, also_tracked: frozenset[str] = frozenset()
 ) -> Schema:
-    tracked = dict.fromkeys(("contact", "quote", "quotedetail", *also_tracked), True)
+    tracked = dict.fromkeys(("contact", *_DOCUMENTS, *also_tracked), True)
     return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked)
 
 

@@ -14,7 +14,7 @@ SUBMITTED = {"statecode": 1, "statuscode": 3}
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    with dataverse(also_tracked=frozenset({"salesorder", "salesorderdetail"})) as world:
+    with dataverse() as world:
         yield desk_in(world)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.demo.quotations import AMOUNT, LINES
+from local.demo.documents import AMOUNT, LINES
 from local.demo.selling import LOST, Wanted
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS

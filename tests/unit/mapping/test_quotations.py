@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.errors import SchemaDrift, SettingsInvalid
-from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices, RequestedDate
+from shared.flows.quotations.mapping import DATE_COLUMNS, QuotationChoices
 from shared.flows.quotations.rules import QuotationStatus
+from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import metadata_of
 from shared.mapping.scope import Scope

@@ -29,14 +29,14 @@ from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
 
-FIVE = Flows((*FLOWS, PRICELISTS_FLOW))
+WITH_PRICELISTS = Flows((*FLOWS, PRICELISTS_FLOW))
 
 
 class Trading(Product):
-    """The product with a fifth flow, seen by that flow; the functions of the app are what is called."""
+    """The product with one more flow, seen by that flow; the functions of the app are what is called."""
 
     flow = PRICELISTS
-    flows = FIVE
+    flows = WITH_PRICELISTS
 
     def __init__(self, sales: Sales, finops: Finops) -> None:
         super().__init__(sales, finops)
@@ -44,7 +44,7 @@ class Trading(Product):
 
     def functions(self) -> Mapping[str, Any]:
         """The functions of the app, by name."""
-        app = app_of(FIVE, lambda _: self.service)
+        app = app_of(WITH_PRICELISTS, lambda _: self.service)
         return {str(function.get_function_name()): function.get_user_function() for function in app.get_functions()}
 
     def sync(self) -> None:
@@ -80,7 +80,7 @@ def sync() -> Iterator[Trading]:
 
 
 def filtering(**condition: object) -> str:
-    """The value-map document with a condition of the fifth flow."""
+    """The value-map document with a condition of the added flow."""
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
     return json.dumps({**shipped, "pricelist_filter": [condition]})
 
@@ -125,7 +125,10 @@ def test_a_failure_is_tried_again_by_the_sweep(sync: Trading) -> None:
 
 
 def test_its_functions_listen_to_its_queues_and_its_schedule() -> None:
-    triggers = {str(function.get_function_name()): function.get_trigger() for function in app_of(FIVE).get_functions()}
+    triggers = {
+        str(function.get_function_name()): function.get_trigger()
+        for function in app_of(WITH_PRICELISTS).get_functions()
+    }
     bound = {
         name: trigger.get_dict_repr() for name, trigger in triggers.items() if trigger and name.startswith(PRICELISTS)
     }
@@ -137,12 +140,12 @@ def test_its_functions_listen_to_its_queues_and_its_schedule() -> None:
 
 
 def test_its_settings_are_read_checked_and_listed(sync: Trading) -> None:
-    assert schedules(FIVE.settings)["PRICELISTS_SCHEDULE"] == "0 */5 * * * *"
-    assert "PRICELISTS_SCOPE" in {name for name, *_ in settings_table(FIVE.settings)}
+    assert schedules(WITH_PRICELISTS.settings)["PRICELISTS_SCHEDULE"] == "0 */5 * * * *"
+    assert "PRICELISTS_SCOPE" in {name for name, *_ in settings_table(WITH_PRICELISTS.settings)}
     with pytest.raises(SettingsInvalid, match="PRICELISTS_SCOPE is 'some': write all, linked, or a day"):
         sync.start(PRICELISTS_SCOPE="some")
     with pytest.raises(SettingsInvalid, match="PRICELISTS_SCOP is not a setting of this app: did you mean"):
-        FIVE.read_settings({"PRICELISTS_SCOP": "all"})
+        WITH_PRICELISTS.read_settings({"PRICELISTS_SCOP": "all"})
 
 
 def test_its_part_of_the_value_map_document_is_read_and_checked(sync: Trading) -> None:

@@ -1,0 +1,3 @@
+"""salesorders -> CDSSalesOrderHeaders and lines."""
+
+ORDERS = "orders"

@@ -1,0 +1,368 @@
+"""The orders flow as it is deployed, between both simulators (rules.md, Orders; prospect-to-cash, sections 10 and
+10.4)."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from local.simulator.faults import Kind, Rule
+from shared.flows.orders import ORDERS
+from shared.operations.reconcile import Drift
+from shared.state.links import LinkState
+from shared.systems import System
+from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.operator import operated, p2c
+from tests.support.ordering import Ordering, ordering
+from tests.support.trading import ACTIVE
+from tests.unit.local.finops_documents import order_line_url, order_url
+
+CONFIRMED = 647390001
+
+
+@pytest.fixture
+def desk() -> Iterator[Ordering]:
+    """All flows between two fresh simulators; the command line works on them."""
+    with ordering() as made, operated(made):
+        yield made
+
+
+@pytest.fixture
+def account(desk: Ordering) -> str:
+    """An account that is a customer."""
+    id = desk.account("A-1")
+    desk.tick()
+    return id
+
+
+def same_amounts(desk: Ordering, order: str, number: str) -> None:
+    """Every line, and their sum, costs the same in both systems."""
+    sales_order = desk.sales_order(number)
+    assert sales_order is not None
+    there = {n: Decimal(str(line["LineAmount"])) for n, line in sales_order["lines"].items()}
+    here = {
+        line["lineitemnumber"]: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
+        for line in desk.order_lines(order)
+    }
+    assert there == here
+    header = desk.sales.get(f"salesorders({order})?$select=totallineitemamount").json()
+    assert sum(there.values()) == Decimal(str(header["totallineitemamount"]))
+
+
+def cause(desk: Ordering, number: str) -> str:
+    failure = desk.failure(number)
+    assert failure is not None
+    return failure.cause
+
+
+def rule_of(desk: Ordering, number: str) -> str | None:
+    assert desk.sales_order(number) is None
+    link = desk.link(number)
+    assert link.state is LinkState.FILTERED
+    return link.rule
+
+
+def change_in_finops(desk: Ordering, number: str, **values: object) -> None:
+    """Change a sales order as people of F&O do."""
+    reply = desk.finops.patch(order_url(number), values)
+    assert reply.status_code == 204, reply.text
+
+
+def test_an_activated_order_becomes_a_sales_order_with_its_lines(desk: Ordering, account: str) -> None:
+    id, number = desk.order(
+        account, lines=3, shipto_name="Depot", shipto_city="Seattle", shipto_country="United States"
+    )
+    desk.tick()
+    sales_order = desk.sales_order(number)
+    assert sales_order is not None
+    assert (sales_order["OrderingCustomerAccountNumber"], sales_order["CurrencyCode"]) == ("A-1", "USD")
+    assert (sales_order["SalesOrderName"], sales_order["SalesOrderProcessingStatus"]) == ("Order", "Active")
+    assert (sales_order["DeliveryAddressName"], sales_order["DeliveryAddressCity"]) == ("Depot", "Seattle")
+    assert list(sales_order["lines"]) == [1, 2, 3]
+    line = sales_order["lines"][1]
+    assert (line["ProductNumber"], line["SalesUnitSymbol"], line["OrderedSalesQuantity"]) == ("P-1", "EA", 2)
+    same_amounts(desk, id, number)
+
+
+def test_lines_go_to_the_second_collection_and_the_order_gets_its_origin_by_setting() -> None:
+    with ordering(ORDERS_LINES="CDSSalesOrderLinesV2", ORDERS_ORIGIN="Sales") as desk:
+        account = desk.account("A-1")
+        _, number = desk.order(account, lines=2)
+        desk.tick()
+        sales_order = desk.sales_order(number, lines="CDSSalesOrderLinesV2") or {}
+    assert (sales_order["SalesOrderOriginCode"], list(sales_order["lines"])) == ("Sales", [1, 2])
+
+
+@pytest.mark.parametrize(("quantity", "discount"), [(3, 10), (7, 10), (1, 0), (3, 0.01)])
+def test_the_discount_of_a_line_costs_the_same_on_both_sides(
+    desk: Ordering, account: str, quantity: int, discount: float
+) -> None:
+    id, _ = desk.order(account, lines=0, active=False)
+    desk.order_line(id, quantity=quantity, manualdiscountamount=discount, ispriceoverridden=True, priceperunit=19.95)
+    desk.activate(id)
+    desk.tick()
+    same_amounts(desk, id, desk.number_of(id))
+
+
+# Which orders
+
+
+def test_a_draft_is_filtered_until_it_is_activated(desk: Ordering, account: str) -> None:
+    id, number = desk.order(account, active=False)
+    desk.tick()
+    assert rule_of(desk, number) == "draft"
+    desk.activate(id)
+    desk.tick()
+    assert desk.sales_order(number) is not None
+
+
+def test_an_order_is_incomplete_until_its_last_line_is_marked(desk: Ordering, account: str) -> None:
+    id, number = desk.order(account, lines=2, active=False)
+    desk.activate_header(id)
+    first, last = (str(line["salesorderdetailid"]) for line in desk.order_lines(id))
+    desk.submit(first)
+    desk.tick()
+    assert rule_of(desk, number) == "activation_incomplete"
+    desk.submit(last)
+    desk.tick()
+    assert list((desk.sales_order(number) or {})["lines"]) == [1, 2]
+
+
+def test_an_order_that_was_created_in_finops_is_not_sent_back(desk: Ordering, account: str) -> None:
+    _, number = desk.order(account, msdynce_ismaintainedexternally=True)
+    desk.tick()
+    assert rule_of(desk, number) == "came_from_finops"
+
+
+def test_an_order_that_was_processed_before_the_first_run_is_left_alone(desk: Ordering, account: str) -> None:
+    _, number = desk.order(account, active=False, msdynce_processingstatus=CONFIRMED)
+    desk.tick()
+    assert rule_of(desk, number) == "processed"
+
+
+@pytest.mark.parametrize("discount", [{"discountpercentage": 5}, {"discountamount": 5}])
+def test_an_order_with_a_discount_of_the_whole_is_filtered_by_name(
+    desk: Ordering, account: str, discount: dict[str, object]
+) -> None:
+    _, number = desk.order(account, **discount)  # type: ignore[arg-type]
+    desk.tick()
+    assert rule_of(desk, number) == "header_discount"
+
+
+def test_an_empty_order_is_filtered_by_name(desk: Ordering, account: str) -> None:
+    _, number = desk.order(account, lines=0)
+    desk.tick()
+    assert rule_of(desk, number) == "no_lines"
+
+
+# Customer and quotation
+
+
+def test_an_order_to_a_contact_waits_until_the_contact_is_a_customer(desk: Ordering) -> None:
+    contact = desk.contact(desk.account("A-1"))
+    _, number = desk.order("", customerid_account__to=None, customerid_contact__to=f"/contacts({contact})")
+    desk.service.pull("orders")
+    desk.drain()
+    assert (desk.link(number).state, desk.sales_order(number)) == (LinkState.WAITING, None)
+    desk.tick()
+    customer = (desk.sales_order(number) or {})["OrderingCustomerAccountNumber"]
+    assert customer == desk.contact_number(contact)
+
+
+def test_an_order_to_an_account_that_is_not_for_finops_is_filtered_with_its_rule(desk: Ordering) -> None:
+    inactive = desk.account("A-9")
+    _, number = desk.order(inactive)
+    desk.edit(inactive, statecode=1, statuscode=2)
+    desk.tick()
+    assert rule_of(desk, number) == "parent filtered by inactive"
+    desk.edit(inactive, statecode=0, statuscode=1)
+    desk.tick()
+    assert desk.sales_order(number) is not None
+
+
+@pytest.mark.parametrize("first", ["quotations", "orders"])
+def test_an_order_made_from_a_quote_names_its_quotation_whichever_flow_is_first(
+    desk: Ordering, account: str, first: str
+) -> None:
+    quote, quotation = desk.quote(account, lines=2)
+    if first == "quotations":
+        desk.tick()
+    order, number = desk.convert(quote)
+    if first == "orders":
+        # The quote was read while it was active, and its quotation is not written yet.
+        desk.set_state(quote, {"statecode": 0, "statuscode": 1})
+        desk.set_state(quote, ACTIVE)
+        desk.service.pull("orders")
+        desk.drain()
+        assert desk.link(number).state is LinkState.WAITING
+    desk.tick()
+    sales_order = desk.sales_order(number)
+    assert sales_order is not None
+    assert sales_order["QuotationNumber"] == quotation
+    same_amounts(desk, order, number)
+
+
+def test_an_order_whose_quote_was_won_before_it_was_read_goes_without_a_quotation(desk: Ordering, account: str) -> None:
+    quote, quotation = desk.quote(account)
+    _, number = desk.convert(quote)
+    desk.service.pull("orders")
+    desk.drain()
+    assert desk.link(number).state is LinkState.WAITING
+    desk.tick()
+    assert desk.quotation(quotation) is None
+    assert (desk.sales_order(number) or {})["QuotationNumber"] == ""
+
+
+# Once
+
+
+@pytest.mark.parametrize("change", ["status", "mark", "line", "line_gone", "name"])
+def test_whatever_changes_in_sales_later_the_order_in_finops_stays_as_it_is(
+    desk: Ordering, account: str, change: str
+) -> None:
+    id, number = desk.order(account, lines=2)
+    desk.tick()
+    before = desk.sales_order(number)
+    line = desk.order_lines(id)[0]["salesorderdetailid"]
+    match change:
+        case "status":
+            desk.change_draft(f"salesorders({id})", msdynce_processingstatus=CONFIRMED)
+        case "mark":
+            desk.change_draft(f"salesorders({id})", msdynce_ismaintainedexternally=True)
+        case "line":
+            desk.change_draft(f"salesorderdetails({line})", quantity=9)
+            desk.order_line(id, msdynce_orderissubmitted=True)
+        case "line_gone":
+            assert desk.sales.send("DELETE", f"salesorderdetails({line})").status_code == 204
+        case "name":
+            desk.change_draft(f"salesorders({id})", name="Changed")
+    desk.tick()
+    assert desk.sales_order(number) == before
+    assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
+
+
+def test_what_people_of_finops_change_stays_and_nothing_is_written_over_it(desk: Ordering, account: str) -> None:
+    id, number = desk.order(account, lines=2)
+    desk.tick()
+    change_in_finops(desk, number, SalesOrderName="Theirs")
+    reply = desk.finops.patch(order_line_url(1, number, "CDSSalesOrderLines"), {"OrderedSalesQuantity": 7})
+    assert reply.status_code == 204, reply.text
+    reply = desk.finops.delete(order_line_url(2, number, "CDSSalesOrderLines"))
+    assert reply.status_code == 204, reply.text
+    before = desk.sales_order(number)
+    desk.change_draft(f"salesorders({id})", description="Touched")
+    desk.start(ORDERS_ORIGIN="Sales")
+    desk.tick()
+    assert desk.sales_order(number) == before
+
+
+def test_the_order_in_finops_stays_when_its_order_is_deleted(desk: Ordering, account: str) -> None:
+    id, number = desk.order(account)
+    desk.tick()
+    assert desk.sales.send("DELETE", f"salesorders({id})").status_code == 204
+    desk.tick()
+    assert desk.link(number).state is LinkState.DELETED
+    assert desk.sales_orders() == [number]
+
+
+def test_an_order_that_only_has_the_number_of_a_deleted_one_does_not_become_its_sales_order(
+    desk: Ordering, account: str
+) -> None:
+    id, number = desk.order(account)
+    desk.tick()
+    before = desk.sales_order(number)
+    assert desk.sales.send("DELETE", f"salesorders({id})").status_code == 204
+    desk.order(account, lines=3, ordernumber=number)
+    desk.tick()
+    assert cause(desk, number) == "number_reused"
+    assert desk.sales_order(number) == before
+
+
+def test_a_sales_order_of_others_with_the_number_of_an_order_is_never_touched(desk: Ordering, account: str) -> None:
+    theirs = {"SalesOrderNumber": "O-1", "OrderingCustomerAccountNumber": "A-1", "SalesOrderName": "Theirs"}
+    assert desk.finops.post("CDSSalesOrderHeaders", {"dataAreaId": "usmf", **theirs}).status_code == 201
+    before = desk.sales_order("O-1")
+    _, number = desk.order(account, ordernumber="O-1")
+    desk.tick()
+    assert cause(desk, number) == "target_exists"
+    assert desk.sales_order("O-1") == before
+
+
+def test_a_sales_order_that_is_adopted_is_linked_and_not_written() -> None:
+    with ordering(ORDERS_ON_EXISTING="adopt") as desk:
+        account = desk.account("A-1")
+        desk.tick()
+        id, number = desk.order(account, lines=2, active=False)
+        there = {"dataAreaId": "usmf", "SalesOrderNumber": number}
+        header = {**there, "OrderingCustomerAccountNumber": "A-1", "SalesOrderName": "Theirs"}
+        assert desk.finops.post("CDSSalesOrderHeaders", header).status_code == 201
+        line = {**there, "LineCreationSequenceNumber": 1, "ProductNumber": "P-1", "OrderedSalesQuantity": 5}
+        line |= {"ShippingSiteId": "1", "ShippingWarehouseId": "13"}
+        assert desk.finops.post("CDSSalesOrderLines", line).status_code == 201
+        before = desk.sales_order(number)
+        desk.activate(id)
+        desk.tick()
+        assert (desk.link(number).state, desk.link(number).target_key) == (LinkState.WRITTEN, number)
+        assert desk.sales_order(number) == before
+
+
+def test_an_order_that_was_deleted_in_finops_is_not_created_again_until_an_operator_says_so(
+    desk: Ordering, account: str
+) -> None:
+    id, number = desk.order(account)
+    desk.tick()
+    assert desk.finops.delete(order_url(number)).status_code == 204
+    desk.change_draft(f"salesorders({id})", description="Touched")
+    desk.tick()
+    assert (desk.failure(number), desk.sales_orders()) == (None, [])
+    (found,) = desk.service.reconciling(ORDERS).drifted()
+    assert (found.id, found.drift) == (number, Drift.MISSING)
+    p2c("reconcile", "orders", "--repair", code=1)
+    desk.tick()
+    assert (cause(desk, number), desk.sales_orders()) == ("target_gone", [])
+    p2c("links", "orders", "unlink", number, "--yes")
+    p2c("sync", "orders", number)
+    desk.tick()
+    assert (desk.failure(number), desk.sales_orders()) == (None, [number])
+
+
+# Faults
+
+
+@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_order(desk: Ordering, account: str, rule: Rule) -> None:
+    orders = [desk.order(account, lines=2) for _ in range(3)]
+    desk.finops.faults.add(rule)
+    desk.settle(40)
+    desk.finops.faults.clear()
+    desk.settle(20)
+    for id, number in orders:
+        same_amounts(desk, id, number)
+        assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
+    assert desk.sales_orders() == sorted(number for _, number in orders)
+
+
+@pytest.mark.parametrize("kind", [Kind.ERROR_AFTER, Kind.DROP_AFTER, Kind.TRUNCATE])
+def test_a_lost_answer_is_settled_by_the_number_and_never_by_a_second_order(
+    desk: Ordering, account: str, kind: Kind
+) -> None:
+    id, number = desk.order(account, lines=2)
+    desk.finops.faults.add(Rule(kind, frozenset({"POST"}), times=1, status=504))
+    desk.tick()
+    assert desk.link(number).state is not LinkState.WRITTEN
+    desk.change_draft(f"salesorders({id})", msdynce_processingstatus=CONFIRMED)
+    desk.settle(30)
+    assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
+    assert desk.sales_orders() == [number]
+    same_amounts(desk, id, number)
+
+
+def test_a_changed_mapping_looks_at_every_order_again_and_writes_nothing(desk: Ordering, account: str) -> None:
+    numbers = [desk.order(account, lines=2)[1] for _ in range(3)]
+    desk.tick()
+    _, writes = desk.sent(System.FINOPS)
+    desk.start(BUSINESS_TIME_ZONE="Europe/Zurich")
+    desk.tick()
+    assert desk.sent(System.FINOPS)[1] == 0 < writes
+    now = desk.service.flows[ORDERS]
+    assert all(now.maps_as(desk.link(number).seen.fingerprint) for number in numbers)
