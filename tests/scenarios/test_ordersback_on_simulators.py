@@ -1,5 +1,5 @@
-"""What comes back of orders, as it is deployed, between both simulators (rules.md, Orders back; prospect-to-cash,
-sections 10.1 to 10.3)."""
+"""What comes back of orders, as it is deployed, between both simulators (rules.md, Why is my order not updated;
+prospect-to-cash, section 10)."""
 
 import json
 from collections.abc import Iterator
