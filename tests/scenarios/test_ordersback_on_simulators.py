@@ -1,5 +1,4 @@
-"""What comes back of orders, as it is deployed, between both simulators (rules.md, Why is my order not updated;
-prospect-to-cash, section 10)."""
+"""What comes back of orders, as it is deployed, between both simulators (prospect-to-cash, section 10)."""
 
 import json
 from collections.abc import Iterator
