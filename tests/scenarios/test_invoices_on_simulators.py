@@ -111,7 +111,7 @@ def desk_message(desk: Invoicing, id: str) -> bytes:
 
 def test_charges_and_their_tax_cost_the_same_in_both_systems() -> None:
     finops = FinopsSettings(amount_decimals=2, sales_tax=Decimal("8.1"))
-    with trading_as(Invoicing, finops) as desk:
+    with trading_as(Invoicing, finops, INVOICES="on") as desk:
         desk.account("A-1")
         desk.tick()
         desk.born_in_finops("F-1")

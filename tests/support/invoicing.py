@@ -102,4 +102,4 @@ class Invoicing(Ordering):
 
 def invoicing(**settings: str) -> AbstractContextManager[Invoicing]:
     """All flows between two fresh simulators; P-1 is in both, and so are the decimals of amounts."""
-    return trading_as(Invoicing, FinopsSettings(amount_decimals=2), **settings)
+    return trading_as(Invoicing, FinopsSettings(amount_decimals=2), **{"INVOICES": "on", **settings})

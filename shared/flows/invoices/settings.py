@@ -11,6 +11,9 @@ from shared.settings import Settings
 class InvoiceSettings(Settings):
     """The settings of the flow, beside those of the app."""
 
+    INVOICES: Literal["off", "on"] = Field(
+        default="off", description="Whether posted invoices of F&O become invoices of their orders in Sales"
+    )
     INVOICES_SCHEDULE: Schedule = Field(default="0 */15 * * * *", description="When `invoices_pull` runs")
     INVOICES_SCOPE: Scope = Field(
         default="all", description="Invoices without a link that are synced: all, none (linked), or those since a day"

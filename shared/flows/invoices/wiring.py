@@ -84,6 +84,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper=mapper,
         numbered=source.as_written,
         number_column=invoices.NUMBER_FIELD,
+        off="INVOICES is off" if settings.INVOICES == "off" else "",
         lookup=DataverseLookup(systems.dataverse, lookups),
         finders={
             invoices.ORDERS: _finder(systems.dataverse, invoices.ORDERS, invoices.ORDER_ID, invoices.ORDER_NUMBER),
@@ -141,7 +142,9 @@ def _ids_by(
 
 
 def required_columns(deployment: Deployment) -> RequiredColumns:
-    """What the flow reads and writes."""
+    """What the flow reads and writes; nothing if it is off."""
+    if deployment.settings_for(InvoiceSettings).INVOICES == "off":
+        return RequiredColumns((), ())
     mapper = invoice_mapper(deployment)
     header = UsedTable(
         invoices.TARGET_SET,
