@@ -37,6 +37,9 @@ MaybeFlow = Annotated[str | None, typer.Argument(help="one flow; default: all")]
 Ids = Annotated[list[str] | None, typer.Argument(help="ids or numbers of records")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document instead of a table")]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+Remembered = Annotated[
+    bool, typer.Option("--remembered", help="do not read what the target holds now: show what was last written")
+]
 All = Annotated[bool, typer.Option("--all", help="all of them")]
 Reason = Annotated[str, typer.Option("--reason", help="the reason, kept in the audit log")]
 Limit = Annotated[

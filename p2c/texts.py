@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from p2c.output import table, words
 from shared.operations.examine import FieldChange
+from shared.operations.side_by_side import FieldValues
 
 SHOWN = 20
 """As many entries are shown; the others are counted."""
@@ -23,11 +24,29 @@ def counted_values(values: Mapping[str, int]) -> str:
     return ", ".join(told) + (f", and {more} more; --json has them" if more else "")
 
 
+def show_values(values: Sequence[FieldValues], target: str) -> None:
+    """A table of fields with their values in the target now, as last written, and as they would be written."""
+    if not any(each.there is not None or each.written is not None for each in values):
+        table(["field", "would be written"], ((field_of(each), short(each.new)) for each in values))
+        return
+    rows = (
+        (
+            field_of(each),
+            short(each.there),
+            short(each.written),
+            short(each.new) if each.writes else "",
+            "changed there since" if each.changed_there else "",
+        )
+        for each in values
+    )
+    table(["field", f"in {target} now", "last written", "would be written", ""], rows)
+
+
 def show_changes(changes: Sequence[FieldChange]) -> None:
     """A table of fields with their old and new values."""
     table(["field", "old", "new"], ((field_of(change), short(change.old), short(change.new)) for change in changes))
 
 
-def field_of(change: FieldChange) -> str:
+def field_of(change: FieldChange | FieldValues) -> str:
     """The name of a field, with the number of its line if it belongs to one."""
     return change.field if change.line is None else f"line {change.line}: {change.field}"

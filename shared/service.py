@@ -2,7 +2,7 @@
 is given only what it needs."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from shared.operations.control import FlowCommands
 from shared.operations.damaged_rows import Damages
 from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.dry_run import DryRun
-from shared.operations.examine import Examining
+from shared.operations.examine import Examined, Examining
 from shared.operations.explain import Explaining
 from shared.operations.failures import Failing
 from shared.operations.forget import forget
@@ -27,6 +27,7 @@ from shared.operations.reconcile import Comparison, Reconciling
 from shared.operations.repair import Repairing
 from shared.operations.resync import Syncing
 from shared.operations.sender import Sender
+from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.status import Status, status_of
 from shared.state.storage.queues import Queues
 from shared.sync.apply.run import Apply
@@ -154,6 +155,10 @@ class Service:
     def dry_run(self, flow: str) -> DryRun:
         """A dry run of a flow."""
         return DryRun(self.examining, self.flows[flow])
+
+    def side_by_side(self, flow: str, examined: Sequence[Examined], *, remembered: bool = False) -> list[SideBySide]:
+        """What the target holds now of these records; with `remembered` what was last written."""
+        return side_by_side(self.examining, self.flows[flow], examined, remembered=remembered)
 
     def explaining(self, flow: str) -> Explaining:
         """Explains why records of a flow are, or are not, in step."""

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from p2c.app import Flow, Json, app, check_settings, connected, located
+from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
 from p2c.output import as_json, say, table
-from p2c.texts import short, show_changes
+from p2c.texts import short, show_values
 from shared.operations.explain import Explanation
 from shared.operations.lookup import NotFound
 from shared.records import Values
@@ -18,13 +18,18 @@ _FIELDS_WIDTH = 42
 
 
 @app.command(rich_help_panel="Inspect")
-def explain(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
+def explain(
+    flow: Flow,
+    record: Annotated[str, typer.Argument(help="id or number")],
+    remembered: Remembered = False,
+    json: Json = False,
+) -> None:
     """Explain why a record is, or is not, in step, and what helps."""
     with connected(looks_only=True) as to:
         (name,) = to.flows(flow)
         check_settings(to, name)
         (id,) = located(to, name, [record])
-        told = to.service.explaining(name).explain(id)
+        told = to.service.explaining(name).explain(id, remembered=remembered)
         if json:
             as_json(told)
             return
@@ -61,8 +66,8 @@ def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequenc
         say(f"  {sentence}")
     for address in rival:
         say(f"  the other record: {address}")
-    if examined.changes:
-        show_changes(examined.changes)
+    if told.beside.values:
+        show_values(told.beside.values, told.target)
     if told.action:
         say(f"  What helps: {told.action}", style="green")
     if examined.row is not None:

@@ -1,20 +1,23 @@
 """The dry run, on the terminal and as a document."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from p2c.app import Flow, Ids, Json, Limit, app, check_settings, connected, located
+from p2c.app import Flow, Ids, Json, Limit, Remembered, app, check_settings, connected, located
 from p2c.arguments import file_named
 from p2c.estimate import Estimate, estimate_of
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, words
-from p2c.texts import SHOWN, counted_values, field_of, show_changes
+from p2c.texts import SHOWN, counted_values, field_of, show_values
 from shared.counting import counted
 from shared.operations.dry_run import Summary, summary_of
 from shared.operations.examine import Examined
+from shared.operations.side_by_side import SideBySide
+from shared.systems import System
 from shared.visible import in_markdown
 
 _REMARKS = {
@@ -35,6 +38,7 @@ def plan(  # noqa: PLR0917 - the options of a command
         bool,
         typer.Option("--without-state", help="as if nothing was synced yet; needs both systems, but no deployment"),
     ] = False,
+    remembered: Remembered = False,
     json: Json = False,
 ) -> None:
     """Show in a dry run what would be created, changed, adopted or rejected. It writes nothing."""
@@ -46,37 +50,62 @@ def plan(  # noqa: PLR0917 - the options of a command
         run = to.service.dry_run(name)
         chosen: Iterator[Examined] = run.of(located(to, name, ids)) if ids else run.of_all(limit)
         examined = list(chosen)
+        found = Found(examined, to.service.side_by_side(name, examined, remembered=remembered))
         summary = summary_of(examined)
         estimate = estimate_of(to.service.limits, summary, to.service.state.runs.latest(name, 500))
         if markdown is not None:
-            _write(markdown, as_markdown(name, summary, examined, estimate))
+            _write(markdown, as_markdown(name, summary, found, estimate))
         if json:
-            as_json({"summary": summary, "estimate": estimate, "records": examined})
+            as_json({"summary": summary, "estimate": estimate, "records": examined, "side_by_side": found.beside})
         elif markdown is None:
-            show_plan(name, summary, examined, estimate)
+            show_plan(name, summary, found, estimate, to.service.flows[name].target_system)
         else:
             say(f"The plan is in {markdown}.")
 
 
-def show_plan(flow: str, summary: Summary, examined: Sequence[Examined], estimate: Estimate) -> None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The records of a dry run, and what the target holds of them."""
+
+    examined: Sequence[Examined]
+    beside: Sequence[SideBySide]
+
+    @property
+    def told(self) -> list[tuple[Examined, SideBySide]]:
+        """Those of which something would be written, or that would be rejected."""
+        both = zip(self.examined, self.beside, strict=True)
+        return [(each, beside) for each, beside in both if each.writes or each.failure]
+
+    @property
+    def changed_there(self) -> int:
+        """In how many rows of the target others have changed something since it was written."""
+        return sum(each.changed_there > 0 or each.is_gone_there for each in self.beside)
+
+
+def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, system: System) -> None:
     """A dry run."""
-    say(f"{flow}: {counted(summary.records, 'record')}: {words(summary.outcomes)}; {summary.adopted} of them adopted")
+    target = system.label
+    said = f"{counted(summary.records, 'record')}: {words(summary.outcomes)}; {summary.adopted} of them adopted"
+    say(f"{flow}: {said}")
     say(f"  {estimate.sentence}")
+    if found.changed_there:
+        rows = counted(found.changed_there, "row")
+        say(f"  {rows} of {target} changed since they were written; `p2c reconcile {flow}` shows all of them")
     for line in _remarks(summary):
         say(f"  {line}")
-    for each in [each for each in examined if each.writes or each.failure][:SHOWN]:
+    told = found.told
+    for each, beside in told[:SHOWN]:
         say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
         if each.failure:
             say(f"  {each.failure.cause}: {each.failure.message}")
             say(f"  what helps: {each.failure.remedy}")
-        if each.changes:
-            show_changes(each.changes)
-    hidden = sum(1 for each in examined if each.writes or each.failure) - SHOWN
-    if hidden > 0:
-        say(f"{hidden} more; --markdown FILE or --json has them all.")
+        if beside.values:
+            show_values(beside.values, target)
+    if len(told) > SHOWN:
+        say(f"{len(told) - SHOWN} more; --markdown FILE or --json has them all.")
 
 
-def as_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estimate: Estimate) -> str:
+def as_markdown(flow: str, summary: Summary, found: Found, estimate: Estimate) -> str:
     """A dry run as a document for a review."""
     lines = [
         f"# Plan: {flow}",
@@ -87,24 +116,24 @@ def as_markdown(flow: str, summary: Summary, examined: Sequence[Examined], estim
         "",
     ]
     lines += [line for remark in _remarks(summary) for line in (in_markdown(f"{remark}."), "")]
-    for each in examined:
-        if each.writes or each.failure:
+    for each, beside in found.told:
+        lines += [
+            f"## {each.kind}: {in_markdown(each.key or each.id)}",
+            "",
+            in_markdown(f"{each.id}{_after(each)}"),
+            "",
+        ]
+        if each.failure:
+            why = f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}"
+            lines += [in_markdown(why), ""]
+        if beside.values:
+            lines += ["| field | in the target now | last written | would be written |", "|---|---|---|---|"]
             lines += [
-                f"## {each.kind}: {in_markdown(each.key or each.id)}",
-                "",
-                in_markdown(f"{each.id}{_after(each)}"),
-                "",
+                f"| {in_markdown(field_of(value))} | {_cell(value.there)} | {_cell(value.written)} | "
+                f"{_cell(value.new) if value.writes else ''} |"
+                for value in beside.values
             ]
-            if each.failure:
-                why = f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}"
-                lines += [in_markdown(why), ""]
-            if each.changes:
-                lines += ["| field | old | new |", "|---|---|---|"]
-                lines += [
-                    f"| {in_markdown(field_of(change))} | {_cell(change.old)} | {_cell(change.new)} |"
-                    for change in each.changes
-                ]
-                lines.append("")
+            lines.append("")
     return "\n".join(lines) + "\n"
 
 

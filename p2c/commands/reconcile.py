@@ -1,37 +1,63 @@
 """The comparison of both systems, record by record."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
-from p2c.app import ATTENTION, SUCCESS, Flow, Json, app, check_settings, connected
-from p2c.output import as_json, say
+from p2c.app import ATTENTION, SUCCESS, Flow, Ids, Json, Limit, Yes, app, check_settings, confirm, connected, located
+from p2c.connection import Connection
+from p2c.output import as_json, console, say
 from p2c.texts import SHOWN, show_changes
-from shared.operations.reconcile import Drifted
+from shared.counting import counted
+from shared.operations.reconcile import Drifted, Reconciling
 
 
 @app.command(rich_help_panel="Inspect")
-def reconcile(
+def reconcile(  # noqa: PLR0917 - the options of a command
     flow: Flow,
+    ids: Ids = None,
     repair: Annotated[bool, typer.Option("--repair", help="queue the records that differ")] = False,
+    limit: Limit = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Compare both systems record by record: what is missing, extra or different. Exit code 1 on any drift."""
+    """Compare both systems record by record: what is missing, extra or different. Exit code 1 on any drift.
+
+    With records, only these are compared. Without, --repair asks first; --limit queues only the first ones.
+    """
     with connected(looks_only=not repair) as to:
         (name,) = to.flows(flow)
         check_settings(to, name)
         reconciling = to.service.reconciling(name)
         tally = DriftReport(name, keeps_all=json)
-        found = tally.of(reconciling.drifted())
-        queued = reconciling.repair(found, to.audit_log, to.service.sender) if repair else sum(0 for _ in found)
+        drifted = reconciling.drifted_of(located(to, name, ids)) if ids else reconciling.drifted()
+        with Progress(console=console(), transient=True, disable=json) as progress:
+            task = progress.add_task(f"comparing {name}", total=None)
+            found: list[Drifted] = []
+            for each in tally.of(drifted):
+                progress.update(task, description=f"comparing {name}: {reconciling.compared}")
+                # Only the first ones are shown with their fields.
+                found.append(replace(each, changes=()))
+        if not json:
+            tally.show(reconciling.compared)
+        queued = _repair(to, reconciling, name, found[:limit], asks=not ids and not yes) if repair else 0
         if json:
             as_json({"compared": reconciling.compared, "drifted": tally.kept, "queued": queued})
-        else:
-            tally.show(reconciling.compared)
-            if queued:
-                say(f"{name}: queued: {queued}.")
+        elif queued:
+            say(f"{name}: queued: {queued}.")
     raise typer.Exit(ATTENTION if tally.count else SUCCESS)
+
+
+def _repair(to: Connection, reconciling: Reconciling, flow: str, found: list[Drifted], *, asks: bool) -> int:
+    """Queue records; how many."""
+    count = sum(each.id is not None for each in found)
+    if not count:
+        return 0
+    confirm(f"Queue {counted(count, 'record')} of {flow} to be written again?", not asks)
+    return reconciling.repair(found, to.audit_log, to.service.sender)
 
 
 class DriftReport:

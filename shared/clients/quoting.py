@@ -19,6 +19,7 @@ WILDCARD = "*"
 
 # Never change it: the ids of created rows depend on it.
 _NAMESPACE = UUID("2f6c1d0e-6f0b-5c1a-9a53-7d1e0f4b8c26")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -37,7 +38,14 @@ class EnumMember:
     member: str
 
 
-Literal = str | bool | int | Decimal | Guid | EnumMember
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment as both systems write it, such as `2026-07-14T12:00:00Z`, that is not quoted in OData text."""
+
+    value: str
+
+
+Literal = str | bool | int | Decimal | Guid | EnumMember | Moment
 
 
 def name_based_id(name: str) -> str:
@@ -68,6 +76,10 @@ def literal(value: Literal) -> str:
             return value.value.lower()
         case EnumMember():
             return value.type + _quoted(value.member)
+        case Moment():
+            if _MOMENT.fullmatch(value.value) is None:
+                raise _rejected("date_malformed", value.value, "is not a moment", "correct the date in the source")
+            return value.value
 
 
 def key_segment(parts: Mapping[str, Literal]) -> str:
@@ -119,6 +131,16 @@ def at_most(field: str, value: Literal) -> str:
     return f"{field} le {literal(value)}"
 
 
+def at_least(field: str, value: Literal) -> str:
+    """A comparison of a filter, in the target's own order."""
+    return f"{field} ge {literal(value)}"
+
+
+def less(field: str, value: Literal) -> str:
+    """A comparison of a filter, in the target's own order."""
+    return f"{field} lt {literal(value)}"
+
+
 def greater(field: str, value: Literal) -> str:
     """A comparison of a filter, in the target's own order."""
     return f"{field} gt {literal(value)}"
@@ -127,6 +149,11 @@ def greater(field: str, value: Literal) -> str:
 def all_of(*conditions: str) -> str:
     """Every condition holds."""
     return " and ".join(conditions)
+
+
+def any_condition(*conditions: str) -> str:
+    """At least one condition holds."""
+    return "(" + " or ".join(f"({condition})" for condition in conditions) + ")"
 
 
 def any_of(field: str, values: Iterable[Literal]) -> str:

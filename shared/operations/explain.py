@@ -7,6 +7,7 @@ from shared.counting import counted
 from shared.mapping.verdicts import Filter
 from shared.operations.examine import Examined, Examining
 from shared.operations.filters import in_words
+from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.trace import Traced, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
@@ -24,12 +25,14 @@ _CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "cra
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One record. `sentences` describe its state, `action` is what helps, empty if nothing is needed."""
+    """One record. `beside` is what its target holds. `sentences` describe its state, `action` is what helps, empty if
+    nothing is needed."""
 
     flow: str
     source: str
     target: str
     examined: Examined
+    beside: SideBySide
     failure: Failure | None
     history: tuple[Entry, ...]
     sentences: tuple[str, ...]
@@ -47,15 +50,18 @@ class Explaining:
         self._source = flow.source_system.label
         self._target = flow.target_system.label
 
-    def explain(self, id: str) -> Explanation:
-        """Explain one record by its id. Raises SystemTrouble and StorageTrouble."""
+    def explain(self, id: str, *, remembered: bool = False) -> Explanation:
+        """Explain one record by its id; with `remembered` without a read of its target row. Raises SystemTrouble and
+        StorageTrouble."""
         (examined,) = self._examining.examine(self._flow, [id])
+        (beside,) = side_by_side(self._examining, self._flow, [examined], remembered=remembered)
         state = self._state
         failure = state.failures.load(self._flow.name, [id]).get(id)
         history = Histories(state.links.table).latest(self._flow.name, id, _LOOKED_AT)
         control = state.control.flow(self._flow.name)
         traced = self._traced(examined)
         sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
+        sentences += self._there(examined, beside)
         sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
         if failure is not None:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
@@ -66,7 +72,7 @@ class Explaining:
         action = self._action(examined, failure, control, traced)
         names = self._source, self._target
         return Explanation(
-            self._flow.name, *names, examined, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
+            self._flow.name, *names, examined, beside, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
         )
 
     def _standing(self, examined: Examined) -> str:
@@ -111,10 +117,7 @@ class Explaining:
     def _now(self, examined: Examined, traced: Traced | None) -> str:
         match examined.kind:
             case Kind.UNCHANGED:
-                return (
-                    f"Now: {self._source} and what was last written agree; there is nothing to write. "
-                    f"`p2c reconcile {self._flow.name}` shows whether {self._target} still holds it."
-                )
+                return f"Now: {self._source} and what was last written agree; there is nothing to write."
             case Kind.CREATED:
                 fields = counted(len(examined.changes), "field")
                 return f"Now: it would be created in {self._target} as {examined.key}, with {fields}."
@@ -140,6 +143,22 @@ class Explaining:
                 return f"Now: it does not exist in {self._source}."
             case kind:
                 return f"Now: it is {kind} and is retried automatically."
+
+    def _there(self, examined: Examined, beside: SideBySide) -> list[str]:
+        """What the target holds, where that is not what was last written."""
+        if not beside.is_looked_at:
+            return []
+        name, id = self._flow.name, beside.id
+        mends = f"`p2c reconcile {name} {id} --repair`"
+        if beside.is_gone_there:
+            return [f"Its row is not in {self._target} any more; {mends} creates it again."]
+        if count := beside.changed_there:
+            fields = f"{counted(count, 'field')} changed in {self._target} since"
+            kept = f"the sync writes a field only when it changes in {self._source}"
+            return [f"{fields}: {kept}; {mends} writes all of them."]
+        if examined.kind is Kind.UNCHANGED:
+            return [f"{self._target} still holds what was last written."]
+        return []
 
     def _rule(self, examined: Examined) -> Filter:
         return in_words(examined.reason, self._flow, self._flows)

@@ -83,6 +83,13 @@ class Reconciling:
                 return
         self.complete = True
 
+    def drifted_of(self, ids: Iterable[str]) -> Iterator[Drifted]:
+        """Those of these records that have drifted. Raises SystemTrouble."""
+        for batch in _batches(ids):
+            yield from self._examined(batch)
+            links = self._state.links.load(self._flow.name, batch).values()
+            yield from self._absent([link for link in links if link.state is LinkState.WRITTEN])
+
     def repair(self, drifted: Iterable[Drifted], audit_log: AuditLog, sender: Sender) -> int:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0

@@ -58,8 +58,9 @@ class TargetRules(Protocol):
 class DocumentRules(Protocol):
     """What the engine must know of a target whose records have lines. Pure."""
 
-    def refusal(self, row: TargetRow) -> Rejected | None:
-        """Why an existing document must not be changed any more; None if it may be."""
+    def refusal(self, row: TargetRow, changed: Sequence[str]) -> Rejected | None:
+        """Why an existing document must not be changed any more; None if it may be. `changed` are the fields that would
+        be written, those of a line with its number."""
 
     def same_line(self, ours: Values, theirs: Values) -> bool:
         """Whether a line in the target, under the number of one of our lines, is that line."""

@@ -207,6 +207,6 @@ def test_a_comparison_finds_an_item_of_ours_that_has_come_back_and_a_repair_remo
         assert found["drift"] == "different"
         (change,) = found["changes"]
         assert change["field"] == "productpricelevel"
-        p2c("reconcile", "products", "--repair", code=1)
+        p2c("reconcile", "products", "--repair", "--yes", code=1)
         world.drain()
         assert (amounts(world), is_clean(world)) == ({("Retail", "Each"): 10}, True)

@@ -49,7 +49,7 @@ def test_a_plan_is_a_table_a_document_and_data(sync: Product, tmp_path: Path) ->
     assert "1 created, 1 unchanged" in shown or "1 unchanged, 1 created" in shown
     assert "OrganizationName" in shown
     p2c("plan", FLOW, "--markdown", str(tmp_path / "plan.md"))
-    assert "| OrganizationName |  | Account B-1 |" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+    assert "| OrganizationName |  |  | Account B-1 |" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     assert answer("plan", FLOW)["summary"]["writes"] == 1
     assert sync.customer("B-1") is None
 
@@ -356,15 +356,84 @@ def test_drift_is_reported_with_both_values_and_repaired(sync: Product) -> None:
     assert "Changed by hand" in p2c("reconcile", FLOW, code=1)
     (found,) = answer("reconcile", FLOW, code=1)["drifted"]
     assert (found["key"], found["drift"]) == ("A-0", "different")
-    assert "queued: 1" in p2c("reconcile", FLOW, "--repair", code=1)
+    assert "queued: 1" in p2c("reconcile", FLOW, "--repair", "--yes", code=1)
     sync.drain()
     assert "drifted: 0" in p2c("reconcile", FLOW)
     sync.check_in_step(ids)
 
 
+def edited_in_finops(sync: Product, number: str, **values: str) -> None:
+    """Somebody of finance changes a customer."""
+    reply = sync.finops.patch(customer_url(number), dict(values), {"cross-company": "true"})
+    assert reply.status_code in (200, 204), reply.text
+
+
+def row_of(shown: str, field: str) -> list[str]:
+    """The cells beside the name of a field, in the first table that names it."""
+    line = next(line for line in shown.splitlines() if line.startswith(f"│ {field} "))
+    return [cell.strip() for cell in line.split("│")[2:-1]]
+
+
+def test_an_explanation_and_a_plan_show_what_finops_holds_now_beside_what_was_written(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    assert "F&O still holds what was last written." in p2c("explain", FLOW, id)
+    edited_in_finops(sync, "A-0", OrganizationName="Changed by hand")
+    told = p2c("explain", FLOW, id)
+    assert "1 field changed in F&O since: the sync writes a field only when it changes in Sales" in told
+    assert row_of(told, "OrganizationName") == ["Changed by hand", "Account A-0", "", "changed there since"]
+    assert "1 row of F&O changed since they were written" in p2c("plan", FLOW)
+    sync.edit(id, name="Another name")
+    expected = ["Changed by hand", "Account A-0", "Another name", "changed there since"]
+    assert row_of(p2c("explain", FLOW, id), "OrganizationName") == expected
+    assert row_of(p2c("plan", FLOW), "OrganizationName") == expected
+
+
+def test_what_was_remembered_is_shown_without_a_read_of_the_target(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    edited_in_finops(sync, "A-0", OrganizationName="Changed by hand")
+    assert "Changed by hand" in p2c("explain", FLOW, id)
+    assert "Changed by hand" not in p2c("explain", FLOW, id, "--remembered")
+    sync.edit(id, name="Another name")
+    assert "Changed by hand" in p2c("plan", FLOW, id)
+    assert "Changed by hand" not in p2c("plan", FLOW, id, "--remembered")
+    assert answer("plan", FLOW, "--remembered")["side_by_side"][0]["is_looked_at"] is False
+
+
+def test_a_customer_that_is_gone_in_finops_is_missed_by_name(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    reply = sync.finops.delete(customer_url("A-0"), {"cross-company": "true"})
+    assert reply.status_code == 204, reply.text
+    told = p2c("explain", FLOW, id)
+    assert f"Its row is not in F&O any more; `p2c reconcile {FLOW} {id} --repair` creates it again." in told
+
+
+def test_records_that_are_named_are_compared_and_repaired_alone(sync: Product) -> None:
+    first, second = sync.linked(2)
+    for number in ("A-0", "A-1"):
+        edited_in_finops(sync, number, OrganizationName="Changed by hand")
+    assert "compared: 1, drifted: 1." in p2c("reconcile", FLOW, "A-0", code=1)
+    assert "queued: 1." in p2c("reconcile", FLOW, first, "--repair", code=1)
+    sync.drain()
+    assert "compared: 1, drifted: 0." in p2c("reconcile", FLOW, "A-0")
+    assert "drifted: 1." in p2c("reconcile", FLOW, second, code=1)
+
+
+def test_a_repair_of_everything_asks_with_the_count_and_takes_a_limit(sync: Product) -> None:
+    sync.linked(3)
+    for number in range(3):
+        edited_in_finops(sync, f"A-{number}", OrganizationName="Changed by hand")
+    told = p2c("reconcile", FLOW, "--repair", said="n\n")
+    assert "Queue 3 records of accounts to be written again?" in told
+    assert "Nothing was changed." in told
+    assert sync.depth() == 0
+    told = p2c("reconcile", FLOW, "--repair", "--limit", "2", said="y\n", code=1)
+    assert "Queue 2 records" in told
+    assert "queued: 2." in told
+
+
 def test_a_customer_of_no_account_is_reported_with_what_helps(sync: Product) -> None:
     sync.finops.customer(CustomerAccount="B-9", IsExternallyMaintained="Yes")
-    said = p2c("reconcile", FLOW, "--repair", code=1)
+    said = p2c("reconcile", FLOW, "--repair", "--yes", code=1)
     assert "extra: B-9 (the row of no record)" in said
     assert "end it by hand" in said
     assert "queued" not in said

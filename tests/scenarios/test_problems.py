@@ -271,7 +271,7 @@ def test_a_customer_that_somebody_has_deleted(sync: Product) -> None:
     assert shown_without_failure(FLOW, id, code=0)["action"] == ""
     (found,) = answer("reconcile", FLOW, code=1)["drifted"]
     assert (found["id"], found["drift"]) == (id, "missing")
-    assert answer("reconcile", FLOW, "--repair", code=1)["queued"] == 1
+    assert answer("reconcile", FLOW, "--repair", "--yes", code=1)["queued"] == 1
     sync.drain()
     assert sync.customer("A-0") is not None
     in_step(FLOW, id)
@@ -288,6 +288,6 @@ def test_a_price_that_somebody_has_changed_in_sales() -> None:
         assert shown_without_failure("products", "P-1", code=0)["action"] == ""
         (found,) = answer("reconcile", "products", code=1)["drifted"]
         assert {each["field"] for each in found["changes"]} == {"price", "productpricelevel"}
-        p2c("reconcile", "products", "--repair", code=1)
+        p2c("reconcile", "products", "--repair", "--yes", code=1)
         shop.drain()
         in_step("products", "P-1")

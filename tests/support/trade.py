@@ -76,7 +76,7 @@ class DocumentMapper(FakeMapper):
         numbers = {number: value if number in lines else "" for number, value in ever.items()}
         return Mapped(row.id, owned, {"group": "10"}, parents, lines=lines, numbers=numbers)
 
-    def refusal(self, row: TargetRow) -> Rejected | None:
+    def refusal(self, row: TargetRow, changed: Sequence[str]) -> Rejected | None:
         if row.values.get("status") == "confirmed":
             return Rejected("confirmed", "the document is confirmed", "set it back")
         return None

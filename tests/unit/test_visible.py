@@ -18,17 +18,19 @@ from local.demo.stage import say_skipped
 from p2c.__main__ import main
 from p2c.commands.failures import FailedRecord, show_causes, show_failures
 from p2c.commands.links import show_link
-from p2c.commands.plan import as_markdown, show_plan
+from p2c.commands.plan import Found, as_markdown, show_plan
 from p2c.estimate import estimate_of
 from p2c.output import as_json, say, table, write_what_can_be_written
 from shared.operations.dry_run import summary_of
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.failures import Cause
+from shared.operations.side_by_side import FieldValues, SideBySide
 from shared.state.failures import Failure
 from shared.state.link_parts import LinkContent
 from shared.state.links import FormerTarget, Link, LinkState
 from shared.sync.apply.outcome import Kind
 from shared.sync.limits import Limits
+from shared.systems import System
 from shared.visible import has_half_pair, in_markdown, visible, visible_in_json, whole_characters
 
 MARKUP = ["[/b]", "[red]x[/red]", "[", "[/", "a [link=http://x]b", " ", "", "[bold", ":smile:"]
@@ -83,16 +85,18 @@ def test_every_report_survives_every_text_and_is_obeyed_in_nothing(text: str) ->
                 former=(FormerTarget(text, text),))  # fmt: skip
     examined = Examined(link, None, Kind.REJECTED, key=text, failure=of, changes=(FieldChange(text, text, Decimal(1)),))
     summary = summary_of([examined])
+    values = FieldValues(text, text, text, Decimal(1), writes=True, changed_there=True)
+    found = Found([examined], [SideBySide(text, (values,), is_looked_at=True)])
     estimate = estimate_of(Limits(), summary, [])
 
     def write() -> None:
         show_failures([FailedRecord(of, text, [text], [text])])
         show_causes([Cause("accounts", text, 1, of, NOW, NOW, {text: 1})])
         show_link(link)
-        show_plan("accounts", summary, [examined], estimate)
+        show_plan("accounts", summary, found, estimate, System.FINOPS)
 
     assert is_tame(written(write))
-    assert is_tame(as_markdown("accounts", summary, [examined], estimate))
+    assert is_tame(as_markdown("accounts", summary, found, estimate))
 
 
 @given(TEXTS)
@@ -131,8 +135,10 @@ def test_a_cell_of_a_plan_cannot_end_its_row_or_bring_html() -> None:
     change = FieldChange("name", "a|b\n| x |", "<b>[x](http://y)`")
     examined = Examined(Link("accounts", "a1"), None, Kind.UPDATED, key="A`1", changes=(change,))
     summary = summary_of([examined])
-    told = as_markdown("accounts", summary, [examined], estimate_of(Limits(), summary, []))
-    assert r"| name | a\|b\\n\| x \| | \<b\>\[x\](http://y)\` |" in told.splitlines()
+    values = FieldValues("name", "a|b\n| x |", "a", "<b>[x](http://y)`", writes=True, changed_there=True)
+    found = Found([examined], [SideBySide("a1", (values,))])
+    told = as_markdown("accounts", summary, found, estimate_of(Limits(), summary, []))
+    assert r"| name | a\|b\\n\| x \| | a | \<b\>\[x\](http://y)\` |" in told.splitlines()
     assert r"## updated: A\`1" in told.splitlines()
 
 

@@ -1,9 +1,10 @@
 """Rows of one Dataverse table, written in as few requests as the table allows (dataverse-web-api, sections 6 and 7)."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from uuid import uuid4
 
 from shared.clients import quoting
@@ -25,12 +26,15 @@ _MUST_EXIST = {"If-Match": "*"}
 
 @dataclass(frozen=True, slots=True)
 class WriteTable:
-    """A table as it is written and read: `lookups` name the entity set of each lookup column that is set."""
+    """A table as it is written and read: `lookups` name the entity set of each lookup column that is set. A lookup to
+    one of several tables is set under a name for each of them, such as `customerid_account`: `read_as` names its
+    column."""
 
     entity_set: str
     logical_name: str
     id_column: str
     lookups: Mapping[str, str] = field(default_factory=dict)
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, values: Mapping[str, Json]) -> dict[str, Json]:
         """Columns in the form of a request body: a lookup is bound by the address of its row."""
@@ -38,7 +42,7 @@ class WriteTable:
 
     def column(self, name: str) -> str:
         """A column as $select and answers name it."""
-        return f"_{name}_value" if name in self.lookups else name
+        return f"_{self.read_as.get(name, name)}_value" if name in self.lookups else name
 
     def value(self, row: Mapping[str, Json], name: str) -> Json:
         """The value of a column of a row as it came; of a lookup the id in lower case."""
@@ -54,13 +58,22 @@ class WriteTable:
 @dataclass(frozen=True, slots=True)
 class RowWrite:
     """One row to create (with an id of our own), to update (never created by it) or to delete. `alone` asks for a
-    request of its own."""
+    request of its own. Rows of the same `of` belong together and are written one request after the other, in their
+    order: each of them changes the row that it names. If these are alone, they share requests with no other rows."""
 
     id: str
     values: Mapping[str, Json]
     create: bool = False
     delete: bool = False
     alone: bool = False
+    of: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What is done, as far as rows of one request have it in common."""
+        if self.alone and not self.of:
+            return "alone"
+        return "delete" if self.delete else "create" if self.create else "update"
 
 
 class RowWriter:
@@ -75,23 +88,19 @@ class RowWriter:
     def write(self, rows: Sequence[RowWrite], sending: Sending) -> list[Result]:
         """The result of every row, in order. Raises SystemTrouble if the table's abilities cannot be read: then nothing
         was sent."""
-        if any(not row.alone and not row.delete for row in rows):
+        if any(row.kind in ("create", "update") for row in rows):
             self._system.has_bulk_messages(self._table.logical_name)
         results: list[Result] = [None] * len(rows)
-        for turn in _turns(rows):
+        for turn in _turns(rows, self._bulk_rows):
             tasks: list[tuple[list[int], Callable[[], list[Result]]]] = []
             for kind, places in turn.items():
-                for at in range(0, len(places), self._size(kind)):
-                    chunk = places[at : at + self._size(kind)]
+                for chunk in _chunks(rows, places, 1 if kind == "alone" else self._bulk_rows):
                     tasks.append((chunk, partial(self._chunk, kind, [rows[place] for place in chunk], sending)))
             found = self._channel.gather([task for _, task in tasks])
             for (places, _), answers in zip(tasks, found, strict=True):
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
         return results
-
-    def _size(self, kind: str) -> int:
-        return 1 if kind == "alone" else self._bulk_rows
 
     def _chunk(self, kind: str, rows: Sequence[RowWrite], sending: Sending) -> list[Result]:
         if kind == "alone":
@@ -205,18 +214,39 @@ class RowWriter:
         return self._channel.origin.url(f"{API}/{path}")
 
 
-def _turns(rows: Sequence[RowWrite]) -> list[dict[str, list[int]]]:
+def _turns(rows: Sequence[RowWrite], bulk_rows: int) -> list[dict[str, list[int]]]:
     """The places of the rows by what is done, turn after turn: a further write of a row waits for the next one, since
-    a bulk message takes the first write of a row and drops the others silently (dataverse-web-api, section 7)."""
+    a bulk message takes the first write of a row and drops the others silently (dataverse-web-api, section 7). So do
+    rows that belong together and do not fit into one request."""
     turns: list[dict[str, list[int]]] = []
-    before: Counter[str] = Counter()
+    last: dict[str, tuple[int, str, int]] = {}
     for place, row in enumerate(rows):
-        kind = "alone" if row.alone else "delete" if row.delete else "create" if row.create else "update"
-        if before[row.id] == len(turns):
+        turn, kind, count = last.get(row.of or row.id, (-1, "", 0))
+        joins = bool(row.of) and kind == row.kind and count < bulk_rows
+        turn, count = (turn, count + 1) if joins else (turn + 1, 1)
+        last[row.of or row.id] = turn, row.kind, count
+        if turn == len(turns):
             turns.append(defaultdict(list))
-        turns[before[row.id]][kind].append(place)
-        before[row.id] += 1
+        turns[turn][row.kind].append(place)
     return turns
+
+
+def _chunks(rows: Sequence[RowWrite], places: Sequence[int], size: int) -> Iterator[list[int]]:
+    """The places of a turn in groups for one request each. Rows that belong together are not separated."""
+    chunk: list[int] = []
+    for _, together in groupby(places, lambda place: rows[place].of or place):
+        added = list(together)
+        apart = bool(chunk) and (_is_apart(rows[chunk[0]]) or _is_apart(rows[added[0]]))
+        if chunk and (apart or len(chunk) + len(added) > size):
+            yield chunk
+            chunk = []
+        chunk += added
+    if chunk:
+        yield chunk
+
+
+def _is_apart(row: RowWrite) -> bool:
+    return row.alone and bool(row.of)
 
 
 def own_id(namespace: str, *names: str) -> str:

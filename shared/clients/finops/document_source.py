@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.finops.environment import ACROSS, Row, rows_of
-from shared.clients.finops.source import DIGEST_BYTES, ClosedBy, FinopsSource, content_of
+from shared.clients.finops.source import DIGEST_BYTES, ClosedRecords, FinopsSource, content_of
 from shared.errors import Transient
 from shared.records import Json, SourceRow, WalkedRecord, WalkPage, fold
 
@@ -20,14 +20,14 @@ _MAX_PAGES_OF_LINES = 1000
 
 @dataclass(frozen=True, slots=True)
 class LineCollection:
-    """The collection of the lines, which has the key field of the headers. `number` is the field that numbers the lines
+    """The collection of the lines, which has the key fields of the headers. `number` is the field that numbers lines
     of a document, `select` are the other fields that the mapping reads, and `closed` says by a field of the lines
     whether their document is closed."""
 
     entity_set: str
     number: str
     select: tuple[str, ...]
-    closed: ClosedBy | None = None
+    closed: ClosedRecords | None = None
 
 
 class FinopsDocumentSource:
@@ -39,7 +39,7 @@ class FinopsDocumentSource:
         self._lines = lines
         self._system = headers.system
         self._fields = (lines.number, *lines.select)
-        self._select = quoting.columns([headers.key_field, *self._fields])
+        self._select = quoting.columns([*headers.key.fields, *self._fields])
 
     def walk(self, after: str | None) -> WalkPage:
         """The documents after a key, in F&O's own order. Header and lines are read one after the other: a document that
@@ -63,9 +63,9 @@ class FinopsDocumentSource:
         """Those of the ids that exist now."""
         return self._headers.existing(ids)
 
-    def as_written(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Those of the ids that exist now, each as F&O writes it, by the id as given."""
-        return self._headers.as_written(ids)
+    def as_written(self, numbers: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of the documents that have these numbers now, by the number as given."""
+        return self._headers.as_written(numbers)
 
     def _walk(self, after: str | None, *, open_only: bool) -> WalkPage:
         rows, last = self._headers.page(after, open_only=open_only)
@@ -85,15 +85,15 @@ class FinopsDocumentSource:
 
     def _lines_between(self, after: str | None, last: str | None, *, open_only: bool) -> Iterator[Row]:
         """The lines of the documents from a key, without it, to another one."""
-        key = self._headers.key_field
+        key = self._headers.key
         conditions = list(self._headers.conditions(self._lines.closed if open_only else None))
         if after is not None:
-            conditions.append(quoting.greater(key, after))
+            conditions.append(key.after(after))
         if last is not None:
-            conditions.append(quoting.at_most(key, last))
+            conditions.append(key.until(last))
         parameters = {
             "$filter": quoting.all_of(*conditions),
-            "$orderby": f"{key},{self._lines.number}",
+            "$orderby": quoting.columns([*key.order, self._lines.number]),
             **ACROSS,
             "$select": self._select,
         }
@@ -108,7 +108,7 @@ class FinopsDocumentSource:
         return SourceRow(id, None, values, digest.digest(), self._headers.is_closed(header))
 
     def _document_of(self, line: Row) -> str:
-        return fold(str(line.get(self._headers.key_field)))
+        return fold(str(self._headers.key.id_of(line)))
 
     def _number(self, line: Row) -> int:
         number = line.get(self._lines.number)

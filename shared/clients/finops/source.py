@@ -2,14 +2,19 @@
 10)."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from shared import exact_json
 from shared.clients import quoting
 from shared.clients.finops.environment import FinopsSystem, Row
-from shared.clients.quoting import EnumMember
+from shared.clients.finops.walk_keys import WalkKey
+from shared.clients.quoting import EnumMember, Moment
+from shared.clock import Clock
 from shared.errors import OperatorNeeded, Transient
 from shared.records import Json, SourceRow, WalkedRecord, WalkPage, fold
 
@@ -18,6 +23,17 @@ PAGE_ROWS = 10_000
 _COMPANY = "dataAreaId"
 _ACROSS = {"cross-company": "true"}
 DIGEST_BYTES = 8
+
+
+class ClosedRecords(Protocol):
+    """Which records are closed: nothing is expected to change in them any more."""
+
+    @property
+    def leaves_out(self) -> tuple[str, ...]:
+        """The conditions of a filter that leaves closed records out."""
+
+    def holds(self, row: Mapping[str, Json]) -> bool:
+        """Whether a row is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +53,54 @@ class ClosedBy:
         return row.get(self.field) in {member.member for member in self.members}
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedAfterDays:
+    """Records are closed so many days after their date."""
+
+    field: str
+    days: int
+    clock: Clock
+
+    @property
+    def leaves_out(self) -> tuple[str, ...]:
+        """The condition of a filter that leaves closed records out."""
+        return (quoting.at_least(self.field, Moment(self._first_moment)),)
+
+    def holds(self, row: Mapping[str, Json]) -> bool:
+        """Whether a row is closed."""
+        moment = row.get(self.field)
+        return isinstance(moment, str) and moment < self._first_moment
+
+    @property
+    def _first_moment(self) -> str:
+        first: datetime = self.clock.now().astimezone(UTC) - timedelta(days=self.days)
+        return f"{first.date().isoformat()}T00:00:00Z"
+
+
 class FinopsSource:
-    """One collection in one company, whose key is the company and `key_field`. A record's id is its key as F&O writes
-    it: if only the case of a key has changed, the old record is gone and a new one exists. `closed` says which records
-    a walk over the open ones leaves out; `select` holds its field."""
+    """One collection in one company, whose key is the company and `key`; a name is a key of one field. A record's id
+    is its key as F&O writes it: if only the case of a key has changed, the old record is gone and a new one exists.
+    `closed` says which records a walk over the open ones leaves out; `select` holds its field."""
 
     def __init__(
         self,
         system: FinopsSystem,
         entity_set: str,
-        key_field: str,
+        key: str | WalkKey,
         company: str,
         select: Sequence[str],
         *,
         page_rows: int = PAGE_ROWS,
-        closed: ClosedBy | None = None,
+        closed: ClosedRecords | None = None,
     ) -> None:
         self.system = system
-        self.key_field = key_field
+        self.key = key if isinstance(key, WalkKey) else WalkKey.of(key)
         self._channel = system.channel
         self._set = entity_set
         self._company = company
-        self._fields = tuple(name for name in select if name not in (_COMPANY, key_field))
-        self._select = quoting.columns([_COMPANY, key_field, *self._fields])
+        self._key_select = quoting.columns([_COMPANY, *self.key.fields])
+        self._fields = tuple(name for name in select if name not in (_COMPANY, *self.key.fields))
+        self._select = quoting.columns([_COMPANY, *self.key.fields, *self._fields])
         self._page_rows = page_rows
         self._closed = closed
 
@@ -82,10 +123,10 @@ class FinopsSource:
         """The rows after a key, and the key to go on from: None at the end. Raises SystemTrouble."""
         conditions = list(self.conditions(self._closed if open_only else None))
         if after is not None:
-            conditions.append(quoting.greater(self.key_field, after))
+            conditions.append(self.key.after(after))
         parameters = {
             "$filter": quoting.all_of(*conditions),
-            "$orderby": self.key_field,
+            "$orderby": quoting.columns(self.key.order),
             "$top": str(self._page_rows),
             **_ACROSS,
             "$select": self._select,
@@ -106,7 +147,7 @@ class FinopsSource:
             )
         return rows, last
 
-    def conditions(self, closed: ClosedBy | None) -> tuple[str, ...]:
+    def conditions(self, closed: ClosedRecords | None) -> tuple[str, ...]:
         """The conditions of a walk: the company, and that a record is not closed."""
         return (quoting.equals(_COMPANY, self._company), *(closed.leaves_out if closed is not None else ()))
 
@@ -124,19 +165,20 @@ class FinopsSource:
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that exist now."""
-        found = {self.id_of(row) for row in self._rows(ids, quoting.columns([_COMPANY, self.key_field]))}
+        found = {self.id_of(row) for row in self._rows(ids, self._key_select)}
         return frozenset(id for id in ids if id in found)
 
-    def as_written(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Those of the ids that exist now, each as F&O writes it, by the id as given."""
-        rows = self._rows(ids, quoting.columns([_COMPANY, self.key_field])) if ids else ()
-        written = {fold(self.id_of(row)): self.id_of(row) for row in rows}
-        return {id: [written[fold(id)]] for id in ids if fold(id) in written}
+    def as_written(self, numbers: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of the records that have these numbers now, by the number as given."""
+        written: dict[str, list[str]] = defaultdict(list)
+        for row in self._with_numbers(self._set, numbers, self._key_select) if numbers else ():
+            written[fold(str(row[self.key.number]))].append(self.id_of(row))
+        return {number: written[fold(number)] for number in numbers if fold(number) in written}
 
     def of_keys(self, entity_set: str, ids: Sequence[str], select: str) -> list[Row]:
-        """The rows of a collection that has our key field, by these keys. Raises SystemTrouble."""
-        wanted = [id for id in dict.fromkeys(ids) if quoting.can_be_quoted(id)]
-        return self.system.rows_by_key(entity_set, wanted, partial(self._url, entity_set, select=select))
+        """The rows of a collection that has our key fields, by these ids; more if a key has several parts. Raises
+        SystemTrouble."""
+        return self._with_numbers(entity_set, [self.key.number_of(id) for id in ids], select)
 
     def content_of(self, row: Mapping[str, Json]) -> bytes:
         """What the mapping reads of a row, as one text."""
@@ -148,16 +190,20 @@ class FinopsSource:
 
     def id_of(self, row: Mapping[str, Json]) -> str:
         """The id of a row. Raises Transient if it has none."""
-        key = row.get(self.key_field)
-        if not isinstance(key, str) or not key:
-            raise Transient(self._channel.system, f"a row of {self._set} has no {self.key_field}")
-        return key
+        id = self.key.id_of(row)
+        if id is None:
+            raise Transient(self._channel.system, f"a row of {self._set} has no {' or no '.join(self.key.fields)}")
+        return id
 
     def _rows(self, ids: Sequence[str], select: str) -> list[Row]:
         return self.of_keys(self._set, ids, select)
 
-    def _url(self, entity_set: str, ids: Sequence[str], select: str) -> str:
-        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self.key_field, ids))
+    def _with_numbers(self, entity_set: str, numbers: Sequence[str], select: str) -> list[Row]:
+        wanted = [number for number in dict.fromkeys(numbers) if quoting.can_be_quoted(number)]
+        return self.system.rows_by_key(entity_set, wanted, partial(self._url, entity_set, select=select))
+
+    def _url(self, entity_set: str, numbers: Sequence[str], select: str) -> str:
+        wanted = quoting.all_of(quoting.equals(_COMPANY, self._company), quoting.any_key(self.key.number, numbers))
         return self.system.url(entity_set, {"$filter": wanted, **_ACROSS, "$select": select})
 
 

@@ -1,5 +1,6 @@
 """What the engine must know of quotations in F&O: which of them may still be changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,7 +34,7 @@ class QuotationRules(SalesDocumentRules):
 
     statuses: tuple[QuotationStatus, ...]
 
-    def refusal(self, row: TargetRow) -> Rejected | None:
+    def refusal(self, row: TargetRow, changed: Sequence[str]) -> Rejected | None:  # noqa: ARG002 - whatever it is
         """Why a quotation must not be changed any more: its status forbids it, or it became an order. None if it may be
         changed."""
         order, status = row.values.get(ORDER_FIELD), row.values.get(STATUS_FIELD)

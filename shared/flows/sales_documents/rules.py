@@ -1,5 +1,6 @@
 """What the engine must know of documents in F&O: when their lines agree, and whether they may be changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,7 +34,7 @@ class SalesDocumentRules(FieldRules):
         """Whether F&O's value of a line is ours, as far as F&O stores it."""
         return self.lines.agree(field, _stored(ours), _stored(theirs))
 
-    def refusal(self, row: TargetRow) -> Rejected | None:  # noqa: ARG002 - no document forbids it by itself
+    def refusal(self, row: TargetRow, changed: Sequence[str]) -> Rejected | None:  # noqa: ARG002 - none by itself
         """Why a document must not be changed any more: nothing forbids it."""
         return None
 

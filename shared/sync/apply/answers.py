@@ -81,7 +81,7 @@ def read_answers(
             case RecordMissing():
                 yield _repeat_in_full(route, limits, each.planned)
             case RecordRejected() as refusal:
-                yield _refused(limits, each.planned, refusal)
+                yield _refused(limits, each, refusal)
             case OutcomeUnknown() as unknown:
                 yield _unknown(flow, limits, blame, each.planned, unknown)
             case NotSent() | Transient() | OperatorNeeded():
@@ -105,9 +105,11 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
     return Planned(doubtful, Changes(route).create(doubtful))
 
 
-def _refused(limits: Limits, planned: Planned, refusal: RecordRejected) -> Concluded:
-    record = planned.record
-    added = {line.number for line in planned.write.lines if line.action is LineAction.CREATE}
+def _refused(limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:
+    record = sent.record
+    # Lines of a document that was written in part may be there.
+    lines = () if sent.is_begun else sent.planned.write.lines
+    added = {line.number for line in lines if line.action is LineAction.CREATE}
     content = record.link.content
     content = replace(content, noted=tuple(number for number in content.noted if number not in added))
     record = replace(record, link=replace(record.link, content=content))

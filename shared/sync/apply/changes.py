@@ -1,7 +1,7 @@
 """From mapped content to a write (protocol A7): what differs from what was applied, or from the target row itself."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared import exact_json
@@ -135,7 +135,9 @@ class Changes:
         lines = tuple(each for number in sorted(numbers) for each in self._line(judged, row, number, rules))
         if not values and not lines and link.linked:
             return None
-        refusal = rules.refusal(row) if values or lines else None
+        # A document of ours that is not complete yet is no other document's change.
+        is_begun = row.ours and link.intent is not None
+        refusal = rules.refusal(row, _named(values, lines)) if (values or lines) and not is_begun else None
         if refusal is not None:
             return refusal
         key = link.key_on(self._route.name) or content.key
@@ -172,6 +174,12 @@ def takes_over(link: Link) -> bool:
 def _is_adoptable(content: Mapped, row: TargetRow, number: int, rules: DocumentRules) -> bool:
     line = content.lines.get(number)
     return line is not None and rules.same_line({**line.on_create, **line.owned}, row.lines[number])
+
+
+def _named(values: Values, lines: Sequence[LineWrite]) -> list[str]:
+    """The fields that a write changes, those of a line with its number."""
+    of_lines = (f"line {line.number} {name}".rstrip() for line in lines for name in line.values or ("",))
+    return [*values, *of_lines]
 
 
 def _lines_differ(key: str, numbers: list[int]) -> Rejected:

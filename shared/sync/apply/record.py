@@ -261,10 +261,12 @@ class Occupied:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record whose write was sent, with the target's answer: None if it was applied."""
+    """A record whose write was sent, with the target's answer: None if it was applied. `is_begun` says that a first
+    part of it was applied."""
 
     planned: Planned
     answer: SyncError | None
+    is_begun: bool = False
 
     @property
     def id(self) -> str:

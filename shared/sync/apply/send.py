@@ -17,6 +17,6 @@ def send(target: Target, planned: Sequence[Planned], *, not_after: float) -> Ite
     for id, answer in target.write([each.write for each in planned], not_after=not_after).items():
         of = by_id[id]
         if isinstance(answer, PartlyApplied):
-            yield Sent(of.with_record(replace(of.record, trusted=False)), answer.error)
+            yield Sent(of.with_record(replace(of.record, trusted=False)), answer.error, is_begun=True)
         else:
             yield Sent(of, answer)

@@ -323,7 +323,7 @@ def test_a_misspelled_field_of_the_document_is_refused(part: str) -> None:
 def test_no_order_in_finops_forbids_or_needs_a_change() -> None:
     rules = mapper().rules
     assert rules.ended() == {}
-    assert rules.refusal(TargetRow({})) is None
+    assert rules.refusal(TargetRow({}), ()) is None
 
 
 def test_the_scope_of_the_first_run_goes_by_the_last_change() -> None:

@@ -480,14 +480,16 @@ def test_a_revision_keeps_the_numbers_of_its_lines() -> None:
 @pytest.mark.parametrize("status", QuotationStatus)
 def test_a_quotation_is_changed_in_the_allowed_statuses_only(status: QuotationStatus) -> None:
     allowed = {"Created", "Modified", "Reset", "Revised"}
-    refusal = mapper().rules.refusal(TargetRow({"SalesQuotationStatus": status.value, "GeneratedSalesOrderNumber": ""}))
+    refusal = mapper().rules.refusal(
+        TargetRow({"SalesQuotationStatus": status.value, "GeneratedSalesOrderNumber": ""}), ()
+    )
     assert (refusal is None) == (status in allowed)
 
 
 def test_the_statuses_are_a_setting() -> None:
     row = TargetRow({"SalesQuotationStatus": "Sent"})
-    assert mapper(QuotationChoices(statuses=(QuotationStatus.SENT,))).rules.refusal(row) is None
-    refused = mapper().rules.refusal(row)
+    assert mapper(QuotationChoices(statuses=(QuotationStatus.SENT,))).rules.refusal(row, ()) is None
+    refused = mapper().rules.refusal(row, ())
     assert refused is not None
     assert refused.cause == "quotation_status"
     assert "is Sent; the sync changes it in Created, Modified, Reset, Revised only" in refused.message
@@ -495,7 +497,7 @@ def test_the_statuses_are_a_setting() -> None:
 
 def test_a_quotation_that_became_an_order_is_not_changed() -> None:
     row = TargetRow({"SalesQuotationStatus": "Created", "GeneratedSalesOrderNumber": "000697"})
-    refused = mapper().rules.refusal(row)
+    refused = mapper().rules.refusal(row, ())
     assert refused is not None
     assert (refused.cause, "000697" in refused.message) == ("quotation_ordered", True)
 
