@@ -1,6 +1,7 @@
 """How an argument is read: a mistake is told in one sentence, with the name, the value and the remedy."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -20,6 +21,15 @@ def whole_number(least: int, most: int) -> Callable[[str | int], int]:
         return number
 
     return read
+
+
+def moment(given: str) -> datetime:
+    """Reads a time as ISO 8601 writes it; without a zone it is UTC."""
+    try:
+        read = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise typer.BadParameter(f"is {shown(given)}: give a time such as 2026-11-29 or 2026-11-29T14:30") from None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def file_named(text: str) -> Path:

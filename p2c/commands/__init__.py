@@ -8,6 +8,7 @@ from p2c.commands import explain
 from p2c.commands import plan
 from p2c.commands import preflight
 from p2c.commands import reconcile
+from p2c.commands import records
 from p2c.commands import audit
 from p2c.commands import flow_control
 from p2c.commands import sync
@@ -25,6 +26,7 @@ __all__ = [
     "plan",
     "preflight",
     "reconcile",
+    "records",
     "simulate",
     "status",
     "sync",

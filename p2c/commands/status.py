@@ -83,8 +83,9 @@ def _show_table(told: Status) -> None:
         state = flow.state
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
+        records = f"{words(flow.links)}; filtered: {words(flow.rules)}" if flow.rules else flow.links
         rows.append(
-            (flow.flow, _running(flow), flow.last_pull, age(state.checkpoint_age_s), queues, flow.links, waiting,
+            (flow.flow, _running(flow), flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
              state.failures_open or "", flow.applied)
         )  # fmt: skip
     columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
@@ -110,6 +111,8 @@ def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
         yield "messages: " + ", ".join(f"{count} {name}" for name, count in queued.items() if count)
     if flow.links:
         yield f"records: {words(flow.links)}"
+    if flow.rules:
+        yield f"filtered: {words(flow.rules)}"
     if state.waiting:
         yield f"waiting: {state.waiting}, the oldest for {age(state.waiting_s)}"
     if state.failures_open:

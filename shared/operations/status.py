@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.operations.failures import failures_of
+from shared.operations.records_list import UNREADABLE, state_of
 from shared.state.control import Gate
 from shared.state.links import LinkState
 from shared.state.storage.queues import Queues
@@ -16,8 +17,7 @@ from shared.sync.flow_states import FlowState, Observing
 from shared.sync.state import State
 from shared.systems import System
 
-# A link that cannot be read has no state.
-_UNREADABLE = "unreadable"
+_KEPT = (LinkState.FILTERED, LinkState.ENDED)
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
 # A skipped record was no work.
@@ -26,14 +26,16 @@ _OUTCOMES = tuple(each for each in Kind if each is not Kind.SKIPPED)
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
-    """One flow. `links` counts records by state; `last_pull` is the start of the last pull on record, None if there is
-    none; `applied` are the outcomes of the last hour; both are in a fixed order. `is_late` says that a running flow is
-    too far behind: it was not read for too long, or its oldest message has waited too long. `said` are the system's own
-    words if the flow is blocked by a drift that it met. `off` is the setting that turns it off; empty if it is on."""
+    """One flow. `links` counts records by state, `rules` those that a rule keeps from the target, by rule. `last_pull`
+    is the start of the last pull on record, None if there is none; `applied` are the outcomes of the last hour; both
+    are in a fixed order. `is_late` says that a running flow is too far behind: it was not read for too long, or its
+    oldest message has waited too long. `said` are the system's own words if the flow is blocked by a drift that it met.
+    `off` is the setting that turns it off; empty if it is on."""
 
     flow: str
     state: FlowState
     links: Mapping[str, int]
+    rules: Mapping[str, int]
     last_pull: datetime | None
     applied: Mapping[str, int]
     is_late: bool
@@ -90,16 +92,30 @@ class _Looking:
                 applied.update(run.counts)
             if run.started < since and last_pull is not None:
                 break
-        links = Counter(_UNREADABLE if each.damage else str(each.state) for each in self.state.links.walk(flow.name))
+        links, rules = Counter[str](), Counter[str]()
+        for link in self.state.links.walk(flow.name):
+            links[state_of(link)] += 1
+            if link.state in _KEPT and link.rule:
+                rules[link.rule] += 1
         state = Observing("", state=self.state, queues=self.queues, clock=self.clock).flow(flow)
         # What is counted every minute needs a limit, and dismissed failures may come first.
         state = replace(state, failures_open=sum(1 for _ in failures_of(self.state.failures, flow.name)))
         allowed_s = 60 * (self.lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
         met = self.state.control.flow(flow.name).met if state.blocked else None
         said = "" if met is None else met.said
-        by_state = {each: links[each] for each in (*map(str, LinkState), _UNREADABLE) if links[each]}
+        by_state = {each: links[each] for each in (*map(str, LinkState), UNREADABLE) if links[each]}
         outcomes = {str(outcome): applied[outcome] for outcome in _OUTCOMES if applied[outcome]}
-        return FlowStatus(flow.name, state, by_state, last_pull, outcomes, _is_late(state, allowed_s), said, flow.off)
+        return FlowStatus(
+            flow.name,
+            state,
+            by_state,
+            dict(rules.most_common()),
+            last_pull,
+            outcomes,
+            _is_late(state, allowed_s),
+            said,
+            flow.off,
+        )
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

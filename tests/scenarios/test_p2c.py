@@ -17,6 +17,7 @@ from tests.support.operator import answer, operated, p2c
 from tests.support.ordering import ordering
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
+from tests.unit.local.finops_documents import order
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
@@ -171,6 +172,54 @@ def test_the_status_fits_a_terminal_of_80_columns_and_breaks_no_word(
     ]
 
 
+def test_every_record_is_found_by_its_state_and_its_rule(sync: Product, tmp_path: Path) -> None:
+    (written,) = sync.linked(1)
+    inactive = sync.account("I-1")
+    sync.edit(inactive, statecode=1, statuscode=2)
+    rejected = sync.account("R-1", address1_country="Atlantis")
+    sync.tick()
+    every = {each["id"]: (each["state"], each["rule"]) for each in answer("records", FLOW)}
+    assert every == {
+        written: ("written", ""),
+        inactive: ("filtered", "inactive"),
+        rejected: ("rejected", "country_unknown"),
+    }
+    assert [each["id"] for each in answer("records", FLOW, "--state", "filtered")] == [inactive]
+    assert [each["id"] for each in answer("records", FLOW, "--rule", "country_unknown")] == [rejected]
+    assert "1 inactive" in p2c("status", FLOW, code=1)
+    file = tmp_path / "records.csv"
+    assert "records: 3" in p2c("records", FLOW, "--csv", str(file))
+    header, *lines = file.read_text(encoding="utf-8-sig").splitlines()
+    assert (header, len(lines)) == ("id,key,state,rule,since", 3)
+    assert "There are more; --limit N shows N" in p2c("records", FLOW, "--limit", "2")
+    assert "there is no such state; the states are new, written" in p2c("records", FLOW, "--state", "gone", code=2)
+
+
+def test_records_are_listed_since_a_time(sync: Product) -> None:
+    sync.linked(1)
+    sync.clock.sleep(3600)
+    later = sync.account("B-1", **US)
+    sync.tick()
+    since = f"{sync.clock.now():%Y-%m-%dT%H:%M}"
+    assert [each["id"] for each in answer("records", FLOW, "--since", since)] == [later]
+    assert "give a time such as 2026-11-29" in p2c("records", FLOW, "--since", "yesterday", code=2)
+
+
+def test_a_cell_of_a_file_for_spreadsheets_is_no_formula(sync: Product, tmp_path: Path) -> None:
+    sync.account("-17", **US)
+    sync.tick()
+    file = tmp_path / "records.csv"
+    p2c("records", FLOW, "--csv", str(file))
+    assert ",'-17," in file.read_text(encoding="utf-8-sig")
+
+
+def test_runs_are_listed_with_what_they_did(sync: Product) -> None:
+    sync.linked(2)
+    kinds = [(run["kind"], run["counts"]) for run in answer("runs", FLOW)]
+    assert ("apply", {"created": 2, "read": 2}) in kinds
+    assert len(p2c("runs", FLOW, "--limit", "1").splitlines()) == 5
+
+
 @pytest.mark.parametrize("width", [120, 200])
 def test_the_status_is_a_table_where_it_fits_and_breaks_no_word(
     sync: Product, monkeypatch: pytest.MonkeyPatch, width: int
@@ -218,6 +267,8 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         desk.contact(account)
         desk.quote(account)
         desk.order(account)
+        desk.finops.customer()
+        order(desk.finops)
         looking, before = desk.looking(), desk.snapshot()
         for flow in looking.flows.values():
             assert list(looking.dry_run(flow.name).of_all())

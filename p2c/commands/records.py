@@ -1,0 +1,101 @@
+"""The records of a flow, and its runs, as lists."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from p2c.app import Flow, Json, Limit, MaybeFlow, app, connected
+from p2c.arguments import file_named, moment
+from p2c.mistakes import Mistake
+from p2c.output import as_json, say, table, words
+from shared.operations.records_list import UNREADABLE, Listed, listed_records
+from shared.state.links import LinkState
+from shared.state.runs import Run
+
+_STATES = (*(str(state) for state in LinkState), UNREADABLE)
+_COLUMNS = tuple(field.name for field in fields(Listed))
+
+
+@app.command(rich_help_panel="Inspect")
+def records(  # noqa: PLR0917 - the options of a command
+    flow: Flow,
+    state: Annotated[str | None, typer.Option(help=f"those in this state: {', '.join(_STATES)}")] = None,
+    rule: Annotated[str | None, typer.Option(help="those that this rule filters, or that this cause rejects")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=moment, metavar="TIME", help="those whose state was written since then, UTC"),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--csv", parser=file_named, metavar="FILE", help="write all of them to this file")
+    ] = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """List the records of a flow with their state, and the rule or cause of it."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        if state is not None and state not in _STATES:
+            raise Mistake(f"--state {state}: there is no such state; the states are {', '.join(_STATES)}")
+        service = to.service
+        found = listed_records(service.state.links, name, service.clock, state=state, rule=rule, since=since)
+        if file is not None:
+            with _opened(file) as stream:
+                count = _write(stream, islice(found, limit))
+            say(f"{name}: records: {count}, in {file}.")
+            return
+        shown = list(islice(found, limit or 100))
+        if json:
+            as_json(shown)
+            return
+        rows = ((each.key, each.id, each.state, each.rule, each.since) for each in shown)
+        table(["key in the target", "id", "state", "rule or cause", "since (UTC)"], rows, whole={"id"})
+        if next(found, None) is not None:
+            say("There are more; --limit N shows N, --csv FILE writes all of them.")
+
+
+@app.command(rich_help_panel="Inspect")
+def runs(flow: MaybeFlow = None, limit: Limit = 20, json: Json = False) -> None:
+    """List what the last runs did, and how long they took."""
+    with connected() as to:
+        found: list[Run] = []
+        for name in to.flows(flow):
+            found += to.service.state.runs.latest(name, limit or 20)
+        found = sorted(found, key=lambda run: run.started, reverse=True)[:limit]
+        if json:
+            as_json(found)
+            return
+        rows = ((run.started, run.flow, run.kind, f"{run.seconds:.1f}", run.counts, run.id) for run in found)
+        table(["started (UTC)", "flow", "kind", "seconds", "what", "run"], rows, whole={"run"})
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[TextIO]:
+    try:
+        # Spreadsheets know the encoding by the mark at the beginning.
+        with file.open("w", encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except OSError as wrong:
+        raise Mistake(f"--csv {file} cannot be written ({wrong.strerror}); name another file") from wrong
+
+
+def _write(stream: TextIO, found: Iterable[Listed]) -> int:
+    """Write records as comma-separated values; how many."""
+    lines = csv.writer(stream)
+    lines.writerow(_COLUMNS)
+    count = 0
+    for each in found:
+        lines.writerow(_harmless(words(value)) for value in astuple(each))
+        count += 1
+    return count
+
+
+def _harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
