@@ -30,6 +30,7 @@ _NOT_KNOWN_YET: Mapping[str, str] = {
 BRISK: Mapping[str, str] = {
     **{f"{flow.upper()}_SCHEDULE": "*/2 * * * * *" for flow in FLOWS.names},
     "AzureFunctionsJobHost__extensions__queues__batchSize": "1",
+    "AzureFunctionsJobHost__extensions__queues__newBatchThreshold": "0",
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:01",
 }
 
