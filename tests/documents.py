@@ -15,6 +15,7 @@ from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMap
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
 from shared.flows.orders import mapping as order_mapping
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
+from shared.flows.ordersback.mapping import OrderStatusMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.flows.registry import FLOWS
@@ -59,7 +60,15 @@ def accounts() -> list[str]:
 
 def products() -> list[str]:
     """The mapping of products."""
-    table = ProductMapper(MAPS).table
+    return _sales_columns(ProductMapper(MAPS).table)
+
+
+def order_status() -> list[str]:
+    """The mapping of what comes back of orders."""
+    return _sales_columns(OrderStatusMapper(MAPS).table)
+
+
+def _sales_columns(table: FieldTable) -> list[str]:
     lengths = {field.name: str(field.max_length or "") for field in table.fields}
     rows = [
         f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
@@ -204,6 +213,7 @@ GENERATED: Mapping[str, Callable[[], list[str]]] = {
     "quotation_lines": quotation_lines,
     "orders": orders_table,
     "order_lines": order_lines,
+    "order_status": order_status,
     "pricelists_name": partial(_file_of_flow, "__init__.py"),
     "pricelists_mapping": partial(_file_of_flow, "mapping.py"),
     "pricelists_settings": partial(_file_of_flow, "settings.py"),

@@ -28,7 +28,7 @@ _NOT_KNOWN_YET: Mapping[str, str] = {
 # A few records are in step at once where every flow looks often. Of their messages one is worked on at a time: what one
 # worker has claimed while another wants it comes back only after some time.
 BRISK: Mapping[str, str] = {
-    **{f"{flow.upper()}_SCHEDULE": "*/2 * * * * *" for flow in FLOWS.names},
+    **{flow.schedule_setting: "*/2 * * * * *" for flow in FLOWS},
     "AzureFunctionsJobHost__extensions__queues__batchSize": "1",
     "AzureFunctionsJobHost__extensions__queues__newBatchThreshold": "0",
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:01",

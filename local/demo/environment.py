@@ -32,7 +32,8 @@ PLATFORM: Mapping[str, str] = {"FUNCTIONS_WORKER_RUNTIME": "python", "PYTHON_THR
 
 def ticking(when: str, *functions: str) -> dict[str, str]:
     """The settings that make the timers of flows, or of other functions, tick."""
-    return {f"{name.upper()}_SCHEDULE": when for name in functions}
+    of_flows = {flow.name: flow.schedule_setting for flow in FLOWS}
+    return {of_flows.get(name, f"{name.upper()}_SCHEDULE"): when for name in functions}
 
 
 # Far more often than in production, so there is something to watch; yet each look at Sales is a request.

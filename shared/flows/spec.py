@@ -61,7 +61,7 @@ class FlowSpec:
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
     document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
-    they name such records by key.
+    they name such records by key. `setting_prefix` begins the names of its settings, if the name of the flow does not.
 
     `required_columns` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters`
     are the rules of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty if
@@ -83,6 +83,7 @@ class FlowSpec:
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
+    setting_prefix: str = ""
 
     @property
     def queues(self) -> tuple[str, str, str]:
@@ -98,7 +99,7 @@ class FlowSpec:
     @property
     def schedule_setting(self) -> str:
         """The setting that says when its pull runs."""
-        return f"{self.name.upper()}{SCHEDULE}"
+        return f"{self.setting_prefix or self.name.upper()}{SCHEDULE}"
 
     def wired(self, deployment: "Deployment", systems: Systems) -> Flow:
         """The flow as a deployment wants it. Raises SettingsInvalid for what its settings and maps forbid together."""

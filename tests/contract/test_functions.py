@@ -108,6 +108,9 @@ def test_the_app_has_exactly_these_functions_and_triggers(functions: dict[str, F
         "orders_pull": [{"type": "timerTrigger", "schedule": "%ORDERS_SCHEDULE%"}],
         "orders_apply": [{**queue, "queueName": "orders"}],
         "orders_poison": [{**queue, "queueName": "orders-poison"}],
+        "ordersback_pull": [{"type": "timerTrigger", "schedule": "%ORDERS_BACK_SCHEDULE%"}],
+        "ordersback_apply": [{**queue, "queueName": "ordersback"}],
+        "ordersback_poison": [{**queue, "queueName": "ordersback-poison"}],
         "sweep": [{"type": "timerTrigger", "schedule": "%SWEEP_SCHEDULE%"}],
         "reconcile": [{"type": "timerTrigger", "schedule": "%RECONCILE_SCHEDULE%"}],
         "cleanup": [{"type": "timerTrigger", "schedule": "%CLEANUP_SCHEDULE%"}],
@@ -128,7 +131,7 @@ def test_no_timer_runs_when_the_app_starts(functions: dict[str, Function]) -> No
 def test_every_setting_that_a_binding_names_is_known_and_in_the_example(functions: dict[str, Function]) -> None:
     text = json.dumps([dict(binding) for function in functions.values() for binding in function.bindings])
     named = set(re.findall(r"%(\w+)%", text))
-    assert named == {f"{flow.upper()}_SCHEDULE" for flow in (*FLOWS.names, *FOR_ALL)}
+    assert named == {flow.schedule_setting for flow in FLOWS} | {f"{name.upper()}_SCHEDULE" for name in FOR_ALL}
     assert named <= set(FLOWS.settings.model_fields)
     assert named <= EXAMPLE["Values"].keys()
 

@@ -216,7 +216,10 @@ def test_the_next_steps_have_every_address_filled_in(desk: Desk) -> None:
     assert [value for value in AZD.values() if value.rstrip("/") not in ended.said] == []
     assert "{" not in ended.said
     assert "dynamics.com//" not in ended.said
-    assert "Start: accounts and products first, then contacts, then quotations, then orders." in ended.said
+    assert (
+        "Start: accounts and products first, then contacts, then quotations, then orders, then ordersback."
+        in ended.said
+    )
 
 
 def test_the_next_steps_use_commands_that_exist() -> None:

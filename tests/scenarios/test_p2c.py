@@ -17,6 +17,7 @@ from tests.support.operator import answer, operated, p2c
 from tests.support.ordering import ordering
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
+from tests.unit.local.finops_documents import order
 from tests.unit.local.finops_environment import customer_url
 
 US = {"address1_country": "United States", "address1_stateorprovince": "Tennessee"}
@@ -266,6 +267,8 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         desk.contact(account)
         desk.quote(account)
         desk.order(account)
+        desk.finops.customer()
+        order(desk.finops)
         looking, before = desk.looking(), desk.snapshot()
         for flow in looking.flows.values():
             assert list(looking.dry_run(flow.name).of_all())

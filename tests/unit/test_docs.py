@@ -10,6 +10,7 @@ import pytest
 
 from p2c.__main__ import app
 from shared.flows.orders import order_rows
+from shared.flows.ordersback import mapping as ordersback
 from shared.flows.quotations import quote_rows
 from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import Condition, Defaults
@@ -104,7 +105,7 @@ def rules() -> set[str]:
         for called, call, names in _calls(folder)
         if called == "Filtered" and call
     }
-    return {*found - {""}, *quote_rows.FILTERS, *order_rows.FILTERS, "out_of_scope"}
+    return {*found - {""}, *quote_rows.FILTERS, *order_rows.FILTERS, *ordersback.FILTERS, "out_of_scope"}
 
 
 def test_causes_are_found_in_the_code() -> None:

@@ -62,7 +62,7 @@ def test_the_settings_that_evaluate_records_again_are_listed_with_their_flows() 
     table = text.partition("evaluates every record of these flows again")[2].partition("\n## ")[0]
     listed = {
         name.strip("`"): set(flows.split(", "))
-        for names, flows in re.findall(r"^\| (.*[A-Z].*) \| ([a-z, ]+) \|$", table, re.MULTILINE)
+        for names, flows in re.findall(r"^\| (?!setting )(.+) \| ([a-z, ]+) \|$", table, re.MULTILINE)
         for name in names.split(", ")
     }
     usual = fingerprints({})

@@ -49,7 +49,7 @@ def test_a_benchmark_sets_every_timer_and_lets_only_what_it_measures_tick(flow: 
     found = timers(flow)
     assert found.keys() == schedules(FLOWS.settings).keys()
     ticking = {name for name, schedule in found.items() if schedule != NEVER}
-    assert ticking == {f"{flow.upper()}_SCHEDULE", "SWEEP_SCHEDULE"}
+    assert ticking == {FLOWS[flow].schedule_setting, "SWEEP_SCHEDULE"}
 
 
 def test_what_the_platform_reads_is_the_same_in_demo_example_and_deployment() -> None:

@@ -234,7 +234,7 @@ def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int)
     trial = Trial({"accounts": 140, "products": 100}, {"accounts": 90, "products": 100}, 20, 40.0, 0, 3, 0, stale)
     text = shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0), trial))
     found = f"lost 0, extra 3, doubled 0, stale {stale}"
-    assert f"Functions killed while 140 accounts and 100 products changed: {found}." in text
+    assert f"Functions killed while 140 accounts, 100 products changed: {found}." in text
 
 
 def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, reader: ProgressReader) -> None:

@@ -1,0 +1,3 @@
+"""ordersback <- CDSSalesOrderHeaders and -Lines."""
+
+ORDERSBACK = "ordersback"

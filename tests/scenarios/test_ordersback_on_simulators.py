@@ -1,0 +1,274 @@
+"""What comes back of orders, as it is deployed, between both simulators (prospect-to-cash, section 10)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.simulator.faults import Rule
+from shared.flows.checks import CheckResult
+from shared.flows.ordersback import ORDERSBACK
+from shared.mapping.value_maps import SHIPPED
+from shared.operations.preflight.run import Preflight
+from shared.state.links import LinkState
+from shared.sync.flow import NO_TARGET_ROW
+from shared.systems import System
+from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.operator import answer, operated, p2c
+from tests.support.ordering import Ordering
+from tests.support.trading import trading_as
+from tests.unit.local.finops_documents import order_url
+
+ACTIVATED, CONFIRMED, INVOICED, SHIPPED_STATUS, PARTIALLY_SHIPPED, CANCELLED = (
+    647390000, 647390001, 647390003, 647390007, 647390008, 647390010,
+)  # fmt: skip
+
+
+class Returning(Ordering):
+    """The desk, seen by what comes back; the clerk works in F&O."""
+
+    flow = ORDERSBACK
+    route = "status"
+
+    def made(self, *, lines: int = 1) -> tuple[str, str]:
+        """An order of Sales that is a sales order in F&O; its id and number."""
+        id, number = self.order(self.customer_id, lines=lines)
+        self.tick()
+        assert self.sales_order(number) is not None
+        return id, number
+
+    @property
+    def customer_id(self) -> str:
+        """The account of all orders."""
+        rows = self.sales.rows("accounts?$select=accountid&$filter=accountnumber eq 'A-1'")
+        return str(rows[0]["accountid"]) if rows else self.account("A-1")
+
+    def clerk(self, deed: str, number: str, **values: object) -> None:
+        """The clerk does something to a sales order."""
+        reply = self.finops.control("clerk", {"do": deed, "SalesOrderNumber": number, **values})
+        assert reply.status_code == 200, reply.text
+
+    def totals(self) -> None:
+        """The batch job for totals runs."""
+        assert self.finops.control("clerk", {"do": "totals"}).status_code == 200
+
+    def confirmed(self, *, lines: int = 1) -> tuple[str, str]:
+        """An order that is confirmed in F&O, with its totals."""
+        id, number = self.made(lines=lines)
+        self.clerk("confirm", number)
+        self.totals()
+        return id, number
+
+    def status(self, order: str) -> int:
+        """The processing status of an order in Sales."""
+        return int(self.sales.get(f"salesorders({order})").json()["msdynce_processingstatus"])
+
+    def rule(self, number: str) -> str | None:
+        """The rule by which a sales order is filtered."""
+        link = self.link(number)
+        assert link.state is LinkState.FILTERED
+        return link.rule
+
+    def version(self, order: str) -> Any:
+        """The version of an order in Sales: each write changes it."""
+        return self.sales.get(f"salesorders({order})").json()["versionnumber"]
+
+
+@pytest.fixture
+def desk() -> Iterator[Returning]:
+    """All flows between two fresh simulators; the command line works on them."""
+    with trading_as(Returning, ORDERS_BACK="status") as made, operated(made):
+        yield made
+
+
+def test_the_status_of_an_order_follows_its_sales_order(desk: Returning) -> None:
+    id, number = desk.confirmed(lines=2)
+    desk.tick()
+    assert desk.status(id) == CONFIRMED
+    for deed, values, expected in (
+        ("deliver", {"lines": [{"LineCreationSequenceNumber": 1, "quantity": 1}]}, PARTIALLY_SHIPPED),
+        ("deliver", {}, SHIPPED_STATUS),
+        ("invoice", {}, INVOICED),
+    ):
+        desk.clerk(deed, number, **values)
+        desk.totals()
+        desk.tick()
+        assert desk.status(id) == expected, deed
+    assert desk.link(number).state is LinkState.WRITTEN
+
+
+def test_a_cancelled_order_gets_its_status_and_nothing_else(desk: Returning) -> None:
+    id, number = desk.confirmed()
+    desk.tick()
+    desk.clerk("cancel", number)
+    desk.tick()
+    order = desk.sales.get(f"salesorders({id})").json()
+    assert (order["msdynce_processingstatus"], order["statecode"]) == (CANCELLED, 0)
+
+
+def test_an_order_that_is_done_between_two_walks_gets_its_last_status(desk: Returning) -> None:
+    id, number = desk.made()
+    desk.tick()
+    for deed in ("confirm", "deliver", "invoice"):
+        desk.clerk(deed, number)
+    desk.tick()
+    assert desk.status(id) == INVOICED
+
+
+def test_no_write_answers_a_write_and_the_second_run_writes_nothing(desk: Returning) -> None:
+    id, number = desk.confirmed()
+    desk.tick()
+    version, sent = desk.version(id), [desk.sent(system)[1] for system in System]
+    before = desk.sales_order(number)
+    for _ in range(3):
+        desk.tick()
+    assert [desk.sent(system)[1] for system in System] == sent
+    assert desk.version(id) == version
+    assert desk.sales_order(number) == before
+    assert desk.sales_orders() == [number]
+
+
+def test_an_order_of_ours_is_ours_whatever_its_marks_say(desk: Returning) -> None:
+    id, _ = desk.confirmed()
+    account = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')?cross-company=true"
+    assert desk.finops.patch(account, {"IsExternallyMaintained": "No"}).status_code == 204
+    desk.tick()
+    assert desk.status(id) == CONFIRMED
+
+
+def test_an_order_that_is_not_confirmed_changes_nothing(desk: Returning) -> None:
+    id, number = desk.made()
+    desk.totals()
+    desk.tick()
+    assert (desk.status(id), desk.rule(number)) == (ACTIVATED, "not_confirmed")
+
+
+def test_an_order_waits_for_its_totals_and_continues_when_the_job_has_run(desk: Returning) -> None:
+    id, number = desk.made()
+    desk.clerk("confirm", number)
+    desk.tick()
+    assert (desk.status(id), desk.rule(number)) == (ACTIVATED, "totals_not_calculated")
+    desk.totals()
+    desk.tick()
+    assert desk.status(id) == CONFIRMED
+
+
+def born(desk: Returning, number: str = "F-1") -> None:
+    """A sales order that was made in F&O."""
+    desk.customer_id  # noqa: B018 - the account is created
+    desk.tick()
+    header = {"dataAreaId": "usmf", "SalesOrderNumber": number, "OrderingCustomerAccountNumber": "A-1",
+              "CurrencyCode": "USD"}  # fmt: skip
+    reply = desk.finops.post("CDSSalesOrderHeaders", header)
+    assert reply.status_code == 201, reply.text
+    line = {"dataAreaId": "usmf", "SalesOrderNumber": number, "LineCreationSequenceNumber": 1, "ProductNumber": "P-1",
+            "OrderedSalesQuantity": 1, "SalesPrice": 5, "ShippingSiteId": "1"}  # fmt: skip
+    reply = desk.finops.post("CDSSalesOrderLines", line)
+    assert reply.status_code == 201, reply.text
+    desk.clerk("confirm", number)
+    desk.totals()
+
+
+def test_an_order_that_was_made_in_finops_is_filtered_and_creates_nothing(desk: Returning) -> None:
+    born(desk)
+    desk.tick()
+    assert desk.rule("F-1") == "not_from_sales"
+    assert desk.sales.rows("salesorders") == []
+    told = desk.service.explaining(ORDERSBACK).explain("F-1")
+    assert "because the sales order was not made from an order of Sales" in " ".join(told.sentences)
+
+
+def test_an_order_of_another_customer_is_filtered_by_that(desk: Returning) -> None:
+    born(desk)
+    account = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')?cross-company=true"
+    assert desk.finops.patch(account, {"IsExternallyMaintained": "No"}).status_code == 204
+    desk.tick()
+    assert desk.rule("F-1") == "customer_not_external"
+
+
+def test_an_order_that_is_adopted_later_gets_the_status_at_once(desk: Returning) -> None:
+    born(desk)
+    desk.tick()
+    assert desk.rule("F-1") == "not_from_sales"
+    desk.start(ORDERS_ON_EXISTING="adopt")
+    id, number = desk.order(desk.customer_id, ordernumber="F-1")
+    assert number == "F-1"
+    desk.tick()
+    assert desk.status(id) == CONFIRMED
+
+
+def test_an_invoiced_order_of_sales_keeps_its_status_and_is_no_failure(desk: Returning) -> None:
+    id, number = desk.confirmed()
+    desk.tick()
+    body = {"SalesOrderId": id, "ColumnSet": {"AllColumns": True}}
+    assert desk.sales.send("POST", "ConvertSalesOrderToInvoice", body).status_code == 200
+    desk.clerk("deliver", number)
+    desk.totals()
+    desk.tick()
+    assert (desk.status(id), desk.rule(number), desk.failure(number)) == (CONFIRMED, "invoiced_in_sales", None)
+    assert "invoiced in Sales" in p2c("explain", ORDERSBACK, number)
+
+
+def test_an_order_that_was_deleted_in_sales_is_filtered_and_created_nowhere(desk: Returning) -> None:
+    id, number = desk.confirmed()
+    reply = desk.sales.send("DELETE", f"salesorders({id})")
+    assert reply.status_code == 204, reply.text
+    desk.tick()
+    assert (desk.rule(number), desk.failure(number)) == (NO_TARGET_ROW, None)
+    assert desk.sales.rows("salesorders") == []
+
+
+def test_a_sales_order_that_was_deleted_leaves_the_status_as_it_is(desk: Returning) -> None:
+    id, number = desk.made()
+    desk.tick()
+    assert desk.finops.delete(order_url(number)).status_code == 204
+    desk.tick()
+    assert (desk.link(number).etag, desk.status(id)) == (None, ACTIVATED)
+
+
+def test_nothing_comes_back_while_the_setting_is_off(desk: Returning) -> None:
+    desk.start(ORDERS_BACK="off")
+    id, number = desk.confirmed()
+    reads = desk.sent(System.FINOPS)[0]
+    desk.service.pull(ORDERSBACK)
+    assert desk.sent(System.FINOPS)[0] == reads
+    desk.tick()
+    assert desk.status(id) == ACTIVATED
+    (status,) = [flow for flow in answer("status")["flows"] if flow["flow"] == ORDERSBACK]
+    assert status["off"] == "ORDERS_BACK is off"
+    told = desk.service.explaining(ORDERSBACK).explain(number)
+    assert "The flow ordersback is off: ORDERS_BACK is off." in told.sentences
+
+
+def test_a_status_without_an_option_is_listed_with_what_helps(desk: Returning) -> None:
+    shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    desk.start(VALUE_MAPS=json.dumps({**shipped, "processing_status": {"Delivered": SHIPPED_STATUS}}))
+    _, number = desk.confirmed()
+    desk.tick()
+    failure = desk.failure(number)
+    assert failure is not None
+    assert (failure.cause, failure.remedy) == (
+        "option_unknown",
+        "add it to `processing_status` of the value-map document",
+    )
+
+
+@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+@pytest.mark.parametrize("system", list(System))
+def test_a_fault_loses_nothing_and_blames_no_order(desk: Returning, system: System, rule: Rule) -> None:
+    orders = [desk.confirmed() for _ in range(2)]
+    faults = desk.finops.faults if system is System.FINOPS else desk.sales.faults
+    faults.add(rule)
+    desk.settle(40)
+    faults.clear()
+    desk.settle(20)
+    assert [desk.status(id) for id, _ in orders] == [CONFIRMED] * 2
+    assert [desk.failure(number) for _, number in orders] == [None] * 2
+
+
+def test_preflight_looks_for_what_it_reads_and_writes(desk: Returning) -> None:
+    checks = Preflight(desk.service.systems, desk.deployment, desk.clock.now()).checks()
+    found = {check.what: check.verdict for check in checks if ORDERSBACK in check.flows or not check.flows}
+    for what in ("salesorders", "CDSSalesOrderHeaders", "CDSSalesOrderLines"):
+        assert found[f"{what} has the columns of the mapping"] is CheckResult.WELL, what
