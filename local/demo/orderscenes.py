@@ -70,8 +70,8 @@ class OrderScenes:
         quote, number = self._followed
         for _, order in self._arrivals.flow.targets(self._arrivals.session.systems, number):
             amount = f"{Decimal(str(order[AMOUNT])).normalize():f} {order['CurrencyCode']}"
-            named = order["QuotationNumber"] or "none"
-            self._stage.say(f"Quote {quote} was won: sales order {number} of {amount} in F&O, with quotation {named}")
+            named = "that names it" if order["QuotationNumber"] == quote else "that does not name it"
+            self._stage.say(f"{quote} was won: sales order {number} of {amount} in F&O, {named}")
             return
         self._stage.say(f"Quote {quote} was won, but its order {number} is not in F&O", style="red")
 
