@@ -1,6 +1,7 @@
 """The orders flow as it is deployed, between both simulators (rules.md, Orders; prospect-to-cash, sections 10 and
 10.4)."""
 
+import contextlib
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering, ordering
+from tests.support.steps import Crash
 from tests.support.trading import ACTIVE
 from tests.unit.local.finops_documents import order_line_url, order_url
 
@@ -355,6 +357,25 @@ def test_a_lost_answer_is_settled_by_the_number_and_never_by_a_second_order(
     assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
     assert desk.sales_orders() == [number]
     same_amounts(desk, id, number)
+
+
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering, account: str) -> None:
+    desk.order(account, lines=2)
+    desk.service.pull(ORDERS)
+    before = desk.steps.count
+    desk.drain()
+    total = desk.steps.count - before
+    assert total > 10
+    for step in range(1, total + 1):
+        id, number = desk.order(account, lines=2)
+        desk.service.pull(ORDERS)
+        desk.steps.crash_at(desk.steps.count + step)
+        with contextlib.suppress(Crash):
+            desk.drain()
+        desk.settle(30)
+        assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None), step
+        same_amounts(desk, id, number)
+    assert len(desk.sales_orders()) == total + 1
 
 
 def test_a_changed_mapping_looks_at_every_order_again_and_writes_nothing(desk: Ordering, account: str) -> None:
