@@ -50,7 +50,7 @@ class Wiring:
     finders: Mapping[str, Finder] = field(default_factory=dict)
 
 
-def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _now: datetime) -> Iterable[Check]:
+def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _other: object) -> Iterable[Check]:
     return ()
 
 
@@ -64,9 +64,10 @@ class FlowSpec:
     document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
     they name such records by key. `setting_prefix` begins the names of its settings, if the name of the flow does not.
 
-    `required_columns` says what preflight looks for, and `checks_of_sales` asks what else Sales must have. `filters`
-    are the rules of the mapping in words. `sales_table` is the table whose rows an operator opens in Sales, empty if
-    the id of a record does not lead to one; `row_in_sales` finds the id of that row in a record with another id.
+    `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
+    `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
+    `sales_table` is the table whose rows an operator opens in Sales, empty if the id of a record does not lead to one;
+    `row_in_sales` finds the id of that row in a record with another id.
     """
 
     name: str
@@ -78,6 +79,7 @@ class FlowSpec:
     wire: Callable[["Deployment", Systems], Wiring]
     required_columns: Callable[["Deployment"], RequiredColumns]
     checks_of_sales: Callable[["Deployment", DataverseSystem, datetime], Iterable[Check]] = _nothing
+    checks_of_finops: Callable[["Deployment", DataverseSystem, FinopsSystem], Iterable[Check]] = _nothing
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sales_table: str = ""
     row_in_sales: Callable[[SourceRow], str | None] | None = None

@@ -119,11 +119,14 @@ class Tracked:
 class Walked:
     """Changes are found by walking the source and comparing with a snapshot of our own (protocol P3); every
     `full_every_s` seconds a walk ignores the snapshot. `walk_open` reads only the open records, if the source has
-    closed ones as well: an ordinary walk reads those, and a record that has left them is read once by its key."""
+    closed ones as well: an ordinary walk reads those, and a record that has left them is read once by its key. With
+    `changes_together`, many records change at once in the course of business, such as the orders that are delivered in
+    a night: no number of changes blocks the flow."""
 
     source: WalkedSource
     full_every_s: float = WEEK_S
     walk_open: Callable[[str | None], WalkPage] | None = None
+    changes_together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from local.finops.values import INT32, MAX_DIGITS
 from shared.flows.accounts.mapping import AccountMapper
 from shared.flows.contacts.mapping import ContactMapper
+from shared.flows.orders.mapping import OrderMapper
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices, ProductMapper
 from shared.flows.quotations.mapping import QuotationMapper
@@ -25,13 +26,15 @@ WIDEST = SHIPPED.model_copy(update={"ownership": {"accounts": {"CreditLimit": "o
 
 def tables(maps: ValueMaps = WIDEST) -> dict[str, FieldTable]:
     """Every table of every flow, by target collection."""
-    contacts, quotations = ContactMapper(maps), QuotationMapper(maps)
+    contacts, quotations, orders = ContactMapper(maps), QuotationMapper(maps), OrderMapper(maps)
     return {
         "CustomersV3": AccountMapper(maps).table,
         "CustomersV3 of contacts": contacts.customer,
         "CDSContactPersonsV2": contacts.person,
         "CDSSalesQuotationHeaders": quotations.header,
         "CDSSalesQuotationLines": quotations.lines,
+        "CDSSalesOrderHeaders": orders.header,
+        "CDSSalesOrderLines": orders.lines,
     }
 
 

@@ -46,12 +46,14 @@ class Ledger(Shelf):
 class Closing(Walking):
     """One flow that walks the open records of a ledger."""
 
-    def __init__(self, *, budget_s: float = 1000.0) -> None:
+    def __init__(self, *, budget_s: float = 1000.0, together: bool = False) -> None:
         super().__init__(budget_s=budget_s)
         self.shelf: Ledger = Ledger(self.world)
+        self.together = together
 
     def flow(self) -> Flow:
-        return replace(super().flow(), feed=Walked(self.shelf, WEEK, self.shelf.walk_open))
+        feed = Walked(self.shelf, WEEK, self.shelf.walk_open, changes_together=self.together)
+        return replace(super().flow(), feed=feed)
 
     def close(self, *ids: str) -> None:
         self.shelf.closed |= {*ids}
@@ -62,9 +64,9 @@ class Closing(Walking):
             self.world.links_table.transact([Put(decided_row(NAME, id, CLOSED))])
 
 
-def opened(count: int) -> Closing:
+def opened(count: int, *, together: bool = False) -> Closing:
     """A flow whose records are open, queued and linked."""
-    closing = Closing()
+    closing = Closing(together=together)
     closing.shelf.rows = {f"P{number:03d}": "a" for number in range(count)}
     assert len(closing.tick()) == count
     closing.link(*closing.shelf.rows)
@@ -97,6 +99,14 @@ def test_records_that_are_closed_in_any_number_block_no_flow() -> None:
     closing.close(*(f"P{number:03d}" for number in range(90)))
     assert len(closing.tick()) == 90
     assert closing.blocked == ""
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_records_that_change_together_block_no_flow(together: bool) -> None:
+    closing = opened(100, together=together)
+    closing.shelf.rows |= {f"P{number:03d}": "b" for number in range(60)}
+    assert (len(closing.tick()) == 60) is together
+    assert bool(closing.blocked) is not together
 
 
 def test_only_what_is_really_gone_counts() -> None:

@@ -1,6 +1,7 @@
 """The orders flow as it is deployed, between both simulators (rules.md, Orders; prospect-to-cash, sections 10 and
 10.4)."""
 
+import contextlib
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering, ordering
+from tests.support.steps import Crash
 from tests.support.trading import ACTIVE
 from tests.unit.local.finops_documents import order_line_url, order_url
 
@@ -123,6 +125,7 @@ def test_an_order_is_incomplete_until_its_last_line_is_marked(desk: Ordering, ac
     desk.submit(first)
     desk.tick()
     assert rule_of(desk, number) == "activation_incomplete"
+    assert "a line of the activated order is not marked yet" in p2c("explain", "orders", number)
     desk.submit(last)
     desk.tick()
     assert list((desk.sales_order(number) or {})["lines"]) == [1, 2]
@@ -256,6 +259,21 @@ def test_what_people_of_finops_change_stays_and_nothing_is_written_over_it(desk:
     assert desk.sales_order(number) == before
 
 
+def test_a_draft_is_explained_in_the_words_of_orders_and_not_of_quotes(desk: Ordering, account: str) -> None:
+    _, order = desk.order(account, active=False)
+    _, quote = desk.quote(account, active=False)
+    desk.tick()
+    assert "the order is not activated" in p2c("explain", "orders", order)
+    assert "the quote is a draft" in p2c("explain", "quotations", quote)
+
+
+def test_an_order_that_waits_is_explained_with_what_it_waits_for(desk: Ordering) -> None:
+    _, number = desk.order(desk.account("A-1"))
+    desk.service.pull(ORDERS)
+    desk.drain()
+    assert "it waits for accounts A-1" in p2c("explain", "orders", number)
+
+
 def test_the_order_in_finops_stays_when_its_order_is_deleted(desk: Ordering, account: str) -> None:
     id, number = desk.order(account)
     desk.tick()
@@ -355,6 +373,25 @@ def test_a_lost_answer_is_settled_by_the_number_and_never_by_a_second_order(
     assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
     assert desk.sales_orders() == [number]
     same_amounts(desk, id, number)
+
+
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering, account: str) -> None:
+    desk.order(account, lines=2)
+    desk.service.pull(ORDERS)
+    before = desk.steps.count
+    desk.drain()
+    total = desk.steps.count - before
+    assert total > 10
+    for step in range(1, total + 1):
+        id, number = desk.order(account, lines=2)
+        desk.service.pull(ORDERS)
+        desk.steps.crash_at(desk.steps.count + step)
+        with contextlib.suppress(Crash):
+            desk.drain()
+        desk.settle(30)
+        assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None), step
+        same_amounts(desk, id, number)
+    assert len(desk.sales_orders()) == total + 1
 
 
 def test_a_changed_mapping_looks_at_every_order_again_and_writes_nothing(desk: Ordering, account: str) -> None:

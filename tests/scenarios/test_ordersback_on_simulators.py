@@ -137,6 +137,19 @@ def test_an_order_of_ours_is_ours_whatever_its_marks_say(desk: Returning) -> Non
     assert desk.status(id) == CONFIRMED
 
 
+def test_of_two_orders_with_a_number_the_one_that_became_the_sales_order_gets_the_status(
+    desk: Returning,
+) -> None:
+    id, number = desk.made()
+    other, same = desk.order(desk.customer_id, active=False, ordernumber=number)
+    assert (same, other != id) == (number, True)
+    before = desk.status(other)
+    desk.clerk("confirm", number)
+    desk.totals()
+    desk.tick()
+    assert (desk.status(id), desk.status(other)) == (CONFIRMED, before)
+
+
 def test_an_order_that_is_not_confirmed_changes_nothing(desk: Returning) -> None:
     id, number = desk.made()
     desk.totals()

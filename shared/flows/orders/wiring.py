@@ -5,7 +5,7 @@ from shared.clients.dataverse.lookup import DataverseLookup
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, zone_of
 from shared.flows.contacts import CONTACTS
-from shared.flows.orders import ORDERS, order_rows
+from shared.flows.orders import ORDERS, order_rows, preflight
 from shared.flows.orders import mapping as orders
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
 from shared.flows.orders.settings import OrderSettings
@@ -84,6 +84,8 @@ ORDERS_FLOW = FlowSpec(
     ownership=(orders.HEADER_PART, orders.LINE_PART),
     wire=wire,
     required_columns=required_columns,
+    checks_of_sales=preflight.checks_of_sales,
+    checks_of_finops=preflight.checks_of_finops,
     filters={
         "came_from_finops": Filter("the order was created in F&O", "nothing: F&O has it"),
         "processed": Filter(
@@ -96,8 +98,8 @@ ORDERS_FLOW = FlowSpec(
         "write_in_line": Filter("a line has no product, only a text", "order a product of F&O"),
         "own_product": Filter("a line has a product that does not come from F&O", "order the product of F&O"),
         "activation_incomplete": Filter(
-            "a line is not marked as submitted yet: Sales marks the lines of an activated order one by one",
-            "nothing: it continues when the last line is marked; if one stays unmarked, activate the order again",
+            "a line of the activated order is not marked yet",
+            "nothing: it continues with the last mark, or activate it again",
         ),
     },
     sales_table=orders.HEADER_TABLE,

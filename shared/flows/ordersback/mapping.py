@@ -8,6 +8,7 @@ and not from a mark or number in either row. Nothing is created in Sales.
 from collections.abc import Mapping
 
 from shared.clients.finops.document_source import LINES
+from shared.clients.quoting import is_guid
 from shared.flows.orders import mapping as orders
 from shared.flows.orders import order_rows
 from shared.flows.ordersback.value_maps import OrderStatusMaps
@@ -21,7 +22,7 @@ from shared.systems import System
 ENTITY_SET, KEY_FIELD = orders.TARGET_SET, orders.KEY_FIELD
 LINE_KEY_FIELD = "LineCreationSequenceNumber"
 TARGET_SET, LOGICAL_NAME = orders.HEADER_SET, orders.HEADER_TABLE
-ID_COLUMN, KEY_COLUMN = order_rows.HEADER_ID_COLUMN, order_rows.KEY_COLUMN
+ID_COLUMN = order_rows.HEADER_ID_COLUMN
 # The name of the mapping in `ownership` of the value-map document.
 PART = "order_status"
 
@@ -106,7 +107,7 @@ class OrderStatusMapper:
             self._lines.check_source(line)
         (made_from,) = self.parents(row)
         order = known.rows.get(made_from)
-        if order is None:
+        if order is None or not is_guid(order):
             return Filtered(_why_foreign(values), until=(made_from,))
         if values.get(STATUS) == ACTIVE:
             return Filtered("not_confirmed")

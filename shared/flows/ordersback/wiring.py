@@ -41,7 +41,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     namespace = f"{ORDERSBACK}|{deployment.company}"
     target = DataverseTarget(systems.dataverse, _order_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
     return Wiring(
-        feed=Walked(source, settings.ORDERS_BACK_FULL_WALK_DAYS * _DAY_S, source.walk_open),
+        feed=Walked(source, settings.ORDERS_BACK_FULL_WALK_DAYS * _DAY_S, source.walk_open, changes_together=True),
         routes=(Route("status", back.TARGET_SET, target, mapper, updates=mapper),),
         mapper=mapper,
         numbered=source.as_written,
@@ -56,10 +56,10 @@ def _line_set(deployment: Deployment) -> str:
 
 
 def _order_table(mapper: OrderStatusMapper) -> RecordTable:
-    """An order of Sales, of which only the status is written."""
+    """An order of Sales by its id, since a number may occur twice. Only the status is written."""
     return RecordTable(
         table=RowTable(back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN),
-        key_column=back.KEY_COLUMN,
+        key_column=back.ID_COLUMN,
         columns=mapper.table.target_fields,
         also_read=(back.STATE,),
         late=frozenset(),
@@ -74,9 +74,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         return RequiredColumns((), ())
     mapper = OrderStatusMapper(deployment.maps)
     written = {field.name: in_sales(field.type) for field in mapper.table.fields}
-    order = UsedTable(
-        back.TARGET_SET, back.ID_COLUMN, {back.KEY_COLUMN: in_sales(str), back.STATE: in_sales(int), **written}
-    )
+    order = UsedTable(back.TARGET_SET, back.ID_COLUMN, {back.STATE: in_sales(int), **written})
     headers = {column.name: in_finops(column.type) for column in mapper.table.columns}
     lines = {column.name: in_finops(column.type) for column in back.LINE_COLUMNS}
     line_keys = {back.KEY_FIELD: in_finops(str), back.LINE_KEY_FIELD: in_finops(int)}

@@ -52,6 +52,7 @@ class Preflight:
         self._dataverse = dataverse
         self._finops = finops
         self._states = States(dataverse, deployment.maps)
+        self._sales_answers = False
 
     def checks(self) -> Iterator[Check]:
         """Every check; each cause is reported once, with everything that it affects. A call that a system does not
@@ -61,7 +62,8 @@ class Preflight:
     def _of_sales(self) -> Iterator[Check]:
         who = looked(SALES, "reachable, and grants access", self._dataverse.probe, self._deployment.flows.names)
         yield who
-        if who.verdict is not CheckResult.WELL:
+        self._sales_answers = who.verdict is CheckResult.WELL
+        if not self._sales_answers:
             return
         required = tables_of_sales(self._deployment)
         there = {use.entity_set for use in required}
@@ -90,6 +92,8 @@ class Preflight:
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
         yield self._customer_group()
+        for flow in self._deployment.flows if self._sales_answers else ():
+            yield from flow.checks_of_finops(self._deployment, self._dataverse, self._finops)
         keyed = next((use for use in required if use.key), None)
         if keyed is not None:
             yield from part(FINOPS, _FILTERS.format(keyed.entity_set), partial(self._filters_of_finops, keyed))

@@ -89,9 +89,11 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
 
 def _row_of(flow: Flow, parent: Parent, link: Link) -> str | None:
     """The id of a linked parent's row in the target of this flow; None if it is not known. A parent that is named by
-    its target key is written in the other direction, so its source row is that row."""
+    its target key is written in the other direction, so its source row is that row; of a document, whose id is a
+    number, it is the latest of the rows that it was made from."""
     if parent.is_by_key:
-        return link.id
+        rows = link.content.revisions
+        return max(rows, key=lambda id: rows[id]) if rows else link.id
     row_id = flow.row_ids.get((parent.flow, parent.route))
     return link.target_id or (row_id(link.target_key) if row_id is not None and link.target_key else None)
 

@@ -76,7 +76,7 @@ class WalkedReader:
             # A record that no message can carry is listed by every walk, as long as it exists.
             if sight is not Sight.SAME or checkpoint.walk.ignores_snapshot or unusable_id(record.id):
                 hints.append(Hint(record.id))
-            if sight is Sight.CHANGED and not checkpoint.walk.remapped:
+            if sight is Sight.CHANGED and not (checkpoint.walk.remapped or self._feed.changes_together):
                 news.append(Change(record.id, None))
         if page.last is not None:
             return Step(tuple(hints), checkpoint.at(page.last), news=tuple(news), pages=1)
