@@ -11,13 +11,17 @@ from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
 from shared.clients.finops.source import ClosedAfterDays, FinopsSource
 from shared.clients.finops.walk_keys import WalkKey
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.choices import how_dates_behave, zone_of
+from shared.flows.contacts import CONTACTS
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices import mapping as invoices
 from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
 from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.invoices.words import InvoiceMaps
-from shared.flows.products import catalogue, price_lists
+from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
+from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, of_types
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
@@ -209,6 +213,7 @@ INVOICES_FLOW = FlowSpec(
     ownership=(invoices.HEADER_PART, invoices.LINE_PART),
     wire=wire,
     required_columns=required_columns,
+    starts_after=(ACCOUNTS, CONTACTS, PRODUCTS, ORDERS, ORDERSBACK),
     filters={
         "no_sales_order": Filter(
             "the invoice has no sales order: a free text invoice", "nothing: only invoices of orders are in Sales"
