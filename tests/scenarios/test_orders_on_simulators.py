@@ -256,6 +256,7 @@ def test_what_people_of_finops_change_stays_and_nothing_is_written_over_it(desk:
     desk.start(ORDERS_ORIGIN="Sales")
     desk.tick()
     assert desk.sales_order(number) == before
+    assert "drifted: 0" in p2c("reconcile", ORDERS, number)
 
 
 def test_the_order_in_finops_stays_when_its_order_is_deleted(desk: Ordering, account: str) -> None:
