@@ -15,11 +15,14 @@ import psutil
 import requests
 
 from local.demo import processes
+from local.demo.orderscenes import WON
+from local.demo.progress_reader import ENDED
 from tests.support.patience import PATIENCE_S
 
 TOKEN = "fixed-for-this-test"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 KEPT_IN_SALES = {"draft": 1, "lost": 1, "write_in_line": 1, "own_product": 1, "no_lines": 1}
+ORDERS_KEPT_IN_SALES = {"draft": 1, "activation_incomplete": 1, "came_from_finops": 1}
 
 Report = Mapping[str, Any]
 # What was shown since the last call, up to a line with the text.
@@ -49,6 +52,16 @@ class Sample:
         """Those of the sample, those of individuals, a revised one, and the one that is mended before the eyes of the
         user."""
         return self.sample_quotes + self.quoted + 2
+
+    @property
+    def won(self) -> int:
+        """Of the quotations in F&O, those whose quotes are won in the end."""
+        return min(WON, (self.quotations + 1) // 2)
+
+    @property
+    def orders(self) -> int:
+        """Those of won quotes, and one without a quote."""
+        return self.won + 1
 
 
 def command(*arguments: str) -> list[str]:
@@ -173,8 +186,12 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
     contacts, quotations = first["flows"]["contacts"], first["flows"]["quotations"]
     assert contacts["outcomes"]["created"] == first["comparison"]["contacts"]["expected"] == sample.contacts
     assert contacts["filtered"] == {"no_account": sample.individuals - sample.quoted}
-    assert quotations["outcomes"]["created"] == first["comparison"]["quotations"]["expected"] == sample.quotations
-    assert quotations["filtered"] == KEPT_IN_SALES
+    assert quotations["outcomes"]["created"] == sample.quotations
+    assert first["comparison"]["quotations"]["expected"] == sample.quotations - sample.won
+    assert quotations["filtered"] == {**KEPT_IN_SALES, f"{ENDED}won": sample.won}
+    orders = first["flows"]["orders"]
+    assert orders["outcomes"]["created"] == first["comparison"]["orders"]["expected"] == sample.orders
+    assert orders["filtered"] == ORDERS_KEPT_IN_SALES
     for flow in first["flows"].values():
         assert (flow["rejected"], flow["waiting"]) == ({}, 0)
     # A look for changes at every tick is one request; the longer the session, the more of them.
@@ -182,7 +199,8 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
     assert asked - looks(folder, "dataverse", "accounts?") <= sample.account_reads
     for name, source in (("accounts", "dataverse"), ("contacts", "dataverse"), ("products", "finops")):
         assert first["flows"][name]["requests"][source]["write"] == 0
-    assert quotations["requests"]["dataverse"]["write"] == 0
+    for of_documents in (quotations, orders):
+        assert of_documents["requests"]["dataverse"]["write"] == 0
     assert first["peak_memory_mb"] < 300
     sent = exchanges(folder, "finops")
     assert len(sent) == sum(first["requests"]["finops"].values())
@@ -192,7 +210,7 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
 
 
 def assert_all_scenes(story: list[str]) -> None:
-    """The scenes of the four flows by turns: each change arrives."""
+    """The scenes of the five flows by turns: each change arrives."""
     for scene, arrival in (
         ("renamed", "in F&O after"),
         ("has the last name", "in F&O after"),
@@ -201,7 +219,9 @@ def assert_all_scenes(story: list[str]) -> None:
         ("new account", "in F&O after"),
         ("moves to", "the former contact person inactive, after"),
         ("new product", "in Sales after"),
+        ("is won and ordered", "in F&O after"),
         ("revised: another quantity", "in F&O after"),
+        ("orders", "in F&O after"),
         ("CustomerGroupId", "is refused after"),
         ("new account", "in F&O after"),
         ("deactivated", "inactive in F&O after"),

@@ -125,6 +125,7 @@ def test_an_order_is_incomplete_until_its_last_line_is_marked(desk: Ordering, ac
     desk.submit(first)
     desk.tick()
     assert rule_of(desk, number) == "activation_incomplete"
+    assert "a line of the activated order is not marked yet" in p2c("explain", "orders", number)
     desk.submit(last)
     desk.tick()
     assert list((desk.sales_order(number) or {})["lines"]) == [1, 2]
@@ -257,6 +258,21 @@ def test_what_people_of_finops_change_stays_and_nothing_is_written_over_it(desk:
     desk.tick()
     assert desk.sales_order(number) == before
     assert "drifted: 0" in p2c("reconcile", ORDERS, number)
+
+
+def test_a_draft_is_explained_in_the_words_of_orders_and_not_of_quotes(desk: Ordering, account: str) -> None:
+    _, order = desk.order(account, active=False)
+    _, quote = desk.quote(account, active=False)
+    desk.tick()
+    assert "the order is not activated" in p2c("explain", "orders", order)
+    assert "the quote is a draft" in p2c("explain", "quotations", quote)
+
+
+def test_an_order_that_waits_is_explained_with_what_it_waits_for(desk: Ordering) -> None:
+    _, number = desk.order(desk.account("A-1"))
+    desk.service.pull(ORDERS)
+    desk.drain()
+    assert "it waits for accounts A-1" in p2c("explain", "orders", number)
 
 
 def test_the_order_in_finops_stays_when_its_order_is_deleted(desk: Ordering, account: str) -> None:

@@ -98,8 +98,8 @@ ORDERS_FLOW = FlowSpec(
         "write_in_line": Filter("a line has no product, only a text", "order a product of F&O"),
         "own_product": Filter("a line has a product that does not come from F&O", "order the product of F&O"),
         "activation_incomplete": Filter(
-            "a line is not marked as submitted yet: Sales marks the lines of an activated order one by one",
-            "nothing: it continues when the last line is marked; if one stays unmarked, activate the order again",
+            "a line of the activated order is not marked yet",
+            "nothing: it continues with the last mark, or activate it again",
         ),
     },
     sales_table=orders.HEADER_TABLE,
