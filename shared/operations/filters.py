@@ -42,11 +42,7 @@ class FlowsByName(Protocol):
 def in_words(rule: str, flow: Filtering, flows: FlowsByName) -> Filter:
     """A rule of a flow in words, also one that comes from a record's parent. Flows may have rules of the same name."""
     if rule.startswith(PARENT_FILTERED):
-        of_parents = {
-            name: words
-            for parent in (*flow.parents, *flow.starts_after)
-            for name, words in flows[parent].filters.items()
-        }
+        of_parents = {name: words for parent in flow.parents for name, words in flows[parent].filters.items()}
         parents = (of_parents | _OF_EVERY_FLOW).get(rule.removeprefix(PARENT_FILTERED).strip())
         why = f", since {parents.meaning}" if parents else ""
         return Filter(
