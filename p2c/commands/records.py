@@ -54,6 +54,9 @@ def records(  # noqa: PLR0917 - the options of a command
         if json:
             as_json(shown)
             return
+        if not shown:
+            say(f"No record of {name} is like that." if state or rule or since else f"{name} has no records yet.")
+            return
         rows = ((each.key, each.id, each.state, each.rule, each.since) for each in shown)
         table(["key in the target", "id", "state", "rule or cause", "since (UTC)"], rows, whole={"id"})
         if next(found, None) is not None:
@@ -70,6 +73,9 @@ def runs(flow: MaybeFlow = None, limit: Limit = 20, json: Json = False) -> None:
         found = sorted(found, key=lambda run: run.started, reverse=True)[:limit]
         if json:
             as_json(found)
+            return
+        if not found:
+            say("No runs.")
             return
         rows = ((run.started, run.flow, run.kind, f"{run.seconds:.1f}", run.counts, run.id) for run in found)
         table(["started (UTC)", "flow", "kind", "seconds", "what", "run"], rows, whole={"run"})

@@ -13,7 +13,7 @@ from shared.counting import counted
 from shared.operations.status import FlowStatus, Status
 
 # So wide that no word of the table is broken.
-_TABLE_FITS = 120
+_TABLE_FITS = 160
 
 
 @app.command(rich_help_panel="Inspect")
@@ -83,7 +83,7 @@ def _show_table(told: Status) -> None:
         state = flow.state
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
-        records = f"{words(flow.links)}; filtered: {words(flow.rules)}" if flow.rules else flow.links
+        records = f"{words(flow.links)}; by rule: {words(flow.rules)}" if flow.rules else flow.links
         rows.append(
             (flow.flow, _running(flow), flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
              state.failures_open or "", flow.applied)
@@ -94,7 +94,8 @@ def _show_table(told: Status) -> None:
 
 def _show_block(flow: FlowStatus, to: Connection) -> None:
     running = _running(flow)
-    say(f"{flow.flow}: {running}", style="bold" if running in ("runs", "off") else "bold red")
+    why = f" ({flow.off})" if flow.off else ""
+    say(f"{flow.flow}: {running}{why}", style="bold" if running in ("runs", "off") else "bold red")
     for text in _lines(flow, to):
         say_indented(text)
 
@@ -112,7 +113,7 @@ def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
     if flow.links:
         yield f"records: {words(flow.links)}"
     if flow.rules:
-        yield f"filtered: {words(flow.rules)}"
+        yield f"by rule: {words(flow.rules)}"
     if state.waiting:
         yield f"waiting: {state.waiting}, the oldest for {age(state.waiting_s)}"
     if state.failures_open:

@@ -183,7 +183,7 @@ class Explaining:
 
     def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
         if self._flow.off:
-            return f"turn the flow {self._flow.name} on: {self._flow.off}"
+            return f"turn the flow {self._flow.name} on by its setting ({self._flow.off}), and resume it"
         if control.paused:
             return f"resume the flow {self._flow.name}"
         if control.blocked:
@@ -202,9 +202,9 @@ class Explaining:
             case Kind.WAITING if traced:
                 return f"{traced.remedy}; this record continues automatically as soon as its parent is linked"
             case Kind.FILTERED if traced:
-                return f"{traced.remedy} if it should go to {self._target}"
+                return traced.remedy
             case Kind.FILTERED:
-                return f"{self._rule(examined).remedy} if it should go to {self._target}"
+                return self._rule(examined).remedy
             case Kind.CREATED | Kind.UPDATED if failure is not None:
                 return _retry(failure)
             case Kind.CREATED | Kind.UPDATED:

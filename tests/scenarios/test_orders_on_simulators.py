@@ -257,6 +257,7 @@ def test_what_people_of_finops_change_stays_and_nothing_is_written_over_it(desk:
     desk.start(ORDERS_ORIGIN="Sales")
     desk.tick()
     assert desk.sales_order(number) == before
+    assert "drifted: 0" in p2c("reconcile", ORDERS, number)
 
 
 def test_a_draft_is_explained_in_the_words_of_orders_and_not_of_quotes(desk: Ordering, account: str) -> None:

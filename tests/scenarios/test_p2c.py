@@ -172,6 +172,17 @@ def test_the_status_fits_a_terminal_of_80_columns_and_breaks_no_word(
     ]
 
 
+def test_the_status_counts_the_rules_of_filtered_and_of_ended_records(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id in (*sync.linked(1), sync.account("I-1")):
+        sync.edit(id, statecode=1, statuscode=2)
+    sync.tick()
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = p2c("status", FLOW).splitlines()
+    assert lines[2:4] == ["  records: 1 filtered, 1 ended", "  by rule: 2 inactive"]
+
+
 def test_every_record_is_found_by_its_state_and_its_rule(sync: Product, tmp_path: Path) -> None:
     (written,) = sync.linked(1)
     inactive = sync.account("I-1")
@@ -220,7 +231,13 @@ def test_runs_are_listed_with_what_they_did(sync: Product) -> None:
     assert len(p2c("runs", FLOW, "--limit", "1").splitlines()) == 5
 
 
-@pytest.mark.parametrize("width", [120, 200])
+def test_a_list_without_entries_says_so(sync: Product) -> None:
+    assert p2c("records", FLOW) == "accounts has no records yet.\n"
+    assert p2c("records", FLOW, "--rule", "inactive") == "No record of accounts is like that.\n"
+    assert p2c("runs", FLOW) == "No runs.\n"
+
+
+@pytest.mark.parametrize("width", [160, 240])
 def test_the_status_is_a_table_where_it_fits_and_breaks_no_word(
     sync: Product, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
