@@ -336,7 +336,7 @@ def test_an_order_that_was_deleted_in_finops_is_not_created_again_until_an_opera
     assert (desk.failure(number), desk.sales_orders()) == (None, [])
     (found,) = desk.service.reconciling(ORDERS).drifted()
     assert (found.id, found.drift) == (number, Drift.MISSING)
-    p2c("reconcile", "orders", "--repair", code=1)
+    p2c("reconcile", "orders", "--repair", "--yes", code=1)
     desk.tick()
     assert (cause(desk, number), desk.sales_orders()) == ("target_gone", [])
     p2c("links", "orders", "unlink", number, "--yes")
