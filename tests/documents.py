@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
+from shared.flows.invoices.mapping import InvoiceMapper
 from shared.flows.orders import mapping as order_mapping
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
 from shared.flows.ordersback.mapping import OrderStatusMapper
@@ -66,6 +67,16 @@ def products() -> list[str]:
 def order_status() -> list[str]:
     """The mapping of what comes back of orders."""
     return _sales_columns(OrderStatusMapper(MAPS).table)
+
+
+def invoice_header() -> list[str]:
+    """The mapping of invoices."""
+    return _sales_columns(InvoiceMapper(MAPS).header)
+
+
+def invoice_lines() -> list[str]:
+    """The mapping of the lines of invoices."""
+    return _sales_columns(InvoiceMapper(MAPS).lines)
 
 
 def _sales_columns(table: FieldTable) -> list[str]:
@@ -214,6 +225,8 @@ GENERATED: Mapping[str, Callable[[], list[str]]] = {
     "orders": orders_table,
     "order_lines": order_lines,
     "order_status": order_status,
+    "invoices": invoice_header,
+    "invoice_lines": invoice_lines,
     "pricelists_name": partial(_file_of_flow, "__init__.py"),
     "pricelists_mapping": partial(_file_of_flow, "mapping.py"),
     "pricelists_settings": partial(_file_of_flow, "settings.py"),

@@ -19,7 +19,7 @@ from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
-from shared.sync.flow import Flow, Mapper, Route, Tracked, Walked
+from shared.sync.flow import Finder, Flow, Mapper, Route, Tracked, Walked
 from shared.sync.ports import Lookup
 from shared.systems import System
 
@@ -47,6 +47,7 @@ class Wiring:
     off: str = ""
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
+    finders: Mapping[str, Finder] = field(default_factory=dict)
 
 
 def _nothing(_deployment: "Deployment", _dataverse: DataverseSystem, _other: object) -> Iterable[Check]:
@@ -61,8 +62,9 @@ class FlowSpec:
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
     document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
-    they name such records by key, `comes_back_from` one of them whose rows are records of this flow. `setting_prefix`
-    begins the names of its settings, if the name of the flow does not.
+    they name such records by key, `comes_back_from` one of them whose rows are records of this flow. `starts_after` are
+    flows whose records its own look up, so that nothing releases them. `setting_prefix` begins the names of its
+    settings, if the name of the flow does not.
 
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
@@ -87,6 +89,7 @@ class FlowSpec:
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
     comes_back_from: str = ""
+    starts_after: tuple[str, ...] = ()
     setting_prefix: str = ""
 
     @property
@@ -120,6 +123,7 @@ class FlowSpec:
             number_column=wiring.number_column,
             lookup=wiring.lookup,
             basis=wiring.basis,
+            finders=wiring.finders,
             parents=self.parents,
             parents_by_key=self.parents_by_key,
             comes_back_from=self.comes_back_from,

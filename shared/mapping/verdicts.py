@@ -40,9 +40,10 @@ class Known:
     `now` is the time (UTC), `applied` the content that was last applied to the target of `route`, `references` the
     small tables of the target. `route` is the route on which the record is linked, None if on none. `keys` are the
     target keys of those records of `Mapper.parents` that are linked, and `rows` the ids of their rows in the target of
-    this flow, where they are known: a record that is named by its target key comes from there. `numbers` are the line
-    numbers that a document has ever used, with the identity of the line that has it (empty: of a line that is gone),
-    and `revisions` the source rows that it was made from, by id with their number in the chain.
+    this flow, where they are known: a record that is named by its target key comes from there, and `flows` are the
+    flows of such records. `numbers` are the line numbers that a document has ever used, with the identity of the line
+    that has it (empty: of a line that is gone), and `revisions` the source rows that it was made from, by id with their
+    number in the chain.
     """
 
     now: datetime
@@ -51,6 +52,7 @@ class Known:
     route: str | None = None
     keys: Mapping[Parent, str] = field(default_factory=dict)
     rows: Mapping[Parent, str] = field(default_factory=dict)
+    flows: Mapping[Parent, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
 

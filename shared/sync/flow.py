@@ -13,6 +13,8 @@ from shared.records import Json, References, SourceRow, TargetRow, Values, WalkP
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
 
+# The ids of the rows of a collection of the target, by folded key; a key without a row is left out.
+Finder = Callable[[Sequence[str]], Mapping[str, str]]
 WEEK_S = 7 * 24 * 3600.0
 FieldOf = tuple[str, Json]
 # The rule by which a record is filtered if it may only update a row and there is none.
@@ -157,7 +159,8 @@ class Flow:
     """One entity's sync, in one direction. `routes` are its targets by name; `lookup` are the small tables that its
     mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
     mapping. `parents` are the flows whose records its own wait for, and `parents_by_key` the collections in which they
-    name such records by target key; `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
+    name such records by target key. `finders` find rows of the target, by collection, that records wait for by key
+    whoever has made them. `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
     of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
     `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words.
     `comes_back_from` is the collection in which another flow makes the records of this one: what is made there is
@@ -177,6 +180,7 @@ class Flow:
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
     comes_back_from: str = ""
+    finders: Mapping[str, Finder] = field(default_factory=dict)
     row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
     off: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)

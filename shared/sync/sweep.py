@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.clock import Clock
-from shared.errors import StateUnreadable
+from shared.errors import StateUnreadable, SystemTrouble
 from shared.mapping.verdicts import Parent
 from shared.state.control import FlowControl
 from shared.state.failures import LAST_RETRY, Failure, retry_after
@@ -93,7 +93,11 @@ class Sweep:
         elif (closed := self._gates.closed_for_apply(flow)) is not None:
             self._skip(flow, closed.reason)
         else:
-            self._sweep(flow)
+            try:
+                self._sweep(flow)
+            except SystemTrouble as trouble:
+                # Rows of the target that records wait for cannot be looked up now.
+                self._gates.meet(trouble, flow, run=self._run_id)
 
     def _has_time(self) -> bool:
         return self._clock.monotonic() < self._began + self._limits.run_budget_s

@@ -24,7 +24,7 @@ def names() -> dict[str, Any]:
     chosen = {name: field.default for name, field in FLOWS.settings.model_fields.items() if not name.startswith(_GIVEN)}
     return {
         "python": SITE_PYTHON,
-        "flows": [{"name": flow.name, "parents": list(flow.parents)} for flow in FLOWS],
+        "flows": [{"name": flow.name, "parents": [*flow.parents, *flow.starts_after]} for flow in FLOWS],
         "functions": functions(),
         "queues": sorted(queue for flow in FLOWS for queue in flow.queues),
         "tables": sorted(TABLES),

@@ -217,8 +217,8 @@ def test_the_next_steps_have_every_address_filled_in(desk: Desk) -> None:
     assert "{" not in ended.said
     assert "dynamics.com//" not in ended.said
     assert (
-        "Start: accounts and products first, then contacts, then quotations, then orders, then ordersback."
-        in ended.said
+        "Start: accounts and products first, then contacts, then quotations, then orders, then ordersback, "
+        "then invoices." in ended.said
     )
 
 

@@ -13,8 +13,8 @@ from local.simulator.faults import Kind, Rule
 from shared.errors import StorageTrouble
 from shared.flows.registry import FLOWS
 from shared.operations.sender import Sender
+from tests.support.invoicing import invoicing
 from tests.support.operator import answer, operated, p2c
-from tests.support.ordering import ordering
 from tests.support.product import FLOW, Product
 from tests.support.trading import trading
 from tests.unit.local.finops_documents import order
@@ -279,8 +279,9 @@ def test_a_preflight_with_settings_of_another_deployment_is_refused(sync: Produc
 
 
 def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
-    with ordering() as desk:
-        account = desk.account("A-1")
+    with invoicing() as desk:
+        desk.invoiced(lines=1)
+        account = desk.account("A-2")
         desk.contact(account)
         desk.quote(account)
         desk.order(account)
@@ -299,7 +300,7 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["status", "invoices"], "there is no flow 'invoices'; the flows are accounts, contacts, products, quotations"),
+        (["status", "returns"], "there is no flow 'returns'; the flows are accounts, contacts, products, quotations"),
         (["explain", FLOW, "NOPE"], "no record of accounts has the number or id 'NOPE'"),
         (["explain", "quotations", "NOPE"], "no record of quotations has the number or id 'NOPE'"),
         (["history", "products", "NOPE"], "no record of products has the number or id 'NOPE'"),

@@ -68,10 +68,10 @@ def test_requests_of_a_tick_in_which_nothing_has_changed(counted: Counted) -> No
     counted.requests.clear()
     for flow in FLOWS.names:
         counted.service.pull(flow)
-    assert counted.requests.total() == 38
+    assert counted.requests.total() == 39
     counted.requests.clear()
     counted.service.sweep()
-    assert counted.requests.total() == 59
+    assert counted.requests.total() == 65
 
 
 def test_requests_of_a_single_record(counted: Counted) -> None:

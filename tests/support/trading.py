@@ -160,14 +160,15 @@ def trading(**settings: str) -> Iterator[Trading]:
 
 
 @contextmanager
-def trading_as(kind: type[Desk], **settings: str) -> Iterator[Desk]:
-    """The same as a kind of Trading."""
+def trading_as(kind: type[Desk], finops: FinopsSettings | None = None, /, **settings: str) -> Iterator[Desk]:
+    """The same as a kind of Trading; F&O may be set up in another way."""
+    setup = finops or FinopsSettings(amount_decimals=_DECIMALS)
     row = {"pricingdecimalprecision": _DECIMALS, "currencydecimalprecision": _DECIMALS}
     with (
         dataverse_world.dataverse(settings=SalesSettings(), settings_row=row) as sales,
-        finops_environment.environment(settings=FinopsSettings(amount_decimals=_DECIMALS)) as finops,
+        finops_environment.environment(settings=setup) as caller,
     ):
-        world = kind(sales, finops, **settings)
+        world = kind(sales, caller, **settings)
         world.stock("P-1")
         yield world
 

@@ -24,6 +24,7 @@ _OTHER = {
     "QUOTATIONS_STATUSES": "Created",
     "ORDERS_SCOPE": "linked",
     "ORDERS_ORIGIN": "Sales",
+    "INVOICES_SCOPE": "linked",
     "BUSINESS_TIME_ZONE": "Europe/Berlin",
 }
 _VALUE_MAPS = "the content of the value-map document"

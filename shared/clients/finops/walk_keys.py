@@ -39,7 +39,7 @@ class WalkKey:
 
     def number_of(self, id: str) -> str:
         """The number in an id."""
-        return self._parts(id)[self.number]
+        return self.parts(id)[self.number]
 
     def after(self, id: str) -> str:
         """The condition for the records that a walk reads after one."""
@@ -51,7 +51,7 @@ class WalkKey:
 
     def _beside(self, id: str, differs: Callable[[str, Literal], str], ends: Callable[[str, Literal], str]) -> str:
         """Records are compared by the first part in which they differ."""
-        parts, last = self._parts(id), self.order[-1]
+        parts, last = self.parts(id), self.order[-1]
         ways = []
         for at, name in enumerate(self.order):
             same = [self._is(other, parts[other]) for other in self.order[:at]]
@@ -65,7 +65,7 @@ class WalkKey:
     def _literal(self, name: str, value: str) -> Literal:
         return Moment(value) if name in self.moments else value
 
-    def _parts(self, id: str) -> dict[str, str]:
+    def parts(self, id: str) -> dict[str, str]:
         """The parts of an id by field. A text that is no id of this key has blank parts, which no record has."""
         texts = [id] if len(self.fields) == 1 else [_plain(text) for text in id.split(KEY_SEPARATOR)]
         return dict(zip(self.fields, [*texts, *[""] * len(self.fields)], strict=False))

@@ -176,7 +176,9 @@ class FollowUp:
         """Look at the parents once more: one may have been committed between the first look and the parking, and then
         nothing else sends the child."""
         parked = [each for each in kept if each.outcome.waits]
-        parents = parent_links(self._state, self._flow)({p for each in parked for p in each.record.parents})
+        parents = parent_links(self._state, self._flow, asks_target=False)(
+            {p for each in parked for p in each.record.parents}
+        )
         moved = [
             Hint(each.id, released=True)
             for each in parked

@@ -72,6 +72,7 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
         route=link.route if link.linked else None,
         keys=keys,
         rows={parent: id for parent in keys if (id := _row_of(flow, parent, parents[parent])) is not None},
+        flows={parent: parents[parent].flow for parent in keys if parent.is_by_key},
         numbers=link.content.numbers,
         revisions=link.content.revisions if link.linked else {},
     )

@@ -1,7 +1,7 @@
 """The links of the records that others wait for (protocol W1, W2)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -9,16 +9,18 @@ from shared.mapping.verdicts import Parent
 from shared.records import fold
 from shared.state.keys import Owner
 from shared.state.links import Link
-from shared.sync.flow import Flow
+from shared.sync.flow import Finder, Flow
 from shared.sync.state import State
 
 LinksOfParents = Callable[[set[Parent]], Mapping[Parent, Link]]
 """Loads the links of parents; linked means committed, not claimed."""
 
 
-def parent_links(state: State, flow: Flow) -> LinksOfParents:
-    """Loads the links of parents of the records of a flow."""
-    return partial(_load, state, flow.company)
+def parent_links(state: State, flow: Flow, *, asks_target: bool = True) -> LinksOfParents:
+    """Loads the links of parents of the records of a flow. Rows of the target that stand for parents (`Flow.finders`)
+    count as linked; without `asks_target` they are not looked for. Raises SystemTrouble if the target does not
+    answer."""
+    return partial(_load, state, flow.company, flow.finders if asks_target else dict.fromkeys(flow.finders, _nothing))
 
 
 def may_continue(parent: Parent, link: Link) -> bool:
@@ -37,7 +39,11 @@ def owner_of(state: State, company: str, parent: Parent) -> Owner | None:
     return _owners(state, company, parent.flow, [parent.id]).get(parent.id)
 
 
-def _load(state: State, company: str, parents: set[Parent]) -> dict[Parent, Link]:
+def _nothing(_keys: Sequence[str]) -> Mapping[str, str]:
+    return {}
+
+
+def _load(state: State, company: str, finders: Mapping[str, Finder], parents: set[Parent]) -> dict[Parent, Link]:
     """The links, read in the order of their ids: that of a set differs between processes."""
     by_flow: dict[str, set[str]] = defaultdict(set)
     by_collection: dict[str, set[str]] = defaultdict(set)
@@ -45,8 +51,20 @@ def _load(state: State, company: str, parents: set[Parent]) -> dict[Parent, Link
         (by_collection if parent.is_by_key else by_flow)[parent.flow].add(parent.id)
     found = {flow: state.links.load(flow, sorted(by_flow[flow])) for flow in sorted(by_flow)}
     for collection in sorted(by_collection):
-        found[collection] = _under_keys(state, company, collection, sorted(by_collection[collection]))
+        keys, finder = sorted(by_collection[collection]), finders.get(collection)
+        found[collection] = (
+            _under_keys(state, company, collection, keys) if finder is None else _in_target(finder, collection, keys)
+        )
     return {parent: found[parent.flow][parent.id] for parent in parents}
+
+
+def _in_target(finder: Finder, collection: str, keys: list[str]) -> dict[str, Link]:
+    """A link to each row of the target that is found under a key, whoever has made it."""
+    ids = finder(keys)
+    return {
+        key: Link(collection, ids[key], route=Parent.BY_KEY, target_key=key) if key in ids else Link(collection, key)
+        for key in keys
+    }
 
 
 def _under_keys(state: State, company: str, collection: str, keys: list[str]) -> dict[str, Link]:

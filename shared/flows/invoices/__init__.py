@@ -1,0 +1,3 @@
+"""invoices <- ExternallyMaintainedCustomerSalesInvoiceHeaders with their lines."""
+
+INVOICES = "invoices"

@@ -1,0 +1,222 @@
+"""The invoices flow: its mapping as the settings want it, and how it reaches both systems."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from shared.clients import quoting
+from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
+from shared.clients.dataverse.rows import WriteTable as RowTable
+from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
+from shared.clients.finops.source import ClosedAfterDays, FinopsSource
+from shared.clients.finops.walk_keys import WalkKey
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.choices import how_dates_behave, zone_of
+from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
+from shared.flows.invoices import mapping as invoices
+from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
+from shared.flows.invoices.settings import InvoiceSettings
+from shared.flows.invoices.words import InvoiceMaps
+from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
+from shared.flows.products import PRODUCTS, catalogue, price_lists
+from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, of_types
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.mapping.dates import Behavior
+from shared.mapping.field_table import FieldTable
+from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
+from shared.mapping.verdicts import Filter
+from shared.mapping.words import Column
+from shared.records import Values, fold
+from shared.sync.flow import Route, Walked
+from shared.systems import System
+
+INVOICE = "invoice"
+KEY = WalkKey(
+    (invoices.NUMBER_FIELD, invoices.DATE_FIELD, invoices.VOUCHER_FIELD),
+    (invoices.DATE_FIELD, invoices.NUMBER_FIELD, invoices.VOUCHER_FIELD),
+    frozenset({invoices.DATE_FIELD}),
+)
+_DAY_S = 24 * 3600.0
+_DATES = {invoices.DATE_COLUMN: Behavior.DATE_ONLY}
+
+
+def invoice_mapper(deployment: Deployment) -> InvoiceMapper:
+    """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
+    settings = deployment.settings_for(InvoiceSettings)
+    scope = settings.INVOICES_SCOPE
+    by_number = settings.INVOICES_NAME == "invoice_number"
+    choices = InvoiceChoices(
+        name_of=invoices.NUMBER_FIELD if by_number else invoices.ORDER_FIELD,
+        adopt_existing=settings.INVOICES_ON_EXISTING == "adopt",
+        linked_only=scope == "linked",
+        since="" if scope in ("all", "linked") else scope,
+        street_number=settings.MAP_STREET_NUMBER,
+        zone=zone_of(settings),
+    )
+    return InvoiceMapper(deployment.maps, choices)
+
+
+def wire(deployment: Deployment, systems: Systems) -> Wiring:
+    """Posted invoices of F&O with their lines, and invoices of Sales."""
+    settings = deployment.settings_for(InvoiceSettings)
+    mapper = invoice_mapper(deployment)
+    source = _source(settings, systems, mapper)
+    target = DataverseDocumentTarget(
+        systems.dataverse,
+        _headers(mapper),
+        _lines(mapper),
+        f"{INVOICES}|{deployment.company}",
+        bulk_rows=settings.BULK_ROWS,
+    )
+    route = Route(
+        INVOICE,
+        invoices.TARGET_SET,
+        target,
+        mapper.rules,
+        adopt_existing=mapper.choices.adopt_existing,
+        document=mapper.rules,
+        row_id=target.row_id,
+    )
+    lookups = {name: LookupTable(select) for name, select in invoices.TABLES.items()}
+    lookups |= how_dates_behave(price_lists.DATE_COLUMNS)
+    return Wiring(
+        feed=Walked(source, settings.INVOICES_FULL_WALK_DAYS * _DAY_S, source.walk_open),
+        routes=(route,),
+        mapper=mapper,
+        numbered=source.as_written,
+        number_column=invoices.NUMBER_FIELD,
+        off="INVOICES is off" if settings.INVOICES == "off" else "",
+        lookup=DataverseLookup(systems.dataverse, lookups),
+        finders={
+            invoices.ORDERS: _finder(systems.dataverse, invoices.ORDERS, invoices.ORDER_ID, invoices.ORDER_NUMBER),
+            invoices.PRODUCTS: _finder(
+                systems.dataverse, invoices.PRODUCTS, invoices.PRODUCT_ID, invoices.PRODUCT_NUMBER
+            ),
+        },
+    )
+
+
+def _source(settings: InvoiceSettings, systems: Systems, mapper: InvoiceMapper) -> FinopsDocumentSource:
+    closed = ClosedAfterDays(invoices.DATE_FIELD, settings.INVOICES_OVERLAP_DAYS, systems.finops.channel.clock)
+    headers = FinopsSource(systems.finops, invoices.ENTITY_SET, KEY, settings.COMPANY, mapper.select, closed=closed)
+    select = tuple(name for name in mapper.line_select if name not in (*KEY.fields, invoices.LINE_NUMBER_FIELD))
+    return FinopsDocumentSource(
+        headers, LineCollection(invoices.LINE_ENTITY_SET, invoices.LINE_NUMBER_FIELD, select, closed)
+    )
+
+
+def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
+    table = RowTable(invoices.TARGET_SET, invoices.LOGICAL_NAME, invoices.ID_COLUMN, invoices.LOOKUPS, invoices.READ_AS)
+    return DocumentHeaders(table, mapper.header.target_fields, invoices.KEY_COLUMN, number_of_key, is_under)
+
+
+def _lines(mapper: InvoiceMapper) -> DocumentLines:
+    table = RowTable(
+        invoices.TARGET_LINE_SET, invoices.LINE_LOGICAL_NAME, invoices.LINE_ID_COLUMN, invoices.LINE_LOOKUPS
+    )
+    return DocumentLines(table, mapper.lines.target_fields, invoices.ID_COLUMN, invoices.POSITION_COLUMN)
+
+
+def number_of_key(key: str) -> str:
+    """The number of an invoice, without outer blanks."""
+    return KEY.number_of(key).strip()
+
+
+def is_under(key: str, row: Values) -> bool:
+    """Whether an invoice of Sales has the day of a key. The voucher is not in Sales."""
+    day = row.get(invoices.DATE_COLUMN)
+    return isinstance(day, str) and KEY.parts(key)[invoices.DATE_FIELD].startswith(day)
+
+
+def _finder(system: DataverseSystem, entity_set: str, id_column: str, number: str) -> "partial[Mapping[str, str]]":
+    return partial(_ids_by, system, entity_set, id_column, number)
+
+
+def _ids_by(
+    system: DataverseSystem, entity_set: str, id_column: str, number: str, keys: Sequence[str]
+) -> Mapping[str, str]:
+    """The ids of the rows with these numbers, by folded number. Raises SystemTrouble."""
+    wanted = [key for key in keys if key.strip() and quoting.can_be_quoted(key)]
+    parameters = {"$select": quoting.columns([id_column, number])}
+    rows = system.rows_with(entity_set, number, wanted, parameters) if wanted else ()
+    return {fold(str(row[number])): str(row[id_column]).lower() for row in rows}
+
+
+def required_columns(deployment: Deployment) -> RequiredColumns:
+    """What the flow reads and writes; nothing if it is off."""
+    if deployment.settings_for(InvoiceSettings).INVOICES == "off":
+        return RequiredColumns((), ())
+    mapper = invoice_mapper(deployment)
+    header = UsedTable(
+        invoices.TARGET_SET,
+        invoices.ID_COLUMN,
+        {invoices.KEY_COLUMN: in_sales(str), **_written(mapper.header, invoices.LOOKUPS)},
+        dates=_DATES,
+    )
+    line = UsedTable(
+        invoices.TARGET_LINE_SET,
+        invoices.LINE_ID_COLUMN,
+        {
+            invoices.ID_COLUMN: LOOKUP,
+            invoices.POSITION_COLUMN: in_sales(int),
+            **_written(mapper.lines, invoices.LINE_LOOKUPS),
+        },
+        dates=_DATES,
+    )
+    found = (
+        UsedTable(invoices.ORDERS, invoices.ORDER_ID, {invoices.ORDER_NUMBER: in_sales(str)}),
+        UsedTable(invoices.PRODUCTS, invoices.PRODUCT_ID, {invoices.PRODUCT_NUMBER: in_sales(str)}),
+    )
+    read = (
+        UsedCollection(invoices.ENTITY_SET, _read(mapper.header.columns, KEY.fields)),
+        UsedCollection(
+            invoices.LINE_ENTITY_SET,
+            _read([column for column in mapper.lines.columns if column.name in mapper.line_select], KEY.fields),
+        ),
+    )
+    return RequiredColumns((header, line, *found, *_small_tables()), read)
+
+
+def _written(table: FieldTable, lookups: Mapping[str, str]) -> dict[str, TypeNames]:
+    return {
+        invoices.READ_AS.get(field.name, field.name): LOOKUP
+        if field.name in lookups
+        else in_sales(field.type, is_date=field.name in _DATES)
+        for field in table.fields
+    }
+
+
+def _read(columns: Sequence[Column], key: Sequence[str]) -> dict[str, TypeNames]:
+    texts = dict.fromkeys(key, in_finops(str))
+    named = {column.name: in_finops(column.type, is_date=column.is_date) for column in columns}
+    return {**texts, **named, invoices.DATE_FIELD: in_finops(str, is_date=True)}
+
+
+def _small_tables() -> Iterator[UsedTable]:
+    numbers = {*catalogue.NUMBERS, "currencyprecision"}
+    for name, columns in invoices.TABLES.items():
+        dates = price_lists.DATE_COLUMNS.get(columns[0].removesuffix("id"), {})
+        kinds = [Column(each, int if each in numbers else str, is_date=each in dates) for each in columns]
+        yield UsedTable(name, columns[0], of_types(kinds), dates=dates)
+
+
+INVOICES_FLOW = FlowSpec(
+    name=INVOICES,
+    source=System.FINOPS,
+    target=System.DATAVERSE,
+    settings=InvoiceSettings,
+    value_maps=InvoiceMaps,
+    lengths=(invoices.TARGET_SET, invoices.TARGET_LINE_SET),
+    ownership=(invoices.HEADER_PART, invoices.LINE_PART),
+    wire=wire,
+    required_columns=required_columns,
+    starts_after=(ACCOUNTS, CONTACTS, PRODUCTS, ORDERS, ORDERSBACK),
+    filters={
+        "no_sales_order": Filter(
+            "the invoice has no sales order: a free text invoice", "nothing: only invoices of orders are in Sales"
+        ),
+    },
+)

@@ -1,0 +1,227 @@
+"""The invoices flow as it is deployed, between both simulators (rules.md, Invoices)."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from local.finops.settings import Settings as FinopsSettings
+from local.simulator.faults import Kind, Rule
+from shared.flows.invoices import INVOICES
+from shared.operations.reconcile import Drift
+from shared.state.links import LinkState
+from shared.sync.hints import Hint, messages
+from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.invoicing import Invoicing, invoicing
+from tests.support.operator import operated, p2c
+from tests.support.trading import trading_as
+
+INVOICED = 4
+BILLED = 4
+
+
+@pytest.fixture
+def desk() -> Iterator[Invoicing]:
+    """All flows between two fresh simulators; the command line works on them."""
+    with invoicing() as made, operated(made):
+        yield made
+
+
+def same_amounts(desk: Invoicing) -> None:
+    """Every posted invoice is in Sales once, is linked and clean, and costs the same, line by line and as a whole."""
+    ids = desk.ids()
+    assert desk.depth() == 0
+    assert desk.invoices() == sorted(ids)
+    for number, posted in desk.posted().items():
+        link, found = desk.link(ids[number]), desk.invoice(number)
+        assert (link.state, link.dirty, link.claim.id, link.intent) == (LinkState.WRITTEN, False, None, None)
+        assert desk.failure(ids[number]) is None
+        assert found is not None
+        assert Decimal(str(found["totalamount"])) == Decimal(str(posted["TotalInvoiceAmount"]))
+        there = {n: Decimal(str(line["LineAmount"])) for n, line in posted["lines"].items()}
+        here = {
+            n: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
+            for n, line in found["lines"].items()
+            if not line["msdynce_ismisctax"]
+        }
+        assert here == there
+
+
+def state_of(desk: Invoicing, order: str) -> int:
+    state: int = desk.sales.get(f"salesorders({order})?$select=statecode").json()["statecode"]
+    return state
+
+
+def writes(desk: Invoicing) -> int:
+    """How many requests that write were sent to Sales."""
+    exchanges = desk.sales.control("GET", "exchanges", 10_000).json()
+    return sum(each["method"] in ("POST", "PATCH", "DELETE") for each in exchanges)
+
+
+def test_a_posted_invoice_becomes_an_invoice_of_its_order_with_its_lines(desk: Invoicing) -> None:
+    order, number = desk.invoiced(lines=3)
+    desk.tick()
+    found, posted = desk.invoice(number), desk.posted()[number]
+    assert found is not None
+    assert (found["name"], found["statuscode"], found["msdynce_ismaintainedexternally"]) == (number, BILLED, True)
+    assert found["msdynce_invoicedate"] == posted["InvoiceDate"][:10]
+    assert found["_salesorderid_value"] == order
+    assert found["_customerid_value"] == desk.account_id("A-1")
+    assert found["_transactioncurrencyid_value"] == desk.catalogue["currency"]
+    assert found["_pricelevelid_value"] == desk.catalogue["prices"]
+    assert list(found["lines"]) == [1, 2, 3]
+    line = found["lines"][1]
+    assert (line["productname"], line["quantity"], line["priceperunit"]) == ("Bike", 3, 19.95)
+    assert line["manualdiscountamount"] == posted["lines"][1]["LineTotalDiscountAmount"]
+    assert (line["tax"], line["lineitemnumber"]) == (posted["lines"][1]["LineTotalTaxAmount"], 1)
+    assert (line["msdynce_invoicenumber"], line["msdynce_invoicedate"]) == (number, found["msdynce_invoicedate"])
+    assert state_of(desk, order) == INVOICED
+    same_amounts(desk)
+
+
+def test_a_second_run_writes_nothing(desk: Invoicing) -> None:
+    desk.invoiced()
+    desk.tick()
+    before = writes(desk)
+    desk.settle(30)
+    assert writes(desk) == before
+    same_amounts(desk)
+
+
+def test_several_invoices_of_one_order_arrive_in_any_order(desk: Invoicing) -> None:
+    order, number = desk.delivered(lines=2)
+    part = [{"LineCreationSequenceNumber": 1, "quantity": 1}]
+    first = desk.clerk("invoice", number, lines=part)["InvoiceNumber"]
+    second = desk.clerk("invoice", number, lines=part)["InvoiceNumber"]
+    third = desk.clerk("invoice", number)["InvoiceNumber"]
+    ids = desk.ids()
+    for each in (third, first, second):
+        desk.service.apply(INVOICES, desk_message(desk, ids[each]))
+        assert state_of(desk, order) == INVOICED
+    assert [list((desk.invoice(each) or {})["lines"]) for each in (first, second, third)] == [[1], [1], [1, 2]]
+    desk.tick()
+    same_amounts(desk)
+
+
+def desk_message(desk: Invoicing, id: str) -> bytes:
+    """A message that names one invoice."""
+    (message,) = messages(INVOICES, "test", [Hint(id)], 10)
+    return message.to_body().encode()
+
+
+def test_charges_and_their_tax_cost_the_same_in_both_systems() -> None:
+    finops = FinopsSettings(amount_decimals=2, sales_tax=Decimal("8.1"))
+    with trading_as(Invoicing, finops, INVOICES="on") as desk:
+        desk.account("A-1")
+        desk.tick()
+        desk.born_in_finops("F-1")
+        order, _ = desk.order(desk.account_id("A-1"), active=False, ordernumber="F-1")
+        number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
+        desk.tick()
+        found = desk.invoice(number) or {}
+        assert (found["freightamount"], found["lines"][0]["productdescription"]) == (12.5, "Freight Tax")
+        assert found["lines"][0]["msdynce_ismisctax"] is True
+        assert found["msdynce_misctax"] == found["lines"][0]["priceperunit"] > 0
+        same_amounts(desk)
+        assert state_of(desk, order) == INVOICED
+
+
+def test_an_invoice_waits_for_its_order_wherever_that_was_made(desk: Invoicing) -> None:
+    desk.account("A-1")
+    desk.tick()
+    desk.born_in_finops("F-1")
+    number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
+    desk.tick()
+    assert desk.link(desk.ids()[number]).state is LinkState.WAITING
+    assert "F-1" in p2c("explain", INVOICES, number)
+    assert desk.invoice(number) is None
+    order, _ = desk.order(desk.account_id("A-1"), active=False, ordernumber="F-1", msdynce_ismaintainedexternally=True)
+    desk.settle(5)
+    assert (desk.invoice(number) or {})["_salesorderid_value"] == order
+    same_amounts(desk)
+
+
+def test_an_invoice_waits_for_its_products(desk: Invoicing) -> None:
+    desk.account("A-1")
+    desk.tick()
+    desk.put("P-2")
+    desk.born_in_finops("F-1", product="P-2")
+    desk.order(desk.account_id("A-1"), active=False, ordernumber="F-1")
+    number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
+    desk.service.pull(INVOICES)
+    desk.drain()
+    assert desk.link(desk.ids()[number]).state is LinkState.WAITING
+    desk.settle(5)
+    same_amounts(desk)
+
+
+def test_an_invoice_in_sales_that_differs_is_told_and_not_written(desk: Invoicing) -> None:
+    _, number = desk.invoiced()
+    desk.tick()
+    id = str((desk.invoice(number) or {})["invoiceid"])
+    desk.change_draft(f"invoices({id})", freightamount=5)
+    line = (desk.invoice(number) or {})["lines"][1]["invoicedetailid"]
+    desk.change_draft(f"invoicedetails({line})", quantity=9)
+    (drifted,) = desk.service.reconciling(INVOICES).drifted()
+    assert (drifted.id, drifted.drift) == (desk.ids()[number], Drift.DIFFERENT)
+    p2c("sync", INVOICES, number)
+    desk.settle(5)
+    found = desk.invoice(number) or {}
+    assert (found["freightamount"], found["lines"][1]["quantity"]) == (5, 9)
+
+
+def test_an_invoice_that_is_in_sales_already_is_rejected_or_adopted_as_it_is(desk: Invoicing) -> None:
+    order, number = desk.delivered(lines=1)
+    invoice = desk.clerk("invoice", number)["InvoiceNumber"]
+    day = desk.posted()[invoice]["InvoiceDate"][:10]
+    desk.sales.create(
+        "invoices", name="By hand", invoicenumber=invoice, msdynce_invoicedate=day,
+        salesorderid__to=f"/salesorders({order})",
+    )  # fmt: skip
+    desk.tick()
+    failure = desk.failure(desk.ids()[invoice])
+    assert failure is not None
+    assert failure.cause == "target_exists"
+
+
+@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+def test_a_fault_loses_nothing_and_duplicates_nothing(rule: Rule) -> None:
+    with invoicing() as desk:
+        _, number = desk.delivered(lines=2)
+        for _ in range(3):
+            desk.clerk("invoice", number, lines=[{"LineCreationSequenceNumber": 1, "quantity": 1}])
+        desk.clerk("invoice", number)
+        desk.sales.faults.add(rule)
+        desk.tick()
+        desk.settle(30)
+        desk.sales.faults.clear()
+        desk.settle(10)
+        same_amounts(desk)
+
+
+@pytest.mark.parametrize("path", ["/invoices/", "/invoicedetails/"])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.THROTTLE, Kind.ERROR_AFTER])
+def test_an_invoice_that_was_written_in_part_is_completed_and_not_doubled(path: str, kind: Kind) -> None:
+    with invoicing() as desk:
+        desk.invoiced(lines=3)
+        desk.sales.faults.add(Rule(kind, frozenset({"POST"}), path=path, times=1))
+        desk.tick()
+        desk.settle(30)
+        same_amounts(desk)
+
+
+def test_an_invoice_with_a_refused_line_is_completed_when_the_reason_is_gone(desk: Invoicing) -> None:
+    order, number = desk.delivered(lines=1)
+    product = str((desk.product("P-1") or {})["productid"])
+    invoice = desk.clerk("invoice", number)["InvoiceNumber"]
+    desk.change_draft(f"products({product})", statecode=1, statuscode=2)
+    desk.tick()
+    desk.settle(5)
+    failure = desk.failure(desk.ids()[invoice])
+    assert failure is not None
+    assert failure.cause.startswith("dataverse.0x")
+    assert (desk.invoice(invoice) or {})["lines"] == {}
+    desk.change_draft(f"products({product})", statecode=0, statuscode=1)
+    desk.settle(120)
+    assert state_of(desk, order) == INVOICED
+    same_amounts(desk)

@@ -1,0 +1,105 @@
+"""Invoices as they are deployed, between both simulators over real HTTP: orders of Sales that F&O invoices."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from local.finops.settings import Settings as FinopsSettings
+from shared.flows.invoices import INVOICES
+from tests.support.ordering import Ordering
+from tests.support.trading import trading_as
+
+
+class Invoicing(Ordering):
+    """A salesperson's desk in Sales, and the clerk of F&O who delivers and invoices. P-1 is in both systems."""
+
+    flow = INVOICES
+    route = "invoice"
+
+    def clerk(self, what: str, number: str = "", **values: object) -> dict[str, Any]:
+        """The clerk does something to an order."""
+        named = {"SalesOrderNumber": number} if number else {}
+        reply = self.finops.control("clerk", {"do": what, **named, **values})
+        assert reply.status_code == 200, reply.text
+        answer: dict[str, Any] = reply.json()
+        return answer
+
+    def delivered(self, *, lines: int = 2, **values: object) -> tuple[str, str]:
+        """An order of Sales that F&O has delivered; its id and number."""
+        account = self.account("A-1") if self.customer("A-1") is None else self.account_id("A-1")
+        self.tick()
+        id, number = self.order(account, lines=0, active=False, **values)
+        for _ in range(lines):
+            self.order_line(id, quantity=3, ispriceoverridden=True, priceperunit=19.95, manualdiscountamount=10)
+        self.activate(id)
+        self.tick()
+        for step in ("totals", "confirm", "deliver"):
+            self.clerk(step, "" if step == "totals" else number)
+        return id, number
+
+    def account_id(self, number: str) -> str:
+        """The id of an account."""
+        return str(self.sales.rows(f"accounts?$filter=accountnumber eq '{number}'")[0]["accountid"])
+
+    def invoiced(self, *, lines: int = 2) -> tuple[str, str]:
+        """An order that F&O has invoiced as a whole; its id and the number of the invoice."""
+        id, number = self.delivered(lines=lines)
+        return id, str(self.clerk("invoice", number)["InvoiceNumber"])
+
+    def born_in_finops(self, number: str, *, customer: str = "A-1", product: str = "P-1") -> None:
+        """An order that F&O has made and delivered."""
+        line = {"LineCreationSequenceNumber": 1, "ProductNumber": product, "ShippingSiteId": "1"}
+        header = {
+            "SalesOrderNumber": number,
+            "OrderingCustomerAccountNumber": customer,
+            "OrderTotalChargesAmount": 12.5,
+        }
+        reply = self.finops.control(
+            "orders", {**header, "lines": [{**line, "OrderedSalesQuantity": 2, "SalesPrice": 7}]}
+        )
+        assert reply.status_code == 200, reply.text
+        self.clerk("totals")
+        self.clerk("deliver", number)
+
+    def posted(self) -> dict[str, dict[str, Any]]:
+        """The posted invoices of F&O by number, with their lines by number under `lines`."""
+        everywhere = {"cross-company": "true"}
+        headers = self.finops.rows("ExternallyMaintainedCustomerSalesInvoiceHeaders", everywhere)
+        lines = self.finops.rows("ExternallyMaintainedCustomerSalesInvoiceLinesV2", everywhere)
+        return {
+            header["InvoiceNumber"]: {
+                **header,
+                "lines": {
+                    line["LineCreationSequenceNumber"]: line
+                    for line in lines
+                    if line["InvoiceNumber"] == header["InvoiceNumber"]
+                },
+            }
+            for header in headers
+        }
+
+    def ids(self) -> dict[str, str]:
+        """The ids of the posted invoices, as the flow knows them, by number."""
+        return {
+            number: f"{number}/{row['InvoiceDate']}/{row['LedgerVoucher']}" for number, row in self.posted().items()
+        }
+
+    def invoice(self, number: str) -> dict[str, Any] | None:
+        """An invoice of Sales, with its lines by position under `lines`."""
+        headers = self.sales.rows(f"invoices?$filter=invoicenumber eq '{number}'")
+        if not headers:
+            return None
+        (header,) = headers
+        lines = self.sales.rows(
+            f"invoicedetails?$filter=_invoiceid_value eq {header['invoiceid']}&$orderby=sequencenumber"
+        )
+        assert len({line["sequencenumber"] for line in lines}) == len(lines)
+        return {**header, "lines": {line["sequencenumber"]: line for line in lines}}
+
+    def invoices(self) -> list[str]:
+        """The numbers of all invoices of Sales."""
+        return sorted(row["invoicenumber"] for row in self.sales.rows("invoices"))
+
+
+def invoicing(**settings: str) -> AbstractContextManager[Invoicing]:
+    """All flows between two fresh simulators; P-1 is in both, and so are the decimals of amounts."""
+    return trading_as(Invoicing, FinopsSettings(amount_decimals=2), **{"INVOICES": "on", **settings})
