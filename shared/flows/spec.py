@@ -62,8 +62,9 @@ class FlowSpec:
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
     document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
-    they name such records by key. `starts_after` are flows whose records its own look up, so that nothing releases
-    them. `setting_prefix` begins the names of its settings, if the name of the flow does not.
+    they name such records by key, `comes_back_from` one of them whose rows are records of this flow. `starts_after` are
+    flows whose records its own look up, so that nothing releases them. `setting_prefix` begins the names of its
+    settings, if the name of the flow does not.
 
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
@@ -87,6 +88,7 @@ class FlowSpec:
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
+    comes_back_from: str = ""
     starts_after: tuple[str, ...] = ()
     setting_prefix: str = ""
 
@@ -124,6 +126,7 @@ class FlowSpec:
             finders=wiring.finders,
             parents=self.parents,
             parents_by_key=self.parents_by_key,
+            comes_back_from=self.comes_back_from,
             off=wiring.off,
             filters=self.filters,
         )

@@ -163,7 +163,9 @@ class Flow:
     whoever has made them. `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
     of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
     `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words.
-    `off` says which setting turns the flow off; empty if it is on."""
+    `comes_back_from` is the collection in which another flow makes the records of this one: what is made there is
+    looked at at once, since a walk over the open records may never meet it. `off` says which setting turns the flow
+    off; empty if it is on."""
 
     name: str
     source_system: System
@@ -177,6 +179,7 @@ class Flow:
     basis: Callable[[References, datetime], Json] | None = None
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
+    comes_back_from: str = ""
     finders: Mapping[str, Finder] = field(default_factory=dict)
     row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
     off: str = ""

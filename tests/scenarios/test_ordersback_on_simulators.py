@@ -12,6 +12,7 @@ from shared.flows.ordersback import ORDERSBACK
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.preflight.run import Preflight
 from shared.state.links import LinkState
+from shared.state.storage.queues import hold_queue
 from shared.sync.flow import NO_TARGET_ROW
 from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
@@ -80,6 +81,23 @@ def desk() -> Iterator[Returning]:
     """All flows between two fresh simulators; the command line works on them."""
     with trading_as(Returning, ORDERS_BACK="status") as made, operated(made):
         yield made
+
+
+@pytest.mark.parametrize("pulled_before", [False, True])
+def test_an_order_that_is_closed_before_a_walk_has_met_it_comes_back(desk: Returning, pulled_before: bool) -> None:
+    """A walk over the open orders never meets it: it is known since it was made."""
+    id, number = desk.made()
+    if pulled_before:
+        desk.tick()
+    desk.clerk("cancel", number)
+    desk.tick()
+    assert desk.status(id) == CANCELLED
+
+
+def test_nothing_is_queued_for_a_flow_that_is_off() -> None:
+    with trading_as(Returning, ORDERS_BACK="off") as desk:
+        desk.made()
+        assert (desk.queues.depth(ORDERSBACK), desk.queues.depth(hold_queue(ORDERSBACK))) == (0, 0)
 
 
 def test_the_status_of_an_order_follows_its_sales_order(desk: Returning) -> None:

@@ -98,4 +98,5 @@ ORDERSBACK_FLOW = FlowSpec(
     filters=FILTERS,
     parents=(ORDERS,),
     parents_by_key=(back.ENTITY_SET,),
+    comes_back_from=back.ENTITY_SET,
 )

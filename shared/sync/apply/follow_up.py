@@ -129,20 +129,27 @@ class FollowUp:
             for name in self._routes_that_release(each):
                 released[name][each.id] = None
                 if (key := each.outcome.link.key_on(name)) is not None:
-                    keys[self._flow.route(name).entity][fold(key)] = None
+                    keys[self._flow.route(name).entity][key] = None
         waits = self._state.waits
         for flow in self._children:
             children: dict[str, None] = {}
             for route, parents in released.items() if self._flow.name in flow.parents else ():
                 children |= dict.fromkeys(waits.of_parents(flow.name, self._flow.name, route, parents))
             for collection in flow.parents_by_key:
-                named = waits.of_parents(flow.name, collection, Parent.BY_KEY, keys.get(collection, {}))
-                children |= dict.fromkeys(named)
+                folded = dict.fromkeys(map(fold, keys.get(collection, {})))
+                children |= dict.fromkeys(waits.of_parents(flow.name, collection, Parent.BY_KEY, folded))
+            self._tell_what_comes_back(flow, keys.get(flow.comes_back_from, {}))
             released_children = self._send_in_time(flow, [Hint(child, released=True) for child in children])
             if released_children:
                 log_event(
                     "waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=released_children
                 )
+
+    def _tell_what_comes_back(self, flow: Flow, keys: Iterable[str]) -> None:
+        """Let another flow look at the target rows that this one has just made, so that it knows them from now on."""
+        if not flow.off:
+            for message in messages(flow.name, self._run_id, [Hint(key) for key in keys], self._hints_per_message):
+                self._queues.send(flow.name, message.to_body())
 
     def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
         """Send the records of another flow; how many there was time for. The sweep finds the others."""
