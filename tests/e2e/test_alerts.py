@@ -11,6 +11,7 @@ import pytest
 
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
@@ -34,7 +35,7 @@ from tests.kql.alerts import Alert, alerts, workbook_queries
 from tests.kql.evaluation import run
 from tests.kql.parsing import parse
 
-FROM_SALES = [ACCOUNTS, CONTACTS, QUOTATIONS]
+FROM_SALES = [ACCOUNTS, CONTACTS, QUOTATIONS, ORDERS]
 # What these look at is written by Azure or its host, or comes after an hour: tests/kql has them.
 NOT_OURS = {"daily-cap", "host-stops", "poison-stays"}
 # What fires when nothing is told any more.

@@ -12,6 +12,7 @@ from local.demo.arguments import FUNC
 from local.demo.functionshost import FunctionsHost
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
@@ -89,7 +90,13 @@ def test_the_third_death_of_a_worker_ends_the_host_and_loses_and_duplicates_noth
 def assert_the_sample_is_written(stage: Running) -> None:
     """Every record of the small sample for which no quote is needed is where it belongs; the quotes come later."""
     written = {name: len(standing.written()) for name, standing in stage.standings.items()}
-    assert written == {ACCOUNTS: SAMPLE.accounts, CONTACTS: SAMPLE.persons, PRODUCTS: SAMPLE.products, QUOTATIONS: 0}
+    assert written == {
+        ACCOUNTS: SAMPLE.accounts,
+        CONTACTS: SAMPLE.persons,
+        PRODUCTS: SAMPLE.products,
+        QUOTATIONS: 0,
+        ORDERS: 0,
+    }
 
 
 def assert_nothing_is_lost(stage: Running) -> None:

@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 
 from shared.flows.registry import FLOWS
+from shared.operations.failures import failures_of
+from shared.state.failures import Failures
 from tests.e2e.two_hosts.garbage import STRAYS
 from tests.e2e.two_hosts.plans import Strike, plan
 from tests.e2e.two_hosts.running import running_hosts
@@ -43,7 +45,8 @@ def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garba
         wrong = {name: flow.comparison for name, flow in result.flows.items() if not flow.comparison.clean}
         assert wrong == {}
         assert result.unaccounted == 0
-        listed = {(failure.flow, failure.id) for flow in result.flows.values() for failure in flow.account.failures}
+        failures = Failures(stage.session.storage.table("links"))
+        listed = {(flow, failure.id) for flow in FLOWS.names for failure in failures_of(failures, flow)}
         assert listed == stage.littered
         assert set(stage.queues.depths()) <= {"marks"}
         assert len(stage.in_hand) == sum(isinstance(step, Strike) for step in steps)
