@@ -15,14 +15,15 @@ class Ordering(Trading):
     route = "order"
 
     def order(self, account: str, *, lines: int = 1, active: bool = True, **values: object) -> tuple[str, str]:
-        """Create an order with so many lines of P-1; its id and number."""
+        """Create an order with so many lines of P-1; its id and number. None leaves a column out."""
         given = {
             "name": "Order",
             "pricelevelid__to": f"/pricelevels({self.catalogue['prices']})",
             "transactioncurrencyid__to": f"/transactioncurrencies({self.catalogue['currency']})",
             "customerid_account__to": f"/accounts({account})",
         }
-        id = self.sales.create("salesorders", **{**given, **values})
+        body = {name: value for name, value in {**given, **values}.items() if value is not None}
+        id = self.sales.create("salesorders", **body)
         for _ in range(lines):
             self.order_line(id)
         if active:
