@@ -89,8 +89,10 @@ def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, sys
     say(f"{flow}: {said}")
     say(f"  {estimate.sentence}")
     if found.changed_there:
-        rows = counted(found.changed_there, "row")
-        say(f"  {rows} of {target} changed since they were written; `p2c reconcile {flow}` shows all of them")
+        say(
+            f"  rows of {target} that others have changed since they were written: {found.changed_there}; "
+            f"`p2c reconcile {flow}` shows them"
+        )
     for line in _remarks(summary):
         say(f"  {line}")
     told = found.told

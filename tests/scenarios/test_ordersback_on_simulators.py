@@ -94,6 +94,13 @@ def test_an_order_that_is_closed_before_a_walk_has_met_it_comes_back(desk: Retur
     assert desk.status(id) == CANCELLED
 
 
+def test_a_status_that_comes_back_is_an_update_and_adopts_nothing(desk: Returning) -> None:
+    _, number = desk.confirmed()
+    told = p2c("explain", ORDERSBACK, number)
+    assert "1 field would change in Sales." in told
+    assert "adopted" not in told
+
+
 def test_nothing_is_queued_for_a_flow_that_is_off() -> None:
     with trading_as(Returning, ORDERS_BACK="off") as desk:
         desk.made()

@@ -450,7 +450,7 @@ def test_an_explanation_and_a_plan_show_what_finops_holds_now_beside_what_was_wr
     told = p2c("explain", FLOW, id)
     assert "1 field changed in F&O since: the sync writes a field only when it changes in Sales" in told
     assert row_of(told, "OrganizationName") == ["Changed by hand", "Account A-0", "", "changed there since"]
-    assert "1 row of F&O changed since they were written" in p2c("plan", FLOW)
+    assert "rows of F&O that others have changed since they were written: 1;" in p2c("plan", FLOW)
     sync.edit(id, name="Another name")
     expected = ["Changed by hand", "Account A-0", "Another name", "changed there since"]
     assert row_of(p2c("explain", FLOW, id), "OrganizationName") == expected
