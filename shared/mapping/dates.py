@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from shared.mapping.midnights import is_midnight_somewhere, nearest_day
+from shared.mapping.midnights import beginning_of, is_midnight_somewhere, nearest_day
 
 EMPTY_DATE = "1900-01-01T12:00:00Z"
 # F&O's type begins with the day that means blank.
@@ -57,6 +57,15 @@ def today(now: datetime, zone: ZoneInfo) -> date:
 def noon_utc(day: date) -> str:
     """A day as F&O stores it: noon UTC, which no zone can move to another day."""
     return f"{day.isoformat()}T12:00:00Z"
+
+
+def in_sales(day: date, behavior: Behavior, zone: ZoneInfo) -> str:
+    """A day as a column of Sales holds it; day_of gives the day back. `zone` is the business's, and counts for
+    UserLocal only."""
+    if behavior is Behavior.DATE_ONLY:
+        return day.isoformat()
+    begin = beginning_of(day, zone) if behavior is Behavior.USER_LOCAL else datetime.combine(day, time(0), UTC)
+    return f"{begin:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _instant(text: str) -> datetime:

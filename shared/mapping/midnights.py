@@ -19,20 +19,20 @@ def is_midnight_somewhere(instant: datetime) -> bool:
 def nearest_day(instant: datetime, zone: ZoneInfo) -> date:
     """The day whose start in the zone is nearest; half-way between two, the later one."""
     day = instant.astimezone(zone).date()
-    begin, end = _beginning_of(day, zone), _beginning_of(day + _A_DAY, zone)
+    begin, end = beginning_of(day, zone), beginning_of(day + _A_DAY, zone)
     # If a zone has skipped a day, the next one is not the day after.
     return day if instant - begin < end - instant else end.astimezone(zone).date()
+
+
+def beginning_of(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a day. If midnight is skipped, it is the moment of the change: Python uses the offset from
+    before."""
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def _is_midnight(instant: datetime, zone: ZoneInfo) -> bool:
     local = instant.astimezone(zone)
     return local.time() == time(0) or (instant - _JUST_BEFORE).astimezone(zone).date() < local.date()
-
-
-def _beginning_of(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a day. If midnight is skipped, it is the moment of the change: Python uses the offset from
-    before."""
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 @cache

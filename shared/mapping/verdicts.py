@@ -41,7 +41,8 @@ class Known:
     small tables of the target. `route` is the route on which the record is linked, None if on none. `keys` are the
     target keys of those records of `Mapper.parents` that are linked, and `rows` the ids of their rows in the target of
     this flow, where they are known: a record that is named by its target key comes from there, and `flows` are the
-    flows of such records. `numbers` are the line numbers that a document has ever used, with the identity of the line
+    flows of such records. `begun` are those of them whose key belongs to a record that is not linked yet: it may be
+    there in a moment. `numbers` are the line numbers that a document has ever used, with the identity of the line
     that has it (empty: of a line that is gone), and `revisions` the source rows that it was made from, by id with their
     number in the chain.
     """
@@ -53,6 +54,7 @@ class Known:
     keys: Mapping[Parent, str] = field(default_factory=dict)
     rows: Mapping[Parent, str] = field(default_factory=dict)
     flows: Mapping[Parent, str] = field(default_factory=dict)
+    begun: frozenset[Parent] = frozenset()
     numbers: Mapping[int, str] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
 
@@ -107,6 +109,7 @@ class MappedLine:
 
     owned: Mapping[str, Json]
     on_create: Mapping[str, Json] = field(default_factory=dict)
+    calculated: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,8 @@ class Mapped:
     out at creation, sent as the field's empty value only if we had written something before. `route` is the route
     that the record takes, None in a flow that has one only. For a document, `lines` are its lines by number, `numbers`
     and `revisions` the new values of those in Known, and `reused` says why it is another document than the linked one,
-    whose key it has: it may take over the target row only if adoption is allowed. `remarks` are shown before anything
-    is written.
+    whose key it has: it may take over the target row only if adoption is allowed. `calculated` is what the target
+    should make of what is written, such as totals: it is never sent. `remarks` are shown before anything is written.
     """
 
     key: str
@@ -130,6 +133,7 @@ class Mapped:
     numbers: Mapping[int, str] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     reused: Rejected | None = None
+    calculated: Mapping[str, Json] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
 
 

@@ -166,7 +166,7 @@ def _planned(flow: Flow, of: Planned, foresight: Foresight) -> Examined:
         key=of.key if judged.leaves else write.key,
         route=route.name,
         changes=tuple(_changes(route, link, write)),
-        adopts=write.before is not None and not link.linked and record.link.intent is None and route.updates is None,
+        adopts=write.before is not None and not link.linked and record.link.intent is None and not route.updates,
         listed=record.failure is not None,
         leaves=write.key if judged.leaves else None,
         reason=judged.ending.rule if judged.ending else "",

@@ -8,7 +8,7 @@ from typing import Protocol
 from zlib import crc32
 
 from shared import exact_json
-from shared.mapping.verdicts import Filter, Filtered, Known, Parent, Rejected, Verdict
+from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
 from shared.systems import System
@@ -99,13 +99,6 @@ class AdoptionRules(Protocol):
         """What a row needs besides the owned fields, or why it must not be taken over."""
 
 
-class UpdateRules(Protocol):
-    """What the engine must know of a target in which records only update rows that are there. Pure."""
-
-    def left_out(self, row: TargetRow) -> Filtered | None:
-        """Why a row must not be changed as it is now; None if it may be."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """Changes come from the source's own change tracking (protocol P2). `further` are sources by name whose
@@ -136,7 +129,9 @@ class Route:
     ends, and a new one is created; so no mapping of other records asks for a key on such a route. `document` is set if
     the records have lines, `detail` if they have dependent rows, `adoption` if a row that is taken over gets more than
     the owned fields. With `updates` no record creates a row: it takes the row that is there under its key, whoever has
-    made it, and a record without a row is filtered as NO_TARGET_ROW. `row_id` gives the id of the row under a key, if
+    made it, and a record without a row is filtered as NO_TARGET_ROW. `left_out` says why a row, as it was read, must
+    not be changed now (None if it may be), and `disagreement` why the target has calculated something else of a row
+    that needs no write than it should (None if it has not). `row_id` gives the id of the row under a key, if
     the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
     belongs to the users of the target: it is neither changed nor created again."""
 
@@ -150,7 +145,9 @@ class Route:
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None
-    updates: UpdateRules | None = None
+    updates: bool = False
+    left_out: Callable[[TargetRow], Filtered | None] | None = None
+    disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
     row_id: Callable[[str], str] | None = None
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from shared.flows.finops_documents.references import READ_AS
+from shared.flows.finops_documents.words import HEADER_RANGES, LINE_RANGES
 from shared.flows.invoices import mapping as invoices
 from shared.flows.invoices.mapping import InvoiceMapper
 from shared.flows.invoices.wiring import KEY
@@ -20,8 +22,8 @@ from tests.support.clock import ManualClock
 MAPPER = InvoiceMapper(FLOWS.read_value_maps(None))
 DAY = "2026-07-14T12:00:00Z"
 TABLES = [
-    (invoices.TARGET_SET, MAPPER.header, invoices.LOOKUPS, invoices.RANGES),
-    (invoices.TARGET_LINE_SET, MAPPER.lines, invoices.LINE_LOOKUPS, invoices.LINE_RANGES),
+    (invoices.TARGET_SET, MAPPER.header, invoices.LOOKUPS, HEADER_RANGES),
+    (invoices.TARGET_LINE_SET, MAPPER.lines, invoices.LINE_LOOKUPS, LINE_RANGES),
 ]
 
 
@@ -50,7 +52,7 @@ def test_a_creation_sends_only_what_a_creation_takes(
     columns, known = attributes(entity_set), {each["attribute"] for each in table(entity_set)["lookups"]}
     for name in mapping.target_fields:
         if name in lookups:
-            assert invoices.READ_AS.get(name, name) in known
+            assert READ_AS.get(name, name) in known
         else:
             assert not columns[name]["read_only"], name
             assert columns[name].get("valid_for_create", True), name

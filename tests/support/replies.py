@@ -78,7 +78,7 @@ class Replying(World):
         if name != REPLIES:
             return super()._routes(name)
         mapper = self.reply_mapper
-        return (Route(BACK, "Rows", self.rows, mapper, updates=mapper if mapper.into else None),)
+        return (Route(BACK, "Rows", self.rows, mapper, updates=mapper.into, left_out=mapper.left_out),)
 
     def reply(self, id: str, to: str, status: str = "open") -> None:
         """A record of F&O that names a parent by its key, as a person writes it."""

@@ -29,25 +29,38 @@ from shared.records import LineAction, LineWrite, MarkedRow, TargetRow, Values, 
 
 @dataclass(frozen=True, slots=True)
 class DocumentHeaders:
-    """The table of the headers. `columns` are those that the mapping writes. A header is found by the column `number`:
-    `number_of` takes it from a key, and `is_under` says whether a header with this number is the one of a key."""
+    """The table of the headers. `columns` are those that the mapping writes, `also_read` further ones. A header is
+    found by the column `number`: `number_of` takes it from a key, and `is_under` says whether a header with this number
+    is the one of a key."""
 
     table: WriteTable
     columns: tuple[str, ...]
     number: str
     number_of: Callable[[str], str]
     is_under: Callable[[str, Values], bool]
+    also_read: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        return tuple(dict.fromkeys((*self.columns, *self.also_read)))
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLines:
-    """The table of the lines. `columns` are those that the mapping writes, `parent` is the lookup to the header, and
-    `position` the column for the number that the mapping gives a line."""
+    """The table of the lines. `columns` are those that the mapping writes, `also_read` further ones, `parent` is the
+    lookup to the header, and `position` the column for the number that the mapping gives a line."""
 
     table: WriteTable
     columns: tuple[str, ...]
     parent: str
     position: str
+    also_read: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        return tuple(dict.fromkeys((*self.columns, *self.also_read)))
 
 
 class DataverseDocumentTarget:
@@ -109,9 +122,7 @@ class DataverseDocumentTarget:
     def _by_number(self, numbers: Sequence[str]) -> dict[str, list[Row]]:
         headers, found = self._headers, defaultdict[str, list[Row]](list)
         table = headers.table
-        parameters = {
-            "$select": quoting.columns([table.id_column, headers.number, *map(table.column, headers.columns)])
-        }
+        parameters = {"$select": quoting.columns([table.id_column, headers.number, *map(table.column, headers.read)])}
         asked = [number for number in dict.fromkeys(numbers) if quoting.can_be_quoted(number)]
         for row in self._system.rows_with(table.entity_set, headers.number, asked, parameters):
             found[fold(str(row[headers.number]))].append(row)
@@ -125,7 +136,7 @@ class DataverseDocumentTarget:
     def _lines_of(self, headers: Sequence[str]) -> dict[str, list[Row]]:
         lines, found = self._lines, defaultdict[str, list[Row]](list)
         table = lines.table
-        selected = [table.id_column, lines.position, *map(table.column, (lines.parent, *lines.columns))]
+        selected = [table.id_column, lines.position, *map(table.column, (lines.parent, *lines.read))]
         parameters = {"$select": quoting.columns(selected), "$orderby": lines.position}
         for row in self._system.rows_with(table.entity_set, lines.parent, headers, parameters):
             found[str(table.value(row, lines.parent))].append(row)
@@ -138,10 +149,10 @@ class DataverseDocumentTarget:
         for row in rows:
             number, line_id = row[self._lines.position], str(row[table.id_column]).lower()
             if isinstance(number, int) and (not ours or line_id == self._line_id(id, number)):
-                values = {name: table.value(row, name) for name in self._lines.columns}
+                values = {name: table.value(row, name) for name in self._lines.read}
                 lines.setdefault(number, {**values, table.id_column: line_id})
         of = self._headers
-        return TargetRow({name: of.table.value(header, name) for name in of.columns}, id, ours=ours, lines=lines)
+        return TargetRow({name: of.table.value(header, name) for name in of.read}, id, ours=ours, lines=lines)
 
     def _id_of(self, header: Row) -> str:
         return str(header[self._headers.table.id_column]).lower()

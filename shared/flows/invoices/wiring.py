@@ -1,35 +1,40 @@
 """The invoices flow: its mapping as the settings want it, and how it reaches both systems."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
-from shared.clients import quoting
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
-from shared.clients.dataverse.environment import DataverseSystem
-from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
 from shared.clients.finops.source import ClosedAfterDays, FinopsSource
 from shared.clients.finops.walk_keys import WalkKey
 from shared.flows.accounts import ACCOUNTS
-from shared.flows.choices import how_dates_behave, zone_of
+from shared.flows.choices import zone_of
 from shared.flows.contacts import CONTACTS
+from shared.flows.finops_documents import references
+from shared.flows.finops_documents.wiring import (
+    finder_of,
+    lookup_of,
+    products_finder,
+    read_fields,
+    used_products,
+    used_small_tables,
+    written_columns,
+)
+from shared.flows.finops_documents.words import CountryNames
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices import mapping as invoices
 from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
 from shared.flows.invoices.settings import InvoiceSettings
-from shared.flows.invoices.words import InvoiceMaps
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
-from shared.flows.products import PRODUCTS, catalogue, price_lists
-from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, of_types
+from shared.flows.products import PRODUCTS
+from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
-from shared.mapping.field_table import FieldTable
 from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
 from shared.mapping.verdicts import Filter
 from shared.mapping.words import Column
-from shared.records import Values, fold
+from shared.records import Values
 from shared.sync.flow import Route, Walked
 from shared.systems import System
 
@@ -80,8 +85,6 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         document=mapper.rules,
         row_id=target.row_id,
     )
-    lookups = {name: LookupTable(select) for name, select in invoices.TABLES.items()}
-    lookups |= how_dates_behave(price_lists.DATE_COLUMNS)
     return Wiring(
         feed=Walked(source, settings.INVOICES_FULL_WALK_DAYS * _DAY_S, source.walk_open),
         routes=(route,),
@@ -89,12 +92,10 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         numbered=source.as_written,
         number_column=invoices.NUMBER_FIELD,
         off="INVOICES is off" if settings.INVOICES == "off" else "",
-        lookup=DataverseLookup(systems.dataverse, lookups),
+        lookup=lookup_of(systems.dataverse),
         finders={
-            invoices.ORDERS: _finder(systems.dataverse, invoices.ORDERS, invoices.ORDER_ID, invoices.ORDER_NUMBER),
-            invoices.PRODUCTS: _finder(
-                systems.dataverse, invoices.PRODUCTS, invoices.PRODUCT_ID, invoices.PRODUCT_NUMBER
-            ),
+            invoices.ORDERS: finder_of(systems.dataverse, invoices.ORDERS, invoices.ORDER_ID, invoices.ORDER_NUMBER),
+            references.PRODUCTS: products_finder(systems.dataverse),
         },
     )
 
@@ -102,14 +103,16 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
 def _source(settings: InvoiceSettings, systems: Systems, mapper: InvoiceMapper) -> FinopsDocumentSource:
     closed = ClosedAfterDays(invoices.DATE_FIELD, settings.INVOICES_OVERLAP_DAYS, systems.finops.channel.clock)
     headers = FinopsSource(systems.finops, invoices.ENTITY_SET, KEY, settings.COMPANY, mapper.select, closed=closed)
-    select = tuple(name for name in mapper.line_select if name not in (*KEY.fields, invoices.LINE_NUMBER_FIELD))
+    select = tuple(name for name in mapper.line_select if name not in (*KEY.fields, references.LINE_NUMBER_FIELD))
     return FinopsDocumentSource(
-        headers, LineCollection(invoices.LINE_ENTITY_SET, invoices.LINE_NUMBER_FIELD, select, closed)
+        headers, LineCollection(invoices.LINE_ENTITY_SET, references.LINE_NUMBER_FIELD, select, closed)
     )
 
 
 def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
-    table = RowTable(invoices.TARGET_SET, invoices.LOGICAL_NAME, invoices.ID_COLUMN, invoices.LOOKUPS, invoices.READ_AS)
+    table = RowTable(
+        invoices.TARGET_SET, invoices.LOGICAL_NAME, invoices.ID_COLUMN, invoices.LOOKUPS, references.READ_AS
+    )
     return DocumentHeaders(table, mapper.header.target_fields, invoices.KEY_COLUMN, number_of_key, is_under)
 
 
@@ -131,20 +134,6 @@ def is_under(key: str, row: Values) -> bool:
     return isinstance(day, str) and KEY.parts(key)[invoices.DATE_FIELD].startswith(day)
 
 
-def _finder(system: DataverseSystem, entity_set: str, id_column: str, number: str) -> "partial[Mapping[str, str]]":
-    return partial(_ids_by, system, entity_set, id_column, number)
-
-
-def _ids_by(
-    system: DataverseSystem, entity_set: str, id_column: str, number: str, keys: Sequence[str]
-) -> Mapping[str, str]:
-    """The ids of the rows with these numbers, by folded number. Raises SystemTrouble."""
-    wanted = [key for key in keys if key.strip() and quoting.can_be_quoted(key)]
-    parameters = {"$select": quoting.columns([id_column, number])}
-    rows = system.rows_with(entity_set, number, wanted, parameters) if wanted else ()
-    return {fold(str(row[number])): str(row[id_column]).lower() for row in rows}
-
-
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes; nothing if it is off."""
     if deployment.settings_for(InvoiceSettings).INVOICES == "off":
@@ -153,7 +142,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
     header = UsedTable(
         invoices.TARGET_SET,
         invoices.ID_COLUMN,
-        {invoices.KEY_COLUMN: in_sales(str), **_written(mapper.header, invoices.LOOKUPS)},
+        {invoices.KEY_COLUMN: in_sales(str), **written_columns(mapper.header, invoices.LOOKUPS, _DATES)},
         dates=_DATES,
     )
     line = UsedTable(
@@ -162,14 +151,11 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         {
             invoices.ID_COLUMN: LOOKUP,
             invoices.POSITION_COLUMN: in_sales(int),
-            **_written(mapper.lines, invoices.LINE_LOOKUPS),
+            **written_columns(mapper.lines, invoices.LINE_LOOKUPS, _DATES),
         },
         dates=_DATES,
     )
-    found = (
-        UsedTable(invoices.ORDERS, invoices.ORDER_ID, {invoices.ORDER_NUMBER: in_sales(str)}),
-        UsedTable(invoices.PRODUCTS, invoices.PRODUCT_ID, {invoices.PRODUCT_NUMBER: in_sales(str)}),
-    )
+    order = UsedTable(invoices.ORDERS, invoices.ORDER_ID, {invoices.ORDER_NUMBER: in_sales(str)})
     read = (
         UsedCollection(invoices.ENTITY_SET, _read(mapper.header.columns, KEY.fields)),
         UsedCollection(
@@ -177,30 +163,11 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
             _read([column for column in mapper.lines.columns if column.name in mapper.line_select], KEY.fields),
         ),
     )
-    return RequiredColumns((header, line, *found, *_small_tables()), read)
+    return RequiredColumns((header, line, order, used_products(), *used_small_tables()), read)
 
 
-def _written(table: FieldTable, lookups: Mapping[str, str]) -> dict[str, TypeNames]:
-    return {
-        invoices.READ_AS.get(field.name, field.name): LOOKUP
-        if field.name in lookups
-        else in_sales(field.type, is_date=field.name in _DATES)
-        for field in table.fields
-    }
-
-
-def _read(columns: Sequence[Column], key: Sequence[str]) -> dict[str, TypeNames]:
-    texts = dict.fromkeys(key, in_finops(str))
-    named = {column.name: in_finops(column.type, is_date=column.is_date) for column in columns}
-    return {**texts, **named, invoices.DATE_FIELD: in_finops(str, is_date=True)}
-
-
-def _small_tables() -> Iterator[UsedTable]:
-    numbers = {*catalogue.NUMBERS, "currencyprecision"}
-    for name, columns in invoices.TABLES.items():
-        dates = price_lists.DATE_COLUMNS.get(columns[0].removesuffix("id"), {})
-        kinds = [Column(each, int if each in numbers else str, is_date=each in dates) for each in columns]
-        yield UsedTable(name, columns[0], of_types(kinds), dates=dates)
+def _read(columns: Sequence[Column], key: Sequence[str]) -> Mapping[str, TypeNames]:
+    return {**read_fields(columns, key), invoices.DATE_FIELD: in_finops(str, is_date=True)}
 
 
 INVOICES_FLOW = FlowSpec(
@@ -208,7 +175,7 @@ INVOICES_FLOW = FlowSpec(
     source=System.FINOPS,
     target=System.DATAVERSE,
     settings=InvoiceSettings,
-    value_maps=InvoiceMaps,
+    value_maps=CountryNames,
     lengths=(invoices.TARGET_SET, invoices.TARGET_LINE_SET),
     ownership=(invoices.HEADER_PART, invoices.LINE_PART),
     wire=wire,

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.mapping.value_maps import Code, ValueMaps
+from shared.flows.finops_documents.words import CountryNames
+from shared.mapping.value_maps import Code
 
 # The options of `msdynce_processingstatus` without Draft (647390011): F&O has no such status, and an order that is a
 # draft again in Sales could be changed there.
@@ -27,7 +28,7 @@ USUAL: dict[str, ProcessingStatus] = {
 }
 
 
-class OrderStatusMaps(ValueMaps):
+class OrderStatusMaps(CountryNames):
     """The options of Sales by the processing status of F&O."""
 
     processing_status: dict[Code, ProcessingStatus] = Field(default_factory=lambda: dict(USUAL))

@@ -42,7 +42,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     target = DataverseTarget(systems.dataverse, _order_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
     return Wiring(
         feed=Walked(source, settings.ORDERS_BACK_FULL_WALK_DAYS * _DAY_S, source.walk_open, changes_together=True),
-        routes=(Route("status", back.TARGET_SET, target, mapper, updates=mapper),),
+        routes=(Route("status", back.TARGET_SET, target, mapper, updates=True, left_out=mapper.left_out),),
         mapper=mapper,
         numbered=source.as_written,
         number_column=back.KEY_FIELD,

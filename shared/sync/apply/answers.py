@@ -97,7 +97,7 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
         return record.at_its_next_target()
     if judged.ending is not None:
         return record.concluded(judged.ending.kind, judged.ending.state, reason=judged.ending.rule)
-    if route.updates is not None:
+    if route.updates:
         return without_row(judged)
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)

@@ -121,8 +121,12 @@ class Changes:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
             if strange:
                 return _lines_differ(content.key, strange)
+            if self._route.adoption is not None and not row.ours:
+                adopted = self._route.adoption.adopt(row)
+                if isinstance(adopted, Rejected):
+                    return adopted
         if self._route.once and not row.ours:
-            return Write(judged.id, content.key, {}, create=False, before=row, alone=alone)
+            return Write(judged.id, content.key, {}, create=False, target_id=row.id, before=row, alone=alone)
         ours = set(row.lines) if is_taken_over else {*link.content.lines, *link.content.noted}
         trusted = judged.record.trusted and link.linked
         numbers = self.changed_lines(judged) if trusted else {*content.lines, *ours}
@@ -141,7 +145,7 @@ class Changes:
         if refusal is not None:
             return refusal
         key = link.key_on(self._route.name) or content.key
-        return Write(judged.id, key, values, create=False, before=row, alone=alone, lines=lines)
+        return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, lines=lines)
 
     def _line(self, judged: Judged, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
         line, there = judged.content.lines.get(number), row.lines.get(number)

@@ -73,6 +73,7 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
         keys=keys,
         rows={parent: id for parent in keys if (id := _row_of(flow, parent, parents[parent])) is not None},
         flows={parent: parents[parent].flow for parent in keys if parent.is_by_key},
+        begun=frozenset(parent for parent in found if parent not in keys and _has_owner(parent, parents[parent])),
         numbers=link.content.numbers,
         revisions=link.content.revisions if link.linked else {},
     )
@@ -85,6 +86,11 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
     by_id = ((each, key) for each, key in keys.items() if not each.is_by_key)
     known_keys = tuple(KnownKey(each.flow, each.route, each.id, key) for each, key in by_id)
     return _Evaluated(replace(record, known_keys=known_keys), verdict, parents)
+
+
+def _has_owner(parent: Parent, link: Link) -> bool:
+    """Whether a record owns the key by which a parent is named: without one, the link is that of the key itself."""
+    return parent.is_by_key and link.flow != parent.flow
 
 
 def _row_of(flow: Flow, parent: Parent, link: Link) -> str | None:

@@ -12,7 +12,7 @@ from shared.sync.apply.changes import Changes, NumbersTaken
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
-from shared.sync.flow import NO_TARGET_ROW, Flow, Route, UpdateRules
+from shared.sync.flow import NO_TARGET_ROW, Flow, Route
 
 # The cause of a record whose row is gone, and that is written once.
 TARGET_GONE = "target_gone"
@@ -95,7 +95,7 @@ def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None
     changes = Changes(route)
     if not changes.difference(judged) and not changes.changed_lines(judged):
         return unchanged(route, judged)
-    looks_first = route.document is not None or route.updates is not None
+    looks_first = route.document is not None or route.updates
     return None if looks_first else Planned(judged, changes.update(judged))
 
 
@@ -106,11 +106,11 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if link.linked and judged.content.reused is not None:
         return _plan_reused(route, judged, row, judged.content.reused)
     if row is None:
-        if route.updates is not None:
+        if route.updates:
             return without_row(judged)
         return _gone(route, judged) if Changes(route).is_finished(judged) else _plan_creation(route, judged)
-    if route.updates is not None:
-        return _plan_update(route, route.updates, judged, row)
+    if route.updates:
+        return _plan_update(route, judged, row)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
         return Occupied(judged)
     return _plan_row(route, judged, row)
@@ -121,12 +121,9 @@ def without_row(judged: Judged) -> Concluded:
     return judged.record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=NO_TARGET_ROW)
 
 
-def _plan_update(route: Route, rules: UpdateRules, judged: Judged, row: TargetRow) -> Planned | Concluded:
+def _plan_update(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The fields that differ in a row as it was read. If none does, nothing is sent: a first time, the record still
     takes the row's key."""
-    left_out = rules.left_out(row)
-    if left_out is not None:
-        return judged.record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=left_out.rule)
     planned = _plan_row(route, judged, row)
     if isinstance(planned, Concluded):
         return planned
@@ -134,7 +131,17 @@ def _plan_update(route: Route, rules: UpdateRules, judged: Judged, row: TargetRo
     differing = {name: value for name, value in sent.items() if not agree(name, value, row.values.get(name))}
     if not differing and judged.record.link.linked:
         return unchanged(route, judged)
-    return replace(planned, write=replace(planned.write, values=differing))
+    write = replace(planned.write, values=differing)
+    return _left_out(route, judged, row, write) or replace(planned, write=write)
+
+
+def _left_out(route: Route, judged: Judged, row: TargetRow, write: Write) -> Concluded | None:
+    """The outcome of a record whose row must not be changed as it is now. A record that changes nothing is not asked
+    about."""
+    if route.left_out is None or not (write.values or write.lines):
+        return None
+    rule = route.left_out(row)
+    return None if rule is None else judged.record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=rule.rule)
 
 
 def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Rejected) -> Planned | Concluded:
@@ -176,7 +183,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
         else changes.document(judged, row, route.document, alone=alone)
     ):
         case Write() as write:
-            return Planned(judged, write)
+            # A record that only updates writes less than this: it is asked about when that is known.
+            return (None if route.updates else _left_out(route, judged, row, write)) or Planned(judged, write)
         case Rejected(cause, message, remedy, _, value):
             return judged.record.rejected(cause, message, remedy, value=value)
         case NumbersTaken(numbers):
@@ -186,6 +194,9 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
             link = replace(link, content=replace(link.content, numbers=taken))
             return replace(judged.record, link=link).retried(delay_s=0.0)
         case None:
+            wrong = route.disagreement(row, judged.content) if route.disagreement is not None else None
+            if wrong is not None:
+                return judged.record.rejected(wrong.cause, wrong.message, wrong.remedy, value=wrong.value)
             return unchanged(route, judged)
 
 

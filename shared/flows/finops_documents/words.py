@@ -1,26 +1,44 @@
-"""The words that only the mapping of invoices has: amounts of a currency, the day, the billing address."""
+"""The words of documents that go from F&O to Sales: amounts of a currency, prices, days, addresses, marks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from shared.mapping.amounts import DECIMALS, rounded_half_up
+from shared.mapping.date_columns import behavior_name
+from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
+from shared.mapping.ranges import Range, Ranges
 from shared.mapping.value_maps import Code, Iso2, ValueMaps, as_known_to
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, Line, Ownership, TargetField, value_of
 from shared.records import Json, Values
 
-# How many decimals amounts of the invoice's currency have in Sales, as one of the row's columns.
+# How many decimals amounts of the document's currency have in Sales, as one of the row's columns.
 CURRENCY_DECIMALS = "=currency decimals"
-_BLOCK = "InvoiceAddress"
+# Whether a line carries the tax of no line, as one of its columns.
+IS_TAX = "=is tax"
 _STREET_LINES = 3
-_ISO_DAY = 10
+_ISO_DAY = len("2026-07-14")
 
 
-class InvoiceMaps(ValueMaps):
-    """The flow's part of the value-map document: how Sales names a country, by ISO code."""
+_MONEY, _POSITIVE = Range(-922337203685477, 922337203685477), Range(0, 10**12)
+# The numbers that the columns of orders and invoices take; a contract test compares them with the schemas.
+HEADER_RANGES: Ranges = {"freightamount": _POSITIVE, "discountamount": _POSITIVE, "msdynce_misctax": _MONEY}
+LINE_RANGES: Ranges = {
+    "quantity": Range(-(10**11), 10**11),
+    "priceperunit": _MONEY,
+    "manualdiscountamount": _POSITIVE,
+    "tax": Range(-(10**12), 10**12),
+    "lineitemnumber": Range(0, 10**9),
+}
+
+
+class CountryNames(ValueMaps):
+    """A part of the value-map document: how Sales names a country, by ISO code."""
 
     country_names: dict[Iso2, Code] = Field(default_factory=dict)
 
@@ -43,15 +61,20 @@ def _rounded(source: str, target: str, decimals: str, meaning: str) -> Line:
     return Line((Column(source, Decimal),), TargetField(target, type=Decimal, empty=None), meaning, read)
 
 
-def invoice_day(target: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """The day of the invoice: F&O writes it as a moment of that day."""
+def sales_day(source: str, target: str, zone: ZoneInfo) -> Line:
+    """The day that F&O has, as Sales holds it. The behaviour of the column is part of the row; in a UserLocal one the
+    day begins in the `zone` of the business."""
 
     def read(row: Values, _maps: ValueMaps) -> Json:
-        value = value_of(row, "InvoiceDate")
-        return None if value is None else str(value)[:_ISO_DAY]
+        text = value_of(row, source)
+        day = None if text is None else date.fromisoformat(str(text)[:_ISO_DAY])
+        if day is None or day < FIRST_DAY:
+            return None
+        behavior = Behavior(str(row.get(behavior_name(target), Behavior.USER_LOCAL)))
+        return in_sales(day, behavior, zone)
 
-    column = Column("InvoiceDate", is_date=True)
-    return Line((column,), TargetField(target, ownership, empty=None), "its day", read)
+    meaning = f"its day; in a UserLocal column, midnight of that day in {zone.key}"
+    return Line((Column(source, is_date=True),), TargetField(target, empty=None), meaning, read)
 
 
 def option(target: str, value: int) -> Line:
@@ -81,56 +104,62 @@ def text_without(other: str, source: str, target: str, meaning: str) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class BillingAddress:
-    """A word for the billing address: `InvoiceAddressCity` ... becomes `billto_city` ... With `street_number` the
-    second line is F&O's street number; otherwise the lines of the street are lines one to three."""
+class FinopsAddress:
+    """A word for an address of F&O: `InvoiceAddressCity` ... becomes `billto_city` ... `state` is the end of the name
+    of its state. With `street_number` the second line is F&O's street number; otherwise the lines of the street are
+    lines one to three."""
 
+    source: str
+    target: str
+    state: str
     street_number: bool = False
+    ownership: Ownership = Ownership.OWNED
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """What it reads."""
         number = ("StreetNumber",) if self.street_number else ()
-        names = ("Street", *number, "City", "State", "ZipCode", "CountryRegionISOCode")
-        return tuple(Column(f"{_BLOCK}{name}") for name in names)
+        names = ("Street", *number, "City", self.state, "ZipCode", "CountryRegionISOCode")
+        return tuple(Column(f"{self.source}{name}") for name in names)
 
     @property
     def fields(self) -> tuple[TargetField, ...]:
-        """What it writes. Users may correct an address in Sales."""
+        """What it writes."""
         lengths = {"line1": 250, "line2": 250, "line3": 250, "city": 80, "stateorprovince": 50, "postalcode": 20}
         texts = {**lengths, "country": 80}
         return tuple(
-            TargetField(f"billto_{name}", Ownership.ON_CREATE, empty=None, max_length=length)
+            TargetField(f"{self.target}_{name}", self.ownership, empty=None, max_length=length)
             for name, length in texts.items()
         )
 
     @property
     def meaning(self) -> str:
         """How."""
-        return f"`{_BLOCK}*`; the lines of the street apart; the country by value map `country_names`, else its code"
+        block = f"`{self.source}*`"
+        return f"{block}; the lines of the street apart; the country by value map `country_names`, else its code"
 
     def values(self, row: Values, maps: ValueMaps) -> Mapping[str, Json]:
         """The values of the block."""
-        given = {column.name.removeprefix(_BLOCK): value_of(row, column.name) for column in self.columns}
+        given = {column.name.removeprefix(self.source): value_of(row, column.name) for column in self.columns}
         code = given["CountryRegionISOCode"]
-        names = as_known_to(InvoiceMaps, maps).country_names
+        names = as_known_to(CountryNames, maps).country_names
         lines = self._lines(str(given["Street"] or ""), given.get("StreetNumber"))
         values: dict[str, Json] = {
             **{f"line{place}": line or None for place, line in enumerate(lines, 1)},
             "city": given["City"],
-            "stateorprovince": given["State"],
+            "stateorprovince": given[self.state],
             "postalcode": given["ZipCode"],
             "country": None if code is None else names.get(str(code).upper(), str(code)),
         }
-        return {f"billto_{name}": value for name, value in values.items()}
+        return {f"{self.target}_{name}": value for name, value in values.items()}
 
     def sources(self, field: str) -> tuple[str, ...]:
         """The columns from which one of its fields is made."""
-        of = {"city": "City", "stateorprovince": "State", "postalcode": "ZipCode", "country": "CountryRegionISOCode"}
-        name = field.removeprefix("billto_")
+        of = {"city": "City", "stateorprovince": self.state, "postalcode": "ZipCode", "country": "CountryRegionISOCode"}
+        name = field.removeprefix(f"{self.target}_")
         if name == "line2" and self.street_number:
-            return (f"{_BLOCK}StreetNumber",)
-        return (f"{_BLOCK}{of.get(name, 'Street')}",)
+            return (f"{self.source}StreetNumber",)
+        return (f"{self.source}{of.get(name, 'Street')}",)
 
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
         """None: nothing is left out."""
