@@ -158,19 +158,72 @@ def test_an_invoice_waits_for_its_products(desk: Invoicing) -> None:
 def test_an_invoice_in_sales_that_differs_is_told_and_not_written(desk: Invoicing) -> None:
     _, number = desk.invoiced()
     desk.tick()
-    id = str((desk.invoice(number) or {})["invoiceid"])
-    desk.change_draft(f"invoices({id})", freightamount=5)
-    line = (desk.invoice(number) or {})["lines"][1]["invoicedetailid"]
-    desk.change_draft(f"invoicedetails({line})", quantity=9)
+    found = desk.invoice(number) or {}
+    path, line = f"invoices({found['invoiceid']})", f"invoicedetails({found['lines'][1]['invoicedetailid']})"
+    desk.change_draft(path, freightamount=5)
+    desk.change_draft(line, quantity=9)
     (drifted,) = desk.service.reconciling(INVOICES).drifted()
     assert (drifted.id, drifted.drift) == (desk.ids()[number], Drift.DIFFERENT)
     p2c("sync", INVOICES, number)
     desk.settle(5)
+    assert desk.failure(desk.ids()[number]) is None
+    p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
+    desk.settle(5)
+    failure = desk.failure(desk.ids()[number])
+    assert failure is not None
+    assert failure.cause == "invoice_differs"
+    assert "in freightamount, line 1 quantity" in failure.message
+    assert "p2c reconcile invoices --repair" in p2c("explain", INVOICES, number)
     found = desk.invoice(number) or {}
     assert (found["freightamount"], found["lines"][1]["quantity"]) == (5, 9)
+    desk.change_draft(path, freightamount=0)
+    desk.change_draft(line, quantity=3)
+    p2c("retry", INVOICES, number)
+    desk.tick()
+    same_amounts(desk)
 
 
-def test_an_invoice_that_is_in_sales_already_is_rejected_or_adopted_as_it_is(desk: Invoicing) -> None:
+def test_an_invoice_that_was_deleted_in_sales_is_created_again_when_an_operator_says_so(desk: Invoicing) -> None:
+    _, number = desk.invoiced()
+    desk.tick()
+    assert desk.sales.send("DELETE", f"invoices({(desk.invoice(number) or {})['invoiceid']})").status_code == 204
+    desk.settle(5)
+    assert desk.invoices() == []
+    (drifted,) = desk.service.reconciling(INVOICES).drifted()
+    assert drifted.drift is Drift.MISSING
+    p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
+    desk.settle(5)
+    same_amounts(desk)
+
+
+@pytest.mark.parametrize("quantity", [3, 2])
+def test_an_invoice_that_is_in_sales_already_is_adopted_only_if_it_is_equal(quantity: int) -> None:
+    with invoicing(INVOICES_ON_EXISTING="adopt") as desk:
+        order, number = desk.delivered(lines=1)
+        invoice = str(desk.clerk("invoice", number)["InvoiceNumber"])
+        posted = desk.posted()[invoice]
+        theirs = desk.sales.create(
+            "invoices", name="By hand", invoicenumber=invoice, msdynce_invoicedate=posted["InvoiceDate"][:10],
+            salesorderid__to=f"/salesorders({order})", pricelevelid__to=f"/pricelevels({desk.catalogue['prices']})",
+            transactioncurrencyid__to=f"/transactioncurrencies({desk.catalogue['currency']})",
+            freightamount=0, discountamount=0, msdynce_misctax=0,
+        )  # fmt: skip
+        line = posted["lines"][1]
+        desk.sales.create(
+            "invoicedetails", invoiceid__to=f"/invoices({theirs})", sequencenumber=1, quantity=quantity,
+            productid__to=f"/products({(desk.product('P-1') or {})['productid']})",
+            uomid__to=f"/uoms({desk.catalogue['unit']})", ispriceoverridden=True, priceperunit=line["SalesPrice"],
+            manualdiscountamount=line["LineTotalDiscountAmount"], tax=line["LineTotalTaxAmount"],
+        )  # fmt: skip
+        desk.tick()
+        failure = desk.failure(desk.ids()[invoice])
+        assert (None if failure is None else failure.cause) == (None if quantity == 3 else "invoice_differs")
+        assert desk.link(desk.ids()[invoice]).target_id == (theirs if quantity == 3 else None)
+        assert [each["name"] for each in desk.sales.rows("invoices")] == ["By hand"]
+        assert (desk.invoice(invoice) or {})["lines"][1]["quantity"] == quantity
+
+
+def test_an_invoice_that_is_in_sales_already_is_rejected(desk: Invoicing) -> None:
     order, number = desk.delivered(lines=1)
     invoice = desk.clerk("invoice", number)["InvoiceNumber"]
     day = desk.posted()[invoice]["InvoiceDate"][:10]
@@ -222,6 +275,7 @@ def test_an_invoice_with_a_refused_line_is_completed_when_the_reason_is_gone(des
     assert failure.cause.startswith("dataverse.0x")
     assert (desk.invoice(invoice) or {})["lines"] == {}
     desk.change_draft(f"products({product})", statecode=0, statuscode=1)
-    desk.settle(120)
+    p2c("retry", INVOICES, invoice)
+    desk.settle(15)
     assert state_of(desk, order) == INVOICED
     same_amounts(desk)

@@ -307,22 +307,30 @@ def test_a_sales_order_of_others_with_the_number_of_an_order_is_never_touched(de
     assert desk.sales_order("O-1") == before
 
 
-def test_a_sales_order_that_is_adopted_is_linked_and_not_written() -> None:
-    with ordering(ORDERS_ON_EXISTING="adopt") as desk:
+def test_a_sales_order_is_adopted_with_all_lines_of_its_order_and_not_written() -> None:
+    with ordering(ORDERS_ON_EXISTING="adopt") as desk, operated(desk):
         account = desk.account("A-1")
         desk.tick()
         id, number = desk.order(account, lines=2, active=False)
         there = {"dataAreaId": "usmf", "SalesOrderNumber": number}
         header = {**there, "OrderingCustomerAccountNumber": "A-1", "SalesOrderName": "Theirs"}
         assert desk.finops.post("CDSSalesOrderHeaders", header).status_code == 201
-        line = {**there, "LineCreationSequenceNumber": 1, "ProductNumber": "P-1", "OrderedSalesQuantity": 5}
+        line = {**there, "ProductNumber": "P-1", "OrderedSalesQuantity": 5}
         line |= {"ShippingSiteId": "1", "ShippingWarehouseId": "13"}
-        assert desk.finops.post("CDSSalesOrderLines", line).status_code == 201
-        before = desk.sales_order(number)
+        first, second = ({**line, "LineCreationSequenceNumber": place} for place in (1, 2))
+        assert desk.finops.post("CDSSalesOrderLines", first).status_code == 201
         desk.activate(id)
         desk.tick()
+        failure = desk.failure(number)
+        assert failure is not None
+        told = f"{number} exists already, and it lacks the lines 2 of the source"
+        assert (failure.cause, failure.message) == ("lines_differ", told)
+        assert desk.finops.post("CDSSalesOrderLines", second).status_code == 201
+        before = desk.sales_order(number)
+        p2c("retry", ORDERS, number)
+        desk.tick()
         assert (desk.link(number).state, desk.link(number).target_key) == (LinkState.WRITTEN, number)
-        assert desk.sales_order(number) == before
+        assert (desk.failure(number), desk.sales_order(number)) == (None, before)
 
 
 def test_an_order_that_was_deleted_in_finops_is_not_created_again_until_an_operator_says_so(

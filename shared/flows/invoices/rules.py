@@ -21,5 +21,5 @@ class InvoiceRules(FinopsDocumentRules):
         return Rejected(
             "invoice_differs",
             f"the invoice in Sales is not what the posted invoice in F&O says, in {', '.join(changed[:_TOLD])}{more}",
-            "correct it in Sales; or delete it there, then p2c repair creates it again",
+            "correct it in Sales; or delete it there, and `p2c reconcile invoices --repair` creates it again",
         )

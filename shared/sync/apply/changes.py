@@ -1,7 +1,7 @@
 """From mapped content to a write (protocol A7): what differs from what was applied, or from the target row itself."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared import exact_json
@@ -113,14 +113,15 @@ class Changes:
         If the link is trusted, only what has changed since the last write is compared. Lines under numbers that we have
         not given belong to other users and stay as they are. A document that is taken over, by the settings or by an
         operator, has none of our lines, so all its lines must be those of the source. If the route writes documents
-        once, such a document stays as it is.
+        once, such a document stays as it is, so it must have all lines of the source as well.
         """
         content, link = judged.content, judged.record.link
         is_taken_over = takes_over(link)
         if is_taken_over:
             strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
-            if strange:
-                return _lines_differ(content.key, strange)
+            missing = content.lines.keys() - row.lines.keys() if self._route.once else ()
+            if strange or missing:
+                return _lines_differ(content.key, strange, missing)
             if self._route.adoption is not None and not row.ours:
                 adopted = self._route.adoption.adopt(row)
                 if isinstance(adopted, Rejected):
@@ -186,11 +187,14 @@ def _named(values: Values, lines: Sequence[LineWrite]) -> list[str]:
     return [*values, *of_lines]
 
 
-def _lines_differ(key: str, numbers: list[int]) -> Rejected:
+def _lines_differ(key: str, strange: Collection[int], missing: Collection[int]) -> Rejected:
+    told = {"its lines {} are not those of the source": strange, "it lacks the lines {} of the source": missing}
+    said = [text.format(", ".join(map(str, sorted(numbers)))) for text, numbers in told.items() if numbers]
     return Rejected(
         "lines_differ",
-        f"{key} exists already, and its lines {', '.join(map(str, sorted(numbers)))} are not those of the source",
-        "make the lines equal in both systems by number and product, or give the record another number; then retry",
+        f"{key} exists already, and {' and '.join(said)}",
+        "make the lines equal in both systems by number and product, or create the record again with another number; "
+        "then retry",
     )
 
 
