@@ -9,6 +9,8 @@ from shared.operations.side_by_side import FieldValues
 SHOWN = 20
 """As many entries are shown; the others are counted."""
 _LONGEST = 60
+# So many things with many fields are shown beside each other.
+_BESIDE = 4
 
 
 def short(value: object) -> str:
@@ -45,6 +47,18 @@ def show_values(values: Sequence[FieldValues], target: str) -> None:
 def show_changes(changes: Sequence[FieldChange]) -> None:
     """A table of fields with their old and new values."""
     table(["field", "old", "new"], ((field_of(change), short(change.old), short(change.new)) for change in changes))
+
+
+def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+    """Things with the same fields, one beside the other: a line for each field that one of them has. Only a few fit
+    beside each other, so there may be several tables."""
+    for at in range(0, len(columns), _BESIDE):
+        shown = columns[at : at + _BESIDE]
+        fields = dict.fromkeys(
+            field for _, values in shown for field, value in values.items() if value not in (None, "")
+        )
+        rows = ((field, *(short(values.get(field)) for _, values in shown)) for field in fields)
+        table([title, *(name for name, _ in shown)], rows)
 
 
 def field_of(change: FieldChange | FieldValues) -> str:

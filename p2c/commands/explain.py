@@ -1,14 +1,15 @@
 """One record: why it is, or is not, in step, and what was done with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
 from p2c.output import as_json, say, table
-from p2c.texts import short, show_values
+from p2c.texts import short, show_columns, show_values
 from shared.operations.explain import Explanation
+from shared.operations.lines import LineBeside
 from shared.operations.lookup import NotFound
 from shared.records import Values
 from shared.state.history import Histories
@@ -59,7 +60,8 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
 def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str]) -> None:
     """One record, and the addresses of the record that already has its key."""
     examined = told.examined
-    say(f"{told.flow} {examined.id}", style="bold")
+    named = " ".join(part for part in (told.number if told.number != examined.id else "", told.name) if part)
+    say(f"{told.flow} {examined.id}{f' ({named})' if named else ''}", style="bold")
     for address in addresses:
         say(f"  {address}")
     for sentence in told.sentences:
@@ -68,20 +70,52 @@ def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequenc
         say(f"  the other record: {address}")
     if told.beside.values:
         show_values(told.beside.values, told.target)
+    if told.lines:
+        show_columns("field", [(f"line {each.number}", _cells(each, told.target)) for each in told.lines])
+    if len(told.steps) > 1:
+        say("  From record to record to the first cause:")
+        for step in told.steps:
+            name = f" {step.name}" if step.name else ""
+            say(f"  {'  ' * (step.depth + 1)}{step.flow} {step.number or step.id}{name}: {step.words}")
     if told.action:
         say(f"  What helps: {told.action}", style="green")
+    for act in told.acts:
+        say(f"    {act}")
     if examined.row is not None:
         table([f"what {told.source} holds now", "value"], _flat(examined.row.values))
+        for title, rows in _nested(examined.row.values):
+            show_columns(title, [(str(place), row) for place, row in enumerate(rows, 1)])
     if examined.link.content.applied:
         table([f"what the sync keeps equal in {told.target}", "as last written"], _flat(examined.link.content.applied))
 
 
+def _cells(line: LineBeside, target: str) -> Mapping[str, object]:
+    """The fields of a line: ours, and theirs where they differ."""
+    return {
+        name: f"{short(cell.ours)} (in {target}: {short(cell.theirs)})" if cell.differs else cell.ours
+        for name, cell in line.cells.items()
+    }
+
+
 def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Values by name; those of nested rows by the name of the list and the position in it."""
+    """Values by name; those of a row that a lookup leads to by the name of the lookup, too. Lists of rows are left to
+    _nested."""
     for name, value in values.items():
-        nested = enumerate(value, 1) if isinstance(value, list) else [("", value)]
-        for place, each in nested:
-            if isinstance(each, dict):
-                yield from _flat(each, f"{prefix}{name} {place} ".replace("  ", " "))
-            elif each is not None:
-                yield f"{prefix}{name}", short(each)
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name} ")
+        elif value is not None and not _rows_in(value):
+            yield f"{prefix}{name}", short(value)
+
+
+def _nested(values: Values, prefix: str = "") -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The lists of rows by their names, each row without the lists in it, which follow."""
+    for name, value in values.items():
+        rows = _rows_in(value)
+        if rows:
+            yield f"{prefix}{name}", [dict(_flat(row)) for row in rows]
+        for place, row in enumerate(rows, 1):
+            yield from _nested(row, f"{prefix}{name} {place} " if len(rows) > 1 else f"{prefix}{name} ")
+
+
+def _rows_in(value: object) -> list[Values]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

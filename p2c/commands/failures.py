@@ -13,6 +13,7 @@ from p2c.mistakes import Mistake
 from p2c.output import as_json, console, say, words
 from p2c.texts import counted_values
 from shared.counting import counted
+from shared.operations.acts import acts_of
 from shared.operations.failures import Cause, Failing
 from shared.state.failures import Failure
 
@@ -136,6 +137,8 @@ def show_causes(found: Sequence[Cause]) -> None:
             say(f"  {counted_values(each.values)}")
         say(f"  for example {each.example.id}: {each.example.message}")
         say(f"  what helps: {each.example.remedy}")
+        for act in acts_of(each.example, whole_cause=True).words:
+            say(f"    {act}")
 
 
 def show_failures(found: Sequence[FailedRecord]) -> None:
@@ -146,10 +149,12 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
         of = each.failure
         say(f"{of.flow} {of.number} ({of.id})", style="bold")
         say(f"  {of.message}")
-        told = f"since {words(of.first_seen)} UTC, tried {counted(of.tries, 'time')} since"
+        told = f"since {words(of.first_seen)} UTC, tried {counted(of.tried, 'time')} since"
         told += f", next at {words(of.next_try)}" if of.next_try else ""
         told += f", its key in the target: {each.target_key}" if each.target_key else ""
         say(f"  {told}")
+        for act in acts_of(of).words:
+            say(f"    {act}")
         if of.dismissed:
             say(f"  dismissed: {of.dismissed}")
         for address in each.where:

@@ -44,6 +44,7 @@ class Wiring:
     mapper: Mapper
     numbered: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     number_column: str
+    name_columns: tuple[str, ...] = ()
     off: str = ""
     lookup: Lookup | None = None
     basis: Callable[[References, datetime], Json] | None = None
@@ -121,6 +122,7 @@ class FlowSpec:
             mapper=wiring.mapper,
             numbered=wiring.numbered,
             number_column=wiring.number_column,
+            name_columns=wiring.name_columns,
             lookup=wiring.lookup,
             basis=wiring.basis,
             finders=wiring.finders,

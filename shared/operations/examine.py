@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.clock import Clock
-from shared.mapping.verdicts import Mapped, Parent, Remark
+from shared.mapping.verdicts import Mapped, MappedLine, Parent, Remark
 from shared.operations.key_look import look_at_keys
 from shared.records import Json, LineAction, SourceRow, Values, Write
 from shared.state.failures import Failure
@@ -43,7 +43,8 @@ class Examined:
     linked yet, `listed` that a failure of the record is on the list, open or dismissed. `reason` is the rule or cause,
     `failure` why it would be rejected. `parents` are the records that it would wait for; of a record that would be
     written, those that the same run would write before it. `leaves` is the key of the row that it would end before it
-    gets another one. `remarks` are the values that the target does not get.
+    gets another one. `remarks` are the values that the target does not get. `lines` are those of a
+    document as the mapping makes them, by number.
     """
 
     link: Link
@@ -59,6 +60,7 @@ class Examined:
     failure: Failure | None = None
     parents: tuple[Parent, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    lines: Mapping[int, MappedLine] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -153,6 +155,7 @@ def _decided(flow: Flow, of: Concluded, content: Mapped | None, now: datetime) -
         failure=why.as_failure(flow.name, record.id, number, now) if why is not None else None,
         parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
         remarks=content.remarks if content else (),
+        lines=content.lines if content else {},
     )
 
 
@@ -172,6 +175,7 @@ def _planned(flow: Flow, of: Planned, foresight: Foresight) -> Examined:
         reason=judged.ending.rule if judged.ending else "",
         parents=tuple(parent for parent in record.parents if parent in foresight.foreseen),
         remarks=judged.content.remarks,
+        lines=judged.content.lines,
     )
 
 

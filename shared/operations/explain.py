@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from shared.counting import counted
 from shared.mapping.verdicts import Filter
+from shared.operations.acts import acts_of
 from shared.operations.examine import Examined, Examining
 from shared.operations.filters import in_words
+from shared.operations.lines import LineBeside, lines_beside
 from shared.operations.side_by_side import SideBySide, side_by_side
-from shared.operations.trace import Traced, Tracing
+from shared.operations.trace import Traced, TracedStep, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
@@ -25,18 +27,24 @@ _CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "cra
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One record. `beside` is what its target holds. `sentences` describe its state, `action` is what helps, empty if
-    nothing is needed."""
+    """One record; `number` and `name` are those by which people know it. `beside` is what its target holds, `lines` are
+    those of a document. `sentences` describe its state, `action` is what helps, empty if nothing is needed, and `acts`
+    are the places and commands for it. `steps` are the records that it waits for, up to the first cause."""
 
     flow: str
     source: str
     target: str
+    number: str
+    name: str
     examined: Examined
     beside: SideBySide
+    lines: tuple[LineBeside, ...]
     failure: Failure | None
     history: tuple[Entry, ...]
     sentences: tuple[str, ...]
     action: str
+    acts: tuple[str, ...]
+    steps: tuple[TracedStep, ...]
 
 
 class Explaining:
@@ -70,9 +78,22 @@ class Explaining:
                     f"Dismissed by an operator, and not tried again until it is retried: {failure.dismissed}"
                 )
         action = self._action(examined, failure, control, traced)
-        names = self._source, self._target
+        listed = examined.failure or failure
         return Explanation(
-            self._flow.name, *names, examined, beside, failure, tuple(history[:_ENTRIES]), tuple(sentences), action
+            flow=self._flow.name,
+            source=self._source,
+            target=self._target,
+            number=self._flow.number_of(examined.row).strip(),
+            name=self._flow.name_of(examined.row),
+            examined=examined,
+            beside=beside,
+            lines=lines_beside(self._flow, examined, remembered=remembered),
+            failure=failure,
+            history=tuple(history[:_ENTRIES]),
+            sentences=tuple(sentences),
+            action=action,
+            acts=acts_of(listed).words if listed is not None else (),
+            steps=traced.steps if traced is not None else (),
         )
 
     def _standing(self, examined: Examined) -> str:

@@ -121,7 +121,8 @@ class Failing:
 
     def _asked(self, failure: Failure) -> Failure:
         now = self._clock.now()
-        return replace(failure, asked_at=now, dismissed="", next_try=now + retry_after(failure.tries))
+        again = now + retry_after(failure.tries)
+        return replace(failure, asked_at=now, retried=failure.retried + 1, dismissed="", next_try=again)
 
 
 def failures_of(

@@ -1,6 +1,6 @@
-"""What a record waits for, from record to record, to the one that must move first."""
+"""What a record waits for, from record to record, to the one that must move first; and what waits for a record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.mapping.verdicts import Parent
@@ -9,7 +9,8 @@ from shared.operations.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.parents import owner_of
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, dependents
+from shared.sync.state import State
 
 _TOLD = 3
 # No flow waits for itself, not even through others: a longer chain is a defect.
@@ -17,11 +18,40 @@ _LONGEST = 10
 
 
 @dataclass(frozen=True, slots=True)
+class TracedStep:
+    """A record on the way to the first cause. `depth` counts the records between it and the one that is explained;
+    `number` and `name` are those by which people know it, empty if it has none. `outcome` is what apply would make of
+    it, empty if no record is linked under a key; `cause` is the rule or the cause that keeps it from its target, empty
+    if another record does, or none. `words` describe its state, and `remedy` is what helps, empty if that is with
+    another record."""
+
+    depth: int
+    flow: str
+    id: str
+    number: str
+    name: str
+    outcome: str
+    cause: str
+    words: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Traced:
-    """`words` name each record on the way, with its state and the reason; `remedy` is what helps at the end of it."""
+    """`words` name each record on the way, with its state and the reason; `remedy` is what helps at the end of it;
+    `steps` are the same records one by one, each before those that it waits for."""
 
     words: str
     remedy: str
+    steps: tuple[TracedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A record that waits for another one."""
+
+    flow: str
+    id: str
 
 
 class Tracing:
@@ -33,28 +63,30 @@ class Tracing:
 
     def trace(self, parents: Sequence[Parent]) -> Traced:
         """The state of records that another one waits for. Raises SystemTrouble and StorageTrouble."""
-        return self._trace(parents, _LONGEST)
+        return self._trace(parents, 0)
 
-    def _trace(self, parents: Sequence[Parent], left: int) -> Traced:
-        found = [self._one(parent, left) for parent in parents[:_TOLD]]
+    def _trace(self, parents: Sequence[Parent], depth: int) -> Traced:
+        found = [self._one(parent, depth) for parent in parents[:_TOLD]]
         more = f", and {len(parents) - _TOLD} more" if len(parents) > _TOLD else ""
-        return Traced("; and for ".join(each.words for each in found) + more, found[0].remedy)
+        words = "; and for ".join(each.words for each in found) + more
+        return Traced(words, found[0].remedy, tuple(step for each in found for step in each.steps))
 
-    def _one(self, parent: Parent, left: int) -> Traced:
+    def _one(self, parent: Parent, depth: int) -> Traced:
         if parent.is_by_key:
             owner = owner_of(self._examining.state, self._company, parent)
             if owner is None:
-                return _nobody(parent)
+                return _nobody(parent, depth)
             parent = Parent(owner.flow, owner.route, owner.id)
         flow = self._examining.flows[parent.flow]
         (examined,) = self._examining.examine(flow, [parent.id])
-        name = _name(flow, examined)
-        if examined.depends and left:
-            further = self._trace(examined.parents, left - 1)
+        name = _known_as(flow, examined)
+        if examined.depends and depth < _LONGEST:
+            further = self._trace(examined.parents, depth + 1)
             why = "is filtered with" if examined.reason.startswith(PARENT_FILTERED) else "waits for"
-            return Traced(f"{name}, which {why} {further.words}", further.remedy)
+            step = _step(depth, flow, examined, words=f"{why} {_of_step(further.steps[0])}", remedy="")
+            return Traced(f"{name}, which {why} {further.words}", further.remedy, (step, *further.steps))
         words, remedy = self._state(parent, flow, examined, name)
-        return Traced(f"{name}, which {words}", remedy)
+        return Traced(f"{name}, which {words}", remedy, (_step(depth, flow, examined, words=words, remedy=remedy),))
 
     def _state(self, parent: Parent, flow: Flow, examined: Examined, name: str) -> tuple[str, str]:
         match examined.kind:
@@ -82,14 +114,54 @@ class Tracing:
         return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
 
 
-def _nobody(parent: Parent) -> Traced:
+def children_of(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> Iterator[Child]:
+    """The records that wait for a record, on any of its routes, or under a key that it owns. Raises StorageTrouble."""
+    link = state.links.load(flow, [id])[id]
+    routes = flows[flow].routes
+    keys = [Parent.with_key(routes[route].entity, key) for route, key in sorted(link.owned) if route in routes]
+    parents = [*(Parent(flow, route, id) for route in routes), *keys]
+    found = (
+        Child(other.name, child)
+        for other in dependents(flows, flow)
+        for parent in parents
+        for child in state.waits.of_parents(other.name, parent.flow, parent.route, [parent.id])
+    )
+    yield from dict.fromkeys(found)
+
+
+def _step(depth: int, flow: Flow, examined: Examined, *, words: str, remedy: str) -> TracedStep:
+    cause = examined.failure.cause if examined.failure is not None else examined.reason
+    return TracedStep(
+        depth,
+        flow.name,
+        examined.id,
+        _number(flow, examined),
+        flow.name_of(examined.row),
+        str(examined.kind),
+        cause if remedy else "",
+        words,
+        remedy,
+    )
+
+
+def _of_step(step: TracedStep) -> str:
+    return f"{step.flow} {step.number or step.id}"
+
+
+def _nobody(parent: Parent, depth: int) -> Traced:
     """A key that no record owns, so none has been written under it."""
-    words = f"{parent.flow} {parent.id}, under which no record is linked"
-    return Traced(words, f"create or link the record that is {parent.id} in {parent.flow}")
+    words, remedy = "no record is linked", f"create or link the record that is {parent.id} in {parent.flow}"
+    step = TracedStep(depth, parent.flow, parent.id, parent.id, "", "", "", f"under which {words}", remedy)
+    return Traced(f"{parent.flow} {parent.id}, under which {words}", remedy, (step,))
 
 
-def _name(flow: Flow, examined: Examined) -> str:
-    """A record as people know it: by its number, and by its id if that differs."""
+def _known_as(flow: Flow, examined: Examined) -> str:
+    """A record as people know it: by its number and name, and by its id if that is not the number."""
+    number, name = _number(flow, examined), flow.name_of(examined.row)
+    named = [flow.name, number, f'"{name}"' if name else "", f"({examined.id})" if number != examined.id else ""]
+    return " ".join(part for part in named if part) if number else f"{flow.name} {examined.id}"
+
+
+def _number(flow: Flow, examined: Examined) -> str:
     given = examined.row.values.get(flow.number_column) if examined.row is not None else None
-    number = str(given or examined.key or examined.link.target_key or "").strip()
-    return f"{flow.name} {number} ({examined.id})" if number and number != examined.id else f"{flow.name} {examined.id}"
+    return str(given or examined.key or examined.link.target_key or "").strip()

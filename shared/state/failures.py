@@ -24,7 +24,7 @@ class Failure:
     """Why a record is not in step and what to do. `number` is the one by which people know it, if it has one. `value`
     is what is wrong in the record, if failures of one cause differ in it; `rival` is the record that already has what
     this one needs, as its flow and id. `next_try` None: only an operator can retry. `asked_at` is when an operator last
-    had it retried; `dismissed` is why an operator dismissed it, empty if it is open."""
+    had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty if it is open."""
 
     flow: str
     id: str
@@ -36,6 +36,7 @@ class Failure:
     tries: int = 0
     next_try: datetime | None = None
     asked_at: datetime | None = None
+    retried: int = 0
     dismissed: str = ""
     number: str = ""
     value: str = ""
@@ -46,6 +47,11 @@ class Failure:
     def is_asked(self) -> bool:
         """Whether an operator has had it retried since it was last seen: it is already queued."""
         return self.asked_at is not None and self.asked_at > self.last_seen
+
+    @property
+    def tried(self) -> int:
+        """How often it was tried again: by the sweep, and for an operator."""
+        return self.tries + self.retried
 
     @property
     def is_unread(self) -> bool:
@@ -64,6 +70,7 @@ class Failure:
             "tries": self.tries,
             "next_try": self.next_try,
             "asked_at": self.asked_at,
+            "retried": self.retried or None,
             "dismissed": self.dismissed or None,
             "number": self.number[:_NUMBER_KEPT] or None,
             "value": self.value[:_VALUE_KEPT] or None,
@@ -91,7 +98,7 @@ def renewed(earlier: Failure | None, current: Failure) -> Failure:
         return replace(current, next_try=current.next_try or current.last_seen + retry_after(0))
     same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
     first_seen = current.first_seen if earlier.is_unread else earlier.first_seen
-    kept = replace(current, first_seen=first_seen, tries=earlier.tries)
+    kept = replace(current, first_seen=first_seen, tries=earlier.tries, retried=earlier.retried)
     if earlier.dismissed and same:
         return replace(kept, dismissed=earlier.dismissed, next_try=None)
     return replace(kept, next_try=current.next_try or current.last_seen + retry_after(earlier.tries))
@@ -160,6 +167,7 @@ def read_failure(flow: str, stored: Stored) -> Failure:
         tries=cells.number("tries"),
         next_try=cells.maybe_time("next_try"),
         asked_at=cells.maybe_time("asked_at"),
+        retried=cells.number("retried", 0),
         dismissed=cells.text("dismissed", ""),
         number=cells.text("number", ""),
         value=cells.text("value", ""),

@@ -159,10 +159,10 @@ class Flow:
     name such records by target key. `finders` find rows of the target, by collection, that records wait for by key
     whoever has made them. `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
     of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
-    `number_column` holds a record's number; empty if it has none. `filters` are the rules of its mapping in words.
-    `comes_back_from` is the collection in which another flow makes the records of this one: what is made there is
-    looked at at once, since a walk over the open records may never meet it. `off` says which setting turns the flow
-    off; empty if it is on."""
+    `number_column` holds a record's number, empty if it has none, and `name_columns` its name. `filters` are the rules
+    of its mapping in words. `comes_back_from` is the collection in which another flow makes the records of this one:
+    what is made there is looked at at once, since a walk over the open records may never meet it. `off` says which
+    setting turns the flow off; empty if it is on."""
 
     name: str
     source_system: System
@@ -182,6 +182,7 @@ class Flow:
     off: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""
+    name_columns: tuple[str, ...] = ()
     basis_digest: str = ""
 
     @property
@@ -221,6 +222,11 @@ class Flow:
         """The number by which users know a record; empty if it has none."""
         number = row.values.get(self.number_column) if row is not None else None
         return "" if number is None else str(number)
+
+    def name_of(self, row: SourceRow | None) -> str:
+        """The name of a record for people; empty if it has none."""
+        values = {} if row is None else row.values
+        return " ".join(str(values[column]).strip() for column in self.name_columns if values.get(column))
 
     def route(self, name: str | None) -> Route:
         """A route by its name; None is the only one."""

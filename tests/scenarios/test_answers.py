@@ -2,17 +2,26 @@
 record."""
 
 import json
+import shlex
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from shared.flows.checks import Check, CheckResult, by_cause, one_of_several
+from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
+from shared.operations.acts import CAUSES, acts_of
+from shared.operations.trace import children_of
+from shared.state.failures import Failure
 from tests.support.operator import answer, p2c
 from tests.support.product import FLOW, Product
+from tests.support.project import ROOT
 from tests.support.trading import Trading
 from tests.support.world import TRADE, World
+
+MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
 
 
 def now(flow: str, id: str) -> str:
@@ -48,10 +57,12 @@ def test_what_is_filtered_since_its_parent_is_names_that_one_and_its_rule(desk: 
     desk.edit(account, statecode=1, statuscode=2)
     contact = desk.contact(account)
     desk.tick()
-    assert f"It belongs to accounts A-1 ({account}), which is not for F&O, because it is inactive" in now(
+    assert f'It belongs to accounts A-1 "Account A-1" ({account}), which is not for F&O, because it is inactive' in now(
         "contacts", contact
     )
-    assert answer("explain", "contacts", contact)["action"].startswith(f"accounts A-1 ({account}): activate it")
+    assert answer("explain", "contacts", contact)["action"].startswith(
+        f'accounts A-1 "Account A-1" ({account}): activate it'
+    )
 
 
 def test_the_way_is_told_to_its_end_however_long_it_is() -> None:
@@ -65,6 +76,94 @@ def test_the_way_is_told_to_its_end_however_long_it_is() -> None:
     words = " ".join(told.sentences)
     assert "it waits for people m1, which waits for parents p1, which is rejected: bad: bad is x" in words
     assert told.action.startswith("parents p1: clear it")
+    assert [(step.depth, step.flow, step.id, step.cause, step.words) for step in told.steps] == [
+        (0, "people", "m1", "", "waits for parents p1"),
+        (1, "parents", "p1", "bad", "is rejected: bad: bad is x"),
+    ]
+
+
+def test_the_way_to_the_first_cause_names_each_record_by_number_and_name(desk: Trading) -> None:
+    account = desk.account("A-1", address1_country="Atlantis")
+    contact = desk.contact(account)
+    desk.tick()
+    (step,) = answer("explain", "contacts", contact)["steps"]
+    named = step["flow"], step["number"], step["name"], step["cause"]
+    assert named == ("accounts", "A-1", "Account A-1", "country_unknown")
+    assert "add the name to the value map" in step["remedy"]
+    assert f"contacts {contact} ({desk.contact_number(contact)} Ana Trujillo)" in p2c("explain", "contacts", contact)
+
+
+def test_what_waits_for_a_record_is_found_from_it(desk: Trading) -> None:
+    account = desk.account("A-1", address1_country="Atlantis")
+    contact, (_, quote) = desk.contact(account), desk.quote(account)
+    desk.tick()
+    found = list(children_of(desk.state, desk.service.flows, "accounts", account))
+    assert sorted((child.flow, child.id) for child in found) == [("contacts", contact), ("quotations", quote)]
+    desk.edit(account, address1_country="United States")
+    desk.tick()
+    desk.tick()
+    assert list(children_of(desk.state, desk.service.flows, "accounts", account)) == []
+
+
+def test_the_lines_of_a_quote_stand_beside_those_of_its_quotation(desk: Trading) -> None:
+    account = desk.account("A-1")
+    desk.tick()
+    _, number = desk.quote(account, lines=2)
+    desk.tick()
+    lines = answer("explain", "quotations", number)["lines"]
+    assert [line["number"] for line in lines] == [1, 2]
+    assert {cell["differs"] for line in lines for cell in line["cells"].values()} == {False}
+    key = f"CDSSalesQuotationLines(dataAreaId='usmf',SalesQuotationNumber='{number}',LineCreationSequenceNumber=2)"
+    changed = desk.finops.patch(key, {"RequestedSalesQuantity": 7}, {"cross-company": "true"})
+    assert changed.status_code == 204, changed.text
+    _, second = answer("explain", "quotations", number)["lines"]
+    differing = {name: cell for name, cell in second["cells"].items() if cell["differs"]}
+    assert set(differing) == {"RequestedSalesQuantity"}
+    assert [int(float(differing["RequestedSalesQuantity"][side])) for side in ("ours", "theirs")] == [2, 7]
+    told = p2c("explain", "quotations", number)
+    assert "2 (in F&O: 7)" in told
+    assert "lines 1" not in told
+    (remembered, _) = answer("explain", "quotations", number, "--remembered")["lines"]
+    assert {cell["theirs"] for cell in remembered["cells"].values()} == {None}
+
+
+# --- remedies lead to the act -----------------------------------------------------------------------------------------
+
+
+def test_a_record_that_exists_already_is_told_the_command_and_the_setting(sync: Product) -> None:
+    sync.finops.customer(CustomerAccount="A 1", OrganizationName="Entered by hand")
+    id = sync.account("A 1")
+    sync.tick()
+    assert answer("explain", FLOW, id)["acts"] == [
+        "setting ACCOUNTS_ON_EXISTING",
+        "p2c links accounts link 'A 1'",
+        "p2c retry accounts 'A 1'",
+    ]
+    assert "p2c links accounts link 'A 1'" in p2c("failures", FLOW, "--cause", "target_exists")
+    assert "p2c retry accounts --cause target_exists" in p2c("failures")
+
+
+@pytest.mark.parametrize("cause", sorted(CAUSES))
+def test_each_place_that_a_cause_leads_to_is_there(cause: str) -> None:
+    failure = Failure("accounts", "1", cause, "", "", first_seen=MOMENT, last_seen=MOMENT)
+    for flow in ("accounts", "invoices"):
+        told = acts_of(replace(failure, flow=flow))
+        assert set(told.parts) <= set(FLOWS.value_maps.model_fields)
+        assert set(told.settings) <= set(FLOWS.settings.model_fields)
+        for command in (*told.commands, told.again):
+            name, *rest = shlex.split(command)[1:]
+            assert f"Usage: root {name} " in p2c(name, *rest, "--help")
+    assert f"`{cause}`" in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+
+
+def test_what_an_operator_retries_counts_as_tried(sync: Product) -> None:
+    id = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    for _ in range(2):
+        sync.clock.sleep(1)
+        p2c("retry", FLOW, id)
+        sync.drain()
+    assert "tried 2 times since" in p2c("failures", FLOW, "--cause", "country_unknown")
 
 
 # --- what is wrong, and how often -------------------------------------------------------------------------------------

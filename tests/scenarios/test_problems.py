@@ -169,7 +169,7 @@ def test_a_contact_that_waits_for_its_account(desk: Trading) -> None:
     desk.tick()
     told = shown_without_failure("contacts", contact, code=0)
     assert told["examined"]["kind"] == "waiting"
-    assert told["action"].startswith(f"accounts A-1 ({account}): add the name to the value map")
+    assert told["action"].startswith(f'accounts A-1 "Account A-1" ({account}): add the name to the value map')
     assert "1 (" in p2c("status", "contacts")
     shown_as_failure(FLOW, account, "country_unknown")
     desk.edit(account, **US)

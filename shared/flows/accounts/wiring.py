@@ -60,6 +60,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper=mapper,
         numbered=partial(table.ids_by, accounts.KEY_COLUMN),
         number_column=accounts.KEY_COLUMN,
+        name_columns=("name",),
     )
 
 

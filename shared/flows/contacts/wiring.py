@@ -53,6 +53,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper=mapper,
         numbered=partial(table.ids_by, contacts.KEY_COLUMN),
         number_column=contacts.KEY_COLUMN,
+        name_columns=("firstname", "lastname"),
     )
 
 

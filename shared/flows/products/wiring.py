@@ -64,6 +64,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper=mapper,
         numbered=source.as_written,
         number_column=products.KEY_FIELD,
+        name_columns=("ProductName",),
         lookup=DataverseLookup(systems.dataverse, lookups),
         basis=mapper.basis,
     )
