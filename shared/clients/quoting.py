@@ -20,6 +20,8 @@ WILDCARD = "*"
 # Never change it: the ids of created rows depend on it.
 _NAMESPACE = UUID("2f6c1d0e-6f0b-5c1a-9a53-7d1e0f4b8c26")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
+# The version of an id that is derived from a name.
+_NAME_BASED = 5
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -52,6 +54,11 @@ def name_based_id(name: str) -> str:
     """An id that is derived from a name: the same name gives the same id everywhere (RFC 9562, version 5). Half of a
     surrogate pair has no bytes and counts in its JSON form."""
     return str(uuid5(_NAMESPACE, whole_characters(name)))
+
+
+def is_name_based(id: str) -> bool:
+    """Whether an id is one that was derived from a name; Dataverse gives others."""
+    return is_guid(id) and UUID(id).version == _NAME_BASED
 
 
 def is_guid(text: str) -> bool:

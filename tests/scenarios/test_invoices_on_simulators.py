@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.dataverse.seeds import plant
 from local.finops.settings import Settings as FinopsSettings
 from local.simulator.faults import Kind, Rule
 from shared.flows.invoices import INVOICES
@@ -12,7 +13,7 @@ from shared.operations.reconcile import Drift
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, messages
 from tests.support.faults import SPOT_FAULTS, name_of
-from tests.support.invoicing import Invoicing, invoicing
+from tests.support.invoicing import Invoicing, invoicing, invoicing_without_solution
 from tests.support.operator import operated, p2c
 from tests.support.trading import trading_as
 
@@ -42,7 +43,7 @@ def same_amounts(desk: Invoicing) -> None:
         here = {
             n: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
             for n, line in found["lines"].items()
-            if not line["msdynce_ismisctax"]
+            if n in there
         }
         assert here == there
 
@@ -279,3 +280,117 @@ def test_an_invoice_with_a_refused_line_is_completed_when_the_reason_is_gone(des
     desk.settle(15)
     assert state_of(desk, order) == INVOICED
     same_amounts(desk)
+
+
+# Without the solution
+
+
+@pytest.fixture
+def plain() -> Iterator[Invoicing]:
+    """The same in an organisation without the solution."""
+    with invoicing_without_solution() as made, operated(made):
+        yield made
+
+
+def delivered_by_hand(desk: Invoicing, number: str = "F-1", **values: object) -> str:
+    """An order of F&O that is delivered, and that somebody has entered in Sales under its number; its id there."""
+    if desk.customer("A-1") is None:
+        desk.account("A-1")
+        desk.tick()
+    desk.born_in_finops(number)
+    return desk.order(desk.account_id("A-1"), lines=0, active=False, ordernumber=number, **values)[0]
+
+
+def conversions(desk: Invoicing) -> int:
+    """How many orders were converted."""
+    exchanges = desk.sales.control("GET", "exchanges", 10_000).json()
+    return sum(each["url"].endswith("ConvertSalesOrderToInvoice") for each in exchanges)
+
+
+def seller(desk: Invoicing, kind: str = "systemuser") -> str:
+    """Somebody who owns orders, as the address of a row."""
+    id = "11111111-2222-4333-8444-666666666666"
+    plant(desk.sales.organisation, kind, {f"{kind}id": id, "lastname" if kind == "systemuser" else "name": "Seller"})
+    return f"/{kind}s({id})"
+
+
+@pytest.mark.parametrize("kind", ["systemuser", "team"])
+def test_the_sync_gives_an_invoice_the_owner_of_its_order_and_makes_the_order_invoiced(
+    plain: Invoicing, kind: str
+) -> None:
+    owner = seller(plain, kind)
+    order = delivered_by_hand(plain, ownerid__to=owner)
+    number = str(plain.clerk("invoice", "F-1")["InvoiceNumber"])
+    plain.tick()
+    same_amounts(plain)
+    found = plain.sales.get(f"salesorders({order})").json()
+    assert (found["statecode"], found["statuscode"]) == (INVOICED, 100003)
+    assert (plain.invoice(number) or {})["_ownerid_value"] in owner
+    assert list(plain.service.reconciling(INVOICES).drifted()) == []
+    before = writes(plain)
+    plain.settle(30)
+    assert writes(plain) == before
+
+
+def test_an_order_is_converted_once_however_many_invoices_it_has(plain: Invoicing) -> None:
+    order = delivered_by_hand(plain)
+    part = [{"LineCreationSequenceNumber": 1, "quantity": 1}]
+    for _ in range(2):
+        plain.clerk("invoice", "F-1", lines=part)
+    plain.tick()
+    assert (state_of(plain, order), conversions(plain)) == (INVOICED, 1)
+    same_amounts(plain)
+
+
+def test_a_canceled_order_stays_canceled_and_gets_its_invoice(plain: Invoicing) -> None:
+    order = delivered_by_hand(plain)
+    closing = {"subject": "Cancel", "salesorderid@odata.bind": f"/salesorders({order})"}
+    assert plain.sales.send("POST", "CancelSalesOrder", {"Status": 4, "OrderClose": closing}).status_code == 204
+    plain.clerk("invoice", "F-1")
+    plain.tick()
+    assert (state_of(plain, order), conversions(plain)) == (2, 0)
+    same_amounts(plain)
+
+
+def test_an_invoice_of_somebody_else_for_the_same_order_stays(plain: Invoicing) -> None:
+    seller(plain)
+    order = delivered_by_hand(plain)
+    body = {"SalesOrderId": order, "ColumnSet": {"AllColumns": True}}
+    as_seller = {"MSCRMCallerID": "11111111-2222-4333-8444-666666666666"}
+    reply = plain.sales.send("POST", "ConvertSalesOrderToInvoice", body, as_seller)
+    assert reply.status_code == 200, reply.text
+    number = str(plain.clerk("invoice", "F-1")["InvoiceNumber"])
+    plain.tick()
+    assert plain.invoices() == sorted([reply.json()["invoicenumber"], number])
+
+
+@pytest.mark.parametrize("path", ["ConvertSalesOrderToInvoice", "$batch"])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.THROTTLE, Kind.ERROR_AFTER])
+def test_a_conversion_without_an_answer_leaves_no_second_invoice(plain: Invoicing, path: str, kind: Kind) -> None:
+    order = delivered_by_hand(plain)
+    plain.clerk("invoice", "F-1")
+    plain.sales.faults.add(Rule(kind, frozenset({"POST"}), path=path, times=1))
+    plain.tick()
+    plain.settle(15)
+    assert (state_of(plain, order), conversions(plain) <= 2) == (INVOICED, True)
+    same_amounts(plain)
+
+
+def test_invoices_that_are_there_before_the_sync_looks_after_orders_get_their_orders_invoiced() -> None:
+    with invoicing_without_solution(INVOICES_ORDER="automation") as desk:
+        order = delivered_by_hand(desk)
+        desk.clerk("invoice", "F-1")
+        desk.tick()
+        assert state_of(desk, order) == 0
+        desk.start(INVOICES_ORDER="sync")
+        desk.tick()
+        assert state_of(desk, order) == INVOICED
+        same_amounts(desk)
+
+
+def test_where_the_solution_looks_after_orders_as_well_nothing_is_converted() -> None:
+    with invoicing(INVOICES_ORDER="sync") as desk:
+        order, _ = desk.invoiced()
+        desk.tick()
+        assert (state_of(desk, order), conversions(desk)) == (INVOICED, 0)
+        same_amounts(desk)

@@ -1,12 +1,16 @@
 """Invoices as they are deployed, between both simulators over real HTTP: orders of Sales that F&O invoices."""
 
-from contextlib import AbstractContextManager
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.invoices import INVOICES
+from tests.support.assortment import VALUE_MAPS
 from tests.support.ordering import Ordering
 from tests.support.trading import trading_as
+from tests.unit.local import dataverse_world, finops_environment
 
 
 class Invoicing(Ordering):
@@ -103,3 +107,33 @@ class Invoicing(Ordering):
 def invoicing(**settings: str) -> AbstractContextManager[Invoicing]:
     """All flows between two fresh simulators; P-1 is in both, and so are the decimals of amounts."""
     return trading_as(Invoicing, FinopsSettings(amount_decimals=2), **{"INVOICES": "on", **settings})
+
+
+# Everything that the mappings of products and invoices write into columns of the solution is off.
+_OF_SOLUTION = {
+    "products": ("ismaintainedexternally",),
+    "invoices": ("invoicedate", "misctax", "ismaintainedexternally"),
+    "invoice_lines": ("invoicenumber", "invoicedate", "ismisctax", "ismaintainedexternally"),
+}
+_OFF = {part: {f"msdynce_{name}": "off" for name in names} for part, names in _OF_SOLUTION.items()}
+STANDARD_ONLY = json.dumps({**json.loads(VALUE_MAPS), "ownership": _OFF})
+
+
+@contextmanager
+def invoicing_without_solution(**settings: str) -> Iterator[Invoicing]:
+    """The same in an organisation without Microsoft's solution: its columns are off in the value-map document, and the
+    sync does what its automation would do."""
+    row = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
+    with (
+        dataverse_world.dataverse(solution=False, settings_row=row) as sales,
+        finops_environment.environment(FinopsSettings(amount_decimals=2)) as finops,
+    ):
+        given = {
+            "INVOICES": "on",
+            "INVOICES_ORDER": "sync",
+            "PRODUCTS_PRICE_ITEMS": "sync",
+            "VALUE_MAPS": STANDARD_ONLY,
+        }
+        desk = Invoicing(sales, finops, **{**given, **settings})
+        desk.stock("P-1")
+        yield desk

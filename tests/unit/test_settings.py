@@ -88,6 +88,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "INVOICES_SCHEDULE": "0 */15 * * * *",
         "INVOICES_SCOPE": "all",
         "INVOICES_ON_EXISTING": "reject",
+        "INVOICES_ORDER": "automation",
         "INVOICES_NAME": "invoice_number",
         "INVOICES_OVERLAP_DAYS": 7,
         "INVOICES_FULL_WALK_DAYS": 7,

@@ -8,11 +8,12 @@ only a part was written is reported so, and the next try completes it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.clients import quoting
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem, Row
+from shared.clients.dataverse.origins import Origins
 from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable, own_id
 from shared.clients.http.sending import Sending
 from shared.errors import (
@@ -24,7 +25,7 @@ from shared.errors import (
     SyncError,
     SystemTrouble,
 )
-from shared.records import LineAction, LineWrite, MarkedRow, TargetRow, Values, Write, fold
+from shared.records import Json, LineAction, LineWrite, MarkedRow, TargetRow, Values, Write, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class DocumentLines:
 
 
 class DataverseDocumentTarget:
-    """The documents of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own.
+    """The documents of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own. With
+    `origins`, a new document gets the owner of the row that it is made from; whether that row is in its last state is a
+    field of the document, and a write of this field brings it there, after everything else.
 
     Of a document that we have created, only the lines that we have created count: users may add others. Of any other,
     each line counts that has a number of its own.
@@ -78,8 +81,10 @@ class DataverseDocumentTarget:
         namespace: str,
         *,
         bulk_rows: int = BULK_ROWS,
+        origins: Origins | None = None,
     ) -> None:
         self._system = system
+        self._origins = origins
         self._headers = headers
         self._lines = lines
         self._namespace = namespace
@@ -93,7 +98,8 @@ class DataverseDocumentTarget:
         candidates = self._by_number([number for number in wanted.values() if number.strip(" ")])
         found = {key: row for key, number in wanted.items() if (row := self._under(key, candidates[fold(number)]))}
         lines = self._lines_of([self._id_of(row) for row in found.values()])
-        return {key: self._document(key, row, lines[self._id_of(row)]) for key, row in found.items()}
+        documents = {key: self._document(key, row, lines[self._id_of(row)]) for key, row in found.items()}
+        return documents if self._origins is None else self._with_origins(self._origins, documents)
 
     def row_id(self, key: str) -> str:
         """The id that we give the header under a key."""
@@ -110,7 +116,7 @@ class DataverseDocumentTarget:
         """Send every document; the result per id is None (applied) or the error that says what to do."""
         sending = Sending(self._system.channel.clock, not_after)
         documents = [_Document(write, write.target_id or self.row_id(write.key)) for write in writes]
-        for stage in (self._write_headers, self._write_lines):
+        for stage in (self._write_headers, self._write_lines, self._finish_origins):
             due = [document for document in documents if document.error is None]
             try:
                 stage(due, sending)
@@ -154,6 +160,18 @@ class DataverseDocumentTarget:
         of = self._headers
         return TargetRow({name: of.table.value(header, name) for name in of.read}, id, ours=ours, lines=lines)
 
+    def _with_origins(self, origins: Origins, documents: Mapping[str, TargetRow]) -> dict[str, TargetRow]:
+        """The same with the field that says whether nothing is left to do for the row that a document is made from."""
+        named = {key: origins.named_in(document.values) for key, document in documents.items()}
+        finished = origins.finished(id for id in named.values() if id is not None)
+        done: dict[str, Json] = {
+            key: origins.of.done if id is None or id in finished else None for key, id in named.items()
+        }
+        return {
+            key: replace(document, values={**document.values, origins.of.field: done[key]})
+            for key, document in documents.items()
+        }
+
     def _id_of(self, header: Row) -> str:
         return str(header[self._headers.table.id_column]).lower()
 
@@ -162,22 +180,43 @@ class DataverseDocumentTarget:
         return own_id(self._namespace, self._lines.table.logical_name, header, str(number))
 
     def _write_headers(self, documents: "Sequence[_Document]", sending: Sending) -> None:
-        due = [document for document in documents if document.write.values or document.write.create]
+        owners = self._owners([document for document in documents if document.write.create])
+        due = [(document, values) for document in documents if (values := self._header_values(document.write))]
         rows = [
             RowWrite(
                 document.row_id,
-                self._header_values(document.write),
+                {**values, **owners.get(document.write.id, {})},
                 create=document.write.create,
                 alone=document.write.alone,
             )
-            for document in due
+            for document, values in due
         ]
-        for document, result in zip(due, self._header_rows.write(rows, sending), strict=True):
+        for (document, _), result in zip(due, self._header_rows.write(rows, sending), strict=True):
             document.take(result)
 
     def _header_values(self, write: Write) -> Values:
+        field = None if self._origins is None else self._origins.of.field
+        values = {name: value for name, value in write.values.items() if name != field}
         number = {self._headers.number: self._headers.number_of(write.key)}
-        return {**write.values, **number} if write.create else write.values
+        return {**values, **number} if write.create else values
+
+    def _owners(self, documents: "Sequence[_Document]") -> Mapping[str, Values]:
+        """Who is to own new documents, by the id of the write."""
+        if self._origins is None:
+            return {}
+        named = {document.write.id: self._origins.named_in(document.write.values) for document in documents}
+        owners = self._origins.owners(id for id in named.values() if id is not None)
+        return {id: owner for id, origin in named.items() if origin and (owner := owners.get(origin)) is not None}
+
+    def _finish_origins(self, documents: "Sequence[_Document]", sending: Sending) -> None:
+        origins = self._origins
+        if origins is None:
+            return
+        named = [(document, origins.named_by(document.write)) for document in documents]
+        due = [(document, id) for document, id in named if id is not None]
+        results = origins.finish((id for _, id in due), sending) if due else {}
+        for document, id in due:
+            document.take(results[id])
 
     def _write_lines(self, documents: "Sequence[_Document]", sending: Sending) -> None:
         due = [(document, line) for document in documents for line in document.write.lines]

@@ -40,6 +40,7 @@ class DataverseSystem:
         self.filters = FilterSize(MAX_IDS, sizes or NoMemory(), channel.clock)
         self._asking = threading.Lock()
         self._bulk: dict[str, bool] = {}
+        self._user: str | None = None
 
     @property
     def requests(self) -> RequestCounts:
@@ -56,6 +57,16 @@ class DataverseSystem:
         if not isinstance(organization, str) or not quoting.is_guid(organization):
             raise self.unreadable("WhoAmI", "it names no OrganizationId")
         return organization.lower()
+
+    def user(self) -> str:
+        """The id of the user that the app is in this environment; asked once per process. Raises SystemTrouble."""
+        with self._asking:
+            if self._user is None:
+                user = self._who_am_i().get("UserId")
+                if not isinstance(user, str) or not quoting.is_guid(user):
+                    raise self.unreadable("WhoAmI", "it names no UserId")
+                self._user = user.lower()
+            return self._user
 
     def url(self, entity_set: str, parameters: Mapping[str, str]) -> str:
         """The address of a collection."""

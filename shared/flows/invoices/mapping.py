@@ -37,7 +37,7 @@ from shared.flows.finops_documents.words import (
     unit_price,
     whether,
 )
-from shared.flows.invoices.rules import InvoiceRules
+from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
 from shared.flows.products.catalogue import NotThere
 from shared.mapping.field_table import FieldTable, require_known
 from shared.mapping.numbers import Numbering
@@ -80,6 +80,10 @@ NUMBERING = Numbering(
 # The orders of Sales, as an invoice refers to them.
 ORDERS, ORDER_NUMBER, ORDER_ID = "salesorders", "ordernumber", "salesorderid"
 
+# The states of an order that becomes no invoice (any more): canceled, invoiced.
+CANCELED, INVOICED = 2, 4
+CONVERSION, CONVERTED = "ConvertSalesOrderToInvoice", "SalesOrderId"
+
 LOOKUPS = {ORDER_ID: ORDERS, **HEADER_LOOKUPS}
 LINE_LOOKUPS = {ID_COLUMN: TARGET_SET, **PRODUCT_LOOKUPS}
 BILLED = 4
@@ -94,13 +98,15 @@ _ISO_DAY = 10
 
 @dataclass(frozen=True, slots=True)
 class InvoiceChoices:
-    """What a deployment decides for invoices (settings); `zone` is the business's time zone."""
+    """What a deployment decides for invoices (settings). With `settles_order` the sync gives an invoice the owner of
+    its order, and makes the order invoiced; `zone` is the business's time zone."""
 
     name_of: str = NUMBER_FIELD
     adopt_existing: bool = False
     linked_only: bool = False
     since: str = ""
     street_number: bool = False
+    settles_order: bool = False
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
@@ -219,9 +225,10 @@ class InvoiceMapper:
             return missing.rejected(looked_up=True)
         except Unmappable as unmappable:
             return unmappable.rejected()
+        of_order: dict[str, Json] = {ORDER_STATE: INVOICED} if self.choices.settles_order else {}
         return Mapped(
             row.id,
-            content.owned,
+            {**content.owned, **of_order},
             content.on_create,
             self.parents(row),
             lines=mapped,

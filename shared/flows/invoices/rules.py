@@ -7,6 +7,8 @@ from shared.flows.finops_documents.rules import FinopsDocumentRules
 from shared.mapping.verdicts import Rejected
 from shared.records import TargetRow
 
+# The field that says whether an order is invoiced, where the sync looks after that.
+ORDER_STATE = "salesorderid.statecode"
 _TOLD = 10
 
 
@@ -16,7 +18,10 @@ class InvoiceRules(FinopsDocumentRules):
 
     def refusal(self, row: TargetRow, changed: Sequence[str]) -> Rejected | None:  # noqa: ARG002 - in whatever state
         """An invoice that is complete is never changed: a posted invoice does not change in F&O, so a difference is
-        somebody's change in Sales, or of what the mapping makes of it."""
+        somebody's change in Sales, or of what the mapping makes of it. The state of its order is no part of it."""
+        changed = [name for name in changed if name != ORDER_STATE]
+        if not changed:
+            return None
         more = f" and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
         return Rejected(
             "invoice_differs",

@@ -21,6 +21,11 @@ class InvoiceSettings(Settings):
     INVOICES_ON_EXISTING: Literal["reject", "adopt"] = Field(
         default="reject", description="An invoice with the same number and day exists in Sales and is not linked"
     )
+    INVOICES_ORDER: Literal["automation", "sync"] = Field(
+        default="automation",
+        description="Who gives an invoice the owner of its order and makes the order invoiced: the Sales solution's "
+        "automation, or the sync",
+    )
     INVOICES_NAME: Literal["invoice_number", "order_number"] = Field(
         default="invoice_number", description="What the name of an invoice in Sales is: its number, or its order's"
     )

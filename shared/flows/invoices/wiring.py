@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
+from shared.clients.dataverse.origins import Origins, OriginTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
 from shared.clients.finops.source import ClosedAfterDays, FinopsSource
@@ -24,8 +25,10 @@ from shared.flows.finops_documents.words import CountryNames
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices import mapping as invoices
 from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
+from shared.flows.invoices.rules import ORDER_STATE
 from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.orders import ORDERS
+from shared.flows.orders import mapping as order_mapping
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
@@ -59,6 +62,7 @@ def invoice_mapper(deployment: Deployment) -> InvoiceMapper:
         linked_only=scope == "linked",
         since="" if scope in ("all", "linked") else scope,
         street_number=settings.MAP_STREET_NUMBER,
+        settles_order=settings.INVOICES_ORDER == "sync",
         zone=zone_of(settings),
     )
     return InvoiceMapper(deployment.maps, choices)
@@ -75,6 +79,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         _lines(mapper),
         f"{INVOICES}|{deployment.company}",
         bulk_rows=settings.BULK_ROWS,
+        origins=_origins(systems, mapper),
     )
     route = Route(
         INVOICE,
@@ -109,11 +114,34 @@ def _source(settings: InvoiceSettings, systems: Systems, mapper: InvoiceMapper) 
     )
 
 
-def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
-    table = RowTable(
+def _origins(systems: Systems, mapper: InvoiceMapper) -> Origins | None:
+    """The orders, if the sync looks after them."""
+    if not mapper.choices.settles_order:
+        return None
+    orders = OriginTable(
+        RowTable(invoices.ORDERS, order_mapping.HEADER_TABLE, invoices.ORDER_ID),
+        lookup=invoices.ORDER_ID,
+        action=invoices.CONVERSION,
+        argument=invoices.CONVERTED,
+        done=invoices.INVOICED,
+        closed=frozenset({invoices.CANCELED, invoices.INVOICED}),
+        field=ORDER_STATE,
+    )
+    return Origins(systems.dataverse, orders, _header_table())
+
+
+def _header_table() -> RowTable:
+    return RowTable(
         invoices.TARGET_SET, invoices.LOGICAL_NAME, invoices.ID_COLUMN, invoices.LOOKUPS, references.READ_AS
     )
-    return DocumentHeaders(table, mapper.header.target_fields, invoices.KEY_COLUMN, number_of_key, is_under)
+
+
+def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
+    columns = mapper.header.target_fields
+    has_day = invoices.DATE_COLUMN in columns
+    return DocumentHeaders(
+        _header_table(), columns, invoices.KEY_COLUMN, number_of_key, is_under if has_day else is_under_number
+    )
 
 
 def _lines(mapper: InvoiceMapper) -> DocumentLines:
@@ -132,6 +160,11 @@ def is_under(key: str, row: Values) -> bool:
     """Whether an invoice of Sales has the day of a key. The voucher is not in Sales."""
     day = row.get(invoices.DATE_COLUMN)
     return isinstance(day, str) and KEY.parts(key)[invoices.DATE_FIELD].startswith(day)
+
+
+def is_under_number(_key: str, _row: Values) -> bool:
+    """The same where Sales has no column for the day: the number alone counts."""
+    return True
 
 
 def required_columns(deployment: Deployment) -> RequiredColumns:
@@ -155,7 +188,10 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         },
         dates=_DATES,
     )
-    order = UsedTable(invoices.ORDERS, invoices.ORDER_ID, {invoices.ORDER_NUMBER: in_sales(str)})
+    settled = (
+        {"statecode": in_sales(int), "owningteam": LOOKUP, "owninguser": LOOKUP} if mapper.choices.settles_order else {}
+    )
+    order = UsedTable(invoices.ORDERS, invoices.ORDER_ID, {invoices.ORDER_NUMBER: in_sales(str), **settled})
     read = (
         UsedCollection(invoices.ENTITY_SET, _read(mapper.header.columns, KEY.fields)),
         UsedCollection(
