@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError
-from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueServiceClient
 from requests import Session
@@ -21,6 +20,7 @@ from shared.state.storage.azure_queues import AzureQueues
 from shared.state.storage.azure_tables import AzureTable
 from shared.state.storage.queues import queues_of
 from shared.state.storage.storage_errors import storage_errors
+from shared.state.storage.transaction_answers import TransactionTransport
 
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
@@ -109,7 +109,7 @@ def _connected(make: Callable[..., _Client], way: Way) -> _Client:
     session.trust_env = False
     session.mount("https://", _adapter())
     session.mount("http://", _adapter())
-    transport = RequestsTransport(session=session)
+    transport = TransactionTransport(session=session)
     client = make(connection_timeout=_CONNECT_S, read_timeout=_READ_S, transport=transport)
     # Only the client knows the address in a connection string.
     outbound = way(client.url)
