@@ -19,8 +19,8 @@ class NotJson(ValueError):
     """A text is not JSON, or is beyond any sensible size; the message says what, and shows nothing of it."""
 
 
-# `json.dumps` would make an encoder for each text.
-_text = json.JSONEncoder(ensure_ascii=False).encode
+# `json.dumps` would make an encoder for each text. This one is written in C; it knows no Decimal.
+_without_decimals = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def loads(text: str | bytes) -> Json:
@@ -50,17 +50,22 @@ def encoded(value: Json) -> bytes:
 
 
 def _written(value: Json) -> str:
+    try:
+        return _without_decimals(value)
+    except TypeError:
+        return _digit_by_digit(value)
+
+
+def _digit_by_digit(value: Json) -> str:
     match value:
-        case None | bool() | int():
-            return json.dumps(value)
-        case str():
-            return _text(value)
         case Decimal():
             return format(value, "f")
         case list():
-            return "[" + ",".join(map(_written, value)) + "]"
+            return "[" + ",".join(map(_digit_by_digit, value)) + "]"
         case dict():
-            return "{" + ",".join(f"{_text(key)}:{_written(each)}" for key, each in value.items()) + "}"
+            members = (f"{_without_decimals(key)}:{_digit_by_digit(each)}" for key, each in value.items())
+            return "{" + ",".join(members) + "}"
+    return _without_decimals(value)
 
 
 def _is_deeper(value: Json, most: int) -> bool:

@@ -124,8 +124,8 @@ class FieldTable:
         for name, value in values.items():
             if isinstance(value, str):
                 self._check_text(self._by_name[name], value, row)
-            origin = self._origin(name, row)
-            check_range(origin, name, self._ranges[name], value, target_set=self._target_set)
+            elif self._ranges[name] is not None:
+                check_range(self._origin(name, row), name, self._ranges[name], value, target_set=self._target_set)
         self._check_target(values)
         owned = {name: value for name, value in values.items() if self._by_name[name].ownership is Ownership.OWNED}
         on_create = {name: value for name, value in values.items() if name not in owned}
@@ -149,9 +149,11 @@ class FieldTable:
             ) from invalid
 
     def _check_text(self, field: TargetField, text: str, row: Values) -> None:
+        limit, length = self._lengths[field.name], length_of(text)
+        if is_plain(text) and (limit is None or length <= limit):
+            return
         origin = self._origin(field.name, row)
         refuse_characters(f"{origin} (for {field.name})", text, allowed=_LINE_BREAKS)
-        limit, length = self._lengths[field.name], length_of(text)
         if limit is None or length <= limit:
             return
         place = f"text_lengths.{self._lengths_part}.{field.name}"
@@ -221,6 +223,11 @@ def _never_owned(flow: str, overrides: Mapping[str, Ownership]) -> Mapping[str, 
         )
         raise mistaken("the value-map document", told)
     return overrides
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has nothing but characters of a keyboard, which every field takes."""
+    return text.isascii() and text.isprintable()
 
 
 def refuse_characters(name: str, text: str, *, allowed: str = "", categories: frozenset[str] = NEVER_IN_TEXTS) -> None:

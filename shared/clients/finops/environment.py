@@ -1,5 +1,6 @@
 """F&O as a target: collections addressed by our key, written by parallel single requests."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -219,14 +220,19 @@ class FinopsCollection:
 
 def chunks_of(keys: Iterable[str], url_of: Callable[[Sequence[str]], str], at_most: int) -> Iterator[list[str]]:
     """Every key, in groups whose addresses are not too long (finops-odata, section 3)."""
-    chunk: list[str] = []
-    for key in keys:
-        if chunk and (len(chunk) == at_most or len(url_of([*chunk, key])) >= MAX_URL_LENGTH):
-            yield chunk
-            chunk = []
-        chunk.append(key)
-    if chunk:
-        yield chunk
+    rest = list(keys)
+    while rest:
+        size = _fitting(rest[:at_most], url_of)
+        yield rest[:size]
+        rest = rest[size:]
+
+
+def _fitting(keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> int:
+    """How many of the keys, from the first one on, fit into one address; at least one."""
+    if len(url_of(keys)) < MAX_URL_LENGTH:
+        return len(keys)
+    too_many = bisect_left(range(len(keys)), True, key=lambda more: len(url_of(keys[: more + 1])) >= MAX_URL_LENGTH)
+    return max(too_many, 1)
 
 
 def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from urllib3.util import parse_url
 from shared.errors import OperatorNeeded, SettingsInvalid
 from shared.systems import System
 
+# Creations go to one address each time, and every request is checked twice.
+_ADDRESSES_KEPT = 64
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Blanks, control characters and backslashes are where parsers of addresses disagree.
 _UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
@@ -71,6 +74,7 @@ def is_at(url: str, origin: Origin) -> bool:
     return _origin(url) == origin
 
 
+@lru_cache(maxsize=_ADDRESSES_KEPT)
 def _origin(url: str) -> Origin | None:
     """The origin as read by both parsers that handle a request; None if they could disagree."""
     start = _START.match(url)

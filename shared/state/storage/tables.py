@@ -173,6 +173,8 @@ def _wire_bytes(row: Row) -> int:
 def _wire_cell_bytes(cell: Cell) -> int:
     match cell:
         case str():
+            if cell.isascii() and cell.isprintable():
+                return len(cell) + cell.count('"') + cell.count("\\") + 66
             return len(json.dumps(cell)) + 64
         case bytes():
             return len(cell) * 4 // 3 + 64
