@@ -11,6 +11,7 @@ from local.dataverse.loading import LineRefused, has_rows, load_folder
 from local.dataverse.organisation import Organisation
 from local.dataverse.protection import limits_from
 from local.dataverse.schema import Schema, load_schema
+from local.dataverse.schemafiles import OverlayUnreadable, read_own
 from local.dataverse.service import THROTTLED
 from local.dataverse.settings import Limits, Settings
 from local.dataverse.simulator import build_organisation, build_simulator
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         _run(parsed)
-    except (ArgumentsRefused, LineRefused) as error:
+    except (ArgumentsRefused, LineRefused, OverlayUnreadable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except space.NoSpaceLeft as full:
@@ -55,6 +56,7 @@ def _run(parsed: argparse.Namespace) -> None:
     common = common_from(parsed)
     samples, file = _places(common.data, parsed.load)
     schema = load_schema(
+        own={} if parsed.schema is None else read_own(parsed.schema),
         solution=not parsed.no_solution,
         tracked=dict.fromkeys(parsed.track, True),
         unique_product_number=parsed.product_number_key,
@@ -147,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--load", type=Path, metavar="FOLDER", help="sample rows (*.jsonl) to start with")
     parser.add_argument("--products", action="store_true", help="load products_dataverse.jsonl too")
     parser.add_argument("--no-solution", action="store_true", help="an organisation without Prospect to cash")
+    parser.add_argument("--schema", type=Path, metavar="FILE", help="columns of the organisation's own (JSON)")
     parser.add_argument("--product-number-key", action="store_true", help="an alternate key on the product number")
     parser.add_argument("--track", action="append", default=[], metavar="TABLE", help="enable change tracking")
     parser.add_argument("--pricing-precision", type=int, help="pricing precision of the organisation (default: 2)")

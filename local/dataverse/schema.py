@@ -156,14 +156,16 @@ def load_schema(
     tracked: Mapping[str, bool] = MappingProxyType({}),
     unique_account_number: bool = False,
     unique_product_number: bool = False,
+    own: RawTables = MappingProxyType({}),
 ) -> Schema:
     """The served tables, with the columns of the Prospect-to-cash solution unless it is dropped.
 
     `tracked` overrules per table whether change tracking is enabled; without it, tables that no source describes are
     not. `unique_account_number` adds the key that earlier versions of the solution had, `unique_product_number` one
-    that a customizer declared on the product number: no organisation brings it along.
+    that a customizer declared on the product number: no organisation brings it along. `own` are further columns, in the
+    form of the overlay of the solution.
     """
-    raw = read_tables(solution=solution)
+    raw = read_tables(solution=solution, own=own)
     entities = {name: _entity(raw[name]) for name in SERVED if name in raw}
     entities = {name: replace(entity, tracked=tracked.get(name, entity.tracked)) for name, entity in entities.items()}
     if unique_account_number:

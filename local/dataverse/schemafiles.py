@@ -1,22 +1,58 @@
 """The files of local/schemas as they are, with the overlay of the Prospect-to-cash solution put in."""
 
+import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 from shared import exact_json
 from shared.records import Json
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
+# What every column says of itself.
+_NEEDED = ("name", "schema_name", "edm_type", "required_level", "read_only")
+
 RawTables = Mapping[str, Mapping[str, Json]]
 """What the files say of each table, by logical name."""
 
 
-def read_tables(*, solution: bool) -> RawTables:
-    """The tables, with what the Prospect-to-cash solution adds unless it is dropped."""
+class OverlayUnreadable(Exception):
+    """A file of further columns cannot be used; the message names it, and says what is wrong."""
+
+
+def read_tables(*, solution: bool, own: RawTables = MappingProxyType({})) -> RawTables:
+    """The tables, with what the Prospect-to-cash solution adds unless it is dropped, and with what the organisation
+    itself has added."""
     tables = _tables("dataverse-schema.json")
-    return _overlaid(tables, _tables("dataverse-p2c-solution.json")) if solution else tables
+    return _overlaid(_overlaid(tables, _tables("dataverse-p2c-solution.json")) if solution else tables, own)
+
+
+def read_own(file: Path) -> RawTables:
+    """The columns of an organisation's own, from a file in the form of dataverse-p2c-solution.json. Raises
+    OverlayUnreadable."""
+    try:
+        entities = exact_json.loads(file.read_bytes())
+    except OSError as error:
+        raise OverlayUnreadable(f"{file}: {error.strerror}; name a file of columns.") from error
+    except (json.JSONDecodeError, ValueError) as error:
+        raise OverlayUnreadable(f"{file} is not JSON: {error}") from error
+    found = entities.get("entities") if isinstance(entities, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise OverlayUnreadable(f'{file} has no object "entities" of tables; compare dataverse-p2c-solution.json.')
+    known = _tables("dataverse-schema.json")
+    unknown = sorted(name for name, table in found.items() if name not in known and not mapping(table).get("new_table"))
+    if unknown:
+        raise OverlayUnreadable(f"{file} adds columns to {', '.join(unknown)}, which are no tables of the simulator.")
+    own = {name: mapping(table) for name, table in found.items()}
+    for name, table in own.items():
+        for attribute in mappings(table.get("attributes")):
+            missing = [each for each in _NEEDED if each not in attribute]
+            if missing:
+                column = f"{name}.{attribute.get('name', '?')}"
+                raise OverlayUnreadable(f"{file}: {column} lacks {', '.join(missing)}; compare the columns of account.")
+    return own
 
 
 def read_relationships() -> Mapping[str, Json]:

@@ -11,6 +11,7 @@ import requests
 
 from local.dataverse.organisation import Organisation
 from local.dataverse.schema import Schema, load_schema
+from local.dataverse.schemafiles import read_own
 from local.dataverse.settings import Settings
 from local.dataverse.simulator import build_organisation, build_simulator
 from local.simulator.auth import Clock, FixedToken, system_clock
@@ -25,6 +26,8 @@ ADMIN = "admin"
 TOKEN = "token"
 # Documents whose changes are followed, with their lines.
 _DOCUMENTS = ("quote", "quotedetail", "salesorder", "salesorderdetail")
+# Columns of an organisation's own.
+OWN_COLUMNS = Path(__file__).parents[2] / "support" / "own_columns.json"
 START = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
 
 
@@ -116,17 +119,27 @@ class World:
 
 @cache
 def schema(
-    *, solution: bool = True, product_number_key: bool = False, also_tracked: frozenset[str] = frozenset()
+    *,
+    solution: bool = True,
+    product_number_key: bool = False,
+    also_tracked: frozenset[str] = frozenset(),
+    own: Path | None = None,
 ) -> Schema:
     tracked = dict.fromkeys(("contact", *_DOCUMENTS, *also_tracked), True)
-    return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked)
+    added = {} if own is None else read_own(own)
+    return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked, own=added)
 
 
 @cache
 def _seeded(
-    solution: bool, product_number_key: bool, no_bulk: frozenset[str], settings_row: tuple[tuple[str, Json], ...]
+    solution: bool,
+    product_number_key: bool,
+    no_bulk: frozenset[str],
+    settings_row: tuple[tuple[str, Json], ...],
+    own: Path | None,
 ) -> Store:
-    tables, settings = schema(solution=solution, product_number_key=product_number_key), Settings(no_bulk=no_bulk)
+    tables = schema(solution=solution, product_number_key=product_number_key, own=own)
+    settings = Settings(no_bulk=no_bulk)
     return build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
 
 
@@ -138,11 +151,12 @@ def fresh_organisation(
     solution: bool = True,
     product_number_key: bool = False,
     also_tracked: frozenset[str] = frozenset(),
+    own: Path | None = None,
 ) -> Organisation:
     """A new organisation in memory; its rows are made once and copied."""
     settings = settings or Settings()
-    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
-    tables = schema(solution=solution, product_number_key=product_number_key, also_tracked=also_tracked)
+    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()), own)
+    tables = schema(solution=solution, product_number_key=product_number_key, also_tracked=also_tracked, own=own)
     return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
 
 
@@ -155,6 +169,7 @@ def dataverse(
     file: Path | None = None,
     product_number_key: bool = False,
     also_tracked: frozenset[str] = frozenset(),
+    own: Path | None = None,
     tls: Tls | None = None,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
@@ -166,6 +181,7 @@ def dataverse(
             solution=solution,
             product_number_key=product_number_key,
             also_tracked=also_tracked,
+            own=own,
         )
     else:
         tables = schema(solution=solution, product_number_key=product_number_key)

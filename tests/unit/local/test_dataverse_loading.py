@@ -12,7 +12,7 @@ import requests
 from local.dataverse.__main__ import main
 from local.dataverse.loading import LineRefused, load_folder
 from tests.support.patience import PATIENCE_S
-from tests.unit.local.dataverse_world import World, dataverse
+from tests.unit.local.dataverse_world import OWN_COLUMNS, World, dataverse
 
 ADVENTUREWORKS = Path(__file__).parents[3] / "local" / "data" / "adventureworks"
 ACCOUNT = "a22517e3-848d-4ebe-b9d9-7437f3432304"
@@ -155,6 +155,34 @@ def test_a_mistake_in_the_arguments_is_one_line(capsys: pytest.CaptureFixture[st
     assert "--load" in _refused(capsys, "--token", "t", "--load", str(tmp_path / "none"))
     assert "--tls-cert" in _refused(capsys, "--token", "t", "--tls-key", "key.pem")
     assert "--audience" in _refused(capsys, "--identity-key-file", "key")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "is not JSON"),
+        ("[]", '"entities"'),
+        ('{"entities": {"nope": {}}}', "nope"),
+        ('{"entities": {"account": {"attributes": [{"name": "new_x"}]}}}', "account.new_x lacks schema_name"),
+    ],
+)
+def test_a_wrong_file_of_further_columns_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, told: str
+) -> None:
+    (tmp_path / "own.json").write_text(content)
+    assert told in _refused(capsys, "--token", "t", "--schema", str(tmp_path / "own.json"))
+    assert "none.json" in _refused(capsys, "--token", "t", "--schema", str(tmp_path / "none.json"))
+
+
+def test_a_column_of_the_organisations_own_is_written_and_told_by_the_metadata() -> None:
+    with dataverse(own=OWN_COLUMNS) as world:
+        id = world.create("accounts", name="A", new_financestate="written")
+        told = world.rows("EntityDefinitions(LogicalName='account')/Attributes?$select=LogicalName,AttributeType")
+        assert {"new_financestate": "String", "new_infinancesince": "DateTime"}.items() <= {
+            row["LogicalName"]: row["AttributeType"] for row in told
+        }.items()
+        assert world.get(f"accounts({id})?$select=new_financestate").json()["new_financestate"] == "written"
+        assert world.patch(f"accounts({id})", {"new_financestate": "x" * 41}, If_Match="*").status_code == 400
 
 
 def test_a_bad_sample_folder_ends_the_start_with_its_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
