@@ -29,6 +29,7 @@ from shared.state.failures import Failures
 from shared.state.filter_sizes import FilterSizes
 from shared.state.links import Links
 from shared.state.owners import Owners
+from shared.state.results import Results
 from shared.state.runs import Runs
 from shared.state.storage.account import Account, Storage
 from shared.state.storage.queues import Queues
@@ -82,6 +83,7 @@ def state_of(table: Callable[[str], Table]) -> State:
         links=Links(links),
         failures=Failures(links),
         waits=Waits(links),
+        results=Results(links, table("control")),
         batches=Batches(links),
         checkpoints=Checkpoints(table("checkpoints")),
         control=Control(table("control")),

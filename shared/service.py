@@ -40,6 +40,7 @@ from shared.sync.ports import SystemPort
 from shared.sync.pull.run import Pull
 from shared.sync.state import State
 from shared.sync.sweep import Sweep
+from shared.sync.write_back import WriteBack
 from shared.systems import System
 from shared.telemetry import tell_damage, tell_trouble
 
@@ -108,8 +109,10 @@ class Service:
             ).run(_text(body))
 
     def sweep(self, invocation: Invocation | None = None) -> None:
-        """Bring back what waits for something other than a change."""
+        """Bring back what waits for something other than a change, then write the results of records into their
+        source."""
         with self._run(None, invocation) as run_id:
+            not_after = self.clock.monotonic() + self.limits.run_budget_s
             Sweep(
                 self.flows,
                 run_id,
@@ -118,6 +121,17 @@ class Service:
                 queues=self.queues,
                 clock=self.clock,
                 limits=self.limits,
+            ).run()
+            WriteBack(
+                self.flows,
+                run_id,
+                gates=self.gates,
+                environment=self.environment,
+                state=self.state,
+                queues=self.queues,
+                clock=self.clock,
+                limits=self.limits,
+                not_after=not_after,
             ).run()
 
     def reconcile(self, invocation: Invocation | None = None) -> None:

@@ -116,6 +116,14 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "rows past their retention were removed",
             {**_RUN, "rows": "how many", "keys": "target keys among them that no record owned any more"},
         ),
+        "results_written": Event(
+            "results of records were written into their rows in Sales",
+            {**_RUN, "records": "how many", "refused": "results that are listed, and written again later"},
+        ),
+        "results_delayed": Event(
+            "results of records cannot be written now; nothing else is held up",
+            {**_RUN, "reason": "the kind of trouble"},
+        ),
         "poison_split": Event(
             "a message that failed too often is sent again record by record",
             {**_RUN, "sent_by": "run that sent the message", "records": "how many"},

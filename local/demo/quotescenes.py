@@ -16,8 +16,8 @@ from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
-from shared.operations.filters import in_words
 from shared.records import Json, Values
+from shared.sync.apply.filters import in_words
 
 _MORE = 7
 

@@ -13,8 +13,8 @@ from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
 from shared.flows.registry import FLOWS
-from shared.operations.filters import in_words
 from shared.state.failures import Failure
+from shared.sync.apply.filters import in_words
 from shared.visible import visible
 
 _ENTRIES_SHOWN = 8

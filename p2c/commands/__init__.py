@@ -9,6 +9,7 @@ from p2c.commands import plan
 from p2c.commands import preflight
 from p2c.commands import reconcile
 from p2c.commands import records
+from p2c.commands import results
 from p2c.commands import audit
 from p2c.commands import flow_control
 from p2c.commands import sync
@@ -27,6 +28,7 @@ __all__ = [
     "preflight",
     "reconcile",
     "records",
+    "results",
     "simulate",
     "status",
     "sync",

@@ -15,6 +15,7 @@ from p2c.texts import counted_values
 from shared.counting import counted
 from shared.operations.acts import acts_of
 from shared.operations.failures import Cause, Failing
+from shared.operations.results import retry_results
 from shared.state.failures import Failure
 
 
@@ -51,6 +52,7 @@ def retry(
     ids: Ids = None,
     cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
     everything: All = False,
+    results: Annotated[bool, typer.Option("--results", help="results that Sales has refused (`p2c results`)")] = False,
     limit: Limit = None,
 ) -> None:
     """Retry failed records as they are now. You can interrupt and repeat it: records that are already queued are
@@ -58,8 +60,12 @@ def retry(
     with connected() as to:
         (name,) = to.flows(flow)
         failing = to.service.failing()
-        if sum(map(bool, (ids, cause, everything))) != 1:
-            raise Mistake("name records, or pass --cause X or --all")
+        if sum(map(bool, (ids, cause, everything, results))) != 1:
+            raise Mistake("name records, or pass --cause X, --all or --results")
+        if results:
+            again = retry_results(to.service.flows[name], to.service.state, to.audit_log)
+            say(f"{name}: the next sweep writes {counted(again, 'refused result')} again.{standstill(to, name)}")
+            return
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             _require_known_cause(failing, [name], cause)

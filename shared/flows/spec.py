@@ -5,21 +5,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import create_model
 
 from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.dataverse.rows import WriteTable
+from shared.clients.dataverse.target import DataverseTarget, RecordTable
 from shared.clients.finops.environment import FinopsSystem
 from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
-from shared.mapping.value_maps import ValueMaps, model_of, read_value_maps
+from shared.mapping.results import ResultColumns, ResultMaps
+from shared.mapping.value_maps import ValueMaps, mistaken, model_of, read_value_maps
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
-from shared.sync.flow import Finder, Flow, Mapper, Route, Tracked, Walked
+from shared.sync.flow import Finder, Flow, Mapper, ResultRows, Route, Tracked, Walked
 from shared.sync.ports import Lookup
 from shared.systems import System
 
@@ -70,7 +73,8 @@ class FlowSpec:
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
     `sales_table` is the table whose rows an operator opens in Sales, empty if the id of a record does not lead to one;
-    `row_in_sales` finds the id of that row in a record with another id.
+    `row_in_sales` finds the id of that row in a record with another id. `results_in` is the entity set of that table if
+    the results of records may be written into its rows.
     """
 
     name: str
@@ -86,6 +90,7 @@ class FlowSpec:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sales_table: str = ""
     row_in_sales: Callable[[SourceRow], str | None] | None = None
+    results_in: str = ""
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
@@ -131,7 +136,26 @@ class FlowSpec:
             comes_back_from=self.comes_back_from,
             off=wiring.off,
             filters=self.filters,
+            results=self._results(deployment, systems),
         )
+
+    def _results(self, deployment: "Deployment", systems: Systems) -> ResultRows | None:
+        """Where the results of its records are written; None if the document names no columns for them."""
+        columns = deployment.result_columns.get(self.name)
+        if columns is None:
+            return None
+        id_column = f"{self.sales_table}id"
+        table = RecordTable(
+            table=WriteTable(self.results_in, self.sales_table, id_column),
+            key_column=id_column,
+            columns=tuple(columns.named.values()),
+            also_read=(),
+            late=frozenset(),
+            status_of={},
+            already={},
+        )
+        target = DataverseTarget(systems.dataverse, table, self.name, bulk_rows=deployment.settings.BULK_ROWS)
+        return ResultRows(columns, self.row_in_sales or (lambda row: row.id), target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +186,12 @@ class Flows:
     @cached_property
     def value_maps(self) -> type[ValueMaps]:
         """The model of the value-map document."""
+        results = [flow.name for flow in self.specs if flow.results_in]
         return model_of(
-            [flow.value_maps for flow in self.specs],
+            [ResultMaps, *(flow.value_maps for flow in self.specs)],
             lengths=[part for flow in self.specs for part in flow.lengths],
             ownership=[part for flow in self.specs for part in flow.ownership],
+            further={"results": (dict[Literal[tuple(results)], ResultColumns], {})} if results else {},  # type: ignore[misc]
         )
 
     def read_settings(self, environ: Mapping[str, str]) -> Settings:
@@ -178,7 +204,9 @@ class Flows:
 
     def deployment(self, settings: Settings) -> "Deployment":
         """What these settings of the flows mean, with the value-map document that they name. Raises SettingsInvalid."""
-        return Deployment(self, settings, self.read_value_maps(settings.VALUE_MAPS))
+        deployment = Deployment(self, settings, self.read_value_maps(settings.VALUE_MAPS))
+        deployment.check_results()
+        return deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +221,32 @@ class Deployment:
     def company(self) -> str:
         """The legal entity of F&O, as the state of the sync knows it."""
         return self.settings.COMPANY.casefold()
+
+    @property
+    def result_columns(self) -> Mapping[str, ResultColumns]:
+        """The columns for the results of records, by flow."""
+        return self.maps.results if isinstance(self.maps, ResultMaps) else {}
+
+    def check_results(self) -> None:
+        """A result must not change what a mapping reads or writes: it would be a change that answers itself. Raises
+        SettingsInvalid."""
+        mistakes = []
+        for name, columns in self.result_columns.items():
+            entity_set = self.flows[name].results_in
+            used = {
+                column: flow.name
+                for flow in self.flows
+                for table in flow.required_columns(self).sales
+                if table.entity_set == entity_set
+                for column in table.columns
+            }
+            mistakes += [
+                f"results.{name}.{part} is {column}, which the mapping of {used[column]} uses: name another column"
+                for part, column in columns.named.items()
+                if column in used
+            ]
+        if mistakes:
+            raise mistaken("the value-map document", mistakes)
 
     def settings_for(self, model: type[_Settings]) -> _Settings:
         """The settings as one flow knows them. Raises TypeError for settings that were read without this flow."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -118,9 +119,9 @@ class ValueMaps(Part):
 
     @cached_property
     def in_order(self) -> str:
-        """The document as one text, the same for any order of its names. Every mapping takes it into its fingerprint,
-        and it is long."""
-        return exact_json.dumps(_ordered(self.model_dump()))
+        """The document as one text, the same for any order of its names, without the columns for results: these are no
+        part of a mapping. Every mapping takes it into its fingerprint, and it is long."""
+        return exact_json.dumps(_ordered(self.model_dump(exclude={"results"})))
 
     def ownership_of(self, flow: str) -> Mapping[str, Owned]:
         """What the document says about the ownership of a flow's fields."""
@@ -158,13 +159,19 @@ class ValueMaps(Part):
 Maps = TypeVar("Maps", bound=ValueMaps)
 
 
-def model_of(of_flows: Iterable[type[ValueMaps]], lengths: Iterable[str], ownership: Iterable[str]) -> type[ValueMaps]:
-    """The model of the whole document: what its flows add to it, and the names of their parts of `text_lengths` and
-    `ownership`."""
+def model_of(
+    of_flows: Iterable[type[ValueMaps]],
+    lengths: Iterable[str],
+    ownership: Iterable[str],
+    further: Mapping[str, Any] = MappingProxyType({}),
+) -> type[ValueMaps]:
+    """The model of the whole document: what its flows add to it, the names of their parts of `text_lengths` and
+    `ownership`, and further parts."""
     # Names that are known only now: no type checker can follow them.
     parts: dict[str, Any] = {
         "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]
         "ownership": (dict[Literal[tuple(ownership)], dict[Code, Owned]], {}),  # type: ignore[misc]
+        **further,
     }
     return create_model("ValueMaps", __base__=tuple(dict.fromkeys(of_flows)), **parts)
 

@@ -17,6 +17,7 @@ from shared.state.history import read_entry
 from shared.state.keys import read_key
 from shared.state.links import read_link
 from shared.state.owners import read_owners
+from shared.state.results import TURN, read_result, read_turn
 from shared.state.runs import read_run
 from shared.state.snapshots import read_bucket
 from shared.state.storage.cells import drop
@@ -109,6 +110,7 @@ def _of_links(flow: Flow, key: str) -> Read | None:
         "P|": partial(read_owners, flow.name),
         "B|": partial(read_batch, flow.name),
         "R|": _by_its_key,
+        "T|": partial(read_result, flow.name),
     }
     return readers.get(key[:2])
 
@@ -132,6 +134,8 @@ def _key(flows: Mapping[str, Flow], stored: Stored) -> None:
 def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
     if key == "flow" and flow is not None:
         return partial(read_flow, flow.name)
+    if key == TURN and flow is not None:
+        return partial(read_turn, flow.name)
     if key == "filter":
         return read_size
     if key == ENVIRONMENT and flow is not None:

@@ -7,7 +7,6 @@ from shared.counting import counted
 from shared.mapping.verdicts import Filter
 from shared.operations.acts import acts_of
 from shared.operations.examine import Examined, Examining
-from shared.operations.filters import in_words
 from shared.operations.lines import LineBeside, lines_beside
 from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.trace import Traced, TracedStep, Tracing
@@ -16,6 +15,7 @@ from shared.state.failures import Failure
 from shared.state.history import Entry, Histories
 from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
+from shared.sync.apply.filters import in_words
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow
 
@@ -70,6 +70,7 @@ class Explaining:
         traced = self._traced(examined)
         sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
         sentences += self._there(examined, beside)
+        sentences += self._result(id)
         sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
         if failure is not None:
             sentences.append(f"Listed as a failure since {failure.first_seen:%Y-%m-%d %H:%M} UTC: {failure.message}")
@@ -180,6 +181,14 @@ class Explaining:
         if examined.kind is Kind.UNCHANGED:
             return [f"{self._target} still holds what was last written."]
         return []
+
+    def _result(self, id: str) -> list[str]:
+        """What keeps the result of a record from its columns in the source."""
+        result = self._state.results.load(self._flow.name, id) if self._flow.results is not None else None
+        if result is None:
+            return []
+        why = f"{self._source} has refused it: {result.message}" if result.cause else "a sweep writes it"
+        return [f"Its result is not in its columns in {self._source} yet: {why}."]
 
     def _rule(self, examined: Examined) -> Filter:
         return in_words(examined.reason, self._flow, self._flows)

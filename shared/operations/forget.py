@@ -7,6 +7,7 @@ from shared.state.failures import failure_key
 from shared.state.history import Histories
 from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_key
+from shared.state.results import result_key
 from shared.state.storage.tables import Delete, Row, Table, escape, remove
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.damage import damage_of
@@ -16,7 +17,7 @@ from shared.sync.state import State
 
 
 def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Limits) -> int:
-    """Remove link, failure, history, waits and owned keys of a record that is gone in its source; how many rows.
+    """Remove link, failure, history, waits, result and keys of a record that is gone in its source; how many rows.
 
     The link is removed last, so an interrupted call can be repeated. The decided content
     (shared/state/decided_contents.py) stays until the pull has read it: the same number may come back before that.
@@ -48,7 +49,7 @@ def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Li
 def _rows(table: Table, flow: Flow, link: Link) -> list[Row]:
     """Everything that is stored about a record besides its link."""
     partition = escape(flow.name)
-    single = table.read(partition, [failure_key(link.id), relinked_key(link.id), *link.waits])
+    single = table.read(partition, [failure_key(link.id), relinked_key(link.id), result_key(link.id), *link.waits])
     history = Histories(table).rows(flow.name, link.id)
     return [stored.row for stored in (*single.values(), *history)]
 

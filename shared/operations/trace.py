@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining
-from shared.operations.filters import in_words
+from shared.sync.apply.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.parents import owner_of

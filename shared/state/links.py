@@ -7,6 +7,7 @@ together.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 
@@ -75,6 +76,8 @@ class Link:
     may know that wait for this one: under which it is linked, or was before (see Route.moves).
     `dirty` means that the target may differ from the applied content. `unanswered` counts the writes since the last
     decision that got no clear answer, `unknowns` those of them that count against the record (protocol F1).
+    `linked_at` is when the record was linked to its present target row, `told` the digest of its last result, as its
+    commit has asked for it to be written into the source (empty: none was).
     `damage` says that the row is there and cannot be read: then nothing is known of the record but its id, it must
     not be treated as new, and only an operator's repair writes the row.
     """
@@ -98,6 +101,8 @@ class Link:
     unknowns: int = 0
     unanswered: int = 0
     waits: tuple[str, ...] = ()
+    linked_at: datetime | None = None
+    told: str = ""
     etag: str | None = None
     age_s: float = 0.0
     damage: Damage | None = None
@@ -210,6 +215,8 @@ class Link:
             "unanswered": self.unanswered,
             "waits": exact_json.dumps(list(self.waits)) if self.waits else None,
             "record_id": self.id,
+            "linked_at": self.linked_at,
+            "told": self.told or None,
             **self.content.cells(),
             **self.claim.cells(),
             **self.seen.cells(),
@@ -258,6 +265,8 @@ def read_link(flow: str, stored: Stored) -> Link:
         unknowns=cells.number("unknowns"),
         unanswered=cells.number("unanswered"),
         waits=_waits(cells),
+        linked_at=cells.maybe_time("linked_at"),
+        told=cells.text("told", ""),
         etag=stored.etag,
         age_s=stored.age_s,
     )

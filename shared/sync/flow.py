@@ -8,6 +8,7 @@ from typing import Protocol
 from zlib import crc32
 
 from shared import exact_json
+from shared.mapping.results import ResultColumns
 from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
@@ -152,6 +153,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultRows:
+    """Where the results of records are written in their source. `row_of` gives the id of the row of a record: of a
+    document, which may have several, that of the present one. `target` only updates these rows, by their ids."""
+
+    columns: ResultColumns
+    row_of: Callable[[SourceRow], str | None]
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One entity's sync, in one direction. `routes` are its targets by name; `lookup` are the small tables that its
     mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
@@ -162,7 +173,8 @@ class Flow:
     `number_column` holds a record's number, empty if it has none, and `name_columns` its name. `filters` are the rules
     of its mapping in words. `comes_back_from` is the collection in which another flow makes the records of this one:
     what is made there is looked at at once, since a walk over the open records may never meet it. `off` says which
-    setting turns the flow off; empty if it is on."""
+    setting turns the flow off; empty if it is on. `results` is set if results of its records are written into their
+    source."""
 
     name: str
     source_system: System
@@ -184,11 +196,18 @@ class Flow:
     number_column: str = ""
     name_columns: tuple[str, ...] = ()
     basis_digest: str = ""
+    results: ResultRows | None = None
 
     @property
     def fingerprint(self) -> str:
         """Digest of the mapping with its basis: when it changes, every record is evaluated again."""
-        return f"{self.mapper.fingerprint}{self.basis_digest}"
+        return f"{self._mapping_digest}{self.basis_digest}"
+
+    @property
+    def _mapping_digest(self) -> str:
+        """Digest of the mapping, and of the columns for results."""
+        told = self.results.columns.fingerprint if self.results is not None else ""
+        return f"{self.mapper.fingerprint}{told}"
 
     def as_of(self, now: datetime, *, max_age_s: float = LOOKUP_KEPT_S) -> "Flow":
         """The flow with the present basis of its mapping. Raises SystemTrouble if the small tables cannot be read, and
@@ -206,7 +225,7 @@ class Flow:
 
     def maps_as(self, fingerprint: str | None) -> bool:
         """Whether a fingerprint is one of this mapping, whatever its basis was."""
-        return fingerprint is not None and fingerprint.partition(_OF)[0] == self.mapper.fingerprint
+        return fingerprint is not None and fingerprint.partition(_OF)[0] == self._mapping_digest
 
     @property
     def has_parts(self) -> bool:

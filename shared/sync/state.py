@@ -9,6 +9,7 @@ from shared.state.control import Control
 from shared.state.failures import Failures
 from shared.state.keys import Keys
 from shared.state.links import Links
+from shared.state.results import Results
 from shared.state.runs import Runs
 from shared.state.storage.tables import Table
 from shared.state.waiting import Waits
@@ -22,6 +23,7 @@ class State:
     links: Links
     failures: Failures
     waits: Waits
+    results: Results
     batches: Batches
     checkpoints: Checkpoints
     control: Control

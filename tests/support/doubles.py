@@ -230,6 +230,20 @@ class FakeTarget:
 
 
 @dataclass
+class SourceRows(FakeTarget):
+    """The rows of a source, which results are written into: only those that are there, and each write is a change."""
+
+    of: FakeSource = field(kw_only=True)
+
+    def _land(self, write: Write) -> SyncError | None:
+        if write.key not in self.of.rows:
+            return RecordMissing(write.key)
+        self.writes.append(write)
+        self.of.save(write.key, **write.values)
+        return None
+
+
+@dataclass
 class BulkTarget(FakeTarget):
     """Takes several writes per request, all or nothing, and records in two parts: the row, then its `later` fields.
 

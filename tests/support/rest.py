@@ -23,8 +23,9 @@ class Rest:
 
     def reached(self) -> bool:
         """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,
-        and no gate is closed. The first call has nothing to compare with. The link of a deleted, ended, filtered or
-        waiting record may stay dirty: there is nothing to write until this record or its parent changes."""
+        no gate is closed, and no result is to be written. The first call has nothing to compare with. The link of a
+        deleted, ended, filtered or waiting record may stay dirty: there is nothing to write until this record or its
+        parent changes."""
         links = self._links.content()
         changed, self._seen = links != self._seen, links
         return not changed and not any(_under_way(row) for row in self._rows())
@@ -41,4 +42,5 @@ class Rest:
 
 def _under_way(row: Row) -> bool:
     dirty = row.cells.get("dirty") and row.cells.get("state") not in _IDLE
-    return bool(dirty or row.cells.get("claim_id") or row.cells.get("closed"))
+    unwritten = row.key.startswith("T|") and "next_try" not in row.cells
+    return bool(dirty or unwritten or any(row.cells.get(name) for name in ("claim_id", "closed", "holder")))

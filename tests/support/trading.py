@@ -160,15 +160,23 @@ def trading(**settings: str) -> Iterator[Trading]:
 
 
 @contextmanager
-def trading_as(kind: type[Desk], finops: FinopsSettings | None = None, /, **settings: str) -> Iterator[Desk]:
-    """The same as a kind of Trading; F&O may be set up in another way."""
+def trading_as(
+    kind: type[Desk],
+    finops: FinopsSettings | None = None,
+    sales: SalesSettings | None = None,
+    /,
+    own: Path | None = None,
+    **settings: str,
+) -> Iterator[Desk]:
+    """The same as a kind of Trading; both systems may be set up in another way, and Sales may have columns of its
+    own."""
     setup = finops or FinopsSettings(amount_decimals=_DECIMALS)
     row = {"pricingdecimalprecision": _DECIMALS, "currencydecimalprecision": _DECIMALS}
     with (
-        dataverse_world.dataverse(settings=SalesSettings(), settings_row=row) as sales,
+        dataverse_world.dataverse(settings=sales or SalesSettings(), settings_row=row, own=own) as organisation,
         finops_environment.environment(settings=setup) as caller,
     ):
-        world = kind(sales, caller, **settings)
+        world = kind(organisation, caller, **settings)
         world.stock("P-1")
         yield world
 

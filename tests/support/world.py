@@ -10,6 +10,7 @@ from functools import partial
 
 from shared import systems
 from shared.errors import SyncError
+from shared.mapping.results import ResultColumns
 from shared.service import Service
 from shared.state.audit import Audit
 from shared.state.batches import Batches
@@ -17,13 +18,14 @@ from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, FlowControl
 from shared.state.failures import Failures
 from shared.state.links import Links
+from shared.state.results import Results
 from shared.state.runs import Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Message, hold_queue, poison_queue
 from shared.state.storage.tables import Delete, Put, Row
 from shared.state.waiting import Waits
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Route, Tracked, Walked
+from shared.sync.flow import Flow, ResultRows, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
 from shared.sync.state import State
@@ -35,6 +37,7 @@ from tests.support.doubles import (
     FakeSource,
     FakeSystem,
     FakeTarget,
+    SourceRows,
     WalkedTable,
     unnumbered,
 )
@@ -112,14 +115,18 @@ class World:
             "documents": DocumentMapper(),
         }
         self.adopt = adopt
+        self.results: dict[str, ResultColumns] = {}
+        self.source_rows = {
+            name: SourceRows(self.steps, self.clock, of=source) for name, source in _tracked(self.sources)
+        }
         self.company = "usmf"
         self.settings = {"dataverse_origin": "https://a", "finops_origin": "https://b", "company": "usmf"}
         self.limits = limits or Limits(hints_per_message=4)
         links = tables["links"]
         self.state = State(
-            Links(links), Failures(links), Waits(links), Batches(links), Checkpoints(tables["checkpoints"]),
-            Control(tables["control"]), Runs(tables["runs"]), Audit(tables["runs"]),
-            tables["keys"], tables["checkpoints"],
+            Links(links), Failures(links), Waits(links), Results(links, tables["control"]), Batches(links),
+            Checkpoints(tables["checkpoints"]), Control(tables["control"]), Runs(tables["runs"]),
+            Audit(tables["runs"]), tables["keys"], tables["checkpoints"],
         )  # fmt: skip
         self._ids = iter(range(10**9))
         self._dequeues: dict[str, int] = {}
@@ -143,8 +150,13 @@ class World:
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}
         mapper = self.mappers[name]
         return Flow(
-            name, *ways, self.company, self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ())
-        )
+            name, *ways, self.company, self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ()),
+            results=self._results(name),
+        )  # fmt: skip
+
+    def _results(self, name: str) -> ResultRows | None:
+        columns = self.results.get(name)
+        return None if columns is None else ResultRows(columns, lambda row: row.id, self.source_rows[name])
 
     def _feed(self, name: str) -> Tracked | Walked:
         source = self.sources[name]
@@ -267,6 +279,10 @@ class World:
         """How many messages lie anywhere."""
         names = [name for flow in self.flows for name in (flow, hold_queue(flow), poison_queue(flow))]
         return sum(self.queues.depth(name) for name in names)
+
+
+def _tracked(sources: Mapping[str, FakeSource | WalkedTable]) -> list[tuple[str, FakeSource]]:
+    return [(name, source) for name, source in sources.items() if isinstance(source, FakeSource)]
 
 
 def restore(table: MemoryTable, rows: Mapping[tuple[str, str], Row]) -> None:

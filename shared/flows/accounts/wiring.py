@@ -96,4 +96,5 @@ ACCOUNTS_FLOW = FlowSpec(
         ),
     },
     sales_table="account",
+    results_in=accounts.ENTITY_SET,
 )

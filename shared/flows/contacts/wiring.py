@@ -123,5 +123,6 @@ CONTACTS_FLOW = FlowSpec(
         ),
     },
     sales_table="contact",
+    results_in=contacts.ENTITY_SET,
     parents=(ACCOUNTS,),
 )

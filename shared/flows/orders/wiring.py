@@ -104,5 +104,6 @@ ORDERS_FLOW = FlowSpec(
     },
     sales_table=orders.HEADER_TABLE,
     row_in_sales=order_rows.latest_order,
+    results_in=orders.HEADER_SET,
     parents=(ACCOUNTS, CONTACTS, QUOTATIONS),
 )

@@ -93,5 +93,6 @@ QUOTATIONS_FLOW = FlowSpec(
     },
     sales_table=quotations.HEADER_TABLE,
     row_in_sales=quote_rows.latest_revision,
+    results_in=quotations.HEADER_SET,
     parents=(ACCOUNTS, CONTACTS),
 )

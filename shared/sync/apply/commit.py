@@ -2,7 +2,7 @@
 A9)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.clock import Clock
@@ -25,6 +25,7 @@ from shared.sync.apply.outcome import DECIDED, Kind, Outcome
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.apply.release import release
+from shared.sync.apply.result import with_linked_at, with_result
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.link_writer import Group, LinkWriter, link_operation
@@ -49,7 +50,8 @@ class Committed:
 
 
 class Committing:
-    """Commits the outcomes of one message. `waited_for` says that records of other flows wait for those of this one."""
+    """Commits the outcomes of one message. `waited_for` says that records of other flows wait for those of this one;
+    `flows` tell the rules of its parents in words."""
 
     def __init__(
         self,
@@ -62,8 +64,10 @@ class Committing:
         keys_of: KeysOf,
         waited_for: bool,
         clock: Clock,
+        flows: Mapping[str, Flow],
     ) -> None:
         self._flow = flow
+        self._flows = flows
         self._links = links
         self._keys_of = keys_of
         self._waited_for = waited_for
@@ -122,7 +126,8 @@ class Committing:
 
     def _group(self, of: Concluded) -> Group:
         record, outcome = of.record, of.outcome
-        link = self._seen(record, outcome)
+        link = with_linked_at(record.found, self._seen(record, outcome), self._clock.now())
+        link, operations_of_result = with_result(self._flow, self._flows, record, outcome, link)
         if outcome.kind is Kind.DELETED and not link.owned:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
@@ -132,6 +137,7 @@ class Committing:
         operations += self._wait_operations(record, outcome)
         operations += self._failure_operations(record, outcome)
         operations += self._history(record, outcome)
+        operations += operations_of_result
         return Group(link, tuple(operations))
 
     def _seen(self, record: Record, outcome: Outcome) -> Link:

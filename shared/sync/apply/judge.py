@@ -53,7 +53,7 @@ def _evaluate(
 ) -> list[_Evaluated]:
     """What the mapping says of every record that exists and is in scope."""
     found = [(record, record.row) for record in records if record.row is not None]
-    rows = [(record, row) for record, row in found if _is_begun(record.link) or flow.mapper.in_scope(row)]
+    rows = [(record, row) for record, row in found if is_begun(record.link) or flow.mapper.in_scope(row)]
     if not rows:
         return []
     references: References = flow.lookup.rows(max_age_s=max_age_s) if flow.lookup else {}
@@ -176,7 +176,7 @@ def _waits(flow: Flow, record: Record, parents: Sequence[Parent], *, parked: boo
     return tuple(Wait(flow.name, record.id, each.flow, each.route, each.id, is_parked=parked) for each in named)
 
 
-def _is_begun(link: Link) -> bool:
+def is_begun(link: Link) -> bool:
     """Whether a record has, or may have, something in the target. The scope of the first run does not apply to such a
     record."""
     return link.linked or link.intent is not None or bool(link.former)

@@ -120,6 +120,7 @@ class Apply:
             keys_of=partial(state.keys_of, flow),
             waited_for=bool(children),
             clock=self._clock,
+            flows=self._flows,
         )
         committed = committing.commit(batch.latest())
         following = FollowUp(

@@ -13,7 +13,6 @@ from local.demo.progress_reader import Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from shared.flows.registry import FLOWS
-from shared.operations.filters import in_words
 from shared.state.checkpoint_parts import Phase, Position, Walk
 from shared.state.checkpoints import Checkpoint, Checkpoints
 from shared.state.control import Control, FlowControl, Gate
@@ -25,6 +24,7 @@ from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Queues, queues_of
 from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
+from shared.sync.apply.filters import in_words
 from shared.systems import System
 from tests.support.clock import START, ManualClock
 

@@ -117,7 +117,7 @@ def test_a_commit_that_contradicts_a_rule_stores_nothing_of_it_and_lists_the_rec
     of = BROKEN[rule](claimed)
     links, keys_of = world.state.links, partial(world.state.keys_of, flow)
     committing = Committing(
-        flow, message, "claim", "run", links=links, keys_of=keys_of, waited_for=False, clock=world.clock
+        flow, message, "claim", "run", links=links, keys_of=keys_of, waited_for=False, clock=world.clock, flows={}
     )
     caplog.clear()
     with caplog.at_level(logging.ERROR, "p2c"):

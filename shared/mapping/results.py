@@ -1,0 +1,100 @@
+"""The result of a record, for columns of its own row in Sales: its state, why it is not in F&O, and since when it is
+there. The columns belong to the organisation, and none is named by default (docs/mapping.md)."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from shared import exact_json
+from shared.mapping.value_maps import Part, ValueMaps
+from shared.mapping.words import length_of
+from shared.records import Json, Values
+from shared.visible import visible
+
+_OWN = re.compile(r"[a-z][a-z0-9]{1,7}_[a-z0-9_]+")
+_OF_MICROSOFT = ("address1_", "address2_", "address3_", "billto_", "shipto_", "msdyn")
+STATE_LENGTH = 20
+"""The characters that the column of a state must take."""
+
+_SHORTEST, _LONGEST = 50, 4000
+_ELLIPSIS = "\u2026"
+
+
+def _own(name: str) -> str:
+    if not _OWN.fullmatch(name) or name.startswith(_OF_MICROSOFT):
+        raise ValueError(
+            "write the logical name of a column of your own, which begins with the prefix of its publisher, such as "
+            "new_financestate"
+        )
+    return name
+
+
+def _length(length: int) -> int:
+    if not _SHORTEST <= length <= _LONGEST:
+        raise ValueError(f"write a whole number from {_SHORTEST} to {_LONGEST}")
+    return length
+
+
+OwnColumn = Annotated[str, AfterValidator(_own)]
+
+
+class ResultColumns(Part):
+    """The columns of one table for the result of its records; what has none is not written. A reason is cut to
+    `reason_length` UTF-16 units."""
+
+    state: OwnColumn | None = None
+    reason: OwnColumn | None = None
+    since: OwnColumn | None = None
+    reason_length: Annotated[int, AfterValidator(_length)] = 500
+
+    @model_validator(mode="after")
+    def _are_different(self) -> "ResultColumns":
+        if not self.named:
+            raise ValueError("name a column for state, reason or since, or remove it")
+        if len(set(self.named.values())) < len(self.named):
+            raise ValueError("write each into a column of its own")
+        return self
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The columns by what they get."""
+        given = {"state": self.state, "reason": self.reason, "since": self.since}
+        return {part: column for part, column in given.items() if column is not None}
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the columns: when it changes, every record is evaluated again, and its result written."""
+        return _digest(self.model_dump())
+
+    def values(self, state: str, reason: str, since: datetime | None) -> dict[str, Json]:
+        """The columns of a row: state and reason as texts, a moment of the record's time zone in UTC."""
+        moment = None if since is None else since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told = {"state": state, "reason": cut(visible(reason), self.reason_length) or None, "since": moment}
+        return {column: told[part] for part, column in self.named.items()}
+
+
+class ResultMaps(ValueMaps):
+    """What the results of records add to the value-map document: the columns by flow."""
+
+    results: dict[str, ResultColumns] = Field(default_factory=dict)
+
+
+def digest_of(row: str, values: Values) -> str:
+    """What was written of a record, and into which row: results that are equal have the same digest."""
+    return _digest([row, dict(values)])
+
+
+def cut(text: str, length: int) -> str:
+    """A text of at most so many UTF-16 units; one that is longer ends with an ellipsis."""
+    if length_of(text) <= length:
+        return text
+    units = text.encode("utf-16-le", "surrogatepass")[: 2 * (length - 1)]
+    return units.decode("utf-16-le", "ignore") + _ELLIPSIS
+
+
+def _digest(content: Json) -> str:
+    return hashlib.blake2b(exact_json.encoded(content), digest_size=8).hexdigest()

@@ -1,0 +1,346 @@
+"""The result of a record goes back into columns of its own row in Sales, and nothing answers it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from local.dataverse.settings import Settings as SalesSettings
+from local.simulator.faults import Kind, Rule
+from shared.errors import SettingsInvalid
+from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
+from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
+from shared.state.control import FlowControl
+from shared.systems import System
+from tests.support.assortment import VALUE_MAPS
+from tests.support.operator import operated, p2c
+from tests.support.ordering import Ordering
+from tests.support.trading import LOST, trading_as
+from tests.unit.local.dataverse_world import OWN_COLUMNS
+
+STATE, REASON, SINCE = "new_financestate", "new_financereason", "new_infinancesince"
+COLUMNS = {"state": STATE, "reason": REASON, "since": SINCE}
+MINUTE_S = 60
+
+
+def document(**results: Mapping[str, object]) -> str:
+    """The value-map document that names these columns."""
+    return json.dumps({**json.loads(VALUE_MAPS), "results": results})
+
+
+class Told(Ordering):
+    """All flows, and what Sales shows of them."""
+
+    seen_writes = 0
+
+    def told(self, path: str) -> tuple[str | None, str | None, str | None]:
+        """State, reason and since of a row of Sales."""
+        row = self.sales.get(f"{path}?$select={STATE},{REASON},{SINCE}").json()
+        return row[STATE], row[REASON], row[SINCE]
+
+    def play(self, minutes: int = 3) -> None:
+        """Timers tick, and the queues run dry."""
+        for _ in range(minutes):
+            self.tick()
+            self.service.sweep()
+            self.clock.sleep(MINUTE_S)
+
+    def versions(self, table: str) -> dict[str, int]:
+        """The version of every row of a table of Sales."""
+        key = f"{table.removesuffix('s')}id"
+        return {row[key]: row["versionnumber"] for row in self.sales.rows(f"{table}?$select={key},versionnumber")}
+
+    def waiting(self, flow: str) -> list[str]:
+        """The records whose result is not written yet."""
+        return [each.id for each in self.state.results.page(flow, "", 1000)[0]]
+
+
+@contextmanager
+def telling(sales: SalesSettings | None = None, **results: Mapping[str, object]) -> Iterator[Told]:
+    """All flows, with columns for the results of these."""
+    with trading_as(Told, None, sales, own=OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
+        yield made
+
+
+@pytest.fixture
+def desk() -> Iterator[Told]:
+    """Accounts, contacts and orders have columns for their results."""
+    with telling(accounts=COLUMNS, contacts=COLUMNS, orders=COLUMNS) as made:
+        yield made
+
+
+def results_writes(desk: Told) -> int:
+    """Writes to Sales since the last call: nothing else than results is written there by these flows."""
+    before, now = desk.seen_writes, desk.sent(System.DATAVERSE)[1]
+    desk.seen_writes = now
+    return now - before
+
+
+def test_an_account_says_since_when_it_is_in_finops(desk: Told) -> None:
+    account = desk.account("A-1")
+    desk.play(1)
+    began = f"{desk.clock.now():%Y-%m-%dT%H}"
+    state, reason, since = desk.told(f"accounts({account})")
+    assert (state, reason) == ("written", None)
+    assert since is not None
+    assert since.startswith(began)
+    desk.edit(account, name="Another")
+    desk.play(2)
+    assert desk.told(f"accounts({account})") == (state, None, since)
+
+
+def test_an_account_that_is_refused_says_why_and_what_helps(desk: Told) -> None:
+    account = desk.account("A-1", address1_line1="Street", address1_country="Nowhere")
+    person = desk.contact(account)
+    desk.play()
+    state, reason, since = desk.told(f"accounts({account})")
+    assert (state, since) == ("rejected", None)
+    assert reason is not None
+    assert "Nowhere" in reason
+    assert reason.endswith("(country_unknown)")
+    assert desk.told(f"contacts({person})") == (
+        "waiting",
+        "waits for a record of accounts that is not in F&O yet",
+        None,
+    )
+    desk.edit(account, address1_country="US")
+    desk.play(4)
+    assert desk.told(f"accounts({account})")[:2] == ("written", None)
+    assert desk.told(f"contacts({person})")[:2] == ("written", None)
+
+
+def test_a_record_that_a_rule_keeps_in_sales_names_the_rule_in_words(desk: Told) -> None:
+    account, ended = desk.account("A-1"), desk.account("A-2")
+    desk.edit(account, statecode=1, statuscode=2)
+    order, _ = desk.order(ended, active=False)
+    desk.play()
+    desk.edit(ended, statecode=1, statuscode=2)
+    desk.play()
+    inactive = "it is inactive in Sales. What helps: activate it (inactive)"
+    assert desk.told(f"accounts({account})") == ("filtered", inactive, None)
+    state, reason, since = desk.told(f"accounts({ended})")
+    assert (state, reason) == ("ended", inactive)
+    assert since is not None
+    assert desk.told(f"salesorders({order})")[:2] == (
+        "filtered",
+        "the order is not activated. What helps: activate it (draft)",
+    )
+
+
+def test_no_write_answers_a_result(desk: Told) -> None:
+    """A result changes its row, so change tracking reports it: each is looked at once more, and nothing follows."""
+    account = desk.account("A-1")
+    desk.contact(account)
+    desk.order(account)
+    desk.play(4)
+    looked = Counter[str]()
+    for run in desk.state.runs.latest(ACCOUNTS, 20):
+        looked.update({each: run.counts.get(each, 0) for each in ("created", "updated", "unchanged")})
+    assert looked == {"created": 1, "unchanged": 1, "updated": 0}
+    versions = [desk.versions(table) for table in ("accounts", "contacts", "salesorders")]
+    sent = [desk.sent(system)[1] for system in System]
+    desk.play(5)
+    assert [desk.versions(table) for table in ("accounts", "contacts", "salesorders")] == versions
+    assert [desk.sent(system)[1] for system in System] == sent
+
+
+def test_a_change_that_leaves_the_result_as_it_is_writes_none(desk: Told) -> None:
+    account = desk.account("A-1")
+    desk.play(3)
+    results_writes(desk)
+    desk.edit(account, name="Another")
+    desk.play(3)
+    assert (desk.customer("A-1") or {})["OrganizationName"] == "Another"
+    assert results_writes(desk) == 0
+
+
+def test_results_are_written_in_bulk(desk: Told) -> None:
+    results_writes(desk)
+    accounts = [desk.account(f"A-{number}") for number in range(250)]
+    desk.play(2)
+    assert results_writes(desk) == 3
+    rows = desk.sales.rows(f"accounts?$select={STATE}")
+    assert Counter(row[STATE] for row in rows) == {"written": len(accounts)}
+
+
+def test_without_columns_nothing_is_remembered_and_nothing_is_written() -> None:
+    with telling() as desk:
+        account = desk.account("A-1")
+        desk.play()
+        assert desk.told(f"accounts({account})") == (None, None, None)
+        assert desk.waiting(ACCOUNTS) == []
+        assert desk.state.links.load(ACCOUNTS, [account])[account].told == ""
+
+
+def test_columns_that_are_named_later_tell_of_every_record_and_others_begin_anew() -> None:
+    with telling() as desk:
+        accounts = [desk.account(f"A-{number}") for number in range(3)]
+        desk.play()
+        desk.start(VALUE_MAPS=document(accounts={"state": STATE}))
+        desk.play()
+        assert [desk.told(f"accounts({account})") for account in accounts] == [("written", None, None)] * 3
+        desk.start(VALUE_MAPS=document(accounts=COLUMNS))
+        desk.play()
+        assert all(desk.told(f"accounts({account})")[2] for account in accounts)
+        assert desk.sent(System.FINOPS)[1] == 0
+
+
+def test_columns_that_are_named_no_more_leave_nothing_behind() -> None:
+    with telling(accounts=COLUMNS) as desk:
+        account = desk.account("A-1")
+        desk.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"POST"}), "UpdateMultiple"))
+        desk.play(1)
+        assert desk.waiting(ACCOUNTS) == [account]
+        desk.start(VALUE_MAPS=document())
+        desk.service.cleanup()
+        assert desk.waiting(ACCOUNTS) == []
+
+
+def test_an_order_says_the_same_of_itself_and_a_quote_only_to_an_administrator() -> None:
+    """Sales lets nobody else change a quote that is active (dataverse-web-api, section 11.4)."""
+    with telling(SalesSettings(administrator=True), quotations=COLUMNS, orders=COLUMNS) as desk:
+        account = desk.account("A-1")
+        desk.play(1)
+        quote, _ = desk.quote(account)
+        order, _ = desk.order(account)
+        desk.play()
+        assert desk.told(f"quotes({quote})")[:2] == ("written", None)
+        assert desk.told(f"salesorders({order})")[:2] == ("written", None)
+        desk.close(quote, LOST)
+        desk.play()
+        assert desk.told(f"quotes({quote})")[1] == (
+            "the quote was lost. What helps: revise it, if it is to go to F&O after all (lost)"
+        )
+
+
+def test_a_result_that_sales_refuses_is_listed_and_tried_again_and_its_record_is_in_step() -> None:
+    with telling(quotations=COLUMNS) as desk:
+        account = desk.account("A-1")
+        desk.play(1)
+        quote, number = desk.quote(account)
+        desk.play(3)
+        assert desk.quotation(number) is not None
+        assert desk.state.failures.load(QUOTATIONS, [number]) == {}
+        (refused,) = desk.state.results.page(QUOTATIONS, "", 10)[0]
+        assert (refused.id, refused.row, refused.tries) == (number, quote, 1)
+        assert "Read-Only" in refused.message
+        desk.set_state(quote, {"statecode": 0, "statuscode": 1})
+        desk.clock.sleep(2 * 3600)
+        desk.play(3)
+        assert desk.told(f"quotes({quote})")[0] == "ended"
+        assert desk.waiting(QUOTATIONS) == []
+
+
+def test_a_record_that_the_scope_leaves_out_is_not_touched() -> None:
+    """A result would change when it was last modified, and so bring it into the scope."""
+    with telling(accounts=COLUMNS) as desk:
+        desk.start(ACCOUNTS_SCOPE="2999-01-01")
+        account = desk.account("A-1")
+        before = desk.versions("accounts")
+        desk.play()
+        assert desk.told(f"accounts({account})") == (None, None, None)
+        assert desk.versions("accounts") == before
+
+
+TROUBLES: dict[str, Rule] = {
+    "throttled": Rule(Kind.THROTTLE, frozenset({"POST"}), "UpdateMultiple", times=1, retry_after="5"),
+    "no privilege": Rule(
+        Kind.ERROR_BEFORE, frozenset({"POST"}), "UpdateMultiple", times=2, status=403,
+        body=json.dumps({"error": {"code": "0x80040220", "message": "Principal user is missing prvWriteAccount"}}),
+    ),
+    "no such column": Rule(
+        Kind.ERROR_BEFORE, frozenset({"POST"}), "UpdateMultiple", times=2, status=400,
+        body=json.dumps({"error": {"code": "0x80048d19", "message": "no new_financestate"}}),
+    ),
+    "no answer, written": Rule(Kind.DROP_AFTER, frozenset({"POST"}), "UpdateMultiple", times=1),
+    "no answer, not written": Rule(Kind.DROP_BEFORE, frozenset({"POST"}), "UpdateMultiple", times=1),
+    "an error, written": Rule(Kind.ERROR_AFTER, frozenset({"POST"}), "UpdateMultiple", times=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+def test_trouble_with_results_holds_nothing_up_and_ends_in_written_results(desk: Told, trouble: Rule) -> None:
+    desk.sales.faults.add(trouble)
+    accounts = [desk.account(f"A-{number}") for number in range(3)]
+    desk.play(1)
+    assert desk.customers() == 3
+    assert desk.state.control.gate(System.DATAVERSE).closed is False
+    assert desk.state.control.flow(ACCOUNTS).blocked == ""
+    for _ in range(4):
+        desk.clock.sleep(1800)
+        desk.play(1)
+    assert [desk.told(f"accounts({account})")[0] for account in accounts] == ["written"] * 3
+    assert desk.waiting(ACCOUNTS) == []
+
+
+def test_a_flow_that_is_paused_writes_no_result(desk: Told) -> None:
+    account = desk.account("A-1")
+    desk.tick()
+    desk.state.control.change_flow(ACCOUNTS, lambda now: FlowControl(ACCOUNTS, paused=True, etag=now.etag))
+    desk.service.sweep()
+    assert desk.told(f"accounts({account})")[0] is None
+    desk.state.control.change_flow(ACCOUNTS, lambda now: FlowControl(ACCOUNTS, paused=False, etag=now.etag))
+    desk.service.sweep()
+    assert desk.told(f"accounts({account})")[0] == "written"
+
+
+def test_a_column_that_a_mapping_uses_is_refused_for_results() -> None:
+    settings = {
+        "AzureWebJobsStorage": "UseDevelopmentStorage=true", "DATAVERSE_URL": "https://a.example",
+        "FINOPS_URL": "https://b.example", "COMPANY": "usmf",
+    }  # fmt: skip
+    named = {"accounts": {"state": STATE}, "orders": {"state": "msd_x"}}
+    condition = [{"column": STATE, "operator": "filled"}]
+    text = json.dumps({**json.loads(VALUE_MAPS), "results": named, "account_filter": condition})
+    with pytest.raises(SettingsInvalid) as refused:
+        FLOWS.deployment(FLOWS.read_settings({**settings, "VALUE_MAPS": text}))
+    assert "results.accounts.state is new_financestate, which the mapping of accounts uses" in str(refused.value)
+    assert "results.orders" not in str(refused.value)
+
+
+def test_a_contact_that_becomes_a_customer_says_since_when(desk: Told) -> None:
+    account = desk.account("A-1")
+    person = desk.contact(account)
+    desk.play()
+    first = desk.told(f"contacts({person})")
+    desk.clock.sleep(24 * 3600)
+    desk.quote(contact=person)
+    desk.play(4)
+    assert desk.state.links.load(CONTACTS, [person])[person].route == "customer"
+    state, _, since = desk.told(f"contacts({person})")
+    assert state == first[0] == "written"
+    assert since is not None
+    assert first[2] is not None
+    assert since > first[2]
+
+
+def test_what_sales_has_refused_is_listed_explained_and_retried() -> None:
+    with telling(quotations=COLUMNS) as desk, operated(desk):
+        account = desk.account("A-1")
+        desk.play(1)
+        quote, number = desk.quote(account)
+        desk.play(3)
+        listed = p2c("results")
+        assert (
+            "quotations: state in new_financestate, reason in new_financereason, since in new_infinancesince" in listed
+        )
+        assert "1 result refused: dataverse.0x80040216" in listed
+        assert f"for example {number}: Cannot Update a Read-Only Entity" in listed
+        assert "Its result is not in its columns in Sales yet: Sales has refused it" in p2c(
+            "explain", "quotations", number
+        )
+        assert json.loads(p2c("results", "quotations", "--json"))[0]["refused"][0]["count"] == 1
+        desk.set_state(quote, {"statecode": 0, "statuscode": 1})
+        assert "the next sweep writes 1 refused result again" in p2c("retry", "quotations", "--results")
+        desk.service.sweep()
+        assert desk.told(f"quotes({quote})")[0] == "written"
+        assert "refused" not in p2c("results")
+
+
+def test_no_columns_for_results_are_named_by_default() -> None:
+    with telling() as desk, operated(desk):
+        assert "No columns for results are named" in p2c("results")

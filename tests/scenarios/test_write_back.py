@@ -1,0 +1,257 @@
+"""Results are written into the rows of their records after the commits, whatever happens on the way (protocol A13)."""
+
+import contextlib
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+
+import pytest
+
+from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
+from shared.mapping.results import ResultColumns
+from shared.records import Write
+from shared.state.links import LinkState
+from shared.state.results import TURN, result_key
+from shared.state.storage.tables import Cell, escape
+from shared.systems import System
+from tests.scenarios.test_crashes import moments
+from tests.scenarios.test_fault_damage import damage
+from tests.support.invariants import check, check_at_rest
+from tests.support.steps import Crash
+from tests.support.world import FAMILY, World
+
+STATE, REASON, SINCE = "new_state", "new_reason", "new_since"
+COLUMNS = ResultColumns(state=STATE, reason=REASON, since=SINCE)
+HOUR_S = 3600
+
+
+def telling() -> World:
+    """Parents and children, whose rows have columns for their results."""
+    world = World()
+    world.results = dict.fromkeys(FAMILY, COLUMNS)
+    return world
+
+
+def first_sync(world: World) -> None:
+    """Records of every outcome, and the sweep that writes their results."""
+    world.source.save("p1", number="P1", name="Good")
+    world.source.save("p2", number="P2", name="Ended before", state="inactive")
+    world.source.save("p3", number="P3", name="Bad", bad="yes")
+    world.child_source.save("c1", number="C1", name="Child", parent="p1")
+    world.child_source.save("c3", number="C3", name="Child of bad", parent="p3")
+    tick(world)
+
+
+def edits(world: World) -> None:
+    """Results that change, and one that is for a row that is gone."""
+    world.source.save("p1", state="inactive")
+    world.source.save("p2", state=None)
+    world.source.save("p3", bad=None)
+    world.source.save("p4", number="P4", name="New")
+    world.child_source.save("c1", name="Renamed")
+    tick(world)
+    world.source.save("p4", bad="yes")
+    world.pull()
+    world.drain()
+    world.source.remove("p4")
+    tick(world)
+
+
+def tick(world: World) -> None:
+    """Every timer and the host, once."""
+    for flow in world.flows:
+        world.pull(flow)
+        world.drain([flow])
+    world.sweep()
+
+
+def check_told(world: World) -> None:
+    """Every row says what its link says."""
+    for flow in world.flows:
+        assert world.state.results.page(flow, "", 10)[0] == [], "results are left"
+        for link in world.state.links.walk(flow):
+            if link.state is LinkState.DELETED:
+                continue
+            row = world.sources[flow].rows[link.id].values
+            assert row.get(STATE) == link.state.value, f"{link.id} says {row.get(STATE)} and is {link.state}"
+            assert bool(row.get(REASON)) == (link.state is not LinkState.WRITTEN), f"{link.id} says {row.get(REASON)}"
+            assert bool(row.get(SINCE)) == link.linked, f"{link.id} says {row.get(SINCE)}"
+
+
+def written(world: World) -> int:
+    """How many results were written."""
+    return sum(len(world.source_rows[flow].writes) for flow in world.flows)
+
+
+def told() -> World:
+    """Records whose rows say what became of them."""
+    world = telling()
+    first_sync(world)
+    world.settle()
+    return world
+
+
+@pytest.mark.parametrize(("scenario", "make"), [(first_sync, telling), (edits, told)], ids=["first sync", "edits"])
+@pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
+def test_a_crash_at_any_step_ends_in_written_results(
+    scenario: Callable[[World], None], make: Callable[[], World], *, everywhere: bool
+) -> None:
+    made = make()
+    clean = deepcopy(made)
+    effects = moments(clean, partial(scenario, clean))
+    names = clean.steps.names[made.steps.count :]
+    assert any(name.startswith("target.write") for name in names)
+    for number in range(1, len(names) + 1) if everywhere else effects:
+        world = deepcopy(made)
+        world.steps.crash_at(world.steps.count + number)
+        with contextlib.suppress(Crash, SyncError):
+            scenario(world)
+        world.settle(hours=0.7)
+        try:
+            check(world)
+            check_told(world)
+        except AssertionError as broken:
+            raise AssertionError(f"after a crash at step {number} ({names[number - 1]}): {broken}") from broken
+
+
+def test_a_quiet_system_writes_no_results() -> None:
+    world = telling()
+    first_sync(world)
+    world.settle()
+    check_told(world)
+    before = written(world)
+    check_at_rest(world)
+    assert written(world) == before == 5
+
+
+def test_a_result_that_is_refused_holds_up_no_other_and_is_tried_after_an_hour_then_two() -> None:
+    world = telling()
+    refuse(world, lambda write: RecordRejected("no", "no", remedy="none") if write.id == "p1" else None)
+    first_sync(world)
+    assert world.source.rows["p3"].values[STATE] == "rejected"
+    assert STATE not in world.source.rows["p1"].values
+    tries = [len(world.source_rows["parents"].writes)]
+    (listed,) = world.state.results.page("parents", "", 10)[0]
+    assert (listed.id, listed.cause, listed.tries) == ("p1", "no", 1)
+    assert listed.next_try is not None
+    assert (listed.next_try - world.clock.now()).total_seconds() == pytest.approx(HOUR_S, abs=5)
+    world.clock.sleep(HOUR_S + 60)
+    world.sweep()
+    (listed,) = world.state.results.page("parents", "", 10)[0]
+    assert listed.tries == 2
+    refuse(world, lambda _: None)
+    world.clock.sleep(HOUR_S)
+    world.sweep()
+    assert len(world.source_rows["parents"].writes) == tries[0]
+    world.clock.sleep(HOUR_S + 60)
+    tick(world)
+    check_told(world)
+
+
+TROUBLES: dict[str, SyncError] = {
+    "throttled": Transient(System.DATAVERSE, "429", retry_after_s=7),
+    "not allowed": OperatorNeeded(System.DATAVERSE, "403"),
+    "no answer": OutcomeUnknown(System.DATAVERSE, "504"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+def test_trouble_with_results_closes_no_gate_and_counts_against_no_record(trouble: SyncError) -> None:
+    world = telling()
+    refuse(world, lambda _: trouble)
+    first_sync(world)
+    assert set(world.target.rows) == {"p1"}
+    assert world.gates().closed(System.DATAVERSE) is None
+    assert [each.id for each in world.state.failures.page("parents", "", 10)[0]] == ["p3"]
+    refuse(world, lambda _: None)
+    world.settle(hours=3)
+    check_told(world)
+
+
+def test_a_request_that_lands_late_never_covers_a_newer_result() -> None:
+    world = telling()
+    rows = world.source_rows["parents"]
+    rows.late = 120.0
+    refuse(world, lambda _: OutcomeUnknown(System.DATAVERSE, "no answer"))
+    world.source.save("p1", number="P1", name="Bad at first", bad="yes")
+    tick(world)
+    refuse(world, lambda _: None)
+    world.source.save("p1", bad=None)
+    for _ in range(4):
+        tick(world)
+        world.clock.sleep(60)
+    rows.arrive()
+    world.settle(hours=2)
+    check_told(world)
+
+
+def test_a_result_that_changes_while_it_is_written_is_written_again() -> None:
+    world = telling()
+    world.source.save("p1", number="P1", name="Good at first")
+
+    def meanwhile(_: Write) -> None:
+        refuse(world, lambda _: None)
+        world.source.save("p1", bad="yes")
+        world.pull()
+        world.drain()
+
+    refuse(world, meanwhile)
+    tick(world)
+    tick(world)
+    assert [write.values[STATE] for write in world.source_rows["parents"].writes] == ["written", "rejected"]
+    check_told(world)
+
+
+def test_two_workers_never_write_results_of_a_flow_at_the_same_time() -> None:
+    world = telling()
+    first_sync(world)
+    world.source.save("p1", bad="yes")
+    world.pull()
+    world.drain()
+    world.steps.crash_at(world.steps.count + steps_to(world, "target.write"))
+    with contextlib.suppress(Crash):
+        world.sweep()
+    before = written(world)
+    world.sweep()
+    assert written(world) == before
+    assert world.state.results.turn("parents").holder
+    world.settle()
+    check_told(world)
+
+
+@pytest.mark.parametrize("cells", [{"values": "["}, {"row": None}, {"tries": "x"}, {"record_id": "p9"}])
+def test_a_damaged_result_is_made_again(cells: dict[str, Cell | None]) -> None:
+    world = telling()
+    refuse(world, lambda _: RecordRejected("no", "no", remedy="none"))
+    first_sync(world)
+    damage(world.links_table, "parents", result_key("p1"), cells)
+    refuse(world, lambda _: None)
+    world.settle(hours=3)
+    check(world)
+    check_told(world)
+
+
+def test_a_damaged_turn_is_taken_when_nothing_can_land_any_more() -> None:
+    world = telling()
+    refuse(world, lambda _: OperatorNeeded(System.DATAVERSE, "403"))
+    first_sync(world)
+    row = world.state.control.table.read(escape("parents"), [TURN])[TURN].row
+    assert row.cells["trouble"] == "403"
+    damage(world.state.control.table, "parents", TURN, {"strikes": "x"})  # type: ignore[arg-type]
+    refuse(world, lambda _: None)
+    world.settle(hours=2)
+    check_told(world)
+
+
+def refuse(world: World, fault: Callable[[Write], SyncError | None]) -> None:
+    """What becomes of the writes of results."""
+    for flow in world.flows:
+        world.source_rows[flow].fault = fault
+
+
+def steps_to(world: World, name: str) -> int:
+    """After how many steps a sweep comes to one of this name."""
+    played = deepcopy(world)
+    before = played.steps.count
+    played.sweep()
+    return played.steps.names[before:].index(name) + 1
