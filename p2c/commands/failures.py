@@ -47,7 +47,7 @@ def failures(
 
 
 @app.command(rich_help_panel="Change")
-def retry(
+def retry(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,

@@ -2,8 +2,8 @@
 partition, written with its commit: so no crash separates the two. Whoever has written it removes the version that was
 read.
 
-One worker at a time writes the results of a flow (`ResultTurn`, a row of the control table): otherwise a request that lands
-late could overwrite a newer result.
+One worker at a time writes the results of a flow (`ResultTurn`, a row of the control table): otherwise a request that
+lands late could overwrite a newer result.
 """
 
 from collections.abc import Sequence

@@ -310,7 +310,7 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["plan", FLOW, "--markdown", "/nowhere/plan.md"], "--markdown /nowhere/plan.md cannot be written"),
         (["dismiss", FLOW, "--reason", "x"], "name records, or pass --cause X"),
         (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
-        (["retry", FLOW], "name records, or pass --cause X or --all"),
+        (["retry", FLOW], "name records, or pass --cause X, --all or --results"),
         (["resume"], "name a flow, or pass --all"),
         (["sync", FLOW], "name records, or pass --full"),
     ],

@@ -62,7 +62,7 @@ class Told(Ordering):
 @contextmanager
 def telling(sales: SalesSettings | None = None, **results: Mapping[str, object]) -> Iterator[Told]:
     """All flows, with columns for the results of these."""
-    with trading_as(Told, None, sales, own=OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
+    with trading_as(Told, None, sales, OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
         yield made
 
 
@@ -189,7 +189,7 @@ def test_columns_that_are_named_later_tell_of_every_record_and_others_begin_anew
         assert desk.sent(System.FINOPS)[1] == 0
 
 
-def test_columns_that_are_named_no_more_leave_nothing_behind() -> None:
+def test_columns_that_are_named_no_more_leave_nothing_behind_and_named_again_are_filled() -> None:
     with telling(accounts=COLUMNS) as desk:
         account = desk.account("A-1")
         desk.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"POST"}), "UpdateMultiple"))
@@ -198,6 +198,11 @@ def test_columns_that_are_named_no_more_leave_nothing_behind() -> None:
         desk.start(VALUE_MAPS=document())
         desk.service.cleanup()
         assert desk.waiting(ACCOUNTS) == []
+        desk.play()
+        desk.sales.faults.clear()
+        desk.start(VALUE_MAPS=document(accounts=COLUMNS))
+        desk.play()
+        assert desk.told(f"accounts({account})")[0] == "written"
 
 
 def test_an_order_says_the_same_of_itself_and_a_quote_only_to_an_administrator() -> None:

@@ -164,8 +164,8 @@ def trading_as(
     kind: type[Desk],
     finops: FinopsSettings | None = None,
     sales: SalesSettings | None = None,
-    /,
     own: Path | None = None,
+    /,
     **settings: str,
 ) -> Iterator[Desk]:
     """The same as a kind of Trading; both systems may be set up in another way, and Sales may have columns of its

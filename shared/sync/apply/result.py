@@ -27,10 +27,13 @@ def with_result(
     flow: Flow, flows: Mapping[str, Flow], record: Record, outcome: Outcome, link: Link
 ) -> tuple[Link, list[Operation]]:
     """The link, and the row that asks for the result to be written, if it is another one than the last. A record that
-    the scope leaves out gets none: its row must not look as if somebody had changed it."""
+    the scope leaves out gets none: its row must not look as if somebody had changed it. Without columns the last result
+    is forgotten, so that columns that are named again get theirs."""
     into, row = flow.results, record.row
-    if into is None or row is None or outcome.kind not in DECIDED:
+    if row is None or outcome.kind not in DECIDED:
         return link, []
+    if into is None:
+        return replace(link, told=""), []
     id = into.row_of(row)
     if id is None or not (is_begun(link) or flow.mapper.in_scope(row)):
         return link, []
