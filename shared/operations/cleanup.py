@@ -17,7 +17,6 @@ from shared.telemetry import log_event
 
 _PAGE = 1000
 _HISTORY, _END_OF_HISTORY = "H|", "H}"
-_RESULTS, _END_OF_RESULTS = "T|", "T}"
 
 
 class Cleanup:
@@ -50,7 +49,7 @@ class Cleanup:
         for name in (flow.name for flow in in_turn(self._flows, self._run_id)):
             if not self._has_time():
                 break
-            removed = self._clean_runs(runs, escape(name)) + self._clean_history(name) + self._clean_results(name)
+            removed = self._clean_runs(runs, escape(name)) + self._clean_history(name)
             keys = self._clean_keys(self._flows[name])
             log_event("cleaned_up", flow=name, run=self._run_id, rows=removed, keys=keys)
 
@@ -74,16 +73,6 @@ class Cleanup:
         if after != control.history_cursor:
             # A concurrent change takes precedence; the next run starts at the same place.
             self._state.control.save_flow(replace(self._state.control.flow(flow), history_cursor=after))
-        return removed
-
-    def _clean_results(self, name: str) -> int:
-        """Results that wait to be written, if the flow writes none any more."""
-        table, removed = self._state.links.table, 0
-        while self._flows[name].results is None and self._has_time():
-            page = table.scan(escape(name), start=_RESULTS, end=_END_OF_RESULTS, limit=_PAGE)
-            removed += remove(table, [stored.row for stored in page])
-            if len(page) < _PAGE:
-                break
         return removed
 
     def _clean_keys(self, flow: Flow) -> int:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from shared.mapping.results import digest_of
 from shared.state.links import Link, LinkState
-from shared.state.results import Result
-from shared.state.storage.tables import Operation, Put
+from shared.state.results import Result, result_key
+from shared.state.storage.tables import Delete, Operation, Put, Row, escape
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.judge import is_begun
 from shared.sync.apply.outcome import DECIDED, Outcome
@@ -28,12 +28,13 @@ def with_result(
 ) -> tuple[Link, list[Operation]]:
     """The link, and the row that asks for the result to be written, if it is another one than the last. A record that
     the scope leaves out gets none: its row must not look as if somebody had changed it. Without columns the last result
-    is forgotten, so that columns that are named again get theirs."""
+    is forgotten, whether or not it was written: columns that are named again get theirs."""
     into, row = flow.results, record.row
     if row is None or outcome.kind not in DECIDED:
         return link, []
     if into is None:
-        return replace(link, told=""), []
+        left = Row(escape(flow.name), result_key(record.id), {})
+        return replace(link, told=""), [Delete(left)] if link.told else []
     id = into.row_of(row)
     if id is None or not (is_begun(link) or flow.mapper.in_scope(row)):
         return link, []
