@@ -11,10 +11,11 @@ SITE := .site
 SITE_READY := $(SITE)/.ready
 PIPS_READY := .pips/.ready
 NODE_READY := node_modules/.ready
+BROWSER_READY := tests/browser/node_modules/.ready
 COLLECTED := .hypothesis/.ready
 HOST := .venv-host
 HOST_READY := $(HOST)/.ready
-TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY)
+TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY) $(BROWSER_READY)
 # Microsoft's functions host, where one is named (docs/demo.md): its Python worker gets an environment of its own.
 ifdef FUNCTIONS_HOST
 ifndef FUNCTIONS_HOST_PYTHON
@@ -44,8 +45,9 @@ help:
 demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, shown step by step; ARGS="--help" lists its options
 	@$(BIN)/python -m local.demo $(ARGS)
 
-pictures: $(READY) $(NODE_READY) ## redraw the pictures of the documentation
+pictures: $(READY) $(NODE_READY) $(BROWSER_READY) ## redraw the pictures of the documentation
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
+	@DRAW_CONSOLE=docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
 
 check: $(READY) $(NODE_READY) $(COLLECTED) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
@@ -94,8 +96,13 @@ lock: $(READY) ## update the lock after a change in pyproject.toml; ARGS=--upgra
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
 
+$(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
+	@echo "Installing the browser of the tests (some seconds) ..."
+	@npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV) $(APP) $(HOST) $(SITE) .python_packages .pips node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(CHECKOV) $(APP) $(HOST) $(SITE) .python_packages .pips node_modules tests/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'
@@ -111,7 +118,7 @@ $(BIN)/uv: requirements/uv.txt | $(BIN)/python
 # Microsoft's worker library declares Python 3.13, but also runs on 3.11 and 3.12: the tests invoke every trigger through it.
 $(READY): uv.lock pyproject.toml requirements/worker.txt $(BIN)/uv
 	@echo "Installing Python packages (some seconds) ..."
-	@$(BIN)/uv export --quiet --frozen --no-emit-project --output-file $(VENV)/requirements.txt
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --extra console --output-file $(VENV)/requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --python-version 3.13 --no-deps --require-hashes -r requirements/worker.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

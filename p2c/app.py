@@ -14,14 +14,12 @@ from p2c.connection import Connection, connect
 from p2c.helping import Application
 from p2c.mistakes import Mistake
 from p2c.output import say, tell
-from shared.errors import OperatorNeeded, StateUnreadable, StorageTrouble, SystemTrouble
+from p2c.troubles import TOLD, told
 from shared.flows.registry import FLOWS
-from shared.operations.audit_log import Refused
-from shared.operations.lookup import NotFound
 from shared.telemetry import QUIET
 from shared.visible import visible
 
-SUCCESS, ATTENTION, MISTAKE, TROUBLE = 0, 1, 2, 3
+SUCCESS, ATTENTION = 0, 1
 
 app = Application(
     no_args_is_help=True,
@@ -97,27 +95,10 @@ def connected(*, looks_only: bool = False, without_state: bool = False) -> Itera
     """The deployment. Every error becomes one sentence and an exit code."""
     try:
         yield connect(FLOWS, _given["settings"], looks_only=looks_only, without_state=without_state)
-    except (Mistake, NotFound, Refused) as mistake:
-        _end(str(mistake), MISTAKE)
-    except OperatorNeeded as needed:
-        _end(_with_words(needed), TROUBLE)
-    except SystemTrouble as trouble:
-        _end(f"{_with_words(trouble)}; try again later", TROUBLE)
-    except StateUnreadable as unreadable:
-        _end(str(unreadable), TROUBLE)
-    except StorageTrouble as trouble:
-        roles = "; you need the roles Storage Table and Queue Data Contributor, or the current account key"
-        role = roles if trouble.refused else ""
-        _end(f"the storage account: {trouble}{role}", TROUBLE)
-
-
-def _with_words(trouble: SystemTrouble) -> str:
-    return f"{trouble} ({trouble.said})" if trouble.said else str(trouble)
-
-
-def _end(message: str, code: int) -> None:
-    tell(message)
-    raise typer.Exit(code)
+    except TOLD as error:
+        why = told(error)
+        tell(why.message)
+        raise typer.Exit(why.code) from None
 
 
 def check_settings(to: Connection, flow: str) -> None:

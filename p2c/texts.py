@@ -1,10 +1,11 @@
 """Pieces of text that several commands show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from p2c.output import table, words
 from shared.operations.examine import FieldChange
 from shared.operations.side_by_side import FieldValues
+from shared.records import Values
 
 SHOWN = 20
 """As many entries are shown; the others are counted."""
@@ -64,3 +65,27 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
 def field_of(change: FieldChange | FieldValues) -> str:
     """The name of a field, with the number of its line if it belongs to one."""
     return change.field if change.line is None else f"line {change.line}: {change.field}"
+
+
+def flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Values by name; those of a row that a lookup leads to by the name of the lookup, too. Lists of rows are left to
+    nested_rows."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name} ")
+        elif value is not None and not _rows_in(value):
+            yield f"{prefix}{name}", short(value)
+
+
+def nested_rows(values: Values, prefix: str = "") -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The lists of rows by their names, each row without the lists in it, which follow."""
+    for name, value in values.items():
+        rows = _rows_in(value)
+        if rows:
+            yield f"{prefix}{name}", [dict(flat(row)) for row in rows]
+        for place, row in enumerate(rows, 1):
+            yield from nested_rows(row, f"{prefix}{name} {place} " if len(rows) > 1 else f"{prefix}{name} ")
+
+
+def _rows_in(value: object) -> list[Values]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -213,6 +213,9 @@ def _tell(
     _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
     screen.write_verbatim(console, f"  {command}\n")
+    _say(console, "Or in a browser, at the address that this shows:")
+    pages = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "console", "--write"])
+    screen.write_verbatim(console, f"  {pages}\n")
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     scenes = told_by_turns(

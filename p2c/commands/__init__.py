@@ -15,10 +15,12 @@ from p2c.commands import flow_control
 from p2c.commands import sync
 from p2c.commands import links
 from p2c.commands import damaged
+from p2c.commands import console
 from p2c.commands import simulate
 
 __all__ = [
     "audit",
+    "console",
     "damaged",
     "explain",
     "failures",

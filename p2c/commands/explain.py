@@ -1,17 +1,16 @@
 """One record: why it is, or is not, in step, and what was done with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
 from p2c.output import as_json, say, table
-from p2c.texts import short, show_columns, show_values
+from p2c.texts import flat, nested_rows, short, show_columns, show_values
 from shared.operations.explain import Explanation
 from shared.operations.lines import LineBeside
 from shared.operations.lookup import NotFound
-from shared.records import Values
 from shared.state.history import Histories
 
 # With the time, the outcome and the id of the run, a line of a history has some 120 characters.
@@ -82,11 +81,11 @@ def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequenc
     for act in told.acts:
         say(f"    {act}")
     if examined.row is not None:
-        table([f"what {told.source} holds now", "value"], _flat(examined.row.values))
-        for title, rows in _nested(examined.row.values):
+        table([f"what {told.source} holds now", "value"], flat(examined.row.values))
+        for title, rows in nested_rows(examined.row.values):
             show_columns(title, [(str(place), row) for place, row in enumerate(rows, 1)])
     if examined.link.content.applied:
-        table([f"what the sync keeps equal in {told.target}", "as last written"], _flat(examined.link.content.applied))
+        table([f"what the sync keeps equal in {told.target}", "as last written"], flat(examined.link.content.applied))
 
 
 def _cells(line: LineBeside, target: str) -> Mapping[str, object]:
@@ -95,27 +94,3 @@ def _cells(line: LineBeside, target: str) -> Mapping[str, object]:
         name: f"{short(cell.ours)} (in {target}: {short(cell.theirs)})" if cell.differs else cell.ours
         for name, cell in line.cells.items()
     }
-
-
-def _flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Values by name; those of a row that a lookup leads to by the name of the lookup, too. Lists of rows are left to
-    _nested."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name} ")
-        elif value is not None and not _rows_in(value):
-            yield f"{prefix}{name}", short(value)
-
-
-def _nested(values: Values, prefix: str = "") -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The lists of rows by their names, each row without the lists in it, which follow."""
-    for name, value in values.items():
-        rows = _rows_in(value)
-        if rows:
-            yield f"{prefix}{name}", [dict(_flat(row)) for row in rows]
-        for place, row in enumerate(rows, 1):
-            yield from _nested(row, f"{prefix}{name} {place} " if len(rows) > 1 else f"{prefix}{name} ")
-
-
-def _rows_in(value: object) -> list[Values]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -113,6 +113,26 @@ def dismiss(
             )
 
 
+@app.command(rich_help_panel="Change")
+def assign(
+    flow: Flow,
+    ids: Ids = None,
+    to_whom: Annotated[str, typer.Option("--to", help="who looks after them; blank: nobody")] = "",
+    note: Annotated[str, typer.Option(help="what others should know; blank: nothing")] = "",
+    cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
+) -> None:
+    """Say who looks after failures, and note something about them. It stays until they are resolved."""
+    with connected() as to:
+        (name,) = to.flows(flow)
+        failing = to.service.failing()
+        if bool(ids) == bool(cause):
+            raise Mistake("name records, or pass --cause X")
+        chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
+        if not chosen:
+            _require_known_cause(failing, [name], cause)
+        say(f"{name}: assigned: {failing.assign(name, chosen, to.audit_log, to=to_whom, note=note)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
     """A failure with the key of its record in the target, and the addresses of both; `rival` holds the addresses of the
@@ -163,6 +183,8 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
             say(f"    {act}")
         if of.dismissed:
             say(f"  dismissed: {of.dismissed}")
+        if of.assigned or of.note:
+            say(f"  assigned to: {of.assigned or 'nobody'}{f'; {of.note}' if of.note else ''}")
         for address in each.where:
             say(f"  {address}")
         for address in each.rival:

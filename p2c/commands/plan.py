@@ -1,7 +1,6 @@
-"""The dry run, on the terminal and as a document."""
+"""The dry run."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +11,12 @@ from p2c.arguments import file_named
 from p2c.estimate import Estimate, estimate_of
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, words
-from p2c.texts import SHOWN, counted_values, field_of, show_values
+from p2c.plans import Found, after, as_markdown, remarks_of
+from p2c.texts import SHOWN, show_values
 from shared.counting import counted
 from shared.operations.dry_run import Summary, summary_of
 from shared.operations.examine import Examined
-from shared.operations.side_by_side import SideBySide
 from shared.systems import System
-from shared.visible import in_markdown
-
-_REMARKS = {
-    "state_left_out": "states that are left out because they have no code in the value map `states`",
-    "state_as_text": "states that are sent as written because their country has no list in `states`",
-}
 
 
 @app.command(rich_help_panel="Inspect")
@@ -63,25 +56,6 @@ def plan(  # noqa: PLR0917 - the options of a command
             say(f"The plan is in {markdown}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The records of a dry run, and what the target holds of them."""
-
-    examined: Sequence[Examined]
-    beside: Sequence[SideBySide]
-
-    @property
-    def told(self) -> list[tuple[Examined, SideBySide]]:
-        """Those of which something would be written, or that would be rejected."""
-        both = zip(self.examined, self.beside, strict=True)
-        return [(each, beside) for each, beside in both if each.writes or each.failure]
-
-    @property
-    def changed_there(self) -> int:
-        """In how many rows of the target others have changed something since it was written."""
-        return sum(each.changed_there > 0 or each.is_gone_there for each in self.beside)
-
-
 def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, system: System) -> None:
     """A dry run."""
     target = system.label
@@ -93,11 +67,11 @@ def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, sys
             f"  rows of {target} that others have changed since they were written: {found.changed_there}; "
             f"`p2c reconcile {flow}` shows them"
         )
-    for line in _remarks(summary):
+    for line in remarks_of(summary):
         say(f"  {line}")
     told = found.told
     for each, beside in told[:SHOWN]:
-        say(f"{each.kind} {each.key or ''} ({each.id}){_after(each)}", style="bold")
+        say(f"{each.kind} {each.key or ''} ({each.id}){after(each)}", style="bold")
         if each.failure:
             say(f"  {each.failure.cause}: {each.failure.message}")
             say(f"  what helps: {each.failure.remedy}")
@@ -105,57 +79,6 @@ def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, sys
             show_values(beside.values, target)
     if len(told) > SHOWN:
         say(f"{len(told) - SHOWN} more; --markdown FILE or --json has them all.")
-
-
-def as_markdown(flow: str, summary: Summary, found: Found, estimate: Estimate) -> str:
-    """A dry run as a document for a review."""
-    lines = [
-        f"# Plan: {flow}",
-        "",
-        f"{counted(summary.records, 'record')}: {words(summary.outcomes)}.",
-        "",
-        estimate.sentence,
-        "",
-    ]
-    lines += [line for remark in _remarks(summary) for line in (in_markdown(f"{remark}."), "")]
-    for each, beside in found.told:
-        lines += [
-            f"## {each.kind}: {in_markdown(each.key or each.id)}",
-            "",
-            in_markdown(f"{each.id}{_after(each)}"),
-            "",
-        ]
-        if each.failure:
-            why = f"{each.failure.cause}: {each.failure.message}. What helps: {each.failure.remedy}"
-            lines += [in_markdown(why), ""]
-        if beside.values:
-            lines += ["| field | in the target now | last written | would be written |", "|---|---|---|---|"]
-            lines += [
-                f"| {in_markdown(field_of(value))} | {_cell(value.there)} | {_cell(value.written)} | "
-                f"{_cell(value.new) if value.writes else ''} |"
-                for value in beside.values
-            ]
-            lines.append("")
-    return "\n".join(lines) + "\n"
-
-
-def _remarks(summary: Summary) -> list[str]:
-    """What the target does not get, or gets as written, with the count of each value."""
-    return [
-        f"{sum(values.values())} {_REMARKS.get(cause, cause)}: {counted_values(values)}"
-        for cause, values in summary.remarks.items()
-    ]
-
-
-def _after(each: Examined) -> str:
-    """Which records the same run would write first, or which row it would end."""
-    first = [f"{parent.flow} {parent.id}" for parent in each.parents]
-    first += [f"the end of {each.leaves}"] if each.leaves else []
-    return f", after {', '.join(first)}" if first else ""
-
-
-def _cell(value: object) -> str:
-    return in_markdown(words(value))
 
 
 def _write(file: Path, text: str) -> None:

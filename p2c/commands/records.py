@@ -15,18 +15,17 @@ from p2c.app import Flow, Json, Limit, MaybeFlow, app, connected
 from p2c.arguments import file_named, moment
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table, words
-from shared.operations.records_list import UNREADABLE, Listed, listed_records
-from shared.state.links import LinkState
+from p2c.sheets import harmless
+from shared.operations.records_list import STATES, Listed, listed_records
 from shared.state.runs import Run
 
-_STATES = (*(str(state) for state in LinkState), UNREADABLE)
 _COLUMNS = tuple(field.name for field in fields(Listed))
 
 
 @app.command(rich_help_panel="Inspect")
 def records(  # noqa: PLR0917 - the options of a command
     flow: Flow,
-    state: Annotated[str | None, typer.Option(help=f"those in this state: {', '.join(_STATES)}")] = None,
+    state: Annotated[str | None, typer.Option(help=f"those in this state: {', '.join(STATES)}")] = None,
     rule: Annotated[str | None, typer.Option(help="those that this rule filters, or that this cause rejects")] = None,
     since: Annotated[
         datetime | None,
@@ -41,8 +40,8 @@ def records(  # noqa: PLR0917 - the options of a command
     """List the records of a flow with their state, and the rule or cause of it."""
     with connected() as to:
         (name,) = to.flows(flow)
-        if state is not None and state not in _STATES:
-            raise Mistake(f"--state {state}: there is no such state; the states are {', '.join(_STATES)}")
+        if state is not None and state not in STATES:
+            raise Mistake(f"--state {state}: there is no such state; the states are {', '.join(STATES)}")
         service = to.service
         found = listed_records(service.state.links, name, service.clock, state=state, rule=rule, since=since)
         if file is not None:
@@ -97,11 +96,6 @@ def _write(stream: TextIO, found: Iterable[Listed]) -> int:
     lines.writerow(_COLUMNS)
     count = 0
     for each in found:
-        lines.writerow(_harmless(words(value)) for value in astuple(each))
+        lines.writerow(harmless(words(value)) for value in astuple(each))
         count += 1
     return count
-
-
-def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from p2c.app import ATTENTION, MISTAKE, SUCCESS, app, connected
+from p2c.app import ATTENTION, SUCCESS, app, connected
 from p2c.arguments import whole_number
 from p2c.connection import Connection
 from p2c.endings import INTERRUPTED, UNREAD
 from p2c.mistakes import Mistake
+from p2c.troubles import MISTAKE
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.mapping.value_maps import SHIPPED

@@ -85,7 +85,7 @@ def _show_table(told: Status) -> None:
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         records = f"{words(flow.links)}; by rule: {words(flow.rules)}" if flow.rules else flow.links
         rows.append(
-            (flow.flow, _running(flow), flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
+            (flow.flow, flow.standing, flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
              state.failures_open or "", flow.applied)
         )  # fmt: skip
     columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
@@ -93,7 +93,7 @@ def _show_table(told: Status) -> None:
 
 
 def _show_block(flow: FlowStatus, to: Connection) -> None:
-    running = _running(flow)
+    running = flow.standing
     why = f" ({flow.off})" if flow.off else ""
     say(f"{flow.flow}: {running}{why}", style="bold" if running in ("runs", "off") else "bold red")
     for text in _lines(flow, to):
@@ -120,10 +120,3 @@ def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
         yield f"failures: {state.failures_open} (p2c failures {flow.flow})"
     if flow.applied:
         yield f"last hour: {words(flow.applied)}"
-
-
-def _running(flow: FlowStatus) -> str:
-    state = flow.state
-    if flow.off:
-        return "off"
-    return "blocked" if state.blocked else "paused" if state.paused else "late" if flow.is_late else "runs"

@@ -9,7 +9,7 @@ from shared.clock import Clock
 from shared.errors import RowConflict
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.sender import Sender
-from shared.state.failures import Failure, Failures, retry_after
+from shared.state.failures import Failure, Failures, failure_key, retry_after
 from shared.state.links import Link, LinkState
 from shared.state.storage.tables import Operation, Replace
 from shared.sync.apply.claim import claim_ends_in
@@ -61,6 +61,21 @@ class Failing:
         """The failures of a flow one by one, read page by page; of one cause if `cause` is given."""
         return failures_of(self._state.failures, flow, cause=cause, dismissed=dismissed)
 
+    def page(
+        self, flow: str, *, cause: str, dismissed: bool = False, after: str = "", limit: int
+    ) -> tuple[list[Failure], str | None]:
+        """Some failures of one cause, beginning at `after` ("" = the first), and where to continue (None: the end)."""
+        found: list[Failure] = []
+        further: str | None = after
+        while further is not None:
+            read, further = self._state.failures.page(flow, further, _PAGE)
+            for failure in read:
+                if bool(failure.dismissed) == dismissed and failure.cause == cause:
+                    found.append(failure)
+                if len(found) == limit:
+                    return found, f"{failure_key(failure.id)} "
+        return found, None
+
     def load(self, flow: str, ids: Sequence[str]) -> list[Failure]:
         """The failures of these records, those that have one."""
         return list(self._state.failures.load(flow, ids).values())
@@ -96,6 +111,14 @@ class Failing:
             raise Refused("the reason for dismissing a failure must not be blank")
         audit_log.note("dismiss", flow, _ids(failures), reason)
         return sum(self._dismiss(failure, reason) for failure in failures)
+
+    def assign(self, flow: str, failures: Sequence[Failure], audit_log: AuditLog, *, to: str, note: str) -> int:
+        """Say who looks after failures, and note something about them; how many. What is blank is removed. A failure is
+        skipped if it has been resolved or renewed meanwhile."""
+        audit_log.note("assign", flow, _ids(failures), "; ".join(part for part in (to.strip(), note.strip()) if part))
+        return self._state.failures.save_all(
+            [replace(failure, assigned=to.strip(), note=note.strip()) for failure in failures if not failure.is_unread]
+        )
 
     def _dismiss(self, failure: Failure, reason: str) -> bool:
         """The link is written with it: a worker that claims the record meanwhile must read both again."""

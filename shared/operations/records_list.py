@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.state.links import Link, Links
+from shared.state.links import Link, Links, LinkState, link_key
 
 UNREADABLE = "unreadable"
 """The state of a link that cannot be read."""
+STATES = (*(str(state) for state in LinkState), UNREADABLE)
+"""Every state that a record may be listed in."""
+_PAGE, _MOST_PAGES = 1000, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,37 @@ def listed_records(
 ) -> Iterator[Listed]:
     """The records of a flow in the order of their ids, read page by page: those in a state, with a rule or cause, and
     whose link was written since then. Raises StorageTrouble."""
-    now = clock.now()
-    for link in links.walk(flow):
-        # The storage service tells the age, by its own clock.
-        written = now - timedelta(seconds=round(link.age_s))
-        found = Listed(link.id, link.target_key or link.held_key or "", state_of(link), link.rule or "", written)
-        if state in (None, found.state) and rule in (None, found.rule) and (since is None or written >= since):
+    for found in (_listed(link, clock) for link in links.walk(flow)):
+        if _is_like(found, state, rule) and (since is None or found.since >= since):
             yield found
+
+
+def page_of_records(
+    links: Links, flow: str, clock: Clock, *, state: str | None = None, rule: str | None = None, after: str, limit: int
+) -> tuple[list[Listed], str | None]:
+    """Some of the same records, beginning at `after` ("" = the first), and where to continue (None: the end). A page
+    may have fewer records than the limit, or none: only so many links are read for it that nobody waits long. Raises
+    StorageTrouble."""
+    found: list[Listed] = []
+    further: str | None = after
+    for _ in range(_MOST_PAGES):
+        read, further = links.page(flow, further or "", _PAGE)
+        for link in read:
+            each = _listed(link, clock)
+            if _is_like(each, state, rule):
+                found.append(each)
+            if len(found) == limit:
+                return found, f"{link_key(link.id)} "
+        if further is None:
+            break
+    return found, further
+
+
+def _listed(link: Link, clock: Clock) -> Listed:
+    # The storage service tells the age, by its own clock.
+    written = clock.now() - timedelta(seconds=round(link.age_s))
+    return Listed(link.id, link.target_key or link.held_key or "", state_of(link), link.rule or "", written)
+
+
+def _is_like(found: Listed, state: str | None, rule: str | None) -> bool:
+    return state in (None, found.state) and rule in (None, found.rule)

@@ -1,9 +1,10 @@
 """The state of the flows: what an operator, or a monitor, asks first."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from shared.clock import Clock
 from shared.operations.failures import failures_of
@@ -30,7 +31,8 @@ class FlowStatus:
     is the start of the last pull on record, None if there is none; `applied` are the outcomes of the last hour; both
     are in a fixed order. `is_late` says that a running flow is too far behind: it was not read for too long, or its
     oldest message has waited too long. `said` are the system's own words if the flow is blocked by a drift that it met.
-    `off` is the setting that turns it off; empty if it is on."""
+    `off` is the setting that turns it off; empty if it is on. `lags` are the seconds between the starts of the pulls of
+    the last hour, in the order of time."""
 
     flow: str
     state: FlowState
@@ -41,6 +43,16 @@ class FlowStatus:
     is_late: bool
     said: str = ""
     off: str = ""
+    lags: tuple[int, ...] = ()
+
+    @property
+    def standing(self) -> str:
+        """In one word: off, blocked, paused, late or runs."""
+        if self.off:
+            return "off"
+        return (
+            "blocked" if self.state.blocked else "paused" if self.state.paused else "late" if self.is_late else "runs"
+        )
 
     @property
     def needs_attention(self) -> bool:
@@ -85,9 +97,11 @@ class _Looking:
         since = self.clock.now() - _HOUR
         last_pull: datetime | None = None
         applied: Counter[str] = Counter()
+        pulls: list[datetime] = []
         for run in self.state.runs.walk(flow.name):
             if run.kind == "pull":
                 last_pull = last_pull or run.started
+                pulls.append(run.started)
             elif run.kind == "apply" and run.started >= since:
                 applied.update(run.counts)
             if run.started < since and last_pull is not None:
@@ -115,7 +129,14 @@ class _Looking:
             _is_late(state, allowed_s),
             said,
             flow.off,
+            _lags(pulls),
         )
+
+
+def _lags(pulls: Sequence[datetime]) -> tuple[int, ...]:
+    """The seconds between pulls that are given with the newest first."""
+    earlier = pulls[::-1]
+    return tuple(round((after - before).total_seconds()) for before, after in pairwise(earlier))
 
 
 def _is_late(state: FlowState, allowed_s: float) -> bool:

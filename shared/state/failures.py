@@ -17,6 +17,7 @@ _PREFIX = "F|"
 # Replaces a moment that a damaged row no longer holds.
 _UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
 _MESSAGE_KEPT, _NUMBER_KEPT, _VALUE_KEPT = 8000, 500, 200
+_ASSIGNED_KEPT, _NOTE_KEPT = 200, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Failure:
     """Why a record is not in step and what to do. `number` is the one by which people know it, if it has one. `value`
     is what is wrong in the record, if failures of one cause differ in it; `rival` is the record that already has what
     this one needs, as its flow and id. `next_try` None: only an operator can retry. `asked_at` is when an operator last
-    had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty if it is open."""
+    had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty if it is open.
+    `assigned` is who looks after it, and `note` what an operator has noted."""
 
     flow: str
     id: str
@@ -38,6 +40,8 @@ class Failure:
     asked_at: datetime | None = None
     retried: int = 0
     dismissed: str = ""
+    assigned: str = ""
+    note: str = ""
     number: str = ""
     value: str = ""
     rival: tuple[str, str] | None = None
@@ -72,6 +76,8 @@ class Failure:
             "asked_at": self.asked_at,
             "retried": self.retried or None,
             "dismissed": self.dismissed or None,
+            "assigned": self.assigned[:_ASSIGNED_KEPT] or None,
+            "note": self.note[:_NOTE_KEPT] or None,
             "number": self.number[:_NUMBER_KEPT] or None,
             "value": self.value[:_VALUE_KEPT] or None,
             "rival_flow": self.rival[0] if self.rival else None,
@@ -99,6 +105,7 @@ def renewed(earlier: Failure | None, current: Failure) -> Failure:
     same = (earlier.cause, earlier.message) == (current.cause, current.message[:_MESSAGE_KEPT])
     first_seen = current.first_seen if earlier.is_unread else earlier.first_seen
     kept = replace(current, first_seen=first_seen, tries=earlier.tries, retried=earlier.retried)
+    kept = replace(kept, assigned=earlier.assigned, note=earlier.note)
     if earlier.dismissed and same:
         return replace(kept, dismissed=earlier.dismissed, next_try=None)
     return replace(kept, next_try=current.next_try or current.last_seen + retry_after(earlier.tries))
@@ -169,6 +176,8 @@ def read_failure(flow: str, stored: Stored) -> Failure:
         asked_at=cells.maybe_time("asked_at"),
         retried=cells.number("retried", 0),
         dismissed=cells.text("dismissed", ""),
+        assigned=cells.text("assigned", ""),
+        note=cells.text("note", ""),
         number=cells.text("number", ""),
         value=cells.text("value", ""),
         rival=None if rival is None else (cells.text("rival_flow"), rival),

@@ -18,9 +18,10 @@ from local.demo.stage import say_skipped
 from p2c.__main__ import main
 from p2c.commands.failures import FailedRecord, show_causes, show_failures
 from p2c.commands.links import show_link
-from p2c.commands.plan import Found, as_markdown, show_plan
+from p2c.commands.plan import show_plan
 from p2c.estimate import estimate_of
 from p2c.output import as_json, say, table, write_what_can_be_written
+from p2c.plans import Found, as_markdown
 from shared.operations.dry_run import summary_of
 from shared.operations.examine import Examined, FieldChange
 from shared.operations.failures import Cause

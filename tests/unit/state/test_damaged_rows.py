@@ -40,7 +40,8 @@ LINK = Link(
     dirty=True, waits=(Wait(FLOW, "a|b", "accounts", "customer", "p").key,),
 )  # fmt: skip
 FAILURE = Failure(
-    FLOW, "a|b", "cause", "message", "remedy", NOW, NOW, 1, NOW, NOW, 2, "d", "n", "v", ("accounts", "other")
+    FLOW, "a|b", "cause", "message", "remedy", NOW, NOW, 1, NOW, NOW, 2, "d", "who", "note", "n", "v",
+    ("accounts", "other"),
 )  # fmt: skip
 CHECKPOINT = Checkpoint(
     FLOW, "e", Walk("w"), position=Position(Phase.FULL, "c", "d"), made_for=MadeFor("f", ("a", "b")),

@@ -1,0 +1,101 @@
+"""The flows as a picture: what runs, how far behind it is, and what is open."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from p2c.console.languages import LANGUAGE, LANGUAGES
+from p2c.console.site import Site, asked, back_to
+from shared.operations.status import FlowStatus
+from shared.state.runs import Run
+from shared.systems import System
+
+_AUDIT = 100
+_RUNS = 50
+_WIDTH, _HEIGHT = 120.0, 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """The times between pulls as points of a line, in a box of _WIDTH and _HEIGHT; `worst_s` is the longest."""
+
+    points: str
+    worst_s: int
+
+    @classmethod
+    def of(cls, lags: Sequence[int]) -> "Sparkline | None":
+        """The line of these seconds; None if there are too few for one."""
+        if len(lags) < 2:
+            return None
+        worst = max(*lags, 1)
+        step = _WIDTH / (len(lags) - 1)
+        points = (f"{at * step:.1f},{_HEIGHT - 1 - (_HEIGHT - 2) * lag / worst:.1f}" for at, lag in enumerate(lags))
+        return cls(" ".join(points), max(lags))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A flow in the picture."""
+
+    status: FlowStatus
+    leads_right: bool
+    standing: str
+    line: Sparkline | None
+
+
+def overview(site: Site, request: Request) -> Response:
+    """The state of every flow."""
+    return site.page(request, "overview.html", **_state(site))
+
+
+def live(site: Site, request: Request) -> Response:
+    """The part of the overview that is refreshed."""
+    return site.page(request, "live.html", **_state(site))
+
+
+def runs(site: Site, request: Request) -> Response:
+    """What the last runs did."""
+    flow = asked(request, "flow")
+    found: list[Run] = []
+    for name in site.to.flows(flow or None):
+        found += site.to.service.state.runs.latest(name, _RUNS)
+    newest = sorted(found, key=lambda run: run.started, reverse=True)[:_RUNS]
+    return site.page(request, "runs.html", runs=newest, flow=flow)
+
+
+def audit(site: Site, request: Request) -> Response:
+    """What operators have done."""
+    return site.page(request, "audit.html", entries=site.to.service.state.audit.latest(_AUDIT))
+
+
+def language(_: Site, request: Request) -> Response:
+    """Keep the language that the user has chosen, and go back."""
+    page = asked(request, "back")
+    answer = back_to(page if page.startswith("/") and not page.startswith("//") and "\\" not in page else "/")
+    wanted = asked(request, "to")
+    if wanted in LANGUAGES:
+        answer.set_cookie(LANGUAGE, wanted, samesite="strict", httponly=True, path="/")
+    return answer
+
+
+def _state(site: Site) -> dict[str, Any]:
+    counted = site.counting.latest()
+    if counted is None:
+        return {"counted": None, "arrows": (), "closed": ()}
+    return {
+        "counted": counted,
+        "arrows": list(_arrows(site, counted.flows)),
+        "closed": [gate for gate in counted.gates if gate.closed],
+    }
+
+
+def _arrows(site: Site, flows: Sequence[FlowStatus]) -> Iterator[Arrow]:
+    for status in flows:
+        to_finops = site.to.service.flows[status.flow].target_system is System.FINOPS
+        yield Arrow(status, to_finops, status.standing, Sparkline.of(status.lags))
+
+
+PAGES = {"/": overview, "/live": live, "/runs": runs, "/audit": audit, "/language": language}

@@ -1,0 +1,78 @@
+"""Records: found, listed, and one with both of its sides."""
+
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from p2c.console.site import Site, asked, back_to
+from shared.operations.lines import fields_of_lines
+from shared.operations.lookup import NotFound
+from shared.operations.records_list import STATES, page_of_records
+from shared.operations.trace import children_of
+
+_AT_A_TIME = 50
+_CHILDREN = 20
+
+
+def find(site: Site, request: Request) -> Response:
+    """The record with a number, an id or an address: in one flow, or in the first one that has it."""
+    text, flow = asked(request, "q"), asked(request, "flow")
+    found: list[tuple[str, str]] = []
+    problems: list[NotFound] = []
+    for name in site.to.flows(flow or None):
+        try:
+            found.append((name, site.to.service.locate(name, site.to.meant(text))))
+        except NotFound as nothing:
+            problems.append(nothing)
+    if not found and flow:
+        raise problems[0]
+    if not found:
+        raise NotFound(site.language(request).text("find.nothing", text=text))
+    if len(found) == 1:
+        ((name, id),) = found
+        return back_to("/record", flow=name, id=id)
+    return site.page(request, "found.html", found=found, text=text)
+
+
+def records(site: Site, request: Request) -> Response:
+    """The records of a flow by state and rule, some at a time."""
+    flow, state, rule = (asked(request, name) for name in ("flow", "state", "rule"))
+    (name,) = site.to.flows(flow or site.flows[0])
+    service = site.to.service
+    found, after = page_of_records(
+        service.state.links,
+        name,
+        service.clock,
+        state=state or None,
+        rule=rule or None,
+        after=asked(request, "after"),
+        limit=_AT_A_TIME,
+    )
+    return site.page(
+        request, "records.html", records=found, after=after, flow=name, state=state, rule=rule, states=STATES
+    )
+
+
+def record(site: Site, request: Request) -> Response:
+    """One record: why it is, or is not, in step; both sides; what was done with it; what it waits for, and what waits
+    for it."""
+    (flow,), id = site.to.flows(asked(request, "flow")), asked(request, "id")
+    service = site.to.service
+    told = service.explaining(flow).explain(id)
+    failure = told.examined.failure or told.failure
+    children = list(islice(children_of(service.state, service.flows, flow, id), _CHILDREN + 1))
+    return site.page(
+        request,
+        "record.html",
+        told=told,
+        line_fields=fields_of_lines(told.lines),
+        flow=flow,
+        addresses=site.to.addresses(flow, id, told.examined.key, told.examined.row),
+        rival=site.to.addresses_of_rival(failure),
+        children=children[:_CHILDREN],
+        more_children=len(children) > _CHILDREN,
+    )
+
+
+PAGES = {"/find": find, "/records": records, "/record": record}

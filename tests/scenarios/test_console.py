@@ -1,0 +1,300 @@
+"""The console over HTTP: what it shows, what it changes, and whom it lets in. In a real browser: tests/e2e."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from local.simulator.faults import Kind, Rule
+from p2c.commands import console as command
+from p2c.console.languages import LANGUAGES, chosen
+from tests.support.consoled import Consoled, consoled
+from tests.support.operator import p2c
+from tests.support.product import FLOW, Product
+
+PAGES = ["/", "/live", "/causes", "/records", "/runs", "/audit", "/plan", "/preflight", f"/plan?flow={FLOW}"]
+MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+
+
+@pytest.fixture
+def console(sync: Product) -> Iterator[Consoled]:
+    """A console that may change things."""
+    with consoled(sync) as made:
+        yield made
+
+
+@pytest.fixture
+def showing(sync: Product) -> Iterator[Consoled]:
+    """A console that only shows."""
+    with consoled(sync, writes=False) as made:
+        yield made
+
+
+# --- whom it lets in --------------------------------------------------------------------------------------------------
+
+
+def test_nobody_without_the_address_sees_anything(console: Consoled) -> None:
+    for path in (*PAGES, "/?key=", "/?key=wrong", "/nothing"):
+        stranger = requests.get(console.url(path), timeout=30)
+        assert stranger.status_code == 403, path
+        assert "accounts" not in stranger.text
+
+
+def test_the_secret_leaves_the_address_and_becomes_a_cookie_of_this_site_only(console: Consoled) -> None:
+    first = requests.get(console.address, allow_redirects=False, timeout=30)
+    assert (first.status_code, first.headers["Location"]) == (303, "/")
+    cookie = first.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert console.address.rpartition("=")[2] not in cookie
+
+
+def test_a_name_that_leads_to_loopback_is_not_served(console: Consoled) -> None:
+    for host in ("evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1.evil.example:1"):
+        assert console.get("/", Host=host).status_code == 421, host
+
+
+def test_every_answer_keeps_the_browser_careful(console: Consoled) -> None:
+    for path in (*PAGES, "/static/console.css", "/nothing", "/?key=wrong"):
+        headers = console.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"], path
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+    assert console.get("/").headers["Cache-Control"] == "no-store"
+
+
+def test_a_form_of_another_page_changes_nothing(sync: Product, console: Consoled) -> None:
+    token = console.token
+    for form, origin in (
+        ({"flow": FLOW}, None),
+        ({"flow": FLOW, "token": "0" * 64}, None),
+        ({"flow": FLOW, "token": token}, "http://evil.example"),
+        ({"flow": FLOW, "token": token}, "null"),
+    ):
+        assert console.post("/pause", form, origin=origin).status_code == 403
+    assert not sync.state.control.flow(FLOW).paused
+    assert sync.state.audit.latest(9) == []
+
+
+def test_a_console_that_only_shows_has_no_forms_and_takes_none(sync: Product, showing: Consoled) -> None:
+    sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    for path in ("/", "/causes", f"/failures?flow={FLOW}&cause=country_unknown"):
+        assert 'name="token"' not in showing.page(path)
+    for act in ("/retry", "/dismiss", "/assign", "/sync", "/repair", "/link", "/pause", "/resume"):
+        assert showing.post(act, {"flow": FLOW}).status_code == 403
+    assert sync.state.audit.latest(9) == []
+
+
+def test_a_form_larger_than_any_of_ours_is_refused(console: Consoled) -> None:
+    assert console.post("/retry", {"flow": FLOW, "id": "x" * 300_000}).status_code == 413
+
+
+# --- what it shows ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_page_answers_in_every_language(sync: Product, console: Consoled, language: str) -> None:
+    (id,) = sync.linked(1)
+    sync.account("A-2", address1_country="Atlantis")
+    sync.tick()
+    record = f"/record?flow={FLOW}&id={id}"
+    for path in (*PAGES, record, f"/failures?flow={FLOW}&cause=country_unknown", "/preflight?run=1"):
+        shown = console.page(path, **{"Accept-Language": f"{language}-CH,fr;q=0.8"})
+        if path != "/live":
+            assert f'<html lang="{language}">' in shown
+
+
+def test_the_languages_have_the_same_texts_with_the_same_values() -> None:
+    words = ("standing.", "state.", "verdict.", "outcome.")
+    texts = {
+        code: {key: text for key, text in language.texts.items() if not key.startswith(words)}
+        for code, language in LANGUAGES.items()
+    }
+    assert texts["en"].keys() == texts["de"].keys()
+    for key, text in texts["en"].items():
+        assert _names(text) == _names(texts["de"][key]), key
+
+
+def _names(text: str) -> set[str]:
+    return {part.split("}")[0].split(":")[0].split("!")[0] for part in text.split("{")[1:]}
+
+
+def test_a_language_that_was_chosen_beats_that_of_the_browser(console: Consoled) -> None:
+    assert chosen("de", "en").code == "de"
+    assert chosen("xx", "fr, de;q=0.5").code == "de"
+    assert chosen("", "").code == "en"
+    assert '<html lang="de">' in console.page("/language?to=de&back=/causes")
+    assert '<html lang="de">' in console.page("/causes")
+    for elsewhere in ("//evil.example/", "https://evil.example/", "/\\evil.example"):
+        answered = console.user.get(
+            console.url("/language"), params={"to": "en", "back": elsewhere}, allow_redirects=False, timeout=30
+        )
+        assert answered.headers["Location"] == "/"
+
+
+def test_no_text_of_a_record_is_markup(sync: Product, console: Consoled) -> None:
+    id = sync.account("A-1", name=MARKUP, address1_country=MARKUP, address1_city=MARKUP)
+    sync.tick()
+    failure = sync.failure(id)
+    assert failure is not None
+    sync.finops.customer(CustomerAccount="A-2", OrganizationName=MARKUP)
+    paths = (
+        f"/record?flow={FLOW}&id={id}",
+        "/causes",
+        f"/failures?flow={FLOW}&cause={failure.cause}",
+        "/plan?flow=accounts",
+    )
+    for path in (*paths, "/find?q=" + quote(MARKUP)):
+        shown = console.get(path).text
+        assert "<script>alert" not in shown, path
+        assert "<img" not in shown
+
+
+def test_a_control_character_is_shown_as_its_number(sync: Product, console: Consoled) -> None:
+    sync.account("A-1", name="Red \x1b[31mname\u202e")
+    sync.tick()
+    shown = console.page("/causes")
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_a_record_is_found_by_its_number_its_id_and_its_address(sync: Product, console: Consoled) -> None:
+    (id,) = sync.linked(1)
+    for text in ("A-0", id.upper(), f"https://x.example/main.aspx?etn=account&id={id}"):
+        assert "there is nothing to write" in console.page(f"/find?q={quote(text)}")
+    nothing = console.get("/find?q=A-9")
+    assert nothing.status_code == 400
+    assert "A-9" in nothing.text
+
+
+def test_a_record_shows_both_sides_and_what_others_have_changed(sync: Product, console: Consoled) -> None:
+    (id,) = sync.linked(1)
+    url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+    assert sync.finops.patch(url, {"OrganizationName": "By hand"}, {"cross-company": "true"}).status_code == 204
+    shown = console.page(f"/record?flow={FLOW}&id={id}")
+    assert "By hand" in shown
+    assert "changed there since" in shown
+
+
+def test_a_cause_with_many_records_is_shown_by_pages(sync: Product, console: Consoled) -> None:
+    for number in range(60):
+        sync.account(f"A-{number}", address1_country="Atlantis")
+    sync.tick()
+    first = console.page(f"/failures?flow={FLOW}&cause=country_unknown")
+    (further,) = [part.split('"')[0].replace("&amp;", "&") for part in first.split('rel="next" href="')[1:]]
+    second = console.page(further)
+    numbers = [[part.split("<")[0] for part in page.split('<td><a href="/record?')[1:]] for page in (first, second)]
+    assert [len(page) for page in numbers] == [50, 10]
+    assert not set(numbers[0]) & set(numbers[1])
+
+
+def test_the_records_of_a_state_are_listed_by_pages(sync: Product, console: Consoled) -> None:
+    sync.linked(2)
+    sync.account("A-9", address1_country="Atlantis")
+    sync.tick()
+    shown = console.page(f"/records?flow={FLOW}&state=rejected")
+    assert shown.count("/record?flow") == 1
+    assert console.page(f"/records?flow={FLOW}&state=written").count("/record?flow") == 2
+
+
+def test_a_plan_is_a_page_a_document_and_a_sheet(sync: Product, console: Consoled) -> None:
+    sync.account("A-1", name="=1+1")
+    for path, kind in (("/plan", "text/html"), ("/plan.md", "text/markdown"), ("/plan.csv", "text/csv")):
+        told = console.get(f"{path}?flow={FLOW}&limit=5")
+        assert told.headers["Content-Type"].startswith(kind)
+        assert "OrganizationName" in told.text
+    assert "'=1+1" in console.page(f"/plan.csv?flow={FLOW}")
+    assert sync.customers() == 0
+    assert console.get(f"/plan?flow={FLOW}&limit=x").status_code == 400
+
+
+def test_a_system_that_does_not_answer_is_told_in_one_sentence(sync: Product, console: Consoled) -> None:
+    (id,) = sync.linked(1)
+    sync.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
+    told = console.get(f"/record?flow={FLOW}&id={id}")
+    assert told.status_code == 503
+    assert "Traceback" not in told.text
+
+
+def test_what_is_not_there_is_a_page(console: Consoled) -> None:
+    assert console.get("/nothing").status_code == 404
+    assert console.get("/record?flow=nothing&id=1").status_code == 400
+
+
+# --- what it changes --------------------------------------------------------------------------------------------------
+
+
+def test_a_cause_is_corrected_and_retried(sync: Product, console: Consoled) -> None:
+    id = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    assert "country_unknown" in console.page("/causes")
+    sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
+    sync.clock.sleep(1)
+    assert "Sent again: 1" in console.act("/retry", flow=FLOW, cause="country_unknown", all="1")
+    sync.drain()
+    assert "Nothing is open" in console.page("/causes")
+    assert [(entry.who, entry.what) for entry in sync.state.audit.latest(9)] == [("operator@contoso", "retry")]
+    assert "operator@contoso" in console.page("/audit")
+
+
+def test_a_ticked_failure_is_dismissed_with_a_reason_and_only_with_one(sync: Product, console: Consoled) -> None:
+    id, other = (sync.account(number, address1_country="Atlantis") for number in ("A-1", "A-2"))
+    sync.tick()
+    form = {"token": console.token, "flow": FLOW, "cause": "country_unknown", "id": id}
+    assert console.post("/dismiss", form).status_code == 400
+    assert "Dismissed: 1" in console.act("/dismiss", flow=FLOW, cause="country_unknown", id=id, reason="a test")
+    dismissed, still = sync.failure(id), sync.failure(other)
+    assert dismissed is not None
+    assert still is not None
+    assert (dismissed.dismissed, still.dismissed) == ("a test", "")
+
+
+def test_what_is_assigned_and_noted_stays_with_the_failure(sync: Product, console: Consoled) -> None:
+    id = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    console.act("/assign", flow=FLOW, cause="country_unknown", id=id, assigned="Ana", note="asks the customer")
+    sync.edit(id, address1_country="Utopia")
+    sync.tick()
+    failure = sync.failure(id)
+    assert failure is not None
+    assert (failure.assigned, failure.note) == ("Ana", "asks the customer")
+    assert "asks the customer" in console.page(f"/failures?flow={FLOW}&cause=country_unknown")
+
+
+def test_a_row_that_others_have_changed_is_repaired(sync: Product, console: Consoled) -> None:
+    (id,) = sync.linked(1)
+    url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+    sync.finops.patch(url, {"OrganizationName": "By hand"}, {"cross-company": "true"})
+    assert "Queued: 1" in console.act("/repair", flow=FLOW, id=id)
+    sync.drain()
+    assert (sync.customer("A-0") or {})["OrganizationName"] == "Account A-0"
+
+
+def test_a_record_is_linked_to_the_row_with_its_number(sync: Product, console: Consoled) -> None:
+    sync.finops.customer(CustomerAccount="A-1", OrganizationName="Entered by hand")
+    id = sync.account("A-1")
+    sync.tick()
+    assert "p2c links accounts link A-1" in console.page(f"/record?flow={FLOW}&id={id}")
+    console.act("/link", flow=FLOW, id=id)
+    sync.drain()
+    assert (sync.customer("A-1") or {})["OrganizationName"] == "Account A-1"
+
+
+def test_a_flow_is_paused_and_resumed(sync: Product, console: Consoled) -> None:
+    console.act("/pause", flow=FLOW, reason="a test")
+    assert sync.state.control.flow(FLOW).paused
+    sync.clock.sleep(1)
+    console.act("/resume", flow=FLOW)
+    assert not sync.state.control.flow(FLOW).paused
+    assert [entry.what for entry in sync.state.audit.latest(9)] == ["resume", "pause"]
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_which_packages_are_missing(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    assert "with its extra `console`" in p2c("console", code=2)
