@@ -1,7 +1,7 @@
 """The accounts flow as seen by the demo."""
 
 from local.demo.flows import Collection, PlainView, Watched
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.wiring import account_mapper
@@ -29,6 +29,6 @@ def watched_accounts(deployment: Deployment) -> Watched:
             only={"PartyType": "Organization"},
         ),
         view=PlainView(mapper.rules),
-        asked={DATAVERSE: frozenset({accounts.ENTITY_SET}), FINOPS: frozenset({accounts.TARGET_SET})},
+        asked={DATAVERSE: Asked.both(accounts.ENTITY_SET), FINOPS: Asked.both(accounts.TARGET_SET)},
         adopt=mapper.choices.adopt_existing,
     )

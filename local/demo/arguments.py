@@ -18,10 +18,10 @@ class Options:
     """The user's options. `small` uses a small sample of the records in `data`.
 
     `trust` runs the act in which the functions are killed at once, not after the first edits; `currency` is that of the
-    company in F&O, None to take it from the records; `worst_order` syncs quotes and contacts before the accounts that
-    they wait for; `timeout_s` is how long the demo waits without any progress,
-    `pause_s` how long between two edits. `host` is the kind of functions host. `explanation` is a picture of
-    `p2c explain` on a quote that stays in Sales. `given` is the command line that says all this.
+    company in F&O, None to take it from the records; `worst_order` syncs what waits for other records before these;
+    `timeout_s` is how long the demo waits without any progress, `pause_s` how long between two edits. `host` is the
+    kind of functions host. `explanation` is a picture of `p2c explain` on a quote that stays in Sales. `given` is the
+    command line that says all this.
     """
 
     once: bool = False
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--report", type=_path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--keep", type=_path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
-    add("--worst-order", action="store_true", help="sync quotes and contacts first, the accounts they need last")
+    add("--worst-order", action="store_true", help="sync first what waits for others, such as contacts")
     add("--host", choices=HOSTS, default=LOCAL, help="run on Microsoft's functions host: func, or FUNCTIONS_HOST")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
     add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")

@@ -1,6 +1,6 @@
 """What the demo runs: the app with the user's settings, and the flows that it watches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,17 @@ from local.demo.accounts import watched_accounts
 from local.demo.contacts import watched_contacts
 from local.demo.errors import UserMistake
 from local.demo.flows import Watched
+from local.demo.invoices import watched_invoices
 from local.demo.orders import watched_orders
+from local.demo.ordersback import watched_orders_back
 from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
 from shared import exact_json
 from shared.errors import SettingsInvalid
+from shared.flows.invoices.settings import InvoiceSettings
+from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.registry import FLOWS
+from shared.flows.spec import Deployment
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 
@@ -84,13 +89,7 @@ def read_configuration(
     try:
         settings = FLOWS.read_settings({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
         deployment = FLOWS.deployment(settings)
-        flows = (
-            watched_accounts(deployment),
-            watched_contacts(deployment),
-            watched_products(deployment),
-            watched_quotations(deployment),
-            watched_orders(deployment),
-        )
+        flows = tuple(_watched(deployment))
     except SettingsInvalid as invalid:
         raise UserMistake(str(invalid)) from invalid
     notes = tuple(
@@ -106,6 +105,19 @@ def read_configuration(
         value_maps=value_maps,
         notes=notes,
     )
+
+
+def _watched(deployment: Deployment) -> Iterator[Watched]:
+    """The flows that are on, in the order in which they are pulled."""
+    yield watched_accounts(deployment)
+    yield watched_contacts(deployment)
+    yield watched_products(deployment)
+    yield watched_quotations(deployment)
+    yield watched_orders(deployment)
+    if deployment.settings_for(OrdersBackSettings).ORDERS_BACK != "off":
+        yield watched_orders_back(deployment)
+    if deployment.settings_for(InvoiceSettings).INVOICES != "off":
+        yield watched_invoices(deployment)
 
 
 def _with_units(group: str, units: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from local.demo.customers import read_customers, unless_waiting
 from local.demo.flows import Collection, Systems, Watched
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactMapper
@@ -51,9 +51,9 @@ def watched_contacts(deployment: Deployment) -> Watched:
         ),
         view=ContactView(mapper, company),
         asked={
-            DATAVERSE: frozenset({contacts.ENTITY_SET}),
+            DATAVERSE: Asked.both(contacts.ENTITY_SET),
             # The customers of contacts count with those of accounts: they go to one collection.
-            FINOPS: frozenset({contacts.PERSON_SET}),
+            FINOPS: Asked.both(contacts.PERSON_SET),
         },
         adopt=mapper.choices.adopt_existing,
         moves=True,

@@ -1,13 +1,13 @@
 """Flows of documents as seen by the demo: headers of Sales with their lines, and their result in F&O."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from local.demo.customers import unless_waiting
 from local.demo.flows import API, Collection, Systems
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients import quoting
 from shared.flows.sales_documents import rows as document_rows
 from shared.flows.sales_documents.mapping import LINE_KEY_FIELD, SalesDocumentMapper
@@ -24,9 +24,11 @@ Expanded = Mapping[str, Columns]
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The documents of Sales by their number, with all headers that have it and their lines."""
+    """The documents of Sales by their number, with all headers that have it and their lines. `seen_as` says how a
+    header is seen."""
 
     mapper: SalesDocumentMapper
+    seen_as: Callable[[dict[str, Json]], dict[str, Json]] = dict
     system: str = DATAVERSE
 
     def ids(self, systems: Systems) -> list[str]:
@@ -47,10 +49,10 @@ class Documents:
         lines: dict[str, list[Json]] = defaultdict(list)
         select = (of_header, document_rows.LINE_POSITION, *mapper.line_select)
         for row in _rows(systems, of.line_set, select, mapper.line_expand, of_these):
-            lines[str(row[of_header])].append(_plain(row))
+            lines[str(row[of_header])].append(plain(row))
         by_number: dict[str, list[Json]] = defaultdict(list)
         for row in headers:
-            header = _plain(row)
+            header = self.seen_as(plain(row))
             if mapper.reads_lines_of(header):
                 header[document_rows.LINES] = lines[str(row[of.header_id])]
             by_number[str(row[of.number])].append(header)
@@ -80,9 +82,9 @@ class DocumentsOfFinops:
         )
 
     @property
-    def asked(self) -> frozenset[str]:
+    def asked(self) -> Asked:
         """The collections that requests for them address."""
-        return frozenset({self.headers.entity_set, self.lines.entity_set, "$batch"})
+        return Asked.both(self.headers.entity_set, self.lines.entity_set, "$batch")
 
     def keyed(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
         """The target rows with their keys, all or those of one key."""
@@ -114,14 +116,14 @@ class DocumentView:
             return verdict
         sent = {**(verdict.on_create if self.once else {}), **verdict.owned}
         lines: list[Json] = [
-            _filled({**(line.on_create if self.once else {}), **line.owned}) for line in verdict.lines.values()
+            filled({**(line.on_create if self.once else {}), **line.owned}) for line in verdict.lines.values()
         ]
-        return replace(verdict, owned={**_filled(sent), LINES: lines, AMOUNT: _decimal(self.header_of(row), _TOTAL)})
+        return replace(verdict, owned={**filled(sent), LINES: lines, AMOUNT: decimal_of(self.header_of(row), _TOTAL)})
 
     def present(self, systems: Systems, rows: list[Values]) -> list[Values]:  # noqa: ARG002 - nothing to read
         """Target rows in the names of the mapping."""
         return [
-            {**row, AMOUNT: sum((_decimal(line, _LINE_AMOUNT) for line in lines_of(row)), Decimal(0))} for row in rows
+            {**row, AMOUNT: sum((decimal_of(line, _LINE_AMOUNT) for line in lines_of(row)), Decimal(0))} for row in rows
         ]
 
     def ended(self, key: str) -> Mapping[str, Json]:  # noqa: ARG002 - all rows are of one kind
@@ -137,20 +139,23 @@ class DocumentView:
         if field == AMOUNT:
             return Decimal(str(ours)) == Decimal(str(theirs))
         if field == LINES:
-            return self._lines_agree(_listed(ours), _listed(theirs))
+            return lines_agree(ours, theirs, self.rules.agree_on_line)
         return self.rules.agree(field, ours, theirs)
 
-    def _lines_agree(self, ours: Sequence[Values], theirs: Sequence[Values]) -> bool:
-        left = list(theirs)
-        for line in ours:
-            match = next((other for other in left if self._line_agrees(line, other)), None)
-            if match is None:
-                return False
-            left.remove(match)
-        return not left
 
-    def _line_agrees(self, ours: Values, theirs: Values) -> bool:
-        return all(self.rules.agree_on_line(name, value, theirs.get(name)) for name, value in ours.items())
+def lines_agree(ours: Json, theirs: Json, agree: Callable[[str, Json, Json], bool]) -> bool:
+    """Whether each line of ours has one of theirs in which every field of ours agrees, and none is left."""
+    left = _listed(theirs)
+    for line in _listed(ours):
+        match = next((other for other in left if _line_agrees(line, other, agree)), None)
+        if match is None:
+            return False
+        left.remove(match)
+    return not left
+
+
+def _line_agrees(ours: Values, theirs: Values, agree: Callable[[str, Json, Json], bool]) -> bool:
+    return all(agree(name, value, theirs.get(name)) for name, value in ours.items())
 
 
 def lines_of(row: Values) -> list[Values]:
@@ -172,11 +177,13 @@ def _listed(lines: Json) -> list[Values]:
     return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
 
 
-def _decimal(row: Values, name: str) -> Decimal:
+def decimal_of(row: Values, name: str) -> Decimal:
+    """A number of a row; 0 if it is blank."""
     return Decimal(str(row.get(name) or 0))
 
 
-def _filled(values: Values) -> dict[str, Json]:
+def filled(values: Values) -> dict[str, Json]:
+    """What is not blank."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -189,9 +196,10 @@ def _rows(systems: Systems, entity_set: str, select: Columns, expand: Expanded, 
     return list(systems[DATAVERSE].rows(f"{API}/{entity_set}?{quoting.query(parameters)}"))
 
 
-def _plain(row: Values) -> dict[str, Json]:
+def plain(row: Values) -> dict[str, Json]:
+    """A row without annotations."""
     found: dict[str, Json] = {}
     for name, value in row.items():
         if "@" not in name:
-            found[name] = _plain(value) if isinstance(value, dict) else value
+            found[name] = plain(value) if isinstance(value, dict) else value
     return found

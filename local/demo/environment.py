@@ -45,6 +45,9 @@ QUICK: Mapping[str, str] = {
     "COMPANY": "usmf",
     # There is more to see of a product that is gone in F&O than one that simply stays.
     "PRODUCTS_WHEN_VANISHED": "retire",
+    # Off otherwise.
+    "ORDERS_BACK": "status",
+    "INVOICES": "on",
 }
 
 # The claim of a worker that died holds others off for as long as it could still have worked, or a request of it could

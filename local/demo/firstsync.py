@@ -7,6 +7,7 @@ from local.demo.report import FlowResult, Result
 from local.demo.session import Session
 from local.demo.state_dir import Place
 from local.demo.stocktaking import Standings
+from local.demo.systems import Asked
 
 
 def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> None:
@@ -35,5 +36,5 @@ def _result(session: Session, place: Place, flow: Watched, reader: ProgressReade
     expected = expected_keys(verdicts, past).values()
     # Of several records with one key only one got it; which one does not matter to the comparison.
     place.memory.expect(flow.name, {id: value.key for those in expected if len(those) == 1 for id, value in those})
-    asked = {name: counted.of(flow.asked.get(name, frozenset())) for name, counted in session.counts().items()}
+    asked = {name: counted.of(flow.asked.get(name, Asked())) for name, counted in session.counts().items()}
     return FlowResult(reader.glance(), account, comparison, asked)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from local.demo.comparison import Past
 from local.demo.memory import Memory
-from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
+from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access, Asked
 from shared.clients import quoting
 from shared.mapping.verdicts import Filtered, Known, Verdict
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values
@@ -168,16 +168,16 @@ class PlainView:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One flow, in either direction. `asked` names, by system, the collections that requests of this flow address;
-    `moves` says that a record may get another key. `past_rules` are the filter rules that mean that a record may have
-    been in the target once, with its id as key."""
+    """One flow, in either direction. `asked` names, by system, the collections that requests of this flow read and
+    write; `moves` says that a record may get another key. `past_rules` are the filter rules that mean that a record may
+    have been in the target once, with its id as key."""
 
     name: str
     mapper: Mapper
     source: Sources
     target: Targets
     view: View
-    asked: Mapping[str, frozenset[str]]
+    asked: Mapping[str, Asked]
     adopt: bool = False
     moves: bool = False
     past_rules: frozenset[str] = frozenset()

@@ -7,17 +7,17 @@ from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
 from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, headers_of
 from local.demo.flows import Collection, Systems, Watched
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.orders import ORDERS
 from shared.flows.orders import mapping as orders
 from shared.flows.orders.mapping import OrderMapper
-from shared.flows.orders.order_rows import activated
+from shared.flows.orders.order_rows import ACTIVE, DRAFT, PROCESSING_STATUS, activated
 from shared.flows.orders.wiring import order_mapper
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations import mapping as quotations
 from shared.flows.spec import Deployment
 from shared.mapping.verdicts import Known
-from shared.records import SourceRow, Values
+from shared.records import Json, SourceRow, Values
 
 
 def watched_orders(deployment: Deployment) -> Watched:
@@ -27,10 +27,11 @@ def watched_orders(deployment: Deployment) -> Watched:
     return Watched(
         name=ORDERS,
         mapper=mapper,
-        source=Documents(mapper),
+        source=Documents(mapper, _as_activated),
         target=target,
         view=DocumentView(mapper.rules, _knowing(mapper, company), _activated, once=True),
-        asked={DATAVERSE: frozenset({of.HEADER_SET, of.LINE_SET}), FINOPS: target.asked},
+        # What is written to orders of Sales is what comes back of them.
+        asked={DATAVERSE: Asked(reads=frozenset({of.HEADER_SET, of.LINE_SET})), FINOPS: target.asked},
         adopt=mapper.choices.adopt_existing,
     )
 
@@ -51,6 +52,11 @@ def _knowing(mapper: OrderMapper, company: str) -> Callable[[Systems], Callable[
         return known
 
     return knows
+
+
+def _as_activated(order: dict[str, Json]) -> dict[str, Json]:
+    """An order as it was activated: a later status is what F&O has made of it."""
+    return order if order.get(PROCESSING_STATUS) in (None, DRAFT) else {**order, PROCESSING_STATUS: ACTIVE}
 
 
 def _activated(row: SourceRow) -> Values:

@@ -15,7 +15,8 @@ from shared.records import Values
 
 # How many of the quotes are won at most.
 WON = 25
-_KINDS = 4
+# How many orders without a quote go to F&O, and how many stay in Sales.
+AT_ONCE, _KEPT = 4, 3
 
 
 class OrderScenes:
@@ -31,32 +32,37 @@ class OrderScenes:
         self._followed: tuple[str, str] | None = None
 
     def write(self) -> None:
-        """Sales users write orders: one that F&O gets, and three that stay in Sales."""
+        """Sales users write orders: some that F&O gets, and three that stay in Sales."""
         seller, catalogue = self._seller, self._seller.catalogue()
         accounts, some = self._accounts(), some_products(catalogue, 2)
         if not accounts or not some:
             return
         # Several may share an account.
-        customers = [f"/accounts({accounts[at % len(accounts)]['accountid']})" for at in range(_KINDS)]
-        id, _ = seller.order(customers[0], "Ordered without a quote", some, catalogue)
-        seller.activate(id)
-        seller.order(customers[1], "Not activated yet", some, catalogue)
-        id, _ = seller.order(customers[2], "With a line that is not marked", some, catalogue)
+        customers = [f"/accounts({accounts[at % len(accounts)]['accountid']})" for at in range(AT_ONCE + _KEPT)]
+        for customer in customers[_KEPT:]:
+            id, _ = seller.order(customer, "Ordered without a quote", some, catalogue)
+            seller.activate(id)
+        seller.order(customers[0], "Not activated yet", some, catalogue)
+        id, _ = seller.order(customers[1], "With a line that is not marked", some, catalogue)
         seller.change(id, HEADER_ACTIVATED, ORDER)
         seller.change_line(str(seller.lines(id, ORDER)[0]["salesorderdetailid"]), LINE_SUBMITTED, ORDER)
         marked = {"msdynce_ismaintainedexternally": True}
-        id, _ = seller.order(customers[3], "Created in F&O", some, catalogue, **marked)
+        id, _ = seller.order(customers[2], "Created in F&O", some, catalogue, **marked)
         seller.activate(id)
-        self._stage.say("4 orders: one for F&O; a draft, one that is half activated, one from F&O")
+        self._stage.say(
+            f"{AT_ONCE + _KEPT} orders: {AT_ONCE} for F&O; a draft, one that is half activated, one from F&O"
+        )
 
     def win(self) -> None:
         """Quotes are won, and the orders that they become are activated."""
-        wanted = {"$select": "quoteid,quotenumber", "$filter": "statecode eq 1", "$orderby": "quotenumber"}
+        wanted = {"$select": "quoteid,quotenumber", "$filter": "statecode eq 1", "$orderby": "quotenumber desc"}
         there = {number for number, _ in self._quotes.flow.targets(self._quotes.session.systems)}
         active = [
             row for row in self._access.rows(f"{API}/quotes?{quoting.query(wanted)}") if row["quotenumber"] in there
         ]
-        won = active[: min(WON, (len(active) + 1) // 2)]
+        count = min(WON, (len(active) + 1) // 2)
+        # Some of each kind: those of the sample records, with many lines and in other currencies, and those of people.
+        won = active[:: len(active) // count][:count] if active else []
         for quote in won:
             id, number = self._seller.convert(str(quote["quoteid"]))
             self._seller.activate(id)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from local.demo.behaviors import read_behaviors
 from local.demo.flows import API, Collection, Systems, Watched
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients import quoting
 from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.products import mapping as products
@@ -37,9 +37,9 @@ def watched_products(deployment: Deployment) -> Watched:
         target=_target((*columns, _OWN_LIST, products.STATE, products.ID_COLUMN)),
         view=ProductView(mapper),
         asked={
-            FINOPS: frozenset({products.ENTITY_SET}),
+            FINOPS: Asked.both(products.ENTITY_SET),
             # The only flow that sends batches to Sales.
-            DATAVERSE: frozenset({products.TARGET_SET, products.ITEM_SET, *catalogue.TABLES, "$batch"}),
+            DATAVERSE: Asked.both(products.TARGET_SET, products.ITEM_SET, *catalogue.TABLES, "$batch"),
         },
         adopt=mapper.choices.adopt_existing,
     )

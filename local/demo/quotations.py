@@ -8,7 +8,7 @@ from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
 from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, headers_of, is_filtered
 from local.demo.flows import Systems, Watched
-from local.demo.systems import DATAVERSE, FINOPS
+from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationMapper
@@ -33,7 +33,7 @@ def watched_quotations(deployment: Deployment) -> Watched:
         source=Documents(mapper),
         target=target,
         view=_QuotationView(mapper.rules, _knowing(mapper, company), _active_revision),
-        asked={DATAVERSE: frozenset({of.HEADER_SET, of.LINE_SET}), FINOPS: target.asked},
+        asked={DATAVERSE: Asked.both(of.HEADER_SET, of.LINE_SET), FINOPS: target.asked},
         adopt=mapper.choices.adopt_existing,
         past_rules=frozenset(_OVER),
     )

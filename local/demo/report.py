@@ -11,9 +11,12 @@ from local.demo.errors import UserMistake
 from local.demo.progress_reader import Account, Glance
 from local.demo.systems import Requests
 from shared import exact_json
+from shared.flows.ordersback import ORDERSBACK
 from shared.records import Json
 
 REPORT, EXCHANGES = "report.json", "exchanges.jsonl"
+# What a record of a flow is called, if it is not called as the flow.
+_NOUNS = {ORDERSBACK: "statuses of orders"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Trial:
     extra: int
     doubled: int
     stale: int
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """How many records of each flow, in words."""
+    return ", ".join(f"{count} {_NOUNS.get(name, name)}" for name, count in counts.items())
 
 
 @dataclass(frozen=True, slots=True)

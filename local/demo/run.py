@@ -16,6 +16,8 @@ from local.demo import firstsync, hosts, logs, report, samples, screen, summary
 from local.demo.accountscenes import AccountScenes
 from local.demo.arguments import FUNC, Options
 from local.demo.arrivals import Arrivals
+from local.demo.clerk import Clerk
+from local.demo.clerkscenes import ClerkScenes
 from local.demo.configuration import Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
@@ -36,7 +38,9 @@ from local.demo.trust import Act
 from shared.errors import StorageTrouble
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
 from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 
@@ -168,7 +172,8 @@ def _play(
         quotes = QuoteScenes(act.stage, arrivals[QUOTATIONS], session.sales)
         orders = OrderScenes(act.stage, arrivals[ORDERS], arrivals[QUOTATIONS], session.sales)
         opening = Opening(options, console, configuration, session, here, standings)
-        opening.play(quotes, orders, lambda: _explain(options, console, here, quotes))
+        clerk = _clerk(act, session, configuration, arrivals)
+        opening.play(quotes, orders, clerk, lambda: _explain(options, console, here, quotes))
         in_step = not opening.gave_up
         if in_step and options.trust:
             result = act.play(stop=options.once)
@@ -190,6 +195,16 @@ def _arrivals(
     session: Session, configuration: Configuration, standings: Mapping[str, ProgressReader], here: Place
 ) -> dict[str, Arrivals]:
     return {flow.name: Arrivals(session, flow, standings[flow.name], here.memory) for flow in configuration.flows}
+
+
+def _clerk(
+    act: Act, session: Session, configuration: Configuration, arrivals: Mapping[str, Arrivals]
+) -> ClerkScenes | None:
+    """The clerk of F&O, None if the user has switched off what comes back."""
+    if not {ORDERSBACK, INVOICES} <= arrivals.keys():
+        return None
+    clerk = Clerk(session.finops, configuration.company)
+    return ClerkScenes(act.stage, clerk, arrivals[ORDERSBACK], arrivals[INVOICES])
 
 
 def _act(  # noqa: PLR0917 - the parts of a demo in their fixed order
@@ -218,12 +233,14 @@ def _tell(
     screen.write_verbatim(console, f"  {pages}\n")
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
+    clerk = _clerk(act, session, configuration, arrivals)
     scenes = told_by_turns(
         AccountScenes(stage, arrivals[ACCOUNTS], Sales(session.sales), fulfilment).all(),
         ContactScenes(stage, arrivals[CONTACTS], arrivals[ACCOUNTS], Sales(session.sales, "contacts", "contact")).all(),
         ProductScenes(stage, arrivals[PRODUCTS], fulfilment).all(),
         QuoteScenes(stage, arrivals[QUOTATIONS], session.sales).all(),
         OrderScenes(stage, arrivals[ORDERS], arrivals[QUOTATIONS], session.sales).all(),
+        () if clerk is None else clerk.all(),
     )
 
     def trust() -> None:

@@ -16,6 +16,7 @@ KNOWN = frozenset({*sales.FILES, *sales.PRODUCTS, *fulfilment.FILES})
 """The files of a folder that one of the two systems loads, or that the demo writes into Sales."""
 
 USUAL_CURRENCY = Settings().accounting_currency
+_USUAL_DECIMALS = 2
 
 
 def check_folder(folder: Path, known: frozenset[str]) -> str:
@@ -72,6 +73,15 @@ def company_currency(folder: Path, wanted: str | None) -> str:
             "is the accounting currency of the company in F&O."
         )
     return _require_known(listed.pop())
+
+
+def amount_decimals(folder: Path) -> int:
+    """How many decimals amounts have in the currencies of a checked folder: those of the one with the fewest. F&O must
+    have as many as Sales, or each amount with more is another one there."""
+    given = (row.get("currencyprecision") for row in _currencies(folder))
+    return min(
+        (decimals if isinstance(decimals, int) else _USUAL_DECIMALS for decimals in given), default=_USUAL_DECIMALS
+    )
 
 
 def _require_known(code: str) -> str:

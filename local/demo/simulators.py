@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.demo import environment
+from local.demo import environment, samples
 from local.demo.arguments import Options
 from local.demo.parts import Part
 from local.demo.state_dir import Place
@@ -14,6 +14,8 @@ KEY_FILE, ADMIN_FILE = "signing.key", "admin.token"
 _MODULES: Mapping[str, str] = {DATAVERSE: "local.dataverse", FINOPS: "local.finops"}
 # The prices and costs of the sample records have up to four decimals.
 _PRICE_DECIMALS = "4"
+# In percent, so that there is tax to compare.
+_SALES_TAX = "8.25"
 # Tables that an administrator has to switch change tracking on for.
 _TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
@@ -113,7 +115,8 @@ class Simulators:
             tracked = [option for table in _TRACKED for option in ("--track", table)]
             return ["--pricing-precision", _PRICE_DECIMALS, *tracked]
         company = self.company
-        return ["--company", company.id, "--currency", company.currency, "--amount-decimals", _PRICE_DECIMALS]
+        amounts = ["--amount-decimals", str(samples.amount_decimals(self.options.data)), "--sales-tax", _SALES_TAX]
+        return ["--company", company.id, "--currency", company.currency, *amounts]
 
     def _ready(self, name: str) -> Path:
         return self._file(f"{name}.ready")

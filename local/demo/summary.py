@@ -9,7 +9,7 @@ from rich.text import Text
 
 from local.demo.comparison import Comparison
 from local.demo.progress_reader import ENDED
-from local.demo.report import FlowResult, Result, Trial
+from local.demo.report import FlowResult, Result, Trial, listed
 from local.demo.systems import SYSTEM_NAMES, Requests
 from shared.counting import counted
 from shared.flows.registry import FLOWS
@@ -50,8 +50,8 @@ def findings(result: Result) -> Iterator[Text]:
 def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
     found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
-    touched = ", ".join(f"{count} {name}" for name, count in trial.touched.items())
-    text = f"Functions killed while {touched} changed: {', '.join(f'{name} {count}' for name, count in found.items())}."
+    outcome = ", ".join(f"{name} {count}" for name, count in found.items())
+    text = f"Functions killed while {listed(trial.touched)} changed: {outcome}."
     return Text(text, style="bold red" if any(found.values()) else "bold green")
 
 

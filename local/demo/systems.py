@@ -40,6 +40,19 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The collections that requests address."""
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    @classmethod
+    def both(cls, *names: str) -> "Asked":
+        """Collections that are read and written."""
+        return cls(frozenset(names), frozenset(names))
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """The requests that a system has answered, by the collection that they address; `throttled` with 429."""
 
@@ -52,10 +65,10 @@ class Counts:
         """All of them."""
         return Requests(sum(self.reads.values()), sum(self.writes.values()))
 
-    def of(self, collections: frozenset[str]) -> Requests:
+    def of(self, asked: Asked) -> Requests:
         """Those that address one of these collections."""
-        read = sum(count for name, count in self.reads.items() if name in collections)
-        return Requests(read, sum(count for name, count in self.writes.items() if name in collections))
+        read = sum(count for name, count in self.reads.items() if name in asked.reads)
+        return Requests(read, sum(count for name, count in self.writes.items() if name in asked.writes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,18 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from local.demo import firstsync
+from local.demo.clerk import TO_DELIVER, TO_INVOICE, Clerk
 from local.demo.configuration import Configuration
 from local.demo.edits import Fulfilment, Sales
 from local.demo.flows import Watched
 from local.demo.progress_reader import ProgressReader
-from local.demo.report import Result, Trial
+from local.demo.report import Result, Trial, listed
 from local.demo.selling import HEADER_ACTIVATED, LINE_SUBMITTED, ORDER, Seller, some_products
 from local.demo.session import Session
 from local.demo.stage import Stage
@@ -22,7 +23,9 @@ from local.demo.stocktaking import Stocktaking
 from local.demo.systems import DATAVERSE, FINOPS
 from local.demo.waiting import Wait
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.invoices import INVOICES
 from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.records import Json
 
@@ -60,11 +63,11 @@ class Act:
             ACCOUNTS: self._touch_accounts(),
             PRODUCTS: self._touch_products(),
             ORDERS: self._activate(orders),
+            **self._fulfil(),
         }
         watch = self.session.watch()
-        listed = ", ".join(f"{count} {name}" for name, count in touched.items())
-        self.stage.say(f"somebody changes {listed} at once")
-        in_hand = self._kill()
+        self.stage.say(f"somebody changes {listed(touched)} at once")
+        in_hand = self._kill([name for name, count in touched.items() if count])
         self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
         configuration = self.configuration
         stock = Stocktaking(self.session.systems, configuration.flows, watch, configuration.claim_live_s)
@@ -117,6 +120,19 @@ class Act:
             details.change_many(dict.fromkeys(lines, LINE_SUBMITTED))
         return len(orders)
 
+    def _fulfil(self) -> dict[str, int]:
+        """What can be delivered is delivered, what was delivered is invoiced."""
+        if not {ORDERSBACK, INVOICES} <= self.standings.keys():
+            return {}
+        clerk = Clerk(self.session.finops, self.configuration.company)
+        picked, delivered = clerk.orders(*TO_DELIVER)[:BATCH], clerk.orders(*TO_INVOICE)[:BATCH]
+        for number in picked:
+            clerk.deliver(number)
+        for number in delivered:
+            clerk.invoice(number)
+        clerk.calculate_totals()
+        return {ORDERSBACK: len(picked), INVOICES: len(delivered)}
+
     def _some(self, flow: str) -> list[str]:
         """As many as may change in one walk without the flow asking an operator first."""
         written = self.standings[flow].written()
@@ -129,20 +145,19 @@ class Act:
         for access in self.session.systems.values():
             access.control("POST", "latency", {"latency_ms": Decimal(str(max(self.latency_ms, _SLOW_MS[access.name])))})
 
-    def _kill(self) -> dict[str, int]:
+    def _kill(self, flows: Sequence[str]) -> dict[str, int]:
         """Kill the host when it has claimed records of all these flows; how many it had."""
-        self.stage.say("the functions are killed as soon as they work on records of all three")
-        in_hand = self._wait_for_work()
+        self.stage.say("the functions are killed as soon as they work on records of all these flows")
+        in_hand = self._wait_for_work(flows)
         self.session.kill_functions()
-        listed = ", ".join(f"{count} {name}" for name, count in in_hand.items())
-        self.stage.say(f"kill -9: the functions are killed while they work on {listed}", style="bold red")
+        self.stage.say(f"kill -9: the functions are killed while they work on {listed(in_hand)}", style="bold red")
         return in_hand
 
-    def _wait_for_work(self) -> dict[str, int]:
+    def _wait_for_work(self, flows: Sequence[str]) -> dict[str, int]:
         standstill = Standstill()
         while True:
             self.session.require_alive()
-            in_hand = {name: self.standings[name].claimed() for name in (ACCOUNTS, PRODUCTS, ORDERS)}
+            in_hand = {name: self.standings[name].claimed() for name in flows}
             spent_s = standstill.look(any(in_hand.values()))
             if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand

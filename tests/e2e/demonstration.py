@@ -15,7 +15,7 @@ import psutil
 import requests
 
 from local.demo import processes
-from local.demo.orderscenes import WON
+from local.demo.orderscenes import AT_ONCE, WON
 from local.demo.progress_reader import ENDED
 from tests.support.patience import PATIENCE_S
 
@@ -31,7 +31,8 @@ ReadTo = Callable[[str], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many records a sample has. Of the individuals so many are quoted; `account_reads` is the most that reading
+    """How many records a sample has. Of the individuals so many are quoted, and there are so many `invoices` of so many
+    orders that are `invoiced`; `account_reads` is the most that reading
     the accounts may cost, in requests without the looks for changes."""
 
     accounts: int
@@ -40,6 +41,8 @@ class Sample:
     quoted: int
     products: int
     sample_quotes: int
+    invoices: int
+    invoiced: int
     account_reads: int
 
     @property
@@ -60,8 +63,8 @@ class Sample:
 
     @property
     def orders(self) -> int:
-        """Those of won quotes, and one without a quote."""
-        return self.won + 1
+        """Those of won quotes, and those without a quote."""
+        return self.won + AT_ONCE
 
 
 def command(*arguments: str) -> list[str]:
@@ -177,8 +180,9 @@ def assert_well(report: Report) -> None:
         assert wrong == [[], [], [], []]
 
 
-def assert_everything_is_written(first: Report, folder: Path, sample: Sample) -> None:
-    """Every record of the sample is where it belongs, by as few requests as can be. `folder` has the exchanges."""
+def assert_everything_is_written(first: Report, folder: Path, sample: Sample, *, worst_order: bool = False) -> None:
+    """Every record of the sample is where it belongs, by as few requests as can be. `folder` has the exchanges. In the
+    worst order invoices come before the status of their orders, which are read-only in Sales then."""
     assert_well(first)
     accounts, products = first["flows"]["accounts"], first["flows"]["products"]
     assert (accounts["read"], accounts["outcomes"]["created"]) == (sample.accounts, sample.accounts)
@@ -192,6 +196,13 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
     orders = first["flows"]["orders"]
     assert orders["outcomes"]["created"] == first["comparison"]["orders"]["expected"] == sample.orders
     assert orders["filtered"] == ORDERS_KEPT_IN_SALES
+    back, compared = first["flows"]["ordersback"], first["comparison"]["ordersback"]
+    assert compared["expected"] == sample.orders - (sample.invoiced if worst_order else 0)
+    assert back["outcomes"]["created"] == 0
+    assert back["filtered"].keys() <= {"invoiced_in_sales"}
+    invoices = first["flows"]["invoices"]
+    assert invoices["outcomes"]["created"] == first["comparison"]["invoices"]["expected"] == sample.invoices
+    assert_only_the_status_of_orders_is_written(folder)
     for flow in first["flows"].values():
         assert (flow["rejected"], flow["waiting"]) == ({}, 0)
     # A look for changes at every tick is one request; the longer the session, the more of them.
@@ -199,8 +210,7 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
     assert asked - looks(folder, "dataverse", "accounts?") <= sample.account_reads
     for name, source in (("accounts", "dataverse"), ("contacts", "dataverse"), ("products", "finops")):
         assert first["flows"][name]["requests"][source]["write"] == 0
-    for of_documents in (quotations, orders):
-        assert of_documents["requests"]["dataverse"]["write"] == 0
+    assert quotations["requests"]["dataverse"]["write"] == 0
     assert first["peak_memory_mb"] < 300
     sent = exchanges(folder, "finops")
     assert len(sent) == sum(first["requests"]["finops"].values())
@@ -209,8 +219,18 @@ def assert_everything_is_written(first: Report, folder: Path, sample: Sample) ->
     ]
 
 
+def assert_only_the_status_of_orders_is_written(folder: Path) -> None:
+    """What comes back of orders is their status, and nothing else of an order is written in Sales."""
+    sent = [exchange for exchange in exchanges(folder, "dataverse") if exchange["method"] in WRITES]
+    bodies = [json.loads(each["request_body"]) for each in sent if "/salesorders" in each["url"]]
+    rows = [row for body in bodies for row in body["Targets"]]
+    assert rows
+    assert {name for row in rows for name in row} == {"@odata.type", "salesorderid", "msdynce_processingstatus"}
+    assert not [each["url"] for each in sent if "salesorderdetails" in each["url"]]
+
+
 def assert_all_scenes(story: list[str]) -> None:
-    """The scenes of the five flows by turns: each change arrives."""
+    """The scenes of the seven flows by turns: each change arrives."""
     for scene, arrival in (
         ("renamed", "in F&O after"),
         ("has the last name", "in F&O after"),
@@ -220,13 +240,16 @@ def assert_all_scenes(story: list[str]) -> None:
         ("moves to", "the former contact person inactive, after"),
         ("new product", "in Sales after"),
         ("is won and ordered", "in F&O after"),
+        ("is confirmed in F&O", "confirmed in Sales after"),
         ("revised: another quantity", "in F&O after"),
         ("orders", "in F&O after"),
+        ("is delivered", "shipped in Sales after"),
         ("CustomerGroupId", "is refused after"),
         ("new account", "in F&O after"),
         ("deactivated", "inactive in F&O after"),
         ("no longer sellable", "retired in Sales after"),
         ("sellable again", "in Sales after"),
+        ("is invoiced by", "in Sales after"),
         ("lost; the quotation stays", "noted after"),
     ):
         assert any(scene in line and arrival in line for line in story), f"{scene}: {arrival}\n{''.join(story)}"

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from local.demo.clerk import Clerk
 from local.demo.comparison import Comparison, Past, compare
 from local.demo.configuration import read_configuration
 from local.demo.flows import Systems, Watched
@@ -22,7 +24,7 @@ class Looking(Access):
     """Reads and writes a simulator with a token that is fixed."""
 
     def __init__(self, name: str, url: str, token: str) -> None:
-        super().__init__(name, url, Secrets())
+        super().__init__(name, url, Secrets(admin_token=finops_environment.ADMIN_TOKEN))
         self._token = token
 
     def _authorised(self) -> Mapping[str, str]:
@@ -31,12 +33,13 @@ class Looking(Access):
 
 @dataclass
 class Trade:
-    """Accounts and contacts in Sales, products in F&O, and quotes."""
+    """Accounts and contacts in Sales, products in F&O, quotes and orders, and the clerk who delivers them."""
 
     shop: Assortment
     systems: Systems
     flows: Mapping[str, Watched]
     seller: Seller
+    clerk: Clerk
 
     def sync(self) -> None:
         """Every flow in turn, until what waits for another record has had its chance."""
@@ -69,6 +72,15 @@ class Trade:
             self.seller.change(id, {"statecode": 1})
         return id, number
 
+    def order(self, customer: str, *wanted: Wanted) -> tuple[str, str]:
+        """A new order that is in F&O, activated and confirmed; its id and number."""
+        self.sync()
+        id, number = self.seller.order(customer, "Order", wanted, self.catalogue())
+        self.seller.activate(id)
+        self.sync()
+        self.clerk.confirm(number)
+        return id, number
+
     def catalogue(self) -> Catalogue:
         """What can be quoted now."""
         return self.seller.catalogue()
@@ -85,13 +97,14 @@ def trade() -> Iterator[Trade]:
     """Fresh simulators with two products that are in Sales already."""
     with (
         dataverse_world.dataverse(settings_row=_PRECISION) as world,
-        finops_environment.environment(FinopsSettings(amount_decimals=4)) as finops,
+        finops_environment.environment(FinopsSettings(amount_decimals=4, sales_tax=Decimal(8))) as finops,
     ):
-        shop = Assortment(world, finops)
+        shop = Assortment(world, finops, ORDERS_BACK="status", INVOICES="on")
         sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN)
         theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN)
         flows = read_configuration({"VALUE_MAPS": VALUE_MAPS}).flows
-        running = Trade(shop, {DATAVERSE: sales, FINOPS: theirs}, {flow.name: flow for flow in flows}, Seller(sales))
+        by_name = {flow.name: flow for flow in flows}
+        running = Trade(shop, {DATAVERSE: sales, FINOPS: theirs}, by_name, Seller(sales), Clerk(theirs, "usmf"))
         shop.put("BK-1", "BK-2")
         running.sync()
         yield running

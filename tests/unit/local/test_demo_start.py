@@ -13,6 +13,8 @@ import pytest
 
 from local.demo import environment, processes, report, samples
 from local.demo.arguments import parse
+from local.demo.clerk import Clerk
+from local.demo.clerkscenes import dealt
 from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.logs import keep
@@ -20,6 +22,8 @@ from local.demo.memory import MANIFEST
 from local.demo.run import how_to_continue
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
+from shared.flows.invoices import INVOICES
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.registry import FLOWS
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import SHIPPED
@@ -193,6 +197,30 @@ def test_a_real_deployment_in_the_environment_does_not_matter() -> None:
     assert found.company == "dat"
     assert not {*found.settings} & {*deployed} - {"COMPANY"}
     assert any("DATAVERSE_URL is set in your environment and ignored" in note for note in found.notes)
+
+
+def test_a_flow_that_the_user_has_switched_off_is_not_watched() -> None:
+    assert [flow.name for flow in read_configuration({}).flows] == list(FLOWS.names)
+    watched = [flow.name for flow in read_configuration({"ORDERS_BACK": "off", "INVOICES": "off"}).flows]
+    assert watched == [name for name in FLOWS.names if name not in (ORDERSBACK, INVOICES)]
+
+
+@pytest.mark.parametrize(
+    ("currencies", "decimals"), [("", 2), ('{"currencyprecision": 4}', 4), ('{"currencyprecision": 4}\n{}', 2)]
+)
+def test_finops_rounds_amounts_as_the_currency_with_the_fewest_decimals(
+    tmp_path: Path, currencies: str, decimals: int
+) -> None:
+    assert samples.amount_decimals(folder_of(tmp_path, transactioncurrencies=currencies)) == decimals
+
+
+def test_the_same_orders_are_delivered_in_the_same_way_each_time_and_halved_where_they_can_be() -> None:
+    numbers = [f"ORD-{number}" for number in range(16)]
+    halvable = set(numbers[:8])
+    courses = dict(dealt(numbers, halvable))
+    assert courses == dict(dealt(numbers[::-1], halvable))
+    assert {number for number, course in courses.items() if Clerk.invoice_half in course.then} & halvable
+    assert len({id(course) for course in courses.values()}) == 8
 
 
 def test_the_claims_of_a_killed_worker_end_sooner_where_one_is_killed() -> None:
