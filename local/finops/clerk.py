@@ -19,6 +19,7 @@ from local.simulator.filters import Condition
 from shared.records import Json
 
 _NO_LIMIT = -1
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Clerk:
             taken = self._taken(order, line, saleslines.number(line, orderlines.QUANTITY) - delivered, "deliver")
             changes = {
                 fulfilment.DELIVERED: _text(delivered + taken),
-                fulfilment.PICKED: _text(max(Decimal(0), saleslines.number(line, fulfilment.PICKED) - taken)),
+                fulfilment.PICKED: _text(_left(saleslines.number(line, fulfilment.PICKED), taken)),
             }
             self._documents.change(self._lines, line, changes)
         return self._progressed(order)
@@ -169,7 +170,7 @@ class Clerk:
 
     def _taken(self, order: _Order, line: Row, available: Decimal, deed: str) -> Decimal:
         taken = order.quantity(line, available)
-        if not 0 <= taken <= available:
+        if not min(available, _NOTHING) <= taken <= max(available, _NOTHING):
             number = line[saleslines.NUMBER]
             raise ValueError(f"{order.header[orders.NUMBER]}, line {number}: cannot {deed} {taken} of {available}.")
         return taken
@@ -200,6 +201,11 @@ class Clerk:
     def _select(self, of: EntityType, where: Condition, *more: str) -> list[Row]:
         names = (*of.properties, *more)
         return [each.row for each in self._tables.select(of, where, names=names, order=(), limit=_NO_LIMIT, offset=0)]
+
+
+def _left(picked: Decimal, taken: Decimal) -> Decimal:
+    """What stays picked: nothing, if more is taken."""
+    return _NOTHING if abs(taken) >= abs(picked) else picked - taken
 
 
 def _quantities(lines: Json) -> dict[int, Decimal]:

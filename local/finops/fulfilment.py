@@ -1,4 +1,5 @@
-"""How far an order and its lines are, by what was picked, delivered and invoiced of each line."""
+"""How far an order and its lines are, by what was picked, delivered and invoiced of each line. A line of a quantity
+below zero is a credit: what comes back counts below zero as well."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,12 +22,16 @@ def is_open(line: Row) -> bool:
 
 def line_status(line: Row) -> str:
     """The status of a line that is not canceled."""
-    ordered = saleslines.number(line, orderlines.QUANTITY)
     if line[orderlines.STATUS] == CANCELED:
         return CANCELED
-    if ordered and saleslines.number(line, INVOICED) >= ordered:
+    if _is_complete(line, INVOICED):
         return "Invoiced"
-    return "Delivered" if ordered and saleslines.number(line, DELIVERED) >= ordered else orderlines.OPEN
+    return "Delivered" if _is_complete(line, DELIVERED) else orderlines.OPEN
+
+
+def _is_complete(line: Row, name: str) -> bool:
+    ordered = saleslines.number(line, orderlines.QUANTITY)
+    return bool(ordered) and saleslines.number(line, name) / ordered >= 1
 
 
 def processing_status(order: Row, lines: Sequence[Row]) -> Stored:

@@ -1,7 +1,7 @@
 """Invoices as they are deployed, between both simulators over real HTTP: orders of Sales that F&O invoices."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -11,6 +11,9 @@ from tests.support.assortment import VALUE_MAPS
 from tests.support.ordering import Ordering
 from tests.support.trading import trading_as
 from tests.unit.local import dataverse_world, finops_environment
+
+Row = Mapping[str, object]
+_NOTHING: Row = {}
 
 
 class Invoicing(Ordering):
@@ -49,17 +52,18 @@ class Invoicing(Ordering):
         id, number = self.delivered(lines=lines)
         return id, str(self.clerk("invoice", number)["InvoiceNumber"])
 
-    def born_in_finops(self, number: str, *, customer: str = "A-1", product: str = "P-1") -> None:
+    def born_in_finops(
+        self, number: str, *, product: str = "P-1", line: Row = _NOTHING, header: Row = _NOTHING
+    ) -> None:
         """An order that F&O has made and delivered."""
-        line = {"LineCreationSequenceNumber": 1, "ProductNumber": product, "ShippingSiteId": "1"}
-        header = {
+        given = {"LineCreationSequenceNumber": 1, "ProductNumber": product, "ShippingSiteId": "1"}
+        usual = {
             "SalesOrderNumber": number,
-            "OrderingCustomerAccountNumber": customer,
+            "OrderingCustomerAccountNumber": "A-1",
             "OrderTotalChargesAmount": 12.5,
         }
-        reply = self.finops.control(
-            "orders", {**header, "lines": [{**line, "OrderedSalesQuantity": 2, "SalesPrice": 7}]}
-        )
+        amounts = {"OrderedSalesQuantity": 2, "SalesPrice": 7}
+        reply = self.finops.control("orders", {**usual, **header, "lines": [{**given, **amounts, **line}]})
         assert reply.status_code == 200, reply.text
         self.clerk("totals")
         self.clerk("deliver", number)

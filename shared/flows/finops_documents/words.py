@@ -1,14 +1,14 @@
 """The words of documents that go from F&O to Sales: amounts of a currency, prices, days, addresses, marks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from shared.mapping.amounts import DECIMALS, rounded_half_up
+from shared.mapping.amounts import rounded_half_up
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
 from shared.mapping.ranges import Range, Ranges
@@ -48,9 +48,15 @@ def amount(source: str, target: str) -> Line:
     return _rounded(source, target, CURRENCY_DECIMALS, "rounded half up to the decimals of the currency in Sales")
 
 
-def unit_price(source: str, target: str) -> Line:
-    """A price, rounded half up to the organisation's pricing precision."""
-    return _rounded(source, target, DECIMALS, "rounded half up to the organisation's pricing precision")
+def amount_from_zero(source: str, target: str) -> Line:
+    """The same, but 0 for one below zero: Sales has no such amount, and a line of its own stands for it."""
+    exact = amount(source, target)
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        value = exact.read(row, maps)
+        return max(value, Decimal(0)) if isinstance(value, Decimal) else value
+
+    return replace(exact, meaning=f"{exact.meaning}; below zero it is a line of its own", read=read)
 
 
 def _rounded(source: str, target: str, decimals: str, meaning: str) -> Line:

@@ -5,6 +5,7 @@ Rules: docs/rules.md. The two tables below are the mapping, one for the header a
 and looks up what an invoice refers to in Sales.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -32,10 +33,18 @@ from shared.flows.finops_documents.words import (
     LINE_RANGES,
     FinopsAddress,
     amount,
+    amount_from_zero,
     option,
     text_without,
-    unit_price,
     whether,
+)
+from shared.flows.invoices.amounts import (
+    CHARGES_FIELD,
+    DISCOUNT_FIELD,
+    PRICE,
+    QUANTITY,
+    PriceAndDiscount,
+    added_lines,
 )
 from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
 from shared.flows.products.catalogue import NotThere
@@ -123,8 +132,8 @@ def header_words(choices: InvoiceChoices) -> tuple[Word, ...]:
         looked_up(CURRENCY_FIELD, "pricelevelid", "the price list of the currency", ownership=_ON_CREATE),
         # Users may correct an address in Sales.
         FinopsAddress("InvoiceAddress", "billto", "State", choices.street_number, _ON_CREATE),
-        amount("TotalChargeAmount", "freightamount"),
-        amount("TotalDiscountCustomerGroupCode", "discountamount"),
+        amount_from_zero(CHARGES_FIELD, "freightamount"),
+        amount_from_zero(DISCOUNT_FIELD, "discountamount"),
         amount(_HEADER_TAX, "msdynce_misctax"),
         copy("CustomersOrderReference", "description", ownership=_ON_CREATE, empty=None, max_length=2000),
         option("statuscode", BILLED),
@@ -144,10 +153,9 @@ def line_words() -> tuple[Word, ...]:
             "value map `units`, then the unit of this name in the unit group; none without a product",
             ownership=_ON_CREATE,
         ),
-        copy("InvoicedQuantity", "quantity", type=Decimal, empty=None),
-        unit_price("SalesPrice", "priceperunit"),
+        copy(QUANTITY, "quantity", type=Decimal, empty=None),
+        PriceAndDiscount(),
         constant("ispriceoverridden", True, ownership=_ON_CREATE),
-        amount("LineTotalDiscountAmount", "manualdiscountamount"),
         amount("LineTotalTaxAmount", "tax"),
         copy("ProductName", "description", ownership=_ON_CREATE, empty=None, max_length=2000),
         copy(LINE_NUMBER_FIELD, "lineitemnumber", type=int, ownership=_ON_CREATE, empty=None),
@@ -219,8 +227,7 @@ class InvoiceMapper:
         try:
             NUMBERING.of(header)
             content = self.header.content({**header, **self._looked_up(header, known)})
-            with_tax = numbered(lines, header.get(_HEADER_TAX), _tax_line(header))
-            mapped = {number: self._line(line, header, known) for number, line in with_tax}
+            mapped = {number: self._line(number, line) for number, line in self._priced(header, known)}
         except NotThere as missing:
             return missing.rejected(looked_up=True)
         except Unmappable as unmappable:
@@ -245,15 +252,25 @@ class InvoiceMapper:
         order = row_of(known, parent_of(ORDERS, value_of(header, ORDER_FIELD)))
         return {looked_up_name(ORDER_ID): order, **self._references.of_header(header, known)}
 
-    def _line(self, line: Values, header: Values, known: Known) -> MappedLine:
+    def _priced(self, header: Values, known: Known) -> Iterator[tuple[int, Values]]:
+        """The lines by number with what they refer to, and those that are added to them."""
+        tax = header.get(_HEADER_TAX)
+        of_finops = dict(numbered(lines_of(header), tax, {QUANTITY: 1, PRICE: tax}))
+        priced = {number: self._with_references(number, line, header, known) for number, line in of_finops.items()}
+        yield from priced.items()
+        for number, line in added_lines(header, priced):
+            yield number, self._with_references(number, line, header, known)
+
+    def _with_references(self, number: int, line: Values, header: Values, known: Known) -> Values:
+        key = {name: header.get(name) for name in (NUMBER_FIELD, DATE_FIELD)}
         try:
-            content = self.lines.content({**line, **self._references.of_line(line, header, known)})
+            return {**key, **line, **self._references.of_line(line, header, known)}
         except Unmappable as wrong:
-            raise named_in_line(wrong, line[LINE_NUMBER_FIELD]) from wrong
+            raise named_in_line(wrong, number) from wrong
+
+    def _line(self, number: int, line: Values) -> MappedLine:
+        try:
+            content = self.lines.content(line)
+        except Unmappable as wrong:
+            raise named_in_line(wrong, number) from wrong
         return MappedLine(content.owned, content.on_create)
-
-
-def _tax_line(header: Values) -> dict[str, Json]:
-    """The tax of no line as a line of F&O would have it."""
-    key = {name: header.get(name) for name in (NUMBER_FIELD, DATE_FIELD)}
-    return {**key, "InvoicedQuantity": 1, "SalesPrice": header.get(_HEADER_TAX)}

@@ -261,3 +261,17 @@ def test_an_order_of_another_company_is_named_with_it(finops: Caller) -> None:
 @pytest.mark.parametrize("body", [{}, {"do": "nothing", "SalesOrderNumber": "O-1"}, {"do": "confirm"}])
 def test_the_clerk_tells_what_he_can_do(finops: Caller, body: dict[str, object]) -> None:
     assert "totals, confirm, pick, deliver, invoice, cancel" in finops.control("clerk", body).json()["error"]
+
+
+def test_a_line_below_zero_is_credited_with_its_discount_and_tax(finops: Caller) -> None:
+    order(finops)
+    order_line(finops, 1, OrderedSalesQuantity=-3, SalesPrice=100, LineDiscountAmount=3.33, FixedPriceCharges=0)
+    do(finops, "totals")
+    assert "cannot deliver -4 of -3" in cannot(finops, "deliver", lines=[part(1, -4)])
+    assert do(finops, "deliver", lines=[part(1, -1)])["SalesOrderProcessingStatus"] == "PartiallyDelivered"
+    do(finops, "deliver")
+    assert do(finops, "invoice")["SalesOrderProcessingStatus"] == "Invoiced"
+    (line,), (invoice,) = finops.rows(INVOICE_LINES), finops.rows(INVOICES)
+    names = ("InvoicedQuantity", "LineAmount", "LineTotalDiscountAmount", "LineTotalTaxAmount")
+    assert [line[name] for name in names] == [-3, -290.01, -9.99, -22.33]
+    assert invoice["TotalInvoiceAmount"] == -312.34
